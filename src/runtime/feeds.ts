@@ -1,0 +1,170 @@
+import { LossgraftError } from '../errors.ts';
+import type { DataType, Shape, Tensor, TensorData } from '../tensor.ts';
+import { elementCount } from '../tensor.ts';
+
+/** A graph input or output as ONNX Runtime reports it. */
+export interface Port {
+  readonly name: string;
+  /** `undefined` for sequences, maps and optionals, which are not tensors. */
+  readonly dtype: DataType | undefined;
+  /** An unknown rank is reported by ONNX Runtime as `[]`, the same as a scalar: the caller decides which it is. */
+  readonly shape: Shape;
+}
+
+/** A dtype that can cross between JavaScript and ONNX Runtime. */
+export type RuntimeType =
+  | 'float32'
+  | 'float64'
+  | 'float16'
+  | 'int8'
+  | 'int16'
+  | 'int32'
+  | 'int64'
+  | 'uint8'
+  | 'uint16'
+  | 'uint32'
+  | 'uint64'
+  | 'bool'
+  | 'string';
+
+type Storage = new (length: number) => Exclude<TensorData, readonly string[]>;
+
+const STORAGE: Readonly<Record<Exclude<RuntimeType, 'string'>, Storage>> = {
+  float32: Float32Array,
+  float64: Float64Array,
+  float16: Uint16Array,
+  int8: Int8Array,
+  int16: Int16Array,
+  int32: Int32Array,
+  int64: BigInt64Array,
+  uint8: Uint8Array,
+  uint16: Uint16Array,
+  uint32: Uint32Array,
+  uint64: BigUint64Array,
+  bool: Uint8Array,
+};
+
+export function isRuntimeType(dtype: string): dtype is RuntimeType {
+  return dtype === 'string' || Object.hasOwn(STORAGE, dtype);
+}
+
+/** Whether `data` is what a tensor of `dtype` keeps its elements in. */
+export function storageFits(dtype: RuntimeType, data: unknown): data is TensorData {
+  return dtype === 'string' ? Array.isArray(data) : data instanceof STORAGE[dtype];
+}
+
+/** `float32[N, 3, ?]`, for messages. */
+export function describePort(dtype: DataType | undefined, shape: Shape): string {
+  return `${dtype ?? 'not a tensor'}${shape === undefined ? '' : `[${shape.map((d) => d ?? '?').join(', ')}]`}`;
+}
+
+/**
+ * Refuses what ONNX Runtime would silently ignore or misread: unknown, missing and ill-typed feeds, another rank, another size
+ * where it is known, and one symbolic dimension with two sizes.
+ *
+ * @throws LossgraftError naming the input, what it wants and what was given.
+ */
+export function checkFeeds(model: string, inputs: readonly Port[], feeds: Readonly<Record<string, Tensor>>): void {
+  const known = new Set(inputs.map((input) => input.name));
+  for (const name of Object.keys(feeds)) {
+    if (known.has(name)) continue;
+    throw new LossgraftError({
+      code: 'unknown-feed',
+      where: `${model}, input ${name}`,
+      expected: `inputs among ${[...known].join(', ') || 'none'}`,
+      found: `a feed named ${name}`,
+      hint: 'Correct the name; an initializer, also one that is listed as a graph input, cannot be fed',
+    });
+  }
+  const sizes = new Map<string, { size: number; input: string }>();
+  for (const input of inputs) {
+    const tensor = feeds[input.name];
+    const where = `${model}, input ${input.name}`;
+    const expected = describePort(input.dtype, input.shape);
+    if (tensor === undefined) {
+      throw new LossgraftError({
+        code: 'missing-feed',
+        where,
+        expected,
+        found: `no feed (given: ${Object.keys(feeds).join(', ') || 'none'})`,
+        hint: 'Give every input of the model',
+      });
+    }
+    checkTensor(where, tensor);
+    checkAgainst(where, input, tensor);
+    checkSymbols(where, input, tensor, sizes);
+  }
+}
+
+function checkTensor(where: string, { dtype, dims, data }: Tensor): void {
+  if (!isRuntimeType(dtype)) {
+    throw new LossgraftError({
+      code: 'dtype-not-carried',
+      where,
+      expected: `one of ${Object.keys(STORAGE).join(', ')}, string`,
+      found: dtype,
+      hint: 'onnxruntime-node cannot carry this type; cast it inside the graph',
+    });
+  }
+  if (!storageFits(dtype, data)) {
+    throw new LossgraftError({
+      code: 'wrong-storage',
+      where,
+      expected: `${dtype} in ${dtype === 'string' ? 'an array of strings' : STORAGE[dtype].name}`,
+      found: data.constructor.name,
+      hint: 'Keep float16 as bit patterns in a Uint16Array, bool in a Uint8Array, int64 in a BigInt64Array',
+    });
+  }
+  if (data.length !== elementCount(dims)) {
+    throw new LossgraftError({
+      code: 'wrong-length',
+      where,
+      expected: `${elementCount(dims)} elements for [${dims.join(', ')}]`,
+      found: `${data.length}`,
+      hint: 'Make dims and data agree',
+    });
+  }
+}
+
+function checkAgainst(where: string, input: Port, tensor: Tensor): void {
+  const refuse = (code: string, hint: string): LossgraftError =>
+    new LossgraftError({
+      code,
+      where,
+      expected: describePort(input.dtype, input.shape),
+      found: describePort(tensor.dtype, tensor.dims),
+      hint,
+    });
+  if (input.dtype !== tensor.dtype) throw refuse('wrong-dtype', 'Convert the data to the type that the model wants');
+  const shape = input.shape ?? [];
+  if (shape.length === 0) return;
+  if (shape.length !== tensor.dims.length)
+    throw refuse('wrong-rank', 'Reshape the data to the rank that the model wants');
+  if (shape.some((dim, axis) => typeof dim === 'number' && dim !== tensor.dims[axis])) {
+    throw refuse('wrong-shape', 'Give the sizes that the model fixes');
+  }
+}
+
+function checkSymbols(
+  where: string,
+  input: Port,
+  tensor: Tensor,
+  sizes: Map<string, { size: number; input: string }>,
+): void {
+  for (const [axis, dim] of (input.shape ?? []).entries()) {
+    const size = tensor.dims[axis];
+    if (typeof dim !== 'string' || size === undefined) continue;
+    const before = sizes.get(dim);
+    if (before === undefined) {
+      sizes.set(dim, { size, input: input.name });
+    } else if (before.size !== size) {
+      throw new LossgraftError({
+        code: 'symbol-mismatch',
+        where,
+        expected: `${dim} = ${before.size}, as in input ${before.input}`,
+        found: `${size} in [${tensor.dims.join(', ')}]`,
+        hint: `Every dimension called ${dim} must have one size`,
+      });
+    }
+  }
+}

@@ -1,0 +1,241 @@
+import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import * as ort from 'onnxruntime-node';
+import { LossgraftError } from '../errors.ts';
+import type { Tensor } from '../tensor.ts';
+import { requireCuda, withoutTf32 } from './cudaGuard.ts';
+import { checkFeeds, describePort, isRuntimeType, type Port, storageFits } from './feeds.ts';
+
+export type { Port } from './feeds.ts';
+
+/** Who computes. `cuda` is asked for alone and never falls back to the CPU. */
+export type Provider = 'cpu' | 'cuda';
+
+/** How ONNX Runtime rewrites the graph before it runs. */
+export type Optimization = 'off' | 'basic' | 'all';
+
+export interface SessionOptions {
+  /** Default `cpu`. */
+  readonly provider?: Provider;
+  /** Default `all`. */
+  readonly optimization?: Optimization;
+  /** Threads within one operator; ONNX Runtime's own choice by default. */
+  readonly threads?: number;
+  /** Path prefix of a profile: ONNX Runtime appends a time stamp and `.json`. See {@link Session.endProfiling}. */
+  readonly profile?: string;
+  /** ONNX Runtime's log on stderr: 0 verbose, 1 info, 2 warning, 3 error, 4 fatal. Default 4: errors are thrown, not printed. */
+  readonly logSeverity?: 0 | 1 | 2 | 3 | 4;
+  /** Where a model given as bytes finds its external data. A model given as a path finds it beside itself. */
+  readonly externalDataFolder?: string;
+  /** For `cuda`: lets cuBLAS and cuDNN round float32 inputs to TF32. Default false. */
+  readonly tf32?: boolean;
+  /** ONNX Runtime session configuration entries, such as `session.disable_prepacking: '1'`. */
+  readonly config?: Readonly<Record<string, string>>;
+  /** What error messages call the model. Default: the file's name, or `model` for bytes. */
+  readonly name?: string;
+}
+
+/** A loaded model. */
+export interface Session {
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
+  /**
+   * Runs the model once. It blocks the JavaScript thread for as long as it runs.
+   *
+   * @param feeds every input of the model by name, and nothing else.
+   * @param fetches the outputs that are wanted; all of them by default.
+   * @throws LossgraftError for feeds or fetches that don't fit, and for what ONNX Runtime throws (then its error is the cause).
+   */
+  run(feeds: Readonly<Record<string, Tensor>>, fetches?: readonly string[]): Promise<Record<string, Tensor>>;
+  /** Ends the profile that {@link SessionOptions.profile} began and returns the path of its file. */
+  endProfiling(): Promise<string>;
+  /** Frees the model. Closing twice is harmless. */
+  close(): Promise<void>;
+}
+
+/** The version of the ONNX Runtime that sessions run on. */
+export const runtimeVersion: string = ort.env.versions.node ?? ort.env.versions.common;
+
+/**
+ * Loads a model, from a path or from its bytes.
+ *
+ * Graph inputs that are also initializers are not listed in `inputs` and cannot be fed: ONNX Runtime would ignore the feed.
+ *
+ * @throws LossgraftError with ONNX Runtime's error as its cause; for `cuda`, saying what is missing on this machine.
+ */
+export async function openSession(model: string | Uint8Array, options: SessionOptions = {}): Promise<Session> {
+  const name = options.name ?? (typeof model === 'string' ? basename(model) : 'model');
+  if (typeof model === 'string' && !existsSync(model)) {
+    throw new LossgraftError({
+      code: 'model-not-found',
+      where: model,
+      expected: 'an ONNX file',
+      found: 'no file there',
+      hint: 'Check the path',
+    });
+  }
+  if (options.provider === 'cuda' && options.tf32 !== true) withoutTf32();
+  ort.env.logLevel = LOG_LEVELS[options.logSeverity ?? 4];
+  try {
+    const native = await create(model, nativeOptions(options));
+    return new OrtSession(name, native, options.profile);
+  } catch (cause) {
+    if (options.provider === 'cuda') await requireCuda(name, cause);
+    throw wrap(cause, name, 'model-not-loaded', 'a model that ONNX Runtime loads', 'Check it with onnx.checker');
+  }
+}
+
+const LOG_LEVELS = ['verbose', 'info', 'warning', 'error', 'fatal'] as const;
+const OPTIMIZATION = { off: 'disabled', basic: 'basic', all: 'all' } as const;
+
+function create(
+  model: string | Uint8Array,
+  options: ort.InferenceSession.SessionOptions,
+): Promise<ort.InferenceSession> {
+  return typeof model === 'string'
+    ? ort.InferenceSession.create(model, options)
+    : ort.InferenceSession.create(model, options);
+}
+
+function nativeOptions(options: SessionOptions): ort.InferenceSession.SessionOptions {
+  const cuda = options.provider === 'cuda';
+  const extra: Record<string, string> = { ...options.config };
+  if (cuda) extra['session.disable_cpu_ep_fallback'] = '1';
+  if (options.externalDataFolder !== undefined) {
+    extra['session.model_external_initializers_file_folder_path'] = resolve(options.externalDataFolder);
+  }
+  return {
+    executionProviders: [cuda ? 'cuda' : 'cpu'],
+    graphOptimizationLevel: OPTIMIZATION[options.optimization ?? 'all'],
+    logSeverityLevel: options.logSeverity ?? 4,
+    extra,
+    ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
+    ...(options.profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: options.profile }),
+  };
+}
+
+class OrtSession implements Session {
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
+  readonly #name: string;
+  readonly #profile: string | undefined;
+  #native: ort.InferenceSession | undefined;
+
+  constructor(name: string, native: ort.InferenceSession, profile: string | undefined) {
+    this.#name = name;
+    this.#native = native;
+    this.#profile = profile;
+    this.inputs = native.inputMetadata.map(port);
+    this.outputs = native.outputMetadata.map(port);
+  }
+
+  async run(feeds: Readonly<Record<string, Tensor>>, fetches?: readonly string[]): Promise<Record<string, Tensor>> {
+    const native = this.#open();
+    checkFeeds(this.#name, this.inputs, feeds);
+    this.#checkFetches(fetches);
+    const given: Record<string, ort.Tensor> = {};
+    for (const [name, tensor] of Object.entries(feeds)) given[name] = toNative(this.#name, tensor);
+    try {
+      const results = await (fetches === undefined ? native.run(given) : native.run(given, fetches));
+      return Object.fromEntries(
+        Object.entries(results).map(([name, value]) => [name, fromNative(this.#name, name, value)]),
+      );
+    } catch (cause) {
+      const shapes = Object.entries(feeds).map(([name, t]) => `${name} ${describePort(t.dtype, t.dims)}`);
+      const hint = `It was given ${shapes.join(', ') || 'no inputs'}`;
+      throw wrap(cause, this.#name, 'run-failed', 'a run without errors', hint);
+    }
+  }
+
+  async endProfiling(): Promise<string> {
+    const prefix = this.#profile;
+    const native = this.#open();
+    if (prefix === undefined) {
+      throw new LossgraftError({
+        code: 'no-profile',
+        where: this.#name,
+        expected: 'a session opened with the option profile',
+        found: 'none',
+        hint: 'Pass profile, a path prefix, to openSession',
+      });
+    }
+    const folder = dirname(resolve(prefix));
+    const stamped = async (): Promise<string[]> =>
+      (await readdir(folder))
+        .filter((file) => file.startsWith(`${basename(prefix)}_`) && file.endsWith('.json'))
+        .sort();
+    native.endProfiling();
+    const file = (await stamped()).at(-1);
+    if (file !== undefined) return join(folder, file);
+    throw new LossgraftError({
+      code: 'no-profile',
+      where: this.#name,
+      expected: `a profile ${prefix}_….json`,
+      found: 'no such file',
+      hint: 'Check that its folder can be written',
+    });
+  }
+
+  async close(): Promise<void> {
+    const native = this.#native;
+    this.#native = undefined;
+    await native?.release();
+  }
+
+  #open(): ort.InferenceSession {
+    if (this.#native !== undefined) return this.#native;
+    throw new LossgraftError({
+      code: 'session-closed',
+      where: this.#name,
+      expected: 'an open session',
+      found: 'a closed one',
+      hint: 'Open the model again',
+    });
+  }
+
+  #checkFetches(fetches: readonly string[] = []): void {
+    const unknown = fetches.find((name) => !this.outputs.some((output) => output.name === name));
+    if (unknown === undefined) return;
+    throw new LossgraftError({
+      code: 'unknown-fetch',
+      where: `${this.#name}, output ${unknown}`,
+      expected: `outputs among ${this.outputs.map((output) => output.name).join(', ')}`,
+      found: unknown,
+      hint: 'Correct the name',
+    });
+  }
+}
+
+function port(meta: ort.InferenceSession.ValueMetadata): Port {
+  if (!meta.isTensor) return { name: meta.name, dtype: undefined, shape: undefined };
+  const dtype = isRuntimeType(meta.type) ? meta.type : undefined;
+  return { name: meta.name, dtype, shape: meta.shape.map((dim) => (dim === '' ? undefined : dim)) };
+}
+
+function toNative(model: string, { dtype, data, dims }: Tensor): ort.Tensor {
+  const type: ort.Tensor.Type | undefined = isRuntimeType(dtype) ? dtype : undefined;
+  if (type !== undefined) return new ort.Tensor(type, data, dims);
+  throw notCarried(`${model}, input`, dtype);
+}
+
+function fromNative(model: string, name: string, { type, dims, data }: ort.Tensor): Tensor {
+  if (isRuntimeType(type) && storageFits(type, data)) return { dtype: type, dims, data };
+  throw notCarried(`${model}, output ${name}`, type);
+}
+
+function notCarried(where: string, type: string): LossgraftError {
+  return new LossgraftError({
+    code: 'dtype-not-carried',
+    where,
+    expected: 'a tensor of a type that onnxruntime-node carries',
+    found: type,
+    hint: 'Cast it inside the graph',
+  });
+}
+
+function wrap(cause: unknown, where: string, code: string, expected: string, hint: string): LossgraftError {
+  if (cause instanceof LossgraftError) return cause;
+  const found = (cause instanceof Error ? cause.message : String(cause)).trim();
+  return new LossgraftError({ code, where, expected, found, hint, cause });
+}
