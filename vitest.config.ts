@@ -1,10 +1,12 @@
 import type { ViteUserConfig } from 'vitest/config';
 
-export default {
+const config: ViteUserConfig = {
   test: {
     include: ['test/**/*.test.ts'],
     // onnxruntime-node holds native state: forked processes keep test files apart.
     pool: 'forks',
     testTimeout: 60_000,
   },
-} satisfies ViteUserConfig;
+};
+
+export default config;

@@ -1,0 +1,128 @@
+import { LossgraftError } from '../errors.ts';
+import { rewireNode } from '../onnx/index.ts';
+import type {
+  AttributeInit,
+  InitializerInit,
+  ModelEdit,
+  ModelProto,
+  NodeInit,
+  Replacement,
+  Span,
+  TensorProto,
+  ValueInit,
+} from '../onnx/types.ts';
+import type { Tensor } from '../tensor.ts';
+import { describeNode } from './attributes.ts';
+import type { Graph, InitializerSource, Node, Value } from './graph.ts';
+
+/** What must change in the file of `model` so that it holds `graph`: the difference, and nothing else. */
+export function graphEdit(model: ModelProto, graph: Graph): ModelEdit {
+  const kept = new Set<object>();
+  for (const node of graph.nodes) if (node.proto) kept.add(node.proto);
+  for (const source of graph.initializers.values()) if (isView(source)) kept.add(source);
+  for (const value of [...graph.inputs, ...graph.outputs]) keepInfo(graph, value, kept);
+  const removals: Span[] = [];
+  const { nodes, initializers, inputs, outputs } = model.graph;
+  for (const field of [...nodes, ...initializers, ...outputs]) if (!kept.has(field)) removals.push(field.span);
+  for (const info of inputs) {
+    const value = graph.values.get(info.name);
+    const listedInitializer = value !== undefined && graph.initializers.has(value);
+    if (!kept.has(info) && !listedInitializer) removals.push(info.span);
+  }
+  return {
+    nodes: graph.nodes.filter((node) => !node.proto).map(nodeInit),
+    initializers: newInitializers(graph),
+    inputs: graph.inputs.filter((value) => !kept.has(graph.infos.get(value) ?? value)).map(valueInit),
+    outputs: graph.outputs.filter((value) => !kept.has(graph.infos.get(value) ?? value)).map(valueInit),
+    removals,
+    replacements: rewired(model, graph),
+  };
+}
+
+function keepInfo(graph: Graph, value: Value, kept: Set<object>): void {
+  const info = graph.infos.get(value);
+  if (info) kept.add(info);
+}
+
+/** Whether an initializer is a view in the user's file. */
+export function isView(source: InitializerSource): source is TensorProto {
+  return 'span' in source;
+}
+
+function newInitializers(graph: Graph): InitializerInit[] {
+  const fresh: InitializerInit[] = [];
+  for (const [value, source] of graph.initializers) {
+    if (!isView(source)) fresh.push({ name: value.name, tensor: source satisfies Tensor });
+  }
+  return fresh;
+}
+
+/** The file's nodes that read other values now. */
+function rewired(model: ModelProto, graph: Graph): Replacement[] {
+  const replacements: Replacement[] = [];
+  for (const node of graph.nodes) {
+    if (!node.proto) continue;
+    const inputs = node.inputs.map(nameOf);
+    const outputs = node.outputs.map(nameOf);
+    if (same(inputs, node.proto.inputs) && same(outputs, node.proto.outputs)) continue;
+    replacements.push({ span: node.proto.span, bytes: rewireNode(model.source, node.proto, { inputs, outputs }) });
+  }
+  return replacements;
+}
+
+function same(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((name, i) => name === b[i]);
+}
+
+function nameOf(value: Value | undefined): string {
+  return value?.name ?? '';
+}
+
+/** A node as the writer takes it. */
+export function nodeInit(node: Node): NodeInit {
+  return {
+    name: node.name,
+    opType: node.opType,
+    domain: node.domain,
+    inputs: node.inputs.map(nameOf),
+    outputs: node.outputs.map(nameOf),
+    attributes: new Map([...node.attributes].map(([name, value]) => [name, ownAttribute(node, name, value)])),
+  };
+}
+
+function ownAttribute(
+  node: Node,
+  name: string,
+  value: Node['attributes'] extends ReadonlyMap<string, infer A> ? A : never,
+): AttributeInit {
+  const isOwn =
+    value.type !== 'tensors' && value.type !== 'graphs' && value.type !== 'reference' && value.type !== 'other';
+  if (
+    isOwn &&
+    !(value.type === 'tensor' && 'span' in value.value) &&
+    !(value.type === 'graph' && 'span' in value.value)
+  ) {
+    return value as AttributeInit;
+  }
+  throw new LossgraftError({
+    code: 'host-attribute',
+    where: `${describeNode(node)}, attribute "${name}"`,
+    expected: 'an attribute that a new node can hold',
+    found: `a ${value.type} of the original file`,
+    hint: 'This is a defect of lossgraft: please report it',
+  });
+}
+
+/** A typed input or output as the writer takes it. @throws LossgraftError `untyped-value` where the type is not known. */
+export function valueInit(value: Value): ValueInit {
+  if (value.dtype === undefined || value.shape === undefined) {
+    throw new LossgraftError({
+      code: 'untyped-value',
+      where: `tensor "${value.name}"`,
+      expected: 'a known element type and rank, to list it among the inputs or outputs',
+      found: `${value.dtype ?? 'no type'}, ${value.shape ? 'known rank' : 'unknown rank'}`,
+      hint: 'Run ONNX shape inference on the model, or name another tensor',
+    });
+  }
+  return { name: value.name, dtype: value.dtype, shape: value.shape };
+}

@@ -1,0 +1,159 @@
+import leven from 'leven';
+import { LossgraftError } from '../errors.ts';
+import type { Attribute, AttributeInit, NodeProto, TensorProto, ValueInfoProto } from '../onnx/types.ts';
+import type { DataType, Shape, Tensor } from '../tensor.ts';
+
+/** A tensor of the graph: produced by a node, or a graph input, or an initializer. */
+export class Value {
+  readonly name: string;
+  dtype: DataType | undefined;
+  shape: Shape;
+  producer: Node | undefined;
+  /** The nodes that read it, subgraphs included; a node that reads it twice stands here once. */
+  readonly uses: Set<Node> = new Set();
+
+  constructor(name: string, dtype?: DataType, shape?: Shape) {
+    this.name = name;
+    this.dtype = dtype;
+    this.shape = shape;
+  }
+}
+
+export type NodeAttributes = ReadonlyMap<string, Attribute | AttributeInit>;
+
+/** One operator call. `proto` is its view in the user's file; a node that lossgraft made has none. */
+export class Node {
+  readonly name: string;
+  readonly opType: string;
+  readonly domain: string;
+  readonly attributes: NodeAttributes;
+  readonly proto: NodeProto | undefined;
+  /** `undefined` is an omitted optional input. */
+  inputs: readonly (Value | undefined)[] = [];
+  /** `undefined` is an omitted optional output. */
+  outputs: readonly (Value | undefined)[] = [];
+  /** Outer values that this node's subgraphs read. */
+  captures: readonly Value[] = [];
+
+  constructor(init: { name: string; opType: string; domain: string; attributes: NodeAttributes; proto?: NodeProto }) {
+    this.name = init.name;
+    this.opType = init.opType;
+    this.domain = init.domain;
+    this.attributes = init.attributes;
+    this.proto = init.proto;
+  }
+}
+
+/** A constant's elements: a view in the user's file, or a new tensor. */
+export type InitializerSource = TensorProto | Tensor;
+
+export interface NodeSpec {
+  readonly opType: string;
+  readonly domain?: string;
+  readonly name?: string;
+  readonly inputs: readonly (Value | undefined)[];
+  readonly outputs: readonly Value[];
+  readonly attributes?: NodeAttributes;
+}
+
+/** A mutable graph of values and nodes that know each other. Nodes stand in topological order. */
+export class Graph {
+  readonly values: Map<string, Value> = new Map();
+  readonly nodes: Node[] = [];
+  readonly inputs: Value[] = [];
+  readonly outputs: Value[] = [];
+  readonly initializers: Map<Value, InitializerSource> = new Map();
+  /** Views of the file's inputs and outputs, where they come from it. */
+  readonly infos: Map<Value, ValueInfoProto> = new Map();
+  readonly #nodeNames = new Set<string>();
+  #counter = 0;
+
+  /** The value of that name. @throws LossgraftError `unknown-tensor`, with the nearest names. */
+  value(name: string, where = 'model'): Value {
+    const value = this.values.get(name);
+    if (value) return value;
+    const near = nearestNames(name, this.values.keys());
+    throw new LossgraftError({
+      code: 'unknown-tensor',
+      where,
+      expected: 'the name of a tensor in the model',
+      found: `"${name}"`,
+      hint: near.length > 0 ? `Did you mean ${near.map((n) => `"${n}"`).join(', ')}` : 'The model has no tensors',
+    });
+  }
+
+  /** A new value; its name must be free. */
+  define(name: string, dtype?: DataType, shape?: Shape): Value {
+    if (this.values.has(name)) {
+      throw new LossgraftError({
+        code: 'name-collision',
+        where: `tensor "${name}"`,
+        expected: 'a name that the model does not use',
+        found: 'a tensor of that name in the model',
+        hint: `Rename lossgraft's own with the option rename, as in --rename ${name}=my_${name}`,
+      });
+    }
+    const value = new Value(name, dtype, shape);
+    this.values.set(name, value);
+    return value;
+  }
+
+  /** A free name under `prefix`. */
+  freshName(prefix: string): string {
+    for (;;) {
+      this.#counter += 1;
+      const name = `${prefix}_${this.#counter}`;
+      if (!this.values.has(name) && !this.#nodeNames.has(name)) return name;
+    }
+  }
+
+  addNode(spec: NodeSpec): Node {
+    const node = new Node({
+      name: spec.name ?? this.freshName(`lossgraft/${spec.opType}`),
+      opType: spec.opType,
+      domain: spec.domain ?? '',
+      attributes: spec.attributes ?? new Map(),
+    });
+    this.attach(node, spec.inputs, spec.outputs);
+    return node;
+  }
+
+  /** Appends a node and links it with its values. */
+  attach(node: Node, inputs: readonly (Value | undefined)[], outputs: readonly (Value | undefined)[]): void {
+    node.inputs = inputs;
+    node.outputs = outputs;
+    for (const input of inputs) input?.uses.add(node);
+    for (const captured of node.captures) captured.uses.add(node);
+    for (const output of outputs) if (output) output.producer = node;
+    this.#nodeNames.add(node.name);
+    this.nodes.push(node);
+  }
+
+  /** Makes every node that reads `from` read `to`. Graph outputs keep their name and are left alone. */
+  replaceUses(from: Value, to: Value, except?: Node): void {
+    for (const node of [...from.uses]) {
+      if (node === except || node.captures.includes(from)) continue;
+      node.inputs = node.inputs.map((input) => (input === from ? to : input));
+      from.uses.delete(node);
+      to.uses.add(node);
+    }
+  }
+
+  isInput(value: Value): boolean {
+    return this.inputs.includes(value);
+  }
+}
+
+/** Up to three of `names` that are nearest to `name` by edit distance. */
+export function nearestNames(name: string, names: Iterable<string>): string[] {
+  const scored: [number, string][] = [];
+  for (const candidate of names) {
+    const contained = candidate.includes(name) || name.includes(candidate);
+    const distance = contained ? 1 : leven(name.slice(0, 64), candidate.slice(0, 64));
+    scored.push([distance, candidate]);
+  }
+  return scored
+    .sort((a, b) => a[0] - b[0])
+    .slice(0, 3)
+    .map(([, candidate]) => candidate);
+}
