@@ -106,12 +106,13 @@ function checkTensor(where: string, { dtype, dims, data }: Tensor): void {
       hint: 'onnxruntime-node cannot carry this type; cast it inside the graph',
     });
   }
+  const storage = data.constructor.name;
   if (!storageFits(dtype, data)) {
     throw new LossgraftError({
       code: 'wrong-storage',
       where,
       expected: `${dtype} in ${dtype === 'string' ? 'an array of strings' : STORAGE[dtype].name}`,
-      found: data.constructor.name,
+      found: storage,
       hint: 'Keep float16 as bit patterns in a Uint16Array, bool in a Uint8Array, int64 in a BigInt64Array',
     });
   }
