@@ -1,5 +1,9 @@
 import { isMainThread } from 'node:worker_threads';
 import { LossgraftError } from '../errors.ts';
+import { diagnoseCuda } from './diagnose.ts';
+import type { IsolatedRun } from './isolated.ts';
+import { cudaPlacement, describeNode } from './placement.ts';
+import type { PlacedNode } from './profile.ts';
 
 /**
  * Turns TF32 off for NVIDIA's libraries in this process, before they start. onnxruntime-node passes no provider option but the
@@ -22,14 +26,47 @@ export function withoutTf32(): void {
   });
 }
 
-/** Explains why a CUDA session could not be created. */
-export async function requireCuda(model: string, cause: unknown): Promise<never> {
-  throw new LossgraftError({
-    code: 'cuda-unavailable',
-    where: model,
+/** ONNX Runtime's refusal under `session.disable_cpu_ep_fallback`. */
+const ON_CPU = 'fallback to CPU EP has been explicitly disabled';
+
+/**
+ * Decides about a CUDA session that ONNX Runtime refused because of nodes on the CPU: returns them when each is shape arithmetic that
+ * ONNX Runtime keeps there on purpose.
+ *
+ * @throws LossgraftError naming the nodes that CUDA has no kernel for, or what is missing on this machine.
+ */
+export async function explainRefusal(name: string, run: IsolatedRun, cause: unknown): Promise<readonly PlacedNode[]> {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  if (!message.includes(ON_CPU)) throw await unavailable(name, message, cause);
+  const { shapeNodes, strays } = await cudaPlacement(run);
+  if (strays.length === 0 && shapeNodes.length > 0) return shapeNodes;
+  throw strayNodes(name, strays, cause);
+}
+
+/** The error for nodes that would run on the CPU inside a CUDA session. */
+export function strayNodes(where: string, strays: readonly PlacedNode[], cause?: unknown): LossgraftError {
+  return new LossgraftError({
+    code: 'cuda-node-on-cpu',
+    where,
+    expected: 'every node on CUDAExecutionProvider, shape arithmetic apart',
+    found: `on the CPU: ${strays.map(describeNode).join(', ') || 'nodes that its log does not name'}`,
+    hint: 'Export at an opset where CUDA has a kernel for it (MaxPool: up to 21), or run with the CPU provider',
+    cause,
+  });
+}
+
+async function unavailable(where: string, message: string, cause: unknown): Promise<LossgraftError> {
+  const { works, findings } = await diagnoseCuda();
+  const missing = findings.filter(({ ok, check }) => !ok && check !== 'run');
+  const model = works || missing.length === 0;
+  return new LossgraftError({
+    code: model ? 'cuda-model-not-loaded' : 'cuda-unavailable',
+    where,
     expected: 'a CUDA session',
-    found: cause instanceof Error ? cause.message : String(cause),
-    hint: 'Run lossgraft doctor',
+    found: model ? message.trim() : missing.map(({ check, found }) => `${check}: ${found}`).join('; '),
+    hint: model
+      ? 'See the message; lossgraft doctor shows how CUDA does with a model of its own'
+      : [...new Set(missing.map(({ hint }) => hint))].join('. '),
     cause,
   });
 }

@@ -4,8 +4,10 @@ import { basename, dirname, join, resolve } from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { LossgraftError } from '../errors.ts';
 import type { Tensor } from '../tensor.ts';
-import { requireCuda, withoutTf32 } from './cudaGuard.ts';
+import { explainRefusal, withoutTf32 } from './cudaGuard.ts';
 import { checkFeeds, describePort, isRuntimeType, type Port, storageFits } from './feeds.ts';
+
+import type { PlacedNode } from './profile.ts';
 
 export type { Port } from './feeds.ts';
 
@@ -40,6 +42,8 @@ export interface SessionOptions {
 export interface Session {
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
+  /** For `cuda`: the nodes that ONNX Runtime keeps on the CPU on purpose, since they compute shapes. Any other refuses the session. */
+  readonly shapeNodesOnCpu: readonly PlacedNode[];
   /**
    * Runs the model once. It blocks the JavaScript thread for as long as it runs.
    *
@@ -78,12 +82,32 @@ export async function openSession(model: string | Uint8Array, options: SessionOp
   if (options.provider === 'cuda' && options.tf32 !== true) withoutTf32();
   ort.env.logLevel = LOG_LEVELS[options.logSeverity ?? 4];
   try {
-    const native = await create(model, nativeOptions(options));
-    return new OrtSession(name, native, options.profile);
+    return options.provider === 'cuda' ? await openOnCuda(name, model, options) : await open(name, model, options);
   } catch (cause) {
-    if (options.provider === 'cuda') await requireCuda(name, cause);
     throw wrap(cause, name, 'model-not-loaded', 'a model that ONNX Runtime loads', 'Check it with onnx.checker');
   }
+}
+
+const STRICT: Readonly<Record<string, string>> = { 'session.disable_cpu_ep_fallback': '1' };
+
+async function openOnCuda(name: string, model: string | Uint8Array, options: SessionOptions): Promise<Session> {
+  try {
+    return await open(name, model, { ...options, config: { ...options.config, ...STRICT } });
+  } catch (cause) {
+    const native = nativeOptions(options);
+    const run = {
+      model,
+      provider: 'cuda',
+      optimization: OPTIMIZATION[options.optimization ?? 'all'],
+      config: config(options),
+    } as const;
+    const shapeNodes = await explainRefusal(name, run, cause);
+    return new OrtSession(name, await create(model, native), options.profile, shapeNodes);
+  }
+}
+
+async function open(name: string, model: string | Uint8Array, options: SessionOptions): Promise<Session> {
+  return new OrtSession(name, await create(model, nativeOptions(options)), options.profile, []);
 }
 
 const LOG_LEVELS = ['verbose', 'info', 'warning', 'error', 'fatal'] as const;
@@ -99,31 +123,38 @@ function create(
 }
 
 function nativeOptions(options: SessionOptions): ort.InferenceSession.SessionOptions {
-  const cuda = options.provider === 'cuda';
-  const extra: Record<string, string> = { ...options.config };
-  if (cuda) extra['session.disable_cpu_ep_fallback'] = '1';
-  if (options.externalDataFolder !== undefined) {
-    extra['session.model_external_initializers_file_folder_path'] = resolve(options.externalDataFolder);
-  }
   return {
-    executionProviders: [cuda ? 'cuda' : 'cpu'],
+    executionProviders: [options.provider ?? 'cpu'],
     graphOptimizationLevel: OPTIMIZATION[options.optimization ?? 'all'],
     logSeverityLevel: options.logSeverity ?? 4,
-    extra,
+    extra: config(options),
     ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
     ...(options.profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: options.profile }),
   };
 }
 
+function config({ config: entries, externalDataFolder: folder }: SessionOptions): Record<string, string> {
+  const external =
+    folder === undefined ? {} : { 'session.model_external_initializers_file_folder_path': resolve(folder) };
+  return { ...entries, ...external };
+}
+
 class OrtSession implements Session {
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
+  readonly shapeNodesOnCpu: readonly PlacedNode[];
   readonly #name: string;
   readonly #profile: string | undefined;
   #native: ort.InferenceSession | undefined;
 
-  constructor(name: string, native: ort.InferenceSession, profile: string | undefined) {
+  constructor(
+    name: string,
+    native: ort.InferenceSession,
+    profile: string | undefined,
+    shapeNodes: readonly PlacedNode[],
+  ) {
     this.#name = name;
+    this.shapeNodesOnCpu = shapeNodes;
     this.#native = native;
     this.#profile = profile;
     this.inputs = native.inputMetadata.map(port);
