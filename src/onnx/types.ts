@@ -7,6 +7,8 @@ export interface ByteSource {
   readonly size: number;
   /** Exactly `length` bytes from `offset`; valid until the next call. */
   read(offset: number, length: number): Uint8Array;
+  /** Fills `target` with the bytes from `offset`, past any window. */
+  readInto(target: Uint8Array, offset: number): void;
   close(): void;
 }
 
@@ -20,7 +22,7 @@ export interface Span {
 /** Where a tensor's elements are. Nothing is loaded: {@link TensorProto} is a view. */
 export type Payload =
   | { readonly kind: 'raw'; readonly offset: number; readonly length: number }
-  /** float_data, int32_data, … : possibly several packed or unpacked fields, decoded on demand. */
+  /** float_data, int32_data, … : runs of packed or unpacked fields of one number, decoded on demand. */
   | { readonly kind: 'typed'; readonly fields: readonly Span[] }
   | { readonly kind: 'external'; readonly entries: ReadonlyMap<string, string> };
 
@@ -47,7 +49,10 @@ export type Attribute =
   | { readonly type: 'graphs'; readonly value: readonly GraphProto[] }
   /** A function's formal attribute: takes the value of the caller's attribute of that name. */
   | { readonly type: 'reference'; readonly value: string }
-  /** Sparse tensors and type protos: kept in the file, never looked into. */
+  /**
+   * Kept in the file, never looked into; `value` is the AttributeProto.type. Sparse tensors and type protos, and what is too
+   * big for a view: strings above 1 MiB or not UTF-8, lists above 2^20 elements.
+   */
   | { readonly type: 'other'; readonly value: number };
 
 export interface NodeProto {
@@ -167,6 +172,8 @@ export interface ModelEdit {
   readonly initializers?: readonly InitializerInit[];
   readonly inputs?: readonly ValueInit[];
   readonly outputs?: readonly ValueInit[];
+  /** Outputs that are listed by name alone: ONNX Runtime infers their types (the checker refuses them in a file). */
+  readonly untypedOutputs?: readonly string[];
   readonly valueInfos?: readonly ValueInit[];
   /** Opset imports to set: replaces the entry of that domain, or adds one. */
   readonly opsetImports?: ReadonlyMap<string, number>;

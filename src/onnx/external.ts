@@ -1,0 +1,83 @@
+import { realpathSync } from 'node:fs';
+import { isAbsolute, join, relative, sep } from 'node:path';
+import { LossgraftError } from '../errors.ts';
+import { openFile } from './source.ts';
+import type { ByteSource, TensorProto } from './types.ts';
+
+/** Where an external tensor's bytes are; the source must be closed by who asked for it. */
+export interface ExternalBytes {
+  readonly source: ByteSource;
+  readonly offset: number;
+  readonly length: number | undefined;
+}
+
+/**
+ * Opens the file that holds an external tensor. Errors: `external-no-folder`, `external-entry` (absent or bad location, offset,
+ * length), `external-escape` (absolute, `..`, or a symbolic link out of the model's folder), `external-missing`.
+ */
+export function openExternal(source: ByteSource, tensor: TensorProto, modelDir: string | undefined): ExternalBytes {
+  const where = `${source.name}, tensor "${tensor.name}"`;
+  if (modelDir === undefined) {
+    const hint = 'Open the model by its path instead of from bytes';
+    throw problem('external-no-folder', where, "the model's folder, for its external data", 'none', hint);
+  }
+  const path = externalPath(where, externalLocation(where, tensor), modelDir);
+  return {
+    source: openFile(path),
+    offset: entry(where, tensor, 'offset') ?? 0,
+    length: entry(where, tensor, 'length'),
+  };
+}
+
+/** The `location` of an external tensor as the file states it. */
+export function externalLocation(where: string, tensor: TensorProto): string {
+  const location = tensor.payload.kind === 'external' ? tensor.payload.entries.get('location') : undefined;
+  if (location !== undefined && location !== '') return location;
+  throw problem('external-entry', where, 'a location in external_data', 'none', 'Export the model again');
+}
+
+/** The real path of `location` within `modelDir`, which it must not leave. */
+export function externalPath(where: string, location: string, modelDir: string): string {
+  const escapes = isAbsolute(location) || /^[A-Za-z]:|^\\/.test(location) || location.split(/[\\/]/).includes('..');
+  if (escapes) throw escapeError(where, location);
+  const folder = resolveReal(where, modelDir);
+  const path = resolveReal(where, join(folder, location));
+  const inside = relative(folder, path);
+  if (inside.split(sep)[0] === '..' || isAbsolute(inside)) throw escapeError(where, `${location} → ${path}`);
+  return path;
+}
+
+function escapeError(where: string, found: string): LossgraftError {
+  const hint = 'Put the data file beside the model, or beneath its folder, and export with a relative location';
+  return problem('external-escape', where, "external data inside the model's folder", found, hint);
+}
+
+function resolveReal(where: string, path: string): string {
+  try {
+    return realpathSync(path);
+  } catch (cause) {
+    const found = cause instanceof Error ? cause.message : String(cause);
+    const hint = 'Put the data file that belongs to the model beside it';
+    throw problem('external-missing', where, `the external data file ${path}`, found, hint, cause);
+  }
+}
+
+function entry(where: string, tensor: TensorProto, key: string): number | undefined {
+  const text = tensor.payload.kind === 'external' ? tensor.payload.entries.get(key) : undefined;
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (/^\d+$/.test(text) && Number.isSafeInteger(value)) return value;
+  const expected = `a count of bytes as ${key} of external_data`;
+  throw problem('external-entry', where, expected, JSON.stringify(text), 'Export the model again');
+}
+
+function problem(
+  code: string,
+  where: string,
+  expected: string,
+  found: string,
+  hint: string,
+  cause?: unknown,
+): LossgraftError {
+  return new LossgraftError({ code, where, expected, found, hint, cause });
+}

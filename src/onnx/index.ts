@@ -1,0 +1,19 @@
+export { applyEdit } from './edit.ts';
+export { encodeNodeFields, encodeTensor } from './encode.ts';
+export {
+  bfloat16ToFloat32,
+  bfloat16ToNumber,
+  float16ToFloat32,
+  float16ToNumber,
+  float32ToBfloat16,
+  float32ToFloat16,
+  numberToBfloat16,
+  numberToFloat16,
+} from './half.ts';
+export type { Segment } from './patch.ts';
+export { decodeTensor, type ReadOptions, readTensor } from './readTensor.ts';
+export { relabelDim, rewireNode } from './rewire.ts';
+export { scan } from './scan.ts';
+export { fromBytes, openFile } from './source.ts';
+export type * from './types.ts';
+export { editedBytes, type WriteOptions, writeModel } from './write.ts';

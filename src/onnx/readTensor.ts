@@ -1,0 +1,98 @@
+import { LossgraftError } from '../errors.ts';
+import { type DataType, elementCount, type Tensor } from '../tensor.ts';
+import { openExternal } from './external.ts';
+import { WireReader } from './reader.ts';
+import { scanTensor } from './scanTensor.ts';
+import { fromBytes } from './source.ts';
+import { allocate, bytesOf, itemCount, storageOf } from './storage.ts';
+import { countItems, readItems, readStrings } from './typedData.ts';
+import type { ByteSource, Span, TensorProto } from './types.ts';
+
+export interface ReadOptions {
+  /** The folder against which external data's locations are resolved: the model file's. */
+  readonly modelDir?: string;
+}
+
+/**
+ * Loads a tensor's elements: raw, typed or external, of any data type.
+ * Errors: `unknown-dtype`, `tensor-size`, `payload-type`, and for external data those of {@link openExternal}.
+ */
+export function readTensor(source: ByteSource, tensor: TensorProto, options: ReadOptions = {}): Tensor {
+  const { dtype, dims, payload } = tensor;
+  if (dtype === undefined) {
+    const expected = 'a data type up to number 26';
+    throw problem(source, tensor, 'unknown-dtype', expected, `number ${tensor.dtypeNumber}`, 'Update lossgraft');
+  }
+  if (dtype === 'string') return { dtype, dims, data: stringsOf(source, tensor) };
+  const items = itemCount(dtype, dims);
+  if (payload.kind === 'typed') return { dtype, dims, data: typedItems(source, tensor, dtype, items, payload.fields) };
+  const where = payload.kind === 'raw' ? { source, ...payload } : openExternal(source, tensor, options.modelDir);
+  try {
+    const bytes = items * storageOf(dtype).array.BYTES_PER_ELEMENT;
+    const length = where.length ?? bytes;
+    if (length !== bytes) throw sizeMismatch(source, tensor, `${bytes} bytes`, `${length}`);
+    if (where.offset + length > where.source.size) {
+      const found = `${where.source.name} of ${where.source.size} bytes, offset ${where.offset}`;
+      throw sizeMismatch(source, tensor, `${bytes} bytes`, found);
+    }
+    const data = allocate(dtype, items);
+    where.source.readInto(bytesOf(data), where.offset);
+    return { dtype, dims, data };
+  } finally {
+    if (where.source !== source) where.source.close();
+  }
+}
+
+/** A TensorProto file (.pb) as in ONNX's backend tests. */
+export function decodeTensor(bytes: Uint8Array, fileName = 'tensor'): { name: string; tensor: Tensor } {
+  const source = fromBytes(bytes, fileName);
+  const view = scanTensor(new WireReader(source), { start: 0, body: 0, end: bytes.length });
+  return { name: view.name, tensor: readTensor(source, view) };
+}
+
+function typedItems(
+  source: ByteSource,
+  tensor: TensorProto,
+  dtype: Exclude<DataType, 'string'>,
+  items: number,
+  fields: readonly Span[],
+): Tensor['data'] {
+  const { field } = storageOf(dtype);
+  const found = countItems(source, fields, field, `${dtype} tensor "${tensor.name}"`);
+  if (found !== items) {
+    const expected = `${items} items for ${dtype}[${tensor.dims.join(', ')}]`;
+    throw sizeMismatch(source, tensor, expected, `${found}`);
+  }
+  const data = allocate(dtype, items);
+  readItems(source, fields, field, data);
+  return data;
+}
+
+function stringsOf(source: ByteSource, tensor: TensorProto): readonly string[] {
+  const { payload } = tensor;
+  if (payload.kind !== 'typed') {
+    throw problem(source, tensor, 'payload-type', 'strings in string_data', `${payload.kind} data`, DAMAGED);
+  }
+  const strings = readStrings(source, payload.fields);
+  const count = elementCount(tensor.dims);
+  if (strings.length !== count) throw sizeMismatch(source, tensor, `${count} strings`, `${strings.length}`);
+  return strings;
+}
+
+const DAMAGED = 'The tensor is damaged; export the model again';
+
+function sizeMismatch(source: ByteSource, tensor: TensorProto, expected: string, found: string): LossgraftError {
+  return problem(source, tensor, 'tensor-size', expected, found, DAMAGED);
+}
+
+function problem(
+  source: ByteSource,
+  tensor: TensorProto,
+  code: string,
+  expected: string,
+  found: string,
+  hint: string,
+): LossgraftError {
+  const where = `${source.name}, byte ${tensor.span.start}, tensor "${tensor.name}"`;
+  return new LossgraftError({ code, where, expected, found, hint });
+}

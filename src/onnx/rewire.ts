@@ -1,0 +1,41 @@
+import { LossgraftError } from '../errors.ts';
+import { Message, type OpenChanges } from './message.ts';
+import { applyChanges, materialize } from './patch.ts';
+import type { ByteSource, NodeProto, Replacement, Span, ValueInfoProto } from './types.ts';
+import { concat, lenField, stringField } from './wire.ts';
+
+/** The node's field with other names of inputs or outputs; attributes and all else stay byte for byte. */
+export function rewireNode(
+  source: ByteSource,
+  node: NodeProto,
+  names: { readonly inputs?: readonly string[]; readonly outputs?: readonly string[] },
+): Uint8Array {
+  const message = new Message(source, node.span);
+  const changes: OpenChanges = { insertions: [], substitutions: [] };
+  if (names.inputs !== undefined) message.setStrings(1, names.inputs, changes);
+  if (names.outputs !== undefined) message.setStrings(2, names.outputs, changes);
+  return rebuild(source, 1, node.span, changes);
+}
+
+/** Dimension `index` of a value's type becomes the symbol; its denotation stays. Error: `bad-dimension` where there is none. */
+export function relabelDim(source: ByteSource, value: ValueInfoProto, index: number, symbol: string): Replacement {
+  const span = value.dimSpans[index];
+  if (span === undefined) {
+    throw new LossgraftError({
+      code: 'bad-dimension',
+      where: `${source.name}, value "${value.name}"`,
+      expected: `a dimension ${index}`,
+      found: value.type?.shape === undefined ? 'no shape' : `a shape of rank ${value.dimSpans.length}`,
+      hint: 'Name a dimension that the model states',
+    });
+  }
+  const message = new Message(source, span);
+  const changes: OpenChanges = { insertions: [], substitutions: [] };
+  message.remove(1, changes);
+  message.set(2, stringField(2, symbol), changes);
+  return { span, bytes: rebuild(source, 1, span, changes) };
+}
+
+function rebuild(source: ByteSource, number: number, span: Span, changes: OpenChanges): Uint8Array {
+  return concat(lenField(number, [materialize(source, applyChanges(source, span, changes))]));
+}

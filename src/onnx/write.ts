@@ -1,0 +1,109 @@
+import { closeSync, constants, fsyncSync, openSync, renameSync, statSync, unlinkSync, writeSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { LossgraftError } from '../errors.ts';
+import { applyEdit } from './edit.ts';
+import { COPY_BYTES, MAX_MODEL_BYTES } from './limits.ts';
+import { materialize, type Segment, segmentsLength } from './patch.ts';
+import { isFileSource } from './source.ts';
+import type { ByteSource, ModelEdit, ModelProto } from './types.ts';
+
+export interface WriteOptions {
+  /** Wait until the bytes are on the disk (default true); false leaves that to the system, as `cp` does. */
+  readonly durable?: boolean;
+}
+
+/**
+ * Writes the edited model to `outPath`: into a temporary file of the same folder, then renamed, so that `outPath` is whole or
+ * untouched. Memory stays at a megabyte. Errors: `output-is-input`, `output-too-large`, `disk-full`, `write-failed`.
+ */
+export function writeModel(model: ModelProto, edit: ModelEdit, outPath: string, options: WriteOptions = {}): void {
+  checkNotInput(model.source, outPath);
+  const segments = applyEdit(model, edit);
+  checkSize(segmentsLength(segments), outPath);
+  const temporary = join(dirname(outPath), `.${basename(outPath)}.${process.pid}.${Date.now().toString(36)}.tmp`);
+  let fd: number | undefined;
+  try {
+    fd = openSync(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o666);
+    writeSegments(fd, model.source, segments);
+    if (options.durable !== false) fsyncSync(fd);
+    closeSync(fd);
+    fd = undefined;
+    renameSync(temporary, outPath);
+  } catch (cause) {
+    discard(fd, temporary);
+    throw writeError(outPath, cause);
+  }
+}
+
+/** The edited model in memory. Errors: `output-too-large` and those of {@link applyEdit}. */
+export function editedBytes(model: ModelProto, edit: ModelEdit): Uint8Array {
+  const segments = applyEdit(model, edit);
+  checkSize(segmentsLength(segments), model.source.name);
+  return materialize(model.source, segments);
+}
+
+function writeSegments(fd: number, source: ByteSource, segments: readonly Segment[]): void {
+  const buffer = Buffer.allocUnsafeSlow(COPY_BYTES);
+  for (const segment of segments) {
+    if (segment.kind === 'bytes') {
+      writeAll(fd, segment.bytes);
+      continue;
+    }
+    for (let at = segment.start; at < segment.end; at += buffer.length) {
+      const chunk = buffer.subarray(0, Math.min(buffer.length, segment.end - at));
+      source.readInto(chunk, at);
+      writeAll(fd, chunk);
+    }
+  }
+}
+
+function writeAll(fd: number, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done);
+}
+
+function discard(fd: number | undefined, path: string): void {
+  try {
+    if (fd !== undefined) closeSync(fd);
+    unlinkSync(path);
+  } catch {
+    // It was never made, or its disk is gone: the first error is the one to tell.
+  }
+}
+
+function checkNotInput(source: ByteSource, outPath: string): void {
+  const out = statSync(outPath, { throwIfNoEntry: false, bigint: true });
+  const input = isFileSource(source) ? source.identity : undefined;
+  if (out === undefined || input === undefined || out.ino !== input.ino || out.dev !== input.dev) return;
+  throw new LossgraftError({
+    code: 'output-is-input',
+    where: outPath,
+    expected: 'another file than the model that is read',
+    found: 'the same file',
+    hint: 'Choose another name for the output',
+  });
+}
+
+function checkSize(size: number, where: string): void {
+  if (size <= MAX_MODEL_BYTES) return;
+  throw new LossgraftError({
+    code: 'output-too-large',
+    where,
+    expected: `at most ${MAX_MODEL_BYTES} bytes, protobuf's limit`,
+    found: `${size} bytes`,
+    hint: 'Keep the weights as external data: in Python, onnx.save(model, path, save_as_external_data=True)',
+  });
+}
+
+function writeError(outPath: string, cause: unknown): LossgraftError {
+  if (cause instanceof LossgraftError) return cause;
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  const full = code === 'ENOSPC' || code === 'EDQUOT';
+  return new LossgraftError({
+    code: full ? 'disk-full' : 'write-failed',
+    where: outPath,
+    expected: full ? 'room on the disk' : 'a place to write to',
+    found: cause instanceof Error ? cause.message : String(cause),
+    hint: full ? 'Make room or choose another disk; nothing was left behind' : 'Check the folder and its permissions',
+    cause,
+  });
+}
