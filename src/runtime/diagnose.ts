@@ -76,8 +76,8 @@ export async function diagnoseCuda(options: DiagnoseOptions = {}): Promise<Provi
   return { provider: 'cuda', works: run.ok, findings: [...findings, run] };
 }
 
-const SHARED_LIBRARY = 'libonnxruntime_providers_shared.so';
-const CUDA_LIBRARY = 'libonnxruntime_providers_cuda.so';
+export const SHARED_LIBRARY = 'libonnxruntime_providers_shared.so';
+export const CUDA_LIBRARY = 'libonnxruntime_providers_cuda.so';
 
 async function checkProvider(runtime: string): Promise<Finding[]> {
   const folder = binaryFolder(runtime);

@@ -1,0 +1,131 @@
+/**
+ * `npm run check:cuda-placement -- [MODEL|DIR …] [--provider DIR] [--optimization off|basic|all]`: creates a CUDA session of every graph
+ * that lossgraft emits, and of the models given, over the real provider library and stub CUDA libraries, and fails where a node is left
+ * to the CPU. Placement only: nothing is computed.
+ */
+import { existsSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, readdir, rm, stat, symlink } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { LossgraftError } from '../src/errors.ts';
+import { CUDA_LIBRARY, packageVersion, SHARED_LIBRARY } from '../src/runtime/diagnose.ts';
+import { binaryFolder, runtimeFolder } from '../src/runtime/isolated.ts';
+import { cudaPlacement, describeNode, type Placement } from '../src/runtime/placement.ts';
+import { setupCuda } from '../src/runtime/setupCuda.ts';
+import { buildCudaStubs } from './cuda-stub.ts';
+import { type EmittedGraph, emittedGraphs } from './emitted-graphs.ts';
+
+const LEVELS = { off: 'disabled', basic: 'basic', all: 'all' } as const;
+
+/** A copy of onnxruntime-node with the CUDA provider in it, and stub libraries for it. */
+export interface StubbedRuntime {
+  readonly runtime: string;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** Makes a {@link StubbedRuntime} in `work` out of the provider libraries in `provider`; node_modules stays as it is. */
+export async function stubRuntime(provider: string, work: string): Promise<StubbedRuntime> {
+  const installed = runtimeFolder();
+  const modules = join(work, 'node_modules');
+  const runtime = join(modules, basename(installed));
+  const binaries = binaryFolder(runtime);
+  const stubs = join(work, 'stubs');
+  await Promise.all([mkdir(binaries, { recursive: true }), mkdir(stubs)]);
+  for (const part of ['package.json', 'dist', 'lib'])
+    await cp(join(installed, part), join(runtime, part), { recursive: true });
+  await cp(binaryFolder(installed), binaries, { recursive: true, dereference: true });
+  await symlink(join(dirname(installed), 'onnxruntime-common'), join(modules, 'onnxruntime-common'));
+  for (const name of [SHARED_LIBRARY, CUDA_LIBRARY]) {
+    await rm(join(binaries, name), { force: true });
+    await symlink(join(provider, name), join(binaries, name));
+  }
+  await buildCudaStubs(join(provider, CUDA_LIBRARY), stubs);
+  return { runtime, environment: { LD_LIBRARY_PATH: stubs } };
+}
+
+async function* given(paths: readonly string[]): AsyncGenerator<EmittedGraph> {
+  for (const path of paths) {
+    const folder = (await stat(path)).isDirectory();
+    const files = folder ? (await readdir(path, { recursive: true })).filter((name) => name.endsWith('.onnx')) : [''];
+    for (const file of files.sort()) yield { name: join(path, file), model: join(path, file) };
+  }
+}
+
+async function providerFolder(asked: string | undefined): Promise<string> {
+  if (asked !== undefined) return asked;
+  const beside = binaryFolder(runtimeFolder());
+  if (existsSync(join(beside, CUDA_LIBRARY))) return beside;
+  const cache = join(
+    process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'),
+    'lossgraft',
+    `cuda-${packageVersion(runtimeFolder())}`,
+  );
+  return (await setupCuda({ to: cache, log: (line) => console.error(line) })).folder;
+}
+
+function verdict({ total, shapeNodes, strays }: Placement): string {
+  const shapes =
+    shapeNodes.length === 0 ? '' : `; shape arithmetic on the CPU: ${shapeNodes.map(describeNode).join(', ')}`;
+  return strays.length === 0
+    ? `ok      ${total} nodes${shapes}`
+    : `ON CPU  ${strays.map(describeNode).join(', ')} of ${total} nodes${shapes}`;
+}
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    options: { provider: { type: 'string' }, optimization: { type: 'string', default: 'all' } },
+    allowPositionals: true,
+  });
+  const level = Object.entries(LEVELS).find(([name]) => name === values.optimization)?.[1];
+  if (level === undefined) throw badLevel(values.optimization);
+  const work = await mkdtemp(join(tmpdir(), 'lossgraft-placement-'));
+  try {
+    const stubbed = await stubRuntime(await providerFolder(values.provider), work);
+    const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+    let count = 0;
+    let failed = 0;
+    for await (const { name, model } of chain(emittedGraphs(root), given(positionals))) {
+      const line = await cudaPlacement({ model, optimization: level, ...stubbed }).then(verdict, (error: unknown) => {
+        if (error instanceof LossgraftError) return `FAILED  ${error.problem.found}`;
+        throw error;
+      });
+      count++;
+      if (!line.startsWith('ok')) failed++;
+      console.log(`${line.slice(0, 8)}${name}: ${line.slice(8)}`);
+    }
+    console.log(
+      `${count} graphs, ${failed} not wholly on CUDA; onnxruntime-node ${packageVersion(runtimeFolder())}, optimization ` +
+        `${values.optimization}. Placement only, over stub CUDA libraries: nothing was computed and no GPU was used.`,
+    );
+    return failed === 0 && count > 0 ? 0 : 1;
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+async function* chain(...sources: AsyncGenerator<EmittedGraph>[]): AsyncGenerator<EmittedGraph> {
+  for (const source of sources) yield* source;
+}
+
+function badLevel(found: string): LossgraftError {
+  const hint = 'Leave it out for all';
+  return new LossgraftError({
+    code: 'bad-option',
+    where: '--optimization',
+    expected: 'off, basic or all',
+    found,
+    hint,
+  });
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  try {
+    process.exitCode = await main();
+  } catch (error) {
+    if (!(error instanceof LossgraftError)) throw error;
+    console.error(error.message);
+    process.exitCode = 2;
+  }
+}
