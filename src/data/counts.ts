@@ -1,0 +1,185 @@
+import { readFileSync, statSync } from 'node:fs';
+import { extname } from 'node:path';
+import { LossgraftError } from '../errors.ts';
+import { openData } from './dataset.ts';
+import { readLabels } from './labels.ts';
+import { MAX_CLASSES, MAX_TEXT_BYTES } from './limits.ts';
+import { isText } from './npy.ts';
+
+/**
+ * Class counts from a list (`5000,2997,…`) or a file: .json (an array, or an object from class index to count), .csv (one number
+ * per class, or rows `class,count`), .npy of labels or .npz with an array `labels`, which are counted.
+ *
+ * @throws LossgraftError for counts that are not whole numbers above 0, and for labels of which a class has none.
+ */
+export async function readCounts(source: string): Promise<number[]> {
+  const isList = /^[\s\d.,eE+-]+$/.test(source);
+  const counts = isList ? source.split(',').map(toNumber) : await fromFile(source, countLabels);
+  return checkCounts(counts, isList ? 'class counts' : source);
+}
+
+/**
+ * Class weights from a file: .json or .csv as in {@link readCounts}, or an .npy of floats, one per class.
+ *
+ * @throws LossgraftError where it holds something else than finite numbers from 0 on.
+ */
+export async function readWeights(path: string): Promise<number[]> {
+  const weights = await fromFile(path, readFloats);
+  const bad = weights.findIndex((weight) => !(weight >= 0 && Number.isFinite(weight)));
+  if (bad < 0 && weights.length > 0) return weights;
+  throw new LossgraftError({
+    code: 'bad-weights',
+    where: bad < 0 ? path : `${path}, class ${bad}`,
+    expected: 'finite weights from 0 on, one per class',
+    found: bad < 0 ? 'none' : String(weights[bad]),
+    hint: 'Correct the file',
+  });
+}
+
+/** @throws LossgraftError unless all counts are whole numbers above 0. */
+export function checkCounts(counts: readonly number[], where: string): number[] {
+  const bad = counts.findIndex((count) => !(Number.isSafeInteger(count) && count > 0));
+  if (bad < 0 && counts.length > 0) return [...counts];
+  const found = counts[bad];
+  throw new LossgraftError({
+    code: 'bad-counts',
+    where: bad < 0 ? where : `${where}, class ${bad}`,
+    expected: 'whole numbers above 0, one per class',
+    found: bad < 0 ? 'no counts' : String(found),
+    hint:
+      found === 0
+        ? 'A class without samples has no weight; take it out of the model, or give its weight in a file of class weights'
+        : 'Count the training samples of each class',
+  });
+}
+
+async function fromFile(path: string, fromArrays: (path: string) => Promise<number[]>): Promise<number[]> {
+  switch (extname(path).toLowerCase()) {
+    case '.json':
+      return fromJson(path, readText(path));
+    case '.csv':
+      return fromCsv(path, readText(path));
+    case '.npy':
+    case '.npz':
+      return fromArrays(path);
+    default:
+      throw new LossgraftError({
+        code: 'unknown-counts-format',
+        where: path,
+        expected: 'numbers separated by commas, or a file that ends in .json, .csv, .npy or .npz',
+        found: path,
+        hint: 'Give a list such as 5000,2997,1796 or such a file',
+      });
+  }
+}
+
+function readText(path: string): string {
+  try {
+    const { size } = statSync(path);
+    if (size > MAX_TEXT_BYTES) throw new Error(`${size} bytes, above the bound of ${MAX_TEXT_BYTES}`);
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw unreadable(path, 'a readable text file', cause);
+  }
+}
+
+function fromJson(path: string, text: string): number[] {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw unreadable(path, 'JSON', cause);
+  }
+  if (Array.isArray(value)) return value.map((item) => (typeof item === 'number' ? item : Number.NaN));
+  if (typeof value === 'object' && value !== null) return byClass(path, Object.entries(value));
+  throw unreadable(path, 'an array, or an object from class index to number', JSON.stringify(value).slice(0, 80));
+}
+
+/** Lines `class,number` (a heading is allowed), or numbers alone. */
+function fromCsv(path: string, text: string): number[] {
+  const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '');
+  const rows = lines.map((line) => line.split(',').map((cell) => cell.trim()));
+  const heading = rows[0]?.some((cell) => Number.isNaN(toNumber(cell))) ? rows.shift() : undefined;
+  const pairs = rows.length > 1 || heading !== undefined ? rows.filter((row) => row.length === 2) : [];
+  if (pairs.length > 0 && pairs.length === rows.length) {
+    return byClass(
+      path,
+      pairs.map(([key = '', value = '']) => [key, toNumber(value)]),
+    );
+  }
+  if (rows.length > 1 && rows.some((row) => row.length !== 1)) {
+    throw unreadable(path, 'one row of numbers, one number a line, or lines class,number', lines[0] ?? '');
+  }
+  return rows.flat().map(toNumber);
+}
+
+/** Keys must be 0…C−1: names of classes would leave their order to chance. */
+function byClass(path: string, entries: readonly (readonly [string, unknown])[]): number[] {
+  const values = new Map(entries.map(([key, value]) => [key, typeof value === 'number' ? value : Number.NaN]));
+  const numbers = entries.map((_, index) => values.get(String(index)));
+  const missing = numbers.indexOf(undefined);
+  if (missing < 0) return numbers.map((value) => value ?? Number.NaN);
+  throw new LossgraftError({
+    code: 'bad-counts',
+    where: path,
+    expected: `every class index from 0 to ${entries.length - 1} once`,
+    found: `${entries
+      .map(([key]) => key)
+      .slice(0, 8)
+      .join(', ')}${entries.length > 8 ? ', …' : ''}`,
+    hint: `Class ${missing} is missing; name classes by their index in the model's output`,
+  });
+}
+
+async function countLabels(path: string): Promise<number[]> {
+  const data = await openData(path);
+  try {
+    const column = data.unnamed ?? data.columns.get('labels');
+    if (column === undefined) throw unreadable(path, 'an array labels', [...data.columns.keys()].join(', '));
+    const labels = await readLabels(column, 0, column.dims[0] ?? 0, { where: path, classes: MAX_CLASSES });
+    const counts: number[] = [];
+    for (const label of labels) {
+      const index = Number(label);
+      while (counts.length <= index) counts.push(0);
+      counts[index] = (counts[index] ?? 0) + 1;
+    }
+    return counts;
+  } finally {
+    data.close();
+  }
+}
+
+async function readFloats(path: string): Promise<number[]> {
+  const data = await openData(path);
+  try {
+    const column = data.unnamed;
+    const isVector = column?.dims.length === 1 && (column.dtype === 'float32' || column.dtype === 'float64');
+    if (column === undefined || !isVector) {
+      throw unreadable(
+        path,
+        'an .npy of floats, one per class',
+        column ? `${column.dtype}[${column.dims.join(', ')}]` : 'an .npz',
+      );
+    }
+    const tensor = await column.read(0, column.dims[0] ?? 0);
+    return isText(tensor.data) ? [] : Array.from(tensor.data, Number);
+  } finally {
+    data.close();
+  }
+}
+
+/** Number('') is 0, which an empty cell is not. */
+function toNumber(text: string): number {
+  return text.trim() === '' ? Number.NaN : Number(text);
+}
+
+function unreadable(path: string, expected: string, cause: unknown): LossgraftError {
+  return new LossgraftError({
+    code: 'bad-counts-file',
+    where: path,
+    expected,
+    found: cause instanceof Error ? cause.message : String(cause),
+    hint: 'Correct the file',
+    cause,
+  });
+}

@@ -1,0 +1,61 @@
+import { LossgraftError } from '../errors.ts';
+import type { Tensor } from '../tensor.ts';
+import { type Column, isText } from './npy.ts';
+
+/** What labels must be. */
+export interface LabelRange {
+  /** Shown in errors. */
+  readonly where: string;
+  /** Labels are 0…classes−1; `undefined` where the number of classes is not known. */
+  readonly classes: number | undefined;
+}
+
+/**
+ * Labels as int64, from any integer dtype, [N] or [N, 1].
+ *
+ * @throws LossgraftError `labels-dtype`, `labels-shape`, or `label-out-of-range` with the row.
+ */
+export async function readLabels(
+  column: Column,
+  start: number,
+  count: number,
+  range: LabelRange,
+): Promise<BigInt64Array> {
+  const { dtype, dims } = column;
+  if (dims.length < 1 || dims.slice(1).some((dim) => dim !== 1)) {
+    throw new LossgraftError({
+      code: 'labels-shape',
+      where: range.where,
+      expected: 'one class index per sample, [N]',
+      found: `${dtype}[${dims.join(', ')}]`,
+      hint: 'One-hot or soft labels are not supported; take the argmax',
+    });
+  }
+  if (!/^u?int(8|16|32|64)$/.test(dtype)) {
+    throw new LossgraftError({
+      code: 'labels-dtype',
+      where: range.where,
+      expected: 'labels of an integer dtype',
+      found: dtype,
+      hint: 'Convert them, for example labels.astype("int64")',
+    });
+  }
+  const labels = toInt64(await column.read(start, count));
+  const last = range.classes === undefined ? undefined : BigInt(range.classes) - 1n;
+  const bad = labels.findIndex((label) => label < 0n || (last !== undefined && label > last));
+  if (bad < 0) return labels;
+  throw new LossgraftError({
+    code: 'label-out-of-range',
+    where: `${range.where}, row ${start + bad}`,
+    expected: last === undefined ? 'a class index from 0 on' : `a class index among 0…${last}`,
+    found: `${labels[bad]}`,
+    hint: 'Class indices begin at 0; correct the label or leave the row out',
+  });
+}
+
+/** uint64 above 2^63 − 1 wraps to a negative number, which the range refuses. */
+function toInt64({ data }: Tensor): BigInt64Array {
+  if (data instanceof BigInt64Array) return data;
+  if (data instanceof BigUint64Array) return new BigInt64Array(data.buffer, data.byteOffset, data.length);
+  return BigInt64Array.from(isText(data) ? [] : Array.from(data, BigInt));
+}

@@ -1,0 +1,19 @@
+/** Bounds on untrusted data files. */
+
+/** numpy refuses headers above 10,000 characters unless told otherwise; names of string dtypes stay far below (CWE-770). */
+export const MAX_HEADER_BYTES: number = 64 * 1024;
+
+/** numpy's own limit. */
+export const MAX_RANK = 64;
+
+/** A compressed array of an .npz is inflated into memory as a whole; stored ones are read in place, at any size (CWE-409). */
+export const MAX_INFLATED_BYTES: number = 2 ** 31;
+
+/** Arrays in one .npz (CWE-770). */
+export const MAX_ENTRIES = 10_000;
+
+/** Class counts are a vector in memory; a label above this is taken for an error (CWE-770). */
+export const MAX_CLASSES = 10_000_000;
+
+/** Counts and weights are read as text in memory (CWE-770). */
+export const MAX_TEXT_BYTES: number = 64 * 2 ** 20;
