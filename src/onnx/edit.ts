@@ -35,10 +35,14 @@ function graphInsertions(model: ModelProto, edit: ModelEdit): Insertion[] {
     [GRAPH.node, nodeFields(edit.nodes ?? [])],
     [GRAPH.initializer, initializerFields(edit.initializers ?? [])],
     [GRAPH.input, valueFields(GRAPH.input, edit.inputs ?? [])],
-    [GRAPH.output, valueFields(GRAPH.output, edit.outputs ?? [])],
+    [GRAPH.output, [...valueFields(GRAPH.output, edit.outputs ?? []), ...untypedFields(edit.untypedOutputs ?? [])]],
     [GRAPH.valueInfo, valueFields(GRAPH.valueInfo, edit.valueInfos ?? [])],
   ];
   return fields.filter(([, parts]) => parts.length > 0).map(([number, parts]) => graph.append(number, parts));
+}
+
+function untypedFields(names: readonly string[]): Parts {
+  return names.flatMap((name) => lenField(GRAPH.output, [stringField(1, name)]));
 }
 
 /** Replaces the entry of each domain, or adds one; of several entries of a domain the last stays, since that is what counts. */

@@ -1,5 +1,6 @@
 export { applyEdit } from './edit.ts';
 export { encodeNodeFields, encodeTensor } from './encode.ts';
+export { checkEdit } from './guards.ts';
 export {
   bfloat16ToFloat32,
   bfloat16ToNumber,
@@ -12,6 +13,7 @@ export {
 } from './half.ts';
 export type { Segment } from './patch.ts';
 export { decodeTensor, type ReadOptions, readTensor } from './readTensor.ts';
+export { copyExternalData, type Folders, rebaseExternalData } from './rebase.ts';
 export { relabelDim, rewireNode } from './rewire.ts';
 export { scan } from './scan.ts';
 export { fromBytes, openFile } from './source.ts';
