@@ -1,5 +1,6 @@
 import { isMainThread } from 'node:worker_threads';
 import { LossgraftError } from '../errors.ts';
+import { fromBytes, openFile, scan } from '../onnx/index.ts';
 import { diagnoseCuda } from './diagnose.ts';
 import type { IsolatedRun } from './isolated.ts';
 import { cudaPlacement, describeNode } from './placement.ts';
@@ -41,6 +42,32 @@ export async function explainRefusal(name: string, run: IsolatedRun, cause: unkn
   const { shapeNodes, strays } = await cudaPlacement(run);
   if (strays.length === 0 && shapeNodes.length > 0) return shapeNodes;
   throw strayNodes(name, strays, cause);
+}
+
+/**
+ * What {@link explainRefusal} decides, for a session that ONNX Runtime did create: it looks for nodes on the CPU in the main graph
+ * only, not in the bodies of Loop, If and Scan (seen in 1.30), so a model with such bodies has its placement listed.
+ *
+ * @throws LossgraftError naming the nodes that CUDA has no kernel for.
+ */
+export async function checkBodies(name: string, run: IsolatedRun): Promise<readonly PlacedNode[]> {
+  if (!hasBodies(run.model)) return [];
+  const { shapeNodes, strays } = await cudaPlacement(run);
+  if (strays.length === 0) return shapeNodes;
+  throw strayNodes(name, strays);
+}
+
+function hasBodies(model: string | Uint8Array): boolean {
+  const source = typeof model === 'string' ? openFile(model) : fromBytes(model, 'model');
+  try {
+    const { graph, functions } = scan(source);
+    const nodes = [graph, ...functions].flatMap((part) => part.nodes);
+    return nodes.some(({ attributes }) =>
+      [...attributes.values()].some(({ type }) => type === 'graph' || type === 'graphs'),
+    );
+  } finally {
+    source.close();
+  }
 }
 
 /** The error for nodes that would run on the CPU inside a CUDA session. */

@@ -4,7 +4,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { LossgraftError } from '../errors.ts';
 import type { Tensor } from '../tensor.ts';
-import { explainRefusal, withoutTf32 } from './cudaGuard.ts';
+import { checkBodies, explainRefusal, withoutTf32 } from './cudaGuard.ts';
 import { checkFeeds, describePort, isRuntimeType, type Port, storageFits } from './feeds.ts';
 
 import type { PlacedNode } from './profile.ts';
@@ -91,18 +91,18 @@ export async function openSession(model: string | Uint8Array, options: SessionOp
 const STRICT: Readonly<Record<string, string>> = { 'session.disable_cpu_ep_fallback': '1' };
 
 async function openOnCuda(name: string, model: string | Uint8Array, options: SessionOptions): Promise<Session> {
+  const optimization = OPTIMIZATION[options.optimization ?? 'all'];
+  const run = { model, provider: 'cuda', optimization, config: config(options) } as const;
+  const strict = { ...options, config: { ...options.config, ...STRICT } };
+  let native: ort.InferenceSession | undefined;
   try {
-    return await open(name, model, { ...options, config: { ...options.config, ...STRICT } });
+    native = await create(model, nativeOptions(strict));
+    return new OrtSession(name, native, options.profile, await checkBodies(name, run));
   } catch (cause) {
-    const native = nativeOptions(options);
-    const run = {
-      model,
-      provider: 'cuda',
-      optimization: OPTIMIZATION[options.optimization ?? 'all'],
-      config: config(options),
-    } as const;
+    await native?.release();
+    if (cause instanceof LossgraftError) throw cause;
     const shapeNodes = await explainRefusal(name, run, cause);
-    return new OrtSession(name, await create(model, native), options.profile, shapeNodes);
+    return new OrtSession(name, await create(model, nativeOptions(options)), options.profile, shapeNodes);
   }
 }
 
