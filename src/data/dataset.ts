@@ -1,6 +1,6 @@
 import { extname } from 'node:path';
 import { LossgraftError } from '../errors.ts';
-import { openFile } from '../onnx/source.ts';
+import { openFile } from '../onnx/index.ts';
 import type { Tensor } from '../tensor.ts';
 import { type Column, npyColumn, tensorColumn } from './npy.ts';
 import { HEADER_WINDOW, parseNpyHeader } from './npyHeader.ts';

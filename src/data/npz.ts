@@ -5,7 +5,7 @@ import { crc32 } from 'node:zlib';
 import { type Entry, openPromise, type ZipFile } from 'yauzl';
 import { ZipFile as ZipWriter } from 'yazl';
 import { LossgraftError } from '../errors.ts';
-import { type FileSource, openFile } from '../onnx/source.ts';
+import { type ByteSource, openFile } from '../onnx/index.ts';
 import type { Tensor } from '../tensor.ts';
 import { MAX_ENTRIES, MAX_INFLATED_BYTES } from './limits.ts';
 import { type Column, encodeNpy, npyColumn, type ReadBytes } from './npy.ts';
@@ -60,7 +60,7 @@ export async function writeNpz(path: string, arrays: Readonly<Record<string, Ten
   await pipeline(zip.outputStream, createWriteStream(path));
 }
 
-async function readColumns(path: string, zip: ZipFile, file: FileSource): Promise<Map<string, Column>> {
+async function readColumns(path: string, zip: ZipFile, file: ByteSource): Promise<Map<string, Column>> {
   const columns = new Map<string, Column>();
   if (zip.entryCount > MAX_ENTRIES) throw refused(path, `at most ${MAX_ENTRIES} arrays`, `${zip.entryCount}`);
   for await (const entry of zip.eachEntry()) {
@@ -74,7 +74,7 @@ async function readColumns(path: string, zip: ZipFile, file: FileSource): Promis
   return columns;
 }
 
-async function readColumn(where: string, zip: ZipFile, entry: Entry, file: FileSource): Promise<Column> {
+async function readColumn(where: string, zip: ZipFile, entry: Entry, file: ByteSource): Promise<Column> {
   const size = entry.uncompressedSize;
   if (entry.compressionMethod === STORED) {
     const { fileDataStart } = await zip.readLocalFileHeaderPromise(entry, { minimal: true });

@@ -1,0 +1,142 @@
+import { LossgraftError } from '../errors.ts';
+import { describePort, type Port } from '../runtime/feeds.ts';
+import { type DataType, elementCount, type Tensor } from '../tensor.ts';
+import { type Dataset, LABELS } from './dataset.ts';
+import { readLabels } from './labels.ts';
+import { type Column, isText } from './npy.ts';
+
+/** Data matched to a model's inputs. */
+export interface BoundData {
+  /** Samples. */
+  readonly size: number;
+  /** What was converted or left aside. */
+  readonly notes: readonly string[];
+  /** The feeds of the samples `start` to `start + count`. */
+  read(start: number, count: number): Promise<Record<string, Tensor>>;
+}
+
+/** The input that takes the labels. */
+export interface LabelInput {
+  readonly name: string;
+  readonly classes: number | undefined;
+}
+
+/**
+ * Gives every input of a model its column: by name; the array of an .npy goes to the one input that is left; labels come from the
+ * column of that input's name or from `labels`. float64 becomes float32 (NumPy's default dtype), integer labels become int64,
+ * nothing else is converted.
+ *
+ * @throws LossgraftError for missing columns, other dtypes, columns of different lengths; and while reading, for NaN and for labels
+ * out of range, with the row.
+ */
+export function bindData(data: Dataset, inputs: readonly Port[], labels: LabelInput): BoundData {
+  const features = inputs.filter((input) => input.name !== labels.name);
+  const labelColumn = data.columns.get(labels.name) ?? data.columns.get(LABELS);
+  const columns = features.map((input) => columnOf(data, input, features.length));
+  const missing = inputs.filter((input) =>
+    input.name === labels.name ? labelColumn === undefined : columns[features.indexOf(input)] === undefined,
+  );
+  if (missing.length > 0 || labelColumn === undefined) throw missingColumns(data, inputs, missing);
+  const notes: string[] = [];
+  const readers = features.flatMap((input, i) => {
+    const column = columns[i];
+    return column === undefined ? [] : [{ input, column, convert: conversion(data, input, column, notes) }];
+  });
+  const size = commonSize(data, [...readers, { input: { name: labels.name }, column: labelColumn }]);
+  const used = new Set([...columns, labelColumn]);
+  const unused = [...data.columns].filter(([, column]) => !used.has(column)).map(([key]) => key);
+  if (unused.length > 0) notes.push(`${data.name}: the model has no input ${unused.join(', ')}; left aside`);
+  const where = `${data.name}, labels`;
+  const read = async (start: number, count: number): Promise<Record<string, Tensor>> => {
+    const given = await readLabels(labelColumn, start, count, { where, classes: labels.classes });
+    const feeds: Record<string, Tensor> = { [labels.name]: { dtype: 'int64', dims: [count], data: given } };
+    for (const { input, column, convert } of readers) {
+      const tensor = convert(await column.read(start, count));
+      refuseNaN(tensor, `${data.name}, input ${input.name}`, start);
+      feeds[input.name] = tensor;
+    }
+    return feeds;
+  };
+  return { size, notes, read };
+}
+
+function columnOf(data: Dataset, input: Port, inputs: number): Column | undefined {
+  return data.columns.get(input.name) ?? (inputs === 1 ? data.unnamed : undefined);
+}
+
+function missingColumns(data: Dataset, inputs: readonly Port[], missing: readonly Port[]): LossgraftError {
+  const found = [...data.columns.keys(), ...(data.unnamed === undefined ? [] : ['one array without a name'])];
+  const labelsOnly = missing.length === 1 && missing[0]?.dtype === 'int64' && data.unnamed !== undefined;
+  return new LossgraftError({
+    code: 'missing-data',
+    where: data.name,
+    expected: `arrays ${inputs.map((input) => `${input.name} (${describePort(input.dtype, input.shape)})`).join(', ')}`,
+    found: found.join(', ') || 'none',
+    hint: labelsOnly
+      ? 'Give the labels with --labels FILE.npy'
+      : `Missing: ${missing.map((input) => input.name).join(', ')}. Name the arrays of the .npz after the inputs of the model`,
+  });
+}
+
+type Convert = (tensor: Tensor) => Tensor;
+
+const HINTS: Partial<Record<DataType, string>> = {
+  uint8: 'Scale the data as the model was trained on, for example x.astype("float32") / 255',
+};
+
+function conversion(data: Dataset, input: Port, column: Column, notes: string[]): Convert {
+  const { dtype } = column;
+  if (dtype === input.dtype) return (tensor) => tensor;
+  if (dtype === 'float64' && input.dtype === 'float32') {
+    notes.push(`${data.name}: ${input.name} is float64; rounded to the model's float32`);
+    return (tensor) => ({
+      ...tensor,
+      dtype: 'float32',
+      data: Float32Array.from(isText(tensor.data) ? [] : tensor.data, Number),
+    });
+  }
+  throw new LossgraftError({
+    code: 'data-dtype',
+    where: `${data.name}, input ${input.name}`,
+    expected: describePort(input.dtype, input.shape),
+    found: describePort(dtype, column.dims),
+    hint: HINTS[dtype] ?? `Convert it, for example x.astype("${input.dtype}")`,
+  });
+}
+
+function commonSize(
+  data: Dataset,
+  columns: readonly { readonly input: { readonly name: string }; readonly column: Column }[],
+): number {
+  const sizes = columns.map(({ input, column }) => ({ name: input.name, rows: column.dims[0] }));
+  const size = sizes[0]?.rows;
+  if (size !== undefined && size > 0 && sizes.every(({ rows }) => rows === size)) return size;
+  throw new LossgraftError({
+    code: 'data-size',
+    where: data.name,
+    expected: 'the same number of samples, at least one, in every array',
+    found: sizes.map(({ name, rows }) => `${name}: ${rows ?? 'a scalar'}`).join(', '),
+    hint: 'Give one row per sample in each',
+  });
+}
+
+function refuseNaN({ dtype, dims, data }: Tensor, where: string, start: number): void {
+  const at = firstNaN(dtype, data);
+  if (at < 0) return;
+  const width = elementCount(dims.slice(1));
+  throw new LossgraftError({
+    code: 'nan-in-data',
+    where: `${where}, row ${start + Math.floor(at / width)}`,
+    expected: 'numbers',
+    found: `NaN at element ${at % width} of the row`,
+    hint: 'Every loss of that sample would be NaN; clean the data or leave the row out',
+  });
+}
+
+function firstNaN(dtype: DataType, data: Tensor['data']): number {
+  if (data instanceof Float32Array || data instanceof Float64Array) {
+    for (let i = 0; i < data.length; i++) if (Number.isNaN(data[i])) return i;
+  }
+  if (dtype === 'float16' && data instanceof Uint16Array) return data.findIndex((bits) => (bits & 0x7fff) > 0x7c00);
+  return -1;
+}

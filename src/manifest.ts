@@ -1,0 +1,62 @@
+import { LossgraftError } from './errors.ts';
+import type { ModelProto } from './onnx/types.ts';
+
+/** The key of metadata_props under which a model that lossgraft wrote says what it is. */
+export const MANIFEST_KEY = 'lossgraft';
+
+/** What is read back of the manifest of an augmented model. */
+export interface Manifest {
+  readonly reduction: 'mean' | 'sum' | 'none';
+  /** `undefined` where the host model does not tell. */
+  readonly classes: number | undefined;
+  /** lossgraft's own names (`labels`, `loss`, `loss_per_sample`, `ib_factor`) to those in this model. */
+  readonly names: ReadonlyMap<string, string>;
+}
+
+/**
+ * The manifest of an augmented model.
+ *
+ * @throws LossgraftError `not-augmented` where there is none, `bad-manifest` where it is not what `augment` writes.
+ */
+export function readManifest(proto: ModelProto): Manifest {
+  const where = proto.source.name;
+  const text = proto.metadata.get(MANIFEST_KEY);
+  if (text === undefined) {
+    throw new LossgraftError({
+      code: 'not-augmented',
+      where,
+      expected: 'a model that lossgraft augment wrote',
+      found: 'no lossgraft manifest in its metadata',
+      hint: 'Run lossgraft augment on it first',
+    });
+  }
+  const manifest = parse(text);
+  if (manifest !== undefined) return manifest;
+  throw new LossgraftError({
+    code: 'bad-manifest',
+    where: `${where}, metadata "${MANIFEST_KEY}"`,
+    expected: 'what lossgraft augment writes there',
+    found: text.slice(0, 80),
+    hint: 'Augment the original model again',
+  });
+}
+
+function parse(text: string): Manifest | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (!isRecord(value) || !isRecord(value.names)) return undefined;
+  const { reduction, classes } = value;
+  const names = new Map<string, string>();
+  for (const [own, name] of Object.entries(value.names)) if (typeof name === 'string') names.set(own, name);
+  if (!names.has('labels') || !names.has('loss_per_sample')) return undefined;
+  if (reduction !== 'mean' && reduction !== 'sum' && reduction !== 'none') return undefined;
+  return { reduction, names, classes: typeof classes === 'number' ? classes : undefined };
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

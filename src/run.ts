@@ -1,0 +1,215 @@
+import { bindData } from './data/bind.ts';
+import type { Dataset } from './data/dataset.ts';
+import { fillBatch } from './data/fill.ts';
+import { LossgraftError } from './errors.ts';
+import { type Manifest, readManifest } from './manifest.ts';
+import { fromBytes, openFile, scan } from './onnx/index.ts';
+import { proveOnCuda } from './runtime/proof.ts';
+import { openSession, type Port, type Provider } from './runtime/session.ts';
+import type { Tensor } from './tensor.ts';
+
+export interface RunOptions {
+  /** Default `cpu`. On `cuda` the first batch proves that CUDA computes it, and computes it right. */
+  readonly provider?: Provider;
+  /** Samples per run of the model; default 256. A model with a fixed batch takes that and nothing else. */
+  readonly batchSize?: number;
+  /** Called after every batch. */
+  readonly onProgress?: (progress: RunProgress) => void;
+}
+
+export interface RunProgress {
+  readonly done: number;
+  readonly total: number;
+}
+
+/** The samples of one class. */
+export interface ClassSummary {
+  readonly label: number;
+  readonly samples: number;
+  /** Means of the outputs, by lossgraft's own names: `loss_per_sample`, `ib_factor`. */
+  readonly means: Readonly<Record<string, number>>;
+}
+
+export interface RunResult {
+  readonly samples: number;
+  readonly batchSize: number;
+  readonly provider: Provider;
+  /** Over all samples, summed in float64: their mean, or their sum where the model was augmented with `reduction: 'sum'`. */
+  readonly loss: number;
+  readonly reduction: 'mean' | 'sum';
+  /** By label; classes without samples are not there. */
+  readonly classes: readonly ClassSummary[];
+  /** In the order of the data. */
+  readonly labels: BigInt64Array;
+  /** [samples] each, by lossgraft's own names: `loss_per_sample`, and `ib_factor` for the ib losses. */
+  readonly perSample: Readonly<Record<string, Float32Array>>;
+  /** What the user should know of: conversions, unused arrays, a filled last batch, results that are not finite. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * Runs an augmented model over data, in their order.
+ *
+ * The loss of all samples is combined from the samples' own losses, so it does not depend on how batches divide them. A last
+ * batch that does not fill a fixed batch size is filled with repeats of its last row, whose results are left out.
+ *
+ * @param model the path or the bytes of a model that `augment` wrote.
+ * @throws LossgraftError for data that don't fit the model, labels out of range and NaN (with the row), and as `openSession` does.
+ */
+export async function run(model: string | Uint8Array, data: Dataset, options: RunOptions = {}): Promise<RunResult> {
+  const { provider = 'cpu', onProgress } = options;
+  const manifest = manifestOf(model);
+  const session = await openSession(model, { provider });
+  try {
+    const bound = bindData(data, session.inputs, { name: named(manifest, 'labels'), classes: manifest.classes });
+    const fixed = fixedBatch(session.inputs);
+    const batchSize = chooseBatch(fixed, options.batchSize, bound.size);
+    const notes = [...bound.notes, ...fillNote(bound.size, fixed)];
+    const collected = collector(manifest, bound.size);
+    for (let start = 0; start < bound.size; start += batchSize) {
+      const count = Math.min(batchSize, bound.size - start);
+      const feeds = await bound.read(start, count);
+      const filled = fixed === undefined ? feeds : fillBatch(feeds, fixed);
+      if (provider === 'cuda' && start === 0) notes.push(await proof(model, filled));
+      collected.add(start, count, feeds, await session.run(filled, [...collected.outputs.values()]));
+      onProgress?.({ done: start + count, total: bound.size });
+    }
+    const result = summarise(manifest, collected);
+    return { samples: bound.size, batchSize, provider, ...result, notes: [...notes, ...result.notes] };
+  } finally {
+    await session.close();
+  }
+}
+
+function manifestOf(model: string | Uint8Array): Manifest {
+  const source = typeof model === 'string' ? openFile(model) : fromBytes(model, 'model');
+  try {
+    return readManifest(scan(source));
+  } finally {
+    source.close();
+  }
+}
+
+function named(manifest: Manifest, own: string): string {
+  return manifest.names.get(own) ?? own;
+}
+
+const DEFAULT_BATCH = 256;
+
+/** The size of the first dimension where an input fixes it. */
+function fixedBatch(inputs: readonly Port[]): number | undefined {
+  return inputs.map(({ shape }) => shape?.[0]).find((dim) => typeof dim === 'number');
+}
+
+function chooseBatch(fixed: number | undefined, asked: number | undefined, samples: number): number {
+  const wrong = asked !== undefined && !(Number.isSafeInteger(asked) && asked > 0);
+  if (wrong || (fixed !== undefined && asked !== undefined && asked !== fixed)) {
+    throw new LossgraftError({
+      code: 'batch-size',
+      where: 'option batch-size',
+      expected: wrong ? 'a whole number above 0' : `${fixed}, the batch that is fixed in this model`,
+      found: String(asked),
+      hint: wrong ? 'Correct it' : 'Leave the option out, or augment the model with --dynamic-batch',
+    });
+  }
+  return fixed ?? Math.min(asked ?? DEFAULT_BATCH, samples);
+}
+
+function fillNote(samples: number, fixed: number | undefined): string[] {
+  const rest = fixed === undefined ? 0 : samples % fixed;
+  if (rest === 0) return [];
+  return [
+    `The last batch holds ${rest} of ${fixed} samples: it was filled with repeats of its last row, whose results are left out`,
+  ];
+}
+
+async function proof(model: string | Uint8Array, feeds: Readonly<Record<string, Tensor>>): Promise<string> {
+  const { cudaNodes, shapeNodes } = await proveOnCuda(model, feeds);
+  const shapes = shapeNodes.length > 0 ? `, ${shapeNodes.length} of shape arithmetic on the CPU` : '';
+  return `CUDA proved on the first batch: ${cudaNodes.length} nodes on CUDAExecutionProvider${shapes}, numbers as the CPU's`;
+}
+
+interface Collected {
+  readonly labels: BigInt64Array;
+  readonly perSample: Readonly<Record<string, Float32Array>>;
+  /** Own name to the model's name. */
+  readonly outputs: ReadonlyMap<string, string>;
+  add(
+    start: number,
+    count: number,
+    feeds: Readonly<Record<string, Tensor>>,
+    results: Readonly<Record<string, Tensor>>,
+  ): void;
+}
+
+function collector(manifest: Manifest, samples: number): Collected {
+  const outputs = new Map([...manifest.names].filter(([own]) => own !== 'labels' && own !== 'loss'));
+  const labels = new BigInt64Array(samples);
+  const perSample = Object.fromEntries([...outputs.keys()].map((own) => [own, new Float32Array(samples)]));
+  const add: Collected['add'] = (start, count, feeds, results) => {
+    const given = feeds[named(manifest, 'labels')]?.data;
+    if (given instanceof BigInt64Array) labels.set(given.subarray(0, count), start);
+    for (const [own, name] of outputs) {
+      const data = results[name]?.data;
+      if (!(data instanceof Float32Array) || data.length < count) throw wrongOutput(name, count, results[name]);
+      perSample[own]?.set(data.subarray(0, count), start);
+    }
+  };
+  return { labels, perSample, outputs, add };
+}
+
+function wrongOutput(name: string, count: number, found: Tensor | undefined): LossgraftError {
+  return new LossgraftError({
+    code: 'wrong-output',
+    where: `output ${name}`,
+    expected: `float32[${count}], one number per sample`,
+    found: found === undefined ? 'nothing' : `${found.dtype}[${found.dims.join(', ')}]`,
+    hint: 'The model mixes the samples of a batch or was changed after augment; augment the original again',
+  });
+}
+
+function summarise(
+  manifest: Manifest,
+  { labels, perSample }: Collected,
+): Pick<RunResult, 'loss' | 'reduction' | 'classes' | 'labels' | 'perSample' | 'notes'> {
+  const losses = perSample.loss_per_sample ?? new Float32Array();
+  const total = losses.reduce((sum, loss) => sum + loss, 0);
+  const reduction = manifest.reduction === 'sum' ? 'sum' : 'mean';
+  return {
+    loss: reduction === 'sum' ? total : total / losses.length,
+    reduction,
+    classes: byClass(labels, perSample),
+    labels,
+    perSample,
+    notes: notFinite(perSample),
+  };
+}
+
+function byClass(labels: BigInt64Array, perSample: Readonly<Record<string, Float32Array>>): ClassSummary[] {
+  const rows = new Map<bigint, number[]>();
+  for (const [row, label] of labels.entries()) {
+    const found = rows.get(label);
+    if (found === undefined) rows.set(label, [row]);
+    else found.push(row);
+  }
+  const sorted = [...rows].sort(([a], [b]) => (a < b ? -1 : 1));
+  return sorted.map(([label, members]) => ({
+    label: Number(label),
+    samples: members.length,
+    means: Object.fromEntries(
+      Object.entries(perSample).map(([own, values]) => [
+        own,
+        members.reduce((sum, row) => sum + (values[row] ?? 0), 0) / members.length,
+      ]),
+    ),
+  }));
+}
+
+function notFinite(perSample: Readonly<Record<string, Float32Array>>): string[] {
+  return Object.entries(perSample).flatMap(([own, values]) => {
+    const bad = values.reduce((count, value) => count + (Number.isFinite(value) ? 0 : 1), 0);
+    if (bad === 0) return [];
+    const first = values.findIndex((value) => !Number.isFinite(value));
+    return [`${own} is not finite in ${bad} of ${values.length} samples, first in row ${first} (${values[first]})`];
+  });
+}
