@@ -1,5 +1,6 @@
+import { checkClassCounts, normalizeToMeanOne } from './classCounts.ts';
 import type { Emitter } from './emit/index.ts';
-import type { Value } from './ir/graph.ts';
+import type { Node, Value } from './ir/graph.ts';
 
 /** What a loss reads. All float32 but `labels`. */
 export interface LossInputs {
@@ -69,7 +70,7 @@ export function defineLoss<const S extends OptionSpecs>(loss: Loss<S>): Loss {
   return loss;
 }
 
-/** How class weights come from class counts. `weights` gives one weight per class, normalised to mean 1, in float64. */
+/** How class weights come from class counts. `weights` gives one weight per class, in float64. */
 export interface Weighting<S extends OptionSpecs = OptionSpecs> {
   readonly name: string;
   readonly cites: string;
@@ -78,6 +79,58 @@ export interface Weighting<S extends OptionSpecs = OptionSpecs> {
   weights(counts: readonly number[], options: OptionValues<S>): readonly number[];
 }
 
+/** Adds what is the same for all: the counts are checked, and the weights normalised to mean 1. */
 export function defineWeighting<const S extends OptionSpecs>(weighting: Weighting<S>): Weighting {
-  return weighting;
+  const weights: Weighting<S>['weights'] = (counts, options) => {
+    checkClassCounts(counts);
+    return normalizeToMeanOne(weighting.weights(counts, options));
+  };
+  return { ...weighting, weights };
+}
+
+/** What a gradient rule sees of one node. */
+export interface GradientContext {
+  readonly op: Emitter;
+  readonly node: Node;
+  readonly inputs: readonly (Value | undefined)[];
+  readonly outputs: readonly (Value | undefined)[];
+  /** The gradient of the first output, of its shape and type. */
+  readonly dy: Value;
+  /** The gradient of output `i`; zeros where none flows. */
+  readonly dyOf: (i: number) => Value;
+  /** Whether the gradient of input `i` is used: what is emitted for another is pruned, so rules need not ask. */
+  readonly wants: (i: number) => boolean;
+  /** Input `i`. @throws LossgraftError naming the node if it is absent. */
+  readonly input: (i: number) => Value;
+  /** The elements of a constant input, or `undefined` if it is absent. @throws LossgraftError if it is computed. */
+  readonly constant: (i: number) => readonly number[] | undefined;
+}
+
+/**
+ * The vector-Jacobian product of an operator: one gradient per input, `undefined` where none flows. The engine sums a gradient down
+ * to its input's shape where the operator broadcast it, and accumulates.
+ */
+export type GradientRule = (context: GradientContext) => readonly (Value | undefined)[];
+
+/** A rule of an operator with one differentiable input x and one output y. */
+export function unary(
+  rule: (context: GradientContext & { readonly x: Value; readonly y: Value }) => Value,
+): GradientRule {
+  return (context) => [rule({ ...context, x: context.input(0), y: output(context) })];
+}
+
+/** A rule of an operator with two differentiable inputs a, b and one output y. */
+export function binary(
+  rule: (
+    context: GradientContext & { readonly a: Value; readonly b: Value; readonly y: Value },
+  ) => readonly [Value, Value],
+): GradientRule {
+  return (context) => rule({ ...context, a: context.input(0), b: context.input(1), y: output(context) });
+}
+
+/** No gradient flows through this operator: piecewise constant, integer or boolean results. Not the same as no rule. */
+export const noGradient: GradientRule = () => [];
+
+function output({ outputs, dy }: GradientContext): Value {
+  return outputs[0] ?? dy;
 }

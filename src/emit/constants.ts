@@ -1,5 +1,5 @@
 import { LossgraftError } from '../errors.ts';
-import { bfloat16FromFloat32, float16FromFloat32 } from '../onnx/index.ts';
+import { numberToBfloat16, numberToFloat16 } from '../onnx/index.ts';
 import type { DataType, Tensor } from '../tensor.ts';
 
 /** A scalar tensor of that element type. @throws LossgraftError `constant-dtype` for a type that holds no plain number. */
@@ -15,9 +15,9 @@ function filled(value: number, dtype: DataType, length: number): Tensor['data'] 
     case 'float64':
       return Float64Array.from(values);
     case 'float16':
-      return Uint16Array.from(values, float16FromFloat32);
+      return Uint16Array.from(values, numberToFloat16);
     case 'bfloat16':
-      return Uint16Array.from(values, bfloat16FromFloat32);
+      return Uint16Array.from(values, numberToBfloat16);
     case 'int64':
       return BigInt64Array.from(values, (v) => BigInt(v));
     case 'int32':

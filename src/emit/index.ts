@@ -11,3 +11,4 @@ export {
 export type { Node, Value } from '../ir/graph.ts';
 export { broadcastShapes, sameShape, staticDims } from './broadcast.ts';
 export { createEmitter, type Emitter, MIN_OPSET, type Operand } from './emitter.ts';
+export { STOP_GRADIENT } from './movement.ts';

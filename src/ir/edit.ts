@@ -35,7 +35,7 @@ export function graphEdit(model: ModelProto, graph: Graph): ModelEdit {
     inputs: graph.inputs.filter((value) => !kept.has(graph.infos.get(value) ?? value)).map(valueInit),
     outputs: graph.outputs.filter((value) => !kept.has(graph.infos.get(value) ?? value)).map(valueInit),
     removals,
-    replacements: rewired(model, graph),
+    replacements: [...rewired(model, graph), ...graph.patches],
   };
 }
 

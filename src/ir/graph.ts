@@ -1,6 +1,6 @@
 import leven from 'leven';
 import { LossgraftError } from '../errors.ts';
-import type { Attribute, AttributeInit, NodeProto, TensorProto, ValueInfoProto } from '../onnx/types.ts';
+import type { Attribute, AttributeInit, NodeProto, Replacement, TensorProto, ValueInfoProto } from '../onnx/types.ts';
 import type { DataType, Shape, Tensor } from '../tensor.ts';
 
 /** A tensor of the graph: produced by a node, or a graph input, or an initializer. */
@@ -65,6 +65,8 @@ export class Graph {
   readonly initializers: Map<Value, InitializerSource> = new Map();
   /** Views of the file's inputs and outputs, where they come from it. */
   readonly infos: Map<Value, ValueInfoProto> = new Map();
+  /** Fields of the file that are replaced as bytes, such as a relabelled dimension. */
+  readonly patches: Replacement[] = [];
   readonly #nodeNames = new Set<string>();
   #counter = 0;
 
@@ -127,6 +129,13 @@ export class Graph {
     for (const output of outputs) if (output) output.producer = node;
     this.#nodeNames.add(node.name);
     this.nodes.push(node);
+  }
+
+  /** Unlinks a node from its values; the caller takes it off {@link nodes}. */
+  detach(node: Node): void {
+    for (const value of [...node.inputs, ...node.captures]) value?.uses.delete(node);
+    for (const output of node.outputs) if (output?.producer === node) this.values.delete(output.name);
+    this.#nodeNames.delete(node.name);
   }
 
   /** Makes every node that reads `from` read `to`. Graph outputs keep their name and are left alone. */

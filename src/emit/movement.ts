@@ -1,0 +1,99 @@
+import { int, ints, string } from '../ir/attributes.ts';
+import type { Value } from '../ir/graph.ts';
+import { DATA_TYPES, type Shape } from '../tensor.ts';
+import { broadcastShapes, staticDims } from './broadcast.ts';
+import { operands, reducedShape, type tableForms } from './elementwise.ts';
+import type { Calls, Emitter } from './emitter.ts';
+
+/** Names of nodes that stop the gradient begin with this. */
+export const STOP_GRADIENT = 'lossgraft/stop_gradient';
+
+function unsqueezedShape(shape: Shape, axes: readonly number[]): Shape {
+  if (shape === undefined) return undefined;
+  const rank = shape.length + axes.length;
+  const added = new Set(axes.map((axis) => (axis < 0 ? axis + rank : axis)));
+  const kept = [...shape];
+  return Array.from({ length: rank }, (_, i) => (added.has(i) ? 1 : kept.shift()));
+}
+
+type Shapes = Pick<Emitter, 'shapeOf' | 'dimsOf' | 'expand' | 'expandLike' | 'zerosLike' | 'stopGradient'>;
+
+function shapes(base: Calls): Shapes {
+  const shapeOf = (x: Value) => base.call('Shape', [x], { dtype: 'int64', shape: [x.shape?.length] });
+  const dimsOf = (x: Value) => {
+    const dims = staticDims(x.shape);
+    return dims ? base.vector(dims) : shapeOf(x);
+  };
+  const expandLike = (x: Value, like: Value) =>
+    like.shape?.length === 0 ? x : base.call('Expand', [x, dimsOf(like)], { shape: like.shape });
+  return {
+    shapeOf,
+    dimsOf,
+    expand: (x, shape) => base.call('Expand', [x, shape]),
+    expandLike,
+    zerosLike: (like) => expandLike(base.scalar(0, like.dtype ?? 'float32'), like),
+    stopGradient: (x) => base.call('Identity', [x], { shape: x.shape, label: 'stop_gradient' }),
+  };
+}
+
+type Movement = Omit<Emitter, keyof Calls | 'graph' | 'opset' | keyof ReturnType<typeof tableForms>>;
+
+/** Operators that move, index, multiply and normalise, in the opset's form. */
+export function movement(base: Calls, opset: number): Movement {
+  const withAxes = (op: string, x: Value, axes: readonly number[], shape: Shape) =>
+    opset >= 13
+      ? base.call(op, [x, base.vector(axes)], { shape })
+      : base.call(op, [x], { shape, attributes: { axes: ints(axes) } });
+  return {
+    cast: (x, dtype) => base.call('Cast', [x], { dtype, shape: x.shape, attributes: { to: int(DATA_TYPES[dtype]) } }),
+    where: (condition, a, b) => {
+      const [left, right] = operands(base, a, b);
+      const shape = broadcastShapes(condition.shape, broadcastShapes(left.shape, right.shape));
+      return base.call('Where', [condition, left, right], { dtype: left.dtype, shape });
+    },
+    reshape: (x, shape) =>
+      'uses' in shape
+        ? base.call('Reshape', [x, shape])
+        : base.call('Reshape', [x, base.vector(shape)], { shape: shape.map((d) => (d > 0 ? d : undefined)) }),
+    transpose: (x, perm) =>
+      base.call('Transpose', [x], {
+        attributes: { perm: ints(perm) },
+        shape: x.shape && perm.map((p) => x.shape?.[p]),
+      }),
+    squeeze: (x, axes) => withAxes('Squeeze', x, axes, reducedShape(x.shape, axes, false)),
+    unsqueeze: (x, axes) => withAxes('Unsqueeze', x, axes, unsqueezedShape(x.shape, axes)),
+    concat: (xs, axis) => base.call('Concat', xs, { attributes: { axis: int(axis) } }),
+    slice: (x, { starts, ends, axes, steps }) =>
+      base.call('Slice', [x, ...[starts, ends, axes, ...(steps ? [steps] : [])].map(base.vector)]),
+    ...shapes(base),
+    ...indexing(base),
+    ...algebra(base),
+  };
+}
+
+type Indexing = Pick<Emitter, 'gather' | 'gatherElements' | 'scatterElements'>;
+
+function indexing(base: Calls): Indexing {
+  return {
+    gather: (x, indices, axis = 0) => {
+      const shape = x.shape &&
+        indices.shape && [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)];
+      return base.call('Gather', [x, indices], { attributes: { axis: int(axis) }, shape });
+    },
+    gatherElements: (x, indices, axis) =>
+      base.call('GatherElements', [x, indices], { attributes: { axis: int(axis) }, shape: indices.shape }),
+    scatterElements: (x, indices, updates, axis, reduction) =>
+      base.call('ScatterElements', [x, indices, updates], {
+        attributes: { axis: int(axis), ...(reduction ? { reduction: string(reduction) } : {}) },
+        shape: x.shape,
+      }),
+  };
+}
+
+function algebra(base: Calls): Pick<Emitter, 'matMul' | 'softmax' | 'logSoftmax'> {
+  return {
+    matMul: (a, b) => base.call('MatMul', [a, b]),
+    softmax: (x, axis) => base.call('Softmax', [x], { attributes: { axis: int(axis) }, shape: x.shape }),
+    logSoftmax: (x, axis) => base.call('LogSoftmax', [x], { attributes: { axis: int(axis) }, shape: x.shape }),
+  };
+}

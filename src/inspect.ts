@@ -1,0 +1,144 @@
+import { LossgraftError } from './errors.ts';
+import type { Graph } from './ir/graph.ts';
+import { type Model, typedGraph } from './model.ts';
+import type { TensorProto, ValueInfoProto } from './onnx/types.ts';
+import { type CudaCoverage, cudaCoverage } from './runtime/coverage.ts';
+import type { Dim } from './tensor.ts';
+import { findFeatures } from './transform/features.ts';
+import { findLogits, namedLogits } from './transform/logits.ts';
+import { namedFeatures } from './transform/splice.ts';
+
+export interface PortReport {
+  readonly name: string;
+  readonly dtype: string;
+  /** Numbers, symbolic names, or null for what is unknown; null for an unknown rank. */
+  readonly shape: readonly (number | string | null)[] | null;
+}
+
+/** Where a tensor was found, or why none was. */
+export type Search =
+  | { readonly name: string; readonly how: string; readonly shape: PortReport['shape'] }
+  | { readonly problem: string };
+
+export interface OpReport {
+  readonly op: string;
+  readonly count: number;
+  /** What the CUDA provider does with it at this opset, in float32. */
+  readonly cuda: CudaCoverage;
+}
+
+/** What a model is, as plain data. */
+export interface Inspection {
+  readonly file: string;
+  readonly bytes: number;
+  readonly irVersion: number;
+  readonly producer: string;
+  readonly opsets: Readonly<Record<string, number>>;
+  readonly inputs: readonly PortReport[];
+  readonly outputs: readonly PortReport[];
+  readonly nodes: number;
+  readonly functions: number;
+  /** Elements in initializers and in the tensors of Constant nodes that hold floats of two or more elements. */
+  readonly parameters: number;
+  readonly externalFiles: readonly string[];
+  readonly classes: number | null;
+  readonly logits: Search;
+  readonly features: Search;
+  readonly ops: readonly OpReport[];
+}
+
+export interface InspectOptions {
+  readonly logits?: string;
+  readonly features?: string;
+}
+
+/**
+ * Says what a model is: formats, inputs and outputs, logits and features with how they were found, operators and whether the CUDA
+ * provider has them.
+ *
+ * @throws LossgraftError if the model cannot be read, or ONNX Runtime refuses it.
+ */
+export async function inspect(model: Model, options: InspectOptions = {}): Promise<Inspection> {
+  const { proto } = model;
+  const graph = await typedGraph(model, [options.logits, options.features]);
+  const logits = search(() =>
+    options.logits === undefined ? findLogits(graph, model.opset) : namedLogits(graph, options.logits),
+  );
+  const features = search(() => {
+    if (options.features !== undefined) return namedFeatures(graph, options.features, false);
+    if ('problem' in logits) return undefined;
+    return findFeatures(graph, graph.value(logits.name));
+  });
+  const classes = 'problem' in logits ? undefined : graph.value(logits.name).shape?.[1];
+  return {
+    file: model.name,
+    bytes: proto.source.size,
+    irVersion: proto.irVersion,
+    producer: [proto.producerName, proto.producerVersion].filter((part) => part !== '').join(' '),
+    opsets: Object.fromEntries([...proto.opsetImports].map(([domain, version]) => [domain || 'ai.onnx', version])),
+    inputs: graph.inputs.map((value) => port(graph, value.name)),
+    outputs: graph.outputs.map((value) => port(graph, value.name)),
+    nodes: graph.nodes.length,
+    functions: proto.functions.length,
+    parameters: parameterCount(graph, proto.graph.initializers),
+    externalFiles: externalFiles(proto.graph.initializers),
+    classes: typeof classes === 'number' ? classes : null,
+    logits,
+    features,
+    ops: operators(graph, model.opset),
+  };
+}
+
+function search(
+  find: () => { value: { name: string; shape: readonly Dim[] | undefined }; how: string } | undefined,
+): Search {
+  try {
+    const found = find();
+    if (!found) return { problem: 'not looked for: the logits were not found' };
+    return { name: found.value.name, how: found.how, shape: plainShape(found.value.shape) };
+  } catch (error) {
+    if (error instanceof LossgraftError) return { problem: error.message };
+    throw error;
+  }
+}
+
+function port(graph: Graph, name: string): PortReport {
+  const value = graph.value(name);
+  const kind: ValueInfoProto['kind'] = graph.infos.get(value)?.kind ?? 'tensor';
+  const dtype = value.dtype ?? (kind === 'tensor' || kind === 'none' ? 'unknown' : kind);
+  return { name, dtype, shape: plainShape(value.shape) };
+}
+
+function plainShape(shape: readonly Dim[] | undefined): PortReport['shape'] {
+  return shape ? shape.map((dim) => dim ?? null) : null;
+}
+
+const FLOATS = new Set(['float32', 'float16', 'bfloat16', 'float64']);
+
+function parameterCount(graph: Graph, initializers: readonly TensorProto[]): number {
+  const constants = graph.nodes.flatMap((node) => {
+    const value = node.opType === 'Constant' ? node.attributes.get('value') : undefined;
+    return value?.type === 'tensor' && 'span' in value.value ? [value.value] : [];
+  });
+  const sizes = [...initializers, ...constants]
+    .filter((tensor) => tensor.dtype !== undefined && FLOATS.has(tensor.dtype))
+    .map((tensor) => tensor.dims.reduce((n, d) => n * d, 1));
+  return sizes.filter((size) => size > 1).reduce((sum, size) => sum + size, 0);
+}
+
+function externalFiles(initializers: readonly TensorProto[]): string[] {
+  const files = new Set<string>();
+  for (const { payload } of initializers) {
+    if (payload.kind === 'external') files.add(payload.entries.get('location') ?? '(no location)');
+  }
+  return [...files];
+}
+
+function operators(graph: Graph, opset: number): OpReport[] {
+  const counts = new Map<string, number>();
+  for (const node of graph.nodes) {
+    const op = node.domain === '' ? node.opType : `${node.domain}::${node.opType}`;
+    counts.set(op, (counts.get(op) ?? 0) + 1);
+  }
+  return [...counts].sort(([, a], [, b]) => b - a).map(([op, count]) => ({ op, count, cuda: cudaCoverage(op, opset) }));
+}

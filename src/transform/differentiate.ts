@@ -1,0 +1,170 @@
+import type { GradientContext, GradientRule } from '../contract.ts';
+import { type Emitter, STOP_GRADIENT } from '../emit/index.ts';
+import { LossgraftError } from '../errors.ts';
+import { describeNode } from '../ir/attributes.ts';
+import type { Node, Value } from '../ir/graph.ts';
+import { topologicalOrder } from '../ir/order.ts';
+import { sumDown } from './sumDown.ts';
+
+export type GradientRules = Readonly<Record<string, GradientRule>>;
+
+export interface DifferentiateOptions {
+  readonly rules: GradientRules;
+  /** The elements of a value that does not depend on the data, or `undefined`. */
+  readonly constant: (value: Value) => readonly number[] | undefined;
+}
+
+const FLOATS = new Set(['float32', 'float64', 'float16', 'bfloat16']);
+
+/**
+ * Emits the reverse-mode gradient of a scalar `loss` with respect to `wrt`. A value that the loss does not depend on has no entry.
+ *
+ * @throws LossgraftError `no-gradient-rule` naming the node, and what to freeze.
+ */
+export function differentiate(
+  op: Emitter,
+  loss: Value,
+  wrt: readonly Value[],
+  options: DifferentiateOptions,
+): ReadonlyMap<Value, Value> {
+  const order = topologicalOrder(op.graph);
+  const dependent = dependents(order, wrt);
+  const tape = new Tape(op);
+  if (dependent.has(loss)) tape.add(loss, op.expandLike(op.scalar(1, loss.dtype ?? 'float32'), loss));
+  for (const node of order.reverse()) {
+    const needed = node.inputs.map(
+      (input) => input !== undefined && dependent.has(input) && FLOATS.has(input.dtype ?? ''),
+    );
+    if (!needed.includes(true) || !node.outputs.some((output) => output && tape.has(output))) continue;
+    if (node.name.startsWith(STOP_GRADIENT)) continue;
+    for (const [i, gradient] of applyRule(op, node, needed, tape, options).entries()) {
+      const input = node.inputs[i];
+      if (gradient && input && needed[i]) tape.add(input, sumDown(op, gradient, input));
+    }
+  }
+  const found = new Map<Value, Value>();
+  for (const value of wrt) {
+    const gradient = tape.get(value);
+    if (gradient) found.set(value, gradient);
+  }
+  return found;
+}
+
+/** All values that depend on one of `wrt`, themselves included. */
+function dependents(order: readonly Node[], wrt: readonly Value[]): Set<Value> {
+  const dependent = new Set<Value>(wrt);
+  for (const node of order) {
+    const reads = [...node.inputs, ...node.captures];
+    if (!reads.some((value) => value !== undefined && dependent.has(value))) continue;
+    for (const output of node.outputs) if (output) dependent.add(output);
+  }
+  return dependent;
+}
+
+/** Gradients as they accumulate. */
+class Tape {
+  readonly #op: Emitter;
+  readonly #terms = new Map<Value, Value>();
+
+  constructor(op: Emitter) {
+    this.#op = op;
+  }
+
+  has(value: Value): boolean {
+    return this.#terms.has(value);
+  }
+
+  get(value: Value): Value | undefined {
+    return this.#terms.get(value);
+  }
+
+  add(value: Value, gradient: Value): void {
+    const known = this.#terms.get(value);
+    const sum = known ? this.#op.add(known, gradient) : gradient;
+    if (sum.producer || known) [sum.dtype, sum.shape] = [value.dtype, value.shape];
+    this.#terms.set(value, sum);
+  }
+}
+
+function applyRule(
+  op: Emitter,
+  node: Node,
+  needed: readonly boolean[],
+  tape: Tape,
+  options: DifferentiateOptions,
+): readonly (Value | undefined)[] {
+  const rule = ruleFor(node, options.rules);
+  const gradients = rule(contextOf(op, node, needed, tape, options));
+  if (gradients.length <= node.inputs.length) return gradients;
+  throw new LossgraftError({
+    code: 'gradient-arity',
+    where: describeNode(node),
+    expected: `at most ${node.inputs.length} gradients from the rule, one for each input`,
+    found: String(gradients.length),
+    hint: 'This is a defect of the gradient rule: please report it',
+  });
+}
+
+function ruleFor(node: Node, rules: GradientRules): GradientRule {
+  const key = node.domain === '' ? node.opType : `${node.domain}::${node.opType}`;
+  const rule = Object.hasOwn(rules, key) ? rules[key] : undefined;
+  if (rule) return rule;
+  throw new LossgraftError({
+    code: 'no-gradient-rule',
+    where: describeNode(node),
+    expected: 'operators with a gradient rule between the trainable parameters and the loss',
+    found: `${key}, which has none`,
+    hint: 'Freeze what lies before it: --trainable head, or a pattern that names only parameters behind this node',
+  });
+}
+
+function contextOf(
+  op: Emitter,
+  node: Node,
+  needed: readonly boolean[],
+  tape: Tape,
+  options: DifferentiateOptions,
+): GradientContext {
+  const dyOf = (i: number): Value => {
+    const output = node.outputs[i];
+    const known = output && tape.get(output);
+    if (known) return known;
+    return output ? op.zerosLike(output) : op.scalar(0, 'float32');
+  };
+  const input = (i: number): Value => {
+    const value = node.inputs[i];
+    if (value) return value;
+    throw missing(node, `input ${i}`, 'none');
+  };
+  const constant = (i: number): readonly number[] | undefined => {
+    const value = node.inputs[i];
+    if (!value) return undefined;
+    const elements = options.constant(value);
+    if (elements) return elements;
+    throw missing(node, `input ${i} ("${value.name}") to be a constant`, 'a tensor computed from the data');
+  };
+  const first = node.outputs.findIndex((output) => output !== undefined);
+  return {
+    op,
+    node,
+    inputs: node.inputs,
+    outputs: node.outputs,
+    get dy() {
+      return dyOf(Math.max(0, first));
+    },
+    dyOf,
+    wants: (i) => needed[i] ?? false,
+    input,
+    constant,
+  };
+}
+
+function missing(node: Node, expected: string, found: string): LossgraftError {
+  return new LossgraftError({
+    code: 'gradient-input',
+    where: describeNode(node),
+    expected,
+    found,
+    hint: 'Freeze what lies before this node: --trainable head, or a pattern that names only parameters behind it',
+  });
+}

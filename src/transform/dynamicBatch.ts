@@ -1,0 +1,139 @@
+import { LossgraftError } from '../errors.ts';
+import { describeNode } from '../ir/attributes.ts';
+import { graphEdit } from '../ir/edit.ts';
+import type { Graph, Value } from '../ir/graph.ts';
+import type { Model } from '../model.ts';
+import { editedBytes, relabelDim } from '../onnx/index.ts';
+import type { Replacement, ValueInfoProto } from '../onnx/types.ts';
+import { inferTypes } from '../runtime/oracle.ts';
+import { openSession, type Session } from '../runtime/session.ts';
+import type { Tensor } from '../tensor.ts';
+import { rowsOf, sampleFeeds, worstDifference } from './rows.ts';
+
+const SYMBOL = 'batch';
+/** Rows of one run and of single runs may differ by the order of summation, and by no more. */
+const TOLERANCE = { float16: 2e-2, bfloat16: 5e-2, other: 1e-4 };
+
+/**
+ * Relabels a fixed first dimension as free, and proves by runs that a batch of three gives the rows of three single runs.
+ *
+ * @returns what was done, for the report.
+ * @throws LossgraftError `batch-not-free` naming the node or the output at which the rows disagree.
+ */
+export async function makeBatchDynamic(model: Model, graph: Graph): Promise<string> {
+  const size = fixedBatch(graph);
+  if (size === undefined) return 'The batch is already free in this model: --dynamic-batch changed nothing';
+  relabel(model, graph, size);
+  await inferAll(model, graph);
+  await prove(model, graph);
+  return `The batch, fixed at ${size}, is now free ("${SYMBOL}"): a run of 3 gave the rows of 3 single runs`;
+}
+
+/** The first dimension that all inputs share, if it is a number. */
+function fixedBatch(graph: Graph): number | undefined {
+  const sizes = new Set(graph.inputs.map((input) => input.shape?.[0]));
+  const [size] = sizes;
+  if (sizes.size === 1 && typeof size === 'number') return size;
+  if (![...sizes].some((dim) => typeof dim === 'number')) return undefined;
+  throw new LossgraftError({
+    code: 'batch-not-free',
+    where: 'option dynamic-batch',
+    expected: 'inputs that share their first dimension',
+    found: graph.inputs.map((input) => `"${input.name}" with ${input.shape?.[0] ?? 'none'}`).join(', '),
+    hint: 'Export the model with a dynamic batch',
+  });
+}
+
+function relabel(model: Model, graph: Graph, size: number): void {
+  for (const value of [...graph.inputs, ...graph.outputs]) {
+    const info = graph.infos.get(value);
+    if (!info || !hasBatch(info, size)) continue;
+    graph.patches.push(relabelDim(model.proto.source, info, 0, SYMBOL));
+    value.shape = [SYMBOL, ...(value.shape ?? []).slice(1)];
+  }
+}
+
+function hasBatch(info: ValueInfoProto, size: number): boolean {
+  return info.type?.shape?.[0] === size && info.dimSpans.length > 0;
+}
+
+/** Types with the free batch. Value infos that still say the old size are relabelled where ONNX Runtime agrees. */
+async function inferAll(model: Model, graph: Graph): Promise<void> {
+  const infos = model.proto.graph.valueInfos.filter((info) => typeof info.type?.shape?.[0] === 'number');
+  const patches = new Map<string, Replacement>();
+  for (const info of infos) {
+    if (info.dimSpans.length > 0) patches.set(info.name, relabelDim(model.proto.source, info, 0, SYMBOL));
+  }
+  const kept = graph.patches.length;
+  graph.patches.push(...patches.values());
+  await inferTypes(model.proto, graph);
+  const agreed = [...patches].filter(([name]) => typeof graph.values.get(name)?.shape?.[0] !== 'number');
+  graph.patches.splice(kept, patches.size, ...agreed.map(([, patch]) => patch));
+}
+
+async function prove(model: Model, graph: Graph): Promise<void> {
+  const bytes = editedBytes(model.proto, graphEdit(model.proto, graph));
+  const session = await openSession(bytes, { name: model.name, externalDataFolder: model.dir });
+  try {
+    const feeds = sampleFeeds(session.inputs, 3);
+    const together = await runOrRefuse(session, feeds, graph);
+    for (let row = 0; row < 3; row++) {
+      const single = await session.run(rowsOf(feeds, row));
+      for (const [name, tensor] of Object.entries(together)) compareRow(graph, name, tensor, single[name], row);
+    }
+  } finally {
+    await session.close();
+  }
+}
+
+async function runOrRefuse(
+  session: Session,
+  feeds: Record<string, Tensor>,
+  graph: Graph,
+): Promise<Record<string, Tensor>> {
+  try {
+    return await session.run(feeds);
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw notFree(graph, `an error in a run of 3: ${message}`, cause);
+  }
+}
+
+function compareRow(graph: Graph, name: string, batch: Tensor, single: Tensor | undefined, row: number): void {
+  if (batch.dims[0] !== 3) {
+    throw notFree(graph, `output "${name}" of the shape [${batch.dims.join(', ')}] for a batch of 3`);
+  }
+  const tolerance = batch.dtype === 'float16' || batch.dtype === 'bfloat16' ? TOLERANCE[batch.dtype] : TOLERANCE.other;
+  const worst = single === undefined ? Number.POSITIVE_INFINITY : worstDifference(batch, row, single);
+  if (worst <= tolerance) return;
+  throw notFree(
+    graph,
+    `row ${row} of output "${name}" differing by ${worst.toExponential(1)} (relative) from the single run`,
+  );
+}
+
+function notFree(graph: Graph, found: string, cause?: unknown): LossgraftError {
+  const culprit = firstFixedNode(graph);
+  return new LossgraftError({
+    code: 'batch-not-free',
+    where: culprit ? describeNode(culprit) : 'option dynamic-batch',
+    expected: 'rows that do not depend on the batch they are in',
+    found: culprit ? `${found}; the batch is first lost at this node` : found,
+    hint: 'The model was exported for a fixed batch: export it with a dynamic one, or augment it without --dynamic-batch',
+    cause,
+  });
+}
+
+/** The first node that reads a free batch and gives a fixed one, with something of rank 2 or more. */
+function firstFixedNode(graph: Graph): Value['producer'] {
+  const isFree = (value: Value | undefined) => value?.shape?.[0] === SYMBOL;
+  return graph.nodes.find((node) => {
+    const [output] = node.outputs;
+    return (
+      node.inputs.some(isFree) &&
+      output?.shape !== undefined &&
+      output.shape.length > 1 &&
+      typeof output.shape[0] === 'number'
+    );
+  });
+}

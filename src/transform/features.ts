@@ -1,0 +1,144 @@
+import { LossgraftError } from '../errors.ts';
+import { describeNode, intAttribute } from '../ir/attributes.ts';
+import type { Graph, Node, Value } from '../ir/graph.ts';
+import { formatShape } from '../ir/print.ts';
+import { isConstant } from './constants.ts';
+import type { Found } from './logits.ts';
+
+/** The features and, for a convolution head, the axes over which they are still to be averaged. */
+export interface Features extends Found {
+  readonly pool: boolean;
+}
+
+/** Nodes between the linear head and the logits that only relabel or carry the scores. */
+const CARRIERS = new Set(['Identity', 'Cast', 'Flatten', 'Reshape', 'Squeeze', 'Dropout']);
+const POOLS = new Set(['GlobalAveragePool', 'AveragePool', 'ReduceMean']);
+const QUANTISED = new Set([
+  'QLinearMatMul',
+  'MatMulInteger',
+  'QGemm',
+  'QLinearConv',
+  'ConvInteger',
+  'DequantizeLinear',
+]);
+
+/**
+ * The features: the activations that the last linear layer reads, by walking back from the logits.
+ *
+ * @throws LossgraftError `no-features` naming the node at which the walk ended and what to do.
+ */
+export function findFeatures(graph: Graph, logits: Value): Features {
+  let value = logits;
+  let pooled = false;
+  let passedRelu: Node | undefined;
+  for (;;) {
+    const node = value.producer;
+    if (!node) throw noFeatures(logits, 'nothing: the logits are an input of the model');
+    if (node.domain === '' && CARRIERS.has(node.opType)) value = first(node, logits);
+    else if (node.domain === '' && POOLS.has(node.opType)) [value, pooled] = [first(node, logits), true];
+    else if (node.opType === 'Relu' && pooled) [value, passedRelu] = [first(node, logits), node];
+    else return headFeatures(graph, logits, node, pooled, passedRelu);
+  }
+}
+
+function first(node: Node, logits: Value): Value {
+  const input = node.inputs[0];
+  if (!input) throw noFeatures(logits, `${describeNode(node)} without an input`);
+  return input;
+}
+
+function headFeatures(graph: Graph, logits: Value, node: Node, pooled: boolean, relu: Node | undefined): Features {
+  const linear = node.opType === 'Add' ? biased(graph, node) : node;
+  if (linear?.domain === '' && (linear.opType === 'Gemm' || linear.opType === 'MatMul')) {
+    return gemmFeatures(graph, logits, linear, pooled);
+  }
+  if (linear?.domain === '' && linear.opType === 'Conv') return convFeatures(logits, linear, pooled, relu);
+  throw refuse(logits, node);
+}
+
+/** The matrix product or convolution whose result a constant bias is added to. */
+function biased(graph: Graph, add: Node): Node | undefined {
+  const [a, b] = add.inputs;
+  if (!a || !b) return undefined;
+  if (isConstant(graph, b)) return a.producer;
+  return isConstant(graph, a) ? b.producer : undefined;
+}
+
+function gemmFeatures(graph: Graph, logits: Value, node: Node, pooled: boolean): Features {
+  const [features, weight] = node.inputs;
+  if (!features || !weight) throw noFeatures(logits, `${describeNode(node)} without inputs`);
+  if (weight.producer && QUANTISED.has(weight.producer.opType)) throw refuse(logits, weight.producer);
+  if (pooled) throw noFeatures(logits, `a pooling after ${describeNode(node)}`);
+  if (!isConstant(graph, weight)) throw noFeatures(logits, `${describeNode(node)}, whose weight is computed`);
+  if (intAttribute(node, 'transA', 0) !== 0) throw noFeatures(logits, `${describeNode(node)} with transA`);
+  if (features.shape !== undefined && features.shape.length !== 2) {
+    throw noFeatures(logits, `${describeNode(node)}, which reads ${formatShape(features.shape)} and not [N, D]`);
+  }
+  return { value: features, how: `activation input of the last ${describeNode(node)}`, pool: false };
+}
+
+function convFeatures(logits: Value, node: Node, pooled: boolean, relu: Node | undefined): Features {
+  const [features, weight] = node.inputs;
+  if (!features || !weight) throw noFeatures(logits, `${describeNode(node)} without inputs`);
+  const kernel = weight.shape?.slice(2);
+  if (!kernel?.every((dim) => dim === 1)) {
+    throw noFeatures(logits, `${describeNode(node)} with a kernel of ${formatShape(weight.shape)}, not 1x1`);
+  }
+  const tail = relu ? ', Relu' : '';
+  const pooling = pooled ? ', averaged over space as the head averages' : '';
+  return {
+    value: features,
+    how: `activation input of the last 1x1 ${describeNode(node)}${tail}${pooling}`,
+    pool: true,
+  };
+}
+
+const ACTIVATIONS = new Set([
+  'Relu',
+  'LeakyRelu',
+  'PRelu',
+  'Elu',
+  'Selu',
+  'Celu',
+  'Clip',
+  'Tanh',
+  'Sigmoid',
+  'HardSigmoid',
+  'HardSwish',
+  'Gelu',
+  'Softplus',
+]);
+
+function refuse(logits: Value, node: Node): LossgraftError {
+  const at = describeNode(node);
+  if (QUANTISED.has(node.opType)) {
+    return noFeatures(logits, `a quantised layer, ${at}`, 'Use the float model from which it was quantised');
+  }
+  if (ACTIVATIONS.has(node.opType)) {
+    const before = node.inputs[0]?.name ?? '';
+    return noFeatures(
+      logits,
+      `an activation after the last linear layer, ${at}`,
+      `The influence of a sample is derived for logits that are linear in the features: take the scores before the activation with --logits "${before}", or keep these and name the features with --features`,
+    );
+  }
+  if (node.opType === 'BatchNormalization') {
+    const before = node.inputs[0]?.name ?? '';
+    return noFeatures(
+      logits,
+      `a normalisation after the last linear layer, ${at}`,
+      `Take the scores before it with --logits "${before}", or name the features with --features`,
+    );
+  }
+  return noFeatures(logits, at);
+}
+
+function noFeatures(logits: Value, found: string, hint?: string): LossgraftError {
+  return new LossgraftError({
+    code: 'no-features',
+    where: `logits "${logits.name}"`,
+    expected: 'a last linear layer (Gemm, MatMul with or without Add, 1x1 Conv) that makes them',
+    found,
+    hint: hint ?? 'Name the input of the last linear layer with --features (and the scores with --logits)',
+  });
+}

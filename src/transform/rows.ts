@@ -1,0 +1,88 @@
+import { LossgraftError } from '../errors.ts';
+import { toNumbers } from '../numbers.ts';
+import { numberToFloat16 } from '../onnx/index.ts';
+import type { Port } from '../runtime/session.ts';
+import { elementCount, type Tensor, type TensorData } from '../tensor.ts';
+
+/** A free dimension other than the batch gets this size. */
+const FREE_SIZE = 32;
+
+/** Seeded random feeds of `batch` rows: floats in 0…1, integers 0 or 1. */
+export function sampleFeeds(inputs: readonly Port[], batch: number): Record<string, Tensor> {
+  let state = 1;
+  const random = (): number => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+  const feeds: Record<string, Tensor> = {};
+  for (const { name, dtype, shape } of inputs) {
+    const dims = (shape ?? []).map((dim, i) => (i === 0 ? batch : typeof dim === 'number' ? dim : FREE_SIZE));
+    const values = Array.from({ length: elementCount(dims) }, random);
+    if (dtype === undefined) throw unfeedable(name, 'an unknown element type');
+    feeds[name] = { dtype, dims, data: sampled(name, dtype, values) };
+  }
+  return feeds;
+}
+
+function sampled(name: string, dtype: Tensor['dtype'], values: readonly number[]): TensorData {
+  const bits = () => values.map((v) => (v < 0.5 ? 0 : 1));
+  switch (dtype) {
+    case 'float32':
+      return Float32Array.from(values);
+    case 'float64':
+      return Float64Array.from(values);
+    case 'float16':
+      return Uint16Array.from(values, numberToFloat16);
+    case 'int64':
+      return BigInt64Array.from(bits(), (v) => BigInt(v));
+    case 'int32':
+      return Int32Array.from(bits());
+    case 'int8':
+      return Int8Array.from(bits());
+    case 'uint8':
+      return Uint8Array.from(values, (v) => v * 255);
+    case 'bool':
+      return Uint8Array.from(bits());
+    default:
+      throw unfeedable(name, dtype);
+  }
+}
+
+function unfeedable(name: string, found: string): LossgraftError {
+  return new LossgraftError({
+    code: 'batch-not-provable',
+    where: `input "${name}"`,
+    expected: 'an input that can be filled with random numbers, to prove that the rows of a batch are independent',
+    found,
+    hint: 'Export the model with a dynamic batch',
+  });
+}
+
+/** One row of each feed. */
+export function rowsOf(feeds: Readonly<Record<string, Tensor>>, row: number): Record<string, Tensor> {
+  return Object.fromEntries(Object.entries(feeds).map(([name, tensor]) => [name, rowOf(tensor, row)]));
+}
+
+function rowOf(tensor: Tensor, row: number): Tensor {
+  const dims = [1, ...tensor.dims.slice(1)];
+  const length = elementCount(dims);
+  return { ...tensor, dims, data: tensor.data.slice(row * length, (row + 1) * length) };
+}
+
+/** The largest difference between a row of a batch and a single run's row, relative to the largest magnitude in it. */
+export function worstDifference(batch: Tensor, row: number, single: Tensor): number {
+  const expected = toNumbers(single);
+  const found = toNumbers(rowOf(batch, row));
+  if (expected.length !== found.length) return Number.POSITIVE_INFINITY;
+  let scale = 1e-6;
+  let worst = 0;
+  for (const [i, value] of expected.entries()) {
+    const other = found[i] ?? Number.NaN;
+    if (Number.isNaN(value) && Number.isNaN(other)) continue;
+    const difference = Math.abs(value - other);
+    if (Number.isNaN(difference)) return Number.POSITIVE_INFINITY;
+    scale = Math.max(scale, Math.abs(value));
+    worst = Math.max(worst, difference);
+  }
+  return worst / scale;
+}

@@ -1,0 +1,52 @@
+import type { Emitter, Value } from '../emit/index.ts';
+import { LossgraftError } from '../errors.ts';
+import type { Graph } from '../ir/graph.ts';
+import { formatShape } from '../ir/print.ts';
+import type { Features } from './features.ts';
+
+/** The logits as the losses read them: float32 [N, C]. */
+export function classScores(op: Emitter, logits: Value): Value {
+  const flat =
+    logits.shape !== undefined && logits.shape.length > 2
+      ? op.call('Flatten', [logits], { shape: logits.shape.slice(0, 2) })
+      : logits;
+  return toFloat32(op, flat);
+}
+
+/** H = Σ|h| of each sample, float32 [N]; features of a convolution are averaged over space first, as its head does. */
+export function featureNorm(op: Emitter, features: Features, isNorm: boolean): Value {
+  const value = toFloat32(op, features.value);
+  if (isNorm) return op.reshape(value, [-1]);
+  const spatial = (value.shape?.length ?? 2) - 2;
+  const axes = Array.from({ length: spatial }, (_, i) => i + 2);
+  const pooled = features.pool && spatial > 0 ? op.reduceMean(value, axes) : value;
+  return op.reduceL1(
+    pooled,
+    Array.from({ length: (pooled.shape?.length ?? 2) - 1 }, (_, i) => i + 1),
+  );
+}
+
+function toFloat32(op: Emitter, value: Value): Value {
+  return value.dtype === 'float32' || value.dtype === undefined ? value : op.cast(value, 'float32');
+}
+
+const FLOATS = new Set(['float32', 'float16', 'bfloat16', 'float64']);
+
+/** Features (or their norms) that the user named. */
+export function namedFeatures(graph: Graph, name: string, isNorm: boolean): Features {
+  const value = graph.value(name, 'option features');
+  const expected = isNorm ? 'float norms, [N] or [N, 1]' : 'float features, [N, D] or [N, D, 1, …]';
+  const shape = value.shape;
+  const trailing = shape?.slice(isNorm ? 1 : 2) ?? [];
+  const fits = shape !== undefined && shape.length >= (isNorm ? 1 : 2) && trailing.every((dim) => dim === 1);
+  if (fits && (value.dtype === undefined || FLOATS.has(value.dtype))) {
+    return { value, how: isNorm ? 'norms named by --features' : 'named by --features', pool: false };
+  }
+  throw new LossgraftError({
+    code: 'not-features',
+    where: `option features, tensor "${name}"`,
+    expected,
+    found: `${value.dtype ?? 'an unknown type'} ${formatShape(shape)}`,
+    hint: 'Name the tensor that the last linear layer reads, pooled to one vector per sample',
+  });
+}

@@ -1,0 +1,40 @@
+import { existsSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { LossgraftError } from './errors.ts';
+import type { Model } from './model.ts';
+import { writeModel } from './onnx/index.ts';
+import type { ModelEdit } from './onnx/types.ts';
+
+export interface WriteOptions {
+  /** Replaces a file that is there already. */
+  readonly force?: boolean;
+  /** Copies external data files beside the output, instead of referring to where they are. */
+  readonly copyExternalData?: boolean;
+}
+
+/** Writes an edited model to a new file; see {@link WriteOptions}. @throws LossgraftError `output-exists` and those of writing. */
+export function writeEdited(model: Model, edit: ModelEdit, path: string, options: WriteOptions): void {
+  refuseExisting(path, options.force ?? false);
+  writeModel(model.proto, edit, path);
+}
+
+function refuseExisting(path: string, force: boolean): void {
+  const folder = dirname(resolve(path));
+  if (!existsSync(folder)) {
+    throw new LossgraftError({
+      code: 'output-folder',
+      where: path,
+      expected: 'a folder to write into',
+      found: `no folder ${folder}`,
+      hint: 'Make it first',
+    });
+  }
+  if (force || !existsSync(path)) return;
+  throw new LossgraftError({
+    code: 'output-exists',
+    where: path,
+    expected: 'a path at which nothing is yet',
+    found: 'a file',
+    hint: 'Choose another path, or replace it with --force',
+  });
+}
