@@ -1,0 +1,13 @@
+import { defineLoss, type Loss } from '../../src/contract.ts';
+import { formOf, formOption, weightedCrossEntropy } from './pieces.ts';
+
+export const crossEntropy: Loss = defineLoss({
+  name: 'ce',
+  cites: "torch.nn.functional.cross_entropy(logits, labels, weight, reduction='none')",
+  summary: 'cross-entropy with class weights: −w_y · log softmax(z)_y',
+  needsFeatures: false,
+  options: { form: formOption },
+  build(op, inputs, options) {
+    return { perSample: weightedCrossEntropy(op, formOf(op, options.form, inputs), inputs) };
+  },
+});

@@ -1,0 +1,52 @@
+import type { FlagOption, LossInputs, NumberOption } from '../../src/contract.ts';
+import type { Emitter, Value } from '../../src/emit/index.ts';
+import type { Form } from './form.ts';
+
+const alpha: NumberOption = {
+  kind: 'number',
+  default: 1000,
+  expects: 'a number above 0',
+  accepts: (value) => value > 0,
+  describe: 'α, the numerator of the influence factor: it scales the loss',
+};
+
+const epsilon: NumberOption = {
+  kind: 'number',
+  default: 1e-3,
+  expects: 'a number of 0 or more',
+  accepts: (value) => value >= 0,
+  describe: 'ε in the denominator: α/ε bounds the factor of certain samples; at 0 it has no bound',
+};
+
+const detachFactor: FlagOption = {
+  kind: 'flag',
+  default: false,
+  describe:
+    'take the factor as a constant in the gradient: the values stay, but every sample then pushes its logits with the same ' +
+    'strength α·w/H however sure it is, and a larger feature norm no longer lowers the loss (the reference does not detach)',
+};
+
+export const influenceOptions: {
+  readonly alpha: NumberOption;
+  readonly epsilon: NumberOption;
+  readonly detachFactor: FlagOption;
+} = { alpha, epsilon, detachFactor };
+
+export interface InfluenceOptions {
+  readonly alpha: number;
+  readonly epsilon: number;
+  readonly detachFactor: boolean;
+}
+
+/** α / (g·H + ε), [N]: the inverse of a sample's influence on the boundary. Park et al. 2021, equation 5. */
+export function influenceFactor(
+  op: Emitter,
+  form: Form,
+  { featureNorm }: LossInputs,
+  options: InfluenceOptions,
+): Value {
+  if (featureNorm === undefined) throw new Error('a loss with needsFeatures was built without the feature norm');
+  const influence = op.mul(form.gradientNorm(), featureNorm);
+  const factor = op.div(options.alpha, op.add(influence, options.epsilon));
+  return options.detachFactor ? op.stopGradient(factor) : factor;
+}

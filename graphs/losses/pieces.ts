@@ -1,0 +1,31 @@
+import type { ChoiceOption, LossInputs } from '../../src/contract.ts';
+import type { Emitter, Value } from '../../src/emit/index.ts';
+import type { Form } from './form.ts';
+import { fused } from './fused.ts';
+import { literal } from './literal.ts';
+
+export const formOption: ChoiceOption = {
+  kind: 'choice',
+  default: 'fused',
+  choices: ['fused', 'literal'],
+  describe: 'fused: faster, and exact also for confident samples; literal: operation by operation as the reference',
+};
+
+/** Reads the logits in the form that was asked for. Nothing is emitted that the loss does not ask for. */
+export function formOf(op: Emitter, name: string, inputs: LossInputs): Form {
+  const labels = checkedLabels(op, inputs.labels);
+  return name === 'literal' ? literal(op, inputs.logits, labels) : fused(op, inputs.logits, labels);
+}
+
+/** The cross-entropy times the label's class weight, [N]. */
+export function weightedCrossEntropy(op: Emitter, form: Form, { weights, labels }: LossInputs): Value {
+  const crossEntropy = form.crossEntropy();
+  return weights === undefined ? crossEntropy : op.mul(crossEntropy, op.gather(weights, labels));
+}
+
+/** Indices wrap around at negative numbers in ONNX: sent out of range, they are refused as all others there are. */
+function checkedLabels(op: Emitter, labels: Value): Value {
+  return op.where(op.less(labels, 0), OUT_OF_RANGE, labels);
+}
+
+const OUT_OF_RANGE = 2 ** 31 - 1;
