@@ -6,7 +6,7 @@
 import { existsSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readdir, rm, stat, symlink } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { LossgraftError } from '../src/errors.ts';
@@ -25,22 +25,26 @@ export interface StubbedRuntime {
   readonly environment: Readonly<Record<string, string>>;
 }
 
-/** Makes a {@link StubbedRuntime} in `work` out of the provider libraries in `provider`; node_modules stays as it is. */
-export async function stubRuntime(provider: string, work: string): Promise<StubbedRuntime> {
+/** Copies onnxruntime-node, for this system alone, into `work`; returns the copy's folder. node_modules stays as it is. */
+export async function copyRuntime(work: string): Promise<string> {
   const installed = runtimeFolder();
-  const modules = join(work, 'node_modules');
-  const runtime = join(modules, basename(installed));
-  const binaries = binaryFolder(runtime);
-  const stubs = join(work, 'stubs');
-  await Promise.all([mkdir(binaries, { recursive: true }), mkdir(stubs)]);
+  const runtime = join(work, 'node_modules', basename(installed));
+  await mkdir(runtime, { recursive: true });
   for (const part of ['package.json', 'dist', 'lib'])
     await cp(join(installed, part), join(runtime, part), { recursive: true });
-  await cp(binaryFolder(installed), binaries, { recursive: true, dereference: true });
-  await symlink(join(dirname(installed), 'onnxruntime-common'), join(modules, 'onnxruntime-common'));
-  for (const name of [SHARED_LIBRARY, CUDA_LIBRARY]) {
-    await rm(join(binaries, name), { force: true });
-    await symlink(join(provider, name), join(binaries, name));
-  }
+  await cp(binaryFolder(installed), binaryFolder(runtime), { recursive: true, dereference: true });
+  await symlink(join(dirname(installed), 'onnxruntime-common'), join(work, 'node_modules', 'onnxruntime-common'));
+  for (const name of [SHARED_LIBRARY, CUDA_LIBRARY]) await rm(join(binaryFolder(runtime), name), { force: true });
+  return runtime;
+}
+
+/** Makes a {@link StubbedRuntime} in `work` out of the provider libraries in `provider`. */
+export async function stubRuntime(provider: string, work: string): Promise<StubbedRuntime> {
+  const runtime = await copyRuntime(work);
+  const stubs = join(work, 'stubs');
+  await mkdir(stubs);
+  for (const name of [SHARED_LIBRARY, CUDA_LIBRARY])
+    await symlink(resolve(provider, name), join(binaryFolder(runtime), name));
   await buildCudaStubs(join(provider, CUDA_LIBRARY), stubs);
   return { runtime, environment: { LD_LIBRARY_PATH: stubs } };
 }

@@ -60,7 +60,7 @@ export async function diagnoseCuda(options: DiagnoseOptions = {}): Promise<Provi
   const runtime = options.runtime ?? runtimeFolder();
   const search = options.search ?? (await systemSearchPath());
   const provider = await checkProvider(runtime);
-  const present = provider.every(({ ok }) => ok);
+  const present = provider.every(({ check, ok }) => ok || check === VERSION_CHECK);
   const findings = [
     { check: 'platform', ok: true, found: platform, hint: '' },
     ...provider,
@@ -78,6 +78,7 @@ export async function diagnoseCuda(options: DiagnoseOptions = {}): Promise<Provi
 
 export const SHARED_LIBRARY = 'libonnxruntime_providers_shared.so';
 export const CUDA_LIBRARY = 'libonnxruntime_providers_cuda.so';
+const VERSION_CHECK = `version of ${CUDA_LIBRARY}`;
 
 async function checkProvider(runtime: string): Promise<Finding[]> {
   const folder = binaryFolder(runtime);
@@ -92,7 +93,7 @@ async function checkProvider(runtime: string): Promise<Finding[]> {
   const ok = versions.has(wanted);
   const found = [...versions].join(', ') || 'no version';
   const hint = ok ? '' : `It must be that of onnxruntime-node ${wanted}: remove it and run npm run setup:cuda`;
-  return [...files, { check: `version of ${CUDA_LIBRARY}`, ok, found, hint }];
+  return [...files, { check: VERSION_CHECK, ok, found, hint }];
 }
 
 /** The version of the onnxruntime-node package in a folder. */

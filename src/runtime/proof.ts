@@ -120,26 +120,22 @@ function compareTensor(output: string, got: Tensor | undefined, want: Tensor, to
   const elements = want.data.length;
   const same = got !== undefined && got.dtype === want.dtype && got.dims.join() === want.dims.join();
   if (!same) return { output, elements, maxAbsolute: Infinity, maxRelative: Infinity, agrees: false };
-  const close = { ...tolerance, ...(want.dtype.startsWith('float') ? {} : { relative: 0, absolute: 0 }) };
+  const floating = want.dtype.startsWith('float');
   const decode = want.dtype === 'float16' ? fromHalf : Number;
   let maxAbsolute = 0;
   let maxRelative = 0;
   let agrees = true;
   for (let i = 0; i < elements; i++) {
-    const a = got.data[i];
-    const b = want.data[i];
+    const [a, b] = [got.data[i], want.data[i]];
     if (a === b) continue;
-    const [x, y] = [
-      typeof a === 'string' ? Infinity : decode(Number(a)),
-      typeof b === 'string' ? 0 : decode(Number(b)),
-    ];
-    if (Object.is(x, y)) continue;
+    const [x, y] = [decode(Number(a)), decode(Number(b))];
+    if (floating && Object.is(x, y)) continue;
     const difference = Math.abs(x - y);
-    const apart = Number.isNaN(difference) ? Infinity : difference;
+    const apart = Number.isFinite(difference) ? difference : Infinity;
     maxAbsolute = Math.max(maxAbsolute, apart);
-    maxRelative = Math.max(maxRelative, apart / Math.abs(y) || 0);
-    if (!(apart <= close.absolute + close.relative * Math.abs(y))) agrees = false;
-    if (Math.abs(y) === Infinity) agrees = false;
+    maxRelative = Math.max(maxRelative, apart === 0 ? 0 : apart / Math.abs(y) || Infinity);
+    const close = Number.isFinite(apart) && apart <= tolerance.absolute + tolerance.relative * Math.abs(y);
+    agrees &&= floating && close;
   }
   return { output, elements, maxAbsolute, maxRelative, agrees };
 }

@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest';
+import { cudaCoverage, measuredOperators } from '../../src/runtime/coverage.ts';
+
+describe('cudaCoverage', () => {
+  it.each([
+    ['Softmax', 17, 'cuda'],
+    ['MaxPool', 21, 'cuda'],
+    ['MaxPool', 22, 'cpu'],
+    ['Sign', 12, 'cpu'],
+    ['Sign', 13, 'cuda'],
+    ['SoftmaxCrossEntropyLoss', 13, 'inlined'],
+    ['GroupNormalization', 21, 'mixed'],
+    ['LSTM', 14, 'constructor-error'],
+    ['GreaterOrEqual', 11, 'unmeasured'],
+    ['Relu', 27, 'unmeasured'],
+    ['QuantizeLinear', 17, 'unmeasured'],
+  ] as const)('%s at opset %i: %s', (operator, opset, status) => {
+    expect(cudaCoverage(operator, opset).status).toBe(status);
+  });
+
+  it('tells dtypes and variants apart', () => {
+    expect(cudaCoverage('OneHot', 13, 'float64').status).toBe('throws');
+    expect(cudaCoverage('ReduceL2', 18, 'bfloat16').status).toBe('inlined');
+    expect(cudaCoverage('ReduceL2', 19, 'bfloat16').status).toBe('throws');
+    expect(cudaCoverage('OneHot', 13, 'bfloat16').status).toBe('not-in-onnx');
+    expect(cudaCoverage('Relu', 13, 'int8').status).toBe('unmeasured');
+    expect(cudaCoverage('BatchNormalization', 15).status).toBe('cuda');
+    expect(cudaCoverage('BatchNormalization', 15, 'float32', 'training_mode=1').status).toBe('constructor-error');
+    expect(cudaCoverage('Dropout', 13).note).toBe('Dropout is not in the table, only Dropout[training=true]');
+  });
+
+  it('reads every cell of its table', () => {
+    const operators = measuredOperators();
+    expect(operators).toHaveLength(115);
+    for (const key of operators) {
+      const [, operator = '', variant] = /^(\w+)(?:\[(.*)\])?$/.exec(key) ?? [];
+      for (const dtype of ['float32', 'float16', 'bfloat16', 'float64'] as const) {
+        const { status, note } = cudaCoverage(operator, 26, dtype, variant);
+        expect(status, `${key} ${dtype} ${note}`).not.toBe('unmeasured');
+      }
+    }
+  });
+});
