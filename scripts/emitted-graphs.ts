@@ -1,5 +1,6 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type AugmentOptions, augment, type Loss, losses, open } from '../src/index.ts';
 
 /** A graph that lossgraft writes, under the name that a report shows. */
 export interface EmittedGraph {
@@ -8,15 +9,59 @@ export interface EmittedGraph {
 }
 
 /**
- * Every graph that the CUDA placement is checked for. A loss, a gradient or an optimizer that is added belongs here.
- * The committed cases of fixtures/ are all there is so far.
+ * Every kind of graph that lossgraft writes, for checks that must cover them all. Whoever adds a kind (gradients, optimizers, loops)
+ * adds it here; a new loss, option or opset of the hosts is found by itself.
  */
 export async function* emittedGraphs(root: string): AsyncGenerator<EmittedGraph> {
-  for (const folder of ['fixtures/cases', 'fixtures/models']) {
-    const files = await readdir(join(root, folder), { recursive: true }).catch(() => []);
-    for (const file of files.filter((name) => name.endsWith('.onnx')).sort()) {
-      const path = join(root, folder, file);
-      yield { name: join(folder, file), model: await readFile(path) };
+  for (const host of await hosts(root)) yield* augmentedModels(host);
+}
+
+interface Host {
+  readonly path: string;
+  /** Whether its logits and features are its inputs too, so that they must be named. */
+  readonly bare: boolean;
+}
+
+/** The hosts of 10 classes that the loss fixtures use, one per opset, and the digits classifiers. */
+async function hosts(root: string): Promise<Host[]> {
+  const listed = async (folder: string, wanted: RegExp): Promise<string[]> =>
+    (await readdir(join(root, folder)))
+      .filter((name) => wanted.test(name))
+      .sort()
+      .map((name) => join(root, folder, name));
+  const bare = await listed('fixtures/cases/loss/_hosts', /-c10-opset\d+\.onnx$/);
+  const whole = await listed('fixtures/digits', /\.onnx$/);
+  return [...bare.map((path) => ({ path, bare: true })), ...whole.map((path) => ({ path, bare: false }))];
+}
+
+async function* augmentedModels({ path, bare }: Host): AsyncGenerator<EmittedGraph> {
+  const model = await open(path);
+  try {
+    for (const options of Object.values(losses).flatMap(variants)) {
+      const { classCounts, ...shown } = options;
+      const given = Object.entries(shown).map(([key, value]) => `${key}=${value}`);
+      const name = [model.name, ...given, ...(classCounts ? ['weighted'] : [])].join(' ');
+      const features = losses[String(options.loss)]?.needsFeatures ? { features: 'features' } : {};
+      const named = bare ? { logits: 'logits', ...features } : {};
+      yield { name, model: (await augment(model, { ...options, ...named })).bytes() };
     }
+  } finally {
+    model.close();
   }
+}
+
+/** Falling counts of 10 classes, as in a long tail. */
+const COUNTS: readonly number[] = [500, 300, 180, 108, 65, 39, 23, 14, 8, 5];
+
+/** Every combination of a loss's choices and flags, with and without class weights; then the other reductions. */
+function variants(loss: Loss): AugmentOptions[] {
+  let combinations: AugmentOptions[] = [{ loss: loss.name }];
+  for (const [key, spec] of Object.entries(loss.options)) {
+    if (spec.kind === 'number') continue;
+    const values = spec.kind === 'flag' ? [false, true] : spec.choices;
+    combinations = combinations.flatMap((options) => values.map((value) => ({ ...options, [key]: value })));
+  }
+  const weighted = combinations.map((options) => ({ ...options, classCounts: COUNTS }));
+  const reductions = (['sum', 'none'] as const).map((reduction) => ({ loss: loss.name, reduction }));
+  return [...combinations, ...weighted, ...reductions];
 }
