@@ -134,3 +134,18 @@ export const noGradient: GradientRule = () => [];
 function output({ outputs, dy }: GradientContext): Value {
   return outputs[0] ?? dy;
 }
+
+/** The domain of composites: internal nodes that stand for a subgraph until they are expanded. No file ever holds one. */
+export const COMPOSITE_DOMAIN = 'lossgraft';
+
+export interface ExpansionContext {
+  readonly op: Emitter;
+  readonly node: Node;
+  /** Input `i`. @throws LossgraftError naming the node if it is absent. */
+  readonly input: (i: number) => Value;
+  /** The types and shapes of the outputs, as the rule that emitted the composite stated them. */
+  readonly outputs: readonly (Value | undefined)[];
+}
+
+/** Writes a composite in plain ai.onnx operators: one value per output. */
+export type Expansion = (context: ExpansionContext) => readonly Value[];

@@ -8,9 +8,16 @@ import { resolveOptions } from './options.ts';
 
 export type { Augmented, AugmentReport, Reduction } from './augment.ts';
 export { defineLoss, defineWeighting, type Loss, type OptionSpec, type Weighting } from './contract.ts';
+export { readCounts, readWeights } from './data/counts.ts';
+export { type DataOptions, type Dataset, fromTensors, openData } from './data/dataset.ts';
+export { type Column, decodeNpy, encodeNpy } from './data/npy.ts';
+export { writeNpz } from './data/npz.ts';
 export { LossgraftError, type Problem } from './errors.ts';
 export { type Inspection, type InspectOptions, inspect } from './inspect.ts';
 export { type Model, open } from './model.ts';
+export { type ClassSummary, type RunOptions, type RunProgress, type RunResult, run } from './run.ts';
+export { diagnoseProviders as doctor, type Finding, type ProviderReport } from './runtime/diagnose.ts';
+export type { Provider } from './runtime/session.ts';
 export type { DataType, Tensor } from './tensor.ts';
 export { VERSION } from './version.ts';
 export type { WriteOptions } from './write.ts';

@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { extname } from 'node:path';
+import { checkClassCounts } from '../classCounts.ts';
 import { LossgraftError } from '../errors.ts';
 import { openData } from './dataset.ts';
 import { readLabels } from './labels.ts';
@@ -15,7 +16,8 @@ import { isText } from './npy.ts';
 export async function readCounts(source: string): Promise<number[]> {
   const isList = /^[\s\d.,eE+-]+$/.test(source);
   const counts = isList ? source.split(',').map(toNumber) : await fromFile(source, countLabels);
-  return checkCounts(counts, isList ? 'class counts' : source);
+  checkClassCounts(counts);
+  return counts;
 }
 
 /**
@@ -33,23 +35,6 @@ export async function readWeights(path: string): Promise<number[]> {
     expected: 'finite weights from 0 on, one per class',
     found: bad < 0 ? 'none' : String(weights[bad]),
     hint: 'Correct the file',
-  });
-}
-
-/** @throws LossgraftError unless all counts are whole numbers above 0. */
-export function checkCounts(counts: readonly number[], where: string): number[] {
-  const bad = counts.findIndex((count) => !(Number.isSafeInteger(count) && count > 0));
-  if (bad < 0 && counts.length > 0) return [...counts];
-  const found = counts[bad];
-  throw new LossgraftError({
-    code: 'bad-counts',
-    where: bad < 0 ? where : `${where}, class ${bad}`,
-    expected: 'whole numbers above 0, one per class',
-    found: bad < 0 ? 'no counts' : String(found),
-    hint:
-      found === 0
-        ? 'A class without samples has no weight; take it out of the model, or give its weight in a file of class weights'
-        : 'Count the training samples of each class',
   });
 }
 

@@ -10,8 +10,7 @@ import { openSession, type Port } from './session.ts';
 /** Initializers up to this size stay in the skeleton, since shapes may depend on them; larger ones become inputs. */
 const KEPT_BYTES = 1024;
 
-/** Element types that ONNX Runtime's Node binding has no tensor for: they cannot be inputs or outputs of a session. */
-const NO_PORT = new Set<DataType | undefined>(['bfloat16', undefined]);
+/** Element types of which ONNX Runtime's Node binding has tensors; others, such as bfloat16, cannot be inputs of a session. */
 const CARRIED = new Set<DataType | undefined>([
   'float32',
   'float64',
@@ -35,22 +34,52 @@ const CARRIED = new Set<DataType | undefined>([
  */
 export async function inferTypes(model: ModelProto, graph: Graph, values?: readonly Value[]): Promise<void> {
   const asked = (values ?? [...graph.values.values()]).filter((value) => value.producer !== undefined);
-  const first = await probe(model, graph, asked, (value) => tensorOutput(graph, value));
+  let known: readonly ValueInit[] = [];
+  for (;;) {
+    await inferOnce(model, graph, asked, known);
+    const hints = rankHints(asked, known);
+    if (hints.length === 0) return;
+    known = [...known, ...hints];
+  }
+}
+
+async function inferOnce(
+  model: ModelProto,
+  graph: Graph,
+  asked: readonly Value[],
+  known: readonly ValueInit[],
+): Promise<void> {
+  const ports = await probe(model, graph, asked, (value) => tensorOutput(graph, value), known);
   const ambiguous: Value[] = [];
   for (const value of asked) {
-    const port = first.get(value.name);
-    if (!port) continue;
-    if (!NO_PORT.has(port.dtype) && !isBfloat16(value)) value.dtype = port.dtype;
+    const port = ports.get(value.name);
+    if (port?.dtype === undefined) continue;
+    if (!isBfloat16(value)) value.dtype = port.dtype;
     if (port.shape !== undefined && port.shape.length > 0) value.shape = port.shape;
     else if (value.shape === undefined || value.shape.length > 0) ambiguous.push(value);
   }
-  await settleRanks(model, graph, ambiguous);
+  await settleRanks(model, graph, ambiguous, known);
+}
+
+/** ONNX Runtime gives up on a Reshape to a computed shape, though the length of that shape is the rank: tell it so. */
+function rankHints(asked: readonly Value[], known: readonly ValueInit[]): ValueInit[] {
+  const told = new Set(known.map(({ name }) => name));
+  return asked.flatMap(({ name, dtype, shape, producer }) => {
+    const rank = producer?.opType === 'Reshape' ? producer.inputs[1]?.shape?.[0] : undefined;
+    if (shape !== undefined || dtype === undefined || typeof rank !== 'number' || told.has(name)) return [];
+    return [{ name, dtype, shape: new Array<undefined>(rank).fill(undefined) }];
+  });
 }
 
 /** An unknown rank reads as `[]`, like a scalar's. The Shape operator's own output tells them apart: `[0]` is a scalar. */
-async function settleRanks(model: ModelProto, graph: Graph, values: readonly Value[]): Promise<void> {
+async function settleRanks(
+  model: ModelProto,
+  graph: Graph,
+  values: readonly Value[],
+  known: readonly ValueInit[],
+): Promise<void> {
   if (values.length === 0) return;
-  const ports = await probe(model, graph, values, (value) => shapeOutput(value));
+  const ports = await probe(model, graph, values, shapeOutput, known);
   for (const value of values) {
     const rank = ports.get(value.name)?.shape?.[0];
     value.shape = rank === 0 ? [] : undefined;
@@ -79,6 +108,7 @@ async function probe(
   graph: Graph,
   values: readonly Value[],
   probeOf: (value: Value) => Probe,
+  known: readonly ValueInit[],
 ): Promise<Map<string, Port>> {
   const probes = new Map(values.map((value) => [value.name, probeOf(value)]));
   const nodes = [...probes.values()].flatMap(({ node }) => (node ? [node] : []));
@@ -87,6 +117,7 @@ async function probe(
     graph,
     [...probes.values()].map((p) => p.output),
     nodes,
+    known,
   );
   const session = await openSession(editedBytes(model, edit), { optimization: 'off', name: model.source.name });
   const ports = new Map(session.outputs.map((port) => [port.name, port]));
@@ -105,6 +136,7 @@ function skeletonEdit(
   graph: Graph,
   outputs: readonly string[],
   nodes: readonly NodeInit[],
+  known: readonly ValueInit[],
 ): ModelEdit {
   const { graph: proto } = model;
   const current = graphEdit(model, graph);
@@ -139,6 +171,7 @@ function skeletonEdit(
     replacements,
     nodes: [...casts, ...(current.nodes ?? []), ...nodes],
     untypedOutputs: outputs,
+    valueInfos: known,
   };
 }
 

@@ -1,0 +1,55 @@
+import { COMPOSITE_DOMAIN, type Expansion } from '../contract.ts';
+import type { Emitter, Value } from '../emit/index.ts';
+import { LossgraftError } from '../errors.ts';
+import { describeNode } from '../ir/attributes.ts';
+import type { Node } from '../ir/graph.ts';
+
+export type Expansions = Readonly<Record<string, Expansion>>;
+
+/**
+ * Replaces every composite by its expansion, in place in the order of nodes. What reads a composite's output reads the expansion's.
+ *
+ * @throws LossgraftError `no-expansion` for a composite without one.
+ */
+export function expand(op: Emitter, expansions: Expansions): void {
+  const { graph } = op;
+  const before = graph.nodes.splice(0, graph.nodes.length);
+  for (const node of before) {
+    if (node.domain !== COMPOSITE_DOMAIN) graph.nodes.push(node);
+    else expandNode(op, node, expansions);
+  }
+}
+
+function expandNode(op: Emitter, node: Node, expansions: Expansions): void {
+  const expansion = Object.hasOwn(expansions, node.opType) ? expansions[node.opType] : undefined;
+  if (!expansion) throw problem('no-expansion', node, 'an expansion into standard operators', 'none');
+  const input = (i: number): Value => {
+    const value = node.inputs[i];
+    if (!value) throw problem('composite-input', node, `input ${i}`, 'none');
+    return value;
+  };
+  const values = expansion({ op, node, input, outputs: node.outputs });
+  if (values.length !== node.outputs.length) {
+    throw problem('composite-arity', node, `${node.outputs.length} results of the expansion`, String(values.length));
+  }
+  for (const [i, output] of node.outputs.entries()) {
+    const value = values[i];
+    if (!output || !value) continue;
+    value.dtype ??= output.dtype;
+    value.shape ??= output.shape;
+    op.graph.replaceUses(output, value);
+    const at = op.graph.outputs.indexOf(output);
+    if (at >= 0) op.graph.outputs[at] = value;
+  }
+  op.graph.detach(node);
+}
+
+function problem(code: string, node: Node, expected: string, found: string): LossgraftError {
+  return new LossgraftError({
+    code,
+    where: describeNode(node),
+    expected,
+    found,
+    hint: 'This is a defect of lossgraft: please report it',
+  });
+}

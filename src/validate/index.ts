@@ -1,0 +1,38 @@
+import { type Provider, runtimeVersion } from '../runtime/session.ts';
+import { findCases } from './findCases.ts';
+import type { CaseReport, ValidationReport } from './report.ts';
+import { type AugmentCase, runCase } from './runCase.ts';
+
+export { DEFAULT_TOLERANCE } from './caseFile.ts';
+export type { CaseReport, Errors, OutputReport, Tolerance, ValidationReport, Verdict } from './report.ts';
+export type { AugmentCase } from './runCase.ts';
+
+export interface ValidateOptions {
+  /** Default `cpu`. `cuda` is strict: it is proved that CUDA computed, and its numbers agree with the CPU's. */
+  readonly provider?: Provider;
+  /** Grafts what a case.json asks for. Without it, only models that are run as they are can be validated. */
+  readonly augmentCase?: AugmentCase;
+  /** Called after each case, with how many there are. */
+  readonly onCase?: (report: CaseReport, total: number) => void;
+}
+
+/**
+ * Runs the cases in and below `dirs` and compares every expected output. Cases have the layout of ONNX's backend tests: `model.onnx`,
+ * `test_data_set_*` with `input_*.pb` and `output_*.pb`; a `case.json` may add what to graft, tolerances and shared files. Without
+ * tolerances of its own a case is held to {@link DEFAULT_TOLERANCE}.
+ *
+ * @throws LossgraftError if a folder is missing or holds no case. What is wrong with a case is in its report.
+ */
+export async function validate(dirs: readonly string[], options: ValidateOptions = {}): Promise<ValidationReport> {
+  const provider = options.provider ?? 'cpu';
+  const folders = findCases(dirs);
+  const cases: CaseReport[] = [];
+  for (const folder of folders) {
+    const report = await runCase(folder, provider, options.augmentCase);
+    cases.push(report);
+    options.onCase?.(report, folders.length);
+  }
+  const failed = cases.filter((report) => report.verdict === 'fail').length;
+  const passed = cases.length - failed;
+  return { provider, runtime: runtimeVersion, verdict: failed === 0 ? 'pass' : 'fail', passed, failed, cases };
+}

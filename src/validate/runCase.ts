@@ -1,0 +1,169 @@
+import { existsSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { LossgraftError } from '../errors.ts';
+import { proveOnCuda } from '../runtime/proof.ts';
+import { openSession, type Provider, type Session } from '../runtime/session.ts';
+import type { Tensor } from '../tensor.ts';
+import { type CaseFile, readCaseFile } from './caseFile.ts';
+import { compareTensors } from './compare.ts';
+import { bindNames, dataSets, incomplete, type NamedTensor, readTensors } from './dataSet.ts';
+import type { CaseReport, OutputReport, Tolerance } from './report.ts';
+
+/** Grafts what a case.json asks for onto a model. */
+export type AugmentCase = (modelPath: string, augment: Readonly<Record<string, unknown>>) => Promise<Uint8Array>;
+
+/** Runs one case. What goes wrong becomes part of its report: one broken case does not hide the others. */
+export async function runCase(folder: string, provider: Provider, augmentCase?: AugmentCase): Promise<CaseReport> {
+  let proves: string | undefined;
+  try {
+    const file = readCaseFile(folder);
+    proves = file.proves;
+    const outputs = await runDataSets(folder, file, provider, augmentCase);
+    const verdict = outputs.every((output) => output.verdict === 'pass') ? 'pass' : 'fail';
+    return { case: folder, ...(proves === undefined ? {} : { proves }), verdict, outputs };
+  } catch (error) {
+    const said = error instanceof Error ? error.message : String(error);
+    return { case: folder, ...(proves === undefined ? {} : { proves }), verdict: 'fail', outputs: [], error: said };
+  }
+}
+
+async function runDataSets(
+  folder: string,
+  file: CaseFile,
+  provider: Provider,
+  augmentCase: AugmentCase | undefined,
+): Promise<OutputReport[]> {
+  const sets = dataSets(folder);
+  const model = await modelOf(folder, file, augmentCase);
+  const session = await openSession(model.bytes ?? model.path, sessionOptions(model));
+  try {
+    const reports: OutputReport[] = [];
+    for (const set of sets) reports.push(...(await runDataSet({ folder, set, file, provider, model, session })));
+    return reports;
+  } finally {
+    await session.close();
+  }
+}
+
+interface CaseModel {
+  readonly path: string;
+  /** The augmented model; `undefined` where the file is run as it is. */
+  readonly bytes: Uint8Array | undefined;
+}
+
+async function modelOf(folder: string, file: CaseFile, augmentCase: AugmentCase | undefined): Promise<CaseModel> {
+  const path = file.modelPath;
+  if (file.augment === undefined) return { path, bytes: undefined };
+  if (augmentCase !== undefined) return { path, bytes: await augmentCase(path, file.augment) };
+  throw new LossgraftError({
+    code: 'no-augment',
+    where: join(folder, 'case.json'),
+    expected: 'a model that is run as it is, because no augment function was given',
+    found: 'the key "augment"',
+    hint: 'Give validate the option augmentCase',
+  });
+}
+
+function sessionOptions({ path, bytes }: CaseModel): { name: string; externalDataFolder?: string } {
+  return { name: basename(path), ...(bytes === undefined ? {} : { externalDataFolder: dirname(path) }) };
+}
+
+interface DataSetRun {
+  readonly folder: string;
+  readonly set: string;
+  readonly file: CaseFile;
+  readonly provider: Provider;
+  readonly model: CaseModel;
+  /** On the CPU: it knows the model's inputs and outputs. */
+  readonly session: Session;
+}
+
+async function runDataSet(run: DataSetRun): Promise<OutputReport[]> {
+  const { folder, set, file, session } = run;
+  const inputs = readTensors(file.inputsFolder ?? join(folder, set), 'input');
+  const expected = readTensors(join(folder, set), 'output');
+  if (expected.length === 0) throw incomplete(join(folder, set), 'output_0.pb', 'no expected outputs');
+  const feeds = byName(bindNames(inputs, session.inputs.map(nameOf), 'inputs'));
+  const wanted = bindNames(expected, session.outputs.map(nameOf), 'outputs');
+  checkExceptions(folder, file, wanted);
+  const cpu = await session.run(feeds);
+  const actual = run.provider === 'cpu' ? cpu : await onCuda(run, feeds);
+  const float32 = float32Answers(folder, set);
+  return [...wanted].map(([output, { tensor }]) =>
+    judge({
+      set,
+      output,
+      file,
+      expected: tensor,
+      actual: actual[output],
+      float32: float32.get(output),
+      cpu: actual === cpu ? undefined : cpu[output],
+    }),
+  );
+}
+
+function checkExceptions(folder: string, file: CaseFile, wanted: ReadonlyMap<string, NamedTensor>): void {
+  const unknown = [...file.exceptions.keys()].find((output) => !wanted.has(output));
+  if (unknown === undefined) return;
+  throw new LossgraftError({
+    code: 'case-file',
+    where: join(folder, 'case.json, exceptions'),
+    expected: `outputs among ${[...wanted.keys()].join(', ')}`,
+    found: `"${unknown}"`,
+    hint: 'Correct the name, or take the exception out',
+  });
+}
+
+async function onCuda({ model }: DataSetRun, feeds: Record<string, Tensor>): Promise<Readonly<Record<string, Tensor>>> {
+  const { outputs } = await proveOnCuda(model.bytes ?? model.path, feeds, sessionOptions(model));
+  return outputs;
+}
+
+/** The case's float32 answers by name; they belong to the first data set. */
+function float32Answers(folder: string, set: string): Map<string, Tensor> {
+  const path = join(folder, 'float32');
+  if (set !== 'test_data_set_0' || !existsSync(path)) return new Map();
+  return new Map(readTensors(path, 'output').map(({ name, tensor }) => [name, tensor]));
+}
+
+interface Judged {
+  readonly set: string;
+  readonly output: string;
+  readonly file: CaseFile;
+  readonly expected: Tensor;
+  readonly actual: Tensor | undefined;
+  readonly float32: Tensor | undefined;
+  readonly cpu: Tensor | undefined;
+}
+
+function judge({ set, output, file, expected, actual, float32, cpu }: Judged): OutputReport {
+  const exception = file.exceptions.get(output);
+  const { rtol, atol }: Tolerance = exception ?? file.tolerance;
+  const tolerance = { rtol, atol };
+  const compared =
+    actual === undefined
+      ? { errors: null, problem: 'the model has no such output' }
+      : compareTensors(actual, expected, tolerance);
+  const theirs = float32 && compareTensors(float32, expected, tolerance).errors;
+  const againstCpu = cpu && actual && compareTensors(actual, cpu, tolerance).errors;
+  return {
+    dataSet: set,
+    output,
+    verdict: compared.problem === undefined ? 'pass' : 'fail',
+    elements: expected.data.length,
+    errors: compared.errors,
+    tolerance,
+    ...(exception ? { exception: exception.reason } : {}),
+    ...(theirs ? { float32: theirs } : {}),
+    ...(againstCpu ? { againstCpu } : {}),
+    ...(compared.problem === undefined ? {} : { problem: compared.problem }),
+  };
+}
+
+function byName(tensors: ReadonlyMap<string, NamedTensor>): Record<string, Tensor> {
+  return Object.fromEntries([...tensors].map(([name, { tensor }]) => [name, tensor]));
+}
+
+function nameOf({ name }: { readonly name: string }): string {
+  return name;
+}

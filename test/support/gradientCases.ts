@@ -1,0 +1,191 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { expansions } from '../../graphs/expansions/index.ts';
+import { gradients } from '../../graphs/gradients/index.ts';
+import { createEmitter, type Emitter } from '../../src/emit/index.ts';
+import { Graph, type Value } from '../../src/ir/graph.ts';
+import { expand } from '../../src/lower/expand.ts';
+import { toNumbers } from '../../src/numbers.ts';
+import type { AttributeInit } from '../../src/onnx/types.ts';
+import { inferTypes } from '../../src/runtime/oracle.ts';
+import { openSession } from '../../src/runtime/session.ts';
+import type { DataType, Tensor, TensorData } from '../../src/tensor.ts';
+import { differentiate } from '../../src/transform/differentiate.ts';
+import { prune } from '../../src/transform/prune.ts';
+import { addInput, emptyModel, modelBytes } from './scratch.ts';
+
+interface CaseTensor {
+  readonly dims: readonly number[];
+  readonly data: readonly (number | string)[];
+}
+
+/** One operator with attributes and inputs, and what PyTorch's autograd answers in float64. */
+export interface GradientCase {
+  readonly name: string;
+  readonly op: string;
+  readonly opset: number;
+  readonly attributes?: Readonly<
+    Record<string, { readonly type: 'int' | 'ints' | 'float' | 'floats' | 'string'; readonly value: unknown }>
+  >;
+  /** null: an omitted optional input. `constant`: an initializer, not an input of the model. */
+  readonly inputs: readonly (
+    | null
+    | (CaseTensor & { readonly name: string; readonly dtype: DataType; readonly constant?: boolean })
+  )[];
+  /** The gradient that flows into each output; null where none does. */
+  readonly dy: readonly (CaseTensor | null)[];
+  /** The expected gradient by input name. */
+  readonly grads: Readonly<Record<string, CaseTensor>>;
+  /** The PyTorch expression that was differentiated. */
+  readonly torch: string;
+  readonly rtol?: number;
+  readonly atol?: number;
+}
+
+const FOLDER = new URL('../../fixtures/gradients/', import.meta.url);
+
+/** All cases of fixtures/gradients/<family>.json. */
+export function gradientCases(family: string): GradientCase[] {
+  return JSON.parse(readFileSync(new URL(`${family}.json`, FOLDER), 'utf8')).cases;
+}
+
+export function gradientFamilies(): string[] {
+  return readdirSync(FOLDER)
+    .filter((name) => name.endsWith('.json'))
+    .map((name) => name.replace(/\.json$/, ''));
+}
+
+export interface CaseOptions {
+  /** float64 where ONNX Runtime has the kernels. */
+  readonly dtype?: 'float32' | 'float64';
+  /** Inputs get symbolic dimensions, so that nothing is known until the graph runs. */
+  readonly symbolic?: boolean;
+}
+
+/** The operator, Σ y·dy as the loss, and its gradients by our rules, run by ONNX Runtime. `ops` are the operators that were used. */
+export async function runGradientCase(
+  test: GradientCase,
+  options: CaseOptions = {},
+): Promise<{ loss: number; grads: Record<string, number[]>; ops: string[] }> {
+  const float = options.dtype ?? 'float32';
+  const graph = new Graph();
+  const op = createEmitter(graph, test.opset);
+  const feeds: Record<string, Tensor> = {};
+  const inputs = test.inputs.map((input) =>
+    input ? caseInput(graph, input, float, options.symbolic ?? false, feeds) : undefined,
+  );
+  const outputs = op.callAll(
+    test.op,
+    inputs,
+    test.dy.map(() => ({})),
+    { attributes: attributes(test) },
+  );
+  await inferTypes(emptyModel(test.opset), graph, outputs);
+  const loss = weightedSum(op, outputs, test.dy, float, feeds);
+  const wrt = Object.keys(test.grads).map((name) => graph.value(name));
+  const constants = new Map(test.inputs.flatMap((input) => (input ? [[input.name, input] as const] : [])));
+  const found = differentiate(op, loss, wrt, {
+    rules: gradients,
+    constant: ({ name }) => (constants.get(name)?.constant ? constants.get(name)?.data.map(Number) : undefined),
+  });
+  expand(op, expansions);
+  graph.outputs.push(loss, ...wrt.map((value) => gradOutput(op, value, found.get(value))));
+  prune(graph);
+  const session = await openSession(modelBytes(graph, test.opset), { name: test.name });
+  try {
+    const results = await session.run(feeds);
+    const grads = wrt.map(({ name }) => [name, numbersOf(results[`${name}.grad`])]);
+    const ops = [...new Set(graph.nodes.map((node) => node.opType))];
+    return { loss: numbersOf(results[loss.name])[0] ?? Number.NaN, grads: Object.fromEntries(grads), ops };
+  } finally {
+    await session.close();
+  }
+}
+
+function gradOutput(op: Emitter, value: Value, gradient: Value | undefined): Value {
+  const output = op.graph.define(`${value.name}.grad`, value.dtype, value.shape);
+  const source = gradient ?? op.zerosLike(value);
+  op.graph.addNode({ opType: 'Identity', inputs: [source], outputs: [output] });
+  return output;
+}
+
+function numbersOf(tensor: Tensor | undefined): number[] {
+  return tensor ? toNumbers(tensor) : [];
+}
+
+type CaseInput = NonNullable<GradientCase['inputs'][number]>;
+
+function caseInput(
+  graph: Graph,
+  input: CaseInput,
+  float: DataType,
+  symbolic: boolean,
+  feeds: Record<string, Tensor>,
+): Value {
+  const tensor = toTensor(input, input.dtype === 'float32' ? float : input.dtype);
+  if (input.constant) {
+    const value = graph.define(input.name, tensor.dtype, tensor.dims);
+    graph.initializers.set(value, tensor);
+    return value;
+  }
+  feeds[input.name] = tensor;
+  const shape = symbolic ? input.dims.map((_, i) => `${input.name}_${i}`) : input.dims;
+  return addInput(graph, input.name, tensor.dtype, shape);
+}
+
+function toTensor({ dims, data }: CaseTensor, dtype: DataType): Tensor {
+  const numbers = data.map(Number);
+  const arrays: Partial<Record<DataType, () => TensorData>> = {
+    float32: () => Float32Array.from(numbers),
+    float64: () => Float64Array.from(numbers),
+    int64: () => BigInt64Array.from(numbers, (n) => BigInt(n)),
+    int32: () => Int32Array.from(numbers),
+    bool: () => Uint8Array.from(numbers),
+    uint8: () => Uint8Array.from(numbers),
+  };
+  const make = arrays[dtype];
+  if (!make) throw new Error(`no ${dtype} in gradient cases`);
+  return { dtype, dims, data: make() };
+}
+
+function attributes(test: GradientCase): Record<string, AttributeInit> {
+  const entries = Object.entries(test.attributes ?? {}).map(([name, { type, value }]) => {
+    const converted =
+      type === 'int' ? BigInt(Number(value)) : type === 'ints' ? (value as number[]).map((v) => BigInt(v)) : value;
+    return [name, { type, value: converted } as AttributeInit];
+  });
+  return Object.fromEntries(entries);
+}
+
+function weightedSum(
+  op: Emitter,
+  outputs: readonly Value[],
+  dy: GradientCase['dy'],
+  float: DataType,
+  feeds: Record<string, Tensor>,
+): Value {
+  const terms = outputs.flatMap((y, i) => {
+    const weight = dy[i];
+    if (!weight) return [];
+    feeds[`dy${i}`] = toTensor(weight, float);
+    const shape = y.shape ?? weight.dims;
+    return [op.reduceSum(op.mul(y, addInput(op.graph, `dy${i}`, float, shape)))];
+  });
+  const [first, ...rest] = terms;
+  if (!first) throw new Error('a gradient case without dy');
+  return rest.reduce((sum, term) => op.add(sum, term), first);
+}
+
+/** The worst of |actual − expected| / (atol + rtol·max|expected|): at most 1 passes. */
+export function worstRatio(actual: readonly number[], expected: CaseTensor, rtol: number, atol: number): number {
+  const numbers = expected.data.map(Number);
+  if (actual.length !== numbers.length) return Number.POSITIVE_INFINITY;
+  const scale = numbers.reduce((max, value) => (Number.isFinite(value) ? Math.max(max, Math.abs(value)) : max), 0);
+  let worst = 0;
+  for (const [i, value] of numbers.entries()) {
+    const other = actual[i] ?? Number.NaN;
+    if (Object.is(value, other) || (Number.isNaN(value) && Number.isNaN(other))) continue;
+    const ratio = Math.abs(other - value) / (atol + rtol * scale);
+    if (!(ratio <= worst)) worst = Number.isNaN(ratio) ? Number.POSITIVE_INFINITY : ratio;
+  }
+  return worst;
+}

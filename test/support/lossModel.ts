@@ -1,0 +1,54 @@
+import type { Loss, OptionValues } from '../../src/contract.ts';
+import { createEmitter, type Value } from '../../src/emit/index.ts';
+import { buildGraph } from '../../src/ir/build.ts';
+import { graphEdit } from '../../src/ir/edit.ts';
+import type { Graph } from '../../src/ir/graph.ts';
+import { editedBytes, fromBytes, scan } from '../../src/onnx/index.ts';
+import { resolveOptions } from '../../src/options.ts';
+
+/** A model that is a loss and nothing else: logits [N, C], labels [N], norm [N] → loss [], loss_per_sample [N], extra outputs. */
+export interface LossModel {
+  readonly graph: Graph;
+  readonly bytes: Uint8Array;
+}
+
+export interface LossModelSpec {
+  readonly loss: Loss;
+  readonly options?: Readonly<Record<string, unknown>>;
+  readonly weights?: readonly number[];
+  readonly opset?: number;
+  /** Default: symbolic. */
+  readonly classes?: number;
+}
+
+/** A ModelProto with ir_version 8, a graph named "g" and the ai.onnx opset 17. */
+const EMPTY_MODEL = Uint8Array.of(0x08, 0x08, 0x3a, 0x03, 0x12, 0x01, 0x67, 0x42, 0x02, 0x10, 0x11);
+
+export function lossModel({ loss, options = {}, weights, opset = 17, classes }: LossModelSpec): LossModel {
+  const host = scan(fromBytes(EMPTY_MODEL, 'empty model'));
+  const graph = buildGraph(host);
+  const input = (name: string, dtype: 'float32' | 'int64', shape: (string | number)[]): Value => {
+    const value = graph.define(name, dtype, shape);
+    graph.inputs.push(value);
+    return value;
+  };
+  const logits = input('logits', 'float32', ['N', classes ?? 'C']);
+  const labels = input('labels', 'int64', ['N']);
+  const featureNorm = loss.needsFeatures ? input('norm', 'float32', ['N']) : undefined;
+  const op = createEmitter(graph, opset);
+  const classWeights =
+    weights && op.constant({ dtype: 'float32', dims: [weights.length], data: Float32Array.from(weights) });
+  const resolved: OptionValues<Loss['options']> = resolveOptions(loss.options, options, `loss ${loss.name}`);
+  const built = loss.build(op, { logits, labels, featureNorm, weights: classWeights }, resolved);
+  const output = (name: string, value: Value, shape: string[]): void => {
+    const named = graph.define(name, 'float32', shape);
+    graph.addNode({ opType: 'Identity', inputs: [value], outputs: [named] });
+    graph.outputs.push(named);
+  };
+  output('loss', op.reduceMean(built.perSample), []);
+  output('loss_per_sample', built.perSample, ['N']);
+  for (const [name, value] of Object.entries(built.extra ?? {})) output(name, value, ['N']);
+  const irVersion = opset > 18 ? 10 : 8;
+  const edit = { ...graphEdit(host, graph), irVersion, opsetImports: new Map([['', opset]]) };
+  return { graph, bytes: editedBytes(host, edit) };
+}
