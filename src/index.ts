@@ -1,5 +1,6 @@
 import { losses, weightings } from '../graphs/index.ts';
 import { type Augmented, type AugmentRequest, augment as augmentWith, type Reduction } from './augment.ts';
+import { normalizeToMeanOne } from './classCounts.ts';
 import type { Loss, Weighting } from './contract.ts';
 import { LossgraftError } from './errors.ts';
 import { nearestNames } from './ir/graph.ts';
@@ -92,7 +93,7 @@ function weightsAsked(options: AugmentOptions): { weighting: Weighting; custom: 
   const none = named(weightings, 'none', 'class-weights');
   if (classWeights !== undefined && typeof classWeights !== 'string') {
     checkWeights(classWeights, classCounts);
-    return { weighting: none, custom: { values: classWeights, how: 'custom' } };
+    return { weighting: none, custom: { values: normalizeToMeanOne(classWeights), how: 'custom' } };
   }
   const name = classWeights ?? (classCounts ? 'inverse' : 'none');
   return { weighting: named(weightings, name, 'class-weights'), custom: undefined };

@@ -1,0 +1,44 @@
+import yargs, { type Argv } from 'yargs';
+import { VERSION } from '../src/index.ts';
+import { augmentCommand } from './commands/augment.ts';
+import { doctorCommand } from './commands/doctor.ts';
+import { inspectCommand } from './commands/inspect.ts';
+import { runCommand } from './commands/run.ts';
+import { validateCommand } from './commands/validate.ts';
+import { UsageError } from './usage.ts';
+
+const EPILOGUE = `Exit status: 0 when all went well, 1 when a check did not pass, 2 for wrong usage or bad input.
+Results go to stdout, progress and notes to stderr.`;
+
+/** The command line. Wrong usage throws; nothing exits the process. */
+export function createCli(args: readonly string[]): Argv {
+  return yargs([...args])
+    .scriptName('lossgraft')
+    .locale('en')
+    .usage('$0 COMMAND\n\nGraft imbalance-aware losses onto exported ONNX classifiers.')
+    .option('json', { type: 'boolean', describe: 'Print the result as JSON', global: true })
+    .option('debug', { type: 'boolean', describe: 'Show the stack of errors', global: true })
+    .command(inspectCommand)
+    .command(augmentCommand)
+    .command(runCommand)
+    .command(validateCommand)
+    .command(doctorCommand)
+    .version(VERSION)
+    .help()
+    .alias('h', 'help')
+    .demandCommand(1, 1, 'Which command? See lossgraft --help')
+    .strict()
+    .recommendCommands()
+    .check(refuseRepeats, true)
+    .epilogue(EPILOGUE)
+    .wrap(Math.min(110, process.stderr.columns ?? 110))
+    .exitProcess(false)
+    .fail(false);
+}
+
+/** Options given twice come as lists; which one counts would be anybody's guess. */
+function refuseRepeats(argv: Readonly<Record<string, unknown>>): true {
+  const twice = Object.entries(argv).find(([key, value]) => Array.isArray(value) && key !== '_' && key !== 'dirs');
+  if (twice !== undefined) throw new UsageError(`The option --${twice[0]} is given more than once`);
+  return true;
+}

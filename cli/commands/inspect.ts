@@ -1,0 +1,59 @@
+import { type Inspection, inspect, open } from '../../src/index.ts';
+import type { Command } from '../command.ts';
+import { defined } from '../defined.ts';
+import { describeType, print, printJson, table } from '../io.ts';
+
+interface Args {
+  model: string;
+  logits: string | undefined;
+  features: string | undefined;
+}
+
+/** lossgraft inspect */
+export const inspectCommand: Command<Args> = {
+  command: 'inspect <model>',
+  describe: 'What a model is: inputs, outputs, logits, features, operators, CUDA coverage',
+  builder: (yargs) =>
+    yargs
+      .positional('model', { type: 'string', demandOption: true, describe: 'An ONNX file' })
+      .option('logits', { type: 'string', requiresArg: true, describe: 'Take this tensor for the logits' })
+      .option('features', { type: 'string', requiresArg: true, describe: 'Take this tensor for the features' })
+      .example('$0 inspect classifier.onnx', 'a table')
+      .example('$0 inspect classifier.onnx --json', 'the same for programs'),
+  handler: async ({ model: path, logits, features, json }) => {
+    const model = await open(path);
+    try {
+      const found = await inspect(model, defined({ logits, features }));
+      await (json ? printJson(found) : print(describe(found)));
+    } finally {
+      model.close();
+    }
+  },
+};
+
+function describe(found: Inspection): string {
+  const opsets = Object.entries(found.opsets).map(([domain, version]) => `${domain} ${version}`);
+  const rows: (readonly [string, string])[] = [
+    ['file', `${found.file}, ${found.bytes.toLocaleString('en')} bytes`],
+    ['format', `IR ${found.irVersion}, opset ${opsets.join(', ') || 'none'}`],
+    ['producer', found.producer || 'not stated'],
+    ...found.inputs.map((port) => ['input', `${port.name}  ${describeType(port.dtype, port.shape)}`] as const),
+    ...found.outputs.map((port) => ['output', `${port.name}  ${describeType(port.dtype, port.shape)}`] as const),
+    ['classes', found.classes === null ? 'unknown' : String(found.classes)],
+    ['logits', describeSearch(found.logits)],
+    ['features', describeSearch(found.features)],
+    ['parameters', found.parameters.toLocaleString('en')],
+    [
+      'nodes',
+      `${found.nodes.toLocaleString('en')}${found.functions > 0 ? `, ${found.functions} local functions` : ''}`,
+    ],
+    ...found.externalFiles.map((file) => ['external data', file] as const),
+  ];
+  const ops = found.ops.map(({ op, count, cuda }) => [op, count, cuda.status, cuda.note] as const);
+  return `${table([], rows)}\n${table(['operator', 'nodes', 'CUDA', ''], ops)}`;
+}
+
+function describeSearch(search: Inspection['logits']): string {
+  if ('problem' in search) return `not found: ${search.problem}`;
+  return `${search.name}  ${describeType('', search.shape).trim()}: ${search.how}`;
+}

@@ -1,0 +1,116 @@
+import { once } from 'node:events';
+import { SingleBar } from 'cli-progress';
+import Table from 'cli-table3';
+import { LossgraftError } from '../src/index.ts';
+
+/** Prints a result as JSON. Numbers that JSON does not have (NaN, Infinity) become their names. */
+export async function printJson(value: unknown): Promise<void> {
+  const text = JSON.stringify(
+    value,
+    (_key, item: unknown) => (typeof item === 'number' && !Number.isFinite(item) ? String(item) : item),
+    2,
+  );
+  await print(`${text}\n`);
+}
+
+/** Writes to stdout, as fast as its reader reads. */
+export async function print(text: string): Promise<void> {
+  if (!process.stdout.write(text)) await once(process.stdout, 'drain');
+}
+
+/** Something that the user should know of, on stderr. */
+export function note(text: string): void {
+  process.stderr.write(`note: ${text}\n`);
+}
+
+type Cell = string | number | null;
+
+const PLAIN = {
+  top: '',
+  'top-mid': '',
+  'top-left': '',
+  'top-right': '',
+  bottom: '',
+  'bottom-mid': '',
+  'bottom-left': '',
+  'bottom-right': '',
+  left: '',
+  'left-mid': '',
+  mid: '',
+  'mid-mid': '',
+  right: '',
+  'right-mid': '',
+  middle: '  ',
+};
+
+/** Columns without lines, numbers to the right. Text is escaped where a file could smuggle in control characters. */
+export function table(head: readonly string[], rows: readonly (readonly Cell[])[]): string {
+  const numeric = (rows[0] ?? []).map((_, i) => rows.every((row) => typeof row[i] !== 'string'));
+  const colAligns = numeric.map((isNumber) => (isNumber ? ('right' as const) : ('left' as const)));
+  const style = { 'padding-left': 0, 'padding-right': 0, head: [], border: [] };
+  const drawn = new Table({ chars: PLAIN, style, colAligns, ...(head.length > 0 ? { head: [...head] } : {}) });
+  drawn.push(...rows.map((row) => row.map(show)));
+  return `${drawn
+    .toString()
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .join('\n')}\n`;
+}
+
+function show(cell: Cell): string {
+  if (cell === null) return '-';
+  return typeof cell === 'number' ? formatNumber(cell) : printable(cell);
+}
+
+/** Six significant digits; whole numbers as they are. */
+export function formatNumber(value: number): string {
+  if (Number.isInteger(value) && Math.abs(value) < 1e15) return String(value);
+  return Number.isFinite(value) ? String(Number(value.toPrecision(6))) : String(value);
+}
+
+/** Control characters as escapes: names come from files, and a terminal obeys what it is shown. */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}]/gu, (c) =>
+    c === '\n' ? c : `\\u${(c.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+/** `float32 [N, 3, 224, 224]` */
+export function describeType(dtype: string, shape: readonly (number | string | null)[] | null): string {
+  return `${dtype} ${shape === null ? '(rank unknown)' : `[${shape.map((dim) => dim ?? '?').join(', ')}]`}`;
+}
+
+/** A progress bar on stderr, for jobs that take more than a second, where somebody watches. */
+export function progressBar(what: string): { update(done: number, total: number): void; stop(): void } {
+  const started = Date.now();
+  let bar: SingleBar | undefined;
+  const update = (done: number, total: number): void => {
+    if (!process.stderr.isTTY) return;
+    if (bar === undefined && Date.now() - started > 1000 && done < total) {
+      bar = new SingleBar({
+        stream: process.stderr,
+        format: `${what} {bar} {percentage} % | {value}/{total} | {eta_formatted} left`,
+        clearOnComplete: true,
+        hideCursor: true,
+      });
+      bar.start(total, done);
+    }
+    bar?.update(done);
+  };
+  return { update, stop: () => bar?.stop() };
+}
+
+/** One message on stderr; the stack only when it is asked for, or when the error is a defect of ours. */
+export function printError(error: unknown, options: { debug: boolean; usage: boolean }): void {
+  const { debug, usage } = options;
+  const stack = error instanceof Error ? `${error.stack ?? error.message}\n` : `${String(error)}\n`;
+  if (usage && error instanceof Error) {
+    process.stderr.write(debug ? stack : `lossgraft: ${printable(error.message)}\nlossgraft --help shows the usage\n`);
+  } else if (error instanceof LossgraftError) {
+    process.stderr.write(`lossgraft: ${printable(error.message)}\n`);
+    if (debug) process.stderr.write(stack);
+    if (debug && error.cause instanceof Error) process.stderr.write(`caused by ${error.cause.stack}\n`);
+  } else {
+    process.stderr.write(`lossgraft: this is a defect of lossgraft, please report it with what follows\n${stack}`);
+  }
+}

@@ -1,0 +1,20 @@
+#!/usr/bin/env node
+import { hideBin } from 'yargs/helpers';
+import { createCli } from './cli.ts';
+import { printError } from './io.ts';
+import { isUsageError } from './usage.ts';
+
+// A reader that has seen enough (head) is no failure of ours.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
+const args = hideBin(process.argv);
+const debug = args.includes('--debug') || (process.env.LOSSGRAFT_DEBUG ?? '') !== '';
+try {
+  await createCli(args).parseAsync();
+} catch (error) {
+  printError(error, { debug, usage: isUsageError(error) });
+  process.exitCode = 2;
+}
