@@ -38,7 +38,11 @@ function graphInsertions(model: ModelProto, edit: ModelEdit): Insertion[] {
     [GRAPH.output, [...valueFields(GRAPH.output, edit.outputs ?? []), ...untypedFields(edit.untypedOutputs ?? [])]],
     [GRAPH.valueInfo, valueFields(GRAPH.valueInfo, edit.valueInfos ?? [])],
   ];
-  return fields.filter(([, parts]) => parts.length > 0).map(([number, parts]) => graph.append(number, parts));
+  const within = (edit.nodesBefore ?? []).map(({ before, nodes }) => {
+    return { parent: model.graph.span, at: before.start, number: GRAPH.node, parts: nodeFields(nodes) };
+  });
+  const appended = fields.filter(([, parts]) => parts.length > 0).map(([number, parts]) => graph.append(number, parts));
+  return [...within, ...appended];
 }
 
 function untypedFields(names: readonly string[]): Parts {

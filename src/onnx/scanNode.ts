@@ -12,11 +12,13 @@ export function normalDomain(domain: string): string {
   return domain === 'ai.onnx' ? '' : domain;
 }
 
+const NO_ATTRIBUTES: ReadonlyMap<string, Attribute> = new Map();
+
 /** A view of the NodeProto at `span`. Of two attributes of one name the last one holds, as in ONNX Runtime. */
 export function scanNode(reader: WireReader, span: Span, scanGraph: ScanGraph): NodeProto {
   const inputs: string[] = [];
   const outputs: string[] = [];
-  const attributes = new Map<string, Attribute>();
+  let attributes: Map<string, Attribute> | undefined;
   let name = '';
   let opType = '';
   let domain = '';
@@ -26,11 +28,13 @@ export function scanNode(reader: WireReader, span: Span, scanGraph: ScanGraph): 
     else if (r.number === 2) outputs.push(r.string('NodeProto.output'));
     else if (r.number === 3) name = r.string('NodeProto.name');
     else if (r.number === 4) opType = r.string('NodeProto.op_type');
-    else if (r.number === 5) attributes.set(...scanAttribute(r, scanGraph));
-    else if (r.number === 7) domain = normalDomain(r.string('NodeProto.domain'));
+    else if (r.number === 5) {
+      attributes ??= new Map();
+      attributes.set(...scanAttribute(r, scanGraph));
+    } else if (r.number === 7) domain = normalDomain(r.string('NodeProto.domain'));
     else if (r.number === 8) overload = r.string('NodeProto.overload');
   });
-  return { span, name, opType, domain, overload, inputs, outputs, attributes };
+  return { span, name, opType, domain, overload, inputs, outputs, attributes: attributes ?? NO_ATTRIBUTES };
 }
 
 /** What the fields of an AttributeProto say, before its type tells which of them counts. */
@@ -38,39 +42,24 @@ interface Fields {
   name: string;
   type: number;
   reference: string;
-  f: number | undefined;
-  i: bigint | undefined;
-  s: Span | undefined;
-  t: TensorProto | undefined;
-  g: GraphProto | undefined;
-  floats: number[];
-  ints: bigint[];
-  strings: Span[];
-  tensors: TensorProto[];
-  graphs: GraphProto[];
   other: number;
+  f?: number;
+  i?: bigint;
+  s?: Span;
+  t?: TensorProto;
+  g?: GraphProto;
+  floats?: number[];
+  ints?: bigint[];
+  strings?: Span[];
+  tensors?: TensorProto[];
+  graphs?: GraphProto[];
 }
 
 /** Name and value of the AttributeProto at the reader's field. */
 export function scanAttribute(reader: WireReader, scanGraph: ScanGraph): [string, Attribute] {
   reader.expect(LEN, 'AttributeProto');
   const { span } = reader;
-  const fields: Fields = {
-    name: '',
-    type: 0,
-    reference: '',
-    f: undefined,
-    i: undefined,
-    s: undefined,
-    t: undefined,
-    g: undefined,
-    floats: [],
-    ints: [],
-    strings: [],
-    tensors: [],
-    graphs: [],
-    other: 0,
-  };
+  const fields: Fields = { name: '', type: 0, reference: '', other: 0 };
   reader.walk(span, (r) => scanField(r, fields, scanGraph));
   return [fields.name, attributeOf(reader, span, fields)];
 }
@@ -106,12 +95,22 @@ function scanField(r: WireReader, fields: Fields, scanGraph: ScanGraph): void {
   } else if (number === 6) {
     r.once(fields.g, 'AttributeProto.g');
     fields.g = scanGraph(r, bytesSpan(r, 'AttributeProto.g'));
-  } else if (number === 7) r.floats('AttributeProto.floats', (v) => addLimited(fields.floats, v));
-  else if (number === 8) r.bigints('AttributeProto.ints', (v) => addLimited(fields.ints, v));
-  else if (number === 9) addLimited(fields.strings, bytesSpan(r, 'AttributeProto.strings'));
-  else if (number === 10) fields.tensors.push(scanTensor(r, bytesSpan(r, 'AttributeProto.tensors')));
-  else if (number === 11) fields.graphs.push(scanGraph(r, bytesSpan(r, 'AttributeProto.graphs')));
-  else if (number === 20) fields.type = r.int('AttributeProto.type');
+  } else if (number === 7) {
+    r.floats('AttributeProto.floats', (value) => {
+      fields.floats = withLimit(fields.floats, value);
+    });
+  } else if (number === 8) {
+    r.bigints('AttributeProto.ints', (value) => {
+      fields.ints = withLimit(fields.ints, value);
+    });
+  } else if (number === 9) fields.strings = withLimit(fields.strings, bytesSpan(r, 'AttributeProto.strings'));
+  else if (number === 10) {
+    fields.tensors ??= [];
+    fields.tensors.push(scanTensor(r, bytesSpan(r, 'AttributeProto.tensors')));
+  } else if (number === 11) {
+    fields.graphs ??= [];
+    fields.graphs.push(scanGraph(r, bytesSpan(r, 'AttributeProto.graphs')));
+  } else if (number === 20) fields.type = r.int('AttributeProto.type');
   else if (number === 21) fields.reference = r.string('AttributeProto.ref_attr_name');
 }
 
@@ -121,8 +120,10 @@ function bytesSpan(reader: WireReader, what: string): Span {
 }
 
 /** One beyond the limit stays as the mark of a list that is too long for a view. */
-function addLimited<T>(list: T[], value: T): void {
+function withLimit<T>(list: T[] | undefined, value: T): T[] {
+  if (list === undefined) return [value];
   if (list.length <= MAX_ATTRIBUTE_ELEMENTS) list.push(value);
+  return list;
 }
 
 function attributeOf(reader: WireReader, span: Span, fields: Fields): Attribute {
@@ -141,21 +142,21 @@ function attributeOf(reader: WireReader, span: Span, fields: Fields): Attribute 
     case 5:
       return { type: 'graph', value: fields.g ?? missing(reader, span, fields.name, 'g') };
     case 6:
-      return tooLong(fields.floats) ? other : { type: 'floats', value: fields.floats };
+      return tooLong(fields.floats) ? other : { type: 'floats', value: fields.floats ?? [] };
     case 7:
-      return tooLong(fields.ints) ? other : { type: 'ints', value: fields.ints };
+      return tooLong(fields.ints) ? other : { type: 'ints', value: fields.ints ?? [] };
     case 8:
-      return stringsAttribute(reader, fields.strings) ?? other;
+      return stringsAttribute(reader, fields.strings ?? []) ?? other;
     case 9:
-      return { type: 'tensors', value: fields.tensors };
+      return { type: 'tensors', value: fields.tensors ?? [] };
     case 10:
-      return { type: 'graphs', value: fields.graphs };
+      return { type: 'graphs', value: fields.graphs ?? [] };
     default:
       return other;
   }
 }
 
-function tooLong(list: readonly unknown[]): boolean {
+function tooLong(list: readonly unknown[] = []): boolean {
   return list.length > MAX_ATTRIBUTE_ELEMENTS;
 }
 

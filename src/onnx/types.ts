@@ -163,12 +163,20 @@ export interface Replacement {
   readonly bytes: Uint8Array;
 }
 
+export interface NodesBefore {
+  /** The span of the file's node. */
+  readonly before: Span;
+  readonly nodes: readonly NodeInit[];
+}
+
 /**
  * What to change in a model. New nodes go after the last node, new initializers after the last initializer, and so on; a kind
  * of field that the graph does not have yet goes before the first field with a greater number.
  */
 export interface ModelEdit {
   readonly nodes?: readonly NodeInit[];
+  /** New nodes that have to stand before a node of the file. */
+  readonly nodesBefore?: readonly NodesBefore[];
   readonly initializers?: readonly InitializerInit[];
   readonly inputs?: readonly ValueInit[];
   readonly outputs?: readonly ValueInit[];
