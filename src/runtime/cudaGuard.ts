@@ -8,7 +8,8 @@ import type { PlacedNode } from './profile.ts';
 
 /**
  * Turns TF32 off for NVIDIA's libraries in this process, before they start. onnxruntime-node passes no provider option but the
- * device, so `use_tf32` cannot be said; cuBLAS and cuDNN read NVIDIA_TF32_OVERRIDE when they start.
+ * device, so `use_tf32` cannot be said; cuBLAS and cuDNN read NVIDIA_TF32_OVERRIDE when they start. Call it in the main thread before
+ * a worker starts that will open CUDA sessions: a worker inherits the variable, but native code sees only what the main thread sets.
  *
  * @throws LossgraftError where the variable says otherwise, or in a worker, whose environment the libraries do not see.
  */

@@ -34,7 +34,7 @@ export interface DiagnoseOptions {
   readonly platform?: string;
 }
 
-export const SETUP_HINT = 'Run npm run setup:cuda, which brings the library of the same version (docs/cuda.md)';
+const SETUP_HINT = 'Run npm run setup:cuda, which brings the library of the same version (docs/cuda.md)';
 
 /** Finds out which providers really work here, each by a run in a child process whose numbers are checked, and why not. */
 export async function diagnoseProviders(options: DiagnoseOptions = {}): Promise<ProviderReport[]> {

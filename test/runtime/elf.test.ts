@@ -83,6 +83,34 @@ describe.runIf(hasBinutils)('dependencies', () => {
     expect(found.filter(({ path }) => path === undefined)).toEqual([]);
   });
 
+  it('follows what the needed libraries need, and names the one that is missing', async () => {
+    const build = (name: string, ...flags: string[]): string => {
+      const path = join(folder, name);
+      const common = [
+        '-shared',
+        '-nostdlib',
+        '-Wl,--no-as-needed',
+        `-Wl,-soname,${name}`,
+        '-x',
+        'c',
+        '/dev/null',
+        '-x',
+        'none',
+      ];
+      execFileSync('gcc', [...common, ...flags, '-o', path]);
+      return path;
+    };
+    const last = build('liblast.so');
+    const middle = build('libmiddle.so', last);
+    const first = build('libfirst.so', middle, '-Wl,-rpath,$ORIGIN');
+    rmSync(last);
+    const search = { environment: [], cache: new Map<string, string>(), defaults: [] };
+    expect(await dependencies(first, search)).toEqual([
+      { name: 'libmiddle.so', neededBy: first, path: middle },
+      { name: 'liblast.so', neededBy: middle, path: undefined },
+    ]);
+  });
+
   it('looks in LD_LIBRARY_PATH, then RUNPATH, then the cache, then the default folders', () => {
     const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((name) => mkdtempSync(join(folder, name)));
     if (a === undefined || b === undefined || c === undefined || d === undefined) throw new Error('no folders');
