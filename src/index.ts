@@ -92,22 +92,24 @@ function weightsAsked(options: AugmentOptions): { weighting: Weighting; custom: 
   const { classCounts, classWeights } = options;
   const none = named(weightings, 'none', 'class-weights');
   if (classWeights !== undefined && typeof classWeights !== 'string') {
-    checkWeights(classWeights, classCounts);
-    return { weighting: none, custom: { values: normalizeToMeanOne(classWeights), how: 'custom' } };
+    refuseCounts(classCounts);
+    return {
+      weighting: none,
+      custom: { values: normalizeToMeanOne(classWeights), how: 'custom, normalised to mean 1' },
+    };
   }
   const name = classWeights ?? (classCounts ? 'inverse' : 'none');
   return { weighting: named(weightings, name, 'class-weights'), custom: undefined };
 }
 
-function checkWeights(weights: readonly number[], counts: readonly number[] | undefined): void {
-  const bad = weights.findIndex((weight) => !Number.isFinite(weight) || weight < 0);
-  if (bad < 0 && counts === undefined) return;
+function refuseCounts(counts: readonly number[] | undefined): void {
+  if (counts === undefined) return;
   throw new LossgraftError({
-    code: bad < 0 ? 'unused-option' : 'class-weights',
-    where: bad < 0 ? 'option class-counts' : `option class-weights, class ${bad}`,
-    expected: bad < 0 ? 'either class counts or class weights of your own' : 'a finite weight of 0 or more',
-    found: bad < 0 ? 'both' : String(weights[bad]),
-    hint: bad < 0 ? 'Leave the counts out: they would change nothing' : 'Correct the weight',
+    code: 'unused-option',
+    where: 'option class-counts',
+    expected: 'either class counts or class weights of your own',
+    found: 'both',
+    hint: 'Leave the counts out: they would change nothing',
   });
 }
 

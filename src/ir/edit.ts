@@ -6,6 +6,7 @@ import type {
   ModelEdit,
   ModelProto,
   NodeInit,
+  NodesBefore,
   Replacement,
   Span,
   TensorProto,
@@ -30,13 +31,27 @@ export function graphEdit(model: ModelProto, graph: Graph): ModelEdit {
     if (!kept.has(info) && !listedInitializer) removals.push(info.span);
   }
   return {
-    nodes: graph.nodes.filter((node) => !node.proto).map(nodeInit),
+    ...placedNodes(graph),
     initializers: newInitializers(graph),
     inputs: graph.inputs.filter((value) => !kept.has(graph.infos.get(value) ?? value)).map(valueInit),
     outputs: graph.outputs.filter((value) => !kept.has(graph.infos.get(value) ?? value)).map(valueInit),
     removals,
     replacements: [...rewired(model, graph), ...graph.patches],
   };
+}
+
+/** New nodes after the file's last node, and those that stand before one of the file's. */
+function placedNodes(graph: Graph): Required<Pick<ModelEdit, 'nodes' | 'nodesBefore'>> {
+  const nodesBefore: NodesBefore[] = [];
+  let nodes: NodeInit[] = [];
+  for (const node of graph.nodes) {
+    if (!node.proto) nodes.push(nodeInit(node));
+    else if (nodes.length > 0) {
+      nodesBefore.push({ before: node.proto.span, nodes });
+      nodes = [];
+    }
+  }
+  return { nodes, nodesBefore };
 }
 
 function keepInfo(graph: Graph, value: Value, kept: Set<object>): void {

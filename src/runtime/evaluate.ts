@@ -32,11 +32,7 @@ export async function evaluate(
   }
 }
 
-function onlyWhatMakes(
-  proto: ModelProto,
-  values: readonly Value[],
-  given: ReadonlyMap<Value, Tensor>,
-): ModelEdit {
+function onlyWhatMakes(proto: ModelProto, values: readonly Value[], given: ReadonlyMap<Value, Tensor>): ModelEdit {
   const nodes = new Set<Node>();
   const read = new Set<Value>(values);
   for (const value of read) {
