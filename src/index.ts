@@ -4,8 +4,14 @@ import { normalizeToMeanOne } from './classCounts.ts';
 import type { Loss, Weighting } from './contract.ts';
 import { LossgraftError } from './errors.ts';
 import { nearestNames } from './ir/graph.ts';
-import type { Model } from './model.ts';
+import { type Model, open } from './model.ts';
 import { resolveOptions } from './options.ts';
+import {
+  type AugmentCase,
+  type ValidateOptions,
+  type ValidationReport,
+  validate as validateCases,
+} from './validate/index.ts';
 
 export type { Augmented, AugmentReport, Reduction } from './augment.ts';
 export { defineLoss, defineWeighting, type Loss, type OptionSpec, type Weighting } from './contract.ts';
@@ -15,14 +21,14 @@ export { type Column, decodeNpy, encodeNpy } from './data/npy.ts';
 export { writeNpz } from './data/npz.ts';
 export { LossgraftError, type Problem } from './errors.ts';
 export { type Inspection, type InspectOptions, inspect } from './inspect.ts';
-export { type Model, open } from './model.ts';
 export { type ClassSummary, type RunOptions, type RunProgress, type RunResult, run } from './run.ts';
 export { diagnoseProviders as doctor, type Finding, type ProviderReport } from './runtime/diagnose.ts';
 export type { Provider } from './runtime/session.ts';
 export type { DataType, Tensor } from './tensor.ts';
+export type { CaseReport, Errors, OutputReport, ValidationReport, Verdict } from './validate/index.ts';
 export { VERSION } from './version.ts';
 export type { WriteOptions } from './write.ts';
-export { losses, weightings };
+export { losses, type Model, open, weightings };
 
 /** Options of {@link augment}. What is not listed here is an option of the loss or of the weighting, such as `alpha`. */
 export interface AugmentOptions {
@@ -142,3 +148,25 @@ function named<T>(registry: Readonly<Record<string, T>>, name: string, option: s
     hint: `Did you mean ${nearestNames(name, known)[0]}`,
   });
 }
+
+/**
+ * Runs cases in the layout of ONNX's backend tests, and compares every expected output: see fixtures/README.md for what a case.json may
+ * add. A case that fails, or cannot be read, is in the report.
+ *
+ * @throws LossgraftError if a folder is missing or holds no case.
+ */
+export async function validate(
+  dirs: readonly string[],
+  options: Omit<ValidateOptions, 'augmentCase'> = {},
+): Promise<ValidationReport> {
+  return validateCases(dirs, { ...options, augmentCase });
+}
+
+const augmentCase: AugmentCase = async (path, options) => {
+  const model = await open(path);
+  try {
+    return (await augment(model, { ...options, loss: String(options.loss) })).bytes();
+  } finally {
+    model.close();
+  }
+};

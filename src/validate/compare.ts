@@ -41,7 +41,7 @@ function compareNumbers(actual: readonly number[], expected: readonly number[], 
     const apart = Math.abs(got - want);
     if (!Number.isFinite(apart)) continue;
     maxAbs = Math.max(maxAbs, apart);
-    if (want !== 0) maxRel = Math.max(maxRel, apart / Math.abs(want));
+    if (want !== 0 && apart > tolerance.atol) maxRel = Math.max(maxRel, apart / Math.abs(want));
     maxUlp = Math.max(maxUlp, apart / ulp(want));
   }
   const errors = { maxAbs, maxRel, maxUlp };

@@ -11,7 +11,7 @@ export type Verdict = 'pass' | 'fail';
 /** How far numbers lie from the expected ones; each is the largest over the elements whose expected value is finite. */
 export interface Errors {
   readonly maxAbs: number;
-  /** Relative to the expected value, where that is not 0. */
+  /** Relative to the expected value, where that is not 0 and the distance is above the tolerance's atol. */
   readonly maxRel: number;
   /** In units in the last place of the expected value as a float32. */
   readonly maxUlp: number;
