@@ -26,6 +26,9 @@ export interface CudaCoverage {
 
 const COLUMNS: Readonly<Partial<Record<DataType, 1 | 2 | 3 | 4>>> = { float32: 1, float16: 2, bfloat16: 3, float64: 4 };
 
+/** Whose kernels could not be made in the measurement, since cuDNN was absent. */
+const NEEDS_CUDNN: ReadonlySet<string> = new Set(['LRN', 'LSTM', 'GRU', 'RNN']);
+
 const TABLE: ReadonlyMap<string, KernelRow> = new Map(CUDA_KERNELS.map((row) => [row[0], row]));
 
 /**
@@ -39,12 +42,14 @@ export function cudaCoverage(
   dtype: DataType = 'float32',
   variant?: string,
 ): CudaCoverage {
+  if (operator === 'Constant') return { status: 'cuda', note: 'ONNX Runtime makes it an initializer' };
   const key = variant === undefined ? operator : `${operator}[${variant}]`;
   const row = TABLE.get(key);
   const column = COLUMNS[dtype];
   if (row === undefined) return { status: 'unmeasured', note: `${key} is not in the table${variants(operator)}` };
   if (column === undefined) return { status: 'unmeasured', note: `${dtype} is not in the table` };
   const cell = row[column];
+  if (cell === '') return { status: 'unmeasured', note: `${dtype} was not measured` };
   if (cell === 'not-in-onnx') return { status: 'not-in-onnx', note: `ONNX does not allow ${dtype}` };
   const entry = cell.split('; ').find((part) => inRange(part.slice(part.lastIndexOf(' ') + 1), opset));
   if (entry === undefined)
@@ -68,11 +73,8 @@ function describe(operator: string, status: string): CudaCoverage {
   const [, pieces] = /^mixed\((.*)\)$/.exec(status) ?? [];
   if (pieces !== undefined) return { status: 'mixed', note: `on the CPU: ${pieces.replaceAll(',', ', ')}` };
   if (status === 'ctor') {
-    const cudnn = operator === 'LRN' || operator === 'LSTM';
-    return {
-      status: 'constructor-error',
-      note: cudnn ? 'seen only without cuDNN' : 'the kernel refuses training mode',
-    };
+    const note = NEEDS_CUDNN.has(operator) ? 'seen only without cuDNN' : 'the kernel refuses training mode';
+    return { status: 'constructor-error', note };
   }
   if (status === 'cuda' || status === 'cpu' || status === 'inlined' || status === 'throws') return { status, note: '' };
   return { status: 'unmeasured', note: `unknown status ${status}` };
