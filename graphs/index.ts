@@ -1,9 +1,14 @@
-import type { Loss, Weighting } from '../src/contract.ts';
+import type { Loss, Optimizer, Weighting } from '../src/contract.ts';
 import { crossEntropy } from './losses/crossEntropy.ts';
 import { focal } from './losses/focal.ts';
 import { ib } from './losses/ib.ts';
 import { ibFocal } from './losses/ibFocal.ts';
+import { adam, adamw } from './optimizers/adam.ts';
+import { sgd } from './optimizers/sgd.ts';
 import { effective, inverse, none } from './weights.ts';
+
+export { expansions } from './expansions/index.ts';
+export { gradients } from './gradients/index.ts';
 
 /** The losses by name. */
 export const losses: Readonly<Record<string, Loss>> = {
@@ -15,3 +20,6 @@ export const losses: Readonly<Record<string, Loss>> = {
 
 /** The rules for class weights by name. */
 export const weightings: Readonly<Record<string, Weighting>> = { none, inverse, effective };
+
+/** The optimizers by name. */
+export const optimizers: Readonly<Record<string, Optimizer>> = { sgd, adam, adamw };

@@ -149,3 +149,42 @@ export interface ExpansionContext {
 
 /** Writes a composite in plain ai.onnx operators: one value per output. */
 export type Expansion = (context: ExpansionContext) => readonly Value[];
+
+/** A state that an optimizer keeps for each parameter. All start at zero. */
+export interface Slot {
+  readonly name: string;
+  /** `param`: of the parameter's shape; `scalar`: one number. float32. */
+  readonly kind: 'param' | 'scalar';
+}
+
+export interface UpdateContext {
+  readonly op: Emitter;
+  readonly param: Value;
+  /** The gradient of the loss, of the parameter's shape. */
+  readonly grad: Value;
+  /** The learning rate, a scalar, this parameter's factor included. */
+  readonly lr: Value;
+  /** The slots' values by name. */
+  readonly slot: (name: string) => Value;
+}
+
+/** The parameter's next value and the slots' by name. */
+export interface Update {
+  readonly param: Value;
+  readonly slots: Readonly<Record<string, Value>>;
+}
+
+/** An optimizer: slots, and a pure function that emits one parameter's update. The engine owns loops, names and state. */
+export interface Optimizer<S extends OptionSpecs = OptionSpecs> {
+  readonly name: string;
+  /** The function of PyTorch that it follows, step by step. */
+  readonly cites: string;
+  readonly summary: string;
+  readonly options: S;
+  slots(options: OptionValues<S>): readonly Slot[];
+  update(context: UpdateContext, options: OptionValues<S>): Update;
+}
+
+export function defineOptimizer<const S extends OptionSpecs>(optimizer: Optimizer<S>): Optimizer {
+  return optimizer;
+}

@@ -1,5 +1,5 @@
 import { losses, weightings } from '../graphs/index.ts';
-import { type Augmented, type AugmentRequest, augment as augmentWith, type Reduction } from './augment.ts';
+import { type Augmented, type AugmentRequest, augment as augmentWith } from './augment.ts';
 import { normalizeToMeanOne } from './classCounts.ts';
 import type { Loss, Weighting } from './contract.ts';
 import { LossgraftError } from './errors.ts';
@@ -13,13 +13,14 @@ import {
   validate as validateCases,
 } from './validate/index.ts';
 
-export type { Augmented, AugmentReport, Reduction } from './augment.ts';
+export type { Augmented, AugmentReport } from './augment.ts';
 export { defineLoss, defineWeighting, type Loss, type OptionSpec, type Weighting } from './contract.ts';
 export { readCounts, readWeights } from './data/counts.ts';
 export { type DataOptions, type Dataset, fromTensors, openData } from './data/dataset.ts';
 export { type Column, decodeNpy, encodeNpy } from './data/npy.ts';
 export { writeNpz } from './data/npz.ts';
 export { LossgraftError, type Problem } from './errors.ts';
+export type { Reduction } from './graft.ts';
 export { type Inspection, type InspectOptions, inspect } from './inspect.ts';
 export { type ClassSummary, type RunOptions, type RunProgress, type RunResult, run } from './run.ts';
 export { diagnoseProviders as doctor, type Finding, type ProviderReport } from './runtime/diagnose.ts';

@@ -1,0 +1,206 @@
+import type { Loss, LossOutputs } from './contract.ts';
+import { createEmitter, type Emitter, type Value } from './emit/index.ts';
+import { LossgraftError } from './errors.ts';
+import type { Graph } from './ir/graph.ts';
+import { resolveOptions } from './options.ts';
+import { type Features, findFeatures } from './transform/features.ts';
+import { type Found, findLogits, namedLogits } from './transform/logits.ts';
+import { classScores, featureNorm, namedFeatures } from './transform/splice.ts';
+
+export type Reduction = 'mean' | 'sum' | 'none';
+
+/** Which loss, where, and under which names; the loss and the weights are values, found by name at the public door. */
+export interface GraftRequest {
+  readonly loss: Loss;
+  readonly lossOptions: Readonly<Record<string, unknown>>;
+  /** One weight per class, and where they come from. */
+  readonly classWeights?: { readonly values: readonly number[]; readonly how: string };
+  readonly reduction?: Reduction;
+  readonly logits?: string;
+  readonly features?: string;
+  readonly featuresAreNorm?: boolean;
+  readonly rename?: Readonly<Record<string, string>>;
+}
+
+/** A graph that is being worked on, with the opset it is at now. */
+export interface Draft {
+  readonly graph: Graph;
+  readonly opset: number;
+  /** What the user should know of. */
+  readonly notes: string[];
+}
+
+/** What was grafted, as plain data. */
+export interface GraftReport {
+  readonly loss: string;
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly reduction: Reduction;
+  readonly logits: TensorReport;
+  readonly features: TensorReport | null;
+  readonly classes: number | null;
+  readonly classWeights: { readonly how: string; readonly values: readonly number[] } | null;
+  /** lossgraft's own names, and what they are in this model. */
+  readonly names: Readonly<Record<string, string>>;
+}
+
+export interface TensorReport {
+  readonly name: string;
+  readonly how: string;
+}
+
+export interface Grafted {
+  readonly op: Emitter;
+  readonly logits: Value;
+  readonly features: Value | undefined;
+  readonly labels: Value;
+  /** [] (or [N] without a reduction). */
+  readonly loss: Value;
+  /** The new outputs; they are listed in the graph. */
+  readonly outputs: readonly Value[];
+  readonly report: GraftReport;
+}
+
+/**
+ * Emits a loss into the graph: a further input `labels` (int64 [N]), further outputs `loss`, `loss_per_sample` [N] and what the
+ * loss declares.
+ *
+ * @throws LossgraftError where logits or features cannot be told, an option makes no sense, or a name is taken.
+ */
+export function graft({ graph, opset }: Draft, request: GraftRequest): Grafted {
+  const { loss } = request;
+  const options = resolveOptions(loss.options, request.lossOptions, `loss ${loss.name}`);
+  refuseUnused(request);
+  const logits = request.logits === undefined ? findLogits(graph, opset) : namedLogits(graph, request.logits);
+  const features = loss.needsFeatures ? featuresOf(graph, logits, request) : undefined;
+  const op = createEmitter(graph, opset);
+  const scores = classScores(op, logits.value);
+  const classes = typeof scores.shape?.[1] === 'number' ? scores.shape[1] : undefined;
+  const weights = weightsValue(op, request, classes);
+  refuseUnknownRenames(request, loss);
+  const name = (own: string) => request.rename?.[own] ?? own;
+  const labels = graph.define(name('labels'), 'int64', [batchDim(logits.value)]);
+  graph.inputs.push(labels);
+  const norm = features && featureNorm(op, features, request.featuresAreNorm ?? false);
+  const built = loss.build(op, { logits: scores, labels, featureNorm: norm, weights }, options);
+  const reduction = request.reduction ?? 'mean';
+  const outputs = addOutputs(op, built, reduction, batchDim(logits.value), name);
+  const report: GraftReport = {
+    loss: loss.name,
+    options,
+    reduction,
+    logits: { name: logits.value.name, how: logits.how },
+    features: features ? { name: features.value.name, how: features.how } : null,
+    classes: classes ?? null,
+    classWeights: request.classWeights ?? null,
+    names: Object.fromEntries([...OWN_NAMES, ...Object.keys(built.extra ?? {})].map((own) => [own, name(own)])),
+  };
+  const [value] = outputs;
+  return {
+    op,
+    logits: logits.value,
+    features: features?.value,
+    labels,
+    loss: value ?? built.perSample,
+    outputs,
+    report,
+  };
+}
+
+function featuresOf(graph: Graph, logits: Found, request: GraftRequest): Features {
+  if (request.features !== undefined) return namedFeatures(graph, request.features, request.featuresAreNorm ?? false);
+  if (request.featuresAreNorm) {
+    throw new LossgraftError({
+      code: 'option-needs-option',
+      where: 'option features-are-norm',
+      expected: 'the tensor that holds the norms to be named',
+      found: 'no --features',
+      hint: 'Add --features TENSOR, a tensor of the shape [N] or [N, 1]',
+    });
+  }
+  return findFeatures(graph, logits.value);
+}
+
+function refuseUnused(request: GraftRequest): void {
+  if (request.loss.needsFeatures) return;
+  const given = request.features !== undefined ? 'features' : request.featuresAreNorm ? 'features-are-norm' : undefined;
+  if (given === undefined) return;
+  throw new LossgraftError({
+    code: 'unused-option',
+    where: `option ${given}`,
+    expected: `options that the loss ${request.loss.name} uses`,
+    found: `--${given}, and this loss reads no features`,
+    hint: 'Leave it out, or choose a loss that weighs samples by their influence (ib, ib-focal)',
+  });
+}
+
+const OWN_NAMES = ['labels', 'loss', 'loss_per_sample'];
+
+function refuseUnknownRenames(request: GraftRequest, loss: Loss): void {
+  const known = [...OWN_NAMES, ...(loss.needsFeatures ? ['ib_factor'] : [])];
+  const unknown = Object.keys(request.rename ?? {}).find((own) => !known.includes(own));
+  if (unknown === undefined) return;
+  throw new LossgraftError({
+    code: 'unknown-rename',
+    where: 'option rename',
+    expected: `one of lossgraft's own names (${known.join(', ')})`,
+    found: `"${unknown}"`,
+    hint: 'Tensors of the model keep their names',
+  });
+}
+
+function weightsValue(op: Emitter, request: GraftRequest, classes: number | undefined): Value | undefined {
+  const weights = request.classWeights?.values;
+  if (weights === undefined) return undefined;
+  if (classes !== undefined && weights.length !== classes) {
+    throw new LossgraftError({
+      code: 'class-count-mismatch',
+      where: 'class counts or weights',
+      expected: `${classes}, one for each class of the model`,
+      found: `${weights.length}`,
+      hint: 'Give them in the order of the model’s classes',
+    });
+  }
+  return op.constant({ dtype: 'float32', dims: [weights.length], data: Float32Array.from(weights) });
+}
+
+function batchDim(logits: Value): number | string {
+  return logits.shape?.[0] ?? 'batch';
+}
+
+export function batchNotes(logits: Value): string[] {
+  const batch = logits.shape?.[0];
+  if (typeof batch !== 'number') return [];
+  return [`The batch is fixed at ${batch} in this model; --dynamic-batch makes it free where the model allows it`];
+}
+
+function addOutputs(
+  op: Emitter,
+  built: LossOutputs,
+  reduction: Reduction,
+  batch: number | string,
+  name: (own: string) => string,
+): Value[] {
+  const { perSample } = built;
+  const reduced = { mean: op.reduceMean, sum: op.reduceSum, none: (x: Value) => x }[reduction](perSample);
+  const shape = reduction === 'none' ? [batch] : [];
+  const outputs: [string, Value, (number | string)[]][] = [
+    ['loss', reduced, shape],
+    ['loss_per_sample', perSample, [batch]],
+    ...Object.entries(built.extra ?? {}).map(([key, value]): [string, Value, (number | string)[]] => [
+      key,
+      value,
+      [batch],
+    ]),
+  ];
+  return outputs.map(([own, value, dims]) => {
+    const output = op.graph.define(name(own), 'float32', dims);
+    op.graph.addNode({
+      opType: 'Identity',
+      name: op.graph.freshName('lossgraft/output'),
+      inputs: [value],
+      outputs: [output],
+    });
+    op.graph.outputs.push(output);
+    return output;
+  });
+}
