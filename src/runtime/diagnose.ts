@@ -34,7 +34,12 @@ export interface DiagnoseOptions {
   readonly platform?: string;
 }
 
-const SETUP_HINT = 'Run npm run setup:cuda, which brings the library of the same version (docs/cuda.md)';
+/** Complete in itself, also where lossgraft is an installed package without its scripts. */
+function setupHint(runtime: string): string {
+  const wheel = `the Python wheel onnxruntime-gpu==${packageVersion(runtime)}`;
+  const folder = binaryFolder(runtime);
+  return `Run npm run setup:cuda in lossgraft's repository, or unzip the libonnxruntime_providers_{cuda,shared}.so of ${wheel} into ${folder}`;
+}
 
 /** Finds out which providers really work here, each by a run in a child process whose numbers are checked, and why not. */
 export async function diagnoseProviders(options: DiagnoseOptions = {}): Promise<ProviderReport[]> {
@@ -72,7 +77,7 @@ export async function diagnoseCuda(options: DiagnoseOptions = {}): Promise<Provi
   const first = findings.find(({ ok }) => !ok);
   const run = present
     ? await probe('cuda', options, first?.hint ?? 'See docs/cuda.md; nvidia-smi shows whether the driver works')
-    : { check: 'run', ok: false, found: 'not tried: the provider library is missing', hint: SETUP_HINT };
+    : { check: 'run', ok: false, found: 'not tried: the provider library is missing', hint: setupHint(runtime) };
   return { provider: 'cuda', works: run.ok, findings: [...findings, run] };
 }
 
@@ -85,7 +90,7 @@ async function checkProvider(runtime: string): Promise<Finding[]> {
   const missing = [SHARED_LIBRARY, CUDA_LIBRARY].filter((name) => !existsSync(join(folder, name)));
   const files = [SHARED_LIBRARY, CUDA_LIBRARY].map((name) => {
     const ok = !missing.includes(name);
-    return { check: name, ok, found: ok ? folder : `missing in ${folder}`, hint: ok ? '' : SETUP_HINT };
+    return { check: name, ok, found: ok ? folder : `missing in ${folder}`, hint: ok ? '' : setupHint(runtime) };
   });
   if (missing.includes(CUDA_LIBRARY)) return files;
   const wanted = packageVersion(runtime);

@@ -146,6 +146,9 @@ function checkAgainst(where: string, input: Port, tensor: Tensor): void {
   }
 }
 
+/** Names that exporters write for any unknown size: two of them need not be equal. */
+const PLACEHOLDER = /^(\?|\*|-1|none|unk|unknown|dynamic|)$/i;
+
 function checkSymbols(
   where: string,
   input: Port,
@@ -154,7 +157,7 @@ function checkSymbols(
 ): void {
   for (const [axis, dim] of (input.shape ?? []).entries()) {
     const size = tensor.dims[axis];
-    if (typeof dim !== 'string' || size === undefined) continue;
+    if (typeof dim !== 'string' || PLACEHOLDER.test(dim) || size === undefined) continue;
     const before = sizes.get(dim);
     if (before === undefined) {
       sizes.set(dim, { size, input: input.name });

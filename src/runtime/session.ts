@@ -79,6 +79,15 @@ export async function openSession(model: string | Uint8Array, options: SessionOp
       hint: 'Check the path',
     });
   }
+  if (typeof model === 'string' && options.externalDataFolder !== undefined) {
+    throw new LossgraftError({
+      code: 'unused-option',
+      where: model,
+      expected: 'externalDataFolder for a model given as bytes',
+      found: 'a path, beside which its external data are looked for',
+      hint: 'Leave the option out, or give the bytes',
+    });
+  }
   if (options.provider === 'cuda' && options.tf32 !== true) withoutTf32();
   ort.env.logLevel = LOG_LEVELS[options.logSeverity ?? 4];
   try {

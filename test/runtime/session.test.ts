@@ -40,6 +40,23 @@ describe('openSession', () => {
     await expect(openSession(join(folder, 'absent.onnx'))).rejects.toMatchObject({ code: 'model-not-found' });
   });
 
+  it('finds the external data of bytes where it is told, and wants no folder for a path', async () => {
+    const { onnx } = await import('onnx-proto');
+    const host = onnx.ModelProto.decode(sum);
+    const dataLocation = onnx.TensorProto.DataLocation.EXTERNAL;
+    const externalData = [{ key: 'location', value: 'b.bin' }];
+    host.graph?.input?.pop();
+    host.graph?.initializer?.push(
+      onnx.TensorProto.create({ dims: [1, 2, 1], dataType: TYPES.FLOAT ?? 0, name: 'b', dataLocation, externalData }),
+    );
+    await writeFile(join(folder, 'b.bin'), new Uint8Array(Float32Array.of(10, 20).buffer));
+    const session = await openSession(onnx.ModelProto.encode(host).finish(), { externalDataFolder: folder });
+    expect(await session.run({ a: float([1, 2, 1], 1, 2) })).toEqual({ y: float([1, 2, 1], 11, 22) });
+    await session.close();
+    const path = join(folder, 'sum.onnx');
+    await expect(openSession(path, { externalDataFolder: folder })).rejects.toMatchObject({ code: 'unused-option' });
+  });
+
   it("keeps ONNX Runtime's own error as the cause", async () => {
     const error = await openSession(new Uint8Array([1, 2, 3]), { name: 'broken' }).catch((e: unknown) => e);
     expect(error).toMatchObject({ code: 'model-not-loaded', problem: { where: 'broken' }, cause: expect.any(Error) });
@@ -78,6 +95,15 @@ describe('run', () => {
     const session = await openSession(sum);
     const error = await session.run(feeds).catch((e: unknown) => e);
     expect(error).toMatchObject({ code, problem: { where: expect.stringContaining(where) } });
+    await session.close();
+  });
+
+  it('lets sizes differ that an exporter called None or ?', async () => {
+    const session = await openSession(
+      model([['Identity', ['x'], ['y']]], { x: { dims: ['?', '?', 'None', 'None'] } }, ['y']),
+    );
+    const x = float([1, 2, 3, 1], 1, 2, 3, 4, 5, 6);
+    expect(await session.run({ x })).toEqual({ y: x });
     await session.close();
   });
 
