@@ -7,6 +7,8 @@ import { runCommand } from './commands/run.ts';
 import { validateCommand } from './commands/validate.ts';
 import { UsageError } from './usage.ts';
 
+const EVERYWHERE = 'With every command:';
+
 const EPILOGUE = `Exit status: 0 when all went well, 1 when a check did not pass, 2 for wrong usage or bad input.
 Results go to stdout, progress and notes to stderr.`;
 
@@ -15,9 +17,9 @@ export function createCli(args: readonly string[]): Argv {
   return yargs([...args])
     .scriptName('lossgraft')
     .locale('en')
-    .usage('$0 COMMAND\n\nGraft imbalance-aware losses onto exported ONNX classifiers.')
-    .option('json', { type: 'boolean', describe: 'Print the result as JSON', global: true })
-    .option('debug', { type: 'boolean', describe: 'Show the stack of errors', global: true })
+    .usage('$0 COMMAND [OPTIONS]\n\nGraft imbalance-aware losses onto exported ONNX classifiers.')
+    .option('json', { type: 'boolean', describe: 'Print the result as JSON', group: EVERYWHERE })
+    .option('debug', { type: 'boolean', describe: 'Show the stack of errors', group: EVERYWHERE })
     .command(inspectCommand)
     .command(augmentCommand)
     .command(runCommand)
@@ -26,6 +28,7 @@ export function createCli(args: readonly string[]): Argv {
     .version(VERSION)
     .help()
     .alias('h', 'help')
+    .group(['help', 'version'], EVERYWHERE)
     .demandCommand(1, 1, 'Which command? See lossgraft --help')
     .strict()
     .recommendCommands()
@@ -33,7 +36,9 @@ export function createCli(args: readonly string[]): Argv {
     .epilogue(EPILOGUE)
     .wrap(Math.min(110, process.stderr.columns ?? 110))
     .exitProcess(false)
-    .fail(false);
+    .fail((message, error) => {
+      throw message === null ? error : new UsageError(message);
+    });
 }
 
 /** Options given twice come as lists; which one counts would be anybody's guess. */

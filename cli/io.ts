@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
 import { LossgraftError } from '../src/index.ts';
+import { UsageError } from './usage.ts';
 
 /** Prints a result as JSON. Numbers that JSON does not have (NaN, Infinity) become their names. */
 export async function printJson(value: unknown): Promise<void> {
@@ -101,16 +102,15 @@ export function progressBar(what: string): { update(done: number, total: number)
 }
 
 /** One message on stderr; the stack only when it is asked for, or when the error is a defect of ours. */
-export function printError(error: unknown, options: { debug: boolean; usage: boolean }): void {
-  const { debug, usage } = options;
-  const stack = error instanceof Error ? `${error.stack ?? error.message}\n` : `${String(error)}\n`;
-  if (usage && error instanceof Error) {
-    process.stderr.write(debug ? stack : `lossgraft: ${printable(error.message)}\nlossgraft --help shows the usage\n`);
-  } else if (error instanceof LossgraftError) {
-    process.stderr.write(`lossgraft: ${printable(error.message)}\n`);
-    if (debug) process.stderr.write(stack);
-    if (debug && error.cause instanceof Error) process.stderr.write(`caused by ${error.cause.stack}\n`);
-  } else {
-    process.stderr.write(`lossgraft: this is a defect of lossgraft, please report it with what follows\n${stack}`);
-  }
+export function printError(error: unknown, debug: boolean): void {
+  process.stderr.write(`lossgraft: ${explain(error)}\n`);
+  const expected = error instanceof LossgraftError || error instanceof UsageError;
+  if (expected && !debug) return;
+  for (let thrown = error; thrown instanceof Error; thrown = thrown.cause) process.stderr.write(`${thrown.stack}\n`);
+}
+
+function explain(error: unknown): string {
+  if (error instanceof UsageError) return `${printable(error.message)}\nlossgraft --help shows the usage`;
+  if (error instanceof LossgraftError) return printable(error.message);
+  return `this is a defect of lossgraft, please report it with what follows\n${error instanceof Error ? '' : String(error)}`;
 }

@@ -2,7 +2,6 @@
 import { hideBin } from 'yargs/helpers';
 import { createCli } from './cli.ts';
 import { printError } from './io.ts';
-import { isUsageError } from './usage.ts';
 
 // A reader that has seen enough (head) is no failure of ours.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -15,6 +14,6 @@ const debug = args.includes('--debug') || (process.env.LOSSGRAFT_DEBUG ?? '') !=
 try {
   await createCli(args).parseAsync();
 } catch (error) {
-  printError(error, { debug, usage: isUsageError(error) });
+  printError(error, debug);
   process.exitCode = 2;
 }

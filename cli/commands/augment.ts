@@ -72,9 +72,7 @@ function mainOptions<T>(yargs: Argv<T>) {
       requiresArg: true,
       demandOption: true,
       choices: Object.keys(losses),
-      describe: `Which loss. ${Object.values(losses)
-        .map(({ name, summary }) => `${name}: ${summary}`)
-        .join('. ')}`,
+      describe: describeAll('Which loss', losses),
     })
     .option('reduction', {
       choices: REDUCTIONS,
@@ -85,7 +83,6 @@ function mainOptions<T>(yargs: Argv<T>) {
 }
 
 function weightOptions<T>(yargs: Argv<T>) {
-  const names = Object.values(weightings).map(({ name, summary }) => `${name}: ${summary}`);
   return yargs
     .option('class-counts', {
       type: 'string',
@@ -96,8 +93,14 @@ function weightOptions<T>(yargs: Argv<T>) {
     .option('class-weights', {
       type: 'string',
       requiresArg: true,
-      describe: `${names.join('. ')}. Or a file (.json, .csv, .npy) with one weight per class. Default: inverse with --class-counts, none without`,
+      describe: `${describeAll('How classes weigh', weightings)}
+FILE (.json, .csv, .npy): one weight per class
+Default: inverse with --class-counts, none without`,
     });
+}
+
+function describeAll(what: string, entries: Readonly<Record<string, { name: string; summary: string }>>): string {
+  return [what, ...Object.values(entries).map(({ name, summary }) => `${name}: ${summary}`)].join('\n');
 }
 
 function tensorOptions<T>(yargs: Argv<T>) {

@@ -18,6 +18,8 @@ export const doctorCommand: Command<unknown> = {
 };
 
 function describe({ provider, works, findings }: ProviderReport): string {
-  const rows = findings.map(({ check, ok, found, hint }) => [ok ? 'ok' : 'NO', check, found, hint]);
-  return `${provider}: ${works ? 'works' : 'does not work'}\n${table([], rows)}`;
+  const rows = findings.map(({ check, ok, found }) => [ok ? 'ok' : 'NO', check, found]);
+  const hints = new Set(findings.map(({ hint }) => hint).filter((hint) => hint !== ''));
+  const todo = hints.size > 0 ? `What to do:\n${[...hints].map((hint) => `- ${hint}\n`).join('')}` : '';
+  return `${provider}: ${works ? 'works' : 'does not work'}\n${table([], rows)}${todo}`;
 }
