@@ -37,6 +37,8 @@ export interface GradientCase {
   readonly grads: Readonly<Record<string, CaseTensor>>;
   /** The PyTorch expression that was differentiated. */
   readonly torch: string;
+  /** A point without a derivative, or an infinite one: finite differences say nothing there. */
+  readonly nondifferentiable?: boolean;
   readonly rtol?: number;
   readonly atol?: number;
 }
@@ -137,7 +139,7 @@ function toTensor({ dims, data }: CaseTensor, dtype: DataType): Tensor {
   const arrays: Partial<Record<DataType, () => TensorData>> = {
     float32: () => Float32Array.from(numbers),
     float64: () => Float64Array.from(numbers),
-    int64: () => BigInt64Array.from(numbers, (n) => BigInt(n)),
+    int64: () => BigInt64Array.from(data, (n) => BigInt(n)),
     int32: () => Int32Array.from(numbers),
     bool: () => Uint8Array.from(numbers),
     uint8: () => Uint8Array.from(numbers),
