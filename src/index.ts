@@ -3,6 +3,7 @@ import { type Augmented, type AugmentRequest, augment as augmentWith } from './a
 import { normalizeToMeanOne } from './classCounts.ts';
 import type { Loss, Weighting } from './contract.ts';
 import { LossgraftError } from './errors.ts';
+import type { Reduction } from './graft.ts';
 import { nearestNames } from './ir/graph.ts';
 import { type Model, open } from './model.ts';
 import { resolveOptions } from './options.ts';

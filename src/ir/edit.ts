@@ -35,6 +35,7 @@ export function graphEdit(model: ModelProto, graph: Graph): ModelEdit {
     initializers: newInitializers(graph),
     inputs: graph.inputs.filter((value) => !kept.has(graph.infos.get(value) ?? value)).map(valueInit),
     outputs: graph.outputs.filter((value) => !kept.has(graph.infos.get(value) ?? value)).map(valueInit),
+    opsetImports: graph.opsetImports,
     removals,
     replacements: [...rewired(model, graph), ...graph.patches],
   };

@@ -65,6 +65,8 @@ export class Graph {
   readonly initializers: Map<Value, InitializerSource> = new Map();
   /** Views of the file's inputs and outputs, where they come from it. */
   readonly infos: Map<Value, ValueInfoProto> = new Map();
+  /** Opset imports that differ from the file's, by domain ('' is ai.onnx). */
+  readonly opsetImports: Map<string, number> = new Map();
   /** Fields of the file that are replaced as bytes, such as a relabelled dimension. */
   readonly patches: Replacement[] = [];
   readonly #nodeNames = new Set<string>();

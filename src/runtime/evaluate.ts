@@ -1,4 +1,5 @@
-import type { Node, Value } from '../ir/graph.ts';
+import { isView, nodeInit } from '../ir/edit.ts';
+import type { Graph, Node, Value } from '../ir/graph.ts';
 import { editedBytes } from '../onnx/index.ts';
 import type { ModelEdit, ModelProto, Span } from '../onnx/types.ts';
 import type { Tensor } from '../tensor.ts';
@@ -11,12 +12,13 @@ import { openSession } from './session.ts';
  */
 export async function evaluate(
   model: { readonly proto: ModelProto; readonly dir: string },
+  graph: Graph,
   values: readonly Value[],
   given: ReadonlyMap<Value, Tensor>,
 ): Promise<ReadonlyMap<Value, Tensor>> {
   if (values.length === 0) return new Map();
   const { proto } = model;
-  const edit = onlyWhatMakes(proto, values, given);
+  const edit = onlyWhatMakes(proto, graph, values, given);
   const options = { optimization: 'off', name: proto.source.name, externalDataFolder: model.dir } as const;
   const session = await openSession(editedBytes(proto, edit), options);
   try {
@@ -32,7 +34,12 @@ export async function evaluate(
   }
 }
 
-function onlyWhatMakes(proto: ModelProto, values: readonly Value[], given: ReadonlyMap<Value, Tensor>): ModelEdit {
+function onlyWhatMakes(
+  proto: ModelProto,
+  graph: Graph,
+  values: readonly Value[],
+  given: ReadonlyMap<Value, Tensor>,
+): ModelEdit {
   const nodes = new Set<Node>();
   const read = new Set<Value>(values);
   for (const value of read) {
@@ -51,6 +58,11 @@ function onlyWhatMakes(proto: ModelProto, values: readonly Value[], given: Reado
     ...view.outputs,
     ...view.valueInfos,
   ].map(({ span }) => span);
-  const initializers = [...given].filter(([value]) => read.has(value)).map(([{ name }, tensor]) => ({ name, tensor }));
-  return { removals, initializers, untypedOutputs: values.map(({ name }) => name) };
+  const own = [...read].flatMap((value) => {
+    const tensor = given.get(value) ?? graph.initializers.get(value);
+    return tensor && !isView(tensor) ? [{ name: value.name, tensor }] : [];
+  });
+  const added = graph.nodes.filter((node) => !node.proto && nodes.has(node)).map(nodeInit);
+  const { opsetImports } = graph;
+  return { removals, nodes: added, initializers: own, opsetImports, untypedOutputs: values.map(({ name }) => name) };
 }

@@ -41,7 +41,7 @@ async function computeConstants(model: Model, graph: Graph): Promise<ReadonlyMap
       if (!shape && node.opType !== 'Constant') asked.push(output);
     }
   }
-  const values = await evaluate(model, asked, shapes);
+  const values = await evaluate(model, graph, asked, shapes);
   return new Map([...shapes, ...values]);
 }
 
