@@ -102,6 +102,8 @@ export interface GradientContext {
   readonly wants: (i: number) => boolean;
   /** Input `i`. @throws LossgraftError naming the node if it is absent. */
   readonly input: (i: number) => Value;
+  /** The elements of a constant input, or `undefined` if it is absent or computed. */
+  readonly known: (i: number) => readonly number[] | undefined;
   /** The elements of a constant input, or `undefined` if it is absent. @throws LossgraftError if it is computed. */
   readonly constant: (i: number) => readonly number[] | undefined;
 }

@@ -41,6 +41,8 @@ export interface Emitter extends Unary, Binary, Reduction {
   readonly cast: (x: Value, dtype: DataType) => Value;
   readonly where: (condition: Value, a: Operand, b: Operand) => Value;
   readonly reshape: (x: Value, shape: readonly number[] | Value) => Value;
+  /** `x` in the shape of `like`, which has as many elements. */
+  readonly reshapeLike: (x: Value, like: Value) => Value;
   readonly transpose: (x: Value, perm: readonly number[]) => Value;
   readonly squeeze: (x: Value, axes: readonly number[]) => Value;
   readonly unsqueeze: (x: Value, axes: readonly number[]) => Value;
@@ -69,6 +71,12 @@ export interface Emitter extends Unary, Binary, Reduction {
   readonly gatherElements: (x: Value, indices: Value, axis: number) => Value;
   readonly scatterElements: (x: Value, indices: Value, updates: Value, axis: number, reduction?: 'add') => Value;
   readonly matMul: (a: Value, b: Value) => Value;
+  /** alpha · a·b of two matrices, either one read transposed. */
+  readonly gemm: (
+    a: Value,
+    b: Value,
+    options?: { readonly transA?: boolean; readonly transB?: boolean; readonly alpha?: number },
+  ) => Value;
   readonly softmax: (x: Value, axis: number) => Value;
   readonly logSoftmax: (x: Value, axis: number) => Value;
 }

@@ -1,4 +1,4 @@
-import { int, ints, string } from '../ir/attributes.ts';
+import { float, int, ints, string } from '../ir/attributes.ts';
 import type { Value } from '../ir/graph.ts';
 import { DATA_TYPES, type Shape } from '../tensor.ts';
 import { broadcastShapes, staticDims } from './broadcast.ts';
@@ -16,7 +16,10 @@ function unsqueezedShape(shape: Shape, axes: readonly number[]): Shape {
   return Array.from({ length: rank }, (_, i) => (added.has(i) ? 1 : kept.shift()));
 }
 
-type Shapes = Pick<Emitter, 'shapeOf' | 'dimsOf' | 'expand' | 'expandLike' | 'zerosLike' | 'stopGradient'>;
+type Shapes = Pick<
+  Emitter,
+  'reshapeLike' | 'shapeOf' | 'dimsOf' | 'expand' | 'expandLike' | 'zerosLike' | 'stopGradient'
+>;
 
 function shapes(base: Calls): Shapes {
   const shapeOf = (x: Value) => base.call('Shape', [x], { dtype: 'int64', shape: [x.shape?.length] });
@@ -24,11 +27,19 @@ function shapes(base: Calls): Shapes {
     const dims = staticDims(x.shape);
     return dims ? base.vector(dims) : shapeOf(x);
   };
+  const reshapeLike = (x: Value, like: Value) => {
+    const dims = like.shape?.map((dim) => (typeof dim === 'number' ? dim : -1));
+    if (dims && !dims.includes(0) && dims.filter((dim) => dim < 0).length <= 1) {
+      return base.call('Reshape', [x, base.vector(dims)], { shape: like.shape });
+    }
+    return base.call('Reshape', [x, shapeOf(like)], { attributes: { allowzero: int(1) }, shape: like.shape });
+  };
   const expandLike = (x: Value, like: Value) =>
     like.shape?.length === 0 ? x : base.call('Expand', [x, dimsOf(like)], { shape: like.shape });
   return {
     shapeOf,
     dimsOf,
+    reshapeLike,
     expand: (x, shape) => base.call('Expand', [x, shape]),
     expandLike,
     zerosLike: (like) => expandLike(base.scalar(0, like.dtype ?? 'float32'), like),
@@ -90,9 +101,21 @@ function indexing(base: Calls): Indexing {
   };
 }
 
-function algebra(base: Calls): Pick<Emitter, 'matMul' | 'softmax' | 'logSoftmax'> {
+/** The shape of a matrix product; vectors are promoted as numpy does. */
+function matMulShape(a: Shape, b: Shape): Shape {
+  if (a === undefined || b === undefined) return undefined;
+  const batch = broadcastShapes(a.slice(0, -2), b.slice(0, -2)) ?? [];
+  return [...batch, ...(a.length > 1 ? [a.at(-2)] : []), ...(b.length > 1 ? [b.at(-1)] : [])];
+}
+
+function algebra(base: Calls): Pick<Emitter, 'matMul' | 'gemm' | 'softmax' | 'logSoftmax'> {
   return {
-    matMul: (a, b) => base.call('MatMul', [a, b]),
+    matMul: (a, b) => base.call('MatMul', [a, b], { shape: matMulShape(a.shape, b.shape) }),
+    gemm: (a, b, { transA = false, transB = false, alpha = 1 } = {}) =>
+      base.call('Gemm', [a, b], {
+        attributes: { alpha: float(alpha), transA: int(Number(transA)), transB: int(Number(transB)) },
+        shape: [a.shape?.[transA ? 1 : 0], b.shape?.[transB ? 0 : 1]],
+      }),
     softmax: (x, axis) => base.call('Softmax', [x], { attributes: { axis: int(axis) }, shape: x.shape }),
     logSoftmax: (x, axis) => base.call('LogSoftmax', [x], { attributes: { axis: int(axis) }, shape: x.shape }),
   };

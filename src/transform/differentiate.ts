@@ -136,6 +136,10 @@ function contextOf(
     if (value) return value;
     throw missing(node, `input ${i}`, 'none');
   };
+  const known = (i: number): readonly number[] | undefined => {
+    const value = node.inputs[i];
+    return value && options.constant(value);
+  };
   const constant = (i: number): readonly number[] | undefined => {
     const value = node.inputs[i];
     if (!value) return undefined;
@@ -155,6 +159,7 @@ function contextOf(
     dyOf,
     wants: (i) => needed[i] ?? false,
     input,
+    known,
     constant,
   };
 }
