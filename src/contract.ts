@@ -49,10 +49,10 @@ export interface ChoiceOption {
 
 export type OptionSpecs = Readonly<Record<string, OptionSpec>>;
 
-/** The values of a loss's options. */
-export type OptionValues<S extends OptionSpecs> = {
-  readonly [K in keyof S]: S[K] extends NumberOption ? number : S[K] extends FlagOption ? boolean : string;
-};
+type OptionValue<T extends OptionSpec> = T extends NumberOption ? number : T extends FlagOption ? boolean : string;
+
+/** The values of declared options. */
+export type OptionValues<S extends OptionSpecs> = { readonly [K in keyof S]: OptionValue<S[K]> };
 
 /** A loss: a name, its options, and a pure function that emits its subgraph. */
 export interface Loss<S extends OptionSpecs = OptionSpecs> {
@@ -102,10 +102,10 @@ export interface GradientContext {
   readonly wants: (i: number) => boolean;
   /** Input `i`. @throws LossgraftError naming the node if it is absent. */
   readonly input: (i: number) => Value;
-  /** The elements of a constant input, or `undefined` if it is absent or computed. */
-  readonly known: (i: number) => readonly number[] | undefined;
   /** The elements of a constant input, or `undefined` if it is absent. @throws LossgraftError if it is computed. */
   readonly constant: (i: number) => readonly number[] | undefined;
+  /** The same, but `undefined` for an input that is computed or whose gradient is wanted: for cheaper forms. */
+  readonly known: (i: number) => readonly number[] | undefined;
 }
 
 /**

@@ -136,16 +136,16 @@ function contextOf(
     if (value) return value;
     throw missing(node, `input ${i}`, 'none');
   };
-  const known = (i: number): readonly number[] | undefined => {
-    const value = node.inputs[i];
-    return value && options.constant(value);
-  };
   const constant = (i: number): readonly number[] | undefined => {
     const value = node.inputs[i];
     if (!value) return undefined;
     const elements = options.constant(value);
     if (elements) return elements;
     throw missing(node, `input ${i} ("${value.name}") to be a constant`, 'a tensor computed from the data');
+  };
+  const known = (i: number): readonly number[] | undefined => {
+    const value = node.inputs[i];
+    return value && !needed[i] ? options.constant(value) : undefined;
   };
   const first = node.outputs.findIndex((output) => output !== undefined);
   return {

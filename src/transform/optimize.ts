@@ -1,0 +1,178 @@
+import type { OptionSpecs, OptionValues, Optimizer } from '../contract.ts';
+import type { Emitter, Value } from '../emit/index.ts';
+import { LossgraftError } from '../errors.ts';
+import { resolveOptions } from '../options.ts';
+import { globRegex } from './parameters.ts';
+
+export interface OptimizeRequest {
+  readonly optimizer: Optimizer;
+  readonly optimizerOptions: Readonly<Record<string, unknown>>;
+  /** Scales all gradients together so that their Euclidean norm is at most this: torch.nn.utils.clip_grad_norm_. */
+  readonly clipNorm?: number;
+  /** No weight decay for parameters of rank 1: biases and the scales of normalisations. */
+  readonly noDecayForVectors?: boolean;
+  /** The learning rate of parameters whose name matches a pattern is multiplied; the first match counts. */
+  readonly rateFactors?: readonly { readonly pattern: string; readonly factor: number }[];
+  /** Gradients are averaged over this many micro-batches before a step is taken. */
+  readonly accumulate?: number;
+}
+
+/** A tensor that goes round: its value in this step, and in the next. */
+export interface State {
+  readonly current: Value;
+  readonly next: Value;
+  readonly kind: 'parameter' | 'slot' | 'statistic';
+}
+
+/**
+ * Emits the optimizer's step for all parameters.
+ *
+ * @param gradients by parameter, of its shape.
+ * @param addInput makes a state a graph input.
+ * @returns every parameter and slot with its next value.
+ */
+export function optimize(
+  op: Emitter,
+  gradients: ReadonlyMap<Value, Value>,
+  rate: Value,
+  request: OptimizeRequest,
+): State[] {
+  const options = resolveOptions(
+    request.optimizer.options,
+    request.optimizerOptions,
+    `optimizer ${request.optimizer.name}`,
+  );
+  refuseBadFactors(request, [...gradients.keys()]);
+  const accumulation =
+    request.accumulate === undefined || request.accumulate === 1
+      ? undefined
+      : accumulate(op, gradients, request.accumulate);
+  const averaged = accumulation?.means ?? gradients;
+  const clipped = request.clipNorm === undefined ? averaged : clip(op, averaged, request.clipNorm);
+  const states = [...clipped].flatMap(([param, grad]) => update(op, param, grad, rate, request, options));
+  if (!accumulation) return states;
+  const { isDue, states: own } = accumulation;
+  return [...states.map((state) => ({ ...state, next: hold(op, isDue, state) })), ...own];
+}
+
+function update(
+  op: Emitter,
+  param: Value,
+  grad: Value,
+  rate: Value,
+  { optimizer, noDecayForVectors, rateFactors }: OptimizeRequest,
+  options: OptionValues<OptionSpecs>,
+): State[] {
+  const isVector = (param.shape?.length ?? 0) <= 1;
+  const own = noDecayForVectors && isVector && 'weightDecay' in options ? { ...options, weightDecay: 0 } : options;
+  const factor = rateFactors?.find(({ pattern }) => globRegex(pattern).test(param.name))?.factor ?? 1;
+  const lr = factor === 1 ? rate : op.mul(rate, factor);
+  const slots = new Map(
+    optimizer
+      .slots(own)
+      .map(({ name, kind }) => [name, stateInput(op, `${param.name}.${name}`, kind === 'param' ? param.shape : [])]),
+  );
+  const slot = (name: string): Value => {
+    const value = slots.get(name);
+    if (value) return value;
+    throw defect(optimizer.name, `reads the slot "${name}", which it does not declare`);
+  };
+  const next = optimizer.update({ op, param, grad, lr, slot }, own);
+  const states: State[] = [{ current: param, next: typed(next.param, param), kind: 'parameter' }];
+  for (const [name, current] of slots) {
+    const value = next.slots[name];
+    if (!value) throw defect(optimizer.name, `gives no next value for its slot "${name}"`);
+    states.push({ current, next: typed(value, current), kind: 'slot' });
+  }
+  return states;
+}
+
+function typed(next: Value, current: Value): Value {
+  next.dtype ??= current.dtype;
+  next.shape ??= current.shape;
+  return next;
+}
+
+function stateInput(op: Emitter, name: string, shape: Value['shape']): Value {
+  const value = op.graph.define(name, 'float32', shape);
+  op.graph.inputs.push(value);
+  return value;
+}
+
+/** g · min(1, max / (‖g‖₂ + 1e-6)), with one norm over all gradients. */
+function clip(op: Emitter, gradients: ReadonlyMap<Value, Value>, max: number): ReadonlyMap<Value, Value> {
+  const squares = [...gradients.values()].map((gradient) => op.reduceSumSquare(gradient));
+  const [first, ...rest] = squares;
+  if (!first) return gradients;
+  const norm = op.sqrt(rest.length === 0 ? first : op.call('Sum', squares, { shape: [] }));
+  const scale = op.min(op.div(max, op.add(norm, 1e-6)), 1);
+  return new Map([...gradients].map(([param, gradient]) => [param, typed(op.mul(gradient, scale), param)]));
+}
+
+interface Accumulation {
+  readonly means: ReadonlyMap<Value, Value>;
+  readonly isDue: Value;
+  readonly states: readonly State[];
+}
+
+const COUNTER = 'lossgraft.micro_batch';
+
+/** Running means of gradients; on the last micro-batch `isDue` is true and they start again from zero. */
+function accumulate(op: Emitter, gradients: ReadonlyMap<Value, Value>, count: number): Accumulation {
+  const counter = stateInput(op, COUNTER, []);
+  const reached = op.add(counter, 1);
+  const isDue = op.not(op.less(reached, count));
+  const keep = op.cast(op.not(isDue), 'float32');
+  const states: State[] = [{ current: counter, next: op.mul(reached, keep), kind: 'slot' }];
+  const means = new Map<Value, Value>();
+  for (const [param, gradient] of gradients) {
+    const current = stateInput(op, `${param.name}.accumulated`, param.shape);
+    const sum = typed(op.add(current, op.mul(gradient, 1 / count)), param);
+    means.set(param, sum);
+    states.push({ current, next: typed(op.mul(sum, keep), param), kind: 'slot' });
+  }
+  return { means, isDue, states };
+}
+
+/** The next value when a step is due, else the current one. */
+function hold(op: Emitter, isDue: Value, { current, next }: State): Value {
+  return typed(op.where(isDue, next, current), current);
+}
+
+function refuseBadFactors(
+  { rateFactors, accumulate: count, clipNorm }: OptimizeRequest,
+  params: readonly Value[],
+): void {
+  const unused = rateFactors?.find(({ pattern }) => !params.some(({ name }) => globRegex(pattern).test(name)));
+  if (unused)
+    throw badOption(
+      'rate-factor',
+      'a pattern that matches a trainable parameter',
+      `"${unused.pattern}", which matches none`,
+    );
+  const negative = rateFactors?.find(({ factor }) => !Number.isFinite(factor) || factor < 0);
+  if (negative) throw badOption('rate-factor', 'a factor of 0 or more', `${negative.factor} for "${negative.pattern}"`);
+  if (count !== undefined && (!Number.isInteger(count) || count < 1))
+    throw badOption('accumulate', 'a whole number of 1 or more', String(count));
+  if (clipNorm !== undefined && !(clipNorm > 0)) throw badOption('clip-norm', 'a number above 0', String(clipNorm));
+}
+
+function badOption(option: string, expected: string, found: string): LossgraftError {
+  return new LossgraftError({
+    code: 'option-range',
+    where: `option ${option}`,
+    expected,
+    found,
+    hint: 'Correct it or leave it out',
+  });
+}
+
+function defect(optimizer: string, found: string): LossgraftError {
+  return new LossgraftError({
+    code: 'optimizer-slots',
+    where: `optimizer ${optimizer}`,
+    expected: 'the slots that it declares, each with a next value',
+    found: `an update that ${found}`,
+    hint: 'Correct the optimizer',
+  });
+}
