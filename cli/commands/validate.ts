@@ -1,13 +1,89 @@
+import { relative } from 'node:path';
+import { type CaseReport, type OutputReport, type Provider, type ValidationReport, validate } from '../../src/index.ts';
 import type { Command } from '../command.ts';
+import { defined } from '../defined.ts';
+import { print, printJson, progressBar, table } from '../io.ts';
 
 interface Args {
   dirs: string[];
-  provider: 'cpu' | 'cuda' | undefined;
+  provider: Provider | undefined;
 }
+
+const PROVIDERS: readonly Provider[] = ['cpu', 'cuda'];
 
 /** lossgraft validate */
 export const validateCommand: Command<Args> = {
   command: 'validate <dirs..>',
   describe: 'Compare models with reference outputs; exit status 1 where one is out of tolerance',
-  handler: async () => {},
+  builder: (yargs) =>
+    yargs
+      .positional('dirs', {
+        type: 'string',
+        array: true,
+        demandOption: true,
+        describe:
+          'Folders with cases at any depth, in the layout of ONNX’s backend tests: model.onnx, test_data_set_0/*.pb',
+      })
+      .option('provider', {
+        choices: PROVIDERS,
+        requiresArg: true,
+        describe: 'Who computes (default cpu); cuda never falls back, and is compared with the CPU too',
+      })
+      .example('$0 validate fixtures/cases/digits', 'the cases that come with lossgraft')
+      .example('$0 validate my-cases --json', 'a folder of one’s own'),
+  handler: async ({ dirs, provider, json }) => {
+    const bar = progressBar('cases');
+    let done = 0;
+    const onCase = (_report: CaseReport, total: number): void => bar.update(++done, total);
+    let result: ValidationReport;
+    try {
+      result = await validate(dirs, { ...defined({ provider }), onCase });
+    } finally {
+      bar.stop();
+    }
+    await (json ? printJson(result) : print(describe(result)));
+    if (result.verdict === 'fail') process.exitCode = 1;
+  },
 };
+
+const HEAD = ['case', 'output', 'max abs', 'max rel', 'max ulp', 'PyTorch float32', 'tolerance', 'verdict'];
+
+function describe(result: ValidationReport): string {
+  const rows = result.cases.flatMap((report) => report.outputs.map((output) => row(report, output)));
+  const problems = result.cases.flatMap(problemsOf);
+  const counts = `${result.passed} cases passed, ${result.failed} failed`;
+  const list = problems.length > 0 ? `\n${problems.join('\n')}\n` : '';
+  return `${table(HEAD, rows)}${footnotes(result)}${list}\n${counts} (${result.provider}, ONNX Runtime ${result.runtime})\n`;
+}
+
+function row(report: CaseReport, { output, errors, float32, tolerance, verdict, exception }: OutputReport): string[] {
+  const { maxAbs, maxRel, maxUlp } = errors ?? {};
+  const bounds = `${short(tolerance.rtol)} rel, ${short(tolerance.atol)} abs${exception === undefined ? '' : ' *'}`;
+  const own = float32 === undefined ? '-' : `${short(float32.maxRel)} rel`;
+  return [shortPath(report.case), output, short(maxAbs), short(maxRel), short(maxUlp), own, bounds, verdict];
+}
+
+/** Why some outputs have a tolerance of their own. */
+function footnotes({ cases }: ValidationReport): string {
+  const reasons = new Set(cases.flatMap(({ outputs }) => outputs.flatMap(({ exception }) => exception ?? [])));
+  return [...reasons].map((reason) => `* ${reason}\n`).join('');
+}
+
+function problemsOf(report: CaseReport): string[] {
+  const name = shortPath(report.case);
+  const outputs = report.outputs.filter(({ verdict }) => verdict === 'fail');
+  return [
+    ...(report.error === undefined ? [] : [`FAIL ${name}: ${report.error}`]),
+    ...outputs.map(({ output, problem }) => `FAIL ${name}, ${output}: ${problem ?? 'out of tolerance'}`),
+  ];
+}
+
+function short(value: number | undefined): string {
+  if (value === undefined) return '-';
+  return value !== 0 && Math.abs(value) < 0.01 ? value.toExponential(1) : String(Number(value.toPrecision(3)));
+}
+
+function shortPath(folder: string): string {
+  const path = relative(process.cwd(), folder);
+  return path.startsWith('..') ? folder : path;
+}

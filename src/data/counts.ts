@@ -84,7 +84,8 @@ function fromJson(path: string, text: string): number[] {
 function fromCsv(path: string, text: string): number[] {
   const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '');
   const rows = lines.map((line) => line.split(',').map((cell) => cell.trim()));
-  const heading = rows[0]?.some((cell) => Number.isNaN(toNumber(cell))) ? rows.shift() : undefined;
+  const isHeading = rows.length > 1 && rows[0]?.every((cell) => Number.isNaN(toNumber(cell)));
+  const heading = isHeading ? rows.shift() : undefined;
   const pairs = rows.length > 1 || heading !== undefined ? rows.filter((row) => row.length === 2) : [];
   if (pairs.length > 0 && pairs.length === rows.length) {
     return byClass(
