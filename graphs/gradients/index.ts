@@ -1,6 +1,19 @@
 import type { GradientRule } from '../../src/contract.ts';
+import * as activation from './activation.ts';
 import * as elementwise from './elementwise.ts';
+import * as indexing from './indexing.ts';
+import * as linalg from './linalg.ts';
+import * as movement from './movement.ts';
+import * as none from './none.ts';
 import * as reduction from './reduction.ts';
 
 /** The gradient rules by operator: the export's name is the operator's. */
-export const gradients: Readonly<Record<string, GradientRule>> = { ...elementwise, ...reduction };
+export const gradients: Readonly<Record<string, GradientRule>> = {
+  ...none,
+  ...elementwise,
+  ...activation,
+  ...linalg,
+  ...movement,
+  ...indexing,
+  ...reduction,
+};

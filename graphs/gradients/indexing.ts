@@ -1,0 +1,40 @@
+import type { GradientRule } from '../../src/contract.ts';
+import { intAttribute, stringAttribute } from '../../src/emit/index.ts';
+import { gatherGradient } from './support/gathers.ts';
+import { gatherNDGradient } from './support/gathersND.ts';
+import { outputOf, unsupported } from './support/shapes.ts';
+
+/** dy summed into the rows that were read. */
+export const Gather: GradientRule = gatherGradient;
+
+export const GatherElements: GradientRule = ({ op, node, input, dy }) => [
+  op.scatterElements(op.zerosLike(input(0)), input(1), dy, intAttribute(node, 'axis', 0), 'add'),
+];
+
+export const GatherND: GradientRule = gatherNDGradient;
+
+/** Elements that were written over have no gradient; added ones all have. */
+export const ScatterElements: GradientRule = ({ op, node, input, dy }) => {
+  const axis = intAttribute(node, 'axis', 0);
+  const updates = op.gatherElements(dy, input(1), axis);
+  if (isSum(node)) return [dy, undefined, updates];
+  return [op.scatterElements(dy, input(1), op.zerosLike(input(2)), axis), undefined, updates];
+};
+
+export const ScatterND: GradientRule = ({ op, node, input, dy }) => {
+  const updates = op.call('GatherND', [dy, input(1)], { shape: input(2).shape });
+  if (isSum(node)) return [dy, undefined, updates];
+  return [op.call('ScatterND', [dy, input(1), op.zerosLike(input(2))], { shape: dy.shape }), undefined, updates];
+};
+
+/** The values' gradients in their places. */
+export const TopK: GradientRule = (context) => {
+  const { op, node, input, dyOf } = context;
+  return [op.scatterElements(op.zerosLike(input(0)), outputOf(context, 1), dyOf(0), intAttribute(node, 'axis', -1))];
+};
+
+function isSum(node: Parameters<GradientRule>[0]['node']): boolean {
+  const reduction = stringAttribute(node, 'reduction', 'none');
+  if (reduction === 'none' || reduction === 'add') return reduction === 'add';
+  throw unsupported(node, 'the reduction none or add', reduction);
+}

@@ -1,0 +1,48 @@
+import type { Emitter, Node, Value } from '../../../src/emit/index.ts';
+import { rankOf } from './shapes.ts';
+
+/**
+ * da = dy bᵀ and db = aᵀ dy of y = ab; the engine sums over batch axes that were broadcast. A vector is a matrix of one row or
+ * column. Where b is one matrix for a whole batch, its gradient is a single product over all rows: no batch of products is summed.
+ */
+export function matrixGradients(op: Emitter, node: Node, a: Value, b: Value, dy: Value): [Value, Value] {
+  const [aIsVector, bIsVector] = [rankOf(node, a) === 1, rankOf(node, b) === 1];
+  const A = aIsVector ? op.unsqueeze(a, [0]) : a;
+  const B = bIsVector ? op.unsqueeze(b, [1]) : b;
+  const column = bIsVector ? op.unsqueeze(dy, [-1]) : dy;
+  const dY = aIsVector ? op.unsqueeze(column, [-2]) : column;
+  const [dA, dB] = isOneMatrix(B) ? foldedGradients(op, A, B, dY) : batchedGradients(op, A, B, dY);
+  return [aIsVector ? op.squeeze(dA, [-2]) : dA, bIsVector ? op.squeeze(dB, [-1]) : dB];
+}
+
+function isOneMatrix({ shape }: Value): boolean {
+  return shape?.slice(0, -2).every((dim) => dim === 1) ?? false;
+}
+
+/** The batch axes of a and dy are rows of one tall matrix. */
+function foldedGradients(op: Emitter, a: Value, b: Value, dy: Value): [Value, Value] {
+  const [rows, matrix, dRows] = [asRows(op, a), asRows(op, b), asRows(op, dy)];
+  const dRowsA = op.gemm(dRows, matrix, { transB: true });
+  const dMatrix = op.gemm(rows, dRows, { transA: true });
+  return [a === rows ? dRowsA : op.reshapeLike(dRowsA, a), b === matrix ? dMatrix : op.reshapeLike(dMatrix, b)];
+}
+
+/** [..., K] as [-1, K]. */
+function asRows(op: Emitter, x: Value): Value {
+  if (x.shape?.length === 2) return x;
+  const columns = x.shape?.at(-1);
+  if (typeof columns === 'number' && columns > 0) return op.reshape(x, [-1, columns]);
+  const flat = op.call('Flatten', [x], { attributes: { axis: { type: 'int', value: -1n } } });
+  flat.shape = [undefined, columns];
+  return flat;
+}
+
+function batchedGradients(op: Emitter, a: Value, b: Value, dy: Value): [Value, Value] {
+  return [op.matMul(dy, swapped(op, b)), op.matMul(swapped(op, a), dy)];
+}
+
+function swapped(op: Emitter, x: Value): Value {
+  const axes = x.shape?.map((_, i) => i) ?? [];
+  const [row = 0, column = 1] = axes.splice(-2);
+  return op.transpose(x, [...axes, column, row]);
+}

@@ -1,0 +1,99 @@
+import type { GradientContext } from '../../../src/contract.ts';
+import { type Emitter, int, type Node, type Value } from '../../../src/emit/index.ts';
+import { LossgraftError } from '../../../src/errors.ts';
+
+/** A length: a number, or a one-element int64 vector that is known when the graph runs. */
+export type Length = number | Value;
+
+/** The length of one axis, as a number where it is known. */
+export function lengthOf(op: Emitter, x: Value, axis: number): Length {
+  const dim = x.shape?.[axis];
+  if (typeof dim === 'number') return dim;
+  const attributes = { start: int(axis), end: int(axis + 1) };
+  return op.call('Shape', [x], { attributes, dtype: 'int64', shape: [1] });
+}
+
+/** Lengths as one int64 vector: a constant where all are known. */
+export function lengths(op: Emitter, parts: readonly Length[]): Value {
+  const pieces: (number[] | Value)[] = [];
+  for (const part of parts) {
+    const last = pieces.at(-1);
+    if (typeof part !== 'number') pieces.push(part);
+    else if (Array.isArray(last)) last.push(part);
+    else pieces.push([part]);
+  }
+  const values = pieces.map((piece) => (Array.isArray(piece) ? op.vector(piece) : piece));
+  return values.length === 1 && values[0] ? values[0] : op.concat(values, 0);
+}
+
+/** A reshape to lengths of which some may be known only when the graph runs; 0 keeps a length, -1 takes what is left. */
+export function reshapeTo(op: Emitter, x: Value, parts: readonly Length[]): Value {
+  const unknown = parts.filter((part) => typeof part !== 'number' || part < 0).length;
+  if (unknown <= 1) {
+    return op.reshape(
+      x,
+      parts.map((part) => (typeof part === 'number' ? part : -1)),
+    );
+  }
+  const y = op.reshape(x, lengths(op, parts));
+  y.shape = parts.map((part) => (typeof part === 'number' && part > 0 ? part : undefined));
+  return y;
+}
+
+/** Element `i` of a vector, as a vector of one. */
+export function elementOf(op: Emitter, vector: Value, i: number): Value {
+  if (vector.shape?.[0] === 1) return vector;
+  const element = op.slice(vector, { axes: [0], starts: [i], ends: [i + 1] });
+  element.shape = [1];
+  return element;
+}
+
+/** 0, 1, … length − 1 as an int64 vector. */
+export function indicesTo(op: Emitter, length: Length): Value {
+  if (typeof length === 'number') return op.vector(range(length));
+  const scalar = (n: number): Value => op.scalar(n, 'int64');
+  return op.call('Range', [scalar(0), op.squeeze(length, [0]), scalar(1)], { shape: [undefined] });
+}
+
+type Fold = (op: Emitter, a: Length, b: Length) => Length;
+
+export const plus: Fold = (op, a, b) => (typeof a === 'number' && typeof b === 'number' ? a + b : op.add(a, b));
+export const minus: Fold = (op, a, b) => (typeof a === 'number' && typeof b === 'number' ? a - b : op.sub(a, b));
+export const times: Fold = (op, a, b) => (typeof a === 'number' && typeof b === 'number' ? a * b : op.mul(a, b));
+export const lesser: Fold = (op, a, b) =>
+  typeof a === 'number' && typeof b === 'number' ? Math.min(a, b) : op.min(a, b);
+export const greater: Fold = (op, a, b) =>
+  typeof a === 'number' && typeof b === 'number' ? Math.max(a, b) : op.max(a, b);
+
+/** The rank of a value. @throws LossgraftError `gradient-rank` where it is unknown. */
+export function rankOf(node: Node, value: Value): number {
+  if (value.shape) return value.shape.length;
+  throw unsupported(node, `a known number of dimensions of "${value.name}"`, 'an unknown one');
+}
+
+/** An axis counted from the front. */
+export function axisOf(node: Node, value: Value, axis: number): number {
+  return axis < 0 ? axis + rankOf(node, value) : axis;
+}
+
+/** The error for a form of an operator that has no gradient here. */
+export function unsupported(node: Node, expected: string, found: string): LossgraftError {
+  return new LossgraftError({
+    code: 'gradient-form',
+    where: `node "${node.name || node.outputs[0]?.name || ''}" (${node.opType})`,
+    expected,
+    found,
+    hint: 'Freeze what lies before this node: --trainable head, or a pattern that names only parameters behind it',
+  });
+}
+
+/** Output `i` of the node. */
+export function outputOf({ node, outputs }: GradientContext, i: number): Value {
+  const output = outputs[i];
+  if (output) return output;
+  throw unsupported(node, `output ${i}`, 'none');
+}
+
+export function range(length: number, start = 0): number[] {
+  return Array.from({ length }, (_, i) => start + i);
+}

@@ -1,0 +1,77 @@
+import type { GradientContext } from '../../../src/contract.ts';
+import type { Value } from '../../../src/emit/index.ts';
+import { clamped, element, type Margin, padded, placed, placedAtRunTime } from './places.ts';
+import { axisOf, indicesTo, type Length, lengthOf, lengths, minus, range, rankOf, unsupported } from './shapes.ts';
+
+/** One axis of a Slice. */
+interface Range {
+  readonly axis: number;
+  readonly length: Length;
+  readonly start: Length;
+  readonly end: Length;
+  readonly step: Length;
+}
+
+/** A step of 1 leaves a block, which goes among zeros; other steps leave single rows, which are put in their places. */
+export function sliceGradient(context: GradientContext): Value[] {
+  const { op, node, input, dy } = context;
+  const rank = rankOf(node, input(0));
+  const ranges = rangesOf(context);
+  let dx = dy;
+  for (const range of ranges) if (range.step !== 1) dx = spread(context, dx, rank, range);
+  const blocks = ranges.filter(({ step }) => step === 1);
+  return [
+    padded(
+      op,
+      dx,
+      rank,
+      blocks.map((range) => marginOf(context, range)),
+    ),
+  ];
+}
+
+function rangesOf({ op, node, input, inputs, known, constant }: GradientContext): Range[] {
+  const [x, starts, ends, steps] = [input(0), input(1), input(2), inputs[4]];
+  const count = known(1)?.length ?? starts.shape?.[0];
+  const axes = constant(3) ?? (typeof count === 'number' ? range(count) : undefined);
+  if (!axes) throw unsupported(node, 'a known number of sliced axes', 'an unknown one');
+  return axes.map((given, i) => {
+    const axis = axisOf(node, x, given);
+    return {
+      axis,
+      length: lengthOf(op, x, axis),
+      start: element(op, starts, known(1), i),
+      end: element(op, ends, known(2), i),
+      step: steps ? element(op, steps, known(4), i) : 1,
+    };
+  });
+}
+
+function marginOf({ op, dy }: GradientContext, { axis, length, start }: Range): Margin {
+  const before = clamped(op, start, length);
+  return { axis, before, after: minus(op, minus(op, length, before), lengthOf(op, dy, axis)) };
+}
+
+function spread({ op }: GradientContext, dx: Value, rank: number, { axis, length, start, end, step }: Range): Value {
+  if (typeof length === 'number' && typeof start === 'number' && typeof end === 'number' && typeof step === 'number') {
+    return placed(op, dx, rank, axis, slicedIndices(length, start, end, step), length);
+  }
+  const bounds = [start, end, 0, step].map((bound) =>
+    typeof bound === 'number' ? op.vector([saturated(bound)]) : bound,
+  );
+  const indices = op.call('Slice', [indicesTo(op, length), ...bounds], { shape: [undefined] });
+  return placedAtRunTime(op, dx, rank, axis, indices, lengths(op, [length]));
+}
+
+/** What Slice takes along one axis: x[start:end:step] as Python has it, with ends beyond the axis cut off. */
+function slicedIndices(length: number, start: number, end: number, step: number): number[] {
+  const [low, high] = step > 0 ? [0, length] : [-1, length - 1];
+  const bound = (at: number): number => Math.min(Math.max(at < 0 ? at + length : at, low), high);
+  const [from, to] = [step > 0 ? bound(start) : Math.max(bound(start), 0), bound(end)];
+  return range(Math.max(0, Math.ceil((to - from) / step))).map((i) => from + i * step);
+}
+
+/** Exporters write INT64_MAX and INT64_MIN for "to the end", which a number cannot hold exactly. */
+function saturated(bound: number): number {
+  return Math.min(Math.max(bound, -Number.MAX_SAFE_INTEGER), Number.MAX_SAFE_INTEGER);
+}
