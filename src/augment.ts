@@ -1,13 +1,12 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { pipeline } from 'node:stream/promises';
 import { batchNotes, type Draft, type GraftReport, type GraftRequest, graft } from './graft.ts';
+import { sha256 } from './hash.ts';
 import { graphEdit } from './ir/edit.ts';
 import type { Graph } from './ir/graph.ts';
 import { type Model, typedGraph } from './model.ts';
 import { editedBytes } from './onnx/index.ts';
 import type { ModelEdit } from './onnx/types.ts';
 import { inferTypes } from './runtime/oracle.ts';
+import type { Calculus } from './train/backward.ts';
 import { makeBatchDynamic } from './transform/dynamicBatch.ts';
 import { VERSION } from './version.ts';
 import { type WriteOptions, writeEdited } from './write.ts';
@@ -15,6 +14,9 @@ import { type WriteOptions, writeEdited } from './write.ts';
 /** What `augment` is asked for. */
 export interface AugmentRequest extends GraftRequest {
   readonly dynamicBatch?: boolean;
+  /** Gradients to give as outputs: `logits`, `features`, `parameters`, or names of tensors. */
+  readonly grad?: readonly string[];
+  readonly calculus: Calculus;
 }
 
 /** What was done, as plain data. */
@@ -88,10 +90,4 @@ function manifest(report: AugmentReport, hash: string | undefined): Readonly<Rec
     classWeights,
     source,
   };
-}
-
-async function sha256(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(path), hash);
-  return hash.digest('hex');
 }

@@ -1,12 +1,9 @@
-import { losses, weightings } from '../graphs/index.ts';
-import { type Augmented, type AugmentRequest, augment as augmentWith } from './augment.ts';
-import { normalizeToMeanOne } from './classCounts.ts';
-import type { Loss, Weighting } from './contract.ts';
-import { LossgraftError } from './errors.ts';
-import type { Reduction } from './graft.ts';
-import { nearestNames } from './ir/graph.ts';
+import { expansions, gradients, losses, optimizers, weightings } from '../graphs/index.ts';
+import { type Augmented, augment as augmentWith } from './augment.ts';
+import { bindGraft, type GraftOptions, named } from './bind.ts';
+import type { Optimizer } from './contract.ts';
 import { type Model, open } from './model.ts';
-import { resolveOptions } from './options.ts';
+import { type Form, type TrainGraph, type TrainGraphRequest, trainGraph as trainGraphWith } from './train/index.ts';
 import {
   type AugmentCase,
   type ValidateOptions,
@@ -15,6 +12,7 @@ import {
 } from './validate/index.ts';
 
 export type { Augmented, AugmentReport } from './augment.ts';
+export type { GraftOptions } from './bind.ts';
 export { defineLoss, defineWeighting, type Loss, type OptionSpec, type Weighting } from './contract.ts';
 export { readCounts, readWeights } from './data/counts.ts';
 export { type DataOptions, type Dataset, fromTensors, openData } from './data/dataset.ts';
@@ -27,44 +25,21 @@ export { type ClassSummary, type RunOptions, type RunProgress, type RunResult, r
 export { diagnoseProviders as doctor, type Finding, type ProviderReport } from './runtime/diagnose.ts';
 export type { Provider } from './runtime/session.ts';
 export type { DataType, Tensor } from './tensor.ts';
+export type { Form, StepReport, TrainGraph } from './train/index.ts';
 export type { CaseReport, Errors, OutputReport, ValidationReport, Verdict } from './validate/index.ts';
 export { VERSION } from './version.ts';
 export type { WriteOptions } from './write.ts';
-export { losses, type Model, open, weightings };
+export { losses, type Model, open, optimizers, weightings };
 
-/** Options of {@link augment}. What is not listed here is an option of the loss or of the weighting, such as `alpha`. */
-export interface AugmentOptions {
-  /** A name from {@link losses}, or a loss of one's own. */
-  readonly loss: string | Loss;
-  /** Samples of each class in the training data. */
-  readonly classCounts?: readonly number[];
-  /** A name from {@link weightings}, or one weight per class. Default: `inverse` with counts, `none` without. */
-  readonly classWeights?: string | readonly number[];
-  readonly reduction?: Reduction;
-  /** The tensor with the scores before the softmax, [N, C]; found by itself if left out. */
-  readonly logits?: string;
-  /** The tensor that the last linear layer reads, [N, D]; found by itself if left out. */
-  readonly features?: string;
-  /** `features` holds the norms themselves, [N] or [N, 1]. */
-  readonly featuresAreNorm?: boolean;
+export interface AugmentOptions extends GraftOptions {
   /** Makes a fixed batch free, and proves that it may be. */
   readonly dynamicBatch?: boolean;
-  /** Other names for lossgraft's own inputs and outputs, where the model uses theirs. */
-  readonly rename?: Readonly<Record<string, string>>;
-  readonly [option: string]: unknown;
+  /** Also gives gradients, as outputs `<tensor>.grad`: `logits`, `features`, `parameters`, or names of tensors. */
+  readonly grad?: readonly string[];
 }
 
-const OWN = new Set<string>([
-  'loss',
-  'classCounts',
-  'classWeights',
-  'reduction',
-  'logits',
-  'features',
-  'featuresAreNorm',
-  'dynamicBatch',
-  'rename',
-]);
+/** What is differentiated and how: the catalogue's rules. */
+const calculus = { gradients, expansions };
 
 /**
  * Grafts a loss onto a classifier: a further input `labels` (int64 [N]), further outputs `loss` (float32 []), `loss_per_sample`
@@ -78,76 +53,77 @@ const OWN = new Set<string>([
  * @throws LossgraftError where logits or features cannot be told, or an option makes no sense.
  */
 export async function augment(model: Model, options: AugmentOptions): Promise<Augmented> {
-  const loss = typeof options.loss === 'string' ? named(losses, options.loss, 'loss') : options.loss;
-  const { weighting, custom } = weightsAsked(options);
-  const rest = Object.entries(options).filter(([key, value]) => !OWN.has(key) && value !== undefined);
-  const isWeightOption = (key: string): boolean => key in weighting.options && !(key in loss.options);
-  const weightOptions = Object.fromEntries(rest.filter(([key]) => isWeightOption(key)));
-  const lossOptions = Object.fromEntries(rest.filter(([key]) => !isWeightOption(key)));
-  const classWeights = custom ?? weightsFrom(weighting, weightOptions, options.classCounts);
-  const { classCounts: _counts, classWeights: _weights, ...shared } = pick(options);
-  const request: AugmentRequest = { ...shared, loss, lossOptions, ...(classWeights ? { classWeights } : {}) };
-  return augmentWith(model, request);
-}
-
-type Weights = NonNullable<AugmentRequest['classWeights']>;
-
-function pick(options: AugmentOptions): Omit<AugmentOptions, string> & Partial<AugmentOptions> {
-  return Object.fromEntries(Object.entries(options).filter(([key, value]) => OWN.has(key) && value !== undefined));
-}
-
-function weightsAsked(options: AugmentOptions): { weighting: Weighting; custom: Weights | undefined } {
-  const { classCounts, classWeights } = options;
-  const none = named(weightings, 'none', 'class-weights');
-  if (classWeights !== undefined && typeof classWeights !== 'string') {
-    refuseCounts(classCounts);
-    return {
-      weighting: none,
-      custom: { values: normalizeToMeanOne(classWeights), how: 'custom, normalised to mean 1' },
-    };
-  }
-  const name = classWeights ?? (classCounts ? 'inverse' : 'none');
-  return { weighting: named(weightings, name, 'class-weights'), custom: undefined };
-}
-
-function refuseCounts(counts: readonly number[] | undefined): void {
-  if (counts === undefined) return;
-  throw new LossgraftError({
-    code: 'unused-option',
-    where: 'option class-counts',
-    expected: 'either class counts or class weights of your own',
-    found: 'both',
-    hint: 'Leave the counts out: they would change nothing',
+  const { dynamicBatch, grad } = options;
+  const { request } = bindGraft({ losses, weightings }, options, ['dynamicBatch', 'grad']);
+  return augmentWith(model, {
+    ...request,
+    calculus,
+    ...(dynamicBatch === undefined ? {} : { dynamicBatch }),
+    ...(grad === undefined ? {} : { grad }),
   });
 }
 
-function weightsFrom(
-  weighting: Weighting,
-  given: Readonly<Record<string, unknown>>,
-  counts: readonly number[] | undefined,
-): Weights | undefined {
-  const options = resolveOptions(weighting.options, given, `class weights ${weighting.name}`);
-  if (weighting.name === 'none') return undefined;
-  if (counts !== undefined) return { values: weighting.weights(counts, options), how: weighting.name };
-  throw new LossgraftError({
-    code: 'option-needs-option',
-    where: 'option class-weights',
-    expected: 'class counts, from which to compute the weights',
-    found: 'no --class-counts',
-    hint: 'Add --class-counts, as a list or as a file with the labels',
-  });
+/** Options of {@link trainGraph}. Further keys are options of the loss, the weighting or the optimizer, such as `momentum`. */
+export interface TrainGraphOptions
+  extends GraftOptions,
+    Omit<Partial<TrainGraphRequest>, keyof GraftOptions | TakenByDoor> {
+  /** A name from {@link optimizers}, or an optimizer of one's own. Default `sgd`. */
+  readonly optimizer?: string | Optimizer;
+  /** `head`, `all`, or patterns of parameter names with `*`, separated by commas. Default `head`. */
+  readonly trainable?: string;
+  /** Default `step`. */
+  readonly form?: Form;
 }
 
-function named<T>(registry: Readonly<Record<string, T>>, name: string, option: string): T {
-  const found = Object.hasOwn(registry, name) ? registry[name] : undefined;
-  if (found !== undefined) return found;
-  const known = Object.keys(registry);
-  throw new LossgraftError({
-    code: `unknown-${option}`,
-    where: `option ${option}`,
-    expected: `one of ${known.join(', ')}`,
-    found: `"${name}"`,
-    hint: `Did you mean ${nearestNames(name, known)[0]}`,
+type TakenByDoor =
+  | 'loss'
+  | 'lossOptions'
+  | 'classWeights'
+  | 'optimizer'
+  | 'optimizerOptions'
+  | 'calculus'
+  | 'trainable'
+  | 'form';
+
+const TRAIN_KEYS = [
+  'optimizer',
+  'trainable',
+  'form',
+  'stepsPerRun',
+  'clipNorm',
+  'noDecayForVectors',
+  'rateFactors',
+  'accumulate',
+  'batchNorm',
+  'dropout',
+  'seed',
+  'keepTies',
+] as const;
+
+/**
+ * A training step of a classifier as standard ONNX operators: forward, loss, backward and optimizer.
+ *
+ * @example
+ * const step = await trainGraph(model, { loss: 'ib', classCounts, optimizer: 'sgd', trainable: 'all', momentum: 0.9 });
+ * await step.write('step.onnx');
+ *
+ * @throws LossgraftError naming what cannot be trained, and why.
+ */
+export async function trainGraph(model: Model, options: TrainGraphOptions): Promise<TrainGraph> {
+  const { optimizer: asked = 'sgd', trainable = 'head', form = 'step' } = options;
+  const optimizer = typeof asked === 'string' ? named(optimizers, asked, 'optimizer') : asked;
+  const bound = bindGraft({ losses, weightings }, options, TRAIN_KEYS, optimizer.options);
+  const own = Object.fromEntries(
+    TRAIN_KEYS.flatMap((key) => (options[key] === undefined ? [] : [[key, options[key]]])),
+  );
+  return trainGraphWith(model, {
+    ...own,
+    ...bound.request,
+    calculus,
+    optimizer,
+    optimizerOptions: bound.otherOptions,
+    trainable,
+    form,
   });
 }
 

@@ -18,7 +18,8 @@ export function writeEdited(model: Model, edit: ModelEdit, path: string, options
   writeModel(model.proto, edit, path);
 }
 
-function refuseExisting(path: string, force: boolean): void {
+/** @throws LossgraftError `output-exists`, or `output-folder` where there is no folder to write into. */
+export function refuseExisting(path: string, force: boolean): void {
   const folder = dirname(resolve(path));
   if (!existsSync(folder)) {
     throw new LossgraftError({

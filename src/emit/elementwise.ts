@@ -8,6 +8,7 @@ const UNARY = {
   abs: 'Abs',
   ceil: 'Ceil',
   cos: 'Cos',
+  cosh: 'Cosh',
   erf: 'Erf',
   exp: 'Exp',
   floor: 'Floor',
@@ -20,6 +21,7 @@ const UNARY = {
   sigmoid: 'Sigmoid',
   sign: 'Sign',
   sin: 'Sin',
+  sinh: 'Sinh',
   softplus: 'Softplus',
   sqrt: 'Sqrt',
   tanh: 'Tanh',
@@ -33,6 +35,7 @@ const REDUCTION = {
   reduceMax: 'ReduceMax',
   reduceMean: 'ReduceMean',
   reduceMin: 'ReduceMin',
+  reduceProd: 'ReduceProd',
   reduceSum: 'ReduceSum',
   reduceSumSquare: 'ReduceSumSquare',
 } as const;

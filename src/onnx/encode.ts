@@ -1,7 +1,7 @@
 import { DATA_TYPES, type Tensor } from '../tensor.ts';
 import { type Encodable, encodeMessage, int64 } from './codec.ts';
 import { bytesOf, checkTensor } from './storage.ts';
-import type { AttributeInit, GraphInit, InitializerInit, NodeInit, ValueInit } from './types.ts';
+import type { AttributeInit, GraphInit, InitializerInit, NodeInit, RawNode, ValueInit } from './types.ts';
 import { concat, lenField, type Parts, stringField } from './wire.ts';
 
 const utf8 = new TextEncoder();
@@ -99,8 +99,8 @@ export function encodeGraphParts(graph: GraphInit): Parts {
 }
 
 /** Fields GraphProto.node, one per node. */
-export function nodeFields(nodes: readonly NodeInit[]): Parts {
-  return nodes.flatMap((node) => lenField(1, encodeNodeParts(node)));
+export function nodeFields(nodes: readonly (NodeInit | RawNode)[]): Parts {
+  return nodes.flatMap((node) => ('raw' in node ? [node.raw] : lenField(1, encodeNodeParts(node))));
 }
 
 /** The same in one piece: replaces one node's field by several. */

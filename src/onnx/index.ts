@@ -1,3 +1,4 @@
+export { blankModel } from './blank.ts';
 export { applyEdit } from './edit.ts';
 export { encodeNodeFields, encodeTensor } from './encode.ts';
 export { checkEdit } from './guards.ts';

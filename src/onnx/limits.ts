@@ -19,5 +19,5 @@ export const MAX_MODEL_BYTES: number = 2 ** 31 - 1;
 /** The window through which a file is scanned. */
 export const WINDOW_BYTES: number = 64 * 1024;
 
-/** Half of it is read while the other half is written. */
-export const COPY_BYTES: number = 2 ** 20;
+/** Copied at a time: fits into a core's cache, which measured faster than megabytes and as fast as `cp`. */
+export const COPY_BYTES: number = 128 * 1024;

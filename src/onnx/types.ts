@@ -148,10 +148,15 @@ export interface InitializerInit {
   readonly tensor: Tensor;
 }
 
+/** A node's field as it is in a file, tag and all. */
+export interface RawNode {
+  readonly raw: Uint8Array;
+}
+
 /** A whole new graph (a Loop's body). */
 export interface GraphInit {
   readonly name: string;
-  readonly nodes: readonly NodeInit[];
+  readonly nodes: readonly (NodeInit | RawNode)[];
   readonly initializers: readonly InitializerInit[];
   readonly inputs: readonly ValueInit[];
   readonly outputs: readonly ValueInit[];

@@ -1,4 +1,4 @@
-import type { OptionSpecs, OptionValues, Optimizer } from '../contract.ts';
+import type { Optimizer, OptionSpecs, OptionValues } from '../contract.ts';
 import type { Emitter, Value } from '../emit/index.ts';
 import { LossgraftError } from '../errors.ts';
 import { resolveOptions } from '../options.ts';

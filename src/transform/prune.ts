@@ -1,17 +1,17 @@
 import type { Graph, Node, Value } from '../ir/graph.ts';
 
-/** Removes nodes and constants of our own that nothing reads. What is in the user's file stays. */
-export function prune(graph: Graph): void {
+/** Removes nodes and constants of our own that nothing reads; with `all`, also those of the user's file. */
+export function prune(graph: Graph, { all = false }: { readonly all?: boolean } = {}): void {
   const outputs = new Set<Value>(graph.outputs);
   const isUsed = (value: Value | undefined) => value !== undefined && (value.uses.size > 0 || outputs.has(value));
   const kept: Node[] = [];
   for (const node of [...graph.nodes].reverse()) {
-    if (node.proto || node.outputs.some(isUsed)) kept.push(node);
+    if ((node.proto && !all) || node.outputs.some(isUsed)) kept.push(node);
     else graph.detach(node);
   }
   graph.nodes.splice(0, graph.nodes.length, ...kept.reverse());
   for (const [value, source] of graph.initializers) {
-    if ('span' in source || isUsed(value)) continue;
+    if (('span' in source && !all) || isUsed(value)) continue;
     graph.initializers.delete(value);
     graph.values.delete(value.name);
   }

@@ -1,0 +1,112 @@
+import { normalizeToMeanOne } from './classCounts.ts';
+import type { Loss, OptionSpecs, Weighting } from './contract.ts';
+import { LossgraftError } from './errors.ts';
+import type { GraftRequest } from './graft.ts';
+import { nearestNames } from './ir/graph.ts';
+import { resolveOptions } from './options.ts';
+
+/** What the public door lets a user say about a loss. Further keys are options of the loss, the weighting or the optimizer. */
+export interface GraftOptions
+  extends Pick<GraftRequest, 'reduction' | 'logits' | 'features' | 'featuresAreNorm' | 'rename'> {
+  /** A name from `losses`, or a loss of one's own. */
+  readonly loss: string | Loss;
+  /** Samples of each class in the training data. */
+  readonly classCounts?: readonly number[];
+  /** A name from `weightings`, or one weight per class. Default: `inverse` with counts, `none` without. */
+  readonly classWeights?: string | readonly number[];
+  readonly [option: string]: unknown;
+}
+
+export interface Registries {
+  readonly losses: Readonly<Record<string, Loss>>;
+  readonly weightings: Readonly<Record<string, Weighting>>;
+}
+
+const GRAFT_KEYS = ['reduction', 'logits', 'features', 'featuresAreNorm', 'rename'];
+const BOUND_KEYS = ['loss', 'classCounts', 'classWeights'];
+
+/**
+ * Turns names into values and hands every further option to what declares it.
+ *
+ * @param own keys that the verb takes for itself.
+ * @param others options that something else declares, such as the optimizer's.
+ * @throws LossgraftError for unknown names, and options that nothing declares.
+ */
+export function bindGraft(
+  { losses, weightings }: Registries,
+  options: GraftOptions,
+  own: readonly string[],
+  others: OptionSpecs = {},
+): { readonly request: GraftRequest; readonly otherOptions: Readonly<Record<string, unknown>> } {
+  const loss = typeof options.loss === 'string' ? named(losses, options.loss, 'loss') : options.loss;
+  const { weighting, custom } = weightsAsked(weightings, options);
+  const known = new Set([...GRAFT_KEYS, ...BOUND_KEYS, ...own]);
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  const rest = given.filter(([key]) => !known.has(key));
+  const ownerOf = (key: string) =>
+    key in loss.options ? 'loss' : key in weighting.options ? 'weights' : key in others ? 'other' : 'loss';
+  const partOf = (owner: string) => Object.fromEntries(rest.filter(([key]) => ownerOf(key) === owner));
+  const classWeights = custom ?? weightsFrom(weighting, partOf('weights'), options.classCounts);
+  const shared = Object.fromEntries(given.filter(([key]) => GRAFT_KEYS.includes(key)));
+  const request = { ...shared, loss, lossOptions: partOf('loss'), ...(classWeights ? { classWeights } : {}) };
+  return { request, otherOptions: partOf('other') };
+}
+
+type Weights = NonNullable<GraftRequest['classWeights']>;
+
+function weightsAsked(
+  weightings: Registries['weightings'],
+  { classCounts, classWeights }: GraftOptions,
+): { weighting: Weighting; custom: Weights | undefined } {
+  if (classWeights === undefined || typeof classWeights === 'string') {
+    const name = classWeights ?? (classCounts ? 'inverse' : 'none');
+    return { weighting: named(weightings, name, 'class-weights'), custom: undefined };
+  }
+  if (classCounts !== undefined) throw unusedCounts('class weights of your own');
+  const custom = { values: normalizeToMeanOne(classWeights), how: 'custom, normalised to mean 1' };
+  return { weighting: named(weightings, 'none', 'class-weights'), custom };
+}
+
+function unusedCounts(beside: string): LossgraftError {
+  return new LossgraftError({
+    code: 'unused-option',
+    where: 'option class-counts',
+    expected: `either class counts or ${beside}`,
+    found: 'both',
+    hint: 'Leave the counts out: they would change nothing',
+  });
+}
+
+function weightsFrom(
+  weighting: Weighting,
+  given: Readonly<Record<string, unknown>>,
+  counts: readonly number[] | undefined,
+): Weights | undefined {
+  const options = resolveOptions(weighting.options, given, `class weights ${weighting.name}`);
+  if (weighting.name === 'none') {
+    if (counts !== undefined) throw unusedCounts('--class-weights none');
+    return undefined;
+  }
+  if (counts !== undefined) return { values: weighting.weights(counts, options), how: weighting.name };
+  throw new LossgraftError({
+    code: 'option-needs-option',
+    where: 'option class-weights',
+    expected: 'class counts, from which to compute the weights',
+    found: 'no --class-counts',
+    hint: 'Add --class-counts, as a list or as a file with the labels',
+  });
+}
+
+/** The entry of that name. @throws LossgraftError `unknown-<option>` listing what there is. */
+export function named<T>(registry: Readonly<Record<string, T>>, name: string, option: string): T {
+  const found = Object.hasOwn(registry, name) ? registry[name] : undefined;
+  if (found !== undefined) return found;
+  const known = Object.keys(registry);
+  throw new LossgraftError({
+    code: `unknown-${option}`,
+    where: `option ${option}`,
+    expected: `one of ${known.join(', ')}`,
+    found: `"${name}"`,
+    hint: `Did you mean ${nearestNames(name, known)[0]}`,
+  });
+}

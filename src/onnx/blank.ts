@@ -1,0 +1,18 @@
+import { scan } from './scan.ts';
+import { fromBytes } from './source.ts';
+import type { ModelProto } from './types.ts';
+import { concat, intField, lenField, stringField } from './wire.ts';
+
+/** IR 8 goes with opset 17 and is read by every runtime that knows it. */
+const IR_VERSION = 8;
+
+/** A model with nothing in it yet but its opset and a name, to write a new graph into. */
+export function blankModel(opset: number, name: string): ModelProto {
+  const fields = [
+    intField(1, IR_VERSION),
+    stringField(2, 'lossgraft'),
+    ...lenField(7, [stringField(2, name)]),
+    ...lenField(8, [intField(2, opset)]),
+  ];
+  return scan(fromBytes(concat(fields), name));
+}

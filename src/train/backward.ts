@@ -1,0 +1,60 @@
+import type { Expansion } from '../contract.ts';
+import type { Value } from '../emit/index.ts';
+import { type Grafted, type GraftRequest, graft } from '../graft.ts';
+import type { Model } from '../model.ts';
+import { inferTypes } from '../runtime/oracle.ts';
+import { type ConstantReader, constantReader } from '../transform/constantValues.ts';
+import { differentiate, type GradientRules } from '../transform/differentiate.ts';
+import { type Parameter, selectParameters } from '../transform/parameters.ts';
+import { type Prepared, type PrepareRequest, prepare } from '../transform/prepare.ts';
+
+/** The catalogue's part in a backward pass. */
+export interface Calculus {
+  readonly gradients: GradientRules;
+  readonly expansions: Readonly<Record<string, Expansion>>;
+}
+
+export interface BackwardRequest extends GraftRequest, PrepareRequest {
+  readonly calculus: Calculus;
+  /** `head`, `all`, or patterns of parameter names. */
+  readonly trainable: string;
+}
+
+/** A graph with a loss and its gradients, composites not yet expanded. */
+export interface Backward {
+  readonly draft: Prepared;
+  readonly grafted: Grafted;
+  /** The parameters that the loss depends on, with their gradients. */
+  readonly gradients: ReadonlyMap<Value, Value>;
+  readonly trained: readonly Parameter[];
+  /** Parameters that were asked for and that the loss does not depend on. */
+  readonly unreached: readonly Parameter[];
+}
+
+/** Prepares, grafts and differentiates. @throws LossgraftError naming what cannot be trained, and why. */
+export async function backward(model: Model, request: BackwardRequest): Promise<Backward> {
+  const draft = await prepare(model, request);
+  const { graph } = draft;
+  const constant = await constantReader(model, graph);
+  const grafted = graft(draft, request);
+  const asked = selectParameters(graph, request.trainable, grafted.logits);
+  await inferTypes(model.proto, graph);
+  const gradients = gradientsOf(
+    grafted,
+    asked.map(({ value }) => value),
+    request.calculus,
+    constant,
+  );
+  const trained = asked.filter(({ value }) => gradients.has(value));
+  const unreached = asked.filter(({ value }) => !gradients.has(value));
+  return { draft, grafted, gradients, trained, unreached };
+}
+
+export function gradientsOf(
+  { op, loss }: Pick<Grafted, 'op' | 'loss'>,
+  wrt: readonly Value[],
+  { gradients: rules }: Calculus,
+  constant: ConstantReader,
+): ReadonlyMap<Value, Value> {
+  return differentiate(op, loss, wrt, { rules, constant });
+}

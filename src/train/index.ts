@@ -1,0 +1,167 @@
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { LossgraftError } from '../errors.ts';
+import { sha256 } from '../hash.ts';
+import { graphEdit, isView } from '../ir/edit.ts';
+import type { Model } from '../model.ts';
+import { editedBytes, readTensor, writeModel } from '../onnx/index.ts';
+import type { ModelEdit } from '../onnx/types.ts';
+import { inferTypes } from '../runtime/oracle.ts';
+import { elementCount, type Tensor } from '../tensor.ts';
+import { VERSION } from '../version.ts';
+import { refuseExisting, type WriteOptions, writeEdited } from '../write.ts';
+import { type LazyTensor, writeSafetensors } from './safetensors.ts';
+import { type Built, buildSplit, buildStep, type Step, type StepReport, type StepRequest } from './step.ts';
+
+export type { Calculus } from './backward.ts';
+export type { StepReport, StepRequest } from './step.ts';
+
+/** `step`: one graph; `loop`: one graph with a Loop over steps; `split`: gradients and update apart. */
+export type Form = 'step' | 'loop' | 'split';
+
+export interface TrainGraphRequest extends StepRequest {
+  readonly form: Form;
+  /** Written into the manifest of the `loop` form: how many steps to feed in one run. */
+  readonly stepsPerRun?: number;
+}
+
+/** Training graphs, not yet written. */
+export interface TrainGraph {
+  readonly report: StepReport;
+  /** The files by name, in memory: `step.onnx`, or `gradients.onnx` and `apply.onnx`. */
+  bytes(): ReadonlyMap<string, Uint8Array>;
+  /** What the states are at the start: the model's weights and statistics; slots are zeros. */
+  initialState(): ReadonlyMap<string, Tensor>;
+  /**
+   * Writes the graph to `path` and the state beside it as `<name>.safetensors`; the `split` form writes `gradients.onnx`,
+   * `apply.onnx` and `state.safetensors` into the folder `path`.
+   *
+   * @returns the files that were written.
+   */
+  write(path: string, options?: WriteOptions): Promise<readonly string[]>;
+}
+
+/**
+ * A training step of a classifier as standard ONNX operators: forward, loss, backward and optimizer.
+ *
+ * @throws LossgraftError naming what cannot be trained, and why.
+ */
+export async function trainGraph(model: Model, request: TrainGraphRequest): Promise<TrainGraph> {
+  const { step, files } = await build(model, request);
+  const names = [...files.keys()];
+  for (const { proto, graph } of files.values()) await inferTypes(proto, graph, graph.outputs);
+  const edit = (name: string, hash?: string): ModelEdit => {
+    const file = files.get(name);
+    if (!file) throw new Error(`no file ${name}`);
+    const manifest = manifestOf(step, request, hash, names);
+    return { ...graphEdit(file.proto, file.graph), metadata: new Map([['lossgraft', JSON.stringify(manifest)]]) };
+  };
+  const bytesOf = (name: string): Uint8Array => editedBytes((files.get(name) as Built).proto, edit(name));
+  return {
+    report: step.report,
+    bytes: () => new Map(names.map((name) => [name, bytesOf(name)])),
+    initialState: () => new Map(lazyState(model, step).map(({ name, read }) => [name, read()])),
+    write: async (path, options = {}) => {
+      const hash = await sha256(model.path);
+      if (request.form === 'split') return writeSplit(model, step, files, (name) => edit(name, hash), path, options);
+      const state = path.replace(/(\.onnx)?$/, '.safetensors');
+      refuseExisting(state, options.force ?? false);
+      writeEdited(model, edit('step.onnx', hash), path, options);
+      writeState(state, model, step);
+      return [path, state];
+    },
+  };
+}
+
+async function build(
+  model: Model,
+  request: TrainGraphRequest,
+): Promise<{ step: Step; files: ReadonlyMap<string, Built> }> {
+  if (request.form === 'split') {
+    const step = await buildSplit(model, request);
+    return {
+      step,
+      files: new Map([
+        ['gradients.onnx', step.gradients],
+        ['apply.onnx', step.apply],
+      ]),
+    };
+  }
+  const step = await buildStep(model, request, request.form === 'loop');
+  return { step, files: new Map([['step.onnx', step.built]]) };
+}
+
+function writeSplit(
+  model: Model,
+  step: Step,
+  files: ReadonlyMap<string, Built>,
+  edit: (name: string) => ModelEdit,
+  folder: string,
+  options: WriteOptions,
+): string[] {
+  refuseFile(folder);
+  mkdirSync(folder, { recursive: true });
+  const paths = [...files.keys(), 'state.safetensors'].map((name) => join(folder, name));
+  for (const path of paths) refuseExisting(path, options.force ?? false);
+  for (const [name, { proto }] of files) {
+    const path = join(folder, name);
+    if (proto === model.proto) writeEdited(model, edit(name), path, options);
+    else writeModel(proto, edit(name), path);
+  }
+  writeState(join(folder, 'state.safetensors'), model, step);
+  return paths;
+}
+
+function refuseFile(folder: string): void {
+  if (!existsSync(folder) || !folder.endsWith('.onnx')) return;
+  throw new LossgraftError({
+    code: 'output-folder',
+    where: folder,
+    expected: 'a folder for the two graphs of the split form',
+    found: 'a path that ends in .onnx',
+    hint: 'Name a folder',
+  });
+}
+
+function writeState(path: string, model: Model, step: Step): void {
+  writeSafetensors(path, lazyState(model, step), { lossgraft: VERSION, model: model.name });
+}
+
+/** The states at the start, each read when it is asked for. */
+function lazyState(model: Model, { states, backward }: Step): LazyTensor[] {
+  const kept = [
+    ...backward.trained,
+    ...backward.draft.statistics.map(({ current, source }) => ({ value: current, source })),
+  ];
+  const sources = new Map(kept.map(({ value, source }) => [value.name, source]));
+  return states.map(({ current, kind }) => {
+    const dims = (current.shape ?? []).map(Number);
+    const read = (): Tensor => {
+      const source = sources.get(current.name);
+      if (source) return isView(source) ? readTensor(model.proto.source, source, { modelDir: model.dir }) : source;
+      if (kind === 'slot') return { dtype: 'float32', dims, data: new Float32Array(elementCount(dims)) };
+      throw new Error(`no initial value of ${current.name}`);
+    };
+    return { name: current.name, dtype: 'float32', dims, bytes: 4 * elementCount(dims), read };
+  });
+}
+
+function manifestOf(
+  step: Step,
+  request: TrainGraphRequest,
+  hash: string | undefined,
+  files: readonly string[],
+): Readonly<Record<string, unknown>> {
+  const { model, notes: _notes, unreached: _unreached, ...rest } = step.report;
+  const { form, stepsPerRun } = request;
+  const source = { file: model, ...(hash === undefined ? {} : { sha256: hash }) };
+  return {
+    version: VERSION,
+    kind: 'train',
+    form,
+    files,
+    ...(stepsPerRun === undefined ? {} : { stepsPerRun }),
+    ...rest,
+    source,
+  };
+}

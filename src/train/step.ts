@@ -1,0 +1,187 @@
+import { createEmitter, type Value } from '../emit/index.ts';
+import type { GraftReport } from '../graft.ts';
+import { Graph } from '../ir/graph.ts';
+import { expand } from '../lower/expand.ts';
+import type { Model } from '../model.ts';
+import { blankModel } from '../onnx/index.ts';
+import type { ModelProto } from '../onnx/types.ts';
+import { loopSteps } from '../transform/loop.ts';
+import { type OptimizeRequest, optimize, type State } from '../transform/optimize.ts';
+import { liftParameter } from '../transform/parameters.ts';
+import { prune } from '../transform/prune.ts';
+import { type Backward, type BackwardRequest, backward } from './backward.ts';
+
+export interface StepRequest extends BackwardRequest, OptimizeRequest {}
+
+/** A graph and the file that it is the difference to. */
+export interface Built {
+  readonly proto: ModelProto;
+  readonly graph: Graph;
+}
+
+export interface StepReport extends GraftReport {
+  readonly model: string;
+  readonly optimizer: string;
+  readonly trainable: readonly string[];
+  /** Weights that were asked for and that the loss does not depend on. */
+  readonly unreached: readonly string[];
+  readonly states: readonly StateReport[];
+  readonly notes: readonly string[];
+}
+
+export interface StateReport {
+  readonly name: string;
+  readonly kind: State['kind'];
+  readonly dtype: string;
+  readonly shape: readonly number[];
+}
+
+/** A training step and what goes round in it. */
+export interface Step {
+  readonly report: StepReport;
+  readonly states: readonly State[];
+  readonly backward: Backward;
+}
+
+/**
+ * A training step as a graph of standard operators: inputs are the model's, `labels`, `learning_rate`, every parameter under its own
+ * name, every slot as `<param>.<slot>`; outputs are `loss` and the next value of each as `<name>.next`. With `loop` data, labels,
+ * learning rate and loss get a leading axis, over which a Loop runs.
+ */
+export async function buildStep(
+  model: Model,
+  request: StepRequest,
+  loop: boolean,
+): Promise<Step & { readonly built: Built }> {
+  const pass = await backward(model, request);
+  const { graph } = pass.draft;
+  const { op, labels } = pass.grafted;
+  liftStates(pass);
+  const rate = addRate(graph, request);
+  const states = [...optimize(op, pass.gradients, rate, request), ...statistics(pass)];
+  const [loss, nexts] = settle(
+    pass,
+    request,
+    states.map(({ next }) => next),
+  );
+  const settled = states.map((state, i) => ({ ...state, next: nexts[i] ?? state.next }));
+  const form = loop ? loopSteps(model.proto, op, settled, labels, loss) : { states: settled, losses: loss };
+  addOutput(graph, lossName(pass), form.losses, { dtype: 'float32', shape: loop ? form.losses.shape : [] });
+  for (const { current, next } of form.states) addOutput(graph, `${current.name}.next`, next, current);
+  return {
+    built: { proto: model.proto, graph },
+    states,
+    backward: pass,
+    report: reportOf(model, request, pass, states),
+  };
+}
+
+/**
+ * The same step in two graphs, so that something may be reduced between them: `gradients` (a batch in; the loss, `<param>.grad` and
+ * next statistics out) and `apply` (parameters, gradients and slots in; their next values out).
+ */
+export async function buildSplit(
+  model: Model,
+  request: StepRequest,
+): Promise<Step & { readonly gradients: Built; readonly apply: Built }> {
+  const pass = await backward(model, request);
+  const { graph, opset } = pass.draft;
+  liftStates(pass);
+  const moving = statistics(pass);
+  const params = [...pass.gradients.keys()];
+  const [loss, settled] = settle(pass, request, [...pass.gradients.values(), ...moving.map(({ next }) => next)]);
+  addOutput(graph, lossName(pass), loss, { dtype: 'float32', shape: [] });
+  const sources = [
+    ...params.map((value) => [`${value.name}.grad`, value] as const),
+    ...moving.map(({ current }) => [`${current.name}.next`, current] as const),
+  ];
+  for (const [i, [name, like]] of sources.entries()) addOutput(graph, name, settled[i] ?? like, like);
+  const { states, ...apply } = buildApply(params, opset, request);
+  const all = [...states, ...moving];
+  return {
+    gradients: { proto: model.proto, graph },
+    apply,
+    states: all,
+    backward: pass,
+    report: reportOf(model, request, pass, all),
+  };
+}
+
+function buildApply(
+  params: readonly Value[],
+  opset: number,
+  request: StepRequest,
+): Built & { readonly states: readonly State[] } {
+  const graph = new Graph();
+  const op = createEmitter(graph, opset);
+  const input = (name: string, like: Value): Value => {
+    const value = graph.define(name, like.dtype, like.shape);
+    graph.inputs.push(value);
+    return value;
+  };
+  const gradients = new Map(params.map((param) => [input(param.name, param), input(`${param.name}.grad`, param)]));
+  const states = optimize(op, gradients, addRate(graph, request), request);
+  for (const { current, next } of states) addOutput(graph, `${current.name}.next`, next, current);
+  return { proto: blankModel(opset, 'apply'), graph, states };
+}
+
+/** Parameters and statistics become inputs; the model's own outputs give way to the step's. */
+function liftStates({ draft, trained }: Backward): void {
+  draft.graph.outputs.splice(0);
+  for (const { value } of trained) liftParameter(draft.graph, value);
+  for (const { current } of draft.statistics) liftParameter(draft.graph, current);
+}
+
+function statistics({ draft }: Backward): State[] {
+  return draft.statistics.map(({ current, next }) => ({ current, next, kind: 'statistic' }));
+}
+
+function addRate(graph: Graph, request: StepRequest): Value {
+  const rate = graph.define(request.rename?.learning_rate ?? 'learning_rate', 'float32', []);
+  graph.inputs.push(rate);
+  return rate;
+}
+
+function lossName({ grafted }: Backward): string {
+  return grafted.report.names.loss ?? 'loss';
+}
+
+/** Expands composites and drops what neither the loss nor `results` need; both as they are afterwards. */
+function settle({ draft, grafted }: Backward, request: StepRequest, results: readonly Value[]): [Value, Value[]] {
+  const { graph } = draft;
+  // The named output gives way to what it copies, so that the name is free.
+  const source = grafted.loss.producer?.inputs[0] ?? grafted.loss;
+  graph.outputs.push(source, ...results);
+  expand(grafted.op, request.calculus.expansions);
+  prune(graph, { all: true });
+  const [loss = source, ...settled] = graph.outputs.splice(0);
+  return [loss, settled];
+}
+
+function addOutput(graph: Graph, name: string, source: Value, { dtype, shape }: Pick<Value, 'dtype' | 'shape'>): void {
+  const output = graph.define(name, dtype, shape);
+  graph.addNode({ opType: 'Identity', inputs: [source], outputs: [output] });
+  graph.outputs.push(output);
+}
+
+function reportOf(
+  model: Model,
+  request: StepRequest,
+  { grafted, trained, unreached, draft }: Backward,
+  states: readonly State[],
+): StepReport {
+  return {
+    ...grafted.report,
+    model: model.name,
+    optimizer: request.optimizer.name,
+    trainable: trained.map(({ value }) => value.name),
+    unreached: unreached.map(({ value }) => value.name),
+    states: states.map(({ current, kind }) => ({
+      name: current.name,
+      kind,
+      dtype: current.dtype ?? 'float32',
+      shape: (current.shape ?? []).map(Number),
+    })),
+    notes: draft.notes,
+  };
+}

@@ -1,0 +1,104 @@
+import type { Emitter, Value } from '../emit/index.ts';
+import { LossgraftError } from '../errors.ts';
+import { describeNode } from '../ir/attributes.ts';
+import { nodeInit, valueInit } from '../ir/edit.ts';
+import type { Graph, Node } from '../ir/graph.ts';
+import { rewireNode } from '../onnx/index.ts';
+import type { GraphInit, ModelProto, NodeInit, RawNode } from '../onnx/types.ts';
+import type { State } from './optimize.ts';
+
+const STEPS = 'steps';
+
+/**
+ * Makes the step the body of a Loop over the leading axis of its data: inputs that are no states get an axis more, states are
+ * carried from one iteration to the next, the loss is collected. So weights cross to the device and back once in many steps.
+ *
+ * @returns the states with their last values, and the losses [steps].
+ */
+export function loopSteps(
+  model: ModelProto,
+  op: Emitter,
+  states: readonly State[],
+  labels: Value,
+  loss: Value,
+): { readonly states: readonly State[]; readonly losses: Value } {
+  const { graph } = op;
+  const current = new Set(states.map((state) => state.current));
+  const data = graph.inputs.filter((input) => !current.has(input));
+  const iteration = graph.define('lossgraft/step/iteration', 'int64', []);
+  const condition = graph.define('lossgraft/step/condition', 'bool', []);
+  const carried = states.map((state) => inner(graph, state.current));
+  const rows = data.map((input) => inner(graph, input));
+  const step = graph.nodes.splice(0);
+  for (const [i, input] of data.entries()) {
+    const row = rows[i];
+    if (row) graph.addNode({ opType: 'Gather', inputs: [input, iteration], outputs: [row] });
+    addAxis(graph, input);
+  }
+  graph.nodes.push(...step);
+  const goOn = op.identity(condition);
+  const nexts = states.map((state) => op.identity(nextInside(state, states, carried)));
+  const lossOut = op.identity(loss);
+  const nodes = graph.nodes.splice(0).map((node) => bodyNode(model, node));
+  const body: GraphInit = {
+    name: 'step',
+    nodes,
+    initializers: [],
+    inputs: [iteration, condition, ...carried].map(valueInit),
+    outputs: [goOn, ...nexts, lossOut].map(valueInit),
+  };
+  return callLoop(op, body, states, labels);
+}
+
+/** A value inside the body that stands for `outer`: a body may not reuse an outer name. */
+function inner(graph: Graph, outer: Value): Value {
+  const value = graph.define(`lossgraft/step/${outer.name}`, outer.dtype, outer.shape);
+  graph.replaceUses(outer, value);
+  const [left] = outer.uses;
+  if (!left) return value;
+  throw new LossgraftError({
+    code: 'captured-by-subgraph',
+    where: describeNode(left),
+    expected: `"${outer.name}" to be read by nodes of the model itself, to loop over steps`,
+    found: 'a subgraph that reads it',
+    hint: 'Write a single step instead: leave --steps-per-run out',
+  });
+}
+
+function addAxis(graph: Graph, input: Value): void {
+  input.shape = [STEPS, ...(input.shape ?? [])];
+  graph.infos.delete(input);
+}
+
+/** A state that does not change hands its value through. */
+function nextInside(state: State, states: readonly State[], carried: readonly Value[]): Value {
+  const at = states.findIndex(({ current }) => current === state.next);
+  const value = at < 0 ? state.next : (carried[at] ?? state.next);
+  value.dtype ??= state.current.dtype;
+  value.shape = state.current.shape;
+  return value;
+}
+
+function bodyNode(model: ModelProto, node: Node): NodeInit | RawNode {
+  if (!node.proto) return nodeInit(node);
+  const names = (values: readonly (Value | undefined)[]) => values.map((value) => value?.name ?? '');
+  return { raw: rewireNode(model.source, node.proto, { inputs: names(node.inputs), outputs: names(node.outputs) }) };
+}
+
+function callLoop(
+  op: Emitter,
+  body: GraphInit,
+  states: readonly State[],
+  labels: Value,
+): { readonly states: readonly State[]; readonly losses: Value } {
+  const count = op.reshape(op.slice(op.shapeOf(labels), { axes: [0], starts: [0], ends: [1] }), op.vector([]));
+  const outputs = [
+    ...states.map(({ current }) => ({ dtype: current.dtype, shape: current.shape })),
+    { dtype: 'float32', shape: [STEPS] } as const,
+  ];
+  const inputs = [count, undefined, ...states.map(({ current }) => current)];
+  const values = op.callAll('Loop', inputs, outputs, { attributes: { body: { type: 'graph', value: body } } });
+  const losses = values[states.length];
+  if (!losses) throw new Error('the Loop has no losses');
+  return { states: states.map((state, i) => ({ ...state, next: values[i] ?? state.next })), losses };
+}
