@@ -7,6 +7,7 @@ import { print, printJson, progressBar, table } from '../io.ts';
 interface Args {
   dirs: string[];
   provider: Provider | undefined;
+  summary: boolean | undefined;
 }
 
 const PROVIDERS: readonly Provider[] = ['cpu', 'cuda'];
@@ -29,9 +30,10 @@ export const validateCommand: Command<Args> = {
         requiresArg: true,
         describe: 'Who computes (default cpu); cuda never falls back, and is compared with the CPU too',
       })
+      .option('summary', { type: 'boolean', describe: 'Print the counts and what failed, not every output' })
       .example('$0 validate fixtures/cases/digits', 'the cases that come with lossgraft')
       .example('$0 validate my-cases --json', 'a folder of one’s own'),
-  handler: async ({ dirs, provider, json }) => {
+  handler: async ({ dirs, provider, summary, json }) => {
     const bar = progressBar('cases');
     let done = 0;
     const onCase = (_report: CaseReport, total: number): void => bar.update(++done, total);
@@ -41,19 +43,23 @@ export const validateCommand: Command<Args> = {
     } finally {
       bar.stop();
     }
-    await (json ? printJson(result) : print(describe(result)));
+    await (json ? printJson(result) : print(describe(result, summary ?? false)));
     if (result.verdict === 'fail') process.exitCode = 1;
   },
 };
 
 const HEAD = ['case', 'output', 'max abs', 'max rel', 'max ulp', 'PyTorch float32', 'tolerance', 'verdict'];
 
-function describe(result: ValidationReport): string {
+function describe(result: ValidationReport, summary: boolean): string {
   const rows = result.cases.flatMap((report) => report.outputs.map((output) => row(report, output)));
   const problems = result.cases.flatMap(problemsOf);
   const counts = `${result.passed} cases passed, ${result.failed} failed`;
-  const list = problems.length > 0 ? `\n${problems.join('\n')}\n` : '';
-  return `${table(HEAD, rows)}${footnotes(result)}${list}\n${counts} (${result.provider}, ONNX Runtime ${result.runtime})\n`;
+  const parts = [
+    ...(summary ? [] : [`${table(HEAD, rows)}${footnotes(result)}`]),
+    ...(problems.length > 0 ? [`${problems.join('\n')}\n`] : []),
+    `${counts} (${result.provider}, ONNX Runtime ${result.runtime})\n`,
+  ];
+  return parts.join('\n');
 }
 
 function row(report: CaseReport, { output, errors, float32, tolerance, verdict, exception }: OutputReport): string[] {

@@ -1,0 +1,69 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { lossgraft, ROOT, temporaryFolder } from './support/cli.ts';
+
+const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
+
+/** Fenced blocks of a language. */
+function blocks(language: string): string[] {
+  return [...README.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'))].map(([, text = '']) => text);
+}
+
+/** A folder in which the README's paths hold. */
+function workplace(): string {
+  const folder = temporaryFolder();
+  symlinkSync(join(ROOT, 'fixtures'), join(folder, 'fixtures'));
+  return folder;
+}
+
+/** Words and numbers of a text: numbers may differ in their last digits between processors. */
+function expectSame(actual: string, shown: string): void {
+  const words = (text: string): string[] => text.trim().split(/\s+/);
+  const [got, wanted] = [words(actual), words(shown)];
+  expect(got.length).toBe(wanted.length);
+  for (const [i, word] of wanted.entries()) {
+    const number = Number(word);
+    if (Number.isNaN(number)) expect(got[i]).toBe(word);
+    else expect(Math.abs(Number(got[i]) - number)).toBeLessThanOrEqual(1e-3 * Math.abs(number));
+  }
+}
+
+describe('the README', () => {
+  it('shows what the commands really print', async () => {
+    const folder = workplace();
+    const shown = blocks('console').map((block) => block.split('\n'));
+    expect(shown).toHaveLength(5);
+    for (const [command = '', ...lines] of shown) {
+      const [dollar, name, ...args] = command.split(' ');
+      expect([dollar, name]).toEqual(['$', 'lossgraft']);
+      const { code, stdout } = await lossgraft(args, { cwd: folder });
+      expect(code).toBe(0);
+      const end = lines.indexOf('…');
+      expectSame(
+        end < 0 ? stdout : stdout.split('\n').slice(0, end).join('\n'),
+        lines.slice(0, end < 0 ? undefined : end).join('\n'),
+      );
+    }
+  });
+
+  it('has the example that is compiled', () => {
+    expect(blocks('ts')).toEqual([readFileSync(join(ROOT, 'examples/api.ts'), 'utf8')]);
+  });
+
+  it('and that example runs', () => {
+    const tsx = join(ROOT, 'node_modules/tsx/dist/cli.mjs');
+    const output = execFileSync(process.execPath, [tsx, join(ROOT, 'examples/api.ts')], {
+      cwd: workplace(),
+      encoding: 'utf8',
+    });
+    expect(output).toMatch(/^10 classes, features: \/relu_2\/Relu_output_0\nloss \d+\.\d{4} over 416 samples\n/);
+  });
+
+  it('links to files that are there', () => {
+    const links = [...README.matchAll(/\]\(([^)#]+)\)/g)].map(([, path = '']) => path);
+    expect(links.length).toBeGreaterThan(5);
+    expect(links.filter((path) => !path.startsWith('http') && !existsSync(join(ROOT, path)))).toEqual([]);
+  });
+});
