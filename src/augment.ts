@@ -1,13 +1,14 @@
-import { batchNotes, type Draft, type GraftReport, type GraftRequest, graft } from './graft.ts';
+import { batchNotes, type Draft, type Grafted, type GraftReport, type GraftRequest, graft } from './graft.ts';
 import { sha256 } from './hash.ts';
 import { graphEdit } from './ir/edit.ts';
 import type { Graph } from './ir/graph.ts';
 import { type Model, typedGraph } from './model.ts';
 import { editedBytes } from './onnx/index.ts';
 import type { ModelEdit } from './onnx/types.ts';
-import { inferTypes } from './runtime/oracle.ts';
-import type { Calculus } from './train/backward.ts';
+import { inferTypes, verifyGraph } from './runtime/oracle.ts';
+import { constantReader } from './transform/constantValues.ts';
 import { makeBatchDynamic } from './transform/dynamicBatch.ts';
+import { addGradientOutputs, type Calculus } from './transform/gradientOutputs.ts';
 import { VERSION } from './version.ts';
 import { type WriteOptions, writeEdited } from './write.ts';
 
@@ -48,8 +49,10 @@ export async function augment(model: Model, request: AugmentRequest): Promise<Au
   const graph = await typedGraph(model, [request.logits, request.features]);
   const draft: Draft = { graph, opset: model.opset, notes: [] };
   if (request.dynamicBatch) draft.notes.push(await makeBatchDynamic(model, graph));
-  const { logits, outputs, report } = graft(draft, request);
-  await inferTypes(model.proto, graph, outputs);
+  const { logits, report } = request.grad
+    ? await graftWithGradients(model, draft, request, request.grad)
+    : graft(draft, request);
+  await verifyGraph(model.proto, graph);
   draft.notes.push(...batchNotes(logits));
   return augmented(model, draft, {
     ...report,
@@ -58,6 +61,20 @@ export async function augment(model: Model, request: AugmentRequest): Promise<Au
     outputs: graph.outputs.map((value) => value.name),
     notes: draft.notes,
   });
+}
+
+async function graftWithGradients(
+  model: Model,
+  draft: Draft,
+  request: AugmentRequest,
+  asked: readonly string[],
+): Promise<Grafted> {
+  await inferTypes(model.proto, draft.graph);
+  const constant = await constantReader(model, draft.graph);
+  const grafted = graft(draft, request);
+  await inferTypes(model.proto, draft.graph);
+  addGradientOutputs(grafted, asked, request.calculus, constant);
+  return grafted;
 }
 
 function augmented(model: Model, { graph }: Draft, report: AugmentReport): Augmented {

@@ -43,6 +43,11 @@ export async function inferTypes(model: ModelProto, graph: Graph, values?: reado
   }
 }
 
+/** @throws LossgraftError if ONNX Runtime refuses the graph as it stands. Nothing is learned of types. */
+export async function verifyGraph(model: ModelProto, graph: Graph): Promise<void> {
+  await probe(model, graph, graph.outputs, (value) => tensorOutput(graph, value), []);
+}
+
 async function inferOnce(
   model: ModelProto,
   graph: Graph,

@@ -1,18 +1,12 @@
-import type { Expansion } from '../contract.ts';
 import type { Value } from '../emit/index.ts';
 import { type Grafted, type GraftRequest, graft } from '../graft.ts';
 import type { Model } from '../model.ts';
 import { inferTypes } from '../runtime/oracle.ts';
-import { type ConstantReader, constantReader } from '../transform/constantValues.ts';
-import { differentiate, type GradientRules } from '../transform/differentiate.ts';
+import { constantReader } from '../transform/constantValues.ts';
+import { differentiate } from '../transform/differentiate.ts';
+import type { Calculus } from '../transform/gradientOutputs.ts';
 import { type Parameter, selectParameters } from '../transform/parameters.ts';
 import { type Prepared, type PrepareRequest, prepare } from '../transform/prepare.ts';
-
-/** The catalogue's part in a backward pass. */
-export interface Calculus {
-  readonly gradients: GradientRules;
-  readonly expansions: Readonly<Record<string, Expansion>>;
-}
 
 export interface BackwardRequest extends GraftRequest, PrepareRequest {
   readonly calculus: Calculus;
@@ -39,22 +33,9 @@ export async function backward(model: Model, request: BackwardRequest): Promise<
   const grafted = graft(draft, request);
   const asked = selectParameters(graph, request.trainable, grafted.logits);
   await inferTypes(model.proto, graph);
-  const gradients = gradientsOf(
-    grafted,
-    asked.map(({ value }) => value),
-    request.calculus,
-    constant,
-  );
+  const wrt = asked.map(({ value }) => value);
+  const gradients = differentiate(grafted.op, grafted.loss, wrt, { rules: request.calculus.gradients, constant });
   const trained = asked.filter(({ value }) => gradients.has(value));
   const unreached = asked.filter(({ value }) => !gradients.has(value));
   return { draft, grafted, gradients, trained, unreached };
-}
-
-export function gradientsOf(
-  { op, loss }: Pick<Grafted, 'op' | 'loss'>,
-  wrt: readonly Value[],
-  { gradients: rules }: Calculus,
-  constant: ConstantReader,
-): ReadonlyMap<Value, Value> {
-  return differentiate(op, loss, wrt, { rules, constant });
 }

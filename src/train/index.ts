@@ -6,14 +6,13 @@ import { graphEdit, isView } from '../ir/edit.ts';
 import type { Model } from '../model.ts';
 import { editedBytes, readTensor, writeModel } from '../onnx/index.ts';
 import type { ModelEdit } from '../onnx/types.ts';
-import { inferTypes } from '../runtime/oracle.ts';
+import { verifyGraph } from '../runtime/oracle.ts';
 import { elementCount, type Tensor } from '../tensor.ts';
 import { VERSION } from '../version.ts';
 import { refuseExisting, type WriteOptions, writeEdited } from '../write.ts';
 import { type LazyTensor, writeSafetensors } from './safetensors.ts';
 import { type Built, buildSplit, buildStep, type Step, type StepReport, type StepRequest } from './step.ts';
 
-export type { Calculus } from './backward.ts';
 export type { StepReport, StepRequest } from './step.ts';
 
 /** `step`: one graph; `loop`: one graph with a Loop over steps; `split`: gradients and update apart. */
@@ -49,7 +48,7 @@ export interface TrainGraph {
 export async function trainGraph(model: Model, request: TrainGraphRequest): Promise<TrainGraph> {
   const { step, files } = await build(model, request);
   const names = [...files.keys()];
-  for (const { proto, graph } of files.values()) await inferTypes(proto, graph, graph.outputs);
+  for (const { proto, graph } of files.values()) await verifyGraph(proto, graph);
   const edit = (name: string, hash?: string): ModelEdit => {
     const file = files.get(name);
     if (!file) throw new Error(`no file ${name}`);

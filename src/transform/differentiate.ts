@@ -39,7 +39,7 @@ export function differentiate(
     if (node.name.startsWith(STOP_GRADIENT)) continue;
     for (const [i, gradient] of applyRule(op, node, needed, tape, options).entries()) {
       const input = node.inputs[i];
-      if (gradient && input && needed[i]) tape.add(input, sumDown(op, gradient, input));
+      if (gradient && input && needed[i]) tape.add(input, sumDown(op, gradient, input, node.inputs.length > 1));
     }
   }
   const found = new Map<Value, Value>();

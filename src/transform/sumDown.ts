@@ -1,8 +1,11 @@
 import { type Emitter, int, sameShape, type Value } from '../emit/index.ts';
 import type { Dim } from '../tensor.ts';
 
-/** Sums a gradient over the axes along which `target` was broadcast, so that it has target's shape. */
-export function sumDown(op: Emitter, gradient: Value, target: Value): Value {
+/**
+ * Sums a gradient over the axes along which `target` was broadcast, so that it has target's shape. Dimensions that are not known to
+ * agree are compared when the graph runs, unless the operator cannot broadcast.
+ */
+export function sumDown(op: Emitter, gradient: Value, target: Value, canBroadcast = true): Value {
   const { shape: from } = gradient;
   const { shape: to } = target;
   if (from === undefined || to === undefined || sameShape(from, to)) return gradient;
@@ -12,7 +15,7 @@ export function sumDown(op: Emitter, gradient: Value, target: Value): Value {
   let isAmbiguous = false;
   for (const [i, dim] of from.entries()) {
     if (i < lead || (to[i - lead] === 1 && dim !== 1)) broadcast.push(i);
-    else if (mayBroadcast(to[i - lead], dim)) isAmbiguous = true;
+    else if (canBroadcast && mayBroadcast(to[i - lead], dim)) isAmbiguous = true;
   }
   if (isAmbiguous) return sumAtRunTime(op, gradient, target, lead);
   if (broadcast.length === 0) return gradient;
@@ -20,10 +23,10 @@ export function sumDown(op: Emitter, gradient: Value, target: Value): Value {
   return lead === 0 ? summed : op.squeeze(summed, range(lead));
 }
 
-/** A dimension that is known by name alone may turn out to be a broadcast 1. */
+/** A dimension that is known by name alone, or not at all, may turn out to be a broadcast 1. */
 function mayBroadcast(to: Dim, from: Dim): boolean {
-  if (typeof to === 'number' || to === from) return false;
-  return typeof from === 'number' || (typeof to === 'string' && typeof from === 'string');
+  if (typeof to === 'number' || from === 1) return false;
+  return to === undefined || to !== from;
 }
 
 /** The axes along which the two differ are found when the graph runs. */
