@@ -168,9 +168,11 @@ function weightedSum(
   const terms = outputs.flatMap((y, i) => {
     const weight = dy[i];
     if (!weight) return [];
-    feeds[`dy${i}`] = toTensor(weight, float);
+    const dtype = y.dtype ?? float;
+    feeds[`dy${i}`] = toTensor(weight, dtype);
     const shape = y.shape ?? weight.dims;
-    return [op.reduceSum(op.mul(y, addInput(op.graph, `dy${i}`, float, shape)))];
+    const term = op.reduceSum(op.mul(y, addInput(op.graph, `dy${i}`, dtype, shape)));
+    return [dtype === float ? term : op.cast(term, float)];
   });
   const [first, ...rest] = terms;
   if (!first) throw new Error('a gradient case without dy');

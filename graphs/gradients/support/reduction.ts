@@ -1,0 +1,65 @@
+import type { GradientContext, GradientRule } from '../../../src/contract.ts';
+import {
+  type Emitter,
+  intAttribute,
+  intsAttribute,
+  type Operand,
+  staticDims,
+  type Value,
+} from '../../../src/emit/index.ts';
+import { elementCount } from '../../../src/tensor.ts';
+
+type Axes = readonly number[] | 'all';
+
+/** What a reduction's rule sees: y and dy broadcast against x. */
+export interface ReductionContext {
+  readonly op: Emitter;
+  readonly x: Value;
+  readonly y: Value;
+  readonly dy: Value;
+  /** Reduces what has the shape of x, over the same axes; dimensions stay. */
+  readonly reduce: (kind: 'reduceSum' | 'reduceMax' | 'reduceProd', value: Value) => Value;
+  /** One over the number of elements of x that one of y stands for. */
+  readonly inverseCount: () => Operand;
+}
+
+/** A rule of an operator Reduce*, in all forms of its axes: attribute or input, negative, empty, with or without keepdims. */
+export function reduction(rule: (context: ReductionContext) => Value): GradientRule {
+  return (context) => {
+    const { op, node, outputs, dy } = context;
+    const x = context.input(0);
+    const axes = reducedAxes(context);
+    const isRestored = axes === 'all' || axes.length === 0 || intAttribute(node, 'keepdims', 1) === 1;
+    const restore = (value: Value) => (isRestored ? value : op.unsqueeze(value, axes));
+    const reduce: ReductionContext['reduce'] = (kind, value) => {
+      if (axes === 'all') return op[kind](value, undefined, true);
+      return axes.length === 0 ? value : op[kind](value, axes, true);
+    };
+    const [y = dy] = outputs;
+    return [
+      rule({
+        op,
+        x,
+        y: restore(y),
+        dy: restore(dy),
+        reduce,
+        inverseCount: () => inverseCount(op, x, y, axes),
+      }),
+    ];
+  };
+}
+
+/** No axes at all mean every axis, unless noop_with_empty_axes; then the operator is elementwise: ReduceSumSquare gives x². */
+function reducedAxes({ node, constant }: GradientContext): Axes {
+  const axes = intsAttribute(node, 'axes') ?? constant(1) ?? [];
+  return axes.length > 0 || intAttribute(node, 'noop_with_empty_axes', 0) === 1 ? axes : 'all';
+}
+
+/** One over the number of elements that are reduced into one; counted when the graph runs where a dimension is symbolic. */
+function inverseCount(op: Emitter, x: Value, y: Value, axes: Axes): Operand {
+  const dims = x.shape && (axes === 'all' ? x.shape : axes.map((axis) => x.shape?.at(axis)));
+  const known = staticDims(dims);
+  if (known) return 1 / elementCount(known);
+  const size = (value: Value) => op.cast(op.call('Size', [value], { dtype: 'int64', shape: [] }), 'float32');
+  return op.cast(op.div(size(y), size(x)), x.dtype ?? 'float32');
+}
