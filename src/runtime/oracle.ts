@@ -1,30 +1,9 @@
-import { LossgraftError } from '../errors.ts';
-import { describeNode } from '../ir/attributes.ts';
-import { graphEdit, isView } from '../ir/edit.ts';
-import type { Graph, Node, Value } from '../ir/graph.ts';
+import type { Graph, Value } from '../ir/graph.ts';
 import { editedBytes } from '../onnx/index.ts';
-import type { ModelEdit, ModelProto, NodeInit, Span, TensorProto, ValueInit } from '../onnx/types.ts';
-import type { DataType } from '../tensor.ts';
+import type { ModelProto, NodeInit, ValueInit } from '../onnx/types.ts';
+import { isBfloat16 } from './bfloat16.ts';
 import { openSession, type Port } from './session.ts';
-
-/** Initializers up to this size stay in the skeleton, since shapes may depend on them; larger ones become inputs. */
-const KEPT_BYTES = 1024;
-
-/** Element types of which ONNX Runtime's Node binding has tensors; others, such as bfloat16, cannot be inputs of a session. */
-const CARRIED = new Set<DataType | undefined>([
-  'float32',
-  'float64',
-  'float16',
-  'int8',
-  'int16',
-  'int32',
-  'int64',
-  'uint8',
-  'uint16',
-  'uint32',
-  'uint64',
-  'bool',
-]);
+import { skeletonEdit } from './skeleton.ts';
 
 /**
  * Asks ONNX Runtime for the element types and shapes of `values` (every tensor of the graph by default) and writes them into
@@ -45,7 +24,7 @@ export async function inferTypes(model: ModelProto, graph: Graph, values?: reado
 
 /** @throws LossgraftError if ONNX Runtime refuses the graph as it stands. Nothing is learned of types. */
 export async function verifyGraph(model: ModelProto, graph: Graph): Promise<void> {
-  await probe(model, graph, graph.outputs, (value) => tensorOutput(graph, value), []);
+  await probe(model, graph, graph.outputs, tensorOutput, []);
 }
 
 async function inferOnce(
@@ -54,7 +33,7 @@ async function inferOnce(
   asked: readonly Value[],
   known: readonly ValueInit[],
 ): Promise<void> {
-  const ports = await probe(model, graph, asked, (value) => tensorOutput(graph, value), known);
+  const ports = await probe(model, graph, asked, tensorOutput, known);
   const ambiguous: Value[] = [];
   for (const value of asked) {
     const port = ports.get(value.name);
@@ -96,11 +75,8 @@ interface Probe {
   readonly node?: NodeInit;
 }
 
-function tensorOutput(graph: Graph, value: Value): Probe {
-  if (!isBfloat16(value)) return { output: value.name };
-  const output = graph.freshName('lossgraft/probe');
-  const attributes = new Map([['to', { type: 'int', value: 1n } as const]]);
-  return { output, node: { name: output, opType: 'Cast', inputs: [value.name], outputs: [output], attributes } };
+function tensorOutput(value: Value): Probe {
+  return { output: value.name };
 }
 
 function shapeOutput(value: Value): Probe {
@@ -133,139 +109,4 @@ async function probe(
     if (port) found.set(name, port);
   }
   return found;
-}
-
-/** The graph as it stands now, as a skeleton: no large payload, `outputs` listed without a type. */
-function skeletonEdit(
-  model: ModelProto,
-  graph: Graph,
-  outputs: readonly string[],
-  nodes: readonly NodeInit[],
-  known: readonly ValueInit[],
-): ModelEdit {
-  const { graph: proto } = model;
-  const current = graphEdit(model, graph);
-  const listed = new Set(proto.inputs.map((info) => info.name));
-  const removals = new Set<Span>([...(current.removals ?? []), ...proto.outputs.map((info) => info.span)]);
-  const inputs: ValueInit[] = [...(current.inputs ?? [])];
-  const casts: NodeInit[] = [];
-  for (const tensor of proto.initializers) {
-    if (removals.has(tensor.span) || !isHeavy(tensor)) continue;
-    const stand = standIn(tensor.name, tensor.dtype, tensor.dims, listed.has(tensor.name));
-    if (!stand) continue;
-    removals.add(tensor.span);
-    inputs.push(...stand.inputs);
-    casts.push(...stand.nodes);
-  }
-  for (const node of graph.nodes) {
-    const heavy = heavyConstant(node);
-    const name = node.outputs[0]?.name;
-    if (!heavy || !node.proto || name === undefined) continue;
-    const stand = standIn(name, heavy.dtype, heavy.dims, false);
-    if (!stand) continue;
-    removals.add(node.proto.span);
-    inputs.push(...stand.inputs);
-    casts.push(...stand.nodes);
-  }
-  const replacements = (current.replacements ?? []).filter(({ span }) => !removals.has(span));
-  return {
-    ...current,
-    inputs,
-    outputs: [],
-    removals: [...removals],
-    replacements,
-    nodes: [...casts, ...(current.nodes ?? []), ...nodes],
-    untypedOutputs: outputs,
-    valueInfos: known,
-  };
-}
-
-interface StandIn {
-  readonly inputs: readonly ValueInit[];
-  readonly nodes: readonly NodeInit[];
-}
-
-/** What a heavy constant is replaced by: an input of its type, through a Cast for bfloat16; `undefined`: it has to stay. */
-function standIn(
-  name: string,
-  dtype: DataType | undefined,
-  dims: readonly number[],
-  listed: boolean,
-): StandIn | undefined {
-  if (dtype === 'bfloat16' && !listed) {
-    const input = `lossgraft/stand_in/${name}`;
-    const attributes = new Map([['to', { type: 'int', value: 16n } as const]]);
-    return {
-      inputs: [{ name: input, dtype: 'float32', shape: dims }],
-      nodes: [{ name: input, opType: 'Cast', inputs: [input], outputs: [name], attributes }],
-    };
-  }
-  if (!CARRIED.has(dtype) || dtype === undefined) return undefined;
-  return { inputs: listed ? [] : [{ name, dtype, shape: dims }], nodes: [] };
-}
-
-function isHeavy(tensor: TensorProto): boolean {
-  const { payload } = tensor;
-  if (payload.kind === 'external') return true;
-  if (payload.kind === 'raw') return payload.length > KEPT_BYTES;
-  return payload.fields.reduce((bytes, field) => bytes + field.end - field.start, 0) > KEPT_BYTES;
-}
-
-function heavyConstant(node: Node): TensorProto | undefined {
-  if (node.opType !== 'Constant' || node.domain !== '') return undefined;
-  const value = node.attributes.get('value');
-  if (value?.type !== 'tensor' || !isView(value.value)) return undefined;
-  return isHeavy(value.value) ? value.value : undefined;
-}
-
-/** Operators whose output type does not follow their first input's. */
-const TYPED_OUTPUT = new Set([
-  'Shape',
-  'Size',
-  'Equal',
-  'Less',
-  'Greater',
-  'LessOrEqual',
-  'GreaterOrEqual',
-  'ArgMax',
-  'ArgMin',
-  'NonZero',
-  'IsNaN',
-  'Cast',
-]);
-
-/** Marks what is bfloat16 by following it from the inputs and initializers, since a session cannot say so. */
-export function markBfloat16(graph: Graph): void {
-  const isUsed = [...graph.values.values()].some((value) => value.dtype === 'bfloat16');
-  const casts = graph.nodes.some((node) => node.opType === 'Cast' && castTarget(node) === 16n);
-  if (!isUsed && !casts) return;
-  for (const node of graph.nodes) {
-    const [output] = node.outputs;
-    if (!output || output.dtype !== undefined) continue;
-    if (node.opType === 'Cast') output.dtype = castTarget(node) === 16n ? 'bfloat16' : undefined;
-    else if (!TYPED_OUTPUT.has(node.opType) && node.inputs.some((input) => input && isBfloat16(input))) {
-      output.dtype = 'bfloat16';
-    }
-  }
-}
-
-function castTarget(node: Node): bigint | undefined {
-  const to = node.attributes.get('to');
-  return to?.type === 'int' ? to.value : undefined;
-}
-
-function isBfloat16(value: Value): boolean {
-  return value.dtype === 'bfloat16';
-}
-
-/** @throws LossgraftError where the type of a tensor is needed and ONNX Runtime could not tell it. */
-export function requireType(value: Value, why: string): void {
-  if (value.dtype !== undefined && value.shape !== undefined) return;
-  throw new LossgraftError({
-    code: 'unknown-type',
-    where: `tensor "${value.name}"${value.producer ? ` of ${describeNode(value.producer)}` : ''}`,
-    expected: `a known element type and rank: ${why}`,
-    found: `${value.dtype ?? 'no type'}, ${value.shape ? 'known rank' : 'unknown rank'}`,
-    hint: 'Run ONNX shape inference on the model first',
-  });
 }

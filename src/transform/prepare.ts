@@ -3,7 +3,8 @@ import type { Draft } from '../graft.ts';
 import { buildGraph } from '../ir/build.ts';
 import type { InitializerSource, Value } from '../ir/graph.ts';
 import type { Model } from '../model.ts';
-import { inferTypes, markBfloat16 } from '../runtime/oracle.ts';
+import { markBfloat16 } from '../runtime/bfloat16.ts';
+import { inferTypes } from '../runtime/oracle.ts';
 
 export interface PrepareRequest {
   /** `frozen`: running statistics; `train`: the batch's, and the running ones go on as state. Default `frozen`. */
