@@ -1,21 +1,33 @@
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { LossgraftError } from './errors.ts';
 import type { Model } from './model.ts';
-import { writeModel } from './onnx/index.ts';
+import { copyExternalData, rebaseExternalData, writeModel } from './onnx/index.ts';
 import type { ModelEdit } from './onnx/types.ts';
 
 export interface WriteOptions {
   /** Replaces a file that is there already. */
   readonly force?: boolean;
-  /** Copies external data files beside the output, instead of referring to where they are. */
+  /** Copies external data files beside the output, instead of referring to where they are (which must be below its folder). */
   readonly copyExternalData?: boolean;
 }
 
 /** Writes an edited model to a new file; see {@link WriteOptions}. @throws LossgraftError `output-exists` and those of writing. */
 export function writeEdited(model: Model, edit: ModelEdit, path: string, options: WriteOptions): void {
   refuseExisting(path, options.force ?? false);
-  writeModel(model.proto, edit, path);
+  const folders = { fromDir: model.dir, toDir: dirname(resolve(path)) };
+  if (options.copyExternalData === true) {
+    const copied = copyExternalData(model.proto, { ...folders, overwrite: options.force ?? false }, edit);
+    try {
+      writeModel(model.proto, edit, path);
+    } catch (error) {
+      for (const file of copied) rmSync(file, { force: true });
+      throw error;
+    }
+    return;
+  }
+  const rebased = rebaseExternalData(model.proto, folders, edit);
+  writeModel(model.proto, { ...edit, replacements: [...(edit.replacements ?? []), ...rebased] }, path);
 }
 
 /** @throws LossgraftError `output-exists`, or `output-folder` where there is no folder to write into. */

@@ -2,7 +2,7 @@ import type { NodeLike } from './names.ts';
 import { WireReader } from './reader.ts';
 import { scanGraph } from './scanGraph.ts';
 import { fromBytes } from './source.ts';
-import type { GraphProto, ModelEdit, ModelProto, Span } from './types.ts';
+import type { GraphProto, ModelEdit, ModelProto, NodeProto, Span } from './types.ts';
 
 /** Something of the graph as it will be after an edit. */
 export interface Entry<T> {
@@ -33,6 +33,10 @@ export function effectiveGraph({ graph, source }: ModelProto, edit: ModelEdit): 
     const name = `replacement in ${source.name}`;
     return scanGraph(new WireReader(fromBytes(bytes, name)), { start: 0, body: 0, end: bytes.length });
   };
+  const before = new Map<number, readonly NodeLike[]>();
+  for (const { before: span, nodes } of edit.nodesBefore ?? []) {
+    before.set(span.start, [...(before.get(span.start) ?? []), ...nodes]);
+  }
   function after<T extends { readonly span: Span }>(
     host: readonly T[],
     pick: (graph: GraphProto) => readonly T[],
@@ -45,14 +49,24 @@ export function effectiveGraph({ graph, source }: ModelProto, edit: ModelEdit): 
     });
   }
   return {
-    nodes: [...after(graph.nodes, (g) => g.nodes), ...fresh(edit.nodes)],
+    nodes: [
+      ...graph.nodes.flatMap((node) => [
+        ...fresh<NodeLike>(before.get(node.span.start)),
+        ...after<NodeProto>([node], (g) => g.nodes),
+      ]),
+      ...fresh(edit.nodes),
+    ],
     inputs: [...after(graph.inputs, (g) => g.inputs), ...fresh(edit.inputs)],
     initializers: [
       ...after(graph.initializers, (g) => g.initializers),
       ...graph.sparseInitializerNames.map((name) => ({ item: { name }, isNew: false })),
       ...fresh(edit.initializers),
     ],
-    outputs: [...after(graph.outputs, (g) => g.outputs), ...fresh(edit.outputs)],
+    outputs: [
+      ...after(graph.outputs, (g) => g.outputs),
+      ...fresh(edit.outputs),
+      ...fresh(edit.untypedOutputs?.map((name) => ({ name }))),
+    ],
     valueInfos: [...after(graph.valueInfos, (g) => g.valueInfos), ...fresh(edit.valueInfos)],
   };
 }

@@ -1,6 +1,11 @@
+import { WireReader } from './reader.ts';
+import { scanGraph } from './scanGraph.ts';
+import { fromBytes } from './source.ts';
+import type { RawNode } from './types.ts';
+
 /** What a scanned graph and a new one have in common, as far as names go. */
 export interface GraphLike {
-  readonly nodes: readonly NodeLike[];
+  readonly nodes: readonly (NodeLike | RawNode)[];
   readonly initializers: readonly Named[];
   readonly sparseInitializerNames?: readonly string[];
   readonly inputs: readonly Named[];
@@ -18,6 +23,15 @@ export interface NodeLike {
 
 interface Named {
   readonly name: string;
+}
+
+/** The nodes of a graph; raw ones are scanned. */
+function nodesOf(graph: GraphLike): readonly NodeLike[] {
+  return graph.nodes.flatMap((node): readonly NodeLike[] => {
+    if (!('raw' in node)) return [node];
+    const source = fromBytes(node.raw, 'raw node');
+    return scanGraph(new WireReader(source), { start: 0, body: 0, end: source.size }).nodes;
+  });
 }
 
 /** The graphs in a node's attributes (If, Loop, Scan). */
@@ -41,18 +55,18 @@ export function definedNames(graph: GraphLike): string[] {
     ...graph.inputs.map(({ name }) => name),
     ...graph.initializers.map(({ name }) => name),
     ...(graph.sparseInitializerNames ?? []),
-    ...graph.nodes.flatMap(({ outputs }) => outputs.filter((name) => name !== '')),
+    ...nodesOf(graph).flatMap(({ outputs }) => outputs.filter((name) => name !== '')),
   ];
 }
 
 /** Every value that the subgraphs of a node define, at any depth. */
 export function innerNames(node: NodeLike): string[] {
-  return subgraphs(node).flatMap((graph) => [...definedNames(graph), ...graph.nodes.flatMap(innerNames)]);
+  return subgraphs(node).flatMap((graph) => [...definedNames(graph), ...nodesOf(graph).flatMap(innerNames)]);
 }
 
 /** What a graph reads and does not define: values of the scopes around it. */
 function freeNames(graph: GraphLike): string[] {
   const own = new Set(definedNames(graph));
-  const used = [...graph.nodes.flatMap(usedNames), ...graph.outputs.map(({ name }) => name)];
+  const used = [...nodesOf(graph).flatMap(usedNames), ...graph.outputs.map(({ name }) => name)];
   return used.filter((name) => !own.has(name));
 }

@@ -2,6 +2,7 @@ import { closeSync, constants, fsyncSync, openSync, renameSync, statSync, unlink
 import { basename, dirname, join } from 'node:path';
 import { LossgraftError } from '../errors.ts';
 import { applyEdit } from './edit.ts';
+import { checkEdit } from './guards.ts';
 import { COPY_BYTES, MAX_MODEL_BYTES } from './limits.ts';
 import { materialize, type Segment, segmentsLength } from './patch.ts';
 import { isFileSource } from './source.ts';
@@ -14,10 +15,12 @@ export interface WriteOptions {
 
 /**
  * Writes the edited model to `outPath`: into a temporary file of the same folder, then renamed, so that `outPath` is whole or
- * untouched. Memory stays small whatever the model's size. Errors: `output-is-input`, `output-too-large`, `disk-full`, `write-failed`.
+ * untouched. Memory stays small whatever the model's size. Errors: `output-is-input`, `output-too-large`, `disk-full`,
+ * `write-failed`, and those of {@link checkEdit}.
  */
 export function writeModel(model: ModelProto, edit: ModelEdit, outPath: string, options: WriteOptions = {}): void {
   checkNotInput(model.source, outPath);
+  checkEdit(model, edit);
   const segments = applyEdit(model, edit);
   checkSize(segmentsLength(segments), outPath);
   const temporary = join(dirname(outPath), `.${basename(outPath)}.${process.pid}.${Date.now().toString(36)}.tmp`);
