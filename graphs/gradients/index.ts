@@ -6,6 +6,7 @@ import * as linalg from './linalg.ts';
 import * as movement from './movement.ts';
 import * as none from './none.ts';
 import * as reduction from './reduction.ts';
+import * as resampling from './resampling.ts';
 
 /** The gradient rules by operator: the export's name is the operator's. */
 export const gradients: Readonly<Record<string, GradientRule>> = {
@@ -15,5 +16,6 @@ export const gradients: Readonly<Record<string, GradientRule>> = {
   ...linalg,
   ...movement,
   ...indexing,
+  ...resampling,
   ...reduction,
 };

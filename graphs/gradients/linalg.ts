@@ -1,5 +1,6 @@
 import { binary, type GradientContext, type GradientRule } from '../../src/contract.ts';
 import { floatAttribute, intAttribute } from '../../src/emit/index.ts';
+import { einsumGradient } from './support/einsums.ts';
 import { matrixGradients } from './support/matrices.ts';
 
 /** y = ab, batched and with vectors as numpy has it: da = dy bᵀ, db = aᵀ dy. */
@@ -20,6 +21,9 @@ export const Gemm: GradientRule = (context) => {
   const beta = floatAttribute(node, 'beta', 1);
   return inputs[2] ? [da, db, beta === 1 ? dy : op.mul(dy, beta)] : [da, db];
 };
+
+/** da contracts dy with b, and db dy with a. */
+export const Einsum: GradientRule = einsumGradient;
 
 function flag({ node }: GradientContext, name: string): boolean {
   return intAttribute(node, name, 0) !== 0;

@@ -87,10 +87,10 @@ export const SpaceToDepth: GradientRule = unary(({ op, node, x, dy }) =>
 );
 
 /** SpaceToDepth orders channels as (block, channel), which is mode DCR; CRD has (channel, block). */
-export const DepthToSpace: GradientRule = unary(({ op, node, x, dy }) => {
+export const DepthToSpace: GradientRule = unary(({ op, node, x, y, dy }) => {
   const blocksize = intAttribute(node, 'blocksize', 1);
   const dx = op.call('SpaceToDepth', [dy], { attributes: { blocksize: int(blocksize) }, shape: x.shape });
   if (stringAttribute(node, 'mode', 'DCR') === 'DCR') return dx;
-  const blocks = reshapeTo(op, dx, [0, blocksize ** 2, lengthOf(op, dy, 1), -1]);
+  const blocks = reshapeTo(op, dx, [0, blocksize ** 2, lengthOf(op, y, 1), -1]);
   return op.reshapeLike(op.transpose(blocks, [0, 2, 1, 3]), x);
 });

@@ -26,10 +26,13 @@ export interface GradientCase {
   readonly attributes?: Readonly<
     Record<string, { readonly type: 'int' | 'ints' | 'float' | 'floats' | 'string'; readonly value: unknown }>
   >;
-  /** null: an omitted optional input. `constant`: an initializer, not an input of the model. */
+  /**
+   * null: an omitted optional input. `constant`: an initializer, not an input of the model. `fixed`: its dimensions stay known when
+   * the others' are symbolic.
+   */
   readonly inputs: readonly (
     | null
-    | (CaseTensor & { readonly name: string; readonly dtype: DataType; readonly constant?: boolean })
+    | (CaseTensor & { readonly name: string; readonly dtype: DataType; readonly constant?: boolean; readonly fixed?: boolean })
   )[];
   /** The gradient that flows into each output; null where none does. */
   readonly dy: readonly (CaseTensor | null)[];
@@ -130,7 +133,7 @@ function caseInput(
     return value;
   }
   feeds[input.name] = tensor;
-  const shape = symbolic ? input.dims.map((_, i) => `${input.name}_${i}`) : input.dims;
+  const shape = symbolic && !input.fixed ? input.dims.map((_, i) => `${input.name}_${i}`) : input.dims;
   return addInput(graph, input.name, tensor.dtype, shape);
 }
 

@@ -29,5 +29,5 @@ export function gatherGradient({ op, node, input, known, dy }: GradientContext):
   if (typeof length === 'number' && places && new Set(places).size === places.length) {
     return [placed(op, rows, rank, axis, places, length)];
   }
-  return [scatterAdded(op, rows, axis, dims === 1 ? indices : op.reshape(indices, [-1]), x)];
+  return [scatterAdded(op, rows, axis, dims === 1 ? indices : op.reshape(indices, [-1]), op.zerosLike(x))];
 }

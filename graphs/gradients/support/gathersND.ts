@@ -1,7 +1,18 @@
 import type { GradientContext } from '../../../src/contract.ts';
 import { type Emitter, intAttribute, type Node, type Value } from '../../../src/emit/index.ts';
 import { scatterAdded } from './places.ts';
-import { indicesTo, type Length, lengthOf, lengths, range, rankOf, reshapeTo, times, unsupported } from './shapes.ts';
+import {
+  indicesTo,
+  type Length,
+  lengthOf,
+  lengths,
+  range,
+  rankOf,
+  reshapeTo,
+  times,
+  unsupported,
+  zerosOf,
+} from './shapes.ts';
 
 /** The tuples become indices of the rows of x as a matrix, into which the rows of dy are summed. */
 export function gatherNDGradient({ op, node, input, dy }: GradientContext): Value[] {
@@ -11,11 +22,10 @@ export function gatherNDGradient({ op, node, input, dy }: GradientContext): Valu
   const depth = tupleLength(node, indices);
   const [outer, indexed, inner] = [dims.slice(0, batch), dims.slice(batch, batch + depth), dims.slice(batch + depth)];
   const row = product(op, inner);
-  const matrix = op.expand(op.scalar(0, x.dtype ?? 'float32'), lengths(op, [product(op, [...outer, ...indexed]), row]));
-  matrix.shape = [undefined, typeof row === 'number' ? row : undefined];
+  const zeros = zerosOf(op, x.dtype, [product(op, [...outer, ...indexed]), row]);
   const at = withinBatch(op, rowIndices(op, indices, indexed), product(op, outer), product(op, indexed));
   const rows = reshapeTo(op, dy, [-1, row]);
-  return [op.reshapeLike(scatterAdded(op, rows, 0, at, matrix), x)];
+  return [op.reshapeLike(scatterAdded(op, rows, 0, at, zeros), x)];
 }
 
 function tupleLength(node: Node, indices: Value): number {

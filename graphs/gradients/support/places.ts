@@ -1,5 +1,5 @@
 import type { Emitter, Value } from '../../../src/emit/index.ts';
-import { elementOf, indicesTo, type Length, lengthOf, lengths } from './shapes.ts';
+import { elementOf, indicesTo, type Length, lengthOf, lengths, range } from './shapes.ts';
 
 /** Zeros before and after the elements of one axis. */
 export interface Margin {
@@ -53,14 +53,14 @@ export function placedAtRunTime(
 }
 
 /**
- * The transpose of a gather along an axis by a vector of indices: rows of `x` are summed into zeros of the shape of `like`.
+ * The transpose of a gather along an axis by a vector of indices: rows of `x` are summed into `zeros`.
  * By elements, since ONNX Runtime's ScatterND adds in parallel and loses sums where an index is repeated.
  */
-export function scatterAdded(op: Emitter, x: Value, axis: number, indices: Value, like: Value): Value {
-  const others = Array.from({ length: like.shape?.length ?? 1 }, (_, i) => i).filter((i) => i !== axis);
+export function scatterAdded(op: Emitter, x: Value, axis: number, indices: Value, zeros: Value): Value {
+  const others = range(zeros.shape?.length ?? 1).filter((i) => i !== axis);
   const column = others.length === 0 ? indices : op.unsqueeze(indices, others);
   const at = others.length === 0 ? column : op.call('Expand', [column, op.dimsOf(x)], { shape: x.shape });
-  return op.scatterElements(op.zerosLike(like), at, x, axis, 'add');
+  return op.scatterElements(zeros, at, x, axis, 'add');
 }
 
 /** A start or an end of Slice, counted from the front and within 0 … length. */

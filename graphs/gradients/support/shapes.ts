@@ -1,6 +1,5 @@
 import type { GradientContext } from '../../../src/contract.ts';
-import { type Emitter, int, type Node, type Value } from '../../../src/emit/index.ts';
-import { LossgraftError } from '../../../src/errors.ts';
+import { type Emitter, LossgraftError, type Node, type Value } from '../../../src/emit/index.ts';
 
 /** A length: a number, or a one-element int64 vector that is known when the graph runs. */
 export type Length = number | Value;
@@ -9,8 +8,7 @@ export type Length = number | Value;
 export function lengthOf(op: Emitter, x: Value, axis: number): Length {
   const dim = x.shape?.[axis];
   if (typeof dim === 'number') return dim;
-  const attributes = { start: int(axis), end: int(axis + 1) };
-  return op.call('Shape', [x], { attributes, dtype: 'int64', shape: [1] });
+  return op.gather(op.shapeOf(x), op.vector([axis]));
 }
 
 /** Lengths as one int64 vector: a constant where all are known. */
@@ -46,6 +44,13 @@ export function elementOf(op: Emitter, vector: Value, i: number): Value {
   const element = op.slice(vector, { axes: [0], starts: [i], ends: [i + 1] });
   element.shape = [1];
   return element;
+}
+
+/** Zeros of that shape. */
+export function zerosOf(op: Emitter, dtype: Value['dtype'], dims: readonly Length[]): Value {
+  const zeros = op.expand(op.scalar(0, dtype ?? 'float32'), lengths(op, dims));
+  zeros.shape = dims.map((dim) => (typeof dim === 'number' ? dim : undefined));
+  return zeros;
 }
 
 /** 0, 1, … length − 1 as an int64 vector. */

@@ -1,7 +1,18 @@
 import type { GradientContext } from '../../../src/contract.ts';
 import type { Value } from '../../../src/emit/index.ts';
 import { clamped, element, type Margin, padded, placed, placedAtRunTime } from './places.ts';
-import { axisOf, indicesTo, type Length, lengthOf, lengths, minus, range, rankOf, unsupported } from './shapes.ts';
+import {
+  axisOf,
+  indicesTo,
+  type Length,
+  lengthOf,
+  lengths,
+  minus,
+  outputOf,
+  range,
+  rankOf,
+  unsupported,
+} from './shapes.ts';
 
 /** One axis of a Slice. */
 interface Range {
@@ -47,9 +58,10 @@ function rangesOf({ op, node, input, inputs, known, constant }: GradientContext)
   });
 }
 
-function marginOf({ op, dy }: GradientContext, { axis, length, start }: Range): Margin {
+function marginOf(context: GradientContext, { axis, length, start }: Range): Margin {
+  const { op } = context;
   const before = clamped(op, start, length);
-  return { axis, before, after: minus(op, minus(op, length, before), lengthOf(op, dy, axis)) };
+  return { axis, before, after: minus(op, minus(op, length, before), lengthOf(op, outputOf(context, 0), axis)) };
 }
 
 function spread({ op }: GradientContext, dx: Value, rank: number, { axis, length, start, end, step }: Range): Value {

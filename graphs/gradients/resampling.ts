@@ -1,0 +1,21 @@
+import type { GradientContext, GradientRule } from '../../src/contract.ts';
+import { stringAttribute } from '../../src/emit/index.ts';
+import { transposedMaps } from './support/linearMaps.ts';
+import { borderMaps, negated } from './support/pads.ts';
+import { resizeGradient } from './support/resizes.ts';
+
+/** Constant: dy without its margins. Reflect, edge, wrap: dy summed into the elements that were repeated. */
+export const Pad: GradientRule = (context) => {
+  const isConstant = stringAttribute(context.node, 'mode', 'constant') === 'constant';
+  return isConstant ? constantPad(context) : [transposedMaps(context, borderMaps(context))];
+};
+
+/** The fill's gradient is what dy has in the margins. */
+function constantPad(context: GradientContext): ReturnType<GradientRule> {
+  const { op, input, inputs, wants, dy } = context;
+  const dx = op.call('Pad', [dy, negated(context), undefined, ...inputs.slice(3)], { shape: input(0).shape });
+  return wants(2) ? [dx, undefined, op.sub(op.reduceSum(dy), op.reduceSum(dx))] : [dx];
+}
+
+/** dy by the transposed interpolation; a sum over copies where each element was repeated equally often. */
+export const Resize: GradientRule = resizeGradient;
