@@ -4,6 +4,7 @@ import { augmentCommand } from './commands/augment.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { runCommand } from './commands/run.ts';
+import { trainGraphCommand } from './commands/trainGraph.ts';
 import { validateCommand } from './commands/validate.ts';
 import { UsageError } from './usage.ts';
 
@@ -22,6 +23,7 @@ export function createCli(args: readonly string[]): Argv {
     .option('debug', { type: 'boolean', describe: 'Show the stack of errors', group: EVERYWHERE })
     .command(inspectCommand)
     .command(augmentCommand)
+    .command(trainGraphCommand)
     .command(runCommand)
     .command(validateCommand)
     .command(doctorCommand)

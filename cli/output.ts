@@ -6,7 +6,7 @@ import { LossgraftError } from '../src/index.ts';
 /**
  * Checks before the work that an output may be written after it.
  *
- * @throws LossgraftError `output-is-input` or `output-exists`.
+ * @throws LossgraftError `output-is-input`, `output-folder` or `output-exists`.
  */
 export function checkOutput(path: string, options: { force: boolean; inputs: readonly string[] }): void {
   if (options.inputs.some((input) => isSameFile(path, input))) {
@@ -16,6 +16,16 @@ export function checkOutput(path: string, options: { force: boolean; inputs: rea
       expected: 'an output apart from the inputs',
       found: 'the same file',
       hint: 'Choose another name',
+    });
+  }
+  const folder = dirname(resolve(path));
+  if (!existsSync(folder)) {
+    throw new LossgraftError({
+      code: 'output-folder',
+      where: path,
+      expected: 'a folder to write into',
+      found: `no folder ${folder}`,
+      hint: 'Make it first',
     });
   }
   if (!existsSync(path) || options.force) return;

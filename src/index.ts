@@ -19,7 +19,7 @@ export { type DataOptions, type Dataset, fromTensors, openData } from './data/da
 export { type Column, decodeNpy, encodeNpy } from './data/npy.ts';
 export { writeNpz } from './data/npz.ts';
 export { LossgraftError, type Problem } from './errors.ts';
-export type { Reduction } from './graft.ts';
+export type { GraftReport, Reduction } from './graft.ts';
 export { type Inspection, type InspectOptions, inspect } from './inspect.ts';
 export { type ClassSummary, type RunOptions, type RunProgress, type RunResult, run } from './run.ts';
 export { diagnoseProviders as doctor, type Finding, type ProviderReport } from './runtime/diagnose.ts';

@@ -55,11 +55,15 @@ export function skeletonEdit(
     ].map(asFloat32),
     outputs: [],
     removals: [...removals],
-    replacements: (current.replacements ?? []).filter(({ span }) => !removals.has(span)),
+    replacements: (current.replacements ?? []).filter(({ span }) => !isWithin(span, removals)),
     nodes: [...stands.flatMap((stand) => stand.nodes), ...(current.nodes ?? []), ...nodes],
     untypedOutputs: outputs,
     valueInfos: known.map(asFloat32),
   };
+}
+
+function isWithin(inner: Span, spans: ReadonlySet<Span>): boolean {
+  return [...spans].some(({ start, end }) => start <= inner.start && inner.end <= end);
 }
 
 function asFloat32(value: ValueInit): ValueInit {
@@ -80,7 +84,9 @@ function standInInitializers(model: ModelProto, graph: Graph): StandIn[] {
     const { name, dtype, dims } = tensor;
     if (!kept.has(tensor) || !(isHeavy(tensor) || dtype === 'bfloat16')) return [];
     const info = listed.get(name);
-    if (info && dtype !== 'bfloat16' && CARRIED.has(dtype)) return [{ removals: [tensor.span], inputs: [], nodes: [] }];
+    const isListed = info !== undefined && graph.irVersion === undefined;
+    if (isListed && dtype !== 'bfloat16' && CARRIED.has(dtype))
+      return [{ removals: [tensor.span], inputs: [], nodes: [] }];
     const input = inputOf(name, dtype, dims);
     return input ? [{ removals: [tensor.span, ...(info ? [info.span] : [])], inputs: [input], nodes: [] }] : [];
   });

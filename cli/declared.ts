@@ -1,0 +1,68 @@
+import type { Argv, Options } from 'yargs';
+import { losses, type OptionSpec, optimizers, weightings } from '../src/index.ts';
+
+/** `focalScale` → `focal-scale` */
+export function kebabCase(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+interface Declared {
+  readonly key: string;
+  readonly spec: OptionSpec;
+  /** What declares it. */
+  readonly owners: readonly string[];
+}
+
+interface Owner {
+  readonly name: string;
+  readonly options: Readonly<Record<string, OptionSpec>>;
+}
+
+/** What declares options of its own, by the heading under which the help lists them. */
+export type Group = 'losses' | 'optimizers';
+
+const OWNERS: Readonly<Record<Group, readonly Owner[]>> = {
+  losses: [
+    ...Object.values(losses),
+    ...Object.values(weightings).map(({ name, options }) => ({ name: `--class-weights ${name}`, options })),
+  ],
+  optimizers: Object.values(optimizers),
+};
+
+/** Every option that a group declares, by its key. One declared by several is described by the first. */
+function declaredOptions(group: Group): Declared[] {
+  const found = new Map<string, Declared>();
+  for (const { name, options } of OWNERS[group]) {
+    for (const [key, spec] of Object.entries(options)) {
+      const before = found.get(key);
+      found.set(key, { key, spec: before?.spec ?? spec, owners: [...(before?.owners ?? []), name] });
+    }
+  }
+  return [...found.values()];
+}
+
+/** Declares the options of all losses and weightings, or of all optimizers. */
+export function declareOptions<T>(yargs: Argv<T>, group: Group): Argv<T> {
+  for (const { key, spec, owners } of declaredOptions(group)) {
+    const describe = `${spec.describe} (${owners.join(', ')}; default ${spec.default})`;
+    yargs.option(kebabCase(key), { ...kindOf(spec), group: `Options of the ${group}:`, describe });
+  }
+  return yargs;
+}
+
+/** The given ones of {@link declareOptions}, by the keys under which they are declared. */
+export function givenOptions(argv: Readonly<Record<string, unknown>>, group: Group): Record<string, unknown> {
+  const given = declaredOptions(group).map(({ key }) => [key, argv[kebabCase(key)]] as const);
+  return Object.fromEntries(given.filter(([, value]) => value !== undefined));
+}
+
+function kindOf(spec: OptionSpec): Options {
+  switch (spec.kind) {
+    case 'number':
+      return { type: 'number', requiresArg: true };
+    case 'flag':
+      return { type: 'boolean' };
+    case 'choice':
+      return { type: 'string', requiresArg: true, choices: spec.choices };
+  }
+}
