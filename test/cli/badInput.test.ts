@@ -212,6 +212,7 @@ describe('run refuses', () => {
       expectRefusal(await lossgraft(['run', model, ...args]), message, folder, FILES);
     await attempt(['--data', data, '--npz', data, '--force'], /apart from the inputs/);
     await attempt(['--data', data, '--csv', model], /apart from the inputs/);
+    await attempt(['--data', data, '--csv', join(folder, 'no/out.csv')], /expected a folder to write into/);
     await attempt(
       ['--data', data, '--batch-size', '0'],
       /option batch-size\] expected a whole number above 0, found 0/,
