@@ -1,7 +1,6 @@
 import type { GradientContext, GradientRule } from '../../../src/contract.ts';
 import type { Value } from '../../../src/emit/index.ts';
-import { LossgraftError } from '../../../src/errors.ts';
-import { describeNode } from '../../../src/ir/attributes.ts';
+import { describeNode, LossgraftError } from '../../../src/emit/index.ts';
 import { mask } from './masks.ts';
 
 /** The identity, unless training_mode is on: then y = x · mask / (1 − ratio), where the mask is the node's second output. */

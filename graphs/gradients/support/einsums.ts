@@ -1,6 +1,5 @@
 import type { GradientContext } from '../../../src/contract.ts';
-import { type Emitter, type Node, string, stringAttribute, type Value } from '../../../src/emit/index.ts';
-import type { Dim } from '../../../src/tensor.ts';
+import { type Dim, type Emitter, type Node, string, stringAttribute, type Value } from '../../../src/emit/index.ts';
 import { range, rankOf, unsupported } from './shapes.ts';
 
 /** One letter per axis. */

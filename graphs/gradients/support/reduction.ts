@@ -1,13 +1,13 @@
 import type { GradientContext, GradientRule } from '../../../src/contract.ts';
 import {
   type Emitter,
+  elementCount,
   intAttribute,
   intsAttribute,
   type Operand,
   staticDims,
   type Value,
 } from '../../../src/emit/index.ts';
-import { elementCount } from '../../../src/tensor.ts';
 
 type Axes = readonly number[] | 'all';
 

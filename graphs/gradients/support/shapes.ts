@@ -1,5 +1,5 @@
 import type { GradientContext } from '../../../src/contract.ts';
-import { type Emitter, LossgraftError, type Node, type Value } from '../../../src/emit/index.ts';
+import { describeNode, type Emitter, LossgraftError, type Node, type Value } from '../../../src/emit/index.ts';
 
 /** A length: a number, or a one-element int64 vector that is known when the graph runs. */
 export type Length = number | Value;
@@ -85,7 +85,7 @@ export function axisOf(node: Node, value: Value, axis: number): number {
 export function unsupported(node: Node, expected: string, found: string): LossgraftError {
   return new LossgraftError({
     code: 'gradient-form',
-    where: `node "${node.name || node.outputs[0]?.name || ''}" (${node.opType})`,
+    where: describeNode(node),
     expected,
     found,
     hint: 'Freeze what lies before this node: --trainable head, or a pattern that names only parameters behind it',
