@@ -1,3 +1,4 @@
+import { MIN_OPSET } from './emit/index.ts';
 import { batchNotes, type Draft, type Grafted, type GraftReport, type GraftRequest, graft } from './graft.ts';
 import { sha256 } from './hash.ts';
 import { graphEdit } from './ir/edit.ts';
@@ -9,6 +10,7 @@ import { inferTypes, verifyGraph } from './runtime/oracle.ts';
 import { constantReader } from './transform/constantValues.ts';
 import { makeBatchDynamic } from './transform/dynamicBatch.ts';
 import { addGradientOutputs, type Calculus } from './transform/gradientOutputs.ts';
+import { raiseOpset } from './transform/raise.ts';
 import { VERSION } from './version.ts';
 import { type WriteOptions, writeEdited } from './write.ts';
 
@@ -41,13 +43,14 @@ export interface Augmented {
 
 /**
  * Grafts a loss onto a classifier: a further input `labels` (int64 [N]), further outputs `loss`, `loss_per_sample` [N] and what
- * the loss declares. What the model computed before is left as it is, byte for byte.
+ * the loss declares. What the model computed before is left as it is, byte for byte; a model older than opset 11 is raised to it.
  *
  * @throws LossgraftError where logits or features cannot be told, an option makes no sense, or a name is taken.
  */
 export async function augment(model: Model, request: AugmentRequest): Promise<Augmented> {
   const graph = await typedGraph(model, [request.logits, request.features]);
-  const draft: Draft = { graph, opset: model.opset, notes: [] };
+  const raised = await raiseOpset(model, graph, MIN_OPSET);
+  const draft: Draft = { graph, opset: raised.to, notes: [...raised.notes] };
   if (request.dynamicBatch) draft.notes.push(await makeBatchDynamic(model, graph));
   const { logits, report } = request.grad
     ? await graftWithGradients(model, draft, request, request.grad)

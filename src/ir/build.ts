@@ -1,9 +1,12 @@
 import type { GraphProto, ModelProto, NodeProto } from '../onnx/types.ts';
 import { Graph, Node, type Value } from './graph.ts';
 
-/** The graph of a scanned model, linked. Types come from initializers and value infos; the shape oracle fills in the rest. */
-export function buildGraph(model: ModelProto): Graph {
-  const graph = new Graph();
+/**
+ * The graph of a scanned model, linked. Types come from initializers and value infos; the shape oracle fills in the rest.
+ *
+ * @param graph is filled.
+ */
+export function buildGraph(model: ModelProto, graph: Graph = new Graph()): Graph {
   const proto = model.graph;
   const initialized = new Set(proto.initializers.map((tensor) => tensor.name));
   for (const tensor of proto.initializers) {

@@ -6,6 +6,7 @@ import type {
   ModelEdit,
   ModelProto,
   NodeInit,
+  NodeProto,
   NodesBefore,
   Replacement,
   Span,
@@ -25,9 +26,11 @@ export function graphEdit(model: ModelProto, graph: Graph): ModelEdit {
   const removals: Span[] = [];
   const { nodes, initializers, inputs, outputs } = model.graph;
   for (const field of [...nodes, ...initializers, ...outputs]) if (!kept.has(field)) removals.push(field.span);
+  // Up to IR 3 every initializer is listed among the inputs; from 4 on that would make it a default that can be fed.
+  const relisted = graph.irVersion === undefined || model.irVersion > 3;
   for (const info of inputs) {
     const value = graph.values.get(info.name);
-    const listedInitializer = value !== undefined && graph.initializers.has(value);
+    const listedInitializer = relisted && value !== undefined && graph.initializers.has(value);
     if (!kept.has(info) && !listedInitializer) removals.push(info.span);
   }
   return {
@@ -36,8 +39,9 @@ export function graphEdit(model: ModelProto, graph: Graph): ModelEdit {
     inputs: graph.inputs.filter((value) => !kept.has(graph.infos.get(value) ?? value)).map(valueInit),
     outputs: graph.outputs.filter((value) => !kept.has(graph.infos.get(value) ?? value)).map(valueInit),
     opsetImports: graph.opsetImports,
+    ...(graph.irVersion === undefined ? {} : { irVersion: graph.irVersion }),
     removals,
-    replacements: [...rewired(model, graph), ...graph.patches],
+    replacements: rewired(model, graph),
   };
 }
 
@@ -73,17 +77,28 @@ function newInitializers(graph: Graph): InitializerInit[] {
   return fresh;
 }
 
-/** The file's nodes that read other values now. */
+/** The file's nodes that read other values now, and what is patched; patches inside such a node go with it. */
 function rewired(model: ModelProto, graph: Graph): Replacement[] {
   const replacements: Replacement[] = [];
+  const open = new Set(graph.patches);
   for (const node of graph.nodes) {
     if (!node.proto) continue;
     const inputs = node.inputs.map(nameOf);
     const outputs = node.outputs.map(nameOf);
     if (same(inputs, node.proto.inputs) && same(outputs, node.proto.outputs)) continue;
-    replacements.push({ span: node.proto.span, bytes: rewireNode(model.source, node.proto, { inputs, outputs }) });
+    const inside = patchesInside(graph, node.proto);
+    for (const patch of inside) open.delete(patch);
+    replacements.push({
+      span: node.proto.span,
+      bytes: rewireNode(model.source, node.proto, { inputs, outputs }, inside),
+    });
   }
-  return replacements;
+  return [...replacements, ...open];
+}
+
+/** The patches of the graph that lie inside a node of the file. */
+export function patchesInside(graph: Graph, { span }: NodeProto): Replacement[] {
+  return graph.patches.filter((patch) => patch.span.start >= span.body && patch.span.end <= span.end);
 }
 
 function same(a: readonly string[], b: readonly string[]): boolean {

@@ -67,6 +67,8 @@ export class Graph {
   readonly infos: Map<Value, ValueInfoProto> = new Map();
   /** Opset imports that differ from the file's, by domain ('' is ai.onnx). */
   readonly opsetImports: Map<string, number> = new Map();
+  /** The IR version, where it has to be newer than the file's. */
+  irVersion: number | undefined;
   /** Fields of the file that are replaced as bytes, such as a relabelled dimension. */
   readonly patches: Replacement[] = [];
   readonly #nodeNames = new Set<string>();

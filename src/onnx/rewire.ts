@@ -4,16 +4,18 @@ import { applyChanges, materialize } from './patch.ts';
 import type { ByteSource, NodeProto, Replacement, Span, ValueInfoProto } from './types.ts';
 import { concat, lenField, stringField } from './wire.ts';
 
-/** The node's field with other names of inputs or outputs; attributes and all else stay byte for byte. */
+/** The node's field with other names of inputs or outputs; all else but what lies in `patches` stays byte for byte. */
 export function rewireNode(
   source: ByteSource,
   node: NodeProto,
   names: { readonly inputs?: readonly string[]; readonly outputs?: readonly string[] },
+  patches: readonly Replacement[] = [],
 ): Uint8Array {
   const message = new Message(source, node.span);
   const changes: OpenChanges = { insertions: [], substitutions: [] };
   if (names.inputs !== undefined) message.setStrings(1, names.inputs, changes);
   if (names.outputs !== undefined) message.setStrings(2, names.outputs, changes);
+  for (const { span, bytes } of patches) changes.substitutions.push({ span, parts: [bytes] });
   return rebuild(source, 1, node.span, changes);
 }
 
