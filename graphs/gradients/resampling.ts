@@ -1,7 +1,7 @@
 import type { GradientContext, GradientRule } from '../../src/contract.ts';
 import { stringAttribute } from '../../src/emit/index.ts';
 import { transposedMaps } from './support/linearMaps.ts';
-import { borderMaps, negated } from './support/pads.ts';
+import { borderMaps, cropped } from './support/pads.ts';
 import { resizeGradient } from './support/resizes.ts';
 
 /** Constant: dy without its margins. Reflect, edge, wrap: dy summed into the elements that were repeated. */
@@ -12,8 +12,8 @@ export const Pad: GradientRule = (context) => {
 
 /** The fill's gradient is what dy has in the margins. */
 function constantPad(context: GradientContext): ReturnType<GradientRule> {
-  const { op, input, inputs, wants, dy } = context;
-  const dx = op.call('Pad', [dy, negated(context), undefined, ...inputs.slice(3)], { shape: input(0).shape });
+  const { op, wants, dy } = context;
+  const dx = cropped(context);
   return wants(2) ? [dx, undefined, op.sub(op.reduceSum(dy), op.reduceSum(dx))] : [dx];
 }
 

@@ -11,7 +11,7 @@ export {
   stringAttribute,
 } from '../ir/attributes.ts';
 export type { Node, Value } from '../ir/graph.ts';
-export { type DataType, elementCount, type Tensor } from '../tensor.ts';
+export { type DataType, type Dim, elementCount, type Tensor } from '../tensor.ts';
 export { broadcastShapes, sameShape, staticDims } from './broadcast.ts';
 export { createEmitter, type Emitter, MIN_OPSET, type Operand } from './emitter.ts';
 export { STOP_GRADIENT } from './movement.ts';

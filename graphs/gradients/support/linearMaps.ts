@@ -1,7 +1,17 @@
 import type { GradientContext } from '../../../src/contract.ts';
-import type { Emitter, Value } from '../../../src/emit/index.ts';
+import type { Emitter, LossgraftError, Value } from '../../../src/emit/index.ts';
 import { scatterAdded } from './places.ts';
-import { indicesTo, type Length, lengthOf, outputOf, range, rankOf, reshapeTo, zerosOf } from './shapes.ts';
+import {
+  indicesTo,
+  type Length,
+  lengthOf,
+  outputOf,
+  range,
+  rankOf,
+  reshapeTo,
+  unsupported,
+  zerosOf,
+} from './shapes.ts';
 
 /** An operator that maps one axis of length `length` linearly to another length. */
 export interface AxisMap {
@@ -13,8 +23,11 @@ export interface AxisMap {
   readonly selects: boolean;
 }
 
-/** A matrix of more elements than this costs more than the scatter that does without it. */
-const MATRIX_ELEMENTS = 1 << 20;
+/** Where elements are only moved, a product with a larger matrix than this costs more than moving them one by one. */
+const SELECTION_ELEMENTS = 1 << 17;
+
+/** 256 MiB: a larger matrix of weights is refused. */
+const WEIGHT_ELEMENTS = 1 << 26;
 
 /**
  * The transposes of linear maps along several axes, applied to dy. What a map does to the identity is its matrix, and what a selection
@@ -26,16 +39,27 @@ export function transposedMaps(context: GradientContext, maps: readonly AxisMap[
   const dims = range(rankOf(node, y)).map((i) => lengthOf(op, y, i));
   let dx = dy;
   for (const map of maps) {
-    const isSmall = typeof map.length === 'number' && map.length * sizeOf(dims[map.axis]) <= MATRIX_ELEMENTS;
+    const elements = elementsOf(map.length, dims[map.axis]);
+    if (!map.selects && elements > WEIGHT_ELEMENTS && elements < Number.POSITIVE_INFINITY) throw tooLong(context, map);
     const previous = [...dims];
     dims[map.axis] = map.length;
-    dx = map.selects && !isSmall ? scattered(op, dx, map, dims) : multiplied(op, dx, map, previous, dims);
+    const isScattered = map.selects && elements > SELECTION_ELEMENTS;
+    dx = isScattered ? scattered(op, dx, map, dims) : multiplied(op, dx, map, previous, dims);
   }
   return dx;
 }
 
-function sizeOf(length: Length | undefined): number {
-  return typeof length === 'number' ? length : Number.POSITIVE_INFINITY;
+/** Whether a selection from an axis of length `from` is worth a matrix. */
+export function isSmallSelection(from: Length, to: Length): boolean {
+  return elementsOf(from, to) <= SELECTION_ELEMENTS;
+}
+
+function elementsOf(from: Length, to: Length | undefined): number {
+  return typeof from === 'number' && typeof to === 'number' ? from * to : Number.POSITIVE_INFINITY;
+}
+
+function tooLong({ node }: GradientContext, { axis, length }: AxisMap): LossgraftError {
+  return unsupported(node, `at most ${WEIGHT_ELEMENTS} pairs of elements along an axis`, `axis ${axis} of ${length}`);
 }
 
 function scattered(op: Emitter, dy: Value, map: AxisMap, dims: readonly Length[]): Value {

@@ -1,5 +1,6 @@
 import type { GradientContext } from '../../../src/contract.ts';
-import type { Value } from '../../../src/emit/index.ts';
+import type { Emitter, Value } from '../../../src/emit/index.ts';
+import { type AxisMap, isSmallSelection, transposedMaps } from './linearMaps.ts';
 import { clamped, element, type Margin, padded, placed, placedAtRunTime } from './places.ts';
 import {
   axisOf,
@@ -25,11 +26,17 @@ interface Range {
 
 /** A step of 1 leaves a block, which goes among zeros; other steps leave single rows, which are put in their places. */
 export function sliceGradient(context: GradientContext): Value[] {
-  const { op, node, input, dy } = context;
+  const { op, node, input } = context;
   const rank = rankOf(node, input(0));
   const ranges = rangesOf(context);
-  let dx = dy;
-  for (const range of ranges) if (range.step !== 1) dx = spread(context, dx, rank, range);
+  const strided = ranges.filter(({ step }) => step !== 1);
+  const isMap = ({ axis, length }: Range): boolean =>
+    isSmallSelection(length, lengthOf(op, outputOf(context, 0), axis));
+  let dx = transposedMaps(
+    context,
+    strided.filter(isMap).map((range) => mapOf(context, range)),
+  );
+  for (const range of strided) if (!isMap(range)) dx = spread(context, dx, rank, range);
   const blocks = ranges.filter(({ step }) => step === 1);
   return [
     padded(
@@ -64,15 +71,25 @@ function marginOf(context: GradientContext, { axis, length, start }: Range): Mar
   return { axis, before, after: minus(op, minus(op, length, before), lengthOf(op, outputOf(context, 0), axis)) };
 }
 
-function spread({ op }: GradientContext, dx: Value, rank: number, { axis, length, start, end, step }: Range): Value {
+function mapOf({ op }: GradientContext, { axis, length, ...range }: Range): AxisMap {
+  return { axis, length, apply: (rows) => op.call('Slice', [rows, ...bounds(op, range, 1)]), selects: true };
+}
+
+function spread({ op }: GradientContext, dx: Value, rank: number, { axis, length, ...range }: Range): Value {
+  const { start, end, step } = range;
   if (typeof length === 'number' && typeof start === 'number' && typeof end === 'number' && typeof step === 'number') {
     return placed(op, dx, rank, axis, slicedIndices(length, start, end, step), length);
   }
-  const bounds = [start, end, 0, step].map((bound) =>
-    typeof bound === 'number' ? op.vector([saturated(bound)]) : bound,
-  );
-  const indices = op.call('Slice', [indicesTo(op, length), ...bounds], { shape: [undefined] });
+  const indices = op.call('Slice', [indicesTo(op, length), ...bounds(op, range, 0)], { shape: [undefined] });
   return placedAtRunTime(op, dx, rank, axis, indices, lengths(op, [length]));
+}
+
+/** Starts, ends, axes and steps. Exporters write INT64_MAX and INT64_MIN for "to the end", which a number cannot hold exactly. */
+function bounds(op: Emitter, { start, end, step }: Pick<Range, 'start' | 'end' | 'step'>, axis: number): Value[] {
+  const limit = Number.MAX_SAFE_INTEGER;
+  return [start, end, axis, step].map((bound) =>
+    typeof bound === 'number' ? op.vector([Math.min(Math.max(bound, -limit), limit)]) : bound,
+  );
 }
 
 /** What Slice takes along one axis: x[start:end:step] as Python has it, with ends beyond the axis cut off. */
@@ -81,9 +98,4 @@ function slicedIndices(length: number, start: number, end: number, step: number)
   const bound = (at: number): number => Math.min(Math.max(at < 0 ? at + length : at, low), high);
   const [from, to] = [step > 0 ? bound(start) : Math.max(bound(start), 0), bound(end)];
   return range(Math.max(0, Math.ceil((to - from) / step))).map((i) => from + i * step);
-}
-
-/** Exporters write INT64_MAX and INT64_MIN for "to the end", which a number cannot hold exactly. */
-function saturated(bound: number): number {
-  return Math.min(Math.max(bound, -Number.MAX_SAFE_INTEGER), Number.MAX_SAFE_INTEGER);
 }
