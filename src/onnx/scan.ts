@@ -6,7 +6,7 @@ import { scanEntry } from './scanTensor.ts';
 import type { Attribute, ByteSource, FunctionProto, GraphProto, ModelProto, NodeProto, Span } from './types.ts';
 import { LEN } from './wire.ts';
 
-/** ModelProto's fields and their wire types; nothing else at the top says "this is not ONNX". */
+/** The fields of ModelProto by number, with their wire types. */
 const MODEL_FIELDS: ReadonlyMap<number, number> = new Map([
   [1, 0],
   [2, 2],
@@ -37,6 +37,14 @@ interface Header {
  * `missing-graph`, `duplicate-field`, `invalid-utf8`, `too-long`, `bad-dimension`, `attribute-without-value`.
  */
 export function scan(source: ByteSource): ModelProto {
+  try {
+    return scanModel(source);
+  } catch (error) {
+    throw startsLikeModel(source) ? error : notOnnx(source, error);
+  }
+}
+
+function scanModel(source: ByteSource): ModelProto {
   const reader = new WireReader(source);
   const header: Header = {
     irVersion: 0,
@@ -50,7 +58,6 @@ export function scan(source: ByteSource): ModelProto {
   const metadata = new Map<string, string>();
   const functions: FunctionProto[] = [];
   let graph: GraphProto | undefined;
-  checkStart(reader);
   reader.walk({ start: 0, body: 0, end: source.size }, (r) => {
     if (r.number === 7) {
       if (graph !== undefined) throw duplicateGraph(source, r.start);
@@ -113,14 +120,14 @@ function message(reader: WireReader, what: string): Span {
   return reader.span;
 }
 
-/** A file whose first field cannot be ModelProto's is no damaged model but something else. */
-function checkStart(reader: WireReader): void {
-  const { source } = reader;
-  const head = Buffer.from(source.read(0, Math.min(source.size, 64)));
-  const field = (head[0] ?? 0) >>> 3;
-  const wire = (head[0] ?? 0) & 7;
-  if (head.length > 0 && MODEL_FIELDS.get(field) === wire) return;
-  throw notOnnx(source, describe(head));
+/** What cannot be read and does not even begin with a field of ModelProto is no damaged model but something else. */
+function startsLikeModel(source: ByteSource): boolean {
+  const [first] = headOf(source);
+  return first !== undefined && MODEL_FIELDS.get(first >>> 3) === (first & 7);
+}
+
+function headOf(source: ByteSource): Buffer {
+  return Buffer.from(source.read(0, Math.min(source.size, 64)));
 }
 
 function describe(head: Buffer): string {
@@ -133,13 +140,13 @@ function describe(head: Buffer): string {
   return `bytes ${head.subarray(0, 8).toString('hex')}`;
 }
 
-function notOnnx(source: ByteSource, found: string, cause?: unknown): LossgraftError {
+function notOnnx(source: ByteSource, cause: unknown): LossgraftError {
   const hint = 'Give a model exported to ONNX in its binary form';
   return new LossgraftError({
     code: 'not-onnx',
     where: source.name,
     expected: 'an ONNX model (ModelProto)',
-    found,
+    found: describe(headOf(source)),
     hint,
     cause,
   });
