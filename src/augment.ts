@@ -1,5 +1,4 @@
 import { MIN_OPSET } from './emit/index.ts';
-import { batchNotes, type Draft, type Grafted, type GraftReport, type GraftRequest, graft } from './graft.ts';
 import { sha256 } from './hash.ts';
 import { graphEdit } from './ir/edit.ts';
 import type { Graph } from './ir/graph.ts';
@@ -10,6 +9,7 @@ import { inferTypes, verifyGraph } from './runtime/oracle.ts';
 import { constantReader } from './transform/constantValues.ts';
 import { makeBatchDynamic } from './transform/dynamicBatch.ts';
 import { addGradientOutputs, type Calculus } from './transform/gradientOutputs.ts';
+import { batchNotes, type Draft, type Grafted, type GraftReport, type GraftRequest, graft } from './transform/graft.ts';
 import { raiseOpset } from './transform/raise.ts';
 import { VERSION } from './version.ts';
 import { type WriteOptions, writeEdited } from './write.ts';

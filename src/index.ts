@@ -19,13 +19,13 @@ export { type DataOptions, type Dataset, fromTensors, openData } from './data/da
 export { type Column, decodeNpy, encodeNpy } from './data/npy.ts';
 export { writeNpz } from './data/npz.ts';
 export { LossgraftError, type Problem } from './errors.ts';
-export type { GraftReport, Reduction } from './graft.ts';
 export { type Inspection, type InspectOptions, inspect } from './inspect.ts';
 export { type ClassSummary, type RunOptions, type RunProgress, type RunResult, run } from './run.ts';
 export { diagnoseProviders as doctor, type Finding, type ProviderReport } from './runtime/diagnose.ts';
 export type { Provider } from './runtime/session.ts';
 export type { DataType, Tensor } from './tensor.ts';
 export type { Form, StepReport, TrainGraph } from './train/index.ts';
+export type { GraftReport, Reduction } from './transform/graft.ts';
 export type { CaseReport, Errors, OutputReport, ValidationReport, Verdict } from './validate/index.ts';
 export { VERSION } from './version.ts';
 export type { WriteOptions } from './write.ts';

@@ -12,7 +12,6 @@ const FLOORS: readonly (readonly string[])[] = [
   ['src/options.ts', 'src/model.ts'],
   ['src/lower', 'src/write.ts'],
   ['src/transform'],
-  ['src/graft.ts'],
   ['src/bind.ts', 'src/train'],
   ['src/validate', 'src/augment.ts', 'src/inspect.ts', 'src/run.ts'],
 ];

@@ -1,10 +1,10 @@
 import type { Value } from '../emit/index.ts';
-import { type Grafted, type GraftRequest, graft } from '../graft.ts';
 import type { Model } from '../model.ts';
 import { inferTypes } from '../runtime/oracle.ts';
 import { constantReader } from '../transform/constantValues.ts';
 import { differentiate } from '../transform/differentiate.ts';
 import type { Calculus } from '../transform/gradientOutputs.ts';
+import { type Grafted, type GraftRequest, graft } from '../transform/graft.ts';
 import { type Parameter, selectParameters } from '../transform/parameters.ts';
 import { type Prepared, type PrepareRequest, prepare } from '../transform/prepare.ts';
 

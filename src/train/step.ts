@@ -1,10 +1,10 @@
 import { createEmitter, type Value } from '../emit/index.ts';
-import type { GraftReport } from '../graft.ts';
 import { Graph } from '../ir/graph.ts';
 import { expand } from '../lower/expand.ts';
 import type { Model } from '../model.ts';
 import { blankModel } from '../onnx/index.ts';
 import type { ModelProto } from '../onnx/types.ts';
+import type { GraftReport } from '../transform/graft.ts';
 import { loopSteps } from '../transform/loop.ts';
 import { type OptimizeRequest, optimize, type State } from '../transform/optimize.ts';
 import { liftParameter } from '../transform/parameters.ts';

@@ -1,9 +1,9 @@
 import { LossgraftError } from '../errors.ts';
-import type { Grafted } from '../graft.ts';
 import type { Value } from '../ir/graph.ts';
 import { type Expansions, expand } from '../lower/expand.ts';
 import type { ConstantReader } from './constantValues.ts';
 import { differentiate, type GradientRules } from './differentiate.ts';
+import type { Grafted } from './graft.ts';
 import { findParameters } from './parameters.ts';
 import { prune } from './prune.ts';
 

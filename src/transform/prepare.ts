@@ -1,10 +1,10 @@
 import { LossgraftError } from '../errors.ts';
-import type { Draft } from '../graft.ts';
 import { buildGraph } from '../ir/build.ts';
 import type { InitializerSource, Value } from '../ir/graph.ts';
 import type { Model } from '../model.ts';
 import { markBfloat16 } from '../runtime/bfloat16.ts';
 import { inferTypes } from '../runtime/oracle.ts';
+import type { Draft } from './graft.ts';
 
 export interface PrepareRequest {
   /** `frozen`: running statistics; `train`: the batch's, and the running ones go on as state. Default `frozen`. */

@@ -1,11 +1,11 @@
-import type { Loss, LossOutputs } from './contract.ts';
-import { createEmitter, type Emitter, type Value } from './emit/index.ts';
-import { LossgraftError } from './errors.ts';
-import type { Graph } from './ir/graph.ts';
-import { resolveOptions } from './options.ts';
-import { type Features, findFeatures } from './transform/features.ts';
-import { type Found, findLogits, namedLogits } from './transform/logits.ts';
-import { classScores, featureNorm, namedFeatures } from './transform/splice.ts';
+import type { Loss, LossOutputs } from '../contract.ts';
+import { createEmitter, type Emitter, type Value } from '../emit/index.ts';
+import { LossgraftError } from '../errors.ts';
+import type { Graph } from '../ir/graph.ts';
+import { resolveOptions } from '../options.ts';
+import { type Features, findFeatures } from './features.ts';
+import { type Found, findLogits, namedLogits } from './logits.ts';
+import { classScores, featureNorm, namedFeatures } from './splice.ts';
 
 export type Reduction = 'mean' | 'sum' | 'none';
 
