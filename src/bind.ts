@@ -1,9 +1,9 @@
 import { normalizeToMeanOne } from './classCounts.ts';
 import type { Loss, OptionSpecs, Weighting } from './contract.ts';
 import { LossgraftError } from './errors.ts';
-import type { GraftRequest } from './graft.ts';
 import { nearestNames } from './ir/graph.ts';
 import { resolveOptions } from './options.ts';
+import type { GraftRequest } from './transform/graft.ts';
 
 /** What the public door lets a user say about a loss. Further keys are options of the loss, the weighting or the optimizer. */
 export interface GraftOptions
