@@ -1,0 +1,143 @@
+/**
+ * The loss subgraphs forward on the CPU, and with `--python PYTHON` (that has PyTorch) PyTorch eager on the same sizes: the
+ * literal reference, class weights included. Both take turns, with the same number of threads; medians. Exit 1 where a fused form of an
+ * ib loss is slower than PyTorch.
+ *
+ *   npx tsx bench/loss.ts [--python PYTHON] [--rows 4096] [--classes 10,1000,8142] [--threads 2] [--rounds 5]
+ */
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { losses } from '../graphs/index.ts';
+import type { Loss } from '../src/contract.ts';
+import { openSession, runtimeVersion, type Session } from '../src/runtime/session.ts';
+import type { Tensor } from '../src/tensor.ts';
+import { lossModel } from '../test/support/lossModel.ts';
+
+const LIMIT = 1;
+/** Elements of logits that one round works through for each loss, about. */
+const ELEMENTS_PER_ROUND = 1.5e8;
+
+const { values: options } = parseArgs({
+  options: {
+    python: { type: 'string' },
+    rows: { type: 'string', default: '4096' },
+    classes: { type: 'string', default: '10,1000,8142' },
+    threads: { type: 'string', default: '2' },
+    rounds: { type: 'string', default: '5' },
+  },
+});
+const rows = Number(options.rows);
+const threads = Number(options.threads);
+const rounds = Number(options.rounds);
+
+const reference = options.python === undefined ? undefined : await startReference(options.python);
+console.log(
+  `onnxruntime-node ${runtimeVersion}, ${reference ? `PyTorch ${reference.version}, ` : ''}${threads} threads`,
+);
+const table: Record<string, string | number>[] = [];
+let slow = false;
+for (const classes of options.classes.split(',').map(Number)) {
+  for (const [name, loss] of Object.entries(losses)) table.push(await compare(name, loss, classes));
+}
+reference?.close();
+console.table(table);
+process.exitCode = slow ? 1 : 0;
+
+async function compare(name: string, loss: Loss, classes: number): Promise<Record<string, string | number>> {
+  const runs = Math.min(200, Math.max(3, Math.round(ELEMENTS_PER_ROUND / rows / classes / rounds)));
+  const feeds = inputs(loss, classes);
+  const fused = await openForm(loss, classes, 'fused');
+  const literal = await openForm(loss, classes, 'literal');
+  const times: { fused: number[]; literal: number[]; torch: number[] } = { fused: [], literal: [], torch: [] };
+  for (let round = 0; round < rounds; round++) {
+    times.fused.push(...(await timed(fused, feeds, runs)));
+    times.literal.push(...(await timed(literal, feeds, runs)));
+    if (reference) times.torch.push(...(await reference.ask({ loss: name, rows, classes, threads, runs })));
+  }
+  await fused.close();
+  await literal.close();
+  const [ours, form, torch] = [median(times.fused), median(times.literal), median(times.torch)];
+  if (reference && loss.needsFeatures && ours > LIMIT * torch) slow = true;
+  const against = reference
+    ? {
+        'PyTorch ms': digits(torch),
+        'fused / PyTorch': digits(ours / torch),
+        'literal / PyTorch': digits(form / torch),
+      }
+    : {};
+  return { loss: name, N: rows, C: classes, 'fused ms': digits(ours), 'literal ms': digits(form), ...against };
+}
+
+async function openForm(loss: Loss, classes: number, form: string): Promise<Session> {
+  const gamma = loss.options.gamma ? { gamma: 2 } : {};
+  const weights = Array.from({ length: classes }, (_, k) => 0.5 + k / classes);
+  return openSession(lossModel({ loss, classes, weights, options: { form, ...gamma } }).bytes, { threads });
+}
+
+/** Logits that lie as PyTorch's randn · 3 does: sums of twelve uniform numbers. */
+function inputs(loss: Loss, classes: number): Record<string, Tensor> {
+  const logits = new Float32Array(rows * classes);
+  for (let i = 0; i < logits.length; i++) {
+    let sum = -6;
+    for (let j = 0; j < 12; j++) sum += Math.random();
+    logits[i] = 3 * sum;
+  }
+  const labels = BigInt64Array.from({ length: rows }, () => BigInt(Math.floor(Math.random() * classes)));
+  const norm = Float32Array.from({ length: rows }, () => 30 * Math.random());
+  return {
+    logits: { dtype: 'float32', dims: [rows, classes], data: logits },
+    labels: { dtype: 'int64', dims: [rows], data: labels },
+    ...(loss.needsFeatures ? { norm: { dtype: 'float32', dims: [rows], data: norm } } : {}),
+  };
+}
+
+async function timed(session: Session, feeds: Readonly<Record<string, Tensor>>, runs: number): Promise<number[]> {
+  await session.run(feeds, ['loss']);
+  const times: number[] = [];
+  for (let i = 0; i < runs; i++) {
+    const begin = performance.now();
+    await session.run(feeds, ['loss']);
+    times.push(performance.now() - begin);
+  }
+  return times;
+}
+
+interface Reference {
+  readonly version: string;
+  ask(request: Readonly<Record<string, string | number>>): Promise<number[]>;
+  close(): void;
+}
+
+async function startReference(python: string): Promise<Reference> {
+  const script = fileURLToPath(new URL('loss_reference.py', import.meta.url));
+  const child: ChildProcessWithoutNullStreams = spawn(python, [script]);
+  child.stderr.pipe(process.stderr);
+  const lines = createInterface({ input: child.stdout });
+  const gone = once(child, 'exit').then(() => Promise.reject(new Error(`${python} ended`)));
+  gone.catch(() => undefined);
+  const answer = async (): Promise<string> => {
+    const [line] = await Promise.race([once(lines, 'line'), gone]);
+    return String(line);
+  };
+  const version: string = JSON.parse(await answer());
+  return {
+    version,
+    ask: async (request) => {
+      child.stdin.write(`${JSON.stringify(request)}\n`);
+      return JSON.parse(await answer());
+    },
+    close: () => child.stdin.end(),
+  };
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
+
+function digits(value: number): number {
+  return Number(value.toPrecision(3));
+}
