@@ -2,6 +2,7 @@ import { expansions, gradients, losses, optimizers, weightings } from '../graphs
 import { type Augmented, augment as augmentWith } from './augment.ts';
 import { bindGraft, type GraftOptions, named } from './bind.ts';
 import type { Optimizer } from './contract.ts';
+import { type Inspection, type InspectOptions, inspect as inspectWith } from './inspect.ts';
 import { type Model, open } from './model.ts';
 import { type Form, type TrainGraph, type TrainGraphRequest, trainGraph as trainGraphWith } from './train/index.ts';
 import {
@@ -19,7 +20,7 @@ export { type DataOptions, type Dataset, fromTensors, openData } from './data/da
 export { type Column, decodeNpy, encodeNpy } from './data/npy.ts';
 export { writeNpz } from './data/npz.ts';
 export { LossgraftError, type Problem } from './errors.ts';
-export { type Inspection, type InspectOptions, inspect } from './inspect.ts';
+export type { Inspection, InspectOptions } from './inspect.ts';
 export { type ClassSummary, type RunOptions, type RunProgress, type RunResult, run } from './run.ts';
 export { diagnoseProviders as doctor, type Finding, type ProviderReport } from './runtime/diagnose.ts';
 export type { Provider } from './runtime/session.ts';
@@ -61,6 +62,16 @@ export async function augment(model: Model, options: AugmentOptions): Promise<Au
     ...(dynamicBatch === undefined ? {} : { dynamicBatch }),
     ...(grad === undefined ? {} : { grad }),
   });
+}
+
+/**
+ * Says what a model is: formats, inputs and outputs, logits and features with how they were found, operators and whether the CUDA
+ * provider has them, what is trainable, and which gradient rules are missing.
+ *
+ * @throws LossgraftError if the model cannot be read, or ONNX Runtime refuses it.
+ */
+export async function inspect(model: Model, options: InspectOptions = {}): Promise<Inspection> {
+  return inspectWith(model, new Set(Object.keys(gradients)), options);
 }
 
 /** Options of {@link trainGraph}. Further keys are options of the loss, the weighting or the optimizer, such as `momentum`. */

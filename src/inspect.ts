@@ -1,11 +1,14 @@
 import { LossgraftError } from './errors.ts';
-import type { Graph } from './ir/graph.ts';
+import type { Graph, Node } from './ir/graph.ts';
+import { topologicalOrder } from './ir/order.ts';
 import { type Model, typedGraph } from './model.ts';
 import type { TensorProto, ValueInfoProto } from './onnx/types.ts';
 import { type CudaCoverage, cudaCoverage } from './runtime/coverage.ts';
-import type { Dim } from './tensor.ts';
+import { type Dim, elementCount } from './tensor.ts';
+import { dependents } from './transform/differentiate.ts';
 import { findFeatures } from './transform/features.ts';
 import { findLogits, namedLogits } from './transform/logits.ts';
+import { findParameters } from './transform/parameters.ts';
 import { namedFeatures } from './transform/splice.ts';
 
 export interface PortReport {
@@ -45,7 +48,14 @@ export interface Inspection {
   readonly logits: Search;
   readonly features: Search;
   readonly ops: readonly OpReport[];
+  /** Trainable tensors: float32 weights that some operator reads as data. */
+  readonly trainable: { readonly tensors: number; readonly elements: number };
+  /** Operators between the weights and the logits that no gradient can pass: what lies before them has to stay frozen. */
+  readonly missingGradientRules: readonly string[];
 }
+
+/** The operators that have a gradient rule, or are known to need none. */
+export type Differentiable = ReadonlySet<string>;
 
 export interface InspectOptions {
   readonly logits?: string;
@@ -58,7 +68,11 @@ export interface InspectOptions {
  *
  * @throws LossgraftError if the model cannot be read, or ONNX Runtime refuses it.
  */
-export async function inspect(model: Model, options: InspectOptions = {}): Promise<Inspection> {
+export async function inspect(
+  model: Model,
+  differentiable: Differentiable,
+  options: InspectOptions = {},
+): Promise<Inspection> {
   const { proto } = model;
   const graph = await typedGraph(model, [options.logits, options.features]);
   const logits = search(() =>
@@ -86,6 +100,7 @@ export async function inspect(model: Model, options: InspectOptions = {}): Promi
     logits,
     features,
     ops: operators(graph, model.opset),
+    ...training(graph, differentiable),
   };
 }
 
@@ -134,10 +149,28 @@ function externalFiles(initializers: readonly TensorProto[]): string[] {
   return [...files];
 }
 
+function training(
+  graph: Graph,
+  differentiable: Differentiable,
+): Pick<Inspection, 'trainable' | 'missingGradientRules'> {
+  const weights = findParameters(graph).map(({ value }) => value);
+  const elements = weights.reduce((sum, { shape }) => sum + elementCount((shape ?? []).map(Number)), 0);
+  const dependent = dependents(topologicalOrder(graph), weights);
+  const missing = graph.nodes
+    .filter((node) => node.inputs.some((input) => input !== undefined && dependent.has(input)))
+    .map(operatorName)
+    .filter((op) => !differentiable.has(op));
+  return { trainable: { tensors: weights.length, elements }, missingGradientRules: [...new Set(missing)] };
+}
+
+function operatorName(node: Node): string {
+  return node.domain === '' ? node.opType : `${node.domain}::${node.opType}`;
+}
+
 function operators(graph: Graph, opset: number): OpReport[] {
   const counts = new Map<string, number>();
   for (const node of graph.nodes) {
-    const op = node.domain === '' ? node.opType : `${node.domain}::${node.opType}`;
+    const op = operatorName(node);
     counts.set(op, (counts.get(op) ?? 0) + 1);
   }
   return [...counts].sort(([, a], [, b]) => b - a).map(([op, count]) => ({ op, count, cuda: cudaCoverage(op, opset) }));

@@ -44,6 +44,14 @@ function describe(found: Inspection): string {
     ['features', describeSearch(found.features)],
     ['parameters', found.parameters.toLocaleString('en')],
     [
+      'trainable',
+      `${found.trainable.elements.toLocaleString('en')} in ${found.trainable.tensors.toLocaleString('en')} float32 tensors`,
+    ],
+    [
+      'gradient rules',
+      found.missingGradientRules.length === 0 ? 'all there' : `missing: ${found.missingGradientRules.join(', ')}`,
+    ],
+    [
       'nodes',
       `${found.nodes.toLocaleString('en')}${found.functions > 0 ? `, ${found.functions} local functions` : ''}`,
     ],

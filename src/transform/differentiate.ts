@@ -51,7 +51,7 @@ export function differentiate(
 }
 
 /** All values that depend on one of `wrt`, themselves included. */
-function dependents(order: readonly Node[], wrt: readonly Value[]): Set<Value> {
+export function dependents(order: readonly Node[], wrt: readonly Value[]): Set<Value> {
   const dependent = new Set<Value>(wrt);
   for (const node of order) {
     const reads = [...node.inputs, ...node.captures];

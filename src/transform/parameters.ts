@@ -1,6 +1,7 @@
 import { LossgraftError } from '../errors.ts';
 import { isView } from '../ir/edit.ts';
 import { type Graph, type InitializerSource, type Node, nearestNames, type Value } from '../ir/graph.ts';
+import { elementCount } from '../tensor.ts';
 
 /** A tensor of weights in the user's file, wherever it is kept. */
 export interface Parameter {
@@ -41,7 +42,9 @@ export function findParameters(graph: Graph): Parameter[] {
   for (const node of graph.nodes) {
     const tensor = node.proto && node.opType === 'Constant' ? node.attributes.get('value') : undefined;
     const [value] = node.outputs;
-    if (tensor?.type === 'tensor' && isView(tensor.value) && value && isWeight({ ...value, ...typeOf(tensor.value) })) {
+    if (tensor?.type !== 'tensor' || !isView(tensor.value) || !value) continue;
+    // One number in a Constant node is a factor of a formula.
+    if (elementCount(tensor.value.dims) > 1 && isWeight({ ...value, ...typeOf(tensor.value) })) {
       found.push({ value, source: tensor.value });
     }
   }
