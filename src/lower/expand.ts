@@ -36,7 +36,7 @@ function expandNode(op: Emitter, node: Node, expansions: Expansions): void {
     const value = values[i];
     if (!output || !value) continue;
     value.dtype ??= output.dtype;
-    value.shape ??= output.shape;
+    value.shape = output.shape ?? value.shape;
     op.graph.replaceUses(output, value);
     const at = op.graph.outputs.indexOf(output);
     if (at >= 0) op.graph.outputs[at] = value;

@@ -32,7 +32,12 @@ export interface GradientCase {
    */
   readonly inputs: readonly (
     | null
-    | (CaseTensor & { readonly name: string; readonly dtype: DataType; readonly constant?: boolean; readonly fixed?: boolean })
+    | (CaseTensor & {
+        readonly name: string;
+        readonly dtype: DataType;
+        readonly constant?: boolean;
+        readonly fixed?: boolean;
+      })
   )[];
   /** The gradient that flows into each output; null where none does. */
   readonly dy: readonly (CaseTensor | null)[];
@@ -42,9 +47,13 @@ export interface GradientCase {
   readonly torch: string;
   /** A point without a derivative, or an infinite one: finite differences say nothing there. */
   readonly nondifferentiable?: boolean;
+  /** Which dimensions get symbolic in further runs of the case: `all` by default, or `batch`, the first of the first input. */
+  readonly symbolic?: readonly Symbolic[];
   readonly rtol?: number;
   readonly atol?: number;
 }
+
+export type Symbolic = 'all' | 'batch';
 
 const FOLDER = new URL('../../fixtures/gradients/', import.meta.url);
 
@@ -62,8 +71,8 @@ export function gradientFamilies(): string[] {
 export interface CaseOptions {
   /** float64 where ONNX Runtime has the kernels. */
   readonly dtype?: 'float32' | 'float64';
-  /** Inputs get symbolic dimensions, so that nothing is known until the graph runs. */
-  readonly symbolic?: boolean;
+  /** Inputs get symbolic dimensions, so that nothing (or all but the batch's size) is known until the graph runs. */
+  readonly symbolic?: Symbolic | undefined;
 }
 
 /** The operator, Σ y·dy as the loss, and its gradients by our rules, run by ONNX Runtime. `ops` are the operators that were used. */
@@ -75,9 +84,11 @@ export async function runGradientCase(
   const graph = new Graph();
   const op = createEmitter(graph, test.opset);
   const feeds: Record<string, Tensor> = {};
-  const inputs = test.inputs.map((input) =>
-    input ? caseInput(graph, input, float, options.symbolic ?? false, feeds) : undefined,
-  );
+  const inputs = test.inputs.map((input, i) => {
+    const isSymbolic = (axis: number) =>
+      options.symbolic === 'all' || (options.symbolic === 'batch' && i === 0 && axis === 0);
+    return input ? caseInput(graph, input, float, isSymbolic, feeds) : undefined;
+  });
   const outputs = op.callAll(
     test.op,
     inputs,
@@ -92,8 +103,8 @@ export async function runGradientCase(
     rules: gradients,
     constant: ({ name }) => (constants.get(name)?.constant ? constants.get(name)?.data.map(Number) : undefined),
   });
-  expand(op, expansions);
   graph.outputs.push(loss, ...wrt.map((value) => gradOutput(op, value, found.get(value))));
+  expand(op, expansions);
   prune(graph);
   const session = await openSession(modelBytes(graph, test.opset), { name: test.name });
   try {
@@ -123,7 +134,7 @@ function caseInput(
   graph: Graph,
   input: CaseInput,
   float: DataType,
-  symbolic: boolean,
+  isSymbolic: (axis: number) => boolean,
   feeds: Record<string, Tensor>,
 ): Value {
   const tensor = toTensor(input, input.dtype === 'float32' ? float : input.dtype);
@@ -133,7 +144,7 @@ function caseInput(
     return value;
   }
   feeds[input.name] = tensor;
-  const shape = symbolic && !input.fixed ? input.dims.map((_, i) => `${input.name}_${i}`) : input.dims;
+  const shape = input.dims.map((dim, i) => (isSymbolic(i) && !input.fixed ? `${input.name}_${i}` : dim));
   return addInput(graph, input.name, tensor.dtype, shape);
 }
 

@@ -1,0 +1,99 @@
+import { type Emitter, int, ints, type Value } from '../../../src/emit/index.ts';
+import { type Length, lengthOf, lengths, range, reshapeTo } from '../../gradients/support/shapes.ts';
+import { plus } from './arithmetic.ts';
+import { unread, type WindowAxis } from './window.ts';
+
+/** What a convolution's input gradient is made of. */
+export interface Adjoint {
+  readonly window: readonly WindowAxis[];
+  readonly group: number;
+  /** Channels of dx. */
+  readonly channels: Length;
+}
+
+/** dx of a convolution of x with w: a Conv with the flipped kernel where the stride is 1, else a ConvTranspose. */
+export function inputGradient(op: Emitter, dy: Value, w: Value, adjoint: Adjoint): Value {
+  const outer = adjoint.window.map(outerPads);
+  if (!outer.every((pads) => pads !== undefined)) return strided(op, dy, w, adjoint);
+  const pads = ints([...outer.map(([before]) => before), ...outer.map(([, after]) => after)]);
+  return op.call('Conv', [dy, flipped(op, w, adjoint)], { attributes: { ...layout(adjoint), pads } });
+}
+
+/** Padding under which a Conv of dy with the flipped kernel gives dx; `undefined` where there is none. */
+function outerPads({ stride, span, before, after }: WindowAxis): [number, number] | undefined {
+  if (stride !== 1 || typeof before !== 'number' || typeof after !== 'number') return undefined;
+  const [first, last] = [span - 1 - before, span - 1 - after];
+  return first < 0 || last < 0 ? undefined : [first, last];
+}
+
+/** Attributes that a Conv and its adjoint share. */
+export function layout({ window, group }: Omit<Adjoint, 'channels'>): Record<string, ReturnType<typeof int>> {
+  return {
+    kernel_shape: ints(window.map((a) => a.kernel)),
+    dilations: ints(window.map((a) => a.dilation)),
+    group: int(group),
+  };
+}
+
+/** w [M, C/g, k…] as [C, M/g, k…], turned round in space. */
+function flipped(op: Emitter, w: Value, { window, group, channels }: Adjoint): Value {
+  const turned = turnedRound(op, w, window);
+  const spatial = range(window.length, 2);
+  if (group === 1) return op.transpose(turned, [1, 0, ...spatial]);
+  if (w.shape?.[0] === group && w.shape[1] === 1) return turned;
+  const kernel = window.map((a) => a.kernel);
+  const grouped = reshapeTo(op, turned, [group, -1, lengthOf(op, w, 1), ...kernel]);
+  const swapped = op.transpose(grouped, [0, 2, 1, ...spatial.map((axis) => axis + 1)]);
+  return reshapeTo(op, swapped, [channels, -1, ...kernel]);
+}
+
+function turnedRound(op: Emitter, w: Value, window: readonly WindowAxis[]): Value {
+  const wide = window.filter((a) => a.kernel > 1);
+  if (wide.length === 0) return w;
+  const back = wide.map(() => -1);
+  return op.slice(w, {
+    axes: wide.map((a) => a.axis),
+    starts: back,
+    ends: wide.map((a) => -a.kernel - 1),
+    steps: back,
+  });
+}
+
+/** A ConvTranspose whose padding leaves exactly x where lengths are known; else one that covers x with its padding, cut to x. */
+function strided(op: Emitter, dy: Value, w: Value, adjoint: Adjoint): Value {
+  const { window } = adjoint;
+  const strides = ints(window.map((a) => a.stride));
+  const call = (pads: number[], outputPadding: number[]) => {
+    const attributes = { ...layout(adjoint), strides, pads: ints(pads), output_padding: ints(outputPadding) };
+    return op.call('ConvTranspose', [dy, w], { attributes });
+  };
+  const fits = window.map((a) => exactPads(op, a));
+  if (fits.every((fit) => fit !== undefined)) {
+    const pads = [...fits.map((fit) => fit.before), ...fits.map((fit) => fit.after)];
+    return call(
+      pads,
+      fits.map((fit) => fit.beyond),
+    );
+  }
+  const full = call(
+    window.flatMap(() => [0, 0]),
+    window.map((a) => a.stride - 1),
+  );
+  return cut(op, full, window);
+}
+
+/** Padding, and output_padding, under which a ConvTranspose along this axis gives just the input's length. */
+function exactPads(op: Emitter, a: WindowAxis): { before: number; after: number; beyond: number } | undefined {
+  const rest = unread(op, a);
+  if (typeof rest !== 'number' || typeof a.before !== 'number') return undefined;
+  if (rest >= Math.max(a.stride, a.dilation)) return undefined;
+  return { before: a.before, after: Math.max(0, -rest), beyond: Math.max(0, rest) };
+}
+
+/** Of a result that starts where the padding of x does, the part that is x. */
+function cut(op: Emitter, full: Value, window: readonly WindowAxis[]): Value {
+  const starts = window.map((a) => a.before);
+  const ends = window.map((a) => plus(op, a.before, a.input));
+  const axes = op.vector(window.map((a) => a.axis));
+  return op.call('Slice', [full, lengths(op, starts), lengths(op, ends), axes]);
+}

@@ -1,0 +1,108 @@
+import type { GradientRule } from '../../src/contract.ts';
+import { float, floatAttribute, int, intAttribute, type Value } from '../../src/emit/index.ts';
+import { batchNormTrainGradients, batchStatistics } from './support/batchNorm.ts';
+import { channelsOf, normalized, throughNormalization } from './support/normalize.ts';
+import { axisOf, range, rankOf } from './support/shapes.ts';
+
+const EPSILON = 1e-5;
+
+/**
+ * With running statistics y = (x − μ) · γ/σ + β; μ and σ are state, and get no gradient. With training_mode the statistics are the
+ * batch's, and the gradient goes through them.
+ */
+export const BatchNormalization: GradientRule = (context) => {
+  const { op, node, input, dyOf } = context;
+  const [x, scale, dy] = [input(0), input(1), dyOf(0)];
+  if (intAttribute(node, 'training_mode', 0) === 1) {
+    return batchNormTrainGradients(op, { x, scale, dy, ...batchStatistics(context) });
+  }
+  const { over, perChannel } = channelsOf(op, node, x);
+  const variance = op.add(input(4), floatAttribute(node, 'epsilon', EPSILON));
+  const inverseDeviation = op.reciprocal(op.sqrt(variance));
+  const centred = op.sub(x, perChannel(input(3)));
+  return [
+    op.mul(dy, perChannel(op.mul(scale, inverseDeviation))),
+    op.mul(op.reduceSum(op.mul(dy, centred), over), inverseDeviation),
+    op.reduceSum(dy, over),
+  ];
+};
+
+/** The fused operator without a scale gives x̂, and 1/σ as its third output. The engine sums the gradients of γ and β. */
+export const LayerNormalization: GradientRule = ({ op, node, input, inputs, dyOf }) => {
+  const [x, scale, dy] = [input(0), input(1), dyOf(0)];
+  const axis = axisOf(node, x, intAttribute(node, 'axis', -1));
+  const axes = range(rankOf(node, x) - axis, axis);
+  const reduced = x.shape?.map((dim, i) => (i < axis ? dim : 1));
+  const ones = op.expandLike(op.scalar(1, scale.dtype ?? 'float32'), scale);
+  const stash = 'float32';
+  const [normal = x, , stashed = x] = op.callAll(
+    'LayerNormalization',
+    [x, ones],
+    [
+      { dtype: x.dtype, shape: x.shape },
+      { dtype: stash, shape: reduced },
+      { dtype: stash, shape: reduced },
+    ],
+    { attributes: { axis: int(axis), epsilon: float(floatAttribute(node, 'epsilon', EPSILON)) } },
+  );
+  const inverseDeviation = x.dtype === stash ? stashed : op.cast(stashed, x.dtype ?? stash);
+  const dx = throughNormalization(op, { normal, inverseDeviation }, op.mul(dy, scale), axes);
+  return [dx, op.mul(dy, normal), ...(inputs[2] ? [dy] : [])];
+};
+
+export const InstanceNormalization: GradientRule = (context) => {
+  const { op, node, input, dy } = context;
+  const [x, scale] = [input(0), input(1)];
+  const { over, perChannel } = channelsOf(op, node, x);
+  const axes = over.slice(1);
+  const parts = normalized(op, x, axes, floatAttribute(node, 'epsilon', EPSILON));
+  return [
+    throughNormalization(op, parts, op.mul(dy, perChannel(scale)), axes),
+    op.reduceSum(op.mul(dy, parts.normal), over),
+    op.reduceSum(dy, over),
+  ];
+};
+
+/** Scale and bias are one number per group before opset 21, and per channel from then on. */
+export const GroupNormalization: GradientRule = (context) => {
+  const { op, node, input, dy } = context;
+  const [x, scale] = [input(0), input(1)];
+  const inGroups = (value: Value) => op.reshape(value, [0, intAttribute(node, 'num_groups', 1), -1]);
+  const parts = normalized(op, inGroups(x), [2], floatAttribute(node, 'epsilon', EPSILON));
+  const through = (g: Value) => op.reshapeLike(throughNormalization(op, parts, g, [2]), x);
+  if (op.opset < 21) {
+    const dGroups = inGroups(dy);
+    return [
+      through(op.mul(dGroups, op.unsqueeze(scale, [1]))),
+      op.reduceSum(op.mul(dGroups, parts.normal), [0, 2]),
+      op.reduceSum(dGroups, [0, 2]),
+    ];
+  }
+  const { over, perChannel } = channelsOf(op, node, x);
+  return [
+    through(inGroups(op.mul(dy, perChannel(scale)))),
+    op.reduceSum(op.mul(dy, op.reshapeLike(parts.normal, x)), over),
+    op.reduceSum(dy, over),
+  ];
+};
+
+/** y = x s^−β, s = bias + α/size Σ x² over neighbouring channels: dx = dy s^−β − 2αβ/size x Σ dy y/s, over whom x is a neighbour of. */
+export const LRN: GradientRule = ({ op, node, input, outputs, dy }) => {
+  const x = input(0);
+  const size = intAttribute(node, 'size', 1);
+  const [alpha, beta] = [floatAttribute(node, 'alpha', 1e-4), floatAttribute(node, 'beta', 0.75)];
+  const [below, above] = [Math.floor((size - 1) / 2), Math.ceil((size - 1) / 2)];
+  const average = (value: Value, pads: readonly [number, number]) => {
+    const rows = op.unsqueeze(op.reshape(value, [0, 0, -1]), [1]);
+    const attributes = {
+      kernel_shape: { type: 'ints', value: [BigInt(size), 1n] },
+      pads: { type: 'ints', value: [BigInt(pads[0]), 0n, BigInt(pads[1]), 0n] },
+      count_include_pad: int(1),
+    } as const;
+    return op.reshapeLike(op.call('AveragePool', [rows], { attributes }), x);
+  };
+  const s = op.add(op.mul(average(op.mul(x, x), [below, above]), alpha), floatAttribute(node, 'bias', 1));
+  const [y = x] = outputs;
+  const back = average(op.div(op.mul(dy, y), s), [above, below]);
+  return [op.sub(op.mul(dy, op.pow(s, -beta)), op.mul(op.mul(x, back), 2 * alpha * beta))];
+};

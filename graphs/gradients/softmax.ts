@@ -1,0 +1,23 @@
+import { type GradientContext, type GradientRule, unary } from '../../src/contract.ts';
+import { intAttribute } from '../../src/emit/index.ts';
+import { axisOf, range, rankOf } from './support/shapes.ts';
+
+/** dx = y · (dy − Σ y·dy) */
+export const Softmax: GradientRule = unary((context) => {
+  const { op, y, dy } = context;
+  return op.mul(y, op.sub(dy, op.reduceSum(op.mul(y, dy), normalizedAxes(context), true)));
+});
+
+/** dx = dy − eʸ Σ dy */
+export const LogSoftmax: GradientRule = unary((context) => {
+  const { op, y, dy } = context;
+  return op.sub(dy, op.mul(op.exp(y), op.reduceSum(dy, normalizedAxes(context), true)));
+});
+
+/** One axis; before opset 13 all from that axis on, as of a matrix. */
+function normalizedAxes({ op, node, input }: GradientContext): number[] {
+  const x = input(0);
+  if (op.opset >= 13) return [axisOf(node, x, intAttribute(node, 'axis', -1))];
+  const axis = axisOf(node, x, intAttribute(node, 'axis', 1));
+  return range(rankOf(node, x) - axis, axis);
+}

@@ -1,0 +1,26 @@
+import { COMPOSITE_DOMAIN } from '../../../src/contract.ts';
+import type { Emitter, int, Node, Value } from '../../../src/emit/index.ts';
+
+/** Attributes as the emitter takes them. */
+export type Attributes = Readonly<Record<string, ReturnType<typeof int>>>;
+
+/** A composite with one output, of the type and shape of `like`. */
+export function composite(
+  op: Emitter,
+  name: string,
+  inputs: readonly (Value | undefined)[],
+  like: Value,
+  attributes: Attributes = {},
+): Value {
+  return op.call(name, inputs, { domain: COMPOSITE_DOMAIN, attributes, dtype: like.dtype, shape: like.shape });
+}
+
+/** The numbers and words among a node's attributes: how its windows lie. */
+export function attributesOf(node: Node): Attributes {
+  const kept: Record<string, ReturnType<typeof int>> = {};
+  for (const [name, found] of node.attributes) {
+    const { type } = found;
+    if (type === 'int' || type === 'ints' || type === 'float' || type === 'string') kept[name] = found;
+  }
+  return kept;
+}
