@@ -2,10 +2,10 @@ import type { GradientRule } from '../../src/contract.ts';
 import { intAttribute, stringAttribute } from '../../src/emit/index.ts';
 import { gatherGradient } from './support/gathers.ts';
 import { gatherNDGradient } from './support/gathersND.ts';
-import { outputOf, unsupported } from './support/shapes.ts';
+import { exact, outputOf, unsupported } from './support/shapes.ts';
 
 /** dy summed into the rows that were read. */
-export const Gather: GradientRule = gatherGradient;
+export const Gather: GradientRule = exact(gatherGradient);
 
 export const GatherElements: GradientRule = ({ op, node, input, dy }) => [
   op.scatterElements(op.zerosLike(input(0)), input(1), dy, intAttribute(node, 'axis', 0), 'add'),
@@ -14,18 +14,18 @@ export const GatherElements: GradientRule = ({ op, node, input, dy }) => [
 export const GatherND: GradientRule = gatherNDGradient;
 
 /** Elements that were written over have no gradient; added ones all have. */
-export const ScatterElements: GradientRule = ({ op, node, input, dy }) => {
+export const ScatterElements: GradientRule = exact(({ op, node, input, dy }) => {
   const axis = intAttribute(node, 'axis', 0);
   const updates = op.gatherElements(dy, input(1), axis);
   if (isSum(node)) return [dy, undefined, updates];
   return [op.scatterElements(dy, input(1), op.zerosLike(input(2)), axis), undefined, updates];
-};
+});
 
-export const ScatterND: GradientRule = ({ op, node, input, dy }) => {
-  const updates = op.call('GatherND', [dy, input(1)], { shape: input(2).shape });
+export const ScatterND: GradientRule = exact(({ op, node, input, dy }) => {
+  const updates = op.call('GatherND', [dy, input(1)]);
   if (isSum(node)) return [dy, undefined, updates];
-  return [op.call('ScatterND', [dy, input(1), op.zerosLike(input(2))], { shape: dy.shape }), undefined, updates];
-};
+  return [op.call('ScatterND', [dy, input(1), op.zerosLike(input(2))]), undefined, updates];
+});
 
 /** The values' gradients in their places. */
 export const TopK: GradientRule = (context) => {

@@ -1,7 +1,17 @@
 import { type GradientRule, unary } from '../../src/contract.ts';
 import { int, intAttribute, intsAttribute, stringAttribute } from '../../src/emit/index.ts';
 import { expandGradient } from './support/expands.ts';
-import { axisOf, elementOf, lengthOf, lengths, range, rankOf, reshapeTo, unsupported } from './support/shapes.ts';
+import {
+  axisOf,
+  elementOf,
+  exact,
+  lengthOf,
+  lengths,
+  range,
+  rankOf,
+  reshapeTo,
+  unsupported,
+} from './support/shapes.ts';
 import { sliceGradient } from './support/slices.ts';
 
 export const Reshape: GradientRule = unary(({ op, x, dy }) => op.reshapeLike(dy, x));
@@ -10,15 +20,17 @@ export const Squeeze: GradientRule = Reshape;
 export const Unsqueeze: GradientRule = Reshape;
 
 /** The inverse permutation. Without one the axes are reversed, which is its own inverse. */
-export const Transpose: GradientRule = unary(({ op, node, x, dy }) => {
-  const perm = intsAttribute(node, 'perm');
-  return perm
-    ? op.transpose(
-        dy,
-        perm.map((_, i) => perm.indexOf(i)),
-      )
-    : op.call('Transpose', [dy], { shape: x.shape });
-});
+export const Transpose: GradientRule = exact(
+  unary(({ op, node, dy }) => {
+    const perm = intsAttribute(node, 'perm');
+    return perm
+      ? op.transpose(
+          dy,
+          perm.map((_, i) => perm.indexOf(i)),
+        )
+      : op.call('Transpose', [dy]);
+  }),
+);
 
 /** dy in the pieces that were joined. */
 export const Concat: GradientRule = ({ op, node, input, dy }) => {
@@ -33,7 +45,7 @@ export const Concat: GradientRule = ({ op, node, input, dy }) => {
 };
 
 /** The pieces' gradients joined, zeros for a piece that has none. */
-export const Split: GradientRule = ({ op, node, outputs, dyOf }) => {
+export const Split: GradientRule = exact(({ op, node, outputs, dyOf }) => {
   const absent = outputs.indexOf(undefined);
   if (absent >= 0) throw unsupported(node, 'all outputs of Split named', `none for output ${absent}`);
   return [
@@ -42,45 +54,45 @@ export const Split: GradientRule = ({ op, node, outputs, dyOf }) => {
       intAttribute(node, 'axis', 0),
     ),
   ];
-};
+});
 
 /** dy among zeros. */
-export const Slice: GradientRule = sliceGradient;
+export const Slice: GradientRule = exact(sliceGradient);
 
 /** dy summed over the copies. */
 export const Expand: GradientRule = expandGradient;
 
 /** y of shape [r₀d₀, r₁d₁, …] is r copies of d elements along each axis: dy is summed over the copies. */
-export const Tile: GradientRule = ({ op, node, input, known, dy }) => {
+export const Tile: GradientRule = exact(({ op, node, input, known, dy }) => {
   const x = input(0);
   const repeats = known(1);
   const copies = range(rankOf(node, x)).map((i) => repeats?.[i] ?? elementOf(op, input(1), i));
   const parts = copies.map((count, i) => (count === 1 ? [lengthOf(op, x, i)] : [count, lengthOf(op, x, i)]));
   const axes = parts.flatMap((part, i) => (part.length === 2 ? [parts.slice(0, i).flat().length] : []));
   return [axes.length === 0 ? dy : op.reduceSum(reshapeTo(op, dy, parts.flat()), axes)];
-};
+});
 
 /** Σ over all later elements instead of all earlier ones, or the other way round. */
-export const CumSum: GradientRule = ({ op, node, input, dy }) => {
+export const CumSum: GradientRule = exact(({ op, node, input, dy }) => {
   const exclusive = int(intAttribute(node, 'exclusive', 0));
   const reverse = int(1 - intAttribute(node, 'reverse', 0));
-  return [op.call('CumSum', [dy, input(1)], { attributes: { exclusive, reverse }, shape: dy.shape })];
-};
+  return [op.call('CumSum', [dy, input(1)], { attributes: { exclusive, reverse } })];
+});
 
 /** The same triangle of dy. */
-export const Trilu: GradientRule = ({ op, node, inputs, dy }) => {
+export const Trilu: GradientRule = exact(({ op, node, inputs, dy }) => {
   const upper = int(intAttribute(node, 'upper', 1));
-  return [op.call('Trilu', [dy, inputs[1]], { attributes: { upper }, shape: dy.shape })];
-};
+  return [op.call('Trilu', [dy, inputs[1]], { attributes: { upper } })];
+});
 
 /** The same rows reversed again. */
-export const ReverseSequence: GradientRule = ({ op, node, input, dy }) => {
+export const ReverseSequence: GradientRule = exact(({ op, node, input, dy }) => {
   const attributes = {
     batch_axis: int(intAttribute(node, 'batch_axis', 1)),
     time_axis: int(intAttribute(node, 'time_axis', 0)),
   };
-  return [op.call('ReverseSequence', [dy, input(1)], { attributes, shape: dy.shape })];
-};
+  return [op.call('ReverseSequence', [dy, input(1)], { attributes })];
+});
 
 export const SpaceToDepth: GradientRule = unary(({ op, node, x, dy }) =>
   op.call('DepthToSpace', [dy], { attributes: { blocksize: int(intAttribute(node, 'blocksize', 1)) }, shape: x.shape }),

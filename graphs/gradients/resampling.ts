@@ -3,12 +3,13 @@ import { stringAttribute } from '../../src/emit/index.ts';
 import { transposedMaps } from './support/linearMaps.ts';
 import { borderMaps, cropped } from './support/pads.ts';
 import { resizeGradient } from './support/resizes.ts';
+import { exact } from './support/shapes.ts';
 
 /** Constant: dy without its margins. Reflect, edge, wrap: dy summed into the elements that were repeated. */
-export const Pad: GradientRule = (context) => {
+export const Pad: GradientRule = exact((context) => {
   const isConstant = stringAttribute(context.node, 'mode', 'constant') === 'constant';
   return isConstant ? constantPad(context) : [transposedMaps(context, borderMaps(context))];
-};
+});
 
 /** The fill's gradient is what dy has in the margins. */
 function constantPad(context: GradientContext): ReturnType<GradientRule> {
@@ -18,4 +19,4 @@ function constantPad(context: GradientContext): ReturnType<GradientRule> {
 }
 
 /** dy by the transposed interpolation; a sum over copies where each element was repeated equally often. */
-export const Resize: GradientRule = resizeGradient;
+export const Resize: GradientRule = exact(resizeGradient);

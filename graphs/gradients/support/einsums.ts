@@ -11,12 +11,16 @@ interface Term {
 /** An operand's gradient contracts dy with all other operands: the same sum of products, read with dy in the operand's place. */
 export function einsumGradient({ op, node, input, dy, wants }: GradientContext): (Value | undefined)[] {
   const operands = node.inputs.map((_, i) => input(i));
-  const { inputs, output } = lettersOf(node, operands);
+  const { inputs, output, ellipsis } = lettersOf(node, operands);
   const terms = operands.map((value, i) => ({ value, letters: inputs[i] ?? '' }));
   return terms.map((term, i) => {
     if (!wants(i)) return undefined;
     const others = terms.filter((_, k) => k !== i);
-    return operandGradient(op, term, [{ letters: output, value: dy }, ...others]);
+    const gradient = operandGradient(op, term, [{ letters: output, value: dy }, ...others]);
+    if (gradient === dy) return dy;
+    const isBroadcast = (k: number): boolean => ellipsis.includes(term.letters[k] ?? '');
+    gradient.shape = term.value.shape?.map((dim, k) => (isBroadcast(k) ? gradient.shape?.[k] : dim));
+    return gradient;
   });
 }
 
@@ -44,7 +48,7 @@ function contracted(op: Emitter, tensors: readonly Term[], letters: string): Val
   );
 }
 
-/** An axis of length 1 is broadcast against the others of its letter. */
+/** Under an ellipsis an axis of length 1 is broadcast against the others of its letter. */
 function dimOf(tensors: readonly Term[], letter: string): Dim {
   const dims = tensors.flatMap(({ letters, value }) => {
     const axis = letters.indexOf(letter);
@@ -57,8 +61,15 @@ function isNarrower({ shape }: Value, like: Value): boolean {
   return shape?.some((dim, i) => dim === 1 && like.shape?.[i] !== 1) ?? false;
 }
 
-/** The equation with a letter for every axis that an ellipsis stands for, and with its output. */
-function lettersOf(node: Node, operands: readonly Value[]): { readonly inputs: string[]; readonly output: string } {
+interface Equation {
+  readonly inputs: readonly string[];
+  readonly output: string;
+  /** The letters of what an ellipsis stands for: only these axes are broadcast. */
+  readonly ellipsis: string;
+}
+
+/** The equation with a letter for every axis, and with its output. */
+function lettersOf(node: Node, operands: readonly Value[]): Equation {
   const equation = stringAttribute(node, 'equation', '').replaceAll(/\s/g, '');
   const [left = '', right] = equation.split('->');
   const free = ALPHABET.filter((letter) => !equation.includes(letter));
@@ -70,7 +81,7 @@ function lettersOf(node: Node, operands: readonly Value[]): { readonly inputs: s
     if (new Set(letters).size === letters.length) continue;
     throw unsupported(node, 'each letter once in an operand', `"${equation}", which takes a diagonal`);
   }
-  return { inputs, output: right?.replace('...', ellipsis) ?? implicitOutput(inputs, ellipsis) };
+  return { inputs, ellipsis, output: right?.replace('...', ellipsis) ?? implicitOutput(inputs, ellipsis) };
 }
 
 const ALPHABET = [...range(26, 65), ...range(26, 97)].map((code) => String.fromCharCode(code));

@@ -24,7 +24,14 @@ function foldedGradients(op: Emitter, a: Value, b: Value, dy: Value): [Value, Va
   const [rows, matrix, dRows] = [asRows(op, a), asRows(op, b), asRows(op, dy)];
   const dRowsA = op.gemm(dRows, matrix, { transB: true });
   const dMatrix = op.gemm(rows, dRows, { transA: true });
-  return [a === rows ? dRowsA : op.reshapeLike(dRowsA, a), b === matrix ? dMatrix : op.reshapeLike(dMatrix, b)];
+  return [shaped(op, dRowsA, a), shaped(op, dMatrix, b)];
+}
+
+/** A matrix in the shape of `like`. */
+function shaped(op: Emitter, matrix: Value, like: Value): Value {
+  if (like.shape?.length !== 2) return op.reshapeLike(matrix, like);
+  matrix.shape = like.shape;
+  return matrix;
 }
 
 /** [..., K] as [-1, K]. */
@@ -37,8 +44,13 @@ function asRows(op: Emitter, x: Value): Value {
   return flat;
 }
 
+/** The batch axes may be broadcast, the matrices are not. */
 function batchedGradients(op: Emitter, a: Value, b: Value, dy: Value): [Value, Value] {
-  return [op.matMul(dy, swapped(op, b)), op.matMul(swapped(op, a), dy)];
+  const [da, db] = [op.matMul(dy, swapped(op, b)), op.matMul(swapped(op, a), dy)];
+  for (const [gradient, { shape }] of [[da, a] as const, [db, b] as const]) {
+    if (gradient.shape && shape) gradient.shape = [...gradient.shape.slice(0, -2), ...shape.slice(-2)];
+  }
+  return [da, db];
 }
 
 function swapped(op: Emitter, x: Value): Value {

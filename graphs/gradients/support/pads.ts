@@ -7,11 +7,10 @@ import { axisOf, lengthOf, lengths, range, rankOf } from './shapes.ts';
 /** dy without the margins. A Slice is faster than a Pad by negative numbers, which can also put back what Pad cut off. */
 export function cropped(context: GradientContext): Value {
   const { op, input, inputs, known, dy } = context;
-  const shape = input(0).shape;
   const pads = known(1);
   if (!pads?.every((pad) => pad >= 0)) {
     const negated = pads ? op.vector(pads.map((pad) => -pad)) : op.neg(input(1));
-    return op.call('Pad', [dy, negated, undefined, ...inputs.slice(3)], { shape });
+    return op.call('Pad', [dy, negated, undefined, ...inputs.slice(3)]);
   }
   const axes = paddedAxes(context);
   const cut = range(axes.length).filter((i) => pads[i] !== 0 || pads[axes.length + i] !== 0);
@@ -19,7 +18,7 @@ export function cropped(context: GradientContext): Value {
   const numbers = (of: (i: number) => number): Value => op.vector(cut.map(of));
   const starts = numbers((i) => pads[i] ?? 0);
   const ends = numbers((i) => -(pads[axes.length + i] ?? 0) || Number.MAX_SAFE_INTEGER);
-  return op.call('Slice', [dy, starts, ends, numbers((i) => axes[i] ?? 0)], { shape });
+  return op.call('Slice', [dy, starts, ends, numbers((i) => axes[i] ?? 0)]);
 }
 
 function paddedAxes({ node, input, constant }: GradientContext): number[] {

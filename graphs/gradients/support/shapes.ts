@@ -1,4 +1,4 @@
-import type { GradientContext } from '../../../src/contract.ts';
+import type { GradientContext, GradientRule } from '../../../src/contract.ts';
 import { describeNode, type Emitter, LossgraftError, type Node, type Value } from '../../../src/emit/index.ts';
 
 /** A length: a number, or a one-element int64 vector that is known when the graph runs. */
@@ -97,6 +97,20 @@ export function outputOf({ node, outputs }: GradientContext, i: number): Value {
   const output = outputs[i];
   if (output) return output;
   throw unsupported(node, `output ${i}`, 'none');
+}
+
+/**
+ * For an operator that broadcasts nothing: its gradients have the inputs' shapes, whatever the emitted operators let one infer, so
+ * that the engine need not compare the two when the graph runs. `isExact` leaves out an input that is broadcast after all.
+ */
+export function exact(rule: GradientRule, isExact: (i: number) => boolean = () => true): GradientRule {
+  return (context) => {
+    const gradients = rule(context);
+    for (const [i, gradient] of gradients.entries()) {
+      if (gradient && gradient !== context.dy && isExact(i)) gradient.shape = context.inputs[i]?.shape;
+    }
+    return gradients;
+  };
 }
 
 export function range(length: number, start = 0): number[] {
