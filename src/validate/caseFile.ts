@@ -16,7 +16,7 @@ export interface CaseFile {
 }
 
 /** For cases that state none: what ONNX's own backend tests take for rtol, and its atol. */
-export const DEFAULT_TOLERANCE: Tolerance = { rtol: 1e-5, atol: 1e-7 };
+const DEFAULT_TOLERANCE: Tolerance = { rtol: 1e-5, atol: 1e-7 };
 
 /** Written by the generators as provenance. They say how a case was made, and change nothing here. */
 const PROVENANCE = [

@@ -22,6 +22,7 @@ export async function runCase(folder: string, provider: Provider, augmentCase?: 
     const verdict = outputs.every((output) => output.verdict === 'pass') ? 'pass' : 'fail';
     return { case: folder, ...(proves === undefined ? {} : { proves }), verdict, outputs };
   } catch (error) {
+    if (error instanceof LossgraftError && error.code === 'cuda-unavailable') throw error;
     const said = error instanceof Error ? error.message : String(error);
     return { case: folder, ...(proves === undefined ? {} : { proves }), verdict: 'fail', outputs: [], error: said };
   }
