@@ -1,4 +1,4 @@
-import { isView, nodeInit } from '../ir/edit.ts';
+import { newInitializer, nodeInit } from '../ir/edit.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
 import { editedBytes } from '../onnx/index.ts';
 import type { ModelEdit, ModelProto, Span } from '../onnx/types.ts';
@@ -60,7 +60,7 @@ function onlyWhatMakes(
   ].map(({ span }) => span);
   const own = [...read].flatMap((value) => {
     const tensor = given.get(value) ?? graph.initializers.get(value);
-    return tensor && !isView(tensor) ? [{ name: value.name, tensor }] : [];
+    return (tensor && newInitializer(proto, value, tensor)) ?? [];
   });
   const added = graph.nodes.filter((node) => !node.proto && nodes.has(node)).map(nodeInit);
   const { opsetImports } = graph;

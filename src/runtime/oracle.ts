@@ -1,6 +1,7 @@
-import type { Graph, Value } from '../ir/graph.ts';
+import { COMPOSITE_DOMAIN, type Graph, type Value } from '../ir/graph.ts';
 import { editedBytes } from '../onnx/index.ts';
 import type { ModelProto, NodeInit, ValueInit } from '../onnx/types.ts';
+import type { Dim, Shape, Tensor } from '../tensor.ts';
 import { isBfloat16 } from './bfloat16.ts';
 import { openSession, type Port } from './session.ts';
 import { skeletonEdit } from './skeleton.ts';
@@ -11,11 +12,18 @@ import { skeletonEdit } from './skeleton.ts';
  *
  * @throws LossgraftError if ONNX Runtime refuses the model.
  */
-export async function inferTypes(model: ModelProto, graph: Graph, values?: readonly Value[]): Promise<void> {
-  const asked = (values ?? [...graph.values.values()]).filter((value) => value.producer !== undefined);
+export async function inferTypes(
+  model: ModelProto,
+  graph: Graph,
+  values?: readonly Value[],
+  given: ReadonlyMap<Value, Tensor> = new Map(),
+): Promise<void> {
+  const asked = (values ?? [...graph.values.values()]).filter(
+    ({ producer }) => producer !== undefined && producer.domain !== COMPOSITE_DOMAIN,
+  );
   let known: readonly ValueInit[] = [];
   for (;;) {
-    await inferOnce(model, graph, asked, known);
+    await inferOnce(model, graph, asked, { known, given });
     const hints = rankHints(asked, known);
     if (hints.length === 0) return;
     known = [...known, ...hints];
@@ -24,25 +32,25 @@ export async function inferTypes(model: ModelProto, graph: Graph, values?: reado
 
 /** @throws LossgraftError if ONNX Runtime refuses the graph as it stands. Nothing is learned of types. */
 export async function verifyGraph(model: ModelProto, graph: Graph): Promise<void> {
-  await probe(model, graph, graph.outputs, tensorOutput, []);
+  await probe(model, graph, graph.outputs, tensorOutput, { known: [], given: new Map() });
 }
 
-async function inferOnce(
-  model: ModelProto,
-  graph: Graph,
-  asked: readonly Value[],
-  known: readonly ValueInit[],
-): Promise<void> {
-  const ports = await probe(model, graph, asked, tensorOutput, known);
+async function inferOnce(model: ModelProto, graph: Graph, asked: readonly Value[], hints: Hints): Promise<void> {
+  const ports = await probe(model, graph, asked, tensorOutput, hints);
   const ambiguous: Value[] = [];
   for (const value of asked) {
     const port = ports.get(value.name);
     if (port?.dtype === undefined) continue;
     if (!isBfloat16(value)) value.dtype = port.dtype;
-    if (port.shape !== undefined && port.shape.length > 0) value.shape = port.shape;
-    else if (value.shape === undefined || value.shape.length > 0) ambiguous.push(value);
+    if (port.shape !== undefined && port.shape.length > 0) value.shape = merged(value.shape, port.shape);
+    else if (value.shape === undefined) ambiguous.push(value);
   }
-  await settleRanks(model, graph, ambiguous, known);
+  await settleRanks(model, graph, ambiguous, hints);
+}
+
+/** What is found, and what was known before where nothing is found. */
+function merged(before: Shape, found: readonly Dim[]): Shape {
+  return before?.length === found.length ? found.map((dim, i) => dim ?? before[i]) : found;
 }
 
 /** ONNX Runtime gives up on a Reshape to a computed shape, though the length of that shape is the rank: tell it so. */
@@ -56,18 +64,19 @@ function rankHints(asked: readonly Value[], known: readonly ValueInit[]): ValueI
 }
 
 /** An unknown rank reads as `[]`, like a scalar's. The Shape operator's own output tells them apart: `[0]` is a scalar. */
-async function settleRanks(
-  model: ModelProto,
-  graph: Graph,
-  values: readonly Value[],
-  known: readonly ValueInit[],
-): Promise<void> {
+async function settleRanks(model: ModelProto, graph: Graph, values: readonly Value[], hints: Hints): Promise<void> {
   if (values.length === 0) return;
-  const ports = await probe(model, graph, values, shapeOutput, known);
+  const ports = await probe(model, graph, values, shapeOutput, hints);
   for (const value of values) {
     const rank = ports.get(value.name)?.shape?.[0];
     value.shape = rank === 0 ? [] : undefined;
   }
+}
+
+/** What ONNX Runtime would not find out by itself: types, and values that nodes compute from constants. */
+interface Hints {
+  readonly known: readonly ValueInit[];
+  readonly given: ReadonlyMap<Value, Tensor>;
 }
 
 interface Probe {
@@ -89,7 +98,7 @@ async function probe(
   graph: Graph,
   values: readonly Value[],
   probeOf: (value: Value) => Probe,
-  known: readonly ValueInit[],
+  { known, given }: Hints,
 ): Promise<Map<string, Port>> {
   const probes = new Map(values.map((value) => [value.name, probeOf(value)]));
   const nodes = [...probes.values()].flatMap(({ node }) => (node ? [node] : []));
@@ -99,6 +108,7 @@ async function probe(
     [...probes.values()].map((p) => p.output),
     nodes,
     known,
+    given,
   );
   const session = await openSession(editedBytes(model, edit), { optimization: 'off', name: model.source.name });
   const ports = new Map(session.outputs.map((port) => [port.name, port]));

@@ -1,7 +1,7 @@
-import { graphEdit, isView } from '../ir/edit.ts';
-import type { Graph, Node } from '../ir/graph.ts';
+import { graphEdit, isView, valueInit } from '../ir/edit.ts';
+import { COMPOSITE_DOMAIN, type Graph, type Node, type Value } from '../ir/graph.ts';
 import type { AttributeInit, ModelEdit, ModelProto, NodeInit, Span, TensorProto, ValueInit } from '../onnx/types.ts';
-import type { DataType } from '../tensor.ts';
+import type { DataType, Tensor } from '../tensor.ts';
 import { isBfloat16, makesBfloat16 } from './bfloat16.ts';
 
 /** Constants up to this size stay in the skeleton, since shapes may depend on them; larger ones become inputs. */
@@ -30,6 +30,7 @@ const CARRIED = new Set<DataType | undefined>([
  * @param outputs are listed without a type.
  * @param nodes are added.
  * @param known types that ONNX Runtime would not find out.
+ * @param given values that are constants, though nodes compute them.
  */
 export function skeletonEdit(
   model: ModelProto,
@@ -37,12 +38,21 @@ export function skeletonEdit(
   outputs: readonly string[],
   nodes: readonly NodeInit[],
   known: readonly ValueInit[],
+  given: ReadonlyMap<Value, Tensor> = new Map(),
 ): ModelEdit {
   const current = graphEdit(model, graph);
-  const stands = [...standInInitializers(model, graph), ...standInNodes(graph), ...bfloat16Inputs(graph)];
+  const constants = [...given].filter(([{ producer }]) => producer?.proto);
+  const computed = constants.flatMap(([{ producer }]) => producer?.proto?.span ?? []);
+  const stands = [
+    ...standInInitializers(model, graph),
+    ...standInNodes(graph, given),
+    ...bfloat16Inputs(graph),
+    ...standInComposites(graph),
+  ];
   const stale = [...model.graph.outputs, ...model.graph.valueInfos.filter(({ type }) => type?.dtype === 'bfloat16')];
   const removals = new Set<Span>([
     ...(current.removals ?? []),
+    ...computed,
     ...stale.map(({ span }) => span),
     ...stands.flatMap((stand) => stand.removals),
   ]);
@@ -54,9 +64,11 @@ export function skeletonEdit(
       ...stands.flatMap((stand) => stand.inputs),
     ].map(asFloat32),
     outputs: [],
+    initializers: [...(current.initializers ?? []), ...constants.map(([{ name }, tensor]) => ({ name, tensor }))],
     removals: [...removals],
     replacements: (current.replacements ?? []).filter(({ span }) => !isWithin(span, removals)),
-    nodes: [...stands.flatMap((stand) => stand.nodes), ...(current.nodes ?? []), ...nodes],
+    nodes: [...stands.flatMap((stand) => stand.nodes), ...(current.nodes ?? []).filter(isStandard), ...nodes],
+    nodesBefore: (current.nodesBefore ?? []).map((added) => ({ ...added, nodes: added.nodes.filter(isStandard) })),
     untypedOutputs: outputs,
     valueInfos: known.map(asFloat32),
   };
@@ -98,11 +110,12 @@ function inputOf(name: string, dtype: DataType | undefined, shape: readonly numb
 }
 
 /** Constant nodes with heavy tensors, and nodes that make bfloat16. */
-function standInNodes(graph: Graph): StandIn[] {
+function standInNodes(graph: Graph, given: ReadonlyMap<Value, Tensor>): StandIn[] {
   return graph.nodes.flatMap((node): StandIn[] => {
     const span = node.proto?.span;
     const name = node.outputs[0]?.name;
-    if (!span || name === undefined || node.domain !== '') return [];
+    const [output] = node.outputs;
+    if (!span || name === undefined || node.domain !== '' || (output && given.has(output))) return [];
     const constant = node.opType === 'Constant' ? tensorOf(node) : undefined;
     if (constant && (isHeavy(constant) || constant.dtype === 'bfloat16')) {
       const input = inputOf(name, constant.dtype, constant.dims);
@@ -110,6 +123,20 @@ function standInNodes(graph: Graph): StandIn[] {
     }
     return makesBfloat16(node) ? [{ removals: [span], inputs: [], nodes: [float32Node(node)] }] : [];
   });
+}
+
+/** ONNX Runtime knows no composites: what they give is an input, of the type that it is known to have. */
+function standInComposites(graph: Graph): StandIn[] {
+  const composites = graph.nodes.filter(({ domain }) => domain === COMPOSITE_DOMAIN);
+  return composites.map(({ outputs }) => ({
+    removals: [],
+    inputs: outputs.flatMap((value) => (value ? [valueInit(value)] : [])),
+    nodes: [],
+  }));
+}
+
+function isStandard({ domain }: NodeInit): boolean {
+  return domain !== COMPOSITE_DOMAIN;
 }
 
 /** The same node making float32: a Cast to it, or a ConstantOfShape of its default, zero. */

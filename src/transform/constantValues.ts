@@ -3,6 +3,7 @@ import { topologicalOrder } from '../ir/order.ts';
 import type { Model } from '../model.ts';
 import { toNumbers } from '../numbers.ts';
 import { evaluate } from '../runtime/evaluate.ts';
+import { inferTypes } from '../runtime/oracle.ts';
 import { elementCount, type Tensor } from '../tensor.ts';
 import { constantTensor } from './constants.ts';
 
@@ -25,6 +26,22 @@ export async function constantReader(model: Model, graph: Graph): Promise<Consta
     cache.set(value, numbers);
     return numbers;
   };
+}
+
+/**
+ * Types of all values, also where shapes are computed by nodes that ONNX Runtime's inference does not follow: what depends on constants
+ * alone is computed and told to it, as long as that makes more shapes known.
+ */
+export async function inferAllTypes(model: Model, graph: Graph): Promise<void> {
+  await inferTypes(model.proto, graph);
+  for (let before = Number.POSITIVE_INFINITY; ; ) {
+    const unknown = [...graph.values.values()].filter(
+      ({ shape }) => shape === undefined || shape.includes(undefined),
+    ).length;
+    if (unknown === 0 || unknown >= before) return;
+    before = unknown;
+    await inferTypes(model.proto, graph, undefined, await computeConstants(model, graph));
+  }
 }
 
 async function computeConstants(model: Model, graph: Graph): Promise<ReadonlyMap<Value, Tensor>> {

@@ -64,6 +64,8 @@ async function inferAll(model: Model, graph: Graph): Promise<void> {
   for (const info of infos) {
     if (info.dimSpans.length > 0) patches.set(info.name, relabelDim(model.proto.source, info, 0, SYMBOL));
   }
+  // What was inferred for the fixed batch is void.
+  for (const value of graph.values.values()) if (value.producer) value.shape = undefined;
   const kept = graph.patches.length;
   graph.patches.push(...patches.values());
   await inferTypes(model.proto, graph);
