@@ -79,11 +79,18 @@ function measure(label: string, input: string, output: string): Record<string, s
   const durableSplices: Run[] = [];
   const durableCopies: number[] = [];
   command(['cp', input, output]);
+  const acts = [
+    () => splices.push(splice(input, output, 'cached')),
+    () => copies.push(command(['cp', input, output])),
+    () => durableSplices.push(splice(input, output, 'durable')),
+    () => durableCopies.push(command(['sh', '-c', 'cp "$0" "$1" && sync "$1"', input, output])),
+  ];
   for (let i = 0; i < Number(options.runs); i++) {
-    splices.push(fresh(output, () => splice(input, output, 'cached')));
-    copies.push(fresh(output, () => command(['cp', input, output])));
-    durableSplices.push(fresh(output, () => splice(input, output, 'durable')));
-    durableCopies.push(fresh(output, () => command(['sh', '-c', 'cp "$0" "$1" && sync "$1"', input, output])));
+    // Each goes first as often as last: what ran before leaves memory in another state.
+    for (const act of i % 2 === 0 ? acts : acts.toReversed()) {
+      rmSync(output, { force: true });
+      act();
+    }
   }
   const rows = [
     row(label, 'splice / cp', splices, copies),
@@ -123,7 +130,8 @@ function pythonRow(
 ): Record<string, string | number> {
   const code =
     'import sys, onnx; m = onnx.load(sys.argv[1]); m.graph.node.add(op_type="Identity"); onnx.save(m, sys.argv[2])';
-  const wall = fresh(output, () => command([python, '-c', code, input, output]));
+  rmSync(output, { force: true });
+  const wall = command([python, '-c', code, input, output]);
   const inside = median(splices.map((run) => run.inside));
   return {
     model: label,
@@ -133,11 +141,6 @@ function pythonRow(
     ratio: Number((inside / wall).toFixed(3)),
     verdict: inside < wall ? 'ok' : 'over',
   };
-}
-
-function fresh<T>(output: string, act: () => T): T {
-  rmSync(output, { force: true });
-  return act();
 }
 
 function splice(input: string, output: string, durable: string): Run {
