@@ -137,8 +137,7 @@ function output({ outputs, dy }: GradientContext): Value {
   return outputs[0] ?? dy;
 }
 
-/** The domain of composites: internal nodes that stand for a subgraph until they are expanded. No file ever holds one. */
-export const COMPOSITE_DOMAIN = 'lossgraft';
+export { COMPOSITE_DOMAIN } from './ir/graph.ts';
 
 export interface ExpansionContext {
   readonly op: Emitter;

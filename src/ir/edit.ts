@@ -1,5 +1,5 @@
 import { LossgraftError } from '../errors.ts';
-import { rewireNode } from '../onnx/index.ts';
+import { renamedInitializer, rewireNode } from '../onnx/index.ts';
 import type {
   AttributeInit,
   InitializerInit,
@@ -8,6 +8,7 @@ import type {
   NodeInit,
   NodeProto,
   NodesBefore,
+  RawInitializer,
   Replacement,
   Span,
   TensorProto,
@@ -21,7 +22,7 @@ import type { Graph, InitializerSource, Node, Value } from './graph.ts';
 export function graphEdit(model: ModelProto, graph: Graph): ModelEdit {
   const kept = new Set<object>();
   for (const node of graph.nodes) if (node.proto) kept.add(node.proto);
-  for (const source of graph.initializers.values()) if (isView(source)) kept.add(source);
+  for (const [{ name }, source] of graph.initializers) if (isView(source) && source.name === name) kept.add(source);
   for (const value of [...graph.inputs, ...graph.outputs]) keepInfo(graph, value, kept);
   const removals: Span[] = [];
   const { nodes, initializers, inputs, outputs } = model.graph;
@@ -35,7 +36,7 @@ export function graphEdit(model: ModelProto, graph: Graph): ModelEdit {
   }
   return {
     ...placedNodes(graph),
-    initializers: newInitializers(graph),
+    initializers: [...graph.initializers].flatMap(([value, source]) => newInitializer(model, value, source) ?? []),
     inputs: graph.inputs.filter((value) => !kept.has(graph.infos.get(value) ?? value)).map(valueInit),
     outputs: graph.outputs.filter((value) => !kept.has(graph.infos.get(value) ?? value)).map(valueInit),
     opsetImports: graph.opsetImports,
@@ -69,12 +70,14 @@ export function isView(source: InitializerSource): source is TensorProto {
   return 'span' in source;
 }
 
-function newInitializers(graph: Graph): InitializerInit[] {
-  const fresh: InitializerInit[] = [];
-  for (const [value, source] of graph.initializers) {
-    if (!isView(source)) fresh.push({ name: value.name, tensor: source satisfies Tensor });
-  }
-  return fresh;
+/** An initializer as the writer takes it: a new tensor, or a copy of the file's under another name; `undefined` for the file's own. */
+export function newInitializer(
+  model: ModelProto,
+  { name }: Value,
+  source: InitializerSource,
+): InitializerInit | RawInitializer | undefined {
+  if (!isView(source)) return { name, tensor: source satisfies Tensor };
+  return source.name === name ? undefined : { name, raw: renamedInitializer(model.source, source, name) };
 }
 
 /** The file's nodes that read other values now, and what is patched; patches inside such a node go with it. */

@@ -56,6 +56,9 @@ export interface NodeSpec {
   readonly attributes?: NodeAttributes;
 }
 
+/** The domain of composites: internal nodes that stand for a subgraph until they are expanded. No file ever holds one. */
+export const COMPOSITE_DOMAIN = 'lossgraft';
+
 /** A mutable graph of values and nodes that know each other. Nodes stand in topological order. */
 export class Graph {
   readonly values: Map<string, Value> = new Map();

@@ -1,7 +1,15 @@
 import { DATA_TYPES, type Tensor } from '../tensor.ts';
 import { type Encodable, encodeMessage, int64 } from './codec.ts';
 import { bytesOf, checkTensor } from './storage.ts';
-import type { AttributeInit, GraphInit, InitializerInit, NodeInit, RawNode, ValueInit } from './types.ts';
+import type {
+  AttributeInit,
+  GraphInit,
+  InitializerInit,
+  NodeInit,
+  RawInitializer,
+  RawNode,
+  ValueInit,
+} from './types.ts';
 import { concat, lenField, type Parts, stringField } from './wire.ts';
 
 const utf8 = new TextEncoder();
@@ -109,8 +117,10 @@ export function encodeNodeFields(nodes: readonly NodeInit[]): Uint8Array {
 }
 
 /** Fields GraphProto.initializer. */
-export function initializerFields(initializers: readonly InitializerInit[]): Parts {
-  return initializers.flatMap(({ name, tensor }) => lenField(5, encodeTensorParts(name, tensor)));
+export function initializerFields(initializers: readonly (InitializerInit | RawInitializer)[]): Parts {
+  return initializers.flatMap((init) =>
+    'raw' in init ? [init.raw] : lenField(5, encodeTensorParts(init.name, init.tensor)),
+  );
 }
 
 /** Fields GraphProto.input (11), output (12) or value_info (13). */

@@ -15,7 +15,7 @@ export {
 export type { Segment } from './patch.ts';
 export { decodeTensor, type ReadOptions, readTensor } from './readTensor.ts';
 export { copyExternalData, type Folders, rebaseExternalData } from './rebase.ts';
-export { relabelDim, rewireNode } from './rewire.ts';
+export { relabelDim, renamedInitializer, rewireNode } from './rewire.ts';
 export { scan } from './scan.ts';
 export { fromBytes, openFile } from './source.ts';
 export type * from './types.ts';

@@ -1,7 +1,7 @@
 import { LossgraftError } from '../errors.ts';
 import { Message, type OpenChanges } from './message.ts';
 import { applyChanges, materialize } from './patch.ts';
-import type { ByteSource, NodeProto, Replacement, Span, ValueInfoProto } from './types.ts';
+import type { ByteSource, NodeProto, Replacement, Span, TensorProto, ValueInfoProto } from './types.ts';
 import { concat, lenField, stringField } from './wire.ts';
 
 /** The node's field with other names of inputs or outputs; all else but what lies in `patches` stays byte for byte. */
@@ -17,6 +17,13 @@ export function rewireNode(
   if (names.outputs !== undefined) message.setStrings(2, names.outputs, changes);
   for (const { span, bytes } of patches) changes.substitutions.push({ span, parts: [bytes] });
   return rebuild(source, 1, node.span, changes);
+}
+
+/** The initializer's field under another name; where its elements are stays as it is. */
+export function renamedInitializer(source: ByteSource, tensor: TensorProto, name: string): Uint8Array {
+  const changes: OpenChanges = { insertions: [], substitutions: [] };
+  new Message(source, tensor.span).set(8, stringField(8, name), changes);
+  return rebuild(source, 5, tensor.span, changes);
 }
 
 /** Dimension `index` of a value's type becomes the symbol; its denotation stays. Error: `bad-dimension` where there is none. */

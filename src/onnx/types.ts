@@ -148,6 +148,12 @@ export interface InitializerInit {
   readonly tensor: Tensor;
 }
 
+/** An initializer's field as it is in a file, tag and all, but under another name. */
+export interface RawInitializer {
+  readonly name: string;
+  readonly raw: Uint8Array;
+}
+
 /** A node's field as it is in a file, tag and all. */
 export interface RawNode {
   readonly raw: Uint8Array;
@@ -182,7 +188,7 @@ export interface ModelEdit {
   readonly nodes?: readonly NodeInit[];
   /** New nodes that have to stand before a node of the file. */
   readonly nodesBefore?: readonly NodesBefore[];
-  readonly initializers?: readonly InitializerInit[];
+  readonly initializers?: readonly (InitializerInit | RawInitializer)[];
   readonly inputs?: readonly ValueInit[];
   readonly outputs?: readonly ValueInit[];
   /** Outputs that are listed by name alone: ONNX Runtime infers their types (the checker refuses them in a file). */

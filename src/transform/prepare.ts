@@ -1,32 +1,28 @@
+import { createEmitter } from '../emit/index.ts';
 import { LossgraftError } from '../errors.ts';
 import { buildGraph } from '../ir/build.ts';
-import type { InitializerSource, Value } from '../ir/graph.ts';
 import type { Model } from '../model.ts';
 import { markBfloat16 } from '../runtime/bfloat16.ts';
-import { inferTypes } from '../runtime/oracle.ts';
+import { batchNorm, type RunningStatistic } from './batchNorm.ts';
+import { constantReader, inferAllTypes } from './constantValues.ts';
+import { dropout } from './dropout.ts';
 import type { Draft } from './graft.ts';
+import { raiseOpset } from './raise.ts';
+import { untie } from './untie.ts';
 
 export interface PrepareRequest {
   /** `frozen`: running statistics; `train`: the batch's, and the running ones go on as state. Default `frozen`. */
   readonly batchNorm?: 'frozen' | 'train';
   /** Default `off`. */
   readonly dropout?: 'off' | 'train';
-  /** Of Dropout. */
+  /** Of Dropout, for which it has to be `train`. Default 0. */
   readonly seed?: number;
   /** Keeps tensors apart that an exporter merged because they were equal. Default false: they are untied. */
   readonly keepTies?: boolean;
 }
 
-/** A statistic that a step updates: BatchNorm's running mean or variance. */
-export interface Statistic {
-  readonly current: Value;
-  /** Its elements at the start. */
-  readonly source: InitializerSource;
-  readonly next: Value;
-}
-
 export interface Prepared extends Draft {
-  readonly statistics: readonly Statistic[];
+  readonly statistics: readonly RunningStatistic[];
 }
 
 /** The first and last opset of training graphs: BatchNorm and reductions are written for these. */
@@ -37,18 +33,30 @@ export const TRAIN_OPSETS = { first: 17, last: 21 } as const;
  * in the mode asked for, all types known.
  */
 export async function prepare(model: Model, request: PrepareRequest): Promise<Prepared> {
+  refuseUnusedSeed(request);
   const graph = buildGraph(model.proto);
   markBfloat16(graph);
-  await inferTypes(model.proto, graph);
-  void request;
-  if (model.opset < TRAIN_OPSETS.first) {
-    throw new LossgraftError({
-      code: 'opset-too-old',
-      where: model.name,
-      expected: `opset ${TRAIN_OPSETS.first} or newer`,
-      found: `opset ${model.opset}`,
-      hint: 'Export the model again with a newer opset',
-    });
-  }
-  return { graph, opset: model.opset, notes: [], statistics: [] };
+  const raised = await raiseOpset(model, graph, TRAIN_OPSETS.first);
+  const ties = request.keepTies ? undefined : untie(graph);
+  await inferAllTypes(model, graph);
+  const op = createEmitter(graph, raised.to);
+  const masks = dropout(op, request.dropout ?? 'off', request.seed ?? 0, await constantReader(model, graph));
+  const norms = batchNorm(graph, request.batchNorm ?? 'frozen');
+  return {
+    graph,
+    opset: raised.to,
+    notes: [...raised.notes, ...(ties?.notes ?? []), ...masks.notes, ...norms.notes],
+    statistics: [...norms.statistics, ...masks.statistics],
+  };
+}
+
+function refuseUnusedSeed({ seed, dropout: mode }: PrepareRequest): void {
+  if (seed === undefined || mode === 'train') return;
+  throw new LossgraftError({
+    code: 'option-needs-option',
+    where: 'option seed',
+    expected: 'dropout that draws masks',
+    found: `a seed of ${seed}, and dropout ${mode ?? 'off'}`,
+    hint: 'Add --dropout train, or leave the seed out',
+  });
 }

@@ -1,6 +1,6 @@
 import { createEmitter, type Emitter } from '../emit/index.ts';
 import { LossgraftError } from '../errors.ts';
-import { type Graph, Node, type Value } from '../ir/graph.ts';
+import type { Graph, Node, Value } from '../ir/graph.ts';
 import type { Model } from '../model.ts';
 import { toNumbers } from '../numbers.ts';
 import type { GraphInit, Replacement } from '../onnx/types.ts';
@@ -9,6 +9,7 @@ import { cannotRaise, type Form } from './adapters/adapter.ts';
 import { changeAt, exists, RAISED } from './adapters/changes.ts';
 import { nestedGraphs, patchNested } from './adapters/nested.ts';
 import { constantTensor } from './constants.ts';
+import { isRead, replaceNode } from './replaceNode.ts';
 
 /** What was done. */
 export interface Raised {
@@ -109,7 +110,7 @@ class Raiser {
         graph.nodes.push(node);
         continue;
       }
-      replace(graph, node, form);
+      replaceNode(graph, node, form);
       replaced.set(node, graph.nodes.slice(at));
       this.rewritten.set(node.opType, (this.rewritten.get(node.opType) ?? 0) + 1);
     }
@@ -152,8 +153,14 @@ class Raiser {
       if (change.kind === 'refused') {
         throw cannotRaise(node, `a call that opset ${this.#to} still has`, `at opset ${this.#from} ${change.why}`);
       }
-      const isRead = (i: number): boolean => isValueRead(op.graph, form.outputs[i]);
-      form = change.adapt({ op, node, form, isRead, constant: (value) => this.#constant(op.graph, value, outer) });
+      const reads = (i: number): boolean => isRead(op.graph, form.outputs[i]);
+      form = change.adapt({
+        op,
+        node,
+        form,
+        isRead: reads,
+        constant: (value) => this.#constant(op.graph, value, outer),
+      });
     }
     return form === node ? undefined : form;
   }
@@ -165,19 +172,4 @@ class Raiser {
       constantTensor(proto, graph, value, dir) ?? (outer && captured && constantTensor(proto, outer, captured, dir));
     return tensor && toNumbers(tensor);
   }
-}
-
-function isValueRead(graph: Graph, value: Value | undefined): boolean {
-  return value !== undefined && (value.uses.size > 0 || graph.outputs.includes(value));
-}
-
-/** Puts the call in the node's place: its outputs are the node's own, so that what reads them need not change. */
-function replace(graph: Graph, node: Node, { opType, inputs, outputs, attributes }: Form): void {
-  for (const output of node.outputs) {
-    if (!output) continue;
-    output.producer = undefined;
-    if (!outputs.includes(output)) graph.values.delete(output.name);
-  }
-  graph.detach(node);
-  graph.attach(new Node({ name: node.name, opType, domain: '', attributes }), inputs, outputs);
 }

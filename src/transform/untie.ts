@@ -1,0 +1,59 @@
+import { describeNode } from '../ir/attributes.ts';
+import type { Graph, Node, Value } from '../ir/graph.ts';
+
+/** A parameter that had been merged with another. */
+export interface Untied {
+  /** The initializer that stood for both. */
+  readonly parameter: string;
+  /** What it is called on its own. */
+  readonly name: string;
+  /** The nodes that read it. */
+  readonly readers: readonly string[];
+}
+
+const FLOATS: ReadonlySet<Value['dtype']> = new Set(['float32', 'float64', 'float16', 'bfloat16']);
+
+/**
+ * PyTorch's exporter (dynamo=False) keeps one initializer of tensors whose elements are equal, and gives the others their names by
+ * Identity nodes. Training would move them together: each becomes an initializer of its own again, under the Identity's name. An
+ * initializer that several nodes read directly is a shared weight, and stays one.
+ */
+export function untie(graph: Graph): { readonly untied: readonly Untied[]; readonly notes: readonly string[] } {
+  const untied: Untied[] = [];
+  const removed = new Set<Node>();
+  const merged = new Set([...graph.initializers.keys()].filter((value) => isMerged(graph, value)));
+  for (const node of graph.nodes) {
+    const [input] = node.inputs;
+    const [output] = node.outputs;
+    const source = input && graph.initializers.get(input);
+    if (!source || !output || !merged.has(input) || !givesAlias(graph, node)) continue;
+    const readers = [...output.uses].map(describeNode);
+    output.producer = undefined;
+    output.dtype = input.dtype;
+    output.shape = input.shape;
+    graph.initializers.set(output, source);
+    graph.detach(node);
+    removed.add(node);
+    untied.push({ parameter: input.name, name: output.name, readers });
+  }
+  const kept = graph.nodes.filter((node) => !removed.has(node));
+  graph.nodes.splice(0, graph.nodes.length, ...kept);
+  return { untied, notes: untied.length > 0 ? [note(untied)] : [] };
+}
+
+/** A weight that is read in several places, so that an Identity of it may be another weight. */
+function isMerged(graph: Graph, value: Value): boolean {
+  return FLOATS.has(value.dtype) && (value.uses.size > 1 || graph.outputs.includes(value));
+}
+
+/** An Identity that gives an output of the graph is the user's own. */
+function givesAlias(graph: Graph, node: Node): boolean {
+  if (node.opType !== 'Identity' || node.domain !== '') return false;
+  return !node.outputs.some((output) => output && graph.outputs.includes(output));
+}
+
+function note(untied: readonly Untied[]): string {
+  const shown = untied.slice(0, 3).map(({ name, parameter }) => `"${name}" from "${parameter}"`);
+  const more = untied.length > shown.length ? ', …' : '';
+  return `${untied.length} parameters that the exporter had merged with others of equal values are their own again: ${shown.join(', ')}${more}`;
+}
