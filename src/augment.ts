@@ -5,8 +5,8 @@ import type { Graph } from './ir/graph.ts';
 import { type Model, typedGraph } from './model.ts';
 import { editedBytes } from './onnx/index.ts';
 import type { ModelEdit } from './onnx/types.ts';
-import { inferTypes, verifyGraph } from './runtime/oracle.ts';
-import { constantReader } from './transform/constantValues.ts';
+import { verifyGraph } from './runtime/oracle.ts';
+import { constantReader, inferAllTypes, inferOwnTypes } from './transform/constantValues.ts';
 import { makeBatchDynamic } from './transform/dynamicBatch.ts';
 import { addGradientOutputs, type Calculus } from './transform/gradientOutputs.ts';
 import { batchNotes, type Draft, type Grafted, type GraftReport, type GraftRequest, graft } from './transform/graft.ts';
@@ -72,10 +72,10 @@ async function graftWithGradients(
   request: AugmentRequest,
   asked: readonly string[],
 ): Promise<Grafted> {
-  await inferTypes(model.proto, draft.graph);
+  await inferAllTypes(model, draft.graph);
   const constant = await constantReader(model, draft.graph);
   const grafted = graft(draft, request);
-  await inferTypes(model.proto, draft.graph);
+  await inferOwnTypes(model, draft.graph);
   addGradientOutputs(grafted, asked, request.calculus, constant);
   return grafted;
 }

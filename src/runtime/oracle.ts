@@ -3,6 +3,7 @@ import { editedBytes } from '../onnx/index.ts';
 import type { ModelProto, NodeInit, ValueInit } from '../onnx/types.ts';
 import type { Dim, Shape, Tensor } from '../tensor.ts';
 import { isBfloat16 } from './bfloat16.ts';
+import { derivable, derive } from './derived.ts';
 import { openSession, type Port } from './session.ts';
 import { skeletonEdit } from './skeleton.ts';
 
@@ -18,12 +19,16 @@ export async function inferTypes(
   values?: readonly Value[],
   given: ReadonlyMap<Value, Tensor> = new Map(),
 ): Promise<void> {
-  const asked = (values ?? [...graph.values.values()]).filter(
+  const wanted = (values ?? [...graph.values.values()]).filter(
     ({ producer }) => producer !== undefined && producer.domain !== COMPOSITE_DOMAIN,
   );
+  const passedOn = derivable(graph, new Set(wanted));
+  const skipped = new Set(passedOn);
+  const asked = wanted.filter((value) => !skipped.has(value));
   let known: readonly ValueInit[] = [];
   for (;;) {
     await inferOnce(model, graph, asked, { known, given });
+    derive(passedOn);
     const hints = rankHints(asked, known);
     if (hints.length === 0) return;
     known = [...known, ...hints];

@@ -1,7 +1,6 @@
 import type { Value } from '../emit/index.ts';
 import type { Model } from '../model.ts';
-import { inferTypes } from '../runtime/oracle.ts';
-import { constantReader } from '../transform/constantValues.ts';
+import { constantReader, inferOwnTypes } from '../transform/constantValues.ts';
 import { differentiate } from '../transform/differentiate.ts';
 import type { Calculus } from '../transform/gradientOutputs.ts';
 import { type Grafted, type GraftRequest, graft } from '../transform/graft.ts';
@@ -32,7 +31,7 @@ export async function backward(model: Model, request: BackwardRequest): Promise<
   const constant = await constantReader(model, graph);
   const grafted = graft(draft, request);
   const asked = selectParameters(graph, request.trainable, grafted.logits);
-  await inferTypes(model.proto, graph);
+  await inferOwnTypes(model, graph);
   const wrt = asked.map(({ value }) => value);
   const gradients = differentiate(grafted.op, grafted.loss, wrt, { rules: request.calculus.gradients, constant });
   const trained = asked.filter(({ value }) => gradients.has(value));

@@ -44,6 +44,15 @@ export async function inferAllTypes(model: Model, graph: Graph): Promise<void> {
   }
 }
 
+/** Types of values that lossgraft's own nodes make, where the emitter could not tell them. */
+export async function inferOwnTypes(model: Model, graph: Graph): Promise<void> {
+  const own = graph.nodes
+    .filter((node) => !node.proto)
+    .flatMap((node) => node.outputs.filter((value) => value !== undefined));
+  const unknown = own.filter(({ dtype, shape }) => dtype === undefined || shape === undefined);
+  if (unknown.length > 0) await inferTypes(model.proto, graph, unknown);
+}
+
 async function computeConstants(model: Model, graph: Graph): Promise<ReadonlyMap<Value, Tensor>> {
   const known = new Set<Value>();
   const shapes = new Map<Value, Tensor>();
