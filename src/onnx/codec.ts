@@ -28,9 +28,3 @@ export type Encodable =
 export function encodeMessage(name: string, value: { readonly [field: string]: Encodable | undefined }): Uint8Array {
   return root.lookupType(`onnx.${name}`).encode(value).finish();
 }
-
-/** Decodes a small slice into a plain object: 64-bit integers as bigint-compatible strings, bytes as they are. */
-export function decodeMessage(name: string, bytes: Uint8Array): Record<string, unknown> {
-  const type = root.lookupType(`onnx.${name}`);
-  return type.toObject(type.decode(bytes), { longs: String });
-}

@@ -12,11 +12,10 @@ export {
   numberToBfloat16,
   numberToFloat16,
 } from './half.ts';
-export type { Segment } from './patch.ts';
-export { decodeTensor, type ReadOptions, readTensor } from './readTensor.ts';
-export { copyExternalData, type Folders, rebaseExternalData } from './rebase.ts';
+export { decodeTensor, readTensor } from './readTensor.ts';
+export { copyExternalData, rebaseExternalData } from './rebase.ts';
 export { relabelDim, renamedInitializer, rewireNode } from './rewire.ts';
 export { scan } from './scan.ts';
 export { fromBytes, openFile } from './source.ts';
 export type * from './types.ts';
-export { editedBytes, type WriteOptions, writeModel } from './write.ts';
+export { editedBytes, writeModel } from './write.ts';

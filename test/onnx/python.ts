@@ -1,5 +1,4 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Debian's own Python, since its package python3-onnx is the outside judge here; PYTHON names another one. */
@@ -33,9 +32,4 @@ export function python(script: string, input: string): string {
   const { status, stdout, stderr } = spawnSync(PYTHON, [join(import.meta.dirname, script)], options);
   if (status !== 0) throw new Error(`${script}: ${stderr}`);
   return stdout;
-}
-
-/** A real model of a few kilobytes that every test may cut up: the smallest convolutional network of the testdata, or our own. */
-export function bytesOf(file: string): Uint8Array {
-  return readFileSync(file);
 }
