@@ -38,8 +38,7 @@ function expandNode(op: Emitter, node: Node, expansions: Expansions): void {
     value.dtype ??= output.dtype;
     value.shape = output.shape ?? value.shape;
     op.graph.replaceUses(output, value);
-    const at = op.graph.outputs.indexOf(output);
-    if (at >= 0) op.graph.outputs[at] = value;
+    for (const [at, listed] of op.graph.outputs.entries()) if (listed === output) op.graph.outputs[at] = value;
   }
   op.graph.detach(node);
 }

@@ -1,0 +1,155 @@
+/**
+ * A training step against PyTorch eager: cross entropy, SGD with momentum 0.9, the same threads, in turns; medians and peak memory
+ * above the import. Exit 1 where a ratio is above its limit.
+ *
+ *   npx tsx bench/train.ts --python PYTHON [--works mlp,resnet32] [--threads 2] [--rounds 12] [--form step|loop] [--models FOLDER]
+ */
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { open, trainGraph } from '../src/index.ts';
+import { openSession, runtimeVersion, type Session } from '../src/runtime/session.ts';
+import type { Tensor } from '../src/tensor.ts';
+
+interface Work {
+  readonly shape: readonly number[];
+  readonly classes: number;
+  readonly trainable: string;
+  readonly batchNorm: 'frozen' | 'train';
+  readonly limit: number;
+}
+
+const WORKS: Readonly<Record<string, Work>> = {
+  resnet32: { shape: [128, 3, 32, 32], classes: 10, trainable: 'all', batchNorm: 'train', limit: 1.6 },
+  mobilenet_v2: { shape: [8, 3, 224, 224], classes: 1000, trainable: 'all', batchNorm: 'frozen', limit: 2 },
+  mlp: { shape: [128, 784], classes: 10, trainable: 'all', batchNorm: 'frozen', limit: 1 },
+  'resnet18-head': { shape: [32, 3, 224, 224], classes: 1000, trainable: 'head', batchNorm: 'frozen', limit: 0.7 },
+};
+const MEMORY_LIMIT = 1.5;
+/** Steps in one run of the Loop form. */
+const STEPS = 10;
+
+interface Timing {
+  readonly ms: readonly number[];
+  readonly rss: number;
+}
+
+const { values: options } = parseArgs({
+  options: {
+    python: { type: 'string', default: 'python3' },
+    works: { type: 'string', default: Object.keys(WORKS).join(',') },
+    threads: { type: 'string', default: '2' },
+    rounds: { type: 'string', default: '12' },
+    form: { type: 'string', default: 'step' },
+    models: { type: 'string', default: join(tmpdir(), 'lossgraft-bench-models') },
+    child: { type: 'string' },
+  },
+});
+
+if (options.child !== undefined) await child(options.child);
+else await compareAll();
+
+async function compareAll(): Promise<void> {
+  const script = fileURLToPath(new URL('train_reference.py', import.meta.url));
+  if (!existsSync(options.models))
+    execFileSync(options.python, [script, 'export', options.models], { stdio: 'inherit' });
+  const rows = options.works.split(',').map((name) => compare(name, script));
+  console.log(`onnxruntime-node ${runtimeVersion}, ${options.threads} threads, form ${options.form}`);
+  console.table(rows.map(({ slow: _slow, ...row }) => row));
+  process.exitCode = rows.some(({ slow }) => slow) ? 1 : 0;
+}
+
+function compare(name: string, script: string) {
+  const work = workNamed(name);
+  const ours: Timing[] = [];
+  const torch: Timing[] = [];
+  for (let turn = 0; turn < 2; turn++) {
+    torch.push(
+      lastLine(
+        execFileSync(options.python, [script, 'time', name, options.threads, options.rounds], { encoding: 'utf8' }),
+      ),
+    );
+    const args = ['--import', 'tsx', fileURLToPath(import.meta.url), '--child', name];
+    for (const key of ['threads', 'rounds', 'form', 'models'] as const) args.push(`--${key}`, options[key]);
+    ours.push(lastLine(execFileSync(process.execPath, args, { encoding: 'utf8' })));
+  }
+  const [a, b] = [medianOf(ours), medianOf(torch)];
+  const [memory, torchMemory] = [ours, torch].map((timings) => Math.max(...timings.map(({ rss }) => rss)) / 2 ** 20);
+  const slow = a / b > work.limit || (memory ?? 0) > MEMORY_LIMIT * (torchMemory ?? 0);
+  return {
+    work: name,
+    'ours ms': round(a),
+    'PyTorch ms': round(b),
+    ratio: round(a / b),
+    limit: work.limit,
+    'ours MiB': round(memory ?? 0),
+    'PyTorch MiB': round(torchMemory ?? 0),
+    slow,
+  };
+}
+
+/** One process with our side alone: prints a {@link Timing}. */
+async function child(name: string): Promise<void> {
+  const work = workNamed(name);
+  const model = await open(join(options.models, `${name}.onnx`));
+  const form = options.form === 'loop' ? 'loop' : 'step';
+  const { trainable, batchNorm } = work;
+  const graph = await trainGraph(model, { loss: 'ce', optimizer: 'sgd', momentum: 0.9, trainable, batchNorm, form });
+  const before = process.resourceUsage().maxRSS;
+  const bytes = graph.bytes().get('step.onnx');
+  if (!bytes) throw new Error('no step.onnx');
+  const session = await openSession(bytes, { threads: Number(options.threads), externalDataFolder: model.dir });
+  const ms = await timed(session, Object.fromEntries(graph.initialState()), work, form === 'loop' ? STEPS : 0);
+  console.log(JSON.stringify({ ms, rss: (process.resourceUsage().maxRSS - before) * 1024 }));
+}
+
+async function timed(session: Session, start: Record<string, Tensor>, work: Work, steps: number): Promise<number[]> {
+  const lead = steps === 0 ? [] : [steps];
+  const [batch = 1] = work.shape;
+  const count = Math.max(1, steps);
+  const size = work.shape.reduce((n, d) => n * d, 1);
+  const data: Record<string, Tensor> = {
+    x: {
+      dtype: 'float32',
+      dims: [...lead, ...work.shape],
+      data: Float32Array.from({ length: count * size }, (_, i) => Math.sin(i % size)),
+    },
+    labels: {
+      dtype: 'int64',
+      dims: [...lead, batch],
+      data: BigInt64Array.from({ length: count * batch }, (_, i) => BigInt(i % work.classes)),
+    },
+    learning_rate: { dtype: 'float32', dims: lead, data: new Float32Array(count).fill(0.01) },
+  };
+  let state = start;
+  const ms: number[] = [];
+  for (let run = 0; run * count < Number(options.rounds); run++) {
+    const begin = performance.now();
+    const results = await session.run({ ...state, ...data });
+    ms.push((performance.now() - begin) / count);
+    state = Object.fromEntries(Object.keys(state).map((key) => [key, results[`${key}.next`] as Tensor]));
+  }
+  return steps === 0 ? ms.slice(2) : ms.slice(Math.min(1, ms.length - 1));
+}
+
+function workNamed(name: string): Work {
+  const work = WORKS[name];
+  if (work) return work;
+  throw new Error(`--works expects ${Object.keys(WORKS).join(', ')}, and found ${name}`);
+}
+
+function lastLine(text: string): Timing {
+  return JSON.parse(text.trim().split('\n').at(-1) ?? '');
+}
+
+function medianOf(timings: readonly Timing[]): number {
+  const sorted = timings.flatMap(({ ms }) => ms).sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
+
+function round(value: number): number {
+  return Number(value.toPrecision(3));
+}
