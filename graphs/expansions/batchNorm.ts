@@ -16,7 +16,7 @@ export const BatchNormTrain: Expansion = ({ op, node, input }) => {
   if (typeof n === 'number' && n < 2) throw unsupported(node, 'more than one value per channel in training', String(n));
   const mean = op.reduceMean(x, over);
   const centred = op.sub(x, perChannel(mean));
-  const squares = op.reduceSumSquare(centred, over);
+  const squares = op.reduceSum(op.mul(centred, centred), over);
   const variance = op.mul(squares, inverse(op, n));
   const inverseDeviation = op.reciprocal(op.sqrt(op.add(variance, floatAttribute(node, 'epsilon', 1e-5))));
   const y = op.add(op.mul(centred, perChannel(op.mul(scale, inverseDeviation))), perChannel(bias));

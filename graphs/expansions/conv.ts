@@ -3,7 +3,7 @@ import { type Emitter, ints, type Value } from '../../src/emit/index.ts';
 import { groupOf } from '../gradients/support/kernel.ts';
 import { lengthOf, reshapeTo } from '../gradients/support/shapes.ts';
 import { inputGradient, layout } from './support/adjoint.ts';
-import { quotient } from './support/arithmetic.ts';
+import { quotient, times } from './support/arithmetic.ts';
 import { padded, taps, type WindowAxis, windowOf } from './support/window.ts';
 
 /** dx of a Conv, of inputs dy, w, x. */
@@ -27,21 +27,30 @@ export const ConvWeightGrad: Expansion = ({ op, node, input }) => {
   const [x, dy, w] = [input(0), input(1), input(2)];
   const window = windowOf(op, node, x, dy);
   const group = groupOf(node);
+  const products = { x, dy, w, window, group };
+  const dims = [lengthOf(op, w, 0), lengthOf(op, w, 1), ...window.map((a) => a.kernel)];
+  if (group === 1 && hasFewChannels(w) && window.some((a) => a.kernel > 1)) {
+    return [reshapeTo(op, byRows(op, products), dims)];
+  }
   const isDepthwise = w.shape?.[1] === 1 && w.shape[0] === group;
-  const product = isDepthwise ? depthwise : group === 1 ? dense : grouped;
-  const parts = product(op, { x, dy, w, window, group });
-  const kernel = window.map((a) => a.kernel);
-  const stacked =
-    parts.length === 1
-      ? parts
-      : [
-          op.concat(
-            parts.map((part) => op.unsqueeze(part, [-1])),
-            -1,
-          ),
-        ];
-  return stacked.map((all) => reshapeTo(op, all, [lengthOf(op, w, 0), lengthOf(op, w, 1), ...kernel]));
+  const wide = window.every((a) => a.kernel === 1) && isLarge(window) ? perImage : dense;
+  const product = isDepthwise ? depthwise : group === 1 ? wide : grouped;
+  const parts = product(op, products).map((part) => op.unsqueeze(part, [-1]));
+  const [first = dy] = parts;
+  return [reshapeTo(op, parts.length === 1 ? first : op.concat(parts, -1), dims)];
 };
+
+/** The first layer of a network: products with so few columns are slow. */
+function hasFewChannels({ shape }: Value): boolean {
+  const channels = shape?.[1];
+  return typeof channels === 'number' && channels <= 4;
+}
+
+/** Planes of which a product image by image is faster than to move all images beside each other. */
+function isLarge(window: readonly WindowAxis[]): boolean {
+  const area = window.reduce((product, { output }) => product * (typeof output === 'number' ? output : 0), 1);
+  return area >= 512;
+}
 
 interface Products {
   readonly x: Value;
@@ -66,7 +75,31 @@ function dense(op: Emitter, { x, dy, w, window }: Products): Value[] {
   );
 }
 
-/** The same group by group: [g, M/g, N·L] times [g, N·L, C/g]. */
+/** Σ over images of [M, L] times [C, L] transposed. */
+function perImage(op: Emitter, { x, dy, w, window }: Products): Value[] {
+  const rows = reshapeTo(op, dy, [0, lengthOf(op, w, 0), -1]);
+  return taps(op, padded(op, x, window), window).map((tap) => {
+    const columns = reshapeTo(op, tap, [0, lengthOf(op, w, 1), -1]);
+    return op.reduceSum(op.matMul(rows, op.transpose(columns, [0, 2, 1])), [0]);
+  });
+}
+
+/** As `dense`, for a whole row of the kernel at once, whose taps stand beside each other as channels: [M, C, rows, k]. */
+function byRows(op: Emitter, { x, dy, w, window }: Products): Value {
+  const rows = reshapeTo(op, channelsFirst(op, dy, window), [lengthOf(op, w, 0), -1]);
+  const last = window.slice(-1);
+  const columns = op.concat(taps(op, padded(op, channelsFirst(op, x, window), window), last), 0);
+  const [channels, kernel] = [lengthOf(op, w, 1), last[0]?.kernel ?? 1];
+  const stacked = times(op, channels, kernel);
+  const parts = taps(op, columns, window.slice(0, -1)).map((tap) =>
+    op.unsqueeze(op.gemm(rows, reshapeTo(op, tap, [stacked, -1]), { transB: true }), [1]),
+  );
+  const [first = dy] = parts;
+  const all = parts.length === 1 ? first : op.concat(parts, 1);
+  return op.transpose(reshapeTo(op, all, [lengthOf(op, w, 0), parts.length, kernel, channels]), [0, 3, 1, 2]);
+}
+
+/** As `dense`, group by group: [g, M/g, N·L] times [g, N·L, C/g]. */
 function grouped(op: Emitter, { x, dy, w, window, group }: Products): Value[] {
   const perGroup = quotient(op, lengthOf(op, w, 0), group);
   const rows = reshapeTo(op, channelsFirst(op, dy, window), [group, perGroup, -1]);

@@ -79,16 +79,25 @@ export function padded(op: Emitter, x: Value, window: readonly WindowAxis[]): Va
   return op.call('Pad', [x, pads]);
 }
 
-/** Of padded x, what each tap of the kernel reads, in the order of the kernel's elements. */
+/**
+ * Of padded x, what each tap of the kernel reads, in the order of the kernel's elements. Slices with a step along the last axis are
+ * slow, so these are made once for all rows.
+ */
 export function taps(op: Emitter, x: Value, window: readonly WindowAxis[]): Value[] {
   if (window.every(readsAll)) return [x];
-  return tapOffsets(window).map((offset) => {
-    const starts = op.vector(offset);
-    const last = window.map((a, i) => plus(op, times(op, plus(op, a.output, -1), a.stride), (offset[i] ?? 0) + 1));
-    const axes = op.vector(window.map((a) => a.axis));
-    const steps = window.some((a) => a.stride !== 1) ? [op.vector(window.map((a) => a.stride))] : [];
-    return op.call('Slice', [x, starts, lengths(op, last), axes, ...steps]);
-  });
+  const last = window.at(-1);
+  if (last && last.stride > 1 && window.length > 1) {
+    const columns = taps(op, x, [last]).map((column) => taps(op, column, window.slice(0, -1)));
+    return (columns[0] ?? []).flatMap((_, row) => columns.flatMap((column) => column[row] ?? []));
+  }
+  return tapOffsets(window).map((offset) => tap(op, x, window, offset));
+}
+
+function tap(op: Emitter, x: Value, window: readonly WindowAxis[], offset: readonly number[]): Value {
+  const last = window.map((a, i) => plus(op, times(op, plus(op, a.output, -1), a.stride), (offset[i] ?? 0) + 1));
+  const axes = op.vector(window.map((a) => a.axis));
+  const steps = window.some((a) => a.stride !== 1) ? [op.vector(window.map((a) => a.stride))] : [];
+  return op.call('Slice', [x, op.vector(offset), lengths(op, last), axes, ...steps]);
 }
 
 function readsAll({ kernel, stride, input, output, before, after }: WindowAxis): boolean {
