@@ -74,9 +74,8 @@ function lettersOf(node: Node, operands: readonly Value[]): Equation {
   const [left = '', right] = equation.split('->');
   const free = ALPHABET.filter((letter) => !equation.includes(letter));
   const terms = left.split(',');
-  const counts = terms.map((term, i) => ellipsisRank(node, term, operands[i]));
-  const ellipsis = free.slice(0, Math.max(0, ...counts)).join('');
-  const inputs = terms.map((term, i) => term.replace('...', ellipsis.slice(ellipsis.length - (counts[i] ?? 0))));
+  const ellipsis = free.slice(0, Math.max(...terms.map((term, i) => ellipsisRank(node, term, operands[i])))).join('');
+  const inputs = terms.map((term) => term.replace('...', ellipsis));
   for (const letters of inputs) {
     if (new Set(letters).size === letters.length) continue;
     throw unsupported(node, 'each letter once in an operand', `"${equation}", which takes a diagonal`);

@@ -1,7 +1,7 @@
 import type { GradientContext } from '../../../src/contract.ts';
 import type { Emitter, Value } from '../../../src/emit/index.ts';
 import { type AxisMap, isSmallSelection, transposedMaps } from './linearMaps.ts';
-import { clamped, element, type Margin, padded, placed, placedAtRunTime } from './places.ts';
+import { clamped, element, type Margin, padded, placedAtRunTime } from './places.ts';
 import {
   axisOf,
   indicesTo,
@@ -76,10 +76,6 @@ function mapOf({ op }: GradientContext, { axis, length, ...range }: Range): Axis
 }
 
 function spread({ op }: GradientContext, dx: Value, rank: number, { axis, length, ...range }: Range): Value {
-  const { start, end, step } = range;
-  if (typeof length === 'number' && typeof start === 'number' && typeof end === 'number' && typeof step === 'number') {
-    return placed(op, dx, rank, axis, slicedIndices(length, start, end, step), length);
-  }
   const indices = op.call('Slice', [indicesTo(op, length), ...bounds(op, range, 0)], { shape: [undefined] });
   return placedAtRunTime(op, dx, rank, axis, indices, lengths(op, [length]));
 }
@@ -90,12 +86,4 @@ function bounds(op: Emitter, { start, end, step }: Pick<Range, 'start' | 'end' |
   return [start, end, axis, step].map((bound) =>
     typeof bound === 'number' ? op.vector([Math.min(Math.max(bound, -limit), limit)]) : bound,
   );
-}
-
-/** What Slice takes along one axis: x[start:end:step] as Python has it, with ends beyond the axis cut off. */
-function slicedIndices(length: number, start: number, end: number, step: number): number[] {
-  const [low, high] = step > 0 ? [0, length] : [-1, length - 1];
-  const bound = (at: number): number => Math.min(Math.max(at < 0 ? at + length : at, low), high);
-  const [from, to] = [step > 0 ? bound(start) : Math.max(bound(start), 0), bound(end)];
-  return range(Math.max(0, Math.ceil((to - from) / step))).map((i) => from + i * step);
 }
