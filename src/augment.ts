@@ -10,6 +10,7 @@ import { constantReader, inferAllTypes, inferOwnTypes } from './transform/consta
 import { makeBatchDynamic } from './transform/dynamicBatch.ts';
 import { addGradientOutputs, type Calculus } from './transform/gradientOutputs.ts';
 import { batchNotes, type Draft, type Grafted, type GraftReport, type GraftRequest, graft } from './transform/graft.ts';
+import { inlineFunctions } from './transform/inline.ts';
 import { raiseOpset } from './transform/raise.ts';
 import { VERSION } from './version.ts';
 import { type WriteOptions, writeEdited } from './write.ts';
@@ -43,14 +44,18 @@ export interface Augmented {
 
 /**
  * Grafts a loss onto a classifier: a further input `labels` (int64 [N]), further outputs `loss`, `loss_per_sample` [N] and what
- * the loss declares. What the model computed before is left as it is, byte for byte; a model older than opset 11 is raised to it.
+ * the loss declares. What the model computed before is left as it is, byte for byte; a model older than opset 11 is raised to it,
+ * and calls of the model's own functions are inlined.
  *
  * @throws LossgraftError where logits or features cannot be told, an option makes no sense, or a name is taken.
  */
 export async function augment(model: Model, request: AugmentRequest): Promise<Augmented> {
-  const graph = await typedGraph(model, [request.logits, request.features]);
+  const notes: string[] = [];
+  const graph = await typedGraph(model, [request.logits, request.features], (edited) => {
+    notes.push(...inlineFunctions(model, edited).notes);
+  });
   const raised = await raiseOpset(model, graph, MIN_OPSET);
-  const draft: Draft = { graph, opset: raised.to, notes: [...raised.notes] };
+  const draft: Draft = { graph, opset: raised.to, notes: [...notes, ...raised.notes] };
   if (request.dynamicBatch) draft.notes.push(await makeBatchDynamic(model, graph));
   const { logits, report } = request.grad
     ? await graftWithGradients(model, draft, request, request.grad)

@@ -7,6 +7,7 @@ import { type CudaCoverage, cudaCoverage } from './runtime/coverage.ts';
 import { type Dim, elementCount } from './tensor.ts';
 import { dependents } from './transform/differentiate.ts';
 import { findFeatures } from './transform/features.ts';
+import { inlineFunctions } from './transform/inline.ts';
 import { findLogits, namedLogits } from './transform/logits.ts';
 import { findParameters } from './transform/parameters.ts';
 import { namedFeatures } from './transform/splice.ts';
@@ -74,7 +75,9 @@ export async function inspect(
   options: InspectOptions = {},
 ): Promise<Inspection> {
   const { proto } = model;
-  const graph = await typedGraph(model, [options.logits, options.features]);
+  const graph = await typedGraph(model, [options.logits, options.features], (edited) => {
+    inlineFunctions(model, edited);
+  });
   const logits = search(() =>
     options.logits === undefined ? findLogits(graph, model.opset) : namedLogits(graph, options.logits),
   );

@@ -39,9 +39,14 @@ export async function open(path: string): Promise<Model> {
 /** How far before the outputs types are asked for by default: a head and its tail are shorter. */
 const TAIL_DEPTH = 16;
 
-/** A new graph of the model to work on, typed near its outputs (and round the `named` tensors). */
-export async function typedGraph(model: Model, named: readonly (string | undefined)[] = []): Promise<Graph> {
+/** A new graph of the model to work on, after `edit`, typed near its outputs (and round the `named` tensors). */
+export async function typedGraph(
+  model: Model,
+  named: readonly (string | undefined)[] = [],
+  edit: (graph: Graph) => void = () => {},
+): Promise<Graph> {
   const graph = buildGraph(model.proto);
+  edit(graph);
   markBfloat16(graph);
   await inferTypes(model.proto, graph, valuesBefore(graph, named));
   return graph;

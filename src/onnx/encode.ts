@@ -8,6 +8,7 @@ import type {
   NodeInit,
   RawInitializer,
   RawNode,
+  UntypedInit,
   ValueInit,
 } from './types.ts';
 import { concat, lenField, type Parts, stringField } from './wire.ts';
@@ -124,6 +125,8 @@ export function initializerFields(initializers: readonly (InitializerInit | RawI
 }
 
 /** Fields GraphProto.input (11), output (12) or value_info (13). */
-export function valueFields(number: number, values: readonly ValueInit[]): Parts {
-  return values.flatMap((value) => lenField(number, [encodeValueInfo(value)]));
+export function valueFields(number: number, values: readonly (ValueInit | UntypedInit)[]): Parts {
+  return values.flatMap((value) =>
+    lenField(number, ['dtype' in value ? encodeValueInfo(value) : stringField(1, value.name)]),
+  );
 }

@@ -12,6 +12,7 @@ export {
   numberToBfloat16,
   numberToFloat16,
 } from './half.ts';
+export { usedNames } from './names.ts';
 export { decodeTensor, readTensor } from './readTensor.ts';
 export { copyExternalData, rebaseExternalData } from './rebase.ts';
 export { relabelDim, renamedInitializer, rewireNode } from './rewire.ts';

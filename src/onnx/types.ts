@@ -159,13 +159,18 @@ export interface RawNode {
   readonly raw: Uint8Array;
 }
 
+/** A body's input or output that is listed by name alone: what calls the body gives its type. */
+export interface UntypedInit {
+  readonly name: string;
+}
+
 /** A whole new graph (a Loop's body). */
 export interface GraphInit {
   readonly name: string;
   readonly nodes: readonly (NodeInit | RawNode)[];
   readonly initializers: readonly InitializerInit[];
-  readonly inputs: readonly ValueInit[];
-  readonly outputs: readonly ValueInit[];
+  readonly inputs: readonly (ValueInit | UntypedInit)[];
+  readonly outputs: readonly (ValueInit | UntypedInit)[];
 }
 
 /** Replaces the field at `span` (tag included) by `bytes` (a whole field or nothing). */

@@ -7,6 +7,7 @@ import { batchNorm, type RunningStatistic } from './batchNorm.ts';
 import { constantReader, inferAllTypes } from './constantValues.ts';
 import { dropout } from './dropout.ts';
 import type { Draft } from './graft.ts';
+import { inlineFunctions } from './inline.ts';
 import { raiseOpset } from './raise.ts';
 import { untie } from './untie.ts';
 
@@ -35,6 +36,7 @@ export const TRAIN_OPSETS = { first: 17, last: 21 } as const;
 export async function prepare(model: Model, request: PrepareRequest): Promise<Prepared> {
   refuseUnusedSeed(request);
   const graph = buildGraph(model.proto);
+  const inlined = inlineFunctions(model, graph);
   markBfloat16(graph);
   const raised = await raiseOpset(model, graph, TRAIN_OPSETS.first);
   const ties = request.keepTies ? undefined : untie(graph);
@@ -45,7 +47,7 @@ export async function prepare(model: Model, request: PrepareRequest): Promise<Pr
   return {
     graph,
     opset: raised.to,
-    notes: [...raised.notes, ...(ties?.notes ?? []), ...masks.notes, ...norms.notes],
+    notes: [...inlined.notes, ...raised.notes, ...(ties?.notes ?? []), ...masks.notes, ...norms.notes],
     statistics: [...norms.statistics, ...masks.statistics],
   };
 }

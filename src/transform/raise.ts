@@ -3,12 +3,13 @@ import { LossgraftError } from '../errors.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
 import type { Model } from '../model.ts';
 import { toNumbers } from '../numbers.ts';
-import type { GraphInit, Replacement } from '../onnx/types.ts';
+import type { GraphInit, ModelProto, NodeProto, Replacement } from '../onnx/types.ts';
 import { inferTypes } from '../runtime/oracle.ts';
 import { cannotRaise, type Form } from './adapters/adapter.ts';
 import { changeAt, exists, RAISED } from './adapters/changes.ts';
 import { nestedGraphs, patchNested } from './adapters/nested.ts';
 import { constantTensor } from './constants.ts';
+import { inferAllTypes } from './constantValues.ts';
 import { isRead, replaceNode } from './replaceNode.ts';
 
 /** What was done. */
@@ -41,6 +42,7 @@ export async function raiseOpset(model: Model, graph: Graph, to: number): Promis
   refuseOpsets(model, from, to);
   const unknown = untyped(graph, from, to);
   if (unknown.length > 0) await inferTypes(model.proto, graph, unknown);
+  if (unknown.some(({ shape }) => shape === undefined)) await inferAllTypes(model, graph);
   const raiser = new Raiser(model, from, to);
   raiser.raise(graph);
   const { rewritten, patches } = raiser;
@@ -121,6 +123,9 @@ class Raiser {
     for (const attribute of node.attributes.values()) {
       if (attribute.type === 'graph' && !('span' in attribute.value)) this.#refuseChanges(node, attribute.value);
     }
+    if (callsFunction(this.#model.proto, node.proto)) {
+      throw cannotRaise(node, "bodies that call none of the model's functions", 'one that does', INLINE_FIRST);
+    }
     for (const body of nestedGraphs(this.#model.proto, graph, node, this.#to)) {
       this.patches.push(...patchNested(body, this.raise(body, graph)));
     }
@@ -172,4 +177,19 @@ class Raiser {
       constantTensor(proto, graph, value, dir) ?? (outer && captured && constantTensor(proto, outer, captured, dir));
     return tensor && toNumbers(tensor);
   }
+}
+
+const INLINE_FIRST = 'Inline the functions with onnx.inliner first';
+
+/** Inlining patches a body's bytes, so that its nodes cannot be rewritten any more. */
+function callsFunction({ functions }: Pick<ModelProto, 'functions'>, node: NodeProto | undefined): boolean {
+  if (functions.length === 0 || node === undefined) return false;
+  const bodies = [...node.attributes.values()].flatMap((a) => (a.type === 'graph' ? [a.value] : []));
+  return bodies
+    .flatMap((body) => body.nodes)
+    .some(
+      (inner) =>
+        functions.some((fn) => fn.name === inner.opType && fn.domain === inner.domain) ||
+        callsFunction({ functions }, inner),
+    );
 }
