@@ -37,13 +37,23 @@ export function graphEdit(model: ModelProto, graph: Graph): ModelEdit {
   return {
     ...placedNodes(graph),
     initializers: [...graph.initializers].flatMap(([value, source]) => newInitializer(model, value, source) ?? []),
-    inputs: graph.inputs.filter((value) => !kept.has(graph.infos.get(value) ?? value)).map(valueInit),
+    inputs: [
+      ...graph.inputs.filter((value) => !kept.has(graph.infos.get(value) ?? value)).map(valueInit),
+      ...(model.irVersion > 3 || graph.irVersion !== undefined ? [] : listedInitializers(graph)),
+    ],
     outputs: graph.outputs.filter((value) => !kept.has(graph.infos.get(value) ?? value)).map(valueInit),
     opsetImports: graph.opsetImports,
     ...(graph.irVersion === undefined ? {} : { irVersion: graph.irVersion }),
     removals,
     replacements: rewired(model, graph),
   };
+}
+
+/** New initializers as IR 3 wants them listed: among the inputs. */
+function listedInitializers(graph: Graph): ValueInit[] {
+  return [...graph.initializers].flatMap(([{ name }, source]) =>
+    isView(source) && source.name === name ? [] : valueInit({ name, dtype: source.dtype, shape: source.dims }),
+  );
 }
 
 /** New nodes after the file's last node, and those that stand before one of the file's. */
@@ -148,7 +158,7 @@ function ownAttribute(
 }
 
 /** A typed input or output as the writer takes it. @throws LossgraftError `untyped-value` where the type is not known. */
-export function valueInit(value: Value): ValueInit {
+export function valueInit(value: Pick<Value, 'name' | 'dtype' | 'shape'>): ValueInit {
   if (value.dtype === undefined || value.shape === undefined) {
     throw new LossgraftError({
       code: 'untyped-value',

@@ -21,9 +21,10 @@ export interface Folders {
  */
 export function rebaseExternalData(model: ModelProto, folders: Folders, edit: ModelEdit = {}): Replacement[] {
   const toDir = realpathSync(folders.toDir);
+  const tensors = externalTensors(model, folders.fromDir, edit);
   if (toDir === realpathSync(folders.fromDir)) return [];
   const changes: OpenChanges = { insertions: [], substitutions: [] };
-  for (const { tensor, where, path } of externalTensors(model, folders.fromDir, edit)) {
+  for (const { tensor, where, path } of tensors) {
     const location = relative(toDir, path).split(sep).join('/');
     if (location.startsWith('../') || location === '..') throw unreachable(where, path, toDir);
     const field = stringField(2, location);

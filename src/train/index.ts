@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { LossgraftError } from '../errors.ts';
 import { sha256 } from '../hash.ts';
@@ -65,9 +65,10 @@ export async function trainGraph(model: Model, request: TrainGraphRequest): Prom
       if (request.form === 'split') return writeSplit(model, step, files, (name) => edit(name, hash), path, options);
       const state = path.replace(/(\.onnx)?$/, '.safetensors');
       refuseExisting(state, options.force ?? false);
-      writeEdited(model, edit('step.onnx', hash), path, options);
-      writeState(state, model, step);
-      return [path, state];
+      return writeTogether([
+        [path, () => writeEdited(model, edit('step.onnx', hash), path, options)],
+        [state, () => writeState(state, model, step)],
+      ]);
     },
   };
 }
@@ -100,15 +101,31 @@ function writeSplit(
 ): string[] {
   refuseFile(folder);
   mkdirSync(folder, { recursive: true });
-  const paths = [...files.keys(), 'state.safetensors'].map((name) => join(folder, name));
+  const state = join(folder, 'state.safetensors');
+  const paths = [...[...files.keys()].map((name) => join(folder, name)), state];
   for (const path of paths) refuseExisting(path, options.force ?? false);
-  for (const [name, { proto }] of files) {
+  const graphs = [...files].map(([name, { proto }]) => {
     const path = join(folder, name);
-    if (proto === model.proto) writeEdited(model, edit(name), path, options);
-    else writeModel(proto, edit(name), path);
+    const write = (): void =>
+      proto === model.proto ? writeEdited(model, edit(name), path, options) : writeModel(proto, edit(name), path);
+    return [path, write] as const;
+  });
+  return writeTogether([...graphs, [state, () => writeState(state, model, step)]]);
+}
+
+/** All of the files, or none: what was written before a failure is removed. */
+function writeTogether(files: readonly (readonly [path: string, write: () => void])[]): string[] {
+  const written: string[] = [];
+  try {
+    for (const [path, write] of files) {
+      write();
+      written.push(path);
+    }
+    return written;
+  } catch (error) {
+    for (const path of written) rmSync(path, { force: true });
+    throw error;
   }
-  writeState(join(folder, 'state.safetensors'), model, step);
-  return paths;
 }
 
 function refuseFile(folder: string): void {

@@ -26,7 +26,7 @@ export function findLogits(graph: Graph, opset: number): Found {
   const refused: string[] = [];
   for (const output of graph.outputs) {
     const found = walkTail(output, opset);
-    const reason = whyNotLogits(found.value, output);
+    const reason = whyNotLogits(found.value, output) ?? whyMultiLabel(graph, found.value);
     if (reason === undefined) candidates.set(found.value, candidates.get(found.value) ?? found);
     else refused.push(`output "${output.name}" ${reason}`);
   }
@@ -66,7 +66,9 @@ function noLogits(refused: readonly string[]): LossgraftError {
     found: refused.length > 0 ? refused.join('; ') : 'no outputs',
     hint: sigmoid
       ? 'The losses here are for exclusive classes (softmax); a binary or multi-label sigmoid head is not supported'
-      : 'Name the scores before the softmax with --logits',
+      : refused.some((reason) => reason.includes('one column'))
+        ? 'The losses here are for two or more exclusive classes; where the model has such scores, name them with --logits'
+        : 'Name the scores before the softmax with --logits',
   });
 }
 
@@ -115,11 +117,20 @@ function dropsOnesOnly(input: Value, node: Node): boolean {
 }
 
 function hasSoftmaxAbove(value: Value): boolean {
-  const op = value.producer?.opType;
-  return op === 'Softmax' || op === 'LogSoftmax';
+  const { opType, inputs } = value.producer ?? { opType: '', inputs: [] };
+  if (opType === 'Softmax' || opType === 'LogSoftmax') return true;
+  return (opType === 'Log' || opType === 'Cast' || opType === 'Identity') && !!inputs[0] && hasSoftmaxAbove(inputs[0]);
 }
 
 const SIGMOIDS = new Set(['Sigmoid', 'HardSigmoid']);
+
+/** Scores whose sigmoid is an output of the model, too, are no scores of exclusive classes. */
+function whyMultiLabel(graph: Graph, value: Value): string | undefined {
+  const sigmoid = [...value.uses].find(
+    ({ opType, outputs: [output] }) => SIGMOIDS.has(opType) && output && graph.outputs.includes(output),
+  );
+  return sigmoid && `goes into a sigmoid that is an output (${describeNode(sigmoid)}): a binary or multi-label head`;
+}
 
 /** Why a tensor cannot be the logits, as a phrase; `undefined` if it can. */
 function whyNotLogits(value: Value, output: Value, named = false): string | undefined {
