@@ -1,8 +1,8 @@
 import type { GradientRule } from '../../src/contract.ts';
-import { float, floatAttribute, int, intAttribute, type Value } from '../../src/emit/index.ts';
+import { float, floatAttribute, int, intAttribute, ints, type Value } from '../../src/emit/index.ts';
 import { batchNormTrainGradients, batchStatistics } from './support/batchNorm.ts';
 import { channelsOf, normalized, throughNormalization } from './support/normalize.ts';
-import { axisOf, range, rankOf } from './support/shapes.ts';
+import { axisOf, range, rankOf, unsupported } from './support/shapes.ts';
 
 const EPSILON = 1e-5;
 
@@ -86,23 +86,20 @@ export const GroupNormalization: GradientRule = (context) => {
   ];
 };
 
-/** y = x s^−β, s = bias + α/size Σ x² over neighbouring channels: dx = dy s^−β − 2αβ/size x Σ dy y/s, over whom x is a neighbour of. */
+/** y = x s^−β, s = bias + α/size Σ x² over neighbouring channels: dx = dy s^−β − 2αβ/size x Σ dy y/s over the same. */
 export const LRN: GradientRule = ({ op, node, input, outputs, dy }) => {
   const x = input(0);
   const size = intAttribute(node, 'size', 1);
+  if (size % 2 === 0) throw unsupported(node, 'an odd size, as ONNX Runtime demands', String(size));
   const [alpha, beta] = [floatAttribute(node, 'alpha', 1e-4), floatAttribute(node, 'beta', 0.75)];
-  const [below, above] = [Math.floor((size - 1) / 2), Math.ceil((size - 1) / 2)];
-  const average = (value: Value, pads: readonly [number, number]) => {
+  const half = (size - 1) / 2;
+  const attributes = { kernel_shape: ints([size, 1]), pads: ints([half, 0, half, 0]), count_include_pad: int(1) };
+  const average = (value: Value) => {
     const rows = op.unsqueeze(op.reshape(value, [0, 0, -1]), [1]);
-    const attributes = {
-      kernel_shape: { type: 'ints', value: [BigInt(size), 1n] },
-      pads: { type: 'ints', value: [BigInt(pads[0]), 0n, BigInt(pads[1]), 0n] },
-      count_include_pad: int(1),
-    } as const;
     return op.reshapeLike(op.call('AveragePool', [rows], { attributes }), x);
   };
-  const s = op.add(op.mul(average(op.mul(x, x), [below, above]), alpha), floatAttribute(node, 'bias', 1));
+  const s = op.add(op.mul(average(op.mul(x, x)), alpha), floatAttribute(node, 'bias', 1));
   const [y = x] = outputs;
-  const back = average(op.div(op.mul(dy, y), s), [above, below]);
+  const back = average(op.div(op.mul(dy, y), s));
   return [op.sub(op.mul(dy, op.pow(s, -beta)), op.mul(op.mul(x, back), 2 * alpha * beta))];
 };
