@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 
-/** Debian's own Python, since its package python3-onnx is the outside judge here; PYTHON names another one. */
-const PYTHON = process.env.PYTHON ?? '/usr/bin/python3';
-const HINT = 'install python3-onnx and libonnx-testdata (Debian), or let PYTHON name a Python with onnx';
+/** Debian's own Python, since its package python3-onnx is the outside judge here; LOSSGRAFT_PYTHON names another one. */
+const PYTHON = process.env.LOSSGRAFT_PYTHON ?? '/usr/bin/python3';
+const HINT = 'install python3-onnx and libonnx-testdata (Debian), or let LOSSGRAFT_PYTHON name a Python with onnx';
 
 /** Whether Python can import `modules`; where CI=true it must, elsewhere the reason for skipping is shown. */
 export function pythonHas(modules: string): boolean {

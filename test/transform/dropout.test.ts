@@ -18,8 +18,8 @@ import { modelOf } from './oldModels.ts';
 const scratch = mkdtempSync(join(tmpdir(), 'lossgraft-dropout-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
 
-/** Debian's onnx is older than its reference evaluator: PYTHON has to name a newer one. */
-const hasReference = process.env.PYTHON !== undefined && pythonHas('onnx.reference');
+/** Debian's onnx is older than its reference evaluator: LOSSGRAFT_PYTHON has to name a newer one. */
+const hasReference = process.env.LOSSGRAFT_PYTHON !== undefined && pythonHas('onnx.reference');
 
 const ROWS = 100;
 const COLUMNS = 200;
