@@ -1,0 +1,25 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { gradients } from '../graphs/index.ts';
+import { operatorsDoc } from '../scripts/operators-doc.ts';
+import { SINCE } from '../src/transform/adapters/history.ts';
+import { ROOT } from './support/cli.ts';
+
+describe('docs/operators.md', () => {
+  const text = readFileSync(join(ROOT, 'docs/operators.md'), 'utf8');
+
+  it('is what npm run docs:operators writes', () => {
+    expect(text).toBe(operatorsDoc());
+  });
+
+  it('has every operator of ai.onnx once, and every rule', () => {
+    const listed = [...text.matchAll(/^\| (\w+) \| \d/gm)].map(([, op]) => op);
+    const rules = Object.keys(gradients).filter((op) => !op.includes('::'));
+    expect(listed.sort()).toEqual([...new Set([...Object.keys(SINCE), ...rules])].sort());
+  });
+
+  it('says of no rule that it is not tested', () => {
+    expect(text).not.toMatch(/\| not \|/);
+  });
+});
