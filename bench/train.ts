@@ -98,32 +98,39 @@ async function child(name: string): Promise<void> {
   const form = options.form === 'loop' ? 'loop' : 'step';
   const { trainable, batchNorm } = work;
   const graph = await trainGraph(model, { loss: 'ce', optimizer: 'sgd', momentum: 0.9, trainable, batchNorm, form });
+  const state = Object.fromEntries(graph.initialState());
+  const data = dataOf(work, form === 'loop' ? STEPS : 0);
   const before = process.resourceUsage().maxRSS;
   const bytes = graph.bytes().get('step.onnx');
   if (!bytes) throw new Error('no step.onnx');
   const session = await openSession(bytes, { threads: Number(options.threads), externalDataFolder: model.dir });
-  const ms = await timed(session, Object.fromEntries(graph.initialState()), work, form === 'loop' ? STEPS : 0);
+  const ms = await timed(session, state, data, form === 'loop' ? STEPS : 0);
   console.log(JSON.stringify({ ms, rss: (process.resourceUsage().maxRSS - before) * 1024 }));
 }
 
-async function timed(session: Session, start: Record<string, Tensor>, work: Work, steps: number): Promise<number[]> {
+function dataOf(work: Work, steps: number): Record<string, Tensor> {
   const lead = steps === 0 ? [] : [steps];
   const [batch = 1] = work.shape;
   const count = Math.max(1, steps);
-  const size = work.shape.reduce((n, d) => n * d, 1);
-  const data: Record<string, Tensor> = {
-    x: {
-      dtype: 'float32',
-      dims: [...lead, ...work.shape],
-      data: Float32Array.from({ length: count * size }, (_, i) => Math.sin(i % size)),
-    },
-    labels: {
-      dtype: 'int64',
-      dims: [...lead, batch],
-      data: BigInt64Array.from({ length: count * batch }, (_, i) => BigInt(i % work.classes)),
-    },
+  const size = count * work.shape.reduce((n, d) => n * d, 1);
+  const x = new Float32Array(size);
+  for (let i = 0; i < size; i++) x[i] = Math.sin(i);
+  const labels = new BigInt64Array(count * batch);
+  for (let i = 0; i < labels.length; i++) labels[i] = BigInt(i % work.classes);
+  return {
+    x: { dtype: 'float32', dims: [...lead, ...work.shape], data: x },
+    labels: { dtype: 'int64', dims: [...lead, batch], data: labels },
     learning_rate: { dtype: 'float32', dims: lead, data: new Float32Array(count).fill(0.01) },
   };
+}
+
+async function timed(
+  session: Session,
+  start: Record<string, Tensor>,
+  data: Record<string, Tensor>,
+  steps: number,
+): Promise<number[]> {
+  const count = Math.max(1, steps);
   let state = start;
   const ms: number[] = [];
   for (let run = 0; run * count < Number(options.rounds); run++) {

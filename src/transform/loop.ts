@@ -1,7 +1,7 @@
 import type { Emitter, Value } from '../emit/index.ts';
 import { LossgraftError } from '../errors.ts';
 import { describeNode } from '../ir/attributes.ts';
-import { nodeInit, valueInit } from '../ir/edit.ts';
+import { nodeInit, patchesInside, valueInit } from '../ir/edit.ts';
 import type { Graph, Node } from '../ir/graph.ts';
 import { rewireNode } from '../onnx/index.ts';
 import type { GraphInit, ModelProto, NodeInit, RawNode } from '../onnx/types.ts';
@@ -39,7 +39,7 @@ export function loopSteps(
   const goOn = op.identity(condition);
   const nexts = states.map((state) => op.identity(nextInside(state, states, carried)));
   const lossOut = op.identity(loss);
-  const nodes = graph.nodes.splice(0).map((node) => bodyNode(model, node));
+  const nodes = graph.nodes.splice(0).map((node) => bodyNode(model, graph, node));
   const body: GraphInit = {
     name: 'step',
     nodes,
@@ -79,10 +79,11 @@ function nextInside(state: State, states: readonly State[], carried: readonly Va
   return value;
 }
 
-function bodyNode(model: ModelProto, node: Node): NodeInit | RawNode {
+function bodyNode(model: ModelProto, graph: Graph, node: Node): NodeInit | RawNode {
   if (!node.proto) return nodeInit(node);
   const names = (values: readonly (Value | undefined)[]) => values.map((value) => value?.name ?? '');
-  return { raw: rewireNode(model.source, node.proto, { inputs: names(node.inputs), outputs: names(node.outputs) }) };
+  const wires = { inputs: names(node.inputs), outputs: names(node.outputs) };
+  return { raw: rewireNode(model.source, node.proto, wires, patchesInside(graph, node.proto)) };
 }
 
 function callLoop(
