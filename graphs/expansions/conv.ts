@@ -1,9 +1,9 @@
 import type { Expansion } from '../../src/contract.ts';
 import { type Emitter, ints, type Value } from '../../src/emit/index.ts';
 import { groupOf } from '../gradients/support/kernel.ts';
-import { lengthOf, reshapeTo } from '../gradients/support/shapes.ts';
+import { quotient, times } from '../support/arithmetic.ts';
+import { lengthOf, reshapeTo } from '../support/shapes.ts';
 import { inputGradient, layout } from './support/adjoint.ts';
-import { quotient, times } from './support/arithmetic.ts';
 import { padded, taps, type WindowAxis, windowOf } from './support/window.ts';
 
 /** dx of a Conv, of inputs dy, w, x. */

@@ -1,9 +1,9 @@
 import type { Expansion } from '../../src/contract.ts';
 import { type Emitter, intAttribute, type Node, type Value } from '../../src/emit/index.ts';
 import { attributesOf } from '../gradients/support/composite.ts';
-import { lengths, range, reshapeTo } from '../gradients/support/shapes.ts';
+import { minus, plus } from '../support/arithmetic.ts';
+import { lengths, range, reshapeTo } from '../support/shapes.ts';
 import { inputGradient } from './support/adjoint.ts';
-import { minus, plus } from './support/arithmetic.ts';
 import { unread, type WindowAxis, windowOf } from './support/window.ts';
 
 /** dx of a MaxPool, of inputs x, dy and, if known, the places of the maxima in x as one vector: dy is added at these places. */

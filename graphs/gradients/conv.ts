@@ -1,8 +1,8 @@
 import type { GradientRule } from '../../src/contract.ts';
 import { ints } from '../../src/emit/index.ts';
+import { range, rankOf } from '../support/shapes.ts';
 import { attributesOf, composite } from './support/composite.ts';
 import { kernelShape, transposedAttributes } from './support/kernel.ts';
-import { range, rankOf } from './support/shapes.ts';
 
 /** y = x ⋆ w + b. Both gradients are convolutions in their turn; how they are computed is the composites' matter. */
 export const Conv: GradientRule = ({ op, node, input, inputs, dy }) => {

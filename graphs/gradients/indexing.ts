@@ -1,8 +1,8 @@
 import type { GradientRule } from '../../src/contract.ts';
 import { intAttribute, stringAttribute } from '../../src/emit/index.ts';
+import { exact, outputOf, unsupported } from '../support/shapes.ts';
 import { gatherGradient } from './support/gathers.ts';
 import { gatherNDGradient } from './support/gathersND.ts';
-import { exact, outputOf, unsupported } from './support/shapes.ts';
 
 /** dy summed into the rows that were read. */
 export const Gather: GradientRule = exact(gatherGradient);

@@ -1,8 +1,8 @@
 import { binary, type GradientContext, type GradientRule } from '../../src/contract.ts';
 import { floatAttribute, intAttribute } from '../../src/emit/index.ts';
+import { exact } from '../support/shapes.ts';
 import { einsumGradient } from './support/einsums.ts';
 import { matrixGradients } from './support/matrices.ts';
-import { exact } from './support/shapes.ts';
 
 /** y = ab, batched and with vectors as numpy has it: da = dy bᵀ, db = aᵀ dy. */
 export const MatMul: GradientRule = binary(({ op, node, a, b, dy }) => matrixGradients(op, node, a, b, dy));

@@ -1,6 +1,5 @@
 import { type GradientRule, unary } from '../../src/contract.ts';
 import { int, intAttribute, intsAttribute, stringAttribute } from '../../src/emit/index.ts';
-import { expandGradient } from './support/expands.ts';
 import {
   axisOf,
   elementOf,
@@ -11,7 +10,8 @@ import {
   rankOf,
   reshapeTo,
   unsupported,
-} from './support/shapes.ts';
+} from '../support/shapes.ts';
+import { expandGradient } from './support/expands.ts';
 import { sliceGradient } from './support/slices.ts';
 
 export const Reshape: GradientRule = unary(({ op, x, dy }) => op.reshapeLike(dy, x));

@@ -1,8 +1,8 @@
 import type { GradientRule } from '../../src/contract.ts';
 import { float, floatAttribute, int, intAttribute, ints, type Value } from '../../src/emit/index.ts';
+import { axisOf, range, rankOf, unsupported } from '../support/shapes.ts';
 import { batchNormTrainGradients, batchStatistics } from './support/batchNorm.ts';
 import { channelsOf, normalized, throughNormalization } from './support/normalize.ts';
-import { axisOf, range, rankOf, unsupported } from './support/shapes.ts';
 
 const EPSILON = 1e-5;
 

@@ -1,9 +1,9 @@
 import { type GradientRule, unary } from '../../src/contract.ts';
 import { type Emitter, int, intAttribute, type Node, type Value } from '../../src/emit/index.ts';
+import { range, rankOf } from '../support/shapes.ts';
 import { countAlong, inverse } from './support/area.ts';
 import { attributesOf, composite } from './support/composite.ts';
 import { isEqual } from './support/masks.ts';
-import { range, rankOf } from './support/shapes.ts';
 
 /** dy goes to the first maximum of each window. The node's own second output says which, where it has one. */
 export const MaxPool: GradientRule = ({ op, node, input, outputs, dyOf }) => {

@@ -1,9 +1,9 @@
 import type { GradientContext, GradientRule } from '../../src/contract.ts';
 import { stringAttribute } from '../../src/emit/index.ts';
+import { exact } from '../support/shapes.ts';
 import { transposedMaps } from './support/linearMaps.ts';
 import { borderMaps, cropped } from './support/pads.ts';
 import { resizeGradient } from './support/resizes.ts';
-import { exact } from './support/shapes.ts';
 
 /** Constant: dy without its margins. Reflect, edge, wrap: dy summed into the elements that were repeated. */
 export const Pad: GradientRule = exact((context) => {

@@ -1,6 +1,6 @@
 import { type GradientContext, type GradientRule, unary } from '../../src/contract.ts';
 import { intAttribute } from '../../src/emit/index.ts';
-import { axisOf, range, rankOf } from './support/shapes.ts';
+import { axisOf, range, rankOf } from '../support/shapes.ts';
 
 /** dx = y · (dy − Σ y·dy) */
 export const Softmax: GradientRule = unary((context) => {

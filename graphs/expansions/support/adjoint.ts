@@ -1,6 +1,6 @@
 import { type Emitter, int, ints, type Value } from '../../../src/emit/index.ts';
-import { type Length, lengthOf, lengths, range, reshapeTo } from '../../gradients/support/shapes.ts';
-import { plus } from './arithmetic.ts';
+import { plus } from '../../support/arithmetic.ts';
+import { type Length, lengthOf, lengths, range, reshapeTo } from '../../support/shapes.ts';
 import { unread, type WindowAxis } from './window.ts';
 
 /** What a convolution's input gradient is made of. */

@@ -6,8 +6,8 @@ import {
   stringAttribute,
   type Value,
 } from '../../../src/emit/index.ts';
-import { type Length, lengthOf, lengths, range, unsupported } from '../../gradients/support/shapes.ts';
-import { larger, minus, plus, quotient, times } from './arithmetic.ts';
+import { larger, minus, plus, quotient, times } from '../../support/arithmetic.ts';
+import { type Length, lengthOf, lengths, range, unsupported } from '../../support/shapes.ts';
 
 /** How a window slides along one axis of x: output o reads x at o·stride − before + i·dilation, i = 0…kernel−1. */
 export interface WindowAxis {

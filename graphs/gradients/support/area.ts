@@ -1,5 +1,5 @@
 import { type Emitter, elementCount, type Operand, staticDims, type Value } from '../../../src/emit/index.ts';
-import { lengthOf } from './shapes.ts';
+import { lengthOf } from '../../support/shapes.ts';
 
 /** The number of elements of x along axes, in x's own type; a constant where the lengths are known. */
 export function countAlong(op: Emitter, x: Value, axes: readonly number[]): Operand {

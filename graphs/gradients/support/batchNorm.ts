@@ -1,6 +1,6 @@
 import { COMPOSITE_DOMAIN, type GradientContext, type GradientRule } from '../../../src/contract.ts';
 import { type Emitter, float, floatAttribute, type Value } from '../../../src/emit/index.ts';
-import { outputOf } from './shapes.ts';
+import { outputOf } from '../../support/shapes.ts';
 
 /** The batch's mean and 1/σ by channel, [C] each. */
 export interface BatchStatistics {

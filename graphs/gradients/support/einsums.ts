@@ -1,6 +1,6 @@
 import type { GradientContext } from '../../../src/contract.ts';
 import { type Dim, type Emitter, type Node, string, stringAttribute, type Value } from '../../../src/emit/index.ts';
-import { range, rankOf, unsupported } from './shapes.ts';
+import { range, rankOf, unsupported } from '../../support/shapes.ts';
 
 /** One letter per axis. */
 interface Term {

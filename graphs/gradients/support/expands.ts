@@ -1,6 +1,7 @@
 import type { GradientContext } from '../../../src/contract.ts';
 import { int, type Value } from '../../../src/emit/index.ts';
-import { lengths, minus, range, rankOf } from './shapes.ts';
+import { minus } from '../../support/arithmetic.ts';
+import { lengths, range, rankOf } from '../../support/shapes.ts';
 
 /**
  * The engine sums dy down to x where it knows the two shapes. The shape of y may be computed, though: then x's own shape tells the

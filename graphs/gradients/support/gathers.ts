@@ -1,7 +1,8 @@
 import type { GradientContext } from '../../../src/contract.ts';
 import { intAttribute, type Value } from '../../../src/emit/index.ts';
+import { minus, plus } from '../../support/arithmetic.ts';
+import { axisOf, lengthOf, range, rankOf, reshapeTo } from '../../support/shapes.ts';
 import { padded, placed, scatterAdded } from './places.ts';
-import { axisOf, lengthOf, minus, plus, range, rankOf, reshapeTo } from './shapes.ts';
 
 /** One row goes among zeros; constant indices without repeats are put in their places; others are summed into zeros. */
 export function gatherGradient({ op, node, input, known, dy }: GradientContext): Value[] {

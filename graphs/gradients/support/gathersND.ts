@@ -1,6 +1,6 @@
 import type { GradientContext } from '../../../src/contract.ts';
 import { type Emitter, intAttribute, type Node, type Value } from '../../../src/emit/index.ts';
-import { scatterAdded } from './places.ts';
+import { times } from '../../support/arithmetic.ts';
 import {
   indicesTo,
   type Length,
@@ -9,10 +9,10 @@ import {
   range,
   rankOf,
   reshapeTo,
-  times,
   unsupported,
   zerosOf,
-} from './shapes.ts';
+} from '../../support/shapes.ts';
+import { scatterAdded } from './places.ts';
 
 /** The tuples become indices of the rows of x as a matrix, into which the rows of dy are summed. */
 export function gatherNDGradient({ op, node, input, dy }: GradientContext): Value[] {

@@ -7,8 +7,8 @@ import {
   stringAttribute,
   type Value,
 } from '../../../src/emit/index.ts';
+import { range, unsupported } from '../../support/shapes.ts';
 import { type Attributes, attributesOf } from './composite.ts';
-import { range, unsupported } from './shapes.ts';
 
 /** Sizes of the kernel: the attribute, or the weights' own. @throws LossgraftError if neither is known. */
 export function kernelShape(node: Node, weights: Value): readonly number[] {

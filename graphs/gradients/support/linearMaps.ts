@@ -1,6 +1,5 @@
 import type { GradientContext } from '../../../src/contract.ts';
 import type { Emitter, LossgraftError, Value } from '../../../src/emit/index.ts';
-import { scatterAdded } from './places.ts';
 import {
   indicesTo,
   type Length,
@@ -11,7 +10,8 @@ import {
   reshapeTo,
   unsupported,
   zerosOf,
-} from './shapes.ts';
+} from '../../support/shapes.ts';
+import { scatterAdded } from './places.ts';
 
 /** An operator that maps one axis of length `length` linearly to another length. */
 export interface AxisMap {

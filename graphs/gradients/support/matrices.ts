@@ -1,5 +1,5 @@
 import type { Emitter, Node, Value } from '../../../src/emit/index.ts';
-import { rankOf } from './shapes.ts';
+import { rankOf } from '../../support/shapes.ts';
 
 /**
  * da = dy bᵀ and db = aᵀ dy of y = ab; the engine sums over batch axes that were broadcast. A vector is a matrix of one row or

@@ -1,5 +1,5 @@
 import type { Emitter, Node, Value } from '../../../src/emit/index.ts';
-import { range, rankOf } from './shapes.ts';
+import { range, rankOf } from '../../support/shapes.ts';
 
 /** x̂ = (x − μ)/σ over axes, and 1/σ, with those axes kept. */
 export interface Normalized {

@@ -1,8 +1,8 @@
 import type { GradientContext } from '../../../src/contract.ts';
 import { string, stringAttribute, type Value } from '../../../src/emit/index.ts';
+import { axisOf, lengthOf, lengths, range, rankOf } from '../../support/shapes.ts';
 import type { AxisMap } from './linearMaps.ts';
 import { element } from './places.ts';
-import { axisOf, lengthOf, lengths, range, rankOf } from './shapes.ts';
 
 /** dy without the margins. A Slice is faster than a Pad by negative numbers, which can also put back what Pad cut off. */
 export function cropped(context: GradientContext): Value {

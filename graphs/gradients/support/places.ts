@@ -1,5 +1,5 @@
 import type { Emitter, Value } from '../../../src/emit/index.ts';
-import { elementOf, indicesTo, type Length, lengthOf, lengths, range } from './shapes.ts';
+import { elementOf, indicesTo, type Length, lengthOf, lengths, range } from '../../support/shapes.ts';
 
 /** Zeros before and after the elements of one axis. */
 export interface Margin {

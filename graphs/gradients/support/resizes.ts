@@ -9,8 +9,18 @@ import {
   stringAttribute,
   type Value,
 } from '../../../src/emit/index.ts';
+import {
+  axisOf,
+  type Length,
+  lengthOf,
+  lengths,
+  outputOf,
+  range,
+  rankOf,
+  reshapeTo,
+  unsupported,
+} from '../../support/shapes.ts';
 import { type AxisMap, transposedMaps } from './linearMaps.ts';
-import { axisOf, type Length, lengthOf, lengths, outputOf, range, rankOf, reshapeTo, unsupported } from './shapes.ts';
 
 /** One resized axis. */
 interface Scaling {

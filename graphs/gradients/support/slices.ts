@@ -1,19 +1,19 @@
 import type { GradientContext } from '../../../src/contract.ts';
 import type { Emitter, Value } from '../../../src/emit/index.ts';
-import { type AxisMap, isSmallSelection, transposedMaps } from './linearMaps.ts';
-import { clamped, element, type Margin, padded, placedAtRunTime } from './places.ts';
+import { minus } from '../../support/arithmetic.ts';
 import {
   axisOf,
   indicesTo,
   type Length,
   lengthOf,
   lengths,
-  minus,
   outputOf,
   range,
   rankOf,
   unsupported,
-} from './shapes.ts';
+} from '../../support/shapes.ts';
+import { type AxisMap, isSmallSelection, transposedMaps } from './linearMaps.ts';
+import { clamped, element, type Margin, padded, placedAtRunTime } from './places.ts';
 
 /** One axis of a Slice. */
 interface Range {

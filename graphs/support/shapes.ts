@@ -1,5 +1,5 @@
-import type { GradientContext, GradientRule } from '../../../src/contract.ts';
-import { describeNode, type Emitter, LossgraftError, type Node, type Value } from '../../../src/emit/index.ts';
+import type { GradientContext, GradientRule } from '../../src/contract.ts';
+import { describeNode, type Emitter, LossgraftError, type Node, type Value } from '../../src/emit/index.ts';
 
 /** A length: a number, or a one-element int64 vector that is known when the graph runs. */
 export type Length = number | Value;
@@ -59,16 +59,6 @@ export function indicesTo(op: Emitter, length: Length): Value {
   const scalar = (n: number): Value => op.scalar(n, 'int64');
   return op.call('Range', [scalar(0), op.squeeze(length, [0]), scalar(1)], { shape: [undefined] });
 }
-
-type Fold = (op: Emitter, a: Length, b: Length) => Length;
-
-export const plus: Fold = (op, a, b) => (typeof a === 'number' && typeof b === 'number' ? a + b : op.add(a, b));
-export const minus: Fold = (op, a, b) => (typeof a === 'number' && typeof b === 'number' ? a - b : op.sub(a, b));
-export const times: Fold = (op, a, b) => (typeof a === 'number' && typeof b === 'number' ? a * b : op.mul(a, b));
-export const lesser: Fold = (op, a, b) =>
-  typeof a === 'number' && typeof b === 'number' ? Math.min(a, b) : op.min(a, b);
-export const greater: Fold = (op, a, b) =>
-  typeof a === 'number' && typeof b === 'number' ? Math.max(a, b) : op.max(a, b);
 
 /** The rank of a value. @throws LossgraftError `gradient-rank` where it is unknown. */
 export function rankOf(node: Node, value: Value): number {

@@ -1,5 +1,5 @@
-import type { Emitter } from '../../../src/emit/index.ts';
-import type { Length } from '../../gradients/support/shapes.ts';
+import type { Emitter } from '../../src/emit/index.ts';
+import type { Length } from './shapes.ts';
 
 /** a + b, in the graph where one is known only there. */
 export function plus(op: Emitter, a: Length, b: Length): Length {
@@ -28,9 +28,4 @@ export function quotient(op: Emitter, a: Length, b: number): Length {
 export function larger(op: Emitter, a: Length, b: Length): Length {
   if (typeof a === 'number' && typeof b === 'number') return Math.max(a, b);
   return op.max(a, b);
-}
-
-export function smaller(op: Emitter, a: Length, b: Length): Length {
-  if (typeof a === 'number' && typeof b === 'number') return Math.min(a, b);
-  return op.min(a, b);
 }
