@@ -11,6 +11,7 @@ import { makeBatchDynamic } from './transform/dynamicBatch.ts';
 import { addGradientOutputs, type Calculus } from './transform/gradientOutputs.ts';
 import { batchNotes, type Draft, type Grafted, type GraftReport, type GraftRequest, graft } from './transform/graft.ts';
 import { inlineFunctions } from './transform/inline.ts';
+import { TRAIN_OPSETS } from './transform/prepare.ts';
 import { raiseOpset } from './transform/raise.ts';
 import { VERSION } from './version.ts';
 import { type WriteOptions, writeEdited } from './write.ts';
@@ -54,7 +55,9 @@ export async function augment(model: Model, request: AugmentRequest): Promise<Au
   const graph = await typedGraph(model, [request.logits, request.features], (edited) => {
     notes.push(...inlineFunctions(model, edited).notes);
   });
-  const raised = await raiseOpset(model, graph, MIN_OPSET);
+  // The gradient rules of the model's own operators are written for the opsets of training graphs.
+  const wantsRules = request.grad?.some((name) => name !== 'logits' && name !== 'features') ?? false;
+  const raised = await raiseOpset(model, graph, wantsRules ? TRAIN_OPSETS.first : MIN_OPSET);
   const draft: Draft = { graph, opset: raised.to, notes: [...notes, ...raised.notes] };
   if (request.dynamicBatch) draft.notes.push(await makeBatchDynamic(model, graph));
   const { logits, report } = request.grad

@@ -1,4 +1,5 @@
 import type { Value } from '../emit/index.ts';
+import { LossgraftError } from '../errors.ts';
 import type { Model } from '../model.ts';
 import { constantReader, inferOwnTypes } from '../transform/constantValues.ts';
 import { differentiate } from '../transform/differentiate.ts';
@@ -24,12 +25,16 @@ export interface Backward {
   readonly unreached: readonly Parameter[];
 }
 
+/** The input that holds the learning rate. */
+export const LEARNING_RATE = 'learning_rate';
+
 /** Prepares, grafts and differentiates. @throws LossgraftError naming what cannot be trained, and why. */
 export async function backward(model: Model, request: BackwardRequest): Promise<Backward> {
+  refuseUnreduced(request);
   const draft = await prepare(model, request);
   const { graph } = draft;
   const constant = await constantReader(model, graph);
-  const grafted = graft(draft, request);
+  const grafted = graft(draft, request, [LEARNING_RATE]);
   const asked = selectParameters(graph, request.trainable, grafted.logits);
   await inferOwnTypes(model, graph);
   const wrt = asked.map(({ value }) => value);
@@ -37,4 +42,15 @@ export async function backward(model: Model, request: BackwardRequest): Promise<
   const trained = asked.filter(({ value }) => gradients.has(value));
   const unreached = asked.filter(({ value }) => !gradients.has(value));
   return { draft, grafted, gradients, trained, unreached };
+}
+
+function refuseUnreduced({ reduction }: BackwardRequest): void {
+  if (reduction !== 'none') return;
+  throw new LossgraftError({
+    code: 'option-range',
+    where: 'option reduction',
+    expected: 'mean or sum, to have one loss to differentiate',
+    found: 'none',
+    hint: 'Leave it out for the mean',
+  });
 }

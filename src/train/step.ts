@@ -9,7 +9,7 @@ import { loopSteps } from '../transform/loop.ts';
 import { type OptimizeRequest, optimize, type State } from '../transform/optimize.ts';
 import { liftParameter } from '../transform/parameters.ts';
 import { prune } from '../transform/prune.ts';
-import { type Backward, type BackwardRequest, backward } from './backward.ts';
+import { type Backward, type BackwardRequest, backward, LEARNING_RATE } from './backward.ts';
 
 export interface StepRequest extends BackwardRequest, OptimizeRequest {}
 
@@ -137,7 +137,7 @@ function statistics({ draft }: Backward): State[] {
 }
 
 function addRate(graph: Graph, request: StepRequest): Value {
-  const rate = graph.define(request.rename?.learning_rate ?? 'learning_rate', 'float32', []);
+  const rate = graph.define(request.rename?.[LEARNING_RATE] ?? LEARNING_RATE, 'float32', []);
   graph.inputs.push(rate);
   return rate;
 }

@@ -64,9 +64,10 @@ export interface Grafted {
  * Emits a loss into the graph: a further input `labels` (int64 [N]), further outputs `loss`, `loss_per_sample` [N] and what the
  * loss declares.
  *
+ * @param furtherNames names of our own beside these that may be renamed.
  * @throws LossgraftError where logits or features cannot be told, an option makes no sense, or a name is taken.
  */
-export function graft({ graph, opset }: Draft, request: GraftRequest): Grafted {
+export function graft({ graph, opset }: Draft, request: GraftRequest, furtherNames: readonly string[] = []): Grafted {
   const { loss } = request;
   const options = resolveOptions(loss.options, request.lossOptions, `loss ${loss.name}`);
   refuseUnused(request);
@@ -76,7 +77,7 @@ export function graft({ graph, opset }: Draft, request: GraftRequest): Grafted {
   const scores = classScores(op, logits.value);
   const classes = typeof scores.shape?.[1] === 'number' ? scores.shape[1] : undefined;
   const weights = weightsValue(op, request, classes);
-  refuseUnknownRenames(request, loss);
+  refuseUnknownRenames(request, furtherNames);
   const name = (own: string) => request.rename?.[own] ?? own;
   const labels = graph.define(name('labels'), 'int64', [batchDim(logits.value)]);
   graph.inputs.push(labels);
@@ -135,8 +136,8 @@ function refuseUnused(request: GraftRequest): void {
 
 const OWN_NAMES = ['labels', 'loss', 'loss_per_sample'];
 
-function refuseUnknownRenames(request: GraftRequest, loss: Loss): void {
-  const known = [...OWN_NAMES, ...(loss.needsFeatures ? ['ib_factor'] : [])];
+function refuseUnknownRenames(request: GraftRequest, furtherNames: readonly string[]): void {
+  const known = [...OWN_NAMES, ...(request.loss.needsFeatures ? ['ib_factor'] : []), ...furtherNames];
   const unknown = Object.keys(request.rename ?? {}).find((own) => !known.includes(own));
   if (unknown === undefined) return;
   throw new LossgraftError({
