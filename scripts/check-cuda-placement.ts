@@ -69,12 +69,28 @@ async function providerFolder(asked: string | undefined): Promise<string> {
   return (await setupCuda({ to: cache, log: (line) => console.error(line) })).folder;
 }
 
-function verdict({ total, shapeNodes, strays }: Placement): string {
+/** Where the nodes went, or why that cannot be said. */
+type Found = Placement | string;
+
+function place(run: Parameters<typeof cudaPlacement>[0]): Promise<Found> {
+  return cudaPlacement(run).catch((error: unknown) => {
+    if (error instanceof LossgraftError) return error.problem.found;
+    throw error;
+  });
+}
+
+function isClean(found: Found): boolean {
+  return typeof found !== 'string' && found.strays.length === 0;
+}
+
+function verdict(name: string, found: Found): string {
+  if (typeof found === 'string') return `FAILED  ${name}: ${found}`;
+  const { total, shapeNodes, strays } = found;
   const shapes =
     shapeNodes.length === 0 ? '' : `; shape arithmetic on the CPU: ${shapeNodes.map(describeNode).join(', ')}`;
   return strays.length === 0
-    ? `ok      ${total} nodes${shapes}`
-    : `ON CPU  ${strays.map(describeNode).join(', ')} of ${total} nodes${shapes}`;
+    ? `ok      ${name}: ${total} nodes${shapes}`
+    : `ON CPU  ${name}: ${strays.map(describeNode).join(', ')} of ${total} nodes${shapes}`;
 }
 
 async function main(): Promise<number> {
@@ -88,20 +104,27 @@ async function main(): Promise<number> {
   try {
     const stubbed = await stubRuntime(await providerFolder(values.provider), work);
     const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-    let count = 0;
-    let failed = 0;
-    for await (const { name, model } of chain(emittedGraphs(root), given(positionals))) {
-      const line = await cudaPlacement({ model, optimization: level, ...stubbed }).then(verdict, (error: unknown) => {
-        if (error instanceof LossgraftError) return `FAILED  ${error.problem.found}`;
-        throw error;
-      });
-      count++;
-      if (!line.startsWith('ok')) failed++;
-      console.log(`${line.slice(0, 8)}${name}: ${line.slice(8)}`);
-    }
+    const tally = { graphs: 0, nodes: 0, withShapes: 0, failed: 0 };
+    const check = async ({ name, model, parts }: EmittedGraph): Promise<void> => {
+      const found = await place({ model, optimization: level, ...stubbed });
+      if (parts && !isClean(found)) {
+        for (const part of parts) await check(part);
+        return;
+      }
+      tally.graphs += parts?.length ?? 1;
+      if (typeof found !== 'string') {
+        tally.nodes += found.total;
+        if (found.shapeNodes.length > 0) tally.withShapes++;
+      }
+      if (!isClean(found)) tally.failed++;
+      console.log(verdict(name, found));
+    };
+    for await (const graph of chain(emittedGraphs(root), given(positionals))) await check(graph);
+    const { graphs: count, nodes, withShapes, failed } = tally;
     console.log(
-      `${count} graphs, ${failed} not wholly on CUDA; onnxruntime-node ${packageVersion(runtimeFolder())}, optimization ` +
-        `${values.optimization}. Placement only, over stub CUDA libraries: nothing was computed and no GPU was used.`,
+      `${count} graphs, ${nodes} nodes, ${failed} not wholly on CUDA, shape arithmetic on the CPU in ${withShapes}; ` +
+        `onnxruntime-node ${packageVersion(runtimeFolder())}, optimization ${values.optimization}. Placement only, over stub ` +
+        'CUDA libraries: nothing was computed and no GPU was used.',
     );
     return failed === 0 && count > 0 ? 0 : 1;
   } finally {

@@ -1,19 +1,25 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AugmentOptions, augment, type Loss, losses, open } from '../src/index.ts';
+import { ruleGraphs } from './emitted-rules.ts';
+import { trainingGraphs } from './emitted-training.ts';
 
 /** A graph that lossgraft writes, under the name that a report shows. */
 export interface EmittedGraph {
   readonly name: string;
   readonly model: string | Uint8Array;
+  /** What the graph is made of, where several were put beside each other to save sessions. */
+  readonly parts?: readonly EmittedGraph[];
 }
 
 /**
- * Every kind of graph that lossgraft writes, for checks that must cover them all. Whoever adds a kind (gradients, optimizers, loops)
- * adds it here; a new loss, option or opset of the hosts is found by itself.
+ * Every kind of graph that lossgraft writes, for checks that must cover them all. Whoever adds a kind adds it here; a new loss, option,
+ * network, optimizer's plan or gradient rule with its cases is found by itself.
  */
 export async function* emittedGraphs(root: string): AsyncGenerator<EmittedGraph> {
   for (const host of await hosts(root)) yield* augmentedModels(host);
+  yield* trainingGraphs(root);
+  yield* ruleGraphs();
 }
 
 interface Host {

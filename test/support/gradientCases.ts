@@ -75,11 +75,15 @@ export interface CaseOptions {
   readonly symbolic?: Symbolic | undefined;
 }
 
-/** The operator, Σ y·dy as the loss, and its gradients by our rules, run by ONNX Runtime. `ops` are the operators that were used. */
-export async function runGradientCase(
-  test: GradientCase,
-  options: CaseOptions = {},
-): Promise<{ loss: number; grads: Record<string, number[]>; ops: string[] }> {
+/** The graph of a case: the operator, Σ y·dy as the loss, and its gradients by our rules as outputs `<input>.grad`. */
+export interface GradientGraph {
+  readonly graph: Graph;
+  readonly loss: Value;
+  readonly wrt: readonly Value[];
+  readonly feeds: Readonly<Record<string, Tensor>>;
+}
+
+export async function buildGradientCase(test: GradientCase, options: CaseOptions = {}): Promise<GradientGraph> {
   const float = options.dtype ?? 'float32';
   const graph = new Graph();
   const op = createEmitter(graph, test.opset);
@@ -106,6 +110,15 @@ export async function runGradientCase(
   graph.outputs.push(loss, ...wrt.map((value) => gradOutput(op, value, found.get(value))));
   expand(op, expansions);
   prune(graph);
+  return { graph, loss, wrt, feeds };
+}
+
+/** Runs the graph of a case in ONNX Runtime. `ops` are the operators that were used. */
+export async function runGradientCase(
+  test: GradientCase,
+  options: CaseOptions = {},
+): Promise<{ loss: number; grads: Record<string, number[]>; ops: string[] }> {
+  const { graph, loss, wrt, feeds } = await buildGradientCase(test, options);
   const session = await openSession(modelBytes(graph, test.opset), { name: test.name });
   try {
     const results = await session.run(feeds);

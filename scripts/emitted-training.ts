@@ -1,0 +1,63 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { augment, type GraftOptions, type Model, open, type TrainGraphOptions, trainGraph } from '../src/index.ts';
+import { findNetworks } from '../test/support/networks.ts';
+import { findTrajectories } from '../test/support/trajectories.ts';
+import type { EmittedGraph } from './emitted-graphs.ts';
+
+/** Gradients and training steps of every network of the fixtures, in every form, mode and optimizer. */
+export async function* trainingGraphs(root: string): AsyncGenerator<EmittedGraph> {
+  for (const { name, model, mode, augment: graft } of findNetworks()) {
+    const label = `networks/${name}`;
+    yield* opened(model, async function* (host) {
+      yield* withGradients(label, host, graft);
+      const isTrained = mode === 'train' || /train|unfolded/.test(name);
+      yield* forms(label, host, { ...graft, trainable: 'all' });
+      if (isTrained) yield* forms(label, host, { ...graft, trainable: 'all', batchNorm: 'train' });
+    });
+  }
+  yield* optimizers();
+  yield* dropouts(root);
+}
+
+/** Every plan of the trajectories: all optimizers with clipping, accumulation, dampening and the rest. */
+async function* optimizers(): AsyncGenerator<EmittedGraph> {
+  for (const { name, folder, options } of findTrajectories()) {
+    yield* opened(join(folder, 'model.onnx'), (host) => forms(`trajectories/${name}`, host, options));
+  }
+}
+
+/** Dropout that draws masks: the hosts with a Dropout node in them. */
+async function* dropouts(root: string): AsyncGenerator<EmittedGraph> {
+  const folder = join(root, 'fixtures/hosts');
+  const files = (await readdir(folder)).filter((file) => /^dropout-opset/.test(file)).sort();
+  for (const file of files) {
+    const options = { loss: 'ib', trainable: 'all', dropout: 'train', seed: 3 } as const;
+    yield* opened(join(folder, file), (host) => forms(`hosts/${file}`, host, options));
+  }
+}
+
+async function* opened(
+  path: string,
+  graphs: (host: Model) => AsyncGenerator<EmittedGraph>,
+): AsyncGenerator<EmittedGraph> {
+  const host = await open(path);
+  try {
+    yield* graphs(host);
+  } finally {
+    host.close();
+  }
+}
+
+async function* withGradients(label: string, host: Model, graft: GraftOptions): AsyncGenerator<EmittedGraph> {
+  const augmented = await augment(host, { ...graft, grad: ['logits', 'features', 'parameters'] });
+  yield { name: `${label} augment --grad`, model: augmented.bytes() };
+}
+
+async function* forms(label: string, host: Model, options: TrainGraphOptions): AsyncGenerator<EmittedGraph> {
+  for (const form of ['step', 'loop', 'split'] as const) {
+    const graph = await trainGraph(host, { ...options, form });
+    const batchNorm = options.batchNorm === undefined ? '' : ` batch-norm=${options.batchNorm}`;
+    for (const [file, model] of graph.bytes()) yield { name: `${label} ${form}${batchNorm} ${file}`, model };
+  }
+}
