@@ -59,35 +59,37 @@ function turnedRound(op: Emitter, w: Value, window: readonly WindowAxis[]): Valu
   });
 }
 
-/** A ConvTranspose whose padding leaves exactly x where lengths are known; else one that covers x with its padding, cut to x. */
+/** A ConvTranspose whose padding leaves exactly x where it can; else one that covers x with its padding, cut to x. */
 function strided(op: Emitter, dy: Value, w: Value, adjoint: Adjoint): Value {
   const { window } = adjoint;
   const strides = ints(window.map((a) => a.stride));
   const call = (pads: number[], outputPadding: number[]) => {
-    const attributes = { ...layout(adjoint), strides, pads: ints(pads), output_padding: ints(outputPadding) };
-    return op.call('ConvTranspose', [dy, w], { attributes });
+    const padding = { pads: ints([...pads, ...pads]), output_padding: ints(outputPadding) };
+    return op.call('ConvTranspose', [dy, w], { attributes: { ...layout(adjoint), strides, ...padding } });
   };
   const fits = window.map((a) => exactPads(op, a));
   if (fits.every((fit) => fit !== undefined)) {
-    const pads = [...fits.map((fit) => fit.before), ...fits.map((fit) => fit.after)];
     return call(
-      pads,
-      fits.map((fit) => fit.beyond),
+      fits.map(({ pad }) => pad),
+      fits.map(({ beyond }) => beyond),
     );
   }
   const full = call(
-    window.flatMap(() => [0, 0]),
+    window.map(() => 0),
     window.map((a) => a.stride - 1),
   );
   return cut(op, full, window);
 }
 
-/** Padding, and output_padding, under which a ConvTranspose along this axis gives just the input's length. */
-function exactPads(op: Emitter, a: WindowAxis): { before: number; after: number; beyond: number } | undefined {
+/**
+ * Padding, the same at both ends, and output_padding, under which a ConvTranspose along this axis gives just the input's length. CUDA
+ * leaves a ConvTranspose with unequal padding to the CPU.
+ */
+function exactPads(op: Emitter, a: WindowAxis): { pad: number; beyond: number } | undefined {
   const rest = unread(op, a);
   if (typeof rest !== 'number' || typeof a.before !== 'number') return undefined;
-  if (rest >= Math.max(a.stride, a.dilation)) return undefined;
-  return { before: a.before, after: Math.max(0, -rest), beyond: Math.max(0, rest) };
+  const beyond = a.before + rest;
+  return beyond < 0 || beyond >= Math.max(a.stride, a.dilation) ? undefined : { pad: a.before, beyond };
 }
 
 /** Of a result that starts where the padding of x does, the part that is x. */
