@@ -143,6 +143,7 @@ const REFUSED: readonly (readonly [host: string, code: string, message: RegExp])
   ['relu-after', 'no-features', /node "Relu_3" \(Relu\).*--logits "g", or keep these and name/],
   ['tanh-after', 'no-features', /node "Tanh_3" \(Tanh\).*--logits "g"/],
   ['conv-3x3', 'no-features', /node "Conv_2" \(Conv\) with a kernel of \[4, 5, 3, 3\], not 1x1/],
+  ['pool-after-matmul', 'no-features', /a pooling after node "MatMul_2" \(MatMul\)/],
   ['computed-weight', 'no-features', /node "MatMul_4" \(MatMul\), whose weight is computed/],
   ['fixed-if', 'no-features', /found node "If_6" \(If\)\. Name the input/],
 ];
