@@ -16,14 +16,25 @@ export interface ExternalBytes {
  * length), `external-escape` (absolute, `..`, or a symbolic link out of the model's folder), `external-missing`.
  */
 export function openExternal(source: ByteSource, tensor: TensorProto, modelDir: string | undefined): ExternalBytes {
+  const { path, offset, length } = locateExternal(source, tensor, modelDir);
+  return { source: openFile(path), offset, length };
+}
+
+/** Which file holds an external tensor's bytes, and where. Errors: those of {@link openExternal}. */
+export function locateExternal(
+  source: ByteSource,
+  tensor: TensorProto,
+  modelDir: string | undefined,
+): { readonly path: string; readonly location: string; readonly offset: number; readonly length: number | undefined } {
   const where = `${source.name}, tensor "${tensor.name}"`;
   if (modelDir === undefined) {
     const hint = 'Open the model by its path instead of from bytes';
     throw problem('external-no-folder', where, "the model's folder, for its external data", 'none', hint);
   }
-  const path = externalPath(where, externalLocation(where, tensor), modelDir);
+  const location = externalLocation(where, tensor);
   return {
-    source: openFile(path),
+    path: externalPath(where, location, modelDir),
+    location,
     offset: entry(where, tensor, 'offset') ?? 0,
     length: entry(where, tensor, 'length'),
   };

@@ -1,6 +1,8 @@
 export { blankModel } from './blank.ts';
 export { applyEdit } from './edit.ts';
 export { encodeNodeFields, encodeTensor } from './encode.ts';
+export { locateExternal } from './external.ts';
+export { findTensors } from './findTensors.ts';
 export { checkEdit } from './guards.ts';
 export {
   bfloat16ToFloat32,
@@ -13,8 +15,10 @@ export {
   numberToFloat16,
 } from './half.ts';
 export { usedNames } from './names.ts';
+export { type BytePatch, elementPatches, patchedSource } from './patchedSource.ts';
 export { decodeTensor, readTensor } from './readTensor.ts';
 export { copyExternalData, rebaseExternalData } from './rebase.ts';
+export { relocateExternal } from './relocate.ts';
 export { relabelDim, renamedInitializer, rewireNode } from './rewire.ts';
 export { scan } from './scan.ts';
 export { fromBytes, openFile } from './source.ts';

@@ -75,6 +75,25 @@ export function readItems(source: ByteSource, runs: readonly Span[], field: numb
   eachField(source, runs, field, what, (r) => r.varints(FIELD_NAMES.get(field) ?? what, set));
 }
 
+/** The runs' bytes with `items` in place of theirs, for fields of fixed width; as many bytes as {@link readItems} reads. */
+export function replaceItems(
+  source: ByteSource,
+  runs: readonly Span[],
+  field: number,
+  items: Uint8Array,
+): Uint8Array[] {
+  let at = 0;
+  return runs.map((run) => {
+    const bytes = new Uint8Array(run.end - run.start);
+    source.readInto(bytes, run.start);
+    eachField(source, [run], field, 'items', (r) => {
+      bytes.set(items.subarray(at, at + r.end - r.body), r.body - run.start);
+      at += r.end - r.body;
+    });
+    return bytes;
+  });
+}
+
 /** string_data as text. Errors `invalid-utf8`, `payload-type`. */
 export function readStrings(source: ByteSource, runs: readonly Span[]): string[] {
   const strings: string[] = [];

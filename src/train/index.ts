@@ -10,6 +10,7 @@ import { verifyGraph } from '../runtime/oracle.ts';
 import { elementCount, type Tensor } from '../tensor.ts';
 import { VERSION } from '../version.ts';
 import { refuseExisting, type WriteOptions, writeEdited } from '../write.ts';
+import type { Tie } from './locate.ts';
 import { type LazyTensor, writeSafetensors } from './safetensors.ts';
 import { type Built, buildSplit, buildStep, type Step, type StepReport, type StepRequest } from './step.ts';
 
@@ -27,6 +28,8 @@ export interface TrainGraphRequest extends StepRequest {
 /** Training graphs, not yet written. */
 export interface TrainGraph {
   readonly report: StepReport;
+  /** Tensors that are one in the user's file and trained apart; {@link writeTuned} needs them. */
+  readonly untied: readonly Tie[];
   /** The files by name, in memory: `step.onnx`, or `gradients.onnx` and `apply.onnx`. */
   bytes(): ReadonlyMap<string, Uint8Array>;
   /** What the states are at the start: the model's weights and statistics; slots are zeros. */
@@ -58,6 +61,7 @@ export async function trainGraph(model: Model, request: TrainGraphRequest): Prom
   const bytesOf = (name: string): Uint8Array => editedBytes((files.get(name) as Built).proto, edit(name));
   return {
     report: step.report,
+    untied: step.backward.draft.untied.map(({ parameter, name }) => ({ parameter, name })),
     bytes: () => new Map(names.map((name) => [name, bytesOf(name)])),
     initialState: () => new Map(lazyState(model, step).map(({ name, read }) => [name, read()])),
     write: async (path, options = {}) => {

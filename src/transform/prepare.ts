@@ -8,8 +8,9 @@ import { constantReader, inferAllTypes } from './constantValues.ts';
 import { dropout } from './dropout.ts';
 import type { Draft } from './graft.ts';
 import { inlineFunctions } from './inline.ts';
+import { newOpsetNotes } from './newOpset.ts';
 import { raiseOpset } from './raise.ts';
-import { untie } from './untie.ts';
+import { type Untied, untie } from './untie.ts';
 
 export interface PrepareRequest {
   /** `frozen`: running statistics; `train`: the batch's, and the running ones go on as state. Default `frozen`. */
@@ -24,6 +25,8 @@ export interface PrepareRequest {
 
 export interface Prepared extends Draft {
   readonly statistics: readonly RunningStatistic[];
+  /** What came apart; none with `keepTies`. */
+  readonly untied: readonly Untied[];
 }
 
 /** The first and last opset of training graphs: BatchNorm and reductions are written for these. */
@@ -41,14 +44,16 @@ export async function prepare(model: Model, request: PrepareRequest): Promise<Pr
   const raised = await raiseOpset(model, graph, TRAIN_OPSETS.first);
   const ties = request.keepTies ? undefined : untie(graph);
   await inferAllTypes(model, graph);
+  const newer = newOpsetNotes(graph, raised.to, TRAIN_OPSETS.last);
   const op = createEmitter(graph, raised.to);
   const masks = dropout(op, request.dropout ?? 'off', request.seed ?? 0, await constantReader(model, graph));
   const norms = batchNorm(graph, request.batchNorm ?? 'frozen');
   return {
     graph,
     opset: raised.to,
-    notes: [...inlined.notes, ...raised.notes, ...(ties?.notes ?? []), ...masks.notes, ...norms.notes],
+    notes: [...inlined.notes, ...raised.notes, ...newer, ...(ties?.notes ?? []), ...masks.notes, ...norms.notes],
     statistics: [...norms.statistics, ...masks.statistics],
+    untied: ties?.untied ?? [],
   };
 }
 

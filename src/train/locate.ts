@@ -1,0 +1,89 @@
+import { LossgraftError } from '../errors.ts';
+import { nearestNames } from '../ir/graph.ts';
+import type { Model } from '../model.ts';
+import type { NodeProto, TensorProto } from '../onnx/types.ts';
+import { elementCount, type Tensor } from '../tensor.ts';
+
+/** A parameter that training took apart from another, by name. */
+export interface Tie {
+  /** The initializer that stands for both in the file. */
+  readonly parameter: string;
+  /** The output of the Identity that gives it its own name. */
+  readonly name: string;
+}
+
+/** A tie as the file has it. */
+export interface TiePlace extends Tie {
+  readonly node: NodeProto;
+  readonly tensor: TensorProto;
+}
+
+/** Where a model keeps what training changes. */
+export interface Places {
+  /** Initializers and the tensors of Constant nodes, by name. */
+  readonly tensors: ReadonlyMap<string, TensorProto>;
+  readonly ties: readonly TiePlace[];
+}
+
+/**
+ * Finds in the user's file what training is going to change.
+ *
+ * @param names of parameters and running statistics; a name that came out of a tie is one.
+ * @throws LossgraftError `not-in-file` naming a state that the file does not have under its name.
+ */
+export function locate(model: Model, names: Iterable<string>, untied: readonly Tie[]): Places {
+  const tensors = weightsOf(model);
+  const asked = new Set(names);
+  const touched = untied.filter(({ name, parameter }) => asked.has(name) || asked.has(parameter));
+  const ties = touched.map((tie) => tiePlace(model, tensors, tie));
+  const aliases = new Set(ties.map(({ name }) => name));
+  for (const name of asked) if (!tensors.has(name) && !aliases.has(name)) throw notInFile(model, name, tensors.keys());
+  return { tensors, ties };
+}
+
+function weightsOf(model: Model): Map<string, TensorProto> {
+  const { initializers, nodes } = model.proto.graph;
+  const tensors = new Map(initializers.map((tensor) => [tensor.name, tensor]));
+  for (const node of nodes) {
+    const value = node.opType === 'Constant' && node.domain === '' ? node.attributes.get('value') : undefined;
+    const [name] = node.outputs;
+    if (value?.type === 'tensor' && name !== undefined) tensors.set(name, value.value);
+  }
+  return tensors;
+}
+
+function tiePlace(model: Model, tensors: ReadonlyMap<string, TensorProto>, tie: Tie): TiePlace {
+  const tensor = tensors.get(tie.parameter);
+  const node = model.proto.graph.nodes.find(
+    ({ opType, inputs, outputs }) => opType === 'Identity' && inputs[0] === tie.parameter && outputs[0] === tie.name,
+  );
+  if (tensor && node) return { ...tie, tensor, node };
+  throw notInFile(model, tie.name, tensors.keys());
+}
+
+function notInFile(model: Model, name: string, known: Iterable<string>): LossgraftError {
+  const near = nearestNames(name, known).map((other) => `"${other}"`);
+  return new LossgraftError({
+    code: 'not-in-file',
+    where: `${model.name}, tensor "${name}"`,
+    expected: 'an initializer or a Constant of that name in the main graph, to write its trained elements to',
+    found: near.length > 0 ? `none; near names are ${near.join(', ')}` : 'none',
+    hint: 'Leave it out of --trainable; for one that came out of a tie inside a function, add --keep-ties',
+  });
+}
+
+/** The elements of a trained tensor as bytes. @throws LossgraftError `state-mismatch` where type or shape are not the file's. */
+export function trainedBytes(model: Model, name: string, trained: Tensor, { dtype, dims }: TensorProto): Uint8Array {
+  const { data } = trained;
+  const fits = dims.length === trained.dims.length && dims.every((dim, i) => dim === trained.dims[i]);
+  if (fits && dtype === 'float32' && data instanceof Float32Array && data.length === elementCount(dims)) {
+    return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  }
+  throw new LossgraftError({
+    code: 'state-mismatch',
+    where: `${model.name}, tensor "${name}"`,
+    expected: `${dtype ?? 'an unknown type'}[${dims.join(', ')}], as in the file; training changes float32`,
+    found: `${trained.dtype}[${trained.dims.join(', ')}] with ${data.length} elements`,
+    hint: 'Give the state of a training graph of this very model',
+  });
+}

@@ -1,0 +1,109 @@
+import { renameSync, rmSync, statSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { LossgraftError } from '../errors.ts';
+import type { Model } from '../model.ts';
+import {
+  type BytePatch,
+  elementPatches,
+  patchedSource,
+  readTensor,
+  relocateExternal,
+  writeModel,
+} from '../onnx/index.ts';
+import type { InitializerInit, ModelEdit, ModelProto, TensorProto } from '../onnx/types.ts';
+import type { Tensor } from '../tensor.ts';
+import { refuseExisting } from '../write.ts';
+import { copyPatched, type ExternalPlan, planExternal } from './externalBack.ts';
+import { locate, type Places, type Tie, trainedBytes } from './locate.ts';
+
+export interface TunedOptions {
+  /** Replaces files that are there already. */
+  readonly force?: boolean;
+  /** Ties that the training graph took apart; see `TrainGraph.untied`. */
+  readonly untied?: readonly Tie[];
+}
+
+/**
+ * Writes the user's file with trained weights: every byte is the file's own, apart from the elements of the trained tensors, which
+ * stand where they stood (raw, typed, in Constant nodes). A tie whose tensors differ now becomes two initializers. External data are
+ * never changed in place: the files that hold trained tensors are copied beside the output and changed there.
+ *
+ * @param state the trained parameters and running statistics by name.
+ * @returns the files that were written.
+ * @throws LossgraftError `not-in-file`, `state-mismatch`, `external-shared`, and those of writing; then nothing was written.
+ */
+export function writeTuned(
+  model: Model,
+  state: ReadonlyMap<string, Tensor>,
+  path: string,
+  options: TunedOptions = {},
+): readonly string[] {
+  refuseExisting(path, options.force ?? false);
+  refuseInput(model, path);
+  const places = locate(model, state.keys(), options.untied ?? []);
+  const trained = [...state].flatMap(([name, tensor]) => {
+    const place = places.tensors.get(name);
+    return place === undefined ? [] : [{ place, bytes: trainedBytes(model, name, tensor, place) }];
+  });
+  const external = planExternal(model, trained, { path, force: options.force ?? false });
+  const patches = trained.flatMap(({ place, bytes }) => elementPatches(model.proto.source, place, bytes));
+  const edit = withLocations(model.proto, split(model, state, places), external.locations);
+  return writeTogether(model.proto, { edit, patches, external }, path);
+}
+
+/** Ties whose tensors are no longer equal: the Identity goes, and what it named becomes an initializer. */
+function split(model: Model, state: ReadonlyMap<string, Tensor>, { ties }: Places): ModelEdit {
+  const original = (tensor: TensorProto): Tensor => readTensor(model.proto.source, tensor, { modelDir: model.dir });
+  const apart = ties.flatMap(({ name, parameter, node, tensor }) => {
+    const own = state.get(name) ?? original(tensor);
+    const other = state.get(parameter) ?? original(tensor);
+    const bytes = trainedBytes(model, name, own, tensor);
+    return Buffer.compare(bytes, trainedBytes(model, parameter, other, tensor)) === 0 ? [] : [{ name, node, own }];
+  });
+  const initializers: InitializerInit[] = apart.map(({ name, own }) => ({ name, tensor: own }));
+  // Up to IR 3 every initializer is listed among the inputs.
+  const listed = model.proto.irVersion > 3 ? [] : initializers;
+  return {
+    removals: apart.map(({ node }) => node.span),
+    initializers,
+    inputs: listed.map(({ name, tensor: { dtype, dims } }) => ({ name, dtype, shape: dims })),
+  };
+}
+
+function withLocations(model: ModelProto, edit: ModelEdit, locations: ExternalPlan['locations']): ModelEdit {
+  return locations.size === 0 ? edit : { ...edit, replacements: relocateExternal(model, locations) };
+}
+
+interface Writing {
+  readonly edit: ModelEdit;
+  readonly patches: readonly BytePatch[];
+  readonly external: ExternalPlan;
+}
+
+/** Everything is written under temporary names first, then renamed: data files, and the model last. */
+function writeTogether(proto: ModelProto, { edit, patches, external }: Writing, path: string): string[] {
+  const temporary = (file: string): string => join(dirname(file), `.${basename(file)}.${process.pid}.tuned`);
+  const files = [...external.copies.map(({ target }) => target), path];
+  try {
+    for (const copy of external.copies) copyPatched(copy, temporary(copy.target));
+    writeModel({ ...proto, source: patchedSource(proto.source, patches) }, edit, temporary(path));
+    for (const file of files) renameSync(temporary(file), file);
+    return files;
+  } finally {
+    for (const file of files) rmSync(temporary(file), { force: true });
+  }
+}
+
+function refuseInput(model: Model, path: string): void {
+  const [input, output] = [model.path, resolve(path)].map((file) =>
+    statSync(file, { throwIfNoEntry: false, bigint: true }),
+  );
+  if (output === undefined || input?.ino !== output.ino || input.dev !== output.dev) return;
+  throw new LossgraftError({
+    code: 'output-is-input',
+    where: path,
+    expected: 'another file than the model that is trained',
+    found: 'the same file',
+    hint: 'Choose another name for the output',
+  });
+}
