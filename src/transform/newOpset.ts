@@ -1,0 +1,18 @@
+import type { Graph } from '../ir/graph.ts';
+import { cudaCoverage } from '../runtime/coverage.ts';
+
+/**
+ * What the user should know of a model whose opset is above `last`: it is kept, and ONNX Runtime's CUDA provider leaves operators to the
+ * CPU that it would take at `last`.
+ */
+export function newOpsetNotes({ nodes }: Graph, opset: number, last: number): string[] {
+  if (opset <= last) return [];
+  const standard = new Set(nodes.filter(({ domain }) => domain === '').map(({ opType }) => opType));
+  const isTaken = (op: string, at: number) => ['cuda', 'inlined'].includes(cudaCoverage(op, at).status);
+  const left = [...standard].filter((op) => isTaken(op, last) && !isTaken(op, opset)).sort();
+  const here = left.length === 0 ? 'none that is in this model' : `here ${left.join(', ')}`;
+  return [
+    `The model's opset ${opset} is kept. From ${last + 1} on ONNX Runtime's CUDA provider leaves some operators to the CPU (${here}): for ` +
+      `CUDA, export the model at opset ${last} or below`,
+  ];
+}
