@@ -37,7 +37,7 @@ export function bindData(data: Dataset, inputs: readonly Port[], labels: LabelIn
     input.name === labels.name ? labelColumn === undefined : columns[features.indexOf(input)] === undefined,
   );
   if (missing.length > 0 || labelColumn === undefined) throw missingColumns(data, inputs, missing);
-  const notes: string[] = [];
+  const notes: string[] = [...(data.notes ?? [])];
   const readers = features.flatMap((input, i) => {
     const column = columns[i];
     return column === undefined ? [] : [{ input, column, convert: conversion(data, input, column, notes) }];

@@ -2,10 +2,10 @@ import { readFileSync, statSync } from 'node:fs';
 import { extname } from 'node:path';
 import { checkClassCounts } from '../classCounts.ts';
 import { LossgraftError } from '../errors.ts';
-import { openData } from './dataset.ts';
-import { readLabels } from './labels.ts';
-import { MAX_CLASSES, MAX_TEXT_BYTES } from './limits.ts';
+import { openArrays } from './arrays.ts';
+import { MAX_TEXT_BYTES } from './limits.ts';
 import { isText } from './npy.ts';
+import { countClasses } from './split.ts';
 
 /**
  * Class counts from a list (`5000,2997,…`) or a file: .json (an array, or an object from class index to count), .csv (one number
@@ -118,25 +118,18 @@ function byClass(path: string, entries: readonly (readonly [string, unknown])[])
 }
 
 async function countLabels(path: string): Promise<number[]> {
-  const data = await openData(path);
+  const data = await openArrays(path);
   try {
     const column = data.unnamed ?? data.columns.get('labels');
     if (column === undefined) throw unreadable(path, 'an array labels', [...data.columns.keys()].join(', '));
-    const labels = await readLabels(column, 0, column.dims[0] ?? 0, { where: path, classes: MAX_CLASSES });
-    const counts: number[] = [];
-    for (const label of labels) {
-      const index = Number(label);
-      while (counts.length <= index) counts.push(0);
-      counts[index] = (counts[index] ?? 0) + 1;
-    }
-    return counts;
+    return await countClasses(column, path);
   } finally {
     data.close();
   }
 }
 
 async function readFloats(path: string): Promise<number[]> {
-  const data = await openData(path);
+  const data = await openArrays(path);
   try {
     const column = data.unnamed;
     const isVector = column?.dims.length === 1 && (column.dtype === 'float32' || column.dtype === 'float64');

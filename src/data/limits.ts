@@ -17,3 +17,12 @@ export const MAX_CLASSES = 10_000_000;
 
 /** Counts and weights are read as text in memory (CWE-770). */
 export const MAX_TEXT_BYTES: number = 64 * 2 ** 20;
+
+/** Rows that are converted once (of CSV, Parquet, texts, IDX in gzip) stay in memory up to this, and go to a temporary file above it. */
+export const STORE_MEMORY_BYTES: number = 64 * 2 ** 20;
+
+/** A {@link STORE_MEMORY_BYTES} is a multiple of it. */
+export const STORE_BLOCK_BYTES: number = 2 ** 20;
+
+/** Deflate cannot shrink anything by more than 1032:1 (zlib's technical note); what claims more is refused before it is inflated (CWE-409). */
+export const MAX_DEFLATE_RATIO = 1032;

@@ -10,6 +10,8 @@ export interface Column {
   readonly dtype: DataType;
   /** The first is the number of rows; a scalar has none. */
   readonly dims: readonly number[];
+  /** What a black pixel is, by channel, where the rows are images [C, H, W]. */
+  readonly black?: readonly number[];
   /** Rows `start` to `start + count`. Memory: those rows. */
   read(start: number, count: number): Promise<Tensor>;
 }

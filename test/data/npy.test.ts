@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { openNpy } from '../../src/data/dataset.ts';
+import { openNpy } from '../../src/data/arrays.ts';
 import { decodeNpy, encodeNpy } from '../../src/data/npy.ts';
 import { formatNpyHeader } from '../../src/data/npyHeader.ts';
 import { LossgraftError } from '../../src/errors.ts';

@@ -1,7 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
-import { openData } from '../../src/data/dataset.ts';
-import { type GraftOptions, open, type TrainGraphOptions, trainGraph } from '../../src/index.ts';
+import { type GraftOptions, open, openData, type TrainGraphOptions, trainGraph } from '../../src/index.ts';
 import { toNumbers } from '../../src/numbers.ts';
 import { openSession } from '../../src/runtime/session.ts';
 import type { Tensor } from '../../src/tensor.ts';

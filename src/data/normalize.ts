@@ -1,0 +1,54 @@
+import { LossgraftError } from '../errors.ts';
+
+/** From a byte to what the model reads, by channel: 256 values each. */
+export interface ByteScale {
+  readonly tables: readonly Float32Array[];
+  /** What a black pixel becomes, by channel. */
+  readonly black: readonly number[];
+}
+
+export interface Normalization {
+  /** Multiplies the bytes; `undefined`: they are divided by 255. */
+  readonly factor?: number;
+  /** One number for all channels, or one for each. */
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+}
+
+/**
+ * (byte / 255 − mean) / std, each step rounded to float32 as PyTorch rounds it.
+ *
+ * @throws LossgraftError `bad-normalization` where numbers do not fit the channels, or a std is not above 0.
+ */
+export function byteScale(channels: number, { factor, mean, std }: Normalization): ByteScale {
+  const means = spread('mean', mean, channels);
+  const stds = spread('std', std, channels);
+  const bad = stds.find((value) => !(value > 0));
+  if (bad !== undefined) throw refused('std', 'numbers above 0', String(bad));
+  const tables = means.map((m, c) => {
+    const [subtract, divide] = [Math.fround(m), Math.fround(stds[c] ?? 1)];
+    return Float32Array.from({ length: 256 }, (_, byte) => {
+      const scaled = Math.fround(factor === undefined ? byte / 255 : byte * factor);
+      return Math.fround(scaled - subtract) / divide;
+    });
+  });
+  return { tables, black: tables.map((table) => table[0] ?? 0) };
+}
+
+function spread(option: string, values: readonly number[], channels: number): readonly number[] {
+  if (!values.every(Number.isFinite)) throw refused(option, 'finite numbers', values.join(', '));
+  const [only] = values;
+  if (values.length === 1 && only !== undefined) return Array.from({ length: channels }, () => only);
+  if (values.length === channels) return values;
+  throw refused(option, `one number, or ${channels}, one for each channel`, `${values.length}`);
+}
+
+function refused(option: string, expected: string, found: string): LossgraftError {
+  return new LossgraftError({
+    code: 'bad-normalization',
+    where: `option ${option}`,
+    expected,
+    found,
+    hint: 'Correct it',
+  });
+}

@@ -1,0 +1,53 @@
+import { readdirSync, statSync } from 'node:fs';
+import { basename, extname } from 'node:path';
+import { LossgraftError } from '../errors.ts';
+import { openArrays } from './arrays.ts';
+import type { Dataset } from './dataset.ts';
+import { holdsIdx, openIdx } from './idx.ts';
+import { isIdxName } from './idxFile.ts';
+import { withLabels } from './labelsFile.ts';
+import { type DataKind, type DataOptions, refuseUnused } from './options.ts';
+
+/**
+ * Opens samples. What is read is told by the path:
+ * an .npz whose keys are the model's input names and `labels`, or an .npy for a model with one input;
+ * IDX files (.gz too), or a folder of them, as MNIST comes.
+ *
+ * @throws LossgraftError where a file is damaged, too large, or not what it should be, naming file and row; where labels are missing
+ * or come twice; and for options that such data do not have.
+ */
+export async function openData(path: string, options: DataOptions = {}): Promise<Dataset> {
+  const kind = kindOf(path);
+  refuseUnused(path, kind, options);
+  const data = await READERS[kind](path, options);
+  return options.labels === undefined || kind === 'idx' ? data : withLabels(data, options.labels);
+}
+
+type Reader = (path: string, options: DataOptions) => Promise<Dataset>;
+
+const READERS: Readonly<Record<'arrays' | 'idx', Reader>> = {
+  arrays: openArrays,
+  idx: openIdx,
+};
+
+function kindOf(path: string): DataKind & keyof typeof READERS {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() && holdsIdx(readdirSync(path))) return 'idx';
+  if (isIdxName(basename(path))) return 'idx';
+  switch (extname(path).toLowerCase()) {
+    case '.npz':
+    case '.npy':
+      return 'arrays';
+    default:
+      throw unknownFormat(path);
+  }
+}
+
+function unknownFormat(path: string): LossgraftError {
+  return new LossgraftError({
+    code: 'unknown-data-format',
+    where: path,
+    expected: 'a file that ends in .npz or .npy',
+    found: extname(path) || 'no extension',
+    hint: 'Write the data with numpy.savez (keys: the inputs of the model, and labels) or numpy.save',
+  });
+}

@@ -1,0 +1,134 @@
+import { randomUUID } from 'node:crypto';
+import { closeSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { LossgraftError } from '../errors.ts';
+import { STORE_BLOCK_BYTES, STORE_MEMORY_BYTES } from './limits.ts';
+
+/**
+ * Bytes that are written once, in order, and then read anywhere: what cannot be read in place, such as rows of a CSV. Up to
+ * {@link STORE_MEMORY_BYTES} they stay in memory, above that in a temporary file that nobody else may read and that goes with
+ * `close`, or with the process.
+ */
+export interface RowStore {
+  readonly size: number;
+  /** The bytes are copied. */
+  append(bytes: Uint8Array): void;
+  /** Fills `target` with the bytes at `offset`. */
+  readInto(target: Uint8Array, offset: number): void;
+  close(): void;
+}
+
+/** @param name shown in errors: a full disk is the usual one, `store-failed`. */
+export function rowStore(name: string): RowStore {
+  const blocks: Uint8Array[] = [];
+  let file: TemporaryFile | undefined;
+  let size = 0;
+  /** Where the blocks in memory begin. */
+  let written = 0;
+  const flush = (): void => {
+    file ??= temporaryFile(name);
+    for (const [i, block] of blocks.entries()) {
+      const used = Math.min(block.length, size - written - i * STORE_BLOCK_BYTES);
+      file.write(block.subarray(0, used));
+    }
+    written = size;
+    blocks.length = 0;
+  };
+  const append = (bytes: Uint8Array): void => {
+    for (let done = 0; done < bytes.length; ) {
+      const at = (size - written) % STORE_BLOCK_BYTES;
+      if (at === 0) {
+        const kept = file === undefined ? STORE_MEMORY_BYTES / STORE_BLOCK_BYTES : 1;
+        if (blocks.length >= kept) flush();
+        blocks.push(new Uint8Array(STORE_BLOCK_BYTES));
+      }
+      const part = bytes.subarray(done, done + STORE_BLOCK_BYTES - at);
+      blocks.at(-1)?.set(part, at);
+      size += part.length;
+      done += part.length;
+    }
+  };
+  const readInto = (target: Uint8Array, offset: number): void => {
+    if (offset < 0 || offset + target.length > size)
+      throw new RangeError(`${name}: ${offset} + ${target.length} of ${size}`);
+    if (file !== undefined && size > written) flush();
+    if (file === undefined) copyFrom(blocks, target, offset);
+    else file.readInto(target, offset);
+  };
+  return {
+    get size() {
+      return size;
+    },
+    append,
+    readInto,
+    close: () => {
+      blocks.length = 0;
+      file?.close();
+    },
+  };
+}
+
+function copyFrom(blocks: readonly Uint8Array[], target: Uint8Array, offset: number): void {
+  for (let done = 0; done < target.length; ) {
+    const at = (offset + done) % STORE_BLOCK_BYTES;
+    const block = blocks[Math.floor((offset + done) / STORE_BLOCK_BYTES)];
+    const part = block?.subarray(at, at + target.length - done);
+    if (part === undefined) return;
+    target.set(part, done);
+    done += part.length;
+  }
+}
+
+interface TemporaryFile {
+  write(bytes: Uint8Array): void;
+  readInto(target: Uint8Array, offset: number): void;
+  close(): void;
+}
+
+/** Where the system lets an open file lose its name (POSIX), it does so at once: nothing is left behind by a process that is killed. */
+function temporaryFile(name: string): TemporaryFile {
+  const path = join(tmpdir(), `lossgraft-${randomUUID()}`);
+  const fd = guard(name, () => openSync(path, 'wx+', 0o600));
+  const isUnlinked = process.platform !== 'win32';
+  if (isUnlinked) rmSync(path);
+  let end = 0;
+  let isOpen = true;
+  return {
+    write: (bytes) => {
+      for (let done = 0; done < bytes.length; ) {
+        const count = guard(name, () => writeSync(fd, bytes, done, bytes.length - done, end));
+        done += count;
+        end += count;
+      }
+    },
+    readInto: (target, offset) => {
+      for (let done = 0; done < target.length; ) {
+        const count = guard(name, () => readSync(fd, target, done, target.length - done, offset + done));
+        if (count === 0) throw new RangeError(`${name}: the temporary file is shorter than ${offset + target.length}`);
+        done += count;
+      }
+    },
+    close: () => {
+      if (!isOpen) return;
+      isOpen = false;
+      closeSync(fd);
+      if (!isUnlinked) rmSync(path, { force: true });
+    },
+  };
+}
+
+function guard<T>(name: string, work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    throw new LossgraftError({
+      code: 'store-failed',
+      where: name,
+      expected: `space for its rows in the temporary folder ${tmpdir()}`,
+      found: cause instanceof Error ? cause.message : String(cause),
+      hint: 'Make room there, or set TMPDIR to a folder on a larger disk',
+      cause,
+    });
+  }
+}

@@ -1,0 +1,85 @@
+import { LossgraftError } from '../errors.ts';
+import type { Tensor, TensorData } from '../tensor.ts';
+import type { Dataset } from './dataset.ts';
+import { type Column, isText } from './npy.ts';
+
+/**
+ * The same data with `rows` as their rows, in that order, repeats allowed: a shuffle, a split, a long tail. Nothing is copied; rows are
+ * read from `data` when they are asked for. Closing it closes `data`.
+ *
+ * @throws LossgraftError `rows-out-of-range`
+ */
+export function selectRows(data: Dataset, rows: Uint32Array): Dataset {
+  const { describeRow } = data;
+  return {
+    ...data,
+    columns: new Map(
+      [...data.columns].map(([key, column]) => [key, selectColumn(column, rows, `${data.name}, ${key}`)]),
+    ),
+    unnamed: data.unnamed && selectColumn(data.unnamed, rows, data.name),
+    ...(describeRow === undefined ? {} : { describeRow: (row: number) => describeRow(rows[row] ?? 0) }),
+    close: () => data.close(),
+  };
+}
+
+function selectColumn(column: Column, rows: Uint32Array, where: string): Column {
+  const size = column.dims[0] ?? 0;
+  const bad = rows.find((row) => row >= size);
+  if (bad !== undefined) throw outside(where, size, `row ${bad}`);
+  const read = (start: number, count: number): Promise<Tensor> => {
+    const wanted = rows.subarray(start, start + count);
+    if (start < 0 || count < 0 || wanted.length !== count)
+      throw outside(where, rows.length, `${start} to ${start + count}`);
+    return readRows(column, wanted);
+  };
+  return { ...column, dims: [rows.length, ...column.dims.slice(1)], read };
+}
+
+/** Rows of a column in the given order; rows that follow one another are read together. */
+export async function readRows(column: Column, rows: Uint32Array): Promise<Tensor> {
+  const runs = runsOf(rows);
+  const [only] = runs;
+  if (only !== undefined && runs.length === 1) return column.read(only.start, only.count);
+  const parts = await Promise.all(runs.map(({ start, count }) => column.read(start, count)));
+  const dims = [rows.length, ...(parts[0]?.dims ?? column.dims).slice(1)];
+  return { dtype: column.dtype, dims, data: concatenate(parts.map(({ data }) => data)) };
+}
+
+interface Run {
+  readonly start: number;
+  readonly count: number;
+}
+
+function runsOf(rows: Uint32Array): Run[] {
+  const runs: { start: number; count: number }[] = [];
+  for (const row of rows) {
+    const last = runs.at(-1);
+    if (last !== undefined && last.start + last.count === row) last.count++;
+    else runs.push({ start: row, count: 1 });
+  }
+  return runs;
+}
+
+function concatenate(parts: readonly TensorData[]): TensorData {
+  const [first = []] = parts;
+  if (isText(first)) return parts.flatMap((part) => (isText(part) ? part : []));
+  const arrays = parts.flatMap((part) => (isText(part) ? [] : [part]));
+  const bytes = new Uint8Array(arrays.reduce((sum, { byteLength }) => sum + byteLength, 0));
+  let done = 0;
+  for (const { buffer, byteOffset, byteLength } of arrays) {
+    bytes.set(new Uint8Array(buffer, byteOffset, byteLength), done);
+    done += byteLength;
+  }
+  const Kind = first.constructor as new (buffer: ArrayBuffer) => typeof first;
+  return new Kind(bytes.buffer);
+}
+
+function outside(where: string, size: number, found: string): LossgraftError {
+  return new LossgraftError({
+    code: 'rows-out-of-range',
+    where,
+    expected: `rows among 0…${size - 1}`,
+    found,
+    hint: 'Select within the data',
+  });
+}
