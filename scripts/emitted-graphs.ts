@@ -10,6 +10,8 @@ export interface EmittedGraph {
   readonly model: string | Uint8Array;
   /** What the graph is made of, where several were put beside each other to save sessions. */
   readonly parts?: readonly EmittedGraph[];
+  /** Operators in it for which the CUDA provider has no kernel, because the host has them. */
+  readonly lacking?: readonly string[];
 }
 
 /**

@@ -10,7 +10,7 @@ export async function* trainingGraphs(root: string): AsyncGenerator<EmittedGraph
   for (const { name, model, mode, augment: graft } of findNetworks()) {
     const label = `networks/${name}`;
     yield* opened(model, async function* (host) {
-      yield* withGradients(label, host, graft);
+      yield* withGradients(label, host, graft, mode);
       const isTrained = mode === 'train' || /train|unfolded/.test(name);
       yield* forms(label, host, { ...graft, trainable: 'all' });
       if (isTrained) yield* forms(label, host, { ...graft, trainable: 'all', batchNorm: 'train' });
@@ -49,9 +49,16 @@ async function* opened(
   }
 }
 
-async function* withGradients(label: string, host: Model, graft: GraftOptions): AsyncGenerator<EmittedGraph> {
+/** augment leaves the host's own nodes alone, a BatchNormalization in training mode too, which CUDA lacks at opset 14 and later. */
+async function* withGradients(
+  label: string,
+  host: Model,
+  graft: GraftOptions,
+  mode: string,
+): AsyncGenerator<EmittedGraph> {
   const augmented = await augment(host, { ...graft, grad: ['logits', 'features', 'parameters'] });
-  yield { name: `${label} augment --grad`, model: augmented.bytes() };
+  const lacking = mode === 'train' ? { lacking: ['BatchNormalization'] } : {};
+  yield { name: `${label} augment --grad`, model: augmented.bytes(), ...lacking };
 }
 
 async function* forms(label: string, host: Model, options: TrainGraphOptions): AsyncGenerator<EmittedGraph> {
