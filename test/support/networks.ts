@@ -75,7 +75,14 @@ export async function compareGradients(
   options: Partial<TrainGraphOptions> = {},
 ): Promise<Comparison[]> {
   const reference = await arraysOf(network.reference);
-  const results = await runGradients(network, reference, options);
+  return compareResults(network, await runGradients(network, reference, options), reference);
+}
+
+export function compareResults(
+  network: Network,
+  results: Readonly<Record<string, Tensor>>,
+  reference: Readonly<Record<string, Tensor>>,
+): Comparison[] {
   const compared = Object.keys(reference).filter((name) => name === 'loss' || /\.(grad|next)$/.test(name));
   return compared.map((name) => ({
     tensor: name,
