@@ -56,6 +56,9 @@ export interface NodeSpec {
   readonly attributes?: NodeAttributes;
 }
 
+/** What to do where a name that follows from a tensor's, such as `<param>.next`, is taken. */
+export const RENAME_TENSOR = "Rename that tensor in the model: lossgraft's name follows from the parameter's";
+
 /** The domain of composites: internal nodes that stand for a subgraph until they are expanded. No file ever holds one. */
 export const COMPOSITE_DOMAIN = 'lossgraft';
 
@@ -91,15 +94,15 @@ export class Graph {
     });
   }
 
-  /** A new value; its name must be free. */
-  define(name: string, dtype?: DataType, shape?: Shape): Value {
+  /** A new value; its name must be free. `hint` is what to do where it is not, if it is not one that the option rename knows. */
+  define(name: string, dtype?: DataType, shape?: Shape, hint?: string): Value {
     if (this.values.has(name)) {
       throw new LossgraftError({
         code: 'name-collision',
         where: `tensor "${name}"`,
         expected: 'a name that the model does not use',
         found: 'a tensor of that name in the model',
-        hint: `Rename lossgraft's own with the option rename, as in --rename ${name}=my_${name}`,
+        hint: hint ?? `Rename lossgraft's own with the option rename, as in --rename ${name}=my_${name}`,
       });
     }
     const value = new Value(name, dtype, shape);

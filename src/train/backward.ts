@@ -41,7 +41,19 @@ export async function backward(model: Model, request: BackwardRequest): Promise<
   const gradients = differentiate(grafted.op, grafted.loss, wrt, { rules: request.calculus.gradients, constant });
   const trained = asked.filter(({ value }) => gradients.has(value));
   const unreached = asked.filter(({ value }) => !gradients.has(value));
+  if (trained.length === 0) throw nothingTrained(request.trainable, unreached);
   return { draft, grafted, gradients, trained, unreached };
+}
+
+function nothingTrained(trainable: string, unreached: readonly Parameter[]): LossgraftError {
+  const names = unreached.map(({ value }) => `"${value.name}"`).join(', ');
+  return new LossgraftError({
+    code: 'no-parameters',
+    where: 'option trainable',
+    expected: 'parameters on which the loss depends',
+    found: names === '' ? `"${trainable}", and the model has no float32 weights` : `${names}, on which it does not`,
+    hint: 'lossgraft inspect lists the parameters that can be trained',
+  });
 }
 
 function refuseUnreduced({ reduction }: BackwardRequest): void {

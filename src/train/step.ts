@@ -1,5 +1,5 @@
 import { createEmitter, type Value } from '../emit/index.ts';
-import { Graph } from '../ir/graph.ts';
+import { Graph, RENAME_TENSOR } from '../ir/graph.ts';
 import { expand } from '../lower/expand.ts';
 import type { Model } from '../model.ts';
 import { blankModel } from '../onnx/index.ts';
@@ -159,7 +159,7 @@ function settle({ draft, grafted }: Backward, request: StepRequest, results: rea
 }
 
 function addOutput(graph: Graph, name: string, source: Value, { dtype, shape }: Pick<Value, 'dtype' | 'shape'>): void {
-  const output = graph.define(name, dtype, shape);
+  const output = graph.define(name, dtype, shape, name.includes('.') ? RENAME_TENSOR : undefined);
   graph.addNode({ opType: 'Identity', inputs: [source], outputs: [output] });
   graph.outputs.push(output);
 }

@@ -32,11 +32,11 @@ export function differentiate(
   const tape = new Tape(op);
   if (dependent.has(loss)) tape.add(loss, op.expandLike(op.scalar(1, loss.dtype ?? 'float32'), loss));
   for (const node of order.reverse()) {
-    const needed = node.inputs.map(
-      (input) => input !== undefined && dependent.has(input) && FLOATS.has(input.dtype ?? ''),
-    );
-    if (!needed.includes(true) || !node.outputs.some((output) => output && tape.has(output))) continue;
-    if (node.name.startsWith(STOP_GRADIENT)) continue;
+    const needed = node.inputs.map((input) => input !== undefined && dependent.has(input) && isDifferentiable(input));
+    if (!node.outputs.some((output) => output && tape.has(output))) continue;
+    // A rule gives gradients of inputs, and none of what the bodies of If, Loop and Scan read from outside.
+    if (node.captures.some((value) => isDifferentiable(value) && dependent.has(value))) throw noRule(node);
+    if (!needed.includes(true) || node.name.startsWith(STOP_GRADIENT)) continue;
     for (const [i, gradient] of applyRule(op, node, needed, tape, options).entries()) {
       const input = node.inputs[i];
       if (gradient && input && needed[i]) tape.add(input, sumDown(op, gradient, input, node.inputs.length > 1));
@@ -48,6 +48,10 @@ export function differentiate(
     if (gradient) found.set(value, gradient);
   }
   return found;
+}
+
+function isDifferentiable({ dtype }: Value): boolean {
+  return FLOATS.has(dtype ?? '');
 }
 
 /** All values that depend on one of `wrt`, themselves included. */
@@ -106,14 +110,22 @@ function applyRule(
 }
 
 function ruleFor(node: Node, rules: GradientRules): GradientRule {
-  const key = node.domain === '' ? node.opType : `${node.domain}::${node.opType}`;
+  const key = keyOf(node);
   const rule = Object.hasOwn(rules, key) ? rules[key] : undefined;
   if (rule) return rule;
-  throw new LossgraftError({
+  throw noRule(node);
+}
+
+function keyOf({ domain, opType }: Node): string {
+  return domain === '' ? opType : `${domain}::${opType}`;
+}
+
+function noRule(node: Node): LossgraftError {
+  return new LossgraftError({
     code: 'no-gradient-rule',
     where: describeNode(node),
     expected: 'operators with a gradient rule between the trainable parameters and the loss',
-    found: `${key}, which has none`,
+    found: `${keyOf(node)}, which has none`,
     hint: 'Freeze what lies before it: --trainable head, or a pattern that names only parameters behind this node',
   });
 }

@@ -1,5 +1,5 @@
 import { LossgraftError } from '../errors.ts';
-import type { Value } from '../ir/graph.ts';
+import { RENAME_TENSOR, type Value } from '../ir/graph.ts';
 import { type Expansions, expand } from '../lower/expand.ts';
 import type { ConstantReader } from './constantValues.ts';
 import { differentiate, type GradientRules } from './differentiate.ts';
@@ -40,7 +40,7 @@ export function addGradientOutputs(
   const sources = graph.outputs.splice(first);
   const reached = wrt.filter((value) => gradients.has(value));
   for (const [i, value] of reached.entries()) {
-    const output = graph.define(`${value.name}.grad`, value.dtype, value.shape);
+    const output = graph.define(`${value.name}.grad`, value.dtype, value.shape, RENAME_TENSOR);
     graph.addNode({ opType: 'Identity', inputs: [sources[i]], outputs: [output] });
     graph.outputs.push(output);
   }

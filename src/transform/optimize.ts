@@ -1,6 +1,7 @@
 import type { Optimizer, OptionSpecs, OptionValues } from '../contract.ts';
 import type { Emitter, Value } from '../emit/index.ts';
 import { LossgraftError } from '../errors.ts';
+import { RENAME_TENSOR } from '../ir/graph.ts';
 import { resolveOptions } from '../options.ts';
 import { globRegex } from './parameters.ts';
 
@@ -94,7 +95,7 @@ function typed(next: Value, current: Value): Value {
 }
 
 function stateInput(op: Emitter, name: string, shape: Value['shape']): Value {
-  const value = op.graph.define(name, 'float32', shape);
+  const value = op.graph.define(name, 'float32', shape, RENAME_TENSOR);
   op.graph.inputs.push(value);
   return value;
 }
