@@ -27,6 +27,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
 const KEEPERS: Readonly<Record<string, readonly string[]>> = {
   protobufjs: ['src/onnx/'],
   'onnxruntime-node': ['src/runtime/session.ts'],
+  sharp: ['src/data/image.ts'],
   yargs: ['cli/'],
   'cli-table3': ['cli/'],
   'cli-progress': ['cli/'],

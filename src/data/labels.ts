@@ -59,3 +59,12 @@ function toInt64({ data }: Tensor): BigInt64Array {
   if (data instanceof BigUint64Array) return new BigInt64Array(data.buffer, data.byteOffset, data.length);
   return BigInt64Array.from(isText(data) ? [] : Array.from(data, BigInt));
 }
+
+/** A column over class indices in memory, four bytes each. */
+export function labelColumn(labels: Uint32Array): Column {
+  const read = async (start: number, count: number): Promise<Tensor> => {
+    const rows = labels.subarray(start, start + count);
+    return { dtype: 'int64', dims: [rows.length], data: BigInt64Array.from(rows, BigInt) };
+  };
+  return { dtype: 'int64', dims: [labels.length], read };
+}

@@ -26,3 +26,15 @@ export const STORE_BLOCK_BYTES: number = 2 ** 20;
 
 /** Deflate cannot shrink anything by more than 1032:1 (zlib's technical note); what claims more is refused before it is inflated (CWE-409). */
 export const MAX_DEFLATE_RATIO = 1032;
+
+/** A decoded image takes 3 bytes a pixel: 192 MiB at this size. Pillow warns above 89 million pixels (CWE-409). */
+export const MAX_IMAGE_PIXELS: number = 2 ** 26;
+
+/** An image's file is read into memory (CWE-770). */
+export const MAX_IMAGE_BYTES: number = 128 * 2 ** 20;
+
+/** Names of files are kept in memory (CWE-770). */
+export const MAX_FILES = 20_000_000;
+
+/** Of a preprocess file (CWE-770). */
+export const MAX_CONFIG_BYTES: number = 2 ** 20;

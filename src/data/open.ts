@@ -3,15 +3,17 @@ import { basename, extname } from 'node:path';
 import { LossgraftError } from '../errors.ts';
 import { openArrays } from './arrays.ts';
 import type { Dataset } from './dataset.ts';
+import { folderKind } from './folder.ts';
 import { holdsIdx, openIdx } from './idx.ts';
 import { isIdxName } from './idxFile.ts';
 import { withLabels } from './labelsFile.ts';
-import { type DataKind, type DataOptions, refuseUnused } from './options.ts';
+import { type DataOptions, refuseUnused } from './options.ts';
 
 /**
  * Opens samples. What is read is told by the path:
  * an .npz whose keys are the model's input names and `labels`, or an .npy for a model with one input;
- * IDX files (.gz too), or a folder of them, as MNIST comes.
+ * IDX files (.gz too), or a folder of them, as MNIST comes;
+ * a folder with a subfolder of images for each class.
  *
  * @throws LossgraftError where a file is damaged, too large, or not what it should be, naming file and row; where labels are missing
  * or come twice; and for options that such data do not have.
@@ -25,13 +27,19 @@ export async function openData(path: string, options: DataOptions = {}): Promise
 
 type Reader = (path: string, options: DataOptions) => Promise<Dataset>;
 
-const READERS: Readonly<Record<'arrays' | 'idx', Reader>> = {
+/** Readers that stand on a library of their own are loaded when they are needed. */
+const READERS: Readonly<Record<'arrays' | 'idx' | 'images' | 'texts', Reader>> = {
   arrays: openArrays,
   idx: openIdx,
+  images: async (path, options) => (await import('./imageFolder.ts')).openImageFolder(path, options),
+  texts: async (path) => {
+    throw unknownFormat(path);
+  },
 };
 
-function kindOf(path: string): DataKind & keyof typeof READERS {
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() && holdsIdx(readdirSync(path))) return 'idx';
+function kindOf(path: string): keyof typeof READERS {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory())
+    return holdsIdx(readdirSync(path)) ? 'idx' : folderKind(path);
   if (isIdxName(basename(path))) return 'idx';
   switch (extname(path).toLowerCase()) {
     case '.npz':
@@ -46,7 +54,7 @@ function unknownFormat(path: string): LossgraftError {
   return new LossgraftError({
     code: 'unknown-data-format',
     where: path,
-    expected: 'a file that ends in .npz or .npy',
+    expected: 'a file that ends in .npz, .npy or -ubyte (.gz), or a folder',
     found: extname(path) || 'no extension',
     hint: 'Write the data with numpy.savez (keys: the inputs of the model, and labels) or numpy.save',
   });

@@ -59,7 +59,7 @@ export interface DataOptions extends ImageOptions, TableOptions, TextOptions {
 type DataOption = keyof DataOptions;
 
 /** A kind of data. */
-export type DataKind = 'arrays' | 'idx' | 'images' | 'csv' | 'parquet' | 'csvTexts' | 'parquetTexts' | 'textFiles';
+export type DataKind = 'arrays' | 'idx' | 'images' | 'csv' | 'parquet' | 'csvTexts' | 'parquetTexts' | 'texts';
 
 const OPTIONS_OF: Readonly<Record<DataKind, readonly DataOption[]>> = {
   arrays: ['labels'],
@@ -69,7 +69,7 @@ const OPTIONS_OF: Readonly<Record<DataKind, readonly DataOption[]>> = {
   parquet: ['labels', 'labelColumn', 'featureColumns', 'classes'],
   csvTexts: ['labels', 'labelColumn', 'delimiter', 'header', 'classes', 'tokenizer', 'textColumn', 'maxLength'],
   parquetTexts: ['labels', 'labelColumn', 'classes', 'tokenizer', 'textColumn', 'maxLength'],
-  textFiles: ['tokenizer', 'maxLength'],
+  texts: ['tokenizer', 'maxLength'],
 };
 
 const KIND_NAMES: Readonly<Record<DataKind, string>> = {
@@ -80,7 +80,7 @@ const KIND_NAMES: Readonly<Record<DataKind, string>> = {
   parquet: 'a Parquet table of numbers',
   csvTexts: 'a CSV of texts',
   parquetTexts: 'a Parquet table of texts',
-  textFiles: 'a folder of texts',
+  texts: 'a folder of texts',
 };
 
 /** @throws LossgraftError `unused-data-option` for an option that would be ignored. */
