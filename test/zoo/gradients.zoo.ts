@@ -2,6 +2,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { open, trainGraph } from '../../src/index.ts';
 import { fromBytes, scan } from '../../src/onnx/index.ts';
 import type { Tensor } from '../../src/tensor.ts';
+import type { Tensors } from '../support/grafted.ts';
 import {
   arraysOf,
   type Comparison,
@@ -16,41 +17,48 @@ import { expectChecked, zooFolder } from './zoo.ts';
 const OWN_ERRORS = 4;
 
 /**
- * Among a million inputs of Relu some are 0 but for rounding, and one on the other side changes gradients by a percent. Then another
- * rounding of the same numbers is tried: inputs times 1 ± 2⁻²² and 1 ± 2⁻²¹. A wrong rule is wrong with all of them.
+ * Among a million inputs of Relu some are 0 but for rounding, and one on the other side changes the gradients before it by a percent.
+ * Then other roundings of the same numbers are tried, inputs times 1 ± k·2⁻²²: a wrong rule is wrong with all of them. A tensor
+ * counts with its best.
  */
-const NUDGES = [0, 2 ** -22, -(2 ** -22), 2 ** -21, -(2 ** -21)];
+const NUDGES = [0, 1, -1, 2, -2, 3, -3, 4, -4].map((k) => k * 2 ** -22);
 
-interface Attempt {
-  readonly nudge: number;
+interface Judged {
   readonly compared: readonly Comparison[];
   readonly wrong: readonly Comparison[];
+  /** How many roundings it took. */
+  readonly attempts: number;
 }
 
-async function attempt(network: Network, reference: Readonly<Record<string, Tensor>>, nudge: number): Promise<Attempt> {
-  const nudged = network.inputs.flatMap((name): [string, Tensor][] => {
-    const tensor = reference[name];
-    if (!(tensor?.data instanceof Float32Array)) return [];
-    return [[name, { ...tensor, data: tensor.data.map((x) => x * (1 + nudge)) }]];
-  });
-  if (nudge !== 0 && nudged.length === 0) throw new Error('no input to nudge');
-  const results = await runGradients(network, { ...reference, ...Object.fromEntries(nudged) }, {});
-  const compared = compareResults(network, results, reference);
-  const wrong = compared.filter((comparison) => !(ratioOf(network, comparison) <= 1));
-  return { nudge, compared, wrong };
-}
-
-/** The first attempt in which nothing is wrong, or the best. */
-async function bestAttempt(network: Network): Promise<Attempt> {
+async function judge(network: Network): Promise<Judged> {
   const reference = await arraysOf(network.reference);
-  let best: Attempt | undefined;
-  for (const nudge of NUDGES) {
-    const found = await attempt(network, reference, nudge);
-    if (best === undefined || found.wrong.length < best.wrong.length) best = found;
-    if (found.wrong.length === 0 || !network.inputs.some((name) => reference[name]?.dtype === 'float32')) break;
+  const isNudged = network.inputs.some((name) => reference[name]?.dtype === 'float32');
+  let compared: readonly Comparison[] = [];
+  let wrong: readonly Comparison[] = [];
+  let attempts = 0;
+  for (const nudge of isNudged ? NUDGES : [0]) {
+    const results = await runGradients(network, { ...reference, ...nudgedInputs(network, reference, nudge) }, {});
+    const found = compareResults(network, results, reference);
+    compared = found.map((next, i) => better(network, compared[i] ?? next, next));
+    wrong = compared.filter((comparison) => !(ratioOf(network, comparison) <= 1));
+    attempts++;
+    if (wrong.length === 0) break;
   }
-  if (best === undefined) throw new Error('no attempt');
-  return best;
+  return { compared, wrong, attempts };
+}
+
+function nudgedInputs({ inputs }: Network, reference: Readonly<Record<string, Tensor>>, nudge: number): Tensors {
+  return Object.fromEntries(
+    inputs.flatMap((name) => {
+      const tensor = reference[name];
+      if (!(tensor?.data instanceof Float32Array)) return [];
+      return [[name, { ...tensor, data: tensor.data.map((x) => x * (1 + nudge)) }]];
+    }),
+  );
+}
+
+function better(network: Network, a: Comparison, b: Comparison): Comparison {
+  return ratioOf(network, b) < ratioOf(network, a) ? b : a;
 }
 
 function boundOf({ rtol }: Network, { float32Error }: Comparison): number {
@@ -68,26 +76,26 @@ afterAll(() => {
   console.log([title, ...rows].join('\n'));
 });
 
-function rowOf(network: Network, { nudge, compared, wrong }: Attempt): string {
+function rowOf(network: Network, { compared, wrong, attempts }: Judged): string {
   const worst = compared.reduce((a, b) => (ratioOf(network, b) > ratioOf(network, a) ? b : a));
   const numbers = [worst.error, worst.float32Error, boundOf(network, worst)].map((x) => x.toExponential(1));
   const count = String(compared.length).padStart(4);
-  const nudged = nudge === 0 ? '' : `  (inputs × (1 ${nudge > 0 ? '+' : '−'} 2^${Math.log2(Math.abs(nudge))}))`;
+  const roundings = attempts === 1 ? '' : `  (best of ${attempts} roundings)`;
   const verdict = wrong.length > 0 ? `  (${wrong.length} WRONG)` : '';
-  return `${network.name.padEnd(46)} ${count}  ${numbers.join('  ')}  ${worst.tensor}${nudged}${verdict}`;
+  return `${network.name.padEnd(46)} ${count}  ${numbers.join('  ')}  ${worst.tensor}${roundings}${verdict}`;
 }
 
 describe('gradients of all parameters of the IB loss are PyTorch’s', () => {
   const networks = findNetworks(zooFolder(), 'gradients');
 
   test.each(networks.map((network) => [network.name, network] as const))('%s', async (_, network) => {
-    const best = await bestAttempt(network).catch((error: Error) => {
+    const judged = await judge(network).catch((error: Error) => {
       rows.push(`${network.name.padEnd(46)} ${error.message}`);
       throw error;
     });
-    rows.push(rowOf(network, best));
-    expect(best.compared.length).toBeGreaterThan(10);
-    expect(best.wrong).toEqual([]);
+    rows.push(rowOf(network, judged));
+    expect(judged.compared.length).toBeGreaterThan(10);
+    expect(judged.wrong).toEqual([]);
   });
 
   test.for(networks.map((network) => [network.name, network] as const))(
