@@ -2,6 +2,7 @@ import { expansions, gradients, losses, optimizers, weightings } from '../graphs
 import { type Augmented, augment as augmentWith } from './augment.ts';
 import { bindGraft, type GraftOptions, named } from './bind.ts';
 import type { Optimizer } from './contract.ts';
+import { fineTune, type TrainOptions, type TrainResult } from './fineTune/index.ts';
 import { type Inspection, type InspectOptions, inspect as inspectWith } from './inspect.ts';
 import { type Model, open } from './model.ts';
 import { type Form, type TrainGraph, type TrainGraphRequest, trainGraph as trainGraphWith } from './train/index.ts';
@@ -22,12 +23,18 @@ export { writeNpz } from './data/npz.ts';
 export { openData } from './data/open.ts';
 export type { DataOptions } from './data/options.ts';
 export { LossgraftError, type Problem } from './errors.ts';
+export type { TrainedArm, TrainOptions, TrainResult } from './fineTune/index.ts';
 export type { Inspection, InspectOptions } from './inspect.ts';
 export { type ClassSummary, type RunOptions, type RunProgress, type RunResult, run } from './run.ts';
 export { diagnoseProviders as doctor, type Finding, type ProviderReport } from './runtime/diagnose.ts';
 export type { Provider } from './runtime/session.ts';
 export type { DataType, Tensor } from './tensor.ts';
+export type { EpochRecord } from './train/checkpoint.ts';
 export type { Form, StepReport, TrainGraph } from './train/index.ts';
+export type { Metrics } from './train/metrics.ts';
+export type { TrainProgress } from './train/progress.ts';
+export { recipes, type Schedule } from './train/schedule.ts';
+export { type TunedOptions, writeTuned } from './train/writeBack.ts';
 export type { GraftReport, Reduction } from './transform/graft.ts';
 export type { CaseReport, Errors, OutputReport, ValidationReport, Verdict } from './validate/index.ts';
 export { VERSION } from './version.ts';
@@ -138,6 +145,20 @@ export async function trainGraph(model: Model, options: TrainGraphOptions): Prom
     trainable,
     form,
   });
+}
+
+/**
+ * Fine-tunes a classifier on data: a phase of cross-entropy if asked for, then the loss; judged by balanced accuracy on validation data;
+ * others beside it from the same start.
+ *
+ * @example
+ * const tuned = await train(model, { data: await openData('train.npz'), folder: 'run', loss: 'ib', epochs: 10, baseline: true });
+ * await tuned.write('tuned.onnx');
+ *
+ * @throws LossgraftError naming what cannot be trained, the row that does not fit, or the step at which a loss was not finite.
+ */
+export async function train(model: Model, options: TrainOptions): Promise<TrainResult> {
+  return fineTune({ losses, weightings, optimizers, calculus }, model, options);
 }
 
 /**

@@ -13,7 +13,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['src/lower', 'src/write.ts'],
   ['src/transform'],
   ['src/bind.ts', 'src/train'],
-  ['src/validate', 'src/augment.ts', 'src/inspect.ts', 'src/run.ts'],
+  ['src/validate', 'src/fineTune', 'src/augment.ts', 'src/inspect.ts', 'src/run.ts'],
 ];
 
 /** What stands outside the floors, and all that it may see beside its own room. */

@@ -16,7 +16,11 @@ function moved(state: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
   return new Map(
     [...state].map(([name, { dtype, dims, data }], n) => [
       name,
-      { dtype, dims, data: Float32Array.from(data, (value, i) => Number(value) + 0.001 * ((i % 7) + n + 1)) },
+      {
+        dtype,
+        dims,
+        data: Float32Array.from(Array.from(data, Number), (value, i) => value + 0.001 * ((i % 7) + n + 1)),
+      },
     ]),
   );
 }

@@ -1,0 +1,95 @@
+import { createHash } from 'node:crypto';
+import type { Dataset } from '../data/dataset.ts';
+import { stratifiedSplit } from '../data/split.ts';
+import type { Port } from '../runtime/session.ts';
+import type { Part } from '../train/judge.ts';
+import { longTailRows } from '../train/longTail.ts';
+import { openSamples, type Samples } from '../train/samples.ts';
+import type { TrainOptions } from './options.ts';
+
+/** The data of a run, divided. */
+export interface Parts {
+  readonly train: Part;
+  readonly validation: Part;
+  readonly test?: Part;
+  /** Training samples of each class. */
+  readonly counts: readonly number[];
+  readonly notes: readonly string[];
+  /** What tells these data from others. */
+  readonly settings: Readonly<Record<string, unknown>>;
+}
+
+const DEFAULT_SHARE = 0.2;
+
+/** Opens all data of a run, cuts the long tail, holds out the validation part. @throws LossgraftError for data that don't fit. */
+export async function divide(
+  options: TrainOptions,
+  ports: readonly Port[],
+  labels: { readonly name: string; readonly classes: number },
+  seed: number,
+): Promise<Parts> {
+  const { data, validation = DEFAULT_SHARE, test, imbalance: ratio, imbalanceType: type = 'exp' } = options;
+  const open = (dataset: Dataset): Promise<Samples> => openSamples(dataset, ports, labels);
+  const samples = await open(data);
+  const all = ratio === undefined ? everyRow(samples) : longTailRows(samples.labels, { ratio, type, seed });
+  const own = typeof validation === 'number' ? undefined : await open(validation);
+  const held =
+    typeof validation === 'number' ? holdOut(samples, all, validation, seed) : { train: all, validation: undefined };
+  const train = { samples, rows: held.train };
+  const judged = own ? { samples: own, rows: everyRow(own) } : { samples, rows: held.validation ?? new Uint32Array() };
+  const tested = test === undefined ? undefined : await open(test);
+  const counts = countsOf(train, labels.classes);
+  const openedAll = [samples, own, tested].filter((opened) => opened !== undefined);
+  return {
+    train,
+    validation: judged,
+    ...(tested ? { test: { samples: tested, rows: everyRow(tested) } } : {}),
+    counts,
+    notes: [...openedAll.flatMap(({ notes }) => notes), ...lacking(countsOf(judged, labels.classes))],
+    settings: {
+      data: identity(samples),
+      validation: own ? identity(own) : validation,
+      test: tested ? identity(tested) : null,
+      imbalance: ratio === undefined ? null : `${ratio} ${type}`,
+    },
+  };
+}
+
+function everyRow({ size }: Samples): Uint32Array {
+  return Uint32Array.from({ length: size }, (_, row) => row);
+}
+
+function holdOut(
+  samples: Samples,
+  rows: Uint32Array,
+  share: number,
+  seed: number,
+): { train: Uint32Array; validation: Uint32Array } {
+  const labels = Array.from(rows, (row) => samples.labels[row] ?? 0n);
+  const { train, validation } = stratifiedSplit(labels, share, seed);
+  const back = (places: Uint32Array): Uint32Array => places.map((place) => rows[place] ?? 0);
+  return { train: back(train), validation: back(validation) };
+}
+
+function countsOf({ samples, rows }: Part, classes: number): number[] {
+  const counts = Array<number>(classes).fill(0);
+  for (const row of rows) {
+    const label = Number(samples.labels[row]);
+    counts[label] = (counts[label] ?? 0) + 1;
+  }
+  return counts;
+}
+
+function lacking(counts: readonly number[]): string[] {
+  const empty = counts.flatMap((count, label) => (count === 0 ? [label] : []));
+  if (empty.length === 0) return [];
+  return [
+    `No validation sample of class ${empty.slice(0, 10).join(', ')}${empty.length > 10 ? ', …' : ''}: it does not count in the balanced accuracy`,
+  ];
+}
+
+/** Name, size and labels: a checkpoint goes on with the same data only. */
+function identity({ name, size, labels }: Samples): string {
+  const bytes = new Uint8Array(labels.buffer, labels.byteOffset, labels.byteLength);
+  return `${name}, ${size} samples, labels ${createHash('sha256').update(bytes).digest('hex').slice(0, 16)}`;
+}

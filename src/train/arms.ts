@@ -1,0 +1,110 @@
+import { LossgraftError } from '../errors.ts';
+import type { Model } from '../model.ts';
+import type { Provider } from '../runtime/session.ts';
+import { elementCount } from '../tensor.ts';
+import { STEP_COUNTER } from '../transform/dropout.ts';
+import type { GraftRequest } from '../transform/graft.ts';
+import { LEARNING_RATE } from './backward.ts';
+import { type Evaluation, evaluationGraph } from './evaluation.ts';
+import { type TrainGraph, type TrainGraphRequest, trainGraph } from './index.ts';
+import { locate, type Tie } from './locate.ts';
+import type { Runner } from './runner.ts';
+
+export type GraphRequest = Omit<TrainGraphRequest, 'form' | 'stepsPerRun'>;
+
+/** One way to train, beside others from the same start. */
+export interface Arm {
+  readonly name: string;
+  /** The loss's training graph, for an alpha that was calibrated. */
+  graph(alpha: number | undefined): GraphRequest;
+  /** Where alpha is calibrated: the cross-entropy and the loss at α = 1, both with the arm's class weights. */
+  readonly calibration?: { readonly ce: GraftRequest; readonly loss: GraftRequest };
+}
+
+/** A training graph that the runner has open. */
+export interface Open {
+  readonly key: string;
+  readonly graph: TrainGraph;
+  readonly names: { readonly loss: string; readonly rate: string };
+}
+
+/** What all graphs of a run have in common. */
+export interface Common {
+  readonly stateNames: readonly string[];
+  readonly stateBytes: number;
+  /** Parameters and running statistics, which go back into the file. */
+  readonly tuned: readonly string[];
+  readonly untied: readonly Tie[];
+}
+
+/** The graphs of a run, built and opened when their time comes: one for training, and those that judge. */
+export class Graphs {
+  readonly #model: Model;
+  readonly #runner: Runner;
+  readonly #provider: Provider;
+  #open: Open | undefined;
+  #common: Common | undefined;
+
+  constructor(model: Model, runner: Runner, provider: Provider) {
+    this.#model = model;
+    this.#runner = runner;
+    this.#provider = provider;
+  }
+
+  get common(): Common {
+    if (this.#common) return this.#common;
+    throw new Error('no training graph was built yet');
+  }
+
+  /** Opens a training graph in place of the one before. @throws LossgraftError naming what cannot be trained or written back. */
+  async train(key: string, request: GraphRequest): Promise<Open> {
+    if (this.#open?.key === key) return this.#open;
+    if (this.#open) await this.#runner.ask({ kind: 'close', graph: this.#open.key });
+    this.#open = undefined;
+    const graph = await trainGraph(this.#model, { ...request, form: 'loop' });
+    this.#agree(graph);
+    const bytes = graph.bytes().get('step.onnx') ?? new Uint8Array();
+    await this.#openInRunner(key, bytes);
+    const names = { loss: graph.report.names.loss ?? 'loss', rate: request.rename?.learning_rate ?? LEARNING_RATE };
+    this.#open = { key, graph, names };
+    return this.#open;
+  }
+
+  /** Opens a graph that judges states. */
+  async judge(key: string, request: GraftRequest & { readonly keepTies?: boolean }): Promise<Evaluation> {
+    const evaluation = await evaluationGraph(this.#model, request, this.common.tuned);
+    await this.#openInRunner(key, evaluation.bytes);
+    return evaluation;
+  }
+
+  async close(key: string): Promise<void> {
+    await this.#runner.ask({ kind: 'close', graph: key });
+  }
+
+  async #openInRunner(graph: string, bytes: Uint8Array): Promise<void> {
+    const where = { provider: this.#provider, externalDataFolder: this.#model.dir };
+    await this.#runner.ask({ kind: 'open', graph, bytes, ...where });
+  }
+
+  /** Momentum is carried across the switch of losses: all graphs must have the same states. */
+  #agree({ report, untied }: TrainGraph): void {
+    const stateNames = report.states.map(({ name }) => name).sort();
+    const tuned = report.states
+      .filter(({ kind, name }) => kind !== 'slot' && name !== STEP_COUNTER)
+      .map(({ name }) => name);
+    locate(this.#model, tuned, untied);
+    const stateBytes = report.states.reduce((sum, { shape }) => sum + 4 * elementCount(shape), 0);
+    const before = this.#common?.stateNames ?? stateNames;
+    this.#common = { stateNames, stateBytes, tuned, untied };
+    const other =
+      before.find((name) => !stateNames.includes(name)) ?? stateNames.find((name) => !before.includes(name));
+    if (other === undefined) return;
+    throw new LossgraftError({
+      code: 'states-differ',
+      where: `loss ${report.loss}, state "${other}"`,
+      expected: 'the same trained parameters under every loss of a run',
+      found: 'one that only some of the losses depend on',
+      hint: 'Leave that parameter out of --trainable',
+    });
+  }
+}

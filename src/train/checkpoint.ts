@@ -1,0 +1,198 @@
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { LossgraftError } from '../errors.ts';
+import type { Tie } from './locate.ts';
+import type { Metrics } from './metrics.ts';
+
+/** What is known of an epoch. */
+export interface EpochRecord extends Metrics {
+  readonly arm: string;
+  /** From 1 on; 0 is the model as it was given. */
+  readonly epoch: number;
+  readonly phase: 'before' | 'ce' | 'loss';
+  /** At the epoch's end; `null` before training, as is the training loss. */
+  readonly rate: number | null;
+  readonly trainLoss: number | null;
+  /** Unweighted cross-entropy, whatever the training loss is: comparable across losses. */
+  readonly validationLoss: number;
+  readonly seconds: number;
+}
+
+/** The best epoch of an arm, and where its state is. */
+export interface Best {
+  readonly epoch: number;
+  readonly balancedAccuracy: number;
+  readonly file: string;
+}
+
+/** Where a run is. All plain data: it is written as JSON beside the states. */
+export interface Checkpoint {
+  readonly version: string;
+  /** What the run was asked for; a run that goes on must be asked for the same. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** Index of the arm, epoch and step that come next. */
+  readonly arm: number;
+  readonly epoch: number;
+  readonly step: number;
+  /** Sum of losses and number of samples of the epoch so far. */
+  readonly lossSum: number;
+  readonly lossCount: number;
+  /** The current state. */
+  readonly file: string;
+  /** The state at the switch from cross-entropy, from which every arm goes on. */
+  readonly shared: string | null;
+  readonly best: Best | null;
+  /** Those of the arms that are done. */
+  readonly bests: readonly Best[];
+  /** Calibrated alphas by arm. */
+  readonly alphas: Readonly<Record<string, number>>;
+  readonly history: readonly EpochRecord[];
+  /** Set when all is done. */
+  readonly outcome: Outcome | null;
+}
+
+/** How a run ended. */
+export interface Outcome {
+  /** What is written back: names in the state of the first arm's best epoch. */
+  readonly tuned: readonly string[];
+  readonly untied: readonly Tie[];
+  /** On the test data: the model as it was given, then each arm's best epoch. None without test data. */
+  readonly tests: readonly Metrics[];
+}
+
+const FILE = 'checkpoint.json';
+
+/** The folder of a run: `checkpoint.json`, the states that it names, and `metrics.jsonl`. */
+export class RunFolder {
+  readonly path: string;
+  #count = 0;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  /** @throws LossgraftError `run-exists` where a run is there already that is not to be resumed. */
+  begin(resume: boolean, settings: Checkpoint['settings']): Checkpoint | undefined {
+    mkdirSync(this.path, { recursive: true });
+    const there = existsSync(join(this.path, FILE));
+    if (!resume && there) throw this.#exists();
+    if (!there) return undefined;
+    const checkpoint = this.#read();
+    this.#compare(checkpoint.settings, settings);
+    const numbers = this.#states().map((file) => Number(/-(\d+)\.safetensors$/.exec(file)?.[1] ?? 0));
+    this.#count = Math.max(0, ...numbers);
+    return checkpoint;
+  }
+
+  /** Where a new state goes: never a name that a checkpoint refers to. */
+  fresh(kind: 'state' | 'best' | 'shared'): string {
+    this.#count += 1;
+    return `${kind}-${this.#count}.safetensors`;
+  }
+
+  file(name: string): string {
+    return join(this.path, name);
+  }
+
+  /** Makes `checkpoint` the one that counts, in one rename, then removes states that it does not name. */
+  commit(checkpoint: Checkpoint): void {
+    writeWhole(this.file(FILE), `${JSON.stringify(checkpoint, withNames)}\n`);
+    const { file, shared, best, bests } = checkpoint;
+    const kept = new Set([file, shared, best?.file, ...bests.map((b) => b.file)]);
+    for (const name of this.#states()) if (!kept.has(name)) rmSync(this.file(name), { force: true });
+  }
+
+  /** One line of JSON per epoch. */
+  writeMetrics(history: readonly EpochRecord[]): void {
+    writeWhole(this.file('metrics.jsonl'), history.map((record) => `${JSON.stringify(record, withNames)}\n`).join(''));
+  }
+
+  #states(): string[] {
+    return readdirSync(this.path).filter((file) => /^\.?(state|best|shared)-\d+\.safetensors/.test(file));
+  }
+
+  #read(): Checkpoint {
+    const path = this.file(FILE);
+    try {
+      const found = JSON.parse(readFileSync(path, 'utf8'), withNumbers) as Checkpoint;
+      if (typeof found.file === 'string' && Array.isArray(found.history)) return found;
+    } catch {
+      // Told below.
+    }
+    throw new LossgraftError({
+      code: 'bad-checkpoint',
+      where: path,
+      expected: 'a checkpoint of lossgraft train',
+      found: 'something else',
+      hint: 'Begin again in another folder',
+    });
+  }
+
+  #compare(before: Checkpoint['settings'], now: Checkpoint['settings']): void {
+    const keys = [...new Set([...Object.keys(before), ...Object.keys(now)])];
+    const other = keys.find((key) => JSON.stringify(before[key]) !== JSON.stringify(now[key]));
+    if (other === undefined) return;
+    throw new LossgraftError({
+      code: 'resume-settings',
+      where: `${this.path}, setting ${other}`,
+      expected: `what the run began with: ${JSON.stringify(before[other]) ?? 'nothing'}`,
+      found: JSON.stringify(now[other]) ?? 'nothing',
+      hint: 'Resume with the same options, or begin again in another folder',
+    });
+  }
+
+  #exists(): LossgraftError {
+    return new LossgraftError({
+      code: 'run-exists',
+      where: this.path,
+      expected: 'a folder without a run',
+      found: FILE,
+      hint: 'Go on with it (--resume), choose another folder (--run DIR), or remove it',
+    });
+  }
+}
+
+/** JSON has no NaN: numbers that are none are written by name, and read so. */
+function withNames(_key: string, value: unknown): unknown {
+  return typeof value === 'number' && !Number.isFinite(value) ? `#${value}` : value;
+}
+
+function withNumbers(_key: string, value: unknown): unknown {
+  return typeof value === 'string' && /^#(NaN|-?Infinity)$/.test(value) ? Number(value.slice(1)) : value;
+}
+
+function writeWhole(path: string, text: string): void {
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    const fd = openSync(temporary, 'w');
+    try {
+      const bytes = Buffer.from(text);
+      for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(temporary, path);
+  } catch (cause) {
+    rmSync(temporary, { force: true });
+    throw new LossgraftError({
+      code: 'write-failed',
+      where: path,
+      expected: 'a file that can be written',
+      found: cause instanceof Error ? cause.message : String(cause),
+      hint: 'Free space on the disk: the checkpoint before this one is whole, and --resume goes on from it',
+      cause,
+    });
+  }
+}

@@ -1,0 +1,52 @@
+import { LossgraftError } from '../errors.ts';
+import { toNumbers } from '../numbers.ts';
+import type { Tensors } from './protocol.ts';
+
+/** The circumstances of a loss that is not finite. */
+export interface Divergence {
+  readonly epoch: number;
+  readonly step: number;
+  readonly stepsPerEpoch: number;
+  readonly loss: number;
+  readonly rate: number;
+  /** The loss before, and the first of the run. */
+  readonly before: number | undefined;
+  readonly first: number | undefined;
+  /** The batch's samples as the user knows them. */
+  readonly rows: readonly string[];
+  readonly feeds: Tensors;
+  /** A tensor of the state that is no longer finite. */
+  readonly broken: string | undefined;
+  /** Where the last good state is. */
+  readonly kept: string;
+}
+
+/** Says where training broke down, on which batch, and what the likely cause is. */
+export function nanLoss(found: Divergence): LossgraftError {
+  const { epoch, step, stepsPerEpoch, loss, rows, kept } = found;
+  const shown = rows.slice(0, 8).join(', ') + (rows.length > 8 ? `, … (${rows.length})` : '');
+  return new LossgraftError({
+    code: 'nan-loss',
+    where: `epoch ${epoch + 1}, step ${step + 1} of ${stepsPerEpoch}, batch of ${shown}`,
+    expected: 'a finite loss',
+    found: `${loss}; likely cause: ${likelyCause(found)}`,
+    hint: `The last good state is in ${kept}`,
+  });
+}
+
+function likelyCause({ feeds, broken, rate, before, first }: Divergence): string {
+  const lower = `lower the learning rate (${rate}), warm it up, or clip gradients with --clip-norm`;
+  const input = Object.entries(feeds).find(
+    ([, tensor]) => tensor.dtype.startsWith('float') && !toNumbers(tensor).every(Number.isFinite),
+  );
+  if (input !== undefined) return `the input "${input[0]}" holds Infinity; clean the data`;
+  if (broken !== undefined) return `weights left the range of float32 ("${broken}"); ${lower}`;
+  if (before !== undefined && first !== undefined && before > 10 * Math.abs(first)) {
+    return `the loss had grown from ${first.toPrecision(3)} to ${before.toPrecision(3)}; ${lower}`;
+  }
+  const largest = Object.values(feeds)
+    .filter(({ dtype }) => dtype.startsWith('float'))
+    .reduce((max, tensor) => toNumbers(tensor).reduce((m, x) => Math.max(m, Math.abs(x)), max), 0);
+  if (largest > 1e4) return `inputs as large as ${largest.toPrecision(3)}; scale the data as the model was trained on`;
+  return `scores too large for float32; ${lower}`;
+}

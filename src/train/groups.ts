@@ -1,0 +1,45 @@
+/** Steps that one run of a training graph takes. */
+export interface Group {
+  /** The first step's number in its epoch. */
+  readonly step: number;
+  readonly steps: number;
+  /** The first sample's place in the epoch's order. */
+  readonly start: number;
+  /** Samples in each step. */
+  readonly batch: number;
+}
+
+export interface Grouping {
+  readonly batchSize: number;
+  readonly stepsPerRun: number;
+  /** Whether a last batch that is not full is taken, as a run of its own. */
+  readonly keepRest: boolean;
+}
+
+/** Divides an epoch into runs. They depend on nothing else, so a run that goes on takes the same. */
+export function groupsOf(samples: number, { batchSize, stepsPerRun, keepRest }: Grouping): Group[] {
+  const full = Math.floor(samples / batchSize);
+  const groups: Group[] = [];
+  for (let step = 0; step < full; step += stepsPerRun) {
+    groups.push({ step, steps: Math.min(stepsPerRun, full - step), start: step * batchSize, batch: batchSize });
+  }
+  const rest = samples - full * batchSize;
+  if (keepRest && rest > 0) groups.push({ step: full, steps: 1, start: full * batchSize, batch: rest });
+  return groups;
+}
+
+export function stepsIn(groups: readonly Group[]): number {
+  return groups.reduce((sum, { steps }) => sum + steps, 0);
+}
+
+/** onnxruntime-node copies every state out of a run: 4 MiB cost about 15 ms, as much as some steps of a small network. */
+const COPY_SHARE_BYTES: number = 256 * 2 ** 10;
+const MAX_STEPS = 16;
+/** Batches of one run are in memory together. */
+const MAX_FEED_BYTES: number = 64 * 2 ** 20;
+
+/** How many steps a run takes: the larger the state, the more, so that copies stay a small share of the time. */
+export function chooseStepsPerRun(stateBytes: number, batchBytes: number): number {
+  const wanted = Math.min(MAX_STEPS, Math.max(4, Math.ceil(stateBytes / COPY_SHARE_BYTES)));
+  return Math.max(1, Math.min(wanted, Math.floor(MAX_FEED_BYTES / batchBytes)));
+}

@@ -1,0 +1,105 @@
+import { LossgraftError } from '../errors.ts';
+import { toNumbers } from '../numbers.ts';
+import type { Evaluation } from './evaluation.ts';
+import { argmaxRows, confusionMatrix, type Metrics, metricsOf } from './metrics.ts';
+import type { Tensors } from './protocol.ts';
+import type { Runner } from './runner.ts';
+import { fillUp, type Samples } from './samples.ts';
+
+/** Some rows of some data. */
+export interface Part {
+  readonly samples: Samples;
+  readonly rows: Uint32Array;
+}
+
+export interface Judgement {
+  readonly metrics: Metrics;
+  /** The mean cross-entropy. */
+  readonly loss: number;
+}
+
+const BATCH = 256;
+
+/** Runs a graph that the runner has open over a part, batch by batch; a fixed batch is filled up. */
+export async function eachBatch(
+  runner: Runner,
+  { samples, rows }: Part,
+  run: { readonly graph: string; readonly fetches: readonly string[]; readonly fixed: number | undefined },
+  use: (results: Tensors, rows: Uint32Array) => void,
+): Promise<void> {
+  const { graph, fetches, fixed } = run;
+  const size = fixed ?? BATCH;
+  for (let start = 0; start < rows.length; start += size) {
+    const batch = rows.subarray(start, start + size);
+    const feeds = fillUp(await samples.read(batch), fixed);
+    use(await runner.ask({ kind: 'evaluate', graph, feeds, fetches }), batch);
+  }
+}
+
+/** Judges the runner's state on a part. */
+export async function judge(
+  runner: Runner,
+  part: Part,
+  graph: string,
+  evaluation: Evaluation & { readonly fixed: number | undefined; readonly trainCounts: readonly number[] },
+): Promise<Judgement> {
+  const { logits, trainCounts, fixed } = evaluation;
+  const perSample = evaluation.names.loss_per_sample ?? 'loss_per_sample';
+  const classes = trainCounts.length;
+  const confusion = confusionMatrix([], [], classes);
+  let loss = 0;
+  await eachBatch(runner, part, { graph, fetches: [logits, perSample], fixed }, (results, rows) => {
+    const scores = results[logits];
+    const losses = results[perSample]?.data ?? [];
+    const numbers = scores ? toNumbers(scores) : [];
+    if (numbers.length < rows.length * classes) throw wrongLogits(logits, rows.length, classes, numbers.length);
+    const predicted = argmaxRows(numbers, rows.length, classes);
+    for (const [i, row] of rows.entries()) {
+      const counts = confusion[Number(part.samples.labels[row])];
+      const column = predicted[i] ?? 0;
+      if (counts) counts[column] = (counts[column] ?? 0) + 1;
+      loss += Number(losses[i]);
+    }
+  });
+  return { metrics: metricsOf(confusion, trainCounts), loss: loss / part.rows.length };
+}
+
+/** α = Σ ce / Σ(ce · f₁), f₁ the factor at α = 1: the loss begins as large as the cross-entropy that it takes over from. */
+export async function calibrateAlpha(
+  runner: Runner,
+  part: Part,
+  graphs: { readonly ce: string; readonly loss: string; readonly fixed: number | undefined },
+  names: { readonly ce: string; readonly factor: string },
+): Promise<number> {
+  const losses: number[] = [];
+  const { fixed } = graphs;
+  await eachBatch(runner, part, { graph: graphs.ce, fetches: [names.ce], fixed }, (results, rows) => {
+    losses.push(...Array.from(results[names.ce]?.data ?? [], Number).slice(0, rows.length));
+  });
+  let weighted = 0;
+  let done = 0;
+  await eachBatch(runner, part, { graph: graphs.loss, fetches: [names.factor], fixed }, (results, rows) => {
+    const factors = results[names.factor]?.data ?? [];
+    for (let i = 0; i < rows.length; i++) weighted += (losses[done + i] ?? 0) * Number(factors[i]);
+    done += rows.length;
+  });
+  const alpha = losses.reduce((sum, value) => sum + value, 0) / weighted;
+  if (Number.isFinite(alpha) && alpha > 0) return alpha;
+  throw new LossgraftError({
+    code: 'alpha-auto',
+    where: 'option alpha',
+    expected: 'a positive ratio of cross-entropy to influence-balanced loss over the training data',
+    found: String(alpha),
+    hint: 'Give a number for alpha',
+  });
+}
+
+function wrongLogits(name: string, rows: number, classes: number, found: number): LossgraftError {
+  return new LossgraftError({
+    code: 'wrong-output',
+    where: `output ${name}`,
+    expected: `${rows} × ${classes} scores`,
+    found: `${found}`,
+    hint: 'Name the scores before the softmax with --logits, and see that every class has training samples',
+  });
+}

@@ -1,0 +1,55 @@
+import type { Problem } from '../errors.ts';
+import type { Provider } from '../runtime/session.ts';
+import type { Tensor } from '../tensor.ts';
+
+export type Tensors = Readonly<Record<string, Tensor>>;
+
+/** What the main thread asks of the worker, which holds the sessions and the state. */
+export type Job =
+  | {
+      readonly kind: 'open';
+      readonly graph: string;
+      readonly bytes: Uint8Array;
+      readonly provider: Provider;
+      readonly externalDataFolder: string;
+    }
+  | { readonly kind: 'close'; readonly graph: string }
+  /** The state becomes what a safetensors file holds. */
+  | { readonly kind: 'load'; readonly path: string }
+  | { readonly kind: 'save'; readonly path: string }
+  | { readonly kind: 'set'; readonly state: Tensors }
+  /** One run of a training graph; the state goes on if all losses are finite. */
+  | { readonly kind: 'train'; readonly graph: string; readonly feeds: Tensors; readonly loss: string }
+  /** Outputs of a graph that reads a part of the state. */
+  | { readonly kind: 'evaluate'; readonly graph: string; readonly feeds: Tensors; readonly fetches: readonly string[] }
+  /** Whether every number of the state is finite: the name of the first tensor with another, or ''. */
+  | { readonly kind: 'check' };
+
+export interface Losses {
+  readonly losses: readonly number[];
+  /** What a proof on CUDA found, at a graph's first run. */
+  readonly note?: string;
+}
+
+/** What each job gives. */
+export interface Answers {
+  readonly open: undefined;
+  readonly close: undefined;
+  readonly load: undefined;
+  readonly save: undefined;
+  readonly set: undefined;
+  readonly train: Losses;
+  readonly evaluate: Tensors;
+  readonly check: string;
+}
+
+export interface Question {
+  readonly id: number;
+  readonly job: Job;
+}
+
+export type Answer =
+  | { readonly id: number; readonly value: Answers[Job['kind']] }
+  /** A LossgraftError crosses threads as its parts. */
+  | { readonly id: number; readonly problem: Problem }
+  | { readonly id: number; readonly error: string };

@@ -1,0 +1,50 @@
+import type { Augmentation } from '../data/augmentation.ts';
+import type { Dataset } from '../data/dataset.ts';
+import type { Model } from '../model.ts';
+import type { Port, Provider } from '../runtime/session.ts';
+import type { Arm, GraphRequest } from './arms.ts';
+import type { Checkpoint, EpochRecord } from './checkpoint.ts';
+import type { Part } from './judge.ts';
+import type { TrainProgress } from './progress.ts';
+import type { Schedule } from './schedule.ts';
+
+export interface TrainerRequest {
+  readonly model: Model;
+  /** The first one is what is written back. */
+  readonly arms: readonly Arm[];
+  /** Of the first phase, without class weights; its loss also judges every epoch. */
+  readonly crossEntropy: GraphRequest;
+  /** Of the training data, for what black is. */
+  readonly data: Dataset;
+  readonly ports: readonly Port[];
+  readonly train: Part;
+  /** Training samples of each class. */
+  readonly trainCounts: readonly number[];
+  readonly validation: Part;
+  /** Looked at when all is done, never before. */
+  readonly test?: Part;
+  readonly schedule: Schedule;
+  readonly batchSize: number;
+  readonly stepsPerRun?: number;
+  readonly seed: number;
+  readonly augmentation?: Augmentation;
+  /** Epochs of the loss without a better balanced accuracy after which an arm ends. */
+  readonly patience?: number;
+  readonly select: 'best' | 'last';
+  readonly folder: string;
+  readonly resume: boolean;
+  /** All that makes the result, as plain data. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly provider: Provider;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: TrainProgress) => void;
+  readonly onEpoch?: (record: EpochRecord) => void;
+}
+
+/** What a run came to. */
+export interface Trained {
+  /** Ended by the signal: the checkpoint is written, and there is no outcome yet. */
+  readonly interrupted: boolean;
+  readonly checkpoint: Checkpoint;
+  readonly notes: readonly string[];
+}

@@ -1,0 +1,293 @@
+import { LossgraftError } from '../errors.ts';
+import { withoutTf32 } from '../runtime/cudaGuard.ts';
+import { VERSION } from '../version.ts';
+import { type Arm, Graphs, type Open } from './arms.ts';
+import { type Checkpoint, type EpochRecord, type Outcome, RunFolder } from './checkpoint.ts';
+import { type Ran, walkEpoch } from './epoch.ts';
+import type { Evaluation } from './evaluation.ts';
+import { type Group, stepsIn } from './groups.ts';
+import { calibrateAlpha, type Judgement, judge, type Part } from './judge.ts';
+import type { Metrics } from './metrics.ts';
+import { type GroupPlan, planGroups } from './planGroups.ts';
+import { progressAt } from './progress.ts';
+import type { Trained, TrainerRequest } from './request.ts';
+import { type Runner, startRunner } from './runner.ts';
+import { augmenter, fixedBatch } from './samples.ts';
+import { phaseOf, rateAt } from './schedule.ts';
+
+const SEEN =
+  'The model as it was given is right on every validation sample: it may have been trained on them, and then they cannot tell which epoch ' +
+  'is best. Give data that it has not seen (--validation FILE), or take the last epoch (--select last)';
+
+/** A long epoch is checkpointed in between. */
+const SAVE_SECONDS = 600;
+
+/** Trains all arms, or goes on where a run was left. @throws LossgraftError as its parts do; the last checkpoint stays whole. */
+export async function runTraining(request: TrainerRequest): Promise<Trained> {
+  if (request.provider === 'cuda') withoutTf32();
+  const runner = startRunner();
+  try {
+    return await new Trainer(request, runner).run();
+  } finally {
+    await runner.close();
+  }
+}
+
+class Trainer {
+  readonly #request: TrainerRequest;
+  readonly #runner: Runner;
+  readonly #graphs: Graphs;
+  readonly #folder: RunFolder;
+  readonly #augment: ReturnType<typeof augmenter>;
+  readonly #notes: string[] = [];
+  readonly #started: number = performance.now();
+  #at: Checkpoint;
+  #plan: GroupPlan | undefined;
+  #evaluation: Evaluation | undefined;
+  #stepsHere = 0;
+  #saved: number = performance.now();
+
+  constructor(request: TrainerRequest, runner: Runner) {
+    this.#request = request;
+    this.#runner = runner;
+    this.#graphs = new Graphs(request.model, runner, request.provider);
+    this.#folder = new RunFolder(request.folder);
+    this.#augment = augmenter(request.data, request.ports, request.augmentation);
+    this.#at = this.#folder.begin(request.resume, request.settings) ?? beginning(request.settings);
+  }
+
+  async run(): Promise<Trained> {
+    const { arms } = this.#request;
+    if (this.#at.outcome) return this.#trained(false);
+    for (let arm = arms[this.#at.arm]; arm !== undefined; arm = arms[this.#at.arm]) {
+      if (!(await this.#arm(arm))) return this.#trained(true);
+    }
+    const tests = await this.#tests();
+    const { tuned, untied } = this.#graphs.common;
+    const [best] = this.#at.bests;
+    const outcome: Outcome = { tuned, untied, tests };
+    this.#at = { ...this.#at, file: best?.file ?? this.#at.file, shared: null, outcome };
+    this.#folder.commit(this.#at);
+    return this.#trained(false);
+  }
+
+  #trained(interrupted: boolean): Trained {
+    return { interrupted, checkpoint: this.#at, notes: this.#notes };
+  }
+
+  /** @returns false where it was interrupted. */
+  async #arm(arm: Arm): Promise<boolean> {
+    const { schedule, patience } = this.#request;
+    await this.#start(arm);
+    for (let epoch = this.#at.epoch; epoch < schedule.epochs; epoch++) {
+      const started = performance.now();
+      await this.#switch(arm, epoch);
+      if (!(await this.#epoch(arm, epoch))) return false;
+      await this.#endEpoch(arm, epoch, started);
+      const { best } = this.#at;
+      if (patience === undefined || best === null || epoch + 1 - best.epoch < patience) continue;
+      this.#notes.push(`${arm.name}: ended after epoch ${epoch + 1}, the best of the last ${patience} being no better`);
+      break;
+    }
+    const { best, bests } = this.#at;
+    const next = { arm: this.#at.arm + 1, epoch: 0, step: 0 };
+    await this.#save({ ...next, best: null, bests: best ? [...bests, best] : bests });
+    return true;
+  }
+
+  /** Gives the runner the state that an arm begins or goes on with, and judges the model as it was given. */
+  async #start(arm: Arm): Promise<void> {
+    const { epoch, step, file, shared, arm: index, history, alphas } = this.#at;
+    const { schedule, crossEntropy, validation } = this.#request;
+    const isFresh = epoch === 0 && step === 0;
+    const joins = isFresh && index > 0 && shared !== null;
+    if (joins) this.#at = { ...this.#at, epoch: schedule.ibFrom };
+    const alpha = alphas[arm.name];
+    const isCe = phaseOf(schedule, this.#at.epoch) === 'ce' || (arm.calibration !== undefined && alpha === undefined);
+    const open = await (isCe
+      ? this.#graphs.train('ce', crossEntropy)
+      : this.#graphs.train(keyOf(arm), arm.graph(alpha)));
+    const source = joins ? shared : isFresh ? undefined : file;
+    if (source === undefined)
+      await this.#runner.ask({ kind: 'set', state: Object.fromEntries(open.graph.initialState()) });
+    else await this.#runner.ask({ kind: 'load', path: this.#folder.file(source) });
+    this.#evaluation ??= await this.#graphs.judge('evaluation', crossEntropy);
+    this.#plan ??= planGroups(this.#request, this.#graphs.common.stateBytes);
+    this.#notes.push(...this.#plan.notes.filter((note) => !this.#notes.includes(note)));
+    this.#folder.writeMetrics(history);
+    if (history.length > 0) return;
+    const start = performance.now();
+    const judged = await this.#judge(validation);
+    if (judged.metrics.accuracy === 1) this.#notes.push(SEEN);
+    this.#record({ arm: arm.name, epoch: 0, phase: 'before', rate: null, trainLoss: null }, judged, start);
+  }
+
+  /** Opens the graph of an epoch's phase. Where the loss takes over, the state is kept for the other arms, and alpha calibrated. */
+  async #switch(arm: Arm, epoch: number): Promise<Open> {
+    const { schedule, crossEntropy } = this.#request;
+    if (phaseOf(schedule, epoch) === 'ce') return this.#graphs.train('ce', crossEntropy);
+    const { arm: index, shared, alphas } = this.#at;
+    if (index === 0 && schedule.ibFrom > 0 && shared === null) {
+      const file = this.#folder.fresh('shared');
+      await this.#runner.ask({ kind: 'save', path: this.#folder.file(file) });
+      this.#at = { ...this.#at, shared: file };
+    }
+    if (arm.calibration && alphas[arm.name] === undefined) {
+      const alpha = await this.#calibrate(arm.calibration);
+      this.#at = { ...this.#at, alphas: { ...this.#at.alphas, [arm.name]: alpha } };
+    }
+    return this.#graphs.train(keyOf(arm), arm.graph(this.#at.alphas[arm.name]));
+  }
+
+  async #calibrate({ ce, loss }: NonNullable<Arm['calibration']>): Promise<number> {
+    const { train, ports } = this.#request;
+    const [weighted, factors] = [
+      await this.#graphs.judge('alpha ce', ce),
+      await this.#graphs.judge('alpha loss', loss),
+    ];
+    const names = { ce: weighted.names.loss_per_sample ?? '', factor: factors.names.ib_factor ?? '' };
+    const graphs = { ce: 'alpha ce', loss: 'alpha loss', fixed: fixedBatch(ports) };
+    const alpha = await calibrateAlpha(this.#runner, train, graphs, names);
+    for (const key of ['alpha ce', 'alpha loss']) await this.#graphs.close(key);
+    return alpha;
+  }
+
+  async #epoch(arm: Arm, epoch: number): Promise<boolean> {
+    const { train, seed, schedule, signal } = this.#request;
+    const stepsPerEpoch = stepsIn(this.#groups);
+    const groups = this.#groups.filter(({ step }) => step >= this.#at.step);
+    const rate = (step: number): number => rateAt(schedule, { epoch, step, stepsPerEpoch });
+    const open = await this.#switch(arm, epoch);
+    const augment = this.#augment;
+    const next = async ({ step }: Group): Promise<boolean> => {
+      const isDue = performance.now() - this.#saved > 1000 * SAVE_SECONDS;
+      if (signal?.aborted || isDue) await this.#save({ epoch, step });
+      return !signal?.aborted;
+    };
+    const keep = async ({ step }: Group): Promise<string> => {
+      if ((await this.#runner.ask({ kind: 'check' })) === '') await this.#save({ epoch, step });
+      return this.#folder.path;
+    };
+    const plan = { runner: this.#runner, open, train, epoch, seed, stepsPerEpoch, groups, rate, augment };
+    return walkEpoch(plan, next, (ran) => this.#use(arm, epoch, ran), keep);
+  }
+
+  #use(arm: Arm, epoch: number, ran: Ran): void {
+    const { schedule, onProgress, arms } = this.#request;
+    const { group, losses, note } = ran;
+    if (note !== undefined) this.#notes.push(note);
+    const lossSum = losses.reduce((total, loss) => total + loss * group.batch, this.#at.lossSum);
+    this.#at = { ...this.#at, lossSum, lossCount: this.#at.lossCount + losses.length * group.batch };
+    this.#stepsHere += group.steps;
+    const place = {
+      index: this.#at.arm,
+      arms: arms.length,
+      arm: arm.name,
+      epoch,
+      stepsPerEpoch: stepsIn(this.#groups),
+    };
+    onProgress?.(progressAt(schedule, { ...place, stepsHere: this.#stepsHere, started: this.#started }, ran));
+  }
+
+  get #groups(): readonly Group[] {
+    return this.#plan?.groups ?? [];
+  }
+
+  async #endEpoch(arm: Arm, epoch: number, started: number): Promise<void> {
+    const { schedule, select } = this.#request;
+    await this.#refuseBroken(epoch);
+    const phase = phaseOf(schedule, epoch);
+    const last = stepsIn(this.#groups) - 1;
+    const rate = rateAt(schedule, { epoch, step: last, stepsPerEpoch: last + 1 });
+    const trainLoss = this.#at.lossSum / this.#at.lossCount;
+    const judged = await this.#judge(this.#request.validation);
+    this.#record({ arm: arm.name, epoch: epoch + 1, phase, rate, trainLoss }, judged, started);
+    const { balancedAccuracy } = judged.metrics;
+    const { best } = this.#at;
+    const next = { epoch: epoch + 1, step: 0, lossSum: 0, lossCount: 0 };
+    if (phase === 'ce' || (best !== null && select === 'best' && balancedAccuracy <= best.balancedAccuracy)) {
+      return this.#save(next);
+    }
+    const file = this.#folder.fresh('best');
+    await this.#runner.ask({ kind: 'save', path: this.#folder.file(file) });
+    await this.#save({ ...next, best: { epoch: epoch + 1, balancedAccuracy, file } });
+  }
+
+  /** Weights may leave the range of float32 in the very last update, which no loss has seen yet. */
+  async #refuseBroken(epoch: number): Promise<void> {
+    const tensor = await this.#runner.ask({ kind: 'check' });
+    if (tensor === '') return;
+    throw new LossgraftError({
+      code: 'nan-loss',
+      where: `the end of epoch ${epoch + 1}, tensor "${tensor}"`,
+      expected: 'finite weights',
+      found: 'NaN or Infinity; likely cause: the learning rate is too high',
+      hint: `Lower it, warm it up, or clip gradients with --clip-norm. The last good state is in ${this.#folder.path}`,
+    });
+  }
+
+  async #judge(part: Part): Promise<Judgement> {
+    const { trainCounts, ports } = this.#request;
+    if (!this.#evaluation) throw new Error('nothing to judge with');
+    const evaluation = { ...this.#evaluation, trainCounts, fixed: fixedBatch(ports) };
+    return judge(this.#runner, part, 'evaluation', evaluation);
+  }
+
+  #record(
+    known: Omit<EpochRecord, keyof Metrics | 'validationLoss' | 'seconds'>,
+    judged: Judgement,
+    started: number,
+  ): void {
+    const seconds = (performance.now() - started) / 1000;
+    const record: EpochRecord = { ...known, ...judged.metrics, validationLoss: judged.loss, seconds };
+    this.#at = { ...this.#at, history: [...this.#at.history, record] };
+    this.#folder.writeMetrics(this.#at.history);
+    this.#request.onEpoch?.(record);
+  }
+
+  /** The model as it was given, then each arm's best epoch. */
+  async #tests(): Promise<Metrics[]> {
+    const { test, crossEntropy } = this.#request;
+    if (test === undefined) return [];
+    const { graph } = await this.#graphs.train('ce', crossEntropy);
+    await this.#runner.ask({ kind: 'set', state: Object.fromEntries(graph.initialState()) });
+    const metrics = [(await this.#judge(test)).metrics];
+    for (const { file } of this.#at.bests) {
+      await this.#runner.ask({ kind: 'load', path: this.#folder.file(file) });
+      metrics.push((await this.#judge(test)).metrics);
+    }
+    return metrics;
+  }
+
+  /** Writes the runner's state and makes it the checkpoint. */
+  async #save(change: Partial<Checkpoint>): Promise<void> {
+    const file = this.#folder.fresh('state');
+    await this.#runner.ask({ kind: 'save', path: this.#folder.file(file) });
+    this.#at = { ...this.#at, ...change, file };
+    this.#folder.commit(this.#at);
+    this.#saved = performance.now();
+  }
+}
+
+function keyOf({ name }: Arm): string {
+  return `loss ${name}`;
+}
+
+function beginning(settings: Checkpoint['settings']): Checkpoint {
+  return {
+    version: VERSION,
+    settings,
+    arm: 0,
+    epoch: 0,
+    step: 0,
+    lossSum: 0,
+    lossCount: 0,
+    file: '',
+    shared: null,
+    best: null,
+    bests: [],
+    alphas: {},
+    history: [],
+    outcome: null,
+  };
+}
