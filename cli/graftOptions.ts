@@ -37,15 +37,21 @@ function weightOptions<T>(yargs: Argv<T>) {
       type: 'string',
       requiresArg: true,
       describe:
-        'Training samples of each class: 5000,2997,… or a file: .json, .csv, or an .npy of labels, which are counted',
+        'Training samples of each class: 5000,2997,… or a file: .json, .csv, or an .npy of labels, which are counted. ' +
+        `The losses ${countLosses()} are made from them`,
     })
     .option('class-weights', {
       type: 'string',
       requiresArg: true,
       describe: `${describeAll('How classes weigh', weightings)}
 FILE (.json, .csv, .npy): one weight per class
-Default: inverse with --class-counts, none without`,
+Default: inverse with --class-counts, none without; always none for ${countLosses()}`,
     });
+}
+
+function countLosses(): string {
+  const names = Object.values(losses).filter(({ needsCounts }) => needsCounts);
+  return names.map(({ name }) => name).join(', ');
 }
 
 /** `what`, then a line for each entry. */
@@ -104,7 +110,7 @@ function parseRename(text: string): Record<string, string> {
 
 /** The rows of a report that say what was grafted. */
 export function graftRows(done: GraftReport): (readonly [string, string])[] {
-  const { logits, features, classWeights } = done;
+  const { logits, features, classWeights, classCounts } = done;
   const options = Object.entries(done.options).map(([key, value]) => `${kebabCase(key)} ${String(value)}`);
   return [
     ['loss', [`${done.loss}, ${done.reduction} over the samples`, ...options].join(', ')],
@@ -112,6 +118,7 @@ export function graftRows(done: GraftReport): (readonly [string, string])[] {
     ...(features === null ? [] : [['features', `${features.name}: ${features.how}`] as const]),
     ['classes', done.classes === null ? 'unknown' : String(done.classes)],
     ['class weights', classWeights === null ? 'none' : `${classWeights.how}: ${shortList(classWeights.values)}`],
+    ...(classCounts === null ? [] : [['class counts', shortList(classCounts)] as const]),
   ];
 }
 

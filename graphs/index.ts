@@ -1,8 +1,14 @@
 import type { Loss, Optimizer, Weighting } from '../src/contract.ts';
+import { balancedSoftmax } from './losses/balancedSoftmax.ts';
 import { crossEntropy } from './losses/crossEntropy.ts';
 import { focal } from './losses/focal.ts';
 import { ib } from './losses/ib.ts';
 import { ibFocal } from './losses/ibFocal.ts';
+import { labelSmoothing } from './losses/labelSmoothing.ts';
+import { ldam } from './losses/ldam.ts';
+import { logitAdjustment } from './losses/logitAdjustment.ts';
+import { poly1 } from './losses/poly1.ts';
+import { vectorScaling } from './losses/vectorScaling.ts';
 import { adam, adamw } from './optimizers/adam.ts';
 import { sgd } from './optimizers/sgd.ts';
 import { effective, inverse, none } from './weights.ts';
@@ -16,6 +22,12 @@ export const losses: Readonly<Record<string, Loss>> = {
   focal,
   ib,
   'ib-focal': ibFocal,
+  ldam,
+  'balanced-softmax': balancedSoftmax,
+  'logit-adjustment': logitAdjustment,
+  'vector-scaling': vectorScaling,
+  'label-smoothing': labelSmoothing,
+  poly1,
 };
 
 /** The rules for class weights by name. */

@@ -46,9 +46,9 @@ async function* augmentedModels({ path, bare }: Host): AsyncGenerator<EmittedGra
   const model = await open(path);
   try {
     for (const options of Object.values(losses).flatMap(variants)) {
-      const { classCounts, ...shown } = options;
+      const { classCounts: _, ...shown } = options;
       const given = Object.entries(shown).map(([key, value]) => `${key}=${value}`);
-      const name = [model.name, ...given, ...(classCounts ? ['weighted'] : [])].join(' ');
+      const name = [model.name, ...given].join(' ');
       const features = losses[String(options.loss)]?.needsFeatures ? { features: 'features' } : {};
       const named = bare ? { logits: 'logits', ...features } : {};
       yield { name, model: (await augment(model, { ...options, ...named })).bytes() };
@@ -63,13 +63,14 @@ const COUNTS: readonly number[] = [500, 300, 180, 108, 65, 39, 23, 14, 8, 5];
 
 /** Every combination of a loss's choices and flags, with and without class weights; then the other reductions. */
 function variants(loss: Loss): AugmentOptions[] {
-  let combinations: AugmentOptions[] = [{ loss: loss.name }];
+  const own = { loss: loss.name, ...(loss.needsCounts ? { classCounts: COUNTS } : {}) };
+  let combinations: AugmentOptions[] = [own];
   for (const [key, spec] of Object.entries(loss.options)) {
     if (spec.kind === 'number') continue;
     const values = spec.kind === 'flag' ? [false, true] : spec.choices;
     combinations = combinations.flatMap((options) => values.map((value) => ({ ...options, [key]: value })));
   }
-  const weighted = combinations.map((options) => ({ ...options, classCounts: COUNTS }));
-  const reductions = (['sum', 'none'] as const).map((reduction) => ({ loss: loss.name, reduction }));
+  const weighted = combinations.map((options) => ({ ...options, classCounts: COUNTS, classWeights: 'inverse' }));
+  const reductions = (['sum', 'none'] as const).map((reduction) => ({ ...own, reduction }));
   return [...combinations, ...weighted, ...reductions];
 }

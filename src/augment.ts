@@ -103,7 +103,7 @@ function augmented(model: Model, { graph }: Draft, report: AugmentReport): Augme
 
 /** What the written file says of itself, in metadata_props["lossgraft"]. */
 function manifest(report: AugmentReport, hash: string | undefined): Readonly<Record<string, unknown>> {
-  const { loss, options, reduction, names, classes, logits, features, classWeights } = report;
+  const { loss, options, reduction, names, classes, logits, features, classWeights, classCounts } = report;
   const source = { file: report.model, ...(hash === undefined ? {} : { sha256: hash }) };
   return {
     version: VERSION,
@@ -116,6 +116,7 @@ function manifest(report: AugmentReport, hash: string | undefined): Readonly<Rec
     logits,
     features,
     classWeights,
+    ...(classCounts === null ? {} : { classCounts }),
     source,
   };
 }

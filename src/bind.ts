@@ -10,9 +10,9 @@ export interface GraftOptions
   extends Pick<GraftRequest, 'reduction' | 'logits' | 'features' | 'featuresAreNorm' | 'rename'> {
   /** A name from `losses`, or a loss of one's own. */
   readonly loss: string | Loss;
-  /** Samples of each class in the training data. */
+  /** Samples of each class in the training data: for class weights, and for the losses that are made from them. */
   readonly classCounts?: readonly number[];
-  /** A name from `weightings`, or one weight per class. Default: `inverse` with counts, `none` without. */
+  /** A name from `weightings`, or one weight per class. Default: `inverse` with counts, `none` without, and `none` for a loss with `needsCounts`. */
   readonly classWeights?: string | readonly number[];
   readonly [option: string]: unknown;
 }
@@ -39,16 +39,25 @@ export function bindGraft(
   others: OptionSpecs = {},
 ): { readonly request: GraftRequest; readonly otherOptions: Readonly<Record<string, unknown>> } {
   const loss = typeof options.loss === 'string' ? named(losses, options.loss, 'loss') : options.loss;
-  const { weighting, custom } = weightsAsked(weightings, options);
+  // What only class weights can use.
+  const spare = loss.needsCounts ? undefined : options.classCounts;
+  const { weighting, custom } = weightsAsked(weightings, options, spare);
   const known = new Set([...GRAFT_KEYS, ...BOUND_KEYS, ...own]);
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   const rest = given.filter(([key]) => !known.has(key));
   const ownerOf = (key: string) =>
     key in loss.options ? 'loss' : key in weighting.options ? 'weights' : key in others ? 'other' : 'loss';
   const partOf = (owner: string) => Object.fromEntries(rest.filter(([key]) => ownerOf(key) === owner));
-  const classWeights = custom ?? weightsFrom(weighting, partOf('weights'), options.classCounts);
+  const classWeights = custom ?? weightsFrom(weighting, partOf('weights'), options.classCounts, spare);
+  const classCounts = loss.needsCounts ? options.classCounts : undefined;
   const shared = Object.fromEntries(given.filter(([key]) => GRAFT_KEYS.includes(key)));
-  const request = { ...shared, loss, lossOptions: partOf('loss'), ...(classWeights ? { classWeights } : {}) };
+  const request = {
+    ...shared,
+    loss,
+    lossOptions: partOf('loss'),
+    ...(classWeights ? { classWeights } : {}),
+    ...(classCounts ? { classCounts } : {}),
+  };
   return { request, otherOptions: partOf('other') };
 }
 
@@ -56,13 +65,14 @@ type Weights = NonNullable<GraftRequest['classWeights']>;
 
 function weightsAsked(
   weightings: Registries['weightings'],
-  { classCounts, classWeights }: GraftOptions,
+  { classWeights }: GraftOptions,
+  spareCounts: readonly number[] | undefined,
 ): { weighting: Weighting; custom: Weights | undefined } {
   if (classWeights === undefined || typeof classWeights === 'string') {
-    const name = classWeights ?? (classCounts ? 'inverse' : 'none');
+    const name = classWeights ?? (spareCounts ? 'inverse' : 'none');
     return { weighting: named(weightings, name, 'class-weights'), custom: undefined };
   }
-  if (classCounts !== undefined) throw unusedCounts('class weights of your own');
+  if (spareCounts !== undefined) throw unusedCounts('class weights of your own');
   const custom = { values: normalizeToMeanOne(classWeights), how: 'custom, normalised to mean 1' };
   return { weighting: named(weightings, 'none', 'class-weights'), custom };
 }
@@ -81,10 +91,11 @@ function weightsFrom(
   weighting: Weighting,
   given: Readonly<Record<string, unknown>>,
   counts: readonly number[] | undefined,
+  spareCounts: readonly number[] | undefined,
 ): Weights | undefined {
   const options = resolveOptions(weighting.options, given, `class weights ${weighting.name}`);
   if (weighting.name === 'none') {
-    if (counts !== undefined) throw unusedCounts('--class-weights none');
+    if (spareCounts !== undefined) throw unusedCounts('--class-weights none');
     return undefined;
   }
   if (counts !== undefined) return { values: weighting.weights(counts, options), how: weighting.name };

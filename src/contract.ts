@@ -12,6 +12,8 @@ export interface LossInputs {
   readonly featureNorm: Value | undefined;
   /** Class weights, [C]; `undefined` is all ones. */
   readonly weights: Value | undefined;
+  /** Training samples of each class, checked, from which constants are made; there if the loss declares `needsCounts`. */
+  readonly counts: readonly number[] | undefined;
 }
 
 /** What a loss gives, per sample; the engine reduces. */
@@ -61,6 +63,8 @@ export interface Loss<S extends OptionSpecs = OptionSpecs> {
   readonly cites: string;
   readonly summary: string;
   readonly needsFeatures: boolean;
+  /** Whether the loss itself is made from the class counts; class weights are then `none` unless they are asked for. */
+  readonly needsCounts?: boolean;
   readonly options: S;
   build(op: Emitter, inputs: LossInputs, options: OptionValues<S>): LossOutputs;
 }

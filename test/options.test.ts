@@ -34,6 +34,15 @@ describe('options', () => {
     });
   });
 
+  it("have the authors' or PyTorch's defaults in the other losses", () => {
+    expect(resolve('ldam', {})).toEqual({ maxMargin: 0.5, scale: 30, form: 'fused' });
+    expect(resolve('balanced-softmax', {})).toEqual({ form: 'fused' });
+    expect(resolve('logit-adjustment', {})).toEqual({ tau: 1, form: 'fused' });
+    expect(resolve('vector-scaling', {})).toEqual({ scalingGamma: 0.3, tau: 1, form: 'fused' });
+    expect(resolve('label-smoothing', {})).toEqual({ smoothing: 0.1, form: 'fused' });
+    expect(resolve('poly1', {})).toEqual({ polyEpsilon: 2, form: 'fused' });
+  });
+
   it('take what is given, and undefined for not given', () => {
     expect(resolve('ib', { alpha: 1, epsilon: 0, detachFactor: true, form: undefined })).toEqual({
       alpha: 1,
@@ -65,6 +74,12 @@ describe('options', () => {
     ['ib-focal', { gamma: Number.NaN }, 'a number of 0 or more', 'NaN'],
     ['ib-focal', { gamma: null }, 'a number of 0 or more', 'null'],
     ['focal', { focalScale: 0 }, 'a number above 0', '0'],
+    ['ldam', { maxMargin: -0.1 }, 'a number of 0 or more', '-0.1'],
+    ['ldam', { scale: 0 }, 'a number above 0', '0'],
+    ['logit-adjustment', { tau: -1 }, 'a number of 0 or more', '-1'],
+    ['vector-scaling', { scalingGamma: -1 }, 'a number of 0 or more', '-1'],
+    ['label-smoothing', { smoothing: 1.1 }, 'a number from 0 to 1', '1.1'],
+    ['poly1', { polyEpsilon: -1.5 }, 'a number of -1 or more', '-1.5'],
   ])('refuse for %s: %o', (name, given, expected, found) => {
     expect(problemOf(name, given)).toMatchObject({ expected, found });
   });

@@ -18,9 +18,13 @@ export function formOf(op: Emitter, name: string, inputs: LossInputs): Form {
 }
 
 /** The cross-entropy times the label's class weight, [N]. */
-export function weightedCrossEntropy(op: Emitter, form: Form, { weights, labels }: LossInputs): Value {
-  const crossEntropy = form.crossEntropy();
-  return weights === undefined ? crossEntropy : op.mul(crossEntropy, op.gather(weights, labels));
+export function weightedCrossEntropy(op: Emitter, form: Form, inputs: LossInputs): Value {
+  return weighted(op, form.crossEntropy(), inputs);
+}
+
+/** What is there per sample, [N], times the label's class weight. */
+export function weighted(op: Emitter, perSample: Value, { weights, labels }: LossInputs): Value {
+  return weights === undefined ? perSample : op.mul(perSample, op.gather(weights, labels));
 }
 
 /** Indices wrap around at negative numbers in ONNX: sent out of range, they are refused as all others there are. */

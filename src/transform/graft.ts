@@ -1,3 +1,4 @@
+import { checkClassCounts } from '../classCounts.ts';
 import type { Loss, LossOutputs } from '../contract.ts';
 import { createEmitter, type Emitter, type Value } from '../emit/index.ts';
 import { LossgraftError } from '../errors.ts';
@@ -15,6 +16,8 @@ export interface GraftRequest {
   readonly lossOptions: Readonly<Record<string, unknown>>;
   /** One weight per class, and where they come from. */
   readonly classWeights?: { readonly values: readonly number[]; readonly how: string };
+  /** Training samples of each class, for a loss with `needsCounts`. */
+  readonly classCounts?: readonly number[];
   readonly reduction?: Reduction;
   readonly logits?: string;
   readonly features?: string;
@@ -39,6 +42,8 @@ export interface GraftReport {
   readonly features: TensorReport | null;
   readonly classes: number | null;
   readonly classWeights: { readonly how: string; readonly values: readonly number[] } | null;
+  /** What the loss was made from; `null` where it reads no counts. */
+  readonly classCounts: readonly number[] | null;
   /** lossgraft's own names, and what they are in this model. */
   readonly names: Readonly<Record<string, string>>;
 }
@@ -77,12 +82,13 @@ export function graft({ graph, opset }: Draft, request: GraftRequest, furtherNam
   const scores = classScores(op, logits.value);
   const classes = typeof scores.shape?.[1] === 'number' ? scores.shape[1] : undefined;
   const weights = weightsValue(op, request, classes);
+  const counts = loss.needsCounts ? countsOf(request, classes) : undefined;
   refuseUnknownRenames(request, furtherNames);
   const name = (own: string) => request.rename?.[own] ?? own;
   const labels = graph.define(name('labels'), 'int64', [batchDim(logits.value)]);
   graph.inputs.push(labels);
   const norm = features && featureNorm(op, features, request.featuresAreNorm ?? false);
-  const built = loss.build(op, { logits: scores, labels, featureNorm: norm, weights }, options);
+  const built = loss.build(op, { logits: scores, labels, featureNorm: norm, weights, counts }, options);
   const reduction = request.reduction ?? 'mean';
   const outputs = addOutputs(op, built, reduction, batchDim(logits.value), name);
   const report: GraftReport = {
@@ -93,6 +99,7 @@ export function graft({ graph, opset }: Draft, request: GraftRequest, furtherNam
     features: features ? { name: features.value.name, how: features.how } : null,
     classes: classes ?? null,
     classWeights: request.classWeights ?? null,
+    classCounts: counts ?? null,
     names: Object.fromEntries([...OWN_NAMES, ...Object.keys(built.extra ?? {})].map((own) => [own, name(own)])),
   };
   const [value] = outputs;
@@ -152,16 +159,35 @@ function refuseUnknownRenames(request: GraftRequest, furtherNames: readonly stri
 function weightsValue(op: Emitter, request: GraftRequest, classes: number | undefined): Value | undefined {
   const weights = request.classWeights?.values;
   if (weights === undefined) return undefined;
-  if (classes !== undefined && weights.length !== classes) {
+  checkLength(weights, classes);
+  return op.constant({ dtype: 'float32', dims: [weights.length], data: Float32Array.from(weights) });
+}
+
+/** The counts that the loss is made from. */
+function countsOf({ loss, classCounts }: GraftRequest, classes: number | undefined): readonly number[] {
+  if (classCounts === undefined) {
     throw new LossgraftError({
-      code: 'class-count-mismatch',
-      where: 'class counts or weights',
-      expected: `${classes}, one for each class of the model`,
-      found: `${weights.length}`,
-      hint: 'Give them in the order of the model’s classes',
+      code: 'option-needs-option',
+      where: 'option class-counts',
+      expected: `the training samples of each class, from which the loss ${loss.name} is made`,
+      found: 'no --class-counts',
+      hint: 'Add --class-counts, as a list or as a file with the labels',
     });
   }
-  return op.constant({ dtype: 'float32', dims: [weights.length], data: Float32Array.from(weights) });
+  checkClassCounts(classCounts);
+  checkLength(classCounts, classes);
+  return classCounts;
+}
+
+function checkLength(perClass: readonly number[], classes: number | undefined): void {
+  if (classes === undefined || perClass.length === classes) return;
+  throw new LossgraftError({
+    code: 'class-count-mismatch',
+    where: 'class counts or weights',
+    expected: `${classes}, one for each class of the model`,
+    found: `${perClass.length}`,
+    hint: 'Give them in the order of the model’s classes',
+  });
 }
 
 function batchDim(logits: Value): number | string {

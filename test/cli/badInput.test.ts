@@ -40,6 +40,7 @@ describe('augment refuses', () => {
     ['a negative gamma', ['--loss', 'ib-focal', '--gamma=-2'], /option gamma\] expected .*found -2/],
     ['an option of another loss', [...ib, '--gamma', '2'], /loss ib, option gamma\]/],
     ['beta without effective weights', [...ib, '--class-counts', COUNTS, '--beta', '0.9'], /option beta\]/],
+    ['a loss that needs counts', ['--loss', 'ldam'], /which the loss ldam is made, found no --class-counts/],
     ['weights that need counts', [...ib, '--class-weights', 'inverse'], /no --class-counts/],
     ['unknown class weights', [...ib, '--class-weights', 'invers', '--class-counts', COUNTS], /Did you mean inverse/],
     ['an unknown loss', ['--loss', 'ibb'], /Choices: "ce", "focal", "ib", "ib-focal"/],

@@ -77,6 +77,15 @@ describe('augment and run', () => {
     }
   });
 
+  it('say which counts a loss was made from, and which options it took', async () => {
+    const net = join(temporaryFolder(), 'net.onnx');
+    const own = ['--loss', 'vector-scaling', '--class-counts', join(DIGITS, 'counts.json'), '--scaling-gamma', '0.1'];
+    const { stdout } = await ok(['augment', join(DIGITS, 'model.onnx'), '-o', net, ...own]);
+    expect(stdout).toMatch(/^loss +vector-scaling, mean over the samples, scaling-gamma 0\.1, tau 1, form fused$/m);
+    expect(stdout).toMatch(/^class weights +none$/m);
+    expect(stdout).toMatch(/^class counts +130, 90, 63, 44, 31, 21, 15, 10, 7, 5$/m);
+  });
+
   it('without --csv the samples go to stdout and the table to stderr; --json has the means', async () => {
     const folder = temporaryFolder();
     const net = join(folder, 'net.onnx');

@@ -16,6 +16,7 @@ export interface LossModelSpec {
   readonly loss: Loss;
   readonly options?: Readonly<Record<string, unknown>>;
   readonly weights?: readonly number[];
+  readonly counts?: readonly number[];
   readonly opset?: number;
   /** Default: symbolic. */
   readonly classes?: number;
@@ -24,7 +25,7 @@ export interface LossModelSpec {
 /** A ModelProto with ir_version 8, a graph named "g" and the ai.onnx opset 17. */
 const EMPTY_MODEL = Uint8Array.of(0x08, 0x08, 0x3a, 0x03, 0x12, 0x01, 0x67, 0x42, 0x02, 0x10, 0x11);
 
-export function lossModel({ loss, options = {}, weights, opset = 17, classes }: LossModelSpec): LossModel {
+export function lossModel({ loss, options = {}, weights, counts, opset = 17, classes }: LossModelSpec): LossModel {
   const host = scan(fromBytes(EMPTY_MODEL, 'empty model'));
   const graph = buildGraph(host);
   const input = (name: string, dtype: 'float32' | 'int64', shape: (string | number)[]): Value => {
@@ -39,7 +40,7 @@ export function lossModel({ loss, options = {}, weights, opset = 17, classes }: 
   const classWeights =
     weights && op.constant({ dtype: 'float32', dims: [weights.length], data: Float32Array.from(weights) });
   const resolved: OptionValues<Loss['options']> = resolveOptions(loss.options, options, `loss ${loss.name}`);
-  const built = loss.build(op, { logits, labels, featureNorm, weights: classWeights }, resolved);
+  const built = loss.build(op, { logits, labels, featureNorm, weights: classWeights, counts }, resolved);
   const output = (name: string, value: Value, shape: string[]): void => {
     const named = graph.define(name, 'float32', shape);
     graph.addNode({ opType: 'Identity', inputs: [value], outputs: [named] });

@@ -1,0 +1,17 @@
+import { defineLoss, type Loss } from '../../src/contract.ts';
+import { formOf, formOption, weightedCrossEntropy } from './pieces.ts';
+import { addLogPriors } from './priors.ts';
+
+export const balancedSoftmax: Loss = defineLoss({
+  name: 'balanced-softmax',
+  cites: 'Ren et al., "Balanced Meta-Softmax for Long-Tailed Visual Recognition", NeurIPS 2020',
+  summary: 'balanced softmax: ce of z + log n',
+  needsFeatures: false,
+  needsCounts: true,
+  options: { form: formOption },
+  // log n and log π differ by log Σn, the same for all classes, which softmax does not see.
+  build(op, inputs, { form }) {
+    const changed = addLogPriors(op, inputs, 1);
+    return { perSample: weightedCrossEntropy(op, formOf(op, form, changed), changed) };
+  },
+});

@@ -1,0 +1,49 @@
+import { defineLoss, type Loss, type LossInputs } from '../../src/contract.ts';
+import type { Emitter, Value } from '../../src/emit/index.ts';
+import { formOf, formOption, weightedCrossEntropy } from './pieces.ts';
+import { countsOf, perClass } from './priors.ts';
+
+/**
+ * The paper normalises the head (features and weights of length 1), so that s · z lies within ±s; a head that was exported without is
+ * taken as it is. Its deferred re-weighting is a schedule: class weights from some epoch on.
+ */
+export const ldam: Loss = defineLoss({
+  name: 'ldam',
+  cites:
+    'Cao et al., "Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss", NeurIPS 2019; LDAMLoss in their code',
+  summary:
+    'label-distribution-aware margin: ce of s · (z − m_y at the label), m ∝ n^−¼; the head is used as it is, not cosine-normalised',
+  needsFeatures: false,
+  needsCounts: true,
+  options: {
+    maxMargin: {
+      kind: 'number',
+      default: 0.5,
+      expects: 'a number of 0 or more',
+      accepts: (margin) => margin >= 0,
+      describe: 'the margin of the rarest class, to which the others are in proportion',
+    },
+    scale: {
+      kind: 'number',
+      default: 30,
+      expects: 'a number above 0',
+      accepts: (scale) => scale > 0,
+      describe: 's, by which the logits are multiplied; 30 is meant for logits within ±1, for others try 1',
+    },
+    form: formOption,
+  },
+  build(op, inputs, { maxMargin, scale, form }) {
+    const logits = op.mul(withMargins(op, inputs, maxMargin), scale);
+    const changed = { ...inputs, logits };
+    return { perSample: weightedCrossEntropy(op, formOf(op, form, changed), changed) };
+  },
+});
+
+/** z_c − m_c at the label, z_c elsewhere, [N, C]. */
+function withMargins(op: Emitter, inputs: LossInputs, maxMargin: number): Value {
+  const counts = countsOf(inputs);
+  const rarest = Math.min(...counts);
+  const margins = counts.map((n) => maxMargin * (n / rarest) ** -0.25);
+  const isLabel = op.equal(op.unsqueeze(inputs.labels, [1]), op.vector([...counts.keys()]));
+  return op.where(isLabel, op.sub(inputs.logits, perClass(op, margins)), inputs.logits);
+}

@@ -1,0 +1,74 @@
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { type AugmentOptions, type AugmentReport, augment, LossgraftError, losses, open } from '../../src/index.ts';
+import { fromBytes, scan } from '../../src/onnx/index.ts';
+import { ROOT } from '../support/cli.ts';
+
+const COUNTS = [130, 90, 63, 44, 31, 21, 15, 10, 7, 5];
+
+it('the file says the counts, where they matter', async () => {
+  const model = await open(join(ROOT, 'fixtures/digits/model.onnx'));
+  const manifestOf = async (loss: string): Promise<Readonly<Record<string, unknown>>> => {
+    const bytes = (await augment(model, { loss, classCounts: COUNTS })).bytes();
+    return JSON.parse(scan(fromBytes(bytes, 'augmented')).metadata.get('lossgraft') ?? '');
+  };
+  expect(await manifestOf('ldam')).toMatchObject({ classCounts: COUNTS, classWeights: null });
+  expect(await manifestOf('ce')).not.toHaveProperty('classCounts');
+  model.close();
+});
+
+async function reportOf(options: AugmentOptions): Promise<AugmentReport> {
+  const model = await open(join(ROOT, 'fixtures/digits/model.onnx'));
+  try {
+    return (await augment(model, options)).report;
+  } finally {
+    model.close();
+  }
+}
+
+async function problemOf(options: AugmentOptions): Promise<LossgraftError['problem']> {
+  const error: unknown = await reportOf(options).catch((caught: unknown) => caught);
+  if (error instanceof LossgraftError) return error.problem;
+  throw new Error('nothing was refused');
+}
+
+const fromCounts = Object.keys(losses).filter((name) => losses[name]?.needsCounts);
+
+it('four losses are made from the counts', () => {
+  expect(fromCounts).toEqual(['ldam', 'balanced-softmax', 'logit-adjustment', 'vector-scaling']);
+});
+
+describe.each(fromCounts)('%s', (loss) => {
+  it('reads the counts, says so, and has no class weights by default', async () => {
+    expect(await reportOf({ loss, classCounts: COUNTS })).toMatchObject({ classCounts: COUNTS, classWeights: null });
+    expect((await reportOf({ loss, classCounts: COUNTS, classWeights: 'none' })).classWeights).toBeNull();
+  });
+
+  it('takes class weights beside them, by a rule or of one’s own', async () => {
+    const { classWeights } = await reportOf({ loss, classCounts: COUNTS, classWeights: 'effective', beta: 0.9 });
+    expect(classWeights?.how).toBe('effective');
+    const own = await reportOf({ loss, classCounts: COUNTS, classWeights: COUNTS.map(() => 2) });
+    expect(own).toMatchObject({ classCounts: COUNTS, classWeights: { values: COUNTS.map(() => 1) } });
+  });
+
+  it('refuses none, too few, and an empty class', async () => {
+    expect(await problemOf({ loss })).toMatchObject({
+      code: 'option-needs-option',
+      where: 'option class-counts',
+      expected: `the training samples of each class, from which the loss ${loss} is made`,
+    });
+    expect(await problemOf({ loss, classWeights: COUNTS })).toMatchObject({ found: 'no --class-counts' });
+    expect(await problemOf({ loss, classCounts: [5, 6] })).toMatchObject({ code: 'class-count-mismatch', found: '2' });
+    expect(await problemOf({ loss, classCounts: [0, ...COUNTS.slice(1)] })).toMatchObject({ code: 'class-count' });
+  });
+});
+
+it('for other losses counts stay what class weights are made from', async () => {
+  for (const loss of ['ce', 'label-smoothing', 'poly1']) {
+    const report = await reportOf({ loss, classCounts: COUNTS });
+    expect(report).toMatchObject({ classCounts: null, classWeights: { how: 'inverse' } });
+    expect(await problemOf({ loss, classCounts: COUNTS, classWeights: 'none' })).toMatchObject({
+      code: 'unused-option',
+    });
+  }
+});
