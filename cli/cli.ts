@@ -13,10 +13,14 @@ const EVERYWHERE = 'With every command:';
 const EPILOGUE = `Exit status: 0 when all went well, 1 when a check did not pass, 2 for wrong usage or bad input.
 Results go to stdout, progress and notes to stderr.`;
 
+/** Else --no-decay-for-vectors would be read as the opposite of an option --decay-for-vectors. */
+const PARSER = { 'boolean-negation': false };
+
 /** The command line. Wrong usage throws; nothing exits the process. */
 export function createCli(args: readonly string[]): Argv {
   return yargs([...args])
     .scriptName('lossgraft')
+    .parserConfiguration(PARSER)
     .locale('en')
     .usage('$0 COMMAND [OPTIONS]\n\nGraft imbalance-aware losses onto exported ONNX classifiers.')
     .option('json', { type: 'boolean', describe: 'Print the result as JSON', group: EVERYWHERE })
