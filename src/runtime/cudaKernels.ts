@@ -17,13 +17,16 @@ export type KernelRow = readonly [
 export const CUDA_KERNELS: readonly KernelRow[] = [
   ['Abs', 'cuda 11-26', 'cuda 11-26', 'cuda 13-26', 'cuda 11-26'],
   ['Acos', 'cpu 11-26', '', '', ''],
+  ['Acosh', 'cpu 11-26', '', '', ''],
   ['Add', 'cuda 11-26', 'cuda 11-26', 'cuda 13-26', 'cuda 11-26'],
   ['AffineGrid', 'cpu 20-26', 'mixed(Equal) 20; cpu 21-26', 'mixed(Equal) 20; throws 21-26', 'cpu 20-26'],
   ['And', 'cuda 11-26', 'not-in-onnx', 'not-in-onnx', 'not-in-onnx'],
   ['ArgMax', 'cuda 11-26', 'cuda 11-26', 'throws 13-26', 'cuda 11-26'],
   ['ArgMin', 'cuda 11-26', '', '', ''],
   ['Asin', 'cpu 11-26', '', '', ''],
+  ['Asinh', 'cpu 11-26', '', '', ''],
   ['Atan', 'cpu 11-26', '', '', ''],
+  ['Atanh', 'cpu 11-26', '', '', ''],
   [
     'Attention',
     'cuda 23-26',
