@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { LossgraftError } from '../errors.ts';
 
 /**
- * The folders of cases in and below `dirs`, in order and each once. A case holds a `case.json` or a `model.onnx`; nothing is
- * looked for inside it.
+ * The folders of cases in and below `dirs`, in order and each once. A case holds a `case.json`, or a `model.onnx` and its data;
+ * nothing is looked for inside it.
  *
  * @throws LossgraftError `folder-not-found`, or `no-case` naming a folder without any.
  */
@@ -28,11 +28,18 @@ function casesBelow(dir: string, seen: Set<string>): string[] {
   const real = realpathSync(dir);
   if (seen.has(real)) return [];
   seen.add(real);
-  if (existsSync(join(dir, 'case.json')) || existsSync(join(dir, 'model.onnx'))) return [dir];
-  const folders = readdirSync(dir)
-    .map((name) => join(dir, name))
-    .filter((path) => statSync(path, { throwIfNoEntry: false })?.isDirectory());
-  return folders.sort().flatMap((path) => casesBelow(path, seen));
+  const names = readdirSync(dir);
+  const hasModel = names.includes('model.onnx');
+  const hasData = names.some((name) => name.startsWith('test_data_set_'));
+  if (names.includes('case.json') || (hasModel && hasData)) return [dir];
+  const folders = names.map((name) => join(dir, name)).filter(isFolder);
+  const below = folders.sort().flatMap((path) => casesBelow(path, seen));
+  // A model that its cases share lies above them; one without any is a case that lacks its data.
+  return below.length === 0 && hasModel ? [dir] : below;
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 function notThere(code: string, where: string, found: string, hint: string): LossgraftError {
