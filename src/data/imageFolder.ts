@@ -9,6 +9,7 @@ import { labelColumn } from './labels.ts';
 import { limiter } from './limiter.ts';
 import { MAX_IMAGE_BYTES } from './limits.ts';
 import type { ImageOptions } from './options.ts';
+import { numbered } from './order.ts';
 import { outputSize, type Preprocess, preprocessOf, type Size, shapePixels, writePlanes } from './preprocess.ts';
 import type { Pixels } from './resample.ts';
 
@@ -33,12 +34,6 @@ export async function openImageFolder(path: string, options: ImageOptions): Prom
     notes: [`${path}: ${folder.files.length} images, classes ${numbered(folder.classes)}`, ...folder.notes],
     close() {},
   };
-}
-
-/** `0 cat, 1 dog, …` */
-export function numbered(classes: readonly string[]): string {
-  const shown = classes.slice(0, 20).map((name, index) => `${index} ${name}`);
-  return `${shown.join(', ')}${classes.length > shown.length ? `, … (${classes.length})` : ''}`;
 }
 
 /** Decoding runs on the library's own threads; more at once only take memory. */

@@ -38,3 +38,24 @@ export const MAX_FILES = 20_000_000;
 
 /** Of a preprocess file (CWE-770). */
 export const MAX_CONFIG_BYTES: number = 2 ** 20;
+
+/** One record of a CSV, which is held in memory (CWE-770). */
+export const MAX_RECORD_BYTES: number = 16 * 2 ** 20;
+
+/** Different labels in a column of names; more is taken for the wrong column (CWE-770). */
+export const MAX_CLASS_NAMES = 100_000;
+
+/** A Parquet file's footer, decoded in memory (CWE-770). */
+export const MAX_FOOTER_BYTES: number = 32 * 2 ** 20;
+
+/** The bytes of one column in one row group of a Parquet file, read into memory (CWE-770). */
+export const MAX_CHUNK_BYTES: number = 256 * 2 ** 20;
+
+/** One page of a Parquet file, inflated; writers make them of about 1 MiB (CWE-409). */
+export const MAX_PAGE_BYTES: number = 64 * 2 ** 20;
+
+/** Nesting of the structures in a Parquet file's footer, which has about 8 (CWE-674). */
+export const MAX_THRIFT_DEPTH = 32;
+
+/** Cells of a Parquet file that are decoded at a time, 8 to 16 bytes each. */
+export const CELLS_AT_ONCE: number = 2 ** 21;

@@ -7,13 +7,15 @@ import { folderKind } from './folder.ts';
 import { holdsIdx, openIdx } from './idx.ts';
 import { isIdxName } from './idxFile.ts';
 import { withLabels } from './labelsFile.ts';
+import { readNumbers } from './numberTable.ts';
 import { type DataOptions, refuseUnused } from './options.ts';
 
 /**
  * Opens samples. What is read is told by the path:
  * an .npz whose keys are the model's input names and `labels`, or an .npy for a model with one input;
  * IDX files (.gz too), or a folder of them, as MNIST comes;
- * a folder with a subfolder of images for each class.
+ * a folder with a subfolder of images for each class;
+ * a .csv, .tsv or .parquet table of numbers.
  *
  * @throws LossgraftError where a file is damaged, too large, or not what it should be, naming file and row; where labels are missing
  * or come twice; and for options that such data do not have.
@@ -28,10 +30,12 @@ export async function openData(path: string, options: DataOptions = {}): Promise
 type Reader = (path: string, options: DataOptions) => Promise<Dataset>;
 
 /** Readers that stand on a library of their own are loaded when they are needed. */
-const READERS: Readonly<Record<'arrays' | 'idx' | 'images' | 'texts', Reader>> = {
+const READERS: Readonly<Record<'arrays' | 'idx' | 'images' | 'csv' | 'parquet' | 'texts', Reader>> = {
   arrays: openArrays,
   idx: openIdx,
   images: async (path, options) => (await import('./imageFolder.ts')).openImageFolder(path, options),
+  csv: async (path, options) => readNumbers(await (await import('./csv.ts')).openCsv(path, options), options),
+  parquet: async (path, options) => readNumbers(await (await import('./parquet.ts')).openParquet(path), options),
   texts: async (path) => {
     throw unknownFormat(path);
   },
@@ -45,6 +49,11 @@ function kindOf(path: string): keyof typeof READERS {
     case '.npz':
     case '.npy':
       return 'arrays';
+    case '.csv':
+    case '.tsv':
+      return 'csv';
+    case '.parquet':
+      return 'parquet';
     default:
       throw unknownFormat(path);
   }

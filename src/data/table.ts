@@ -1,0 +1,23 @@
+/** What a table holds at one place. */
+export type Cell = string | number | bigint | boolean | null;
+
+/** One row: its cells in the order in which columns were asked for. */
+export interface Row {
+  readonly cells: readonly Cell[];
+  /** The line of the file, where rows are lines. */
+  readonly line: number | undefined;
+}
+
+/** A table that is read once, from its first row to its last. */
+export interface Table {
+  readonly name: string;
+  readonly columns: readonly string[];
+  /** The rows, of some columns, by their indices. */
+  rows(columns: readonly number[]): AsyncIterable<Row>;
+  close(): void;
+}
+
+/** `data.csv, row 3 (line 5)`: rows count from 0, as everywhere; lines from 1, as editors do. */
+export function placeOf(table: Table, row: number, line: number | undefined): string {
+  return `${table.name}, row ${row}${line === undefined ? '' : ` (line ${line})`}`;
+}
