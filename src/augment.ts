@@ -55,9 +55,8 @@ export async function augment(model: Model, request: AugmentRequest): Promise<Au
   const graph = await typedGraph(model, [request.logits, request.features], (edited) => {
     notes.push(...inlineFunctions(model, edited).notes);
   });
-  // The gradient rules of the model's own operators are written for the opsets of training graphs.
-  const wantsRules = request.grad?.some((name) => name !== 'logits' && name !== 'features') ?? false;
-  const raised = await raiseOpset(model, graph, wantsRules ? TRAIN_OPSETS.first : MIN_OPSET);
+  // Gradient rules are written for the opsets of training graphs.
+  const raised = await raiseOpset(model, graph, request.grad ? TRAIN_OPSETS.first : MIN_OPSET);
   const draft: Draft = { graph, opset: raised.to, notes: [...notes, ...raised.notes] };
   if (request.dynamicBatch) draft.notes.push(await makeBatchDynamic(model, graph));
   const { logits, report } = request.grad
