@@ -34,7 +34,7 @@ describe('the README', () => {
   it('shows what the commands really print', async () => {
     const folder = workplace();
     const shown = blocks('console').map((block) => block.split('\n'));
-    expect(shown).toHaveLength(5);
+    expect(shown).toHaveLength(6);
     for (const [command = '', ...lines] of shown) {
       const [dollar, name, ...args] = command.split(' ');
       expect([dollar, name]).toEqual(['$', 'lossgraft']);
@@ -48,17 +48,24 @@ describe('the README', () => {
     }
   });
 
-  it('has the example that is compiled', () => {
-    expect(blocks('ts')).toEqual([readFileSync(join(ROOT, 'examples/api.ts'), 'utf8')]);
+  it('has the examples that are compiled', () => {
+    const examples = ['api', 'trainGraph'].map((name) => readFileSync(join(ROOT, `examples/${name}.ts`), 'utf8'));
+    expect(blocks('ts')).toEqual(examples);
   });
 
-  it('and that example runs', () => {
+  it.each([
+    ['api', /^10 classes, features: \/relu_2\/Relu_output_0\nloss \d+\.\d{4} over 416 samples\n/],
+    [
+      'trainGraph',
+      /^digits-step\.onnx and digits-step\.safetensors train fc1\.weight, fc1\.bias, fc2\.weight, fc2\.bias\nparameter fc1\.weight \[64, 128\]\nslot fc1\.weight\.exp_avg \[64, 128\]\n/,
+    ],
+  ])('and the example %s runs', (name, printed) => {
     const tsx = join(ROOT, 'node_modules/tsx/dist/cli.mjs');
-    const output = execFileSync(process.execPath, [tsx, join(ROOT, 'examples/api.ts')], {
+    const output = execFileSync(process.execPath, [tsx, join(ROOT, `examples/${name}.ts`)], {
       cwd: workplace(),
       encoding: 'utf8',
     });
-    expect(output).toMatch(/^10 classes, features: \/relu_2\/Relu_output_0\nloss \d+\.\d{4} over 416 samples\n/);
+    expect(output).toMatch(printed);
   });
 
   it('links to files that are there', () => {

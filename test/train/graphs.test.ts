@@ -8,6 +8,7 @@ import type { Tensor } from '../../src/tensor.ts';
 import { SINCE } from '../../src/transform/adapters/history.ts';
 import { arraysOf, findNetworks, type Network } from '../support/networks.ts';
 import { type OnnxFile, readOnnx } from '../support/onnxFile.ts';
+import { findTrajectories } from '../support/trajectories.ts';
 
 const FORMS = ['step', 'loop', 'split'] as const;
 const networks = findNetworks().map((network) => [network.name, network] as const);
@@ -182,7 +183,9 @@ describe('slots', () => {
     for (const name of states.filter((state) => state.endsWith('.step'))) expect(inputs[name]).toBe('float32 []');
   });
 
-  it('every optimizer of the catalogue is among them', () => {
-    expect(new Set(cases.map(([{ optimizer }]) => optimizer))).toEqual(new Set(Object.keys(optimizers)));
+  it('and steps of PyTorch are there for every optimizer of the catalogue', () => {
+    const all = new Set(Object.keys(optimizers));
+    expect(new Set(cases.map(([{ optimizer }]) => optimizer))).toEqual(all);
+    expect(new Set(findTrajectories().map(({ options }) => options.optimizer))).toEqual(all);
   });
 });
