@@ -4,13 +4,15 @@ import { augmentCommand } from './commands/augment.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { runCommand } from './commands/run.ts';
+import { trainCommand } from './commands/train.ts';
 import { trainGraphCommand } from './commands/trainGraph.ts';
 import { validateCommand } from './commands/validate.ts';
 import { UsageError } from './usage.ts';
 
 const EVERYWHERE = 'With every command:';
 
-const EPILOGUE = `Exit status: 0 when all went well, 1 when a check did not pass, 2 for wrong usage or bad input.
+const EPILOGUE = `Exit status: 0 when all went well, 1 when a check did not pass, 2 for wrong usage or bad input,
+130 for a training that Ctrl-C ended.
 Results go to stdout, progress and notes to stderr.`;
 
 /** Else --no-decay-for-vectors would be read as the opposite of an option --decay-for-vectors. */
@@ -28,6 +30,7 @@ export function createCli(args: readonly string[]): Argv {
     .command(inspectCommand)
     .command(augmentCommand)
     .command(trainGraphCommand)
+    .command(trainCommand)
     .command(runCommand)
     .command(validateCommand)
     .command(doctorCommand)

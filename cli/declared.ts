@@ -41,9 +41,14 @@ function declaredOptions(group: Group): Declared[] {
   return [...found.values()];
 }
 
-/** Declares the options of all losses and weightings, or of all optimizers. */
-export function declareOptions<T>(yargs: Argv<T>, group: Group): Argv<T> {
+/**
+ * Declares the options of all losses and weightings, or of all optimizers.
+ *
+ * @param except keys that a command declares for itself.
+ */
+export function declareOptions<T>(yargs: Argv<T>, group: Group, except: readonly string[] = []): Argv<T> {
   for (const { key, spec, owners } of declaredOptions(group)) {
+    if (except.includes(key)) continue;
     const describe = `${spec.describe} (${owners.join(', ')}; default ${spec.default})`;
     yargs.option(kebabCase(key), { ...kindOf(spec), group: `Options of the ${group}:`, describe });
   }

@@ -6,10 +6,14 @@ import { formatNumber } from './io.ts';
 import { UsageError } from './usage.ts';
 
 /** The arguments that say which loss, how classes weigh, and where the loss is grafted on. */
-export interface GraftArgs {
+export interface GraftArgs extends TensorArgs {
   loss: string;
   'class-counts': string | undefined;
   'class-weights': string | undefined;
+}
+
+/** The arguments that say where the loss is grafted on. */
+export interface TensorArgs {
   logits: string | undefined;
   features: string | undefined;
   'features-are-norm': boolean | undefined;
@@ -62,7 +66,8 @@ export function describeAll(
   return [what, ...Object.values(entries).map(({ name, summary }) => `${name}: ${summary}`)].join('\n');
 }
 
-function tensorOptions<T>(yargs: Argv<T>) {
+/** Declares where the loss is grafted on, and other names. */
+export function tensorOptions<T>(yargs: Argv<T>): Argv<T & TensorArgs> {
   return yargs
     .option('logits', { type: 'string', requiresArg: true, describe: 'The scores before the softmax, [N, C]' })
     .option('features', { type: 'string', requiresArg: true, describe: 'What the last linear layer reads, [N, D]' })
@@ -94,7 +99,7 @@ export async function givenGraft(args: GraftArgs): Promise<GraftOptions> {
 }
 
 /** `labels=target,loss=ib_loss` */
-function parseRename(text: string): Record<string, string> {
+export function parseRename(text: string): Record<string, string> {
   const pairs = text.split(',').map((pair) => {
     const [own = '', name = '', ...more] = pair.split('=').map((part) => part.trim());
     if (own === '' || name === '' || more.length > 0) {

@@ -7,23 +7,17 @@ import { defined } from '../defined.ts';
 import { describeAll, type GraftArgs, givenGraft, graftOptions, graftRows } from '../graftOptions.ts';
 import { note, print, printJson, table } from '../io.ts';
 import { checkOutput } from '../output.ts';
+import { givenStep, type StepArgs, stepOptions } from '../stepOptions.ts';
 import { UsageError } from '../usage.ts';
 
-interface Args extends GraftArgs {
+interface Args extends GraftArgs, StepArgs {
   model: string;
   output: string;
   optimizer: string | undefined;
   trainable: string | undefined;
   'steps-per-run': number | undefined;
   split: boolean | undefined;
-  'batch-norm': 'frozen' | 'train' | undefined;
-  dropout: 'off' | 'train' | undefined;
   seed: number | undefined;
-  'keep-ties': boolean | undefined;
-  'clip-norm': number | undefined;
-  accumulate: number | undefined;
-  'no-decay-for-vectors': boolean | undefined;
-  'rate-factors': string | undefined;
   force: boolean | undefined;
 }
 
@@ -31,8 +25,7 @@ interface Args extends GraftArgs {
 export const trainGraphCommand: Command<Args> = {
   command: 'train-graph <model>',
   describe: 'Write a training step of a classifier as standard ONNX operators: forward, loss, backward, optimizer',
-  builder: (yargs) =>
-    examples(updateOptions(modelOptions(declareOptions(graftOptions(mainOptions(yargs)), 'optimizers')))),
+  builder: (yargs) => examples(seedOption(stepOptions(declareOptions(graftOptions(mainOptions(yargs)), 'optimizers')))),
   handler: async (args) => {
     checkOutput(args.output, { force: args.force ?? args.split ?? false, inputs: [args.model] });
     const model = await open(args.model);
@@ -79,46 +72,8 @@ function mainOptions<T>(yargs: Argv<T>) {
     });
 }
 
-function modelOptions<T>(yargs: Argv<T>) {
-  return yargs
-    .option('batch-norm', {
-      choices: ['frozen', 'train'] as const,
-      requiresArg: true,
-      describe: 'frozen (default): running statistics; train: the batch’s, and the running ones go on as PyTorch’s do',
-    })
-    .option('dropout', {
-      choices: ['off', 'train'] as const,
-      requiresArg: true,
-      describe: 'Whether Dropout drops (default off)',
-    })
-    .option('seed', { type: 'number', requiresArg: true, describe: 'Of Dropout (default 0)' })
-    .option('keep-ties', {
-      type: 'boolean',
-      describe: 'Keep tensors one that the exporter merged because they were equal (default: each reader gets its own)',
-    });
-}
-
-function updateOptions<T>(yargs: Argv<T>) {
-  return yargs
-    .option('clip-norm', {
-      type: 'number',
-      requiresArg: true,
-      describe: 'Scale gradients down to this norm, all together',
-    })
-    .option('accumulate', {
-      type: 'number',
-      requiresArg: true,
-      describe: 'Average gradients over this many micro-batches before a step is taken',
-    })
-    .option('no-decay-for-vectors', {
-      type: 'boolean',
-      describe: 'No weight decay for tensors of rank 1: biases and the scales of normalisations',
-    })
-    .option('rate-factors', {
-      type: 'string',
-      requiresArg: true,
-      describe: 'Learning rates of parameters relative to learning_rate: layer1.*=0.1,fc.*=10; the first match counts',
-    });
+function seedOption<T>(yargs: Argv<T>) {
+  return yargs.option('seed', { type: 'number', requiresArg: true, describe: 'Of Dropout (default 0)' });
 }
 
 function examples<T>(yargs: Argv<T>): Argv<T> {
@@ -129,7 +84,7 @@ function examples<T>(yargs: Argv<T>): Argv<T> {
 }
 
 async function trainOptions(args: Args): Promise<Parameters<typeof trainGraph>[1]> {
-  const { 'steps-per-run': stepsPerRun, split, 'rate-factors': factors } = args;
+  const { 'steps-per-run': stepsPerRun, split } = args;
   if (split && stepsPerRun !== undefined) throw new UsageError('--split and --steps-per-run exclude each other');
   if (stepsPerRun !== undefined && !(Number.isInteger(stepsPerRun) && stepsPerRun > 0)) {
     throw new UsageError(`--steps-per-run expects a whole number above 0, and found ${stepsPerRun}`);
@@ -139,32 +94,15 @@ async function trainOptions(args: Args): Promise<Parameters<typeof trainGraph>[1
   return {
     ...givenOptions({ ...args }, 'optimizers'),
     ...(await givenGraft(args)),
+    ...givenStep(args),
     form: split ? 'split' : stepsPerRun === undefined ? 'step' : 'loop',
     ...defined({
       stepsPerRun,
       optimizer: args.optimizer,
       trainable: args.trainable,
-      batchNorm: args['batch-norm'],
-      dropout: args.dropout,
       seed: args.seed,
-      keepTies: args['keep-ties'],
-      clipNorm: args['clip-norm'],
-      accumulate: args.accumulate,
-      noDecayForVectors: args['no-decay-for-vectors'],
-      rateFactors: factors === undefined ? undefined : parseFactors(factors),
     }),
   };
-}
-
-/** `layer1.*=0.1,fc.*=10` */
-function parseFactors(text: string): { pattern: string; factor: number }[] {
-  return text.split(',').map((part) => {
-    const at = part.lastIndexOf('=');
-    const factor = Number(part.slice(at + 1));
-    if (at > 0 && part.slice(at + 1).trim() !== '' && Number.isFinite(factor))
-      return { pattern: part.slice(0, at).trim(), factor };
-    throw new UsageError(`--rate-factors expects PATTERN=FACTOR,…, for example layer1.*=0.1, and found "${part}"`);
-  });
 }
 
 async function report(args: Args & Shared, done: StepReport, files: readonly string[]): Promise<void> {

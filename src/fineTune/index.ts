@@ -29,7 +29,7 @@ export interface TrainedArm {
 
 /** What fine-tuning came to. */
 export interface TrainResult {
-  /** Ended by the signal: `resume` goes on. */
+  /** Ended by the signal: `mode: 'resume'` goes on. */
   readonly interrupted: boolean;
   readonly folder: string;
   readonly schedule: Schedule;
@@ -83,7 +83,7 @@ export async function fineTune(catalogue: Catalogue, model: Model, options: Trai
     augmentation: plan.augmentation,
     select: more.select ?? 'best',
     folder: more.folder,
-    resume: more.resume ?? false,
+    mode: more.mode ?? 'new',
     provider: more.provider ?? 'cpu',
     settings: await settingsOf(model, options, plan, parts, bound),
     ...defined({ onProgress, onEpoch, signal, stepsPerRun, patience }),

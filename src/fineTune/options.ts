@@ -4,7 +4,7 @@ import type { Augmentation } from '../data/augmentation.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { LossgraftError } from '../errors.ts';
 import type { Provider } from '../runtime/session.ts';
-import type { EpochRecord } from '../train/checkpoint.ts';
+import type { EpochRecord, RunMode } from '../train/checkpoint.ts';
 import type { TrainGraphRequest } from '../train/index.ts';
 import type { ImbalanceType } from '../train/longTail.ts';
 import type { TrainProgress } from '../train/progress.ts';
@@ -30,8 +30,8 @@ export interface TrainOptions
   readonly test?: Dataset;
   /** The folder of checkpoints and metrics.jsonl. */
   readonly folder: string;
-  /** Goes on with the run in `folder`. Default false. */
-  readonly resume?: boolean;
+  /** What is done with a run that is in `folder` already: it is refused (`new`, the default), gone on with, or replaced. */
+  readonly mode?: RunMode;
   /** A name from `losses`, or a loss of one's own. Default `ib`. */
   readonly loss?: string | Loss;
   /** A name from `weightings`, or one weight per class. Default: `inverse` for the influence-balanced losses, `none` for others. */
@@ -104,7 +104,7 @@ const OWN_KEYS: readonly string[] = [
   'validation',
   'test',
   'folder',
-  'resume',
+  'mode',
   'loss',
   'classWeights',
   'alpha',

@@ -71,6 +71,9 @@ export interface Outcome {
   readonly tests: readonly Metrics[];
 }
 
+/** What is done with a run that is in the folder already: refused, gone on with, or replaced. */
+export type RunMode = 'new' | 'resume' | 'replace';
+
 const FILE = 'checkpoint.json';
 
 /** The folder of a run: `checkpoint.json`, the states that it names, and `metrics.jsonl`. */
@@ -82,11 +85,12 @@ export class RunFolder {
     this.path = path;
   }
 
-  /** @throws LossgraftError `run-exists` where a run is there already that is not to be resumed. */
-  begin(resume: boolean, settings: Checkpoint['settings']): Checkpoint | undefined {
+  /** @throws LossgraftError `run-exists` where a run is there already that is neither to be resumed nor replaced. */
+  begin(mode: RunMode, settings: Checkpoint['settings']): Checkpoint | undefined {
     mkdirSync(this.path, { recursive: true });
+    if (mode === 'replace') for (const name of [FILE, ...this.#states()]) rmSync(this.file(name), { force: true });
     const there = existsSync(join(this.path, FILE));
-    if (!resume && there) throw this.#exists();
+    if (mode === 'new' && there) throw this.#exists();
     if (!there) return undefined;
     const checkpoint = this.#read();
     this.#compare(checkpoint.settings, settings);
@@ -158,7 +162,7 @@ export class RunFolder {
       where: this.path,
       expected: 'a folder without a run',
       found: FILE,
-      hint: 'Go on with it (--resume), choose another folder (--run DIR), or remove it',
+      hint: 'Go on with it (--resume), choose another folder (--run DIR), or begin again (--force)',
     });
   }
 }

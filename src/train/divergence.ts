@@ -1,6 +1,4 @@
 import { LossgraftError } from '../errors.ts';
-import { toNumbers } from '../numbers.ts';
-import type { Tensors } from './protocol.ts';
 
 /** The circumstances of a loss that is not finite. */
 export interface Divergence {
@@ -14,7 +12,8 @@ export interface Divergence {
   readonly first: number | undefined;
   /** The batch's samples as the user knows them. */
   readonly rows: readonly string[];
-  readonly feeds: Tensors;
+  /** The float32 inputs of the batch, and of those that ran with it. */
+  readonly inputs: readonly { readonly name: string; readonly data: Float32Array }[];
   /** A tensor of the state that is no longer finite. */
   readonly broken: string | undefined;
   /** Where the last good state is. */
@@ -34,19 +33,15 @@ export function nanLoss(found: Divergence): LossgraftError {
   });
 }
 
-function likelyCause({ feeds, broken, rate, before, first }: Divergence): string {
+function likelyCause({ inputs, broken, rate, before, first }: Divergence): string {
   const lower = `lower the learning rate (${rate}), warm it up, or clip gradients with --clip-norm`;
-  const input = Object.entries(feeds).find(
-    ([, tensor]) => tensor.dtype.startsWith('float') && !toNumbers(tensor).every(Number.isFinite),
-  );
-  if (input !== undefined) return `the input "${input[0]}" holds Infinity; clean the data`;
+  const input = inputs.find(({ data }) => !data.every(Number.isFinite));
+  if (input !== undefined) return `the input "${input.name}" holds Infinity; clean the data`;
   if (broken !== undefined) return `weights left the range of float32 ("${broken}"); ${lower}`;
   if (before !== undefined && first !== undefined && before > 10 * Math.abs(first)) {
     return `the loss had grown from ${first.toPrecision(3)} to ${before.toPrecision(3)}; ${lower}`;
   }
-  const largest = Object.values(feeds)
-    .filter(({ dtype }) => dtype.startsWith('float'))
-    .reduce((max, tensor) => toNumbers(tensor).reduce((m, x) => Math.max(m, Math.abs(x)), max), 0);
+  const largest = inputs.reduce((max, { data }) => data.reduce((m, x) => Math.max(m, Math.abs(x)), max), 0);
   if (largest > 1e4) return `inputs as large as ${largest.toPrecision(3)}; scale the data as the model was trained on`;
   return `scores too large for float32; ${lower}`;
 }

@@ -100,7 +100,7 @@ async function broken(
   trend: { readonly before: number | undefined; readonly first: number | undefined },
   keep: (group: Group) => Promise<string>,
 ): Promise<Error> {
-  const { runner, epoch, stepsPerEpoch, train } = plan;
+  const { runner, open, epoch, stepsPerEpoch, train } = plan;
   const tensor = await runner.ask({ kind: 'check' });
   const batch = rows.subarray(bad * group.batch, (bad + 1) * group.batch);
   return nanLoss({
@@ -111,7 +111,9 @@ async function broken(
     rate: plan.rate(group.step + bad),
     ...trend,
     rows: Array.from(batch, (row) => train.samples.describeRow(row)),
-    feeds,
+    inputs: Object.entries(feeds).flatMap(([name, { data }]) =>
+      name !== open.names.rate && data instanceof Float32Array ? [{ name, data }] : [],
+    ),
     broken: tensor === '' ? undefined : tensor,
     kept: await keep(group),
   });

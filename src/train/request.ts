@@ -3,7 +3,7 @@ import type { Dataset } from '../data/dataset.ts';
 import type { Model } from '../model.ts';
 import type { Port, Provider } from '../runtime/session.ts';
 import type { Arm, GraphRequest } from './arms.ts';
-import type { Checkpoint, EpochRecord } from './checkpoint.ts';
+import type { Checkpoint, EpochRecord, RunMode } from './checkpoint.ts';
 import type { Part } from './judge.ts';
 import type { TrainProgress } from './progress.ts';
 import type { Schedule } from './schedule.ts';
@@ -32,7 +32,7 @@ export interface TrainerRequest {
   readonly patience?: number;
   readonly select: 'best' | 'last';
   readonly folder: string;
-  readonly resume: boolean;
+  readonly mode: RunMode;
   /** All that makes the result, as plain data. */
   readonly settings: Readonly<Record<string, unknown>>;
   readonly provider: Provider;

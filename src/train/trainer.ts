@@ -53,7 +53,7 @@ class Trainer {
     this.#graphs = new Graphs(request.model, runner, request.provider);
     this.#folder = new RunFolder(request.folder);
     this.#augment = augmenter(request.data, request.ports, request.augmentation);
-    this.#at = this.#folder.begin(request.resume, request.settings) ?? beginning(request.settings);
+    this.#at = this.#folder.begin(request.mode, request.settings) ?? beginning(request.settings);
   }
 
   async run(): Promise<Trained> {

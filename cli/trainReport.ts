@@ -1,0 +1,92 @@
+import { SingleBar } from 'cli-progress';
+import type { EpochRecord, Metrics, TrainProgress, TrainResult } from '../src/index.ts';
+import { formatNumber, printable, table } from './io.ts';
+
+/** Progress on stderr: a line per epoch, and a bar where somebody watches. */
+export function trainWatch(): { onProgress(p: TrainProgress): void; onEpoch(record: EpochRecord): void; stop(): void } {
+  let bar: SingleBar | undefined;
+  const stop = (): void => {
+    bar?.stop();
+    bar = undefined;
+  };
+  const onProgress = (p: TrainProgress): void => {
+    if (!process.stderr.isTTY) return;
+    const payload = {
+      what: `${printable(p.arm)} epoch ${p.epoch}/${p.epochs}`,
+      loss: p.loss.toPrecision(4),
+      rate: formatNumber(p.rate),
+      left: duration(p.secondsLeft),
+    };
+    if (bar === undefined) {
+      bar = new SingleBar({
+        stream: process.stderr,
+        format: '{what} {bar} {percentage} % | loss {loss} | rate {rate} | {left} left',
+        clearOnComplete: true,
+        hideCursor: true,
+      });
+      bar.start(p.total, p.done, payload);
+    } else bar.update(p.done, payload);
+  };
+  const onEpoch = (record: EpochRecord): void => {
+    stop();
+    process.stderr.write(`${epochLine(record)}\n`);
+  };
+  return { onProgress, onEpoch, stop };
+}
+
+function epochLine(record: EpochRecord): string {
+  const { arm, epoch, phase, trainLoss, balancedAccuracy, validationLoss } = record;
+  const judged = `balanced accuracy ${percent(balancedAccuracy)} %, cross-entropy ${formatNumber(validationLoss)}`;
+  if (trainLoss === null) return `before training: ${judged}`;
+  return `${printable(arm)} epoch ${epoch} (${phase === 'ce' ? 'cross-entropy' : 'loss'}): loss ${formatNumber(trainLoss)}, ${judged}`;
+}
+
+/** Seconds as 1:02:03 or 4:05. */
+function duration(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  const parts = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  const shown = parts[0] === 0 ? parts.slice(1) : parts;
+  return shown.map((part, i) => (i === 0 ? String(part) : String(part).padStart(2, '0'))).join(':');
+}
+
+/** Above so many classes their recalls are left to --json and metrics.jsonl. */
+const SHOWN_CLASSES = 30;
+
+interface Row {
+  readonly name: string;
+  readonly epoch: number | null;
+  readonly metrics: Metrics;
+}
+
+/** Before and after, for every loss, on the test data if there are some. */
+export function describeTraining(result: TrainResult): string {
+  const { before, arms, classCounts, classNames } = result;
+  const onTest = before.test !== null;
+  const rows: Row[] = [
+    ...(before.validation ? [{ name: 'before', epoch: null, metrics: before.test ?? before.validation }] : []),
+    ...arms.map(({ name, best, test }) => ({ name, epoch: best.epoch, metrics: test ?? best })),
+  ];
+  const head = ['loss', 'epoch', 'balanced %', 'accuracy %', 'many %', 'medium %', 'few %'];
+  const summary = rows.map(({ name, epoch, metrics: m }) => [
+    name,
+    epoch,
+    ...[m.balancedAccuracy, m.accuracy, m.many, m.medium, m.few].map(rounded),
+  ]);
+  const samples = rows[0]?.metrics.samples ?? 0;
+  const title = `${onTest ? 'Test' : 'Validation'} data, ${samples} samples (many: more than 100 training samples of a class, few: fewer than 20)`;
+  const recalls = classCounts.map((count, k) => [
+    classNames?.[k] ?? String(k),
+    count,
+    ...rows.map(({ metrics }) => rounded(metrics.recall[k] ?? null)),
+  ]);
+  const byClass = table(['class', 'training samples', ...rows.map(({ name }) => `${name} %`)], recalls);
+  return `${title}\n${table(head, summary)}${classCounts.length > SHOWN_CLASSES ? '' : `\nRecall by class\n${byClass}`}`;
+}
+
+function percent(share: number): string {
+  return (100 * share).toFixed(1);
+}
+
+function rounded(share: number | null): number | null {
+  return share === null ? null : Math.round(1000 * share) / 10;
+}

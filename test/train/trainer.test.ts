@@ -1,0 +1,189 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import {
+  type Dataset,
+  fromTensors,
+  open,
+  openData,
+  type TrainOptions,
+  type TrainResult,
+  train,
+} from '../../src/index.ts';
+import type { Tensor } from '../../src/tensor.ts';
+import { temporaryFolder } from '../support/cli.ts';
+import { DIGITS } from './forms.ts';
+
+const MODEL = join(DIGITS, 'model.onnx');
+const SMALL = { epochs: 2, batchSize: 32, stepsPerRun: 2, learningRate: 0.05, augmentation: { padding: 1 } } as const;
+
+interface Run {
+  readonly result: TrainResult;
+  readonly bytes: Buffer | undefined;
+}
+
+/** Trains the digits CNN; the tuned file's bytes where it got to the end. */
+async function run(folder: string, options: Partial<TrainOptions>): Promise<Run> {
+  const model = await open(MODEL);
+  const data = options.data ?? (await openData(join(DIGITS, 'train.npz')));
+  try {
+    const result = await train(model, { ...SMALL, ...options, data, folder });
+    if (result.interrupted) return { result, bytes: undefined };
+    const out = join(folder, 'tuned.onnx');
+    await result.write(out, { force: true });
+    return { result, bytes: readFileSync(out) };
+  } finally {
+    data.close();
+    model.close();
+  }
+}
+
+/** Ends a run after so many progress reports. */
+function interruptAfter(reports: number): Pick<TrainOptions, 'signal' | 'onProgress'> {
+  const stop = new AbortController();
+  let left = reports;
+  const onProgress = (): void => {
+    left -= 1;
+    if (left === 0) stop.abort();
+  };
+  return { signal: stop.signal, onProgress };
+}
+
+const MODES: readonly (readonly [string, Partial<TrainOptions>])[] = [
+  ['the loss alone', { loss: 'ib' }],
+  [
+    'two phases, arms, a calibrated alpha',
+    { epochs: 3, ibFrom: 1, alpha: 'auto', baseline: true, compare: ['ib-focal'] },
+  ],
+  ['adamw, the head alone', { optimizer: 'adamw', trainable: 'head', learningRate: 0.001, schedule: 'cosine' }],
+];
+
+describe('a run that is interrupted and goes on ends with the same bytes', () => {
+  it.each(MODES)('%s', async (_, options) => {
+    const whole = await run(temporaryFolder(), options);
+    expect(whole.bytes?.equals(readFileSync(MODEL))).toBe(false);
+    for (const reports of [1, 4, 9]) {
+      const folder = temporaryFolder();
+      const cut = await run(folder, { ...options, ...interruptAfter(reports) });
+      expect(cut.result.interrupted).toBe(true);
+      await expect(cut.result.write(join(folder, 'no.onnx'))).rejects.toThrow(/interrupted/);
+      const resumed = await run(folder, { ...options, mode: 'resume' });
+      expect(resumed.bytes?.equals(whole.bytes ?? Buffer.alloc(0)), `after ${reports} runs`).toBe(true);
+      const plain = ({ seconds: _seconds, ...record }: TrainResult['history'][number]) => record;
+      expect(resumed.result.history.map(plain)).toEqual(whole.result.history.map(plain));
+      expect(resumed.result.arms.map(({ alpha }) => alpha)).toEqual(whole.result.arms.map(({ alpha }) => alpha));
+    }
+  });
+
+  it('also where it is done already, and where nothing was written yet', async () => {
+    const folder = temporaryFolder();
+    const first = await run(folder, { mode: 'resume' });
+    const second = await run(folder, { mode: 'resume' });
+    expect(second.bytes?.equals(first.bytes ?? Buffer.alloc(0))).toBe(true);
+    const files = readdirSync(folder).filter((file) => file.endsWith('.safetensors'));
+    expect(files.length).toBe(1);
+  });
+
+  it('other seeds and step counts per run: the first differs, the second does not', async () => {
+    const [one, other, grouped] = await Promise.all([
+      run(temporaryFolder(), {}),
+      run(temporaryFolder(), { seed: 7 }),
+      run(temporaryFolder(), { stepsPerRun: 5 }),
+    ]);
+    expect(other.bytes?.equals(one.bytes ?? Buffer.alloc(0))).toBe(false);
+    expect(grouped.bytes?.equals(one.bytes ?? Buffer.alloc(0))).toBe(true);
+  });
+});
+
+describe('a folder with a run', () => {
+  it('is refused, replaced, or gone on with, with the same settings only', async () => {
+    const folder = temporaryFolder();
+    await run(folder, interruptAfter(2));
+    await expect(run(folder, {})).rejects.toThrow(/a folder without a run/);
+    await expect(run(folder, { mode: 'resume', learningRate: 0.1 })).rejects.toThrow(
+      /setting schedule.*"rate":0.05.*"rate":0.1/,
+    );
+    const replaced = await run(folder, { mode: 'replace', learningRate: 0.1 });
+    expect(replaced.result.interrupted).toBe(false);
+    writeFileSync(join(folder, 'checkpoint.json'), '{"file":');
+    await expect(run(folder, { mode: 'resume' })).rejects.toThrow(/a checkpoint of lossgraft train/);
+  });
+});
+
+describe('metrics', () => {
+  it('are in metrics.jsonl and in the result, and the best epoch is by balanced accuracy on validation data', async () => {
+    const folder = temporaryFolder();
+    const test = await openData(join(DIGITS, 'test.npz'));
+    const validation = await openData(join(DIGITS, 'test.npz'));
+    const { result } = await run(folder, {
+      epochs: 3,
+      baseline: true,
+      compare: ['ce'],
+      validation,
+      test,
+      alpha: 'auto',
+    });
+    const lines = readFileSync(join(folder, 'metrics.jsonl'), 'utf8').trim().split('\n');
+    expect(lines.map((line) => JSON.parse(line))).toEqual(
+      result.history.map((record) => JSON.parse(JSON.stringify(record))),
+    );
+    expect(result.history.length).toBe(1 + 3 * 3);
+    expect(result.classCounts).toEqual(JSON.parse(readFileSync(join(DIGITS, 'counts.json'), 'utf8')));
+    // The figures of fixtures/digits/README.md, which PyTorch gave.
+    expect(result.before.test?.accuracy).toBeCloseTo(0.89, 10);
+    expect(result.before.test?.recall).toEqual([1, 0.95, 1, 0.9, 0.95, 0.975, 0.925, 0.8, 0.725, 0.675]);
+    expect(result.arms.map(({ name }) => name)).toEqual(['ib', 'ce+inverse', 'ce']);
+    for (const { name, best, test: judged } of result.arms) {
+      const own = result.history.filter(({ arm, epoch }) => arm === name && epoch > 0);
+      expect(best.balancedAccuracy).toBe(Math.max(...own.map((record) => record.balancedAccuracy)));
+      expect(judged?.balancedAccuracy).toBeCloseTo(best.balancedAccuracy, 10);
+    }
+    test.close();
+    validation.close();
+  });
+
+  it('patience ends an arm', async () => {
+    const { result } = await run(temporaryFolder(), { epochs: 9, patience: 2, learningRate: 1e-6 });
+    expect(result.history.at(-1)?.epoch).toBe(3);
+    expect(result.notes.join()).toMatch(/ended after epoch 3/);
+  });
+});
+
+describe('a loss that is not finite', () => {
+  it('stops, names step, batch and cause, and keeps the last good state', async () => {
+    const folder = temporaryFolder();
+    const error = await run(folder, { loss: 'ce', learningRate: 1e12, epochs: 9 }).catch((e: Error) => e);
+    expect(String(error)).toMatch(
+      /epoch \d, step \d+ of 11, batch of row \d+, row \d+.*learning rate \(1000000000000\)/,
+    );
+    expect(String(error)).toContain(folder);
+    const { file } = JSON.parse(readFileSync(join(folder, 'checkpoint.json'), 'utf8'));
+    expect(readdirSync(folder)).toContain(file);
+  });
+
+  it('of data with Infinity names the input', async () => {
+    const source = await openData(join(DIGITS, 'train.npz'));
+    const columns: Record<string, Tensor> = {};
+    for (const [name, column] of source.columns) columns[name] = await column.read(0, column.dims[0] ?? 0);
+    source.close();
+    const images = columns.images?.data as Float32Array;
+    images[64 * 5 + 3] = Number.POSITIVE_INFINITY;
+    const data: Dataset = fromTensors(columns);
+    await expect(run(temporaryFolder(), { data, loss: 'ce', validation: 0.1, seed: 1 })).rejects.toThrow(
+      /the input "images" holds Infinity/,
+    );
+  });
+});
+
+describe('options', () => {
+  const refused = (options: Partial<TrainOptions>): Promise<unknown> => run(temporaryFolder(), options);
+  it('are refused by name where they make no sense', async () => {
+    await expect(refused({ loss: 'ip' })).rejects.toThrow(/option loss.*Did you mean ib/);
+    await expect(refused({ loss: 'ce', alpha: 'auto' })).rejects.toThrow(/option alpha/);
+    await expect(refused({ momentun: 0.8 })).rejects.toThrow(/option momentun/);
+    await expect(refused({ compare: ['ib'] })).rejects.toThrow(/ib more than once/);
+    await expect(refused({ batchSize: 0 })).rejects.toThrow(/option batch-size/);
+    await expect(refused({ milestones: [1], schedule: 'cosine' })).rejects.toThrow(/option milestones/);
+    await expect(refused({ imbalance: 1000 })).rejects.toThrow(/option imbalance.*class \d would have none/);
+  });
+});
