@@ -59,3 +59,6 @@ export const MAX_THRIFT_DEPTH = 32;
 
 /** Cells of a Parquet file that are decoded at a time, 8 to 16 bytes each. */
 export const CELLS_AT_ONCE: number = 2 ** 21;
+
+/** Values in one page of a Parquet file; a constant column may have its whole row group in one (CWE-770). */
+export const MAX_PAGE_VALUES: number = 2 ** 22;

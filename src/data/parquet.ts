@@ -1,4 +1,11 @@
-import { type AsyncBuffer, type DecodedArray, type FileMetaData, parquetMetadata, parquetRead } from 'hyparquet';
+import {
+  type AsyncBuffer,
+  type DecodedArray,
+  type FileMetaData,
+  parquetMetadata,
+  parquetRead,
+  type SchemaElement,
+} from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { LossgraftError } from '../errors.ts';
 import { type ByteSource, openFile } from '../onnx/index.ts';
@@ -17,8 +24,10 @@ export async function openParquet(path: string): Promise<Table> {
   const file = openFile(path);
   try {
     const metadata = readFooter(path, file);
-    const columns = metadata.schema.slice(1).map(({ name }) => name);
-    const isFlat = metadata.schema.length === 1 + (metadata.schema[0]?.num_children ?? 0);
+    const elements = metadata.schema.slice(1);
+    const isFlat =
+      elements.length === metadata.schema[0]?.num_children &&
+      elements.every(({ num_children, repetition_type }) => !num_children && repetition_type !== 'REPEATED');
     if (!isFlat)
       throw bad(
         path,
@@ -28,13 +37,13 @@ export async function openParquet(path: string): Promise<Table> {
       );
     return {
       name: path,
-      columns,
+      columns: elements.map(({ name }) => name),
       rows: (wanted) =>
         readRows(
           path,
           file,
           metadata,
-          wanted.map((i) => columns[i] ?? ''),
+          wanted.flatMap((i) => elements[i] ?? []),
         ),
       close: () => file.close(),
     };
@@ -67,18 +76,20 @@ async function* readRows(
   path: string,
   file: ByteSource,
   metadata: FileMetaData,
-  columns: readonly string[],
+  columns: readonly SchemaElement[],
 ): AsyncGenerator<Row> {
   try {
     let start = 0;
     for (const [index, group] of metadata.row_groups.entries()) {
       const count = Number(group.num_rows);
-      for (const name of columns) checkColumn(`${path}, row group ${index}, column ${name}`, file, group, name);
+      for (const element of columns) {
+        checkColumn(`${path}, row group ${index}, column ${element.name}`, file, group, element);
+      }
       const step = Math.max(1, Math.floor(CELLS_AT_ONCE / columns.length));
       for (let done = 0; done < count; done += step) {
         const size = Math.min(step, count - done);
         const cells: DecodedArray[] = [];
-        for (const name of columns) cells.push(await readColumn(file, metadata, name, start + done, size));
+        for (const { name } of columns) cells.push(await readColumn(file, metadata, name, start + done, size));
         for (let i = 0; i < size; i++) yield { cells: cells.map((column) => toCell(column[i])), line: undefined };
       }
       start += count;

@@ -1,21 +1,32 @@
-import type { RowGroup } from 'hyparquet';
+import type { ColumnMetaData, PageHeader, RowGroup, SchemaElement } from 'hyparquet';
 import { parquetHeader } from 'hyparquet/src/column.js';
+import { compressors } from 'hyparquet-compressors';
 import { LossgraftError } from '../errors.ts';
 import type { ByteSource } from '../onnx/index.ts';
-import { MAX_CHUNK_BYTES, MAX_PAGE_BYTES } from './limits.ts';
+import { MAX_CHUNK_BYTES, MAX_PAGE_BYTES, MAX_PAGE_VALUES } from './limits.ts';
+import { checkPageValues } from './parquetEncoding.ts';
 import { checkThrift } from './thrift.ts';
 
 /** Page headers are some dozens of bytes; statistics of long texts make them longer. */
 const HEADER_WINDOW = 64 * 1024;
 
+interface Chunk {
+  readonly where: string;
+  readonly file: ByteSource;
+  readonly meta: ColumnMetaData;
+  /** Values may be missing. */
+  readonly isOptional: boolean;
+  readonly end: number;
+}
+
 /**
- * Reads the headers of a column's pages, and nothing else: their sizes say what decoding will take, and their values must be the row
- * group's.
+ * Walks the pages of a column before they are decoded: sizes and runs say what decoding will take, and the values must be as many as
+ * the row group has rows. The decoder itself trusts them: a run that claims 2³⁰ values would fill the memory.
  *
- * @throws LossgraftError `bad-parquet`, `parquet-too-large`; RangeError where a header is not whole.
+ * @throws LossgraftError `bad-parquet`, `parquet-too-large`; RangeError where bytes are missing.
  */
-export function checkColumn(where: string, file: ByteSource, group: RowGroup, name: string): void {
-  const meta = group.columns.find(({ meta_data }) => meta_data?.path_in_schema[0] === name)?.meta_data;
+export function checkColumn(where: string, file: ByteSource, group: RowGroup, element: SchemaElement): void {
+  const meta = group.columns.find(({ meta_data }) => meta_data?.path_in_schema[0] === element.name)?.meta_data;
   if (meta === undefined) throw bad(where, 'its pages', 'none');
   const dictionary = Number(meta.dictionary_page_offset ?? 0n);
   const data = Number(meta.data_page_offset);
@@ -23,31 +34,68 @@ export function checkColumn(where: string, file: ByteSource, group: RowGroup, na
   const end = start + Number(meta.total_compressed_size);
   if (!(start >= 4 && end >= start && end <= file.size))
     throw bad(where, 'pages within the file', `bytes ${start} to ${end}`);
-  if (end - start > MAX_CHUNK_BYTES) throw tooLarge(where, `${end - start} bytes in one row group`, MAX_CHUNK_BYTES);
-  const values = walkPages(where, file, start, end);
+  if (end - start > MAX_CHUNK_BYTES) throw tooLarge(where, MAX_CHUNK_BYTES, `${end - start} bytes in one row group`);
+  const chunk: Chunk = { where, file, meta, isOptional: element.repetition_type === 'OPTIONAL', end };
+  let values = 0;
+  for (let at = start; at < end; ) {
+    const page = readPage(chunk, at);
+    values += page.values;
+    at = page.next;
+  }
   if (values !== Number(group.num_rows)) throw bad(where, `${group.num_rows} values`, `${values}`);
 }
 
-function walkPages(where: string, file: ByteSource, start: number, end: number): number {
-  let values = 0;
-  for (let at = start; at < end; ) {
-    const window = Uint8Array.from(file.read(at, Math.min(HEADER_WINDOW, end - at)));
-    const headerBytes = checkThrift(window);
-    const page = parquetHeader({ view: new DataView(window.buffer), offset: 0 });
-    const { compressed_page_size: packed, uncompressed_page_size: size } = page;
-    if (!(packed >= 0 && at + headerBytes + packed <= end))
-      throw bad(where, 'pages within their column', `one of ${packed} bytes`);
-    if (!(size >= 0 && size <= MAX_PAGE_BYTES)) throw tooLarge(where, `a page of ${size} bytes`, MAX_PAGE_BYTES);
-    const counts = [page.data_page_header?.num_values, page.data_page_header_v2?.num_values];
-    const entries = page.dictionary_page_header?.num_values ?? 0;
+function readPage(chunk: Chunk, at: number): { values: number; next: number } {
+  const { where, file, end } = chunk;
+  const window = Uint8Array.from(file.read(at, Math.min(HEADER_WINDOW, end - at)));
+  const bodyStart = at + checkThrift(window);
+  const header = parquetHeader({ view: new DataView(window.buffer), offset: 0 });
+  const { compressed_page_size: packed, uncompressed_page_size: size } = header;
+  if (!(packed >= 0 && bodyStart + packed <= end))
+    throw bad(where, 'pages within their column', `one of ${packed} bytes`);
+  if (!(size >= 0)) throw bad(where, 'pages of a size', `one of ${size} bytes`);
+  if (size > MAX_PAGE_BYTES) throw tooLarge(where, MAX_PAGE_BYTES, `a page of ${size} bytes`);
+  const values = checkCounts(where, header);
+  const body = Uint8Array.from(file.read(bodyStart, packed));
+  if (header.type !== 'DICTIONARY_PAGE')
+    checkPageValues(where, inflate(chunk, header, body), header, {
+      isOptional: chunk.isOptional,
+      type: chunk.meta.type,
+    });
+  return { values, next: bodyStart + packed };
+}
+
+/** The values of a data page; a dictionary has none of its own. */
+function checkCounts(where: string, header: PageHeader): number {
+  const { type, uncompressed_page_size: size } = header;
+  if (type === 'DICTIONARY_PAGE') {
+    const entries = header.dictionary_page_header?.num_values ?? -1;
     if (!(entries >= 0 && entries <= 8 * size)) throw bad(where, `a dictionary in ${size} bytes`, `${entries} entries`);
-    for (const count of counts) {
-      if (count !== undefined && !(count >= 0)) throw bad(where, 'pages with values', `${count}`);
-      values += count ?? 0;
-    }
-    at += headerBytes + packed;
+    return 0;
   }
-  return values;
+  const data = type === 'DATA_PAGE' ? header.data_page_header : header.data_page_header_v2;
+  if (data === undefined || (type !== 'DATA_PAGE' && type !== 'DATA_PAGE_V2'))
+    throw bad(where, 'pages of data', `${type}`);
+  if (!(data.num_values >= 0)) throw bad(where, 'pages with values', `${data.num_values}`);
+  if (data.num_values > MAX_PAGE_VALUES) throw tooLarge(where, MAX_PAGE_VALUES, `a page of ${data.num_values} values`);
+  return data.num_values;
+}
+
+/** A page's bytes as the decoder will see them: in version 2 the levels lie before what is compressed. */
+function inflate({ where, meta: { codec } }: Chunk, header: PageHeader, body: Uint8Array): Uint8Array {
+  const v2 = header.data_page_header_v2;
+  const levels = v2 === undefined ? 0 : v2.definition_levels_byte_length + v2.repetition_levels_byte_length;
+  const size = header.uncompressed_page_size - levels;
+  if (!(levels >= 0 && levels <= body.length && size >= 0))
+    throw bad(where, 'levels within their page', `${levels} bytes`);
+  const packed = body.subarray(levels);
+  const plain = codec === 'UNCOMPRESSED' || v2?.is_compressed === false ? packed : compressors[codec]?.(packed, size);
+  if (plain === undefined) throw bad(where, `a compression among ${Object.keys(compressors).join(', ')}`, codec);
+  if (plain.length !== size) throw bad(where, `a page of ${size} bytes, as its header says`, `${plain.length}`);
+  const page = new Uint8Array(levels + size);
+  page.set(body.subarray(0, levels));
+  page.set(plain, levels);
+  return page;
 }
 
 function bad(where: string, expected: string, found: string): LossgraftError {
@@ -60,11 +108,11 @@ function bad(where: string, expected: string, found: string): LossgraftError {
   });
 }
 
-function tooLarge(where: string, found: string, bound: number): LossgraftError {
+function tooLarge(where: string, bound: number, found: string): LossgraftError {
   return new LossgraftError({
     code: 'parquet-too-large',
     where,
-    expected: `at most ${bound} bytes`,
+    expected: `at most ${bound}`,
     found,
     hint: 'Write it with smaller row groups and pages, for example row_group_size=100_000',
   });

@@ -86,6 +86,7 @@ describe('Parquet as pyarrow writes it', () => {
   it.each([
     ['missing', { labelColumn: 'index', featureColumns: ['single'] }, 'missing-value', /row 105, column single/],
     ['none', { labelColumn: 'index', featureColumns: ['text'] }, 'no-number', /row 0, column text/],
+    ['prefixes', { labelColumn: 'species', featureColumns: ['single'] }, 'parquet-encoding', /DELTA_BYTE_ARRAY/],
     ['lists', {}, 'bad-parquet', /lists or structures/],
     ['dates', {}, 'parquet-column', /dates/],
   ] as const)('%s is refused', async (name, options, code, shown) => {
@@ -113,6 +114,20 @@ describe('damaged Parquet', () => {
       { numRuns: 150, seed: 1 },
     );
     expect(process.memoryUsage().rss - before).toBeLessThan(400 * 2 ** 20);
+  });
+
+  it('a run that claims more values than its page has', async () => {
+    const bytes = readFileSync(join(TABLES, 'runs.parquet'));
+    const run = Buffer.from([0xf2, 0x1f, 0x01]); // 2041 times the dictionary's entry 1
+    const at = bytes.indexOf(run);
+    expect(bytes.indexOf(run, at + 1)).toBe(-1);
+    bytes.set([0xfe, 0x7f], at);
+    const path = join(temporaryFolder(), 'x.parquet');
+    writeFileSync(path, bytes);
+    expect(await refusal(path)).toMatchObject({
+      code: 'bad-parquet',
+      message: expect.stringMatching(/a run of 8191 values where 2041 are left/),
+    });
   });
 
   it.each([
