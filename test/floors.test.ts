@@ -29,6 +29,7 @@ const KEEPERS: Readonly<Record<string, readonly string[]>> = {
   'onnxruntime-node': ['src/runtime/session.ts'],
   sharp: ['src/data/image.ts'],
   'csv-parse': ['src/data/csv.ts'],
+  '@huggingface/tokenizers': ['src/data/tokenizer.ts'],
   hyparquet: ['src/data/parquet'],
   'hyparquet-compressors': ['src/data/parquet.ts'],
   yargs: ['cli/'],

@@ -62,3 +62,9 @@ export const CELLS_AT_ONCE: number = 2 ** 21;
 
 /** Values in one page of a Parquet file; a constant column may have its whole row group in one (CWE-770). */
 export const MAX_PAGE_VALUES: number = 2 ** 22;
+
+/** One text; models read some hundreds of tokens of it (CWE-770). */
+export const MAX_TEXT_CHARACTERS: number = 2 ** 20;
+
+/** Of a tokenizer.json; those of large vocabularies take about 20 MB (CWE-770). */
+export const MAX_TOKENIZER_BYTES: number = 128 * 2 ** 20;

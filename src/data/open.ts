@@ -8,20 +8,21 @@ import { holdsIdx, openIdx } from './idx.ts';
 import { isIdxName } from './idxFile.ts';
 import { withLabels } from './labelsFile.ts';
 import { readNumbers } from './numberTable.ts';
-import { type DataOptions, refuseUnused } from './options.ts';
+import { type DataKind, type DataOptions, refuseUnused } from './options.ts';
+import type { Table } from './table.ts';
 
 /**
  * Opens samples. What is read is told by the path:
  * an .npz whose keys are the model's input names and `labels`, or an .npy for a model with one input;
  * IDX files (.gz too), or a folder of them, as MNIST comes;
- * a folder with a subfolder of images for each class;
- * a .csv, .tsv or .parquet table of numbers.
+ * a folder with a subfolder of images, or of .txt files, for each class;
+ * a .csv, .tsv or .parquet table, of numbers, or of texts where a tokenizer is given.
  *
  * @throws LossgraftError where a file is damaged, too large, or not what it should be, naming file and row; where labels are missing
  * or come twice; and for options that such data do not have.
  */
 export async function openData(path: string, options: DataOptions = {}): Promise<Dataset> {
-  const kind = kindOf(path);
+  const kind = kindOf(path, options);
   refuseUnused(path, kind, options);
   const data = await READERS[kind](path, options);
   return options.labels === undefined || kind === 'idx' ? data : withLabels(data, options.labels);
@@ -30,30 +31,44 @@ export async function openData(path: string, options: DataOptions = {}): Promise
 type Reader = (path: string, options: DataOptions) => Promise<Dataset>;
 
 /** Readers that stand on a library of their own are loaded when they are needed. */
-const READERS: Readonly<Record<'arrays' | 'idx' | 'images' | 'csv' | 'parquet' | 'texts', Reader>> = {
+const READERS: Readonly<Record<DataKind, Reader>> = {
   arrays: openArrays,
   idx: openIdx,
   images: async (path, options) => (await import('./imageFolder.ts')).openImageFolder(path, options),
-  csv: async (path, options) => readNumbers(await (await import('./csv.ts')).openCsv(path, options), options),
-  parquet: async (path, options) => readNumbers(await (await import('./parquet.ts')).openParquet(path), options),
-  texts: async (path) => {
-    throw unknownFormat(path);
-  },
+  texts: async (path, options) => (await import('./texts.ts')).openTextFolder(path, options),
+  csv: async (path, options) => readNumbers(await openCsv(path, options), options),
+  parquet: async (path, options) => readNumbers(await openParquet(path), options),
+  csvTexts: async (path, options) => readTexts(await openCsv(path, options), options),
+  parquetTexts: async (path, options) => readTexts(await openParquet(path), options),
 };
 
-function kindOf(path: string): keyof typeof READERS {
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory())
+async function openCsv(path: string, options: DataOptions): Promise<Table> {
+  return (await import('./csv.ts')).openCsv(path, options);
+}
+
+async function openParquet(path: string): Promise<Table> {
+  return (await import('./parquet.ts')).openParquet(path);
+}
+
+async function readTexts(table: Table, options: DataOptions): Promise<Dataset> {
+  return (await import('./texts.ts')).readTexts(table, options);
+}
+
+function kindOf(path: string, options: DataOptions): DataKind {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
     return holdsIdx(readdirSync(path)) ? 'idx' : folderKind(path);
+  }
   if (isIdxName(basename(path))) return 'idx';
+  const isText = options.tokenizer !== undefined || options.textColumn !== undefined;
   switch (extname(path).toLowerCase()) {
     case '.npz':
     case '.npy':
       return 'arrays';
     case '.csv':
     case '.tsv':
-      return 'csv';
+      return isText ? 'csvTexts' : 'csv';
     case '.parquet':
-      return 'parquet';
+      return isText ? 'parquetTexts' : 'parquet';
     default:
       throw unknownFormat(path);
   }
@@ -63,7 +78,7 @@ function unknownFormat(path: string): LossgraftError {
   return new LossgraftError({
     code: 'unknown-data-format',
     where: path,
-    expected: 'a file that ends in .npz, .npy or -ubyte (.gz), or a folder',
+    expected: 'a file that ends in .npz, .npy, .csv, .tsv, .parquet or -ubyte (.gz), or a folder',
     found: extname(path) || 'no extension',
     hint: 'Write the data with numpy.savez (keys: the inputs of the model, and labels) or numpy.save',
   });

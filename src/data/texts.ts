@@ -1,0 +1,190 @@
+import { join } from 'node:path';
+import { LossgraftError } from '../errors.ts';
+import { openFile } from '../onnx/index.ts';
+import type { Tensor } from '../tensor.ts';
+import { labelCollector } from './classIndex.ts';
+import { type Dataset, LABELS } from './dataset.ts';
+import { listClasses } from './folder.ts';
+import { labelColumn } from './labels.ts';
+import { MAX_TEXT_CHARACTERS } from './limits.ts';
+import type { Column } from './npy.ts';
+import type { DataOptions } from './options.ts';
+import { numbered } from './order.ts';
+import { rowStore } from './rowStore.ts';
+import { placeOf, type Table } from './table.ts';
+import { chooseLabels, columnIndex } from './tableColumns.ts';
+import { loadTokenizer, type TextEncoder } from './tokenizer.ts';
+
+/**
+ * Reads a column of texts: every one is turned into tokens now, and kept in memory or a temporary file. Columns `input_ids`,
+ * `attention_mask` and `token_type_ids`, int64 [N, maxLength].
+ *
+ * @throws LossgraftError for missing texts and labels, with the row, and as the tokenizer does.
+ */
+export async function readTexts(table: Table, options: DataOptions): Promise<Dataset> {
+  try {
+    const encoder = loadTokenizer(options);
+    const texts = columnIndex(table, options.textColumn ?? 'text', 'text-column');
+    const labels = chooseLabels(table, options);
+    const collector = labelCollector(options.classes);
+    const store = tokenStore(table.name, encoder);
+    try {
+      for await (const { cells, line } of table.rows(labels === undefined ? [texts] : [texts, labels])) {
+        const place = placeOf(table, store.size, line);
+        const [text] = cells;
+        if (typeof text !== 'string' || text === '') throw noText(`${place}, column ${table.columns[texts]}`, text);
+        store.add(text, place);
+        if (labels !== undefined) collector.add(cells[1] ?? null, `${place}, column ${table.columns[labels]}`);
+      }
+      if (store.size === 0) throw noText(table.name, undefined);
+      const index =
+        labels === undefined ? undefined : collector.finish(`${table.name}, column ${table.columns[labels]}`);
+      const names = index?.names === undefined ? '' : `, classes ${numbered(index.names)}`;
+      return {
+        name: table.name,
+        columns: new Map([...store.columns(), ...(index === undefined ? [] : [[LABELS, index.column] as const])]),
+        unnamed: undefined,
+        ...(index?.names === undefined ? {} : { classNames: index.names }),
+        notes: [`${table.name}: ${store.size} texts from column ${table.columns[texts]}${names}; ${encoder.how}`],
+        close: store.close,
+      };
+    } catch (error) {
+      store.close();
+      throw error;
+    }
+  } finally {
+    table.close();
+  }
+}
+
+/**
+ * Reads .txt files in a subfolder for each class, as {@link readTexts} does.
+ *
+ * @throws LossgraftError for files that are no UTF-8, or too long, by name.
+ */
+export async function openTextFolder(path: string, options: DataOptions): Promise<Dataset> {
+  const encoder = loadTokenizer(options);
+  const folder = listClasses(path, 'texts');
+  const store = tokenStore(path, encoder);
+  try {
+    for (const file of folder.files) store.add(readText(join(path, file)), join(path, file));
+  } catch (error) {
+    store.close();
+    throw error;
+  }
+  return {
+    name: path,
+    columns: new Map([...store.columns(), [LABELS, labelColumn(folder.labels)]]),
+    unnamed: undefined,
+    classNames: folder.classes,
+    describeRow: (row) => folder.files[row] ?? '',
+    notes: [
+      `${path}: ${folder.files.length} texts, classes ${numbered(folder.classes)}; ${encoder.how}`,
+      ...folder.notes,
+    ],
+    close: store.close,
+  };
+}
+
+function readText(path: string): string {
+  const file = openFile(path);
+  try {
+    // A character takes up to 4 bytes of UTF-8.
+    if (file.size > 4 * MAX_TEXT_CHARACTERS)
+      throw badText(path, `at most ${4 * MAX_TEXT_CHARACTERS} bytes`, `${file.size}`);
+    const bytes = new Uint8Array(file.size);
+    file.readInto(bytes, 0);
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (cause) {
+    if (cause instanceof LossgraftError) throw cause;
+    throw badText(path, 'UTF-8', 'other bytes');
+  } finally {
+    file.close();
+  }
+}
+
+interface TokenStore {
+  readonly size: number;
+  add(text: string, where: string): void;
+  columns(): [string, Column][];
+  close(): void;
+}
+
+function tokenStore(name: string, encoder: TextEncoder): TokenStore {
+  const { maxLength } = encoder;
+  const ids = rowStore(name);
+  const masks = rowStore(name);
+  const types = rowStore(name);
+  let size = 0;
+  const column = (read: (start: number, count: number) => BigInt64Array): Column => ({
+    dtype: 'int64',
+    dims: [size, maxLength],
+    read: async (start, count): Promise<Tensor> => {
+      if (start < 0 || count < 0 || start + count > size) throw outside(name, size, start, count);
+      return { dtype: 'int64', dims: [count, maxLength], data: read(start * maxLength, count * maxLength) };
+    },
+  });
+  const bytesOf = (store: typeof masks) => (start: number, count: number) => {
+    const bytes = new Uint8Array(count);
+    store.readInto(bytes, start);
+    return BigInt64Array.from(bytes, BigInt);
+  };
+  return {
+    get size() {
+      return size;
+    },
+    add: (text, where) => {
+      const tokens = encoder.encode(text, where);
+      ids.append(new Uint8Array(tokens.ids.buffer));
+      masks.append(tokens.mask);
+      types.append(tokens.types);
+      size++;
+    },
+    columns: () => [
+      [
+        'input_ids',
+        column((start, count) => {
+          const words = new Int32Array(count);
+          ids.readInto(new Uint8Array(words.buffer), 4 * start);
+          return BigInt64Array.from(words, BigInt);
+        }),
+      ],
+      ['attention_mask', column(bytesOf(masks))],
+      ['token_type_ids', column(bytesOf(types))],
+    ],
+    close: () => {
+      for (const store of [ids, masks, types]) store.close();
+    },
+  };
+}
+
+function noText(where: string, found: unknown): LossgraftError {
+  const shown = found === null || found === undefined || found === '' ? 'nothing' : typeof found;
+  return new LossgraftError({
+    code: 'missing-value',
+    where,
+    expected: 'a text',
+    found: shown,
+    hint: 'Fill it in or leave the row out',
+  });
+}
+
+function badText(where: string, expected: string, found: string): LossgraftError {
+  return new LossgraftError({
+    code: 'bad-text',
+    where,
+    expected,
+    found,
+    hint: 'Convert or cut the file, or take it out',
+  });
+}
+
+function outside(where: string, size: number, start: number, count: number): LossgraftError {
+  return new LossgraftError({
+    code: 'rows-out-of-range',
+    where,
+    expected: `rows among 0…${size - 1}`,
+    found: `${count} rows from ${start} on`,
+    hint: 'Read within the data',
+  });
+}
