@@ -42,6 +42,8 @@ export class Graphs {
   readonly #model: Model;
   readonly #runner: Runner;
   readonly #provider: Provider;
+  /** What preparing the graphs came upon. */
+  readonly notes: Set<string> = new Set();
   #open: Open | undefined;
   #common: Common | undefined;
 
@@ -63,6 +65,7 @@ export class Graphs {
     this.#open = undefined;
     const graph = await trainGraph(this.#model, { ...request, form: 'loop' });
     this.#agree(graph);
+    for (const note of notesOf(graph)) this.notes.add(note);
     const bytes = graph.bytes().get('step.onnx') ?? new Uint8Array();
     await this.#openInRunner(key, bytes);
     const names = { loss: graph.report.names.loss ?? 'loss', rate: request.rename?.learning_rate ?? LEARNING_RATE };
@@ -107,4 +110,9 @@ export class Graphs {
       hint: 'Leave that parameter out of --trainable',
     });
   }
+}
+
+function notesOf({ report: { notes, unreached } }: TrainGraph): readonly string[] {
+  if (unreached.length === 0) return notes;
+  return [...notes, `Not trained, since the loss does not depend on them: ${unreached.join(', ')}`];
 }

@@ -72,7 +72,7 @@ class Trainer {
   }
 
   #trained(interrupted: boolean): Trained {
-    return { interrupted, checkpoint: this.#at, notes: this.#notes };
+    return { interrupted, checkpoint: this.#at, notes: [...this.#graphs.notes, ...this.#notes] };
   }
 
   /** @returns false where it was interrupted. */

@@ -2,10 +2,12 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
+  augment,
   type Dataset,
   fromTensors,
   open,
   openData,
+  run as runAugmented,
   type TrainOptions,
   type TrainResult,
   train,
@@ -174,6 +176,30 @@ describe('a loss that is not finite', () => {
     );
   });
 });
+
+describe('alpha: auto', () => {
+  it('is Σ ce / Σ(ce · f) over the training data, f at α = 1', async () => {
+    const validation = await openData(join(DIGITS, 'test.npz'));
+    const { result } = await run(temporaryFolder(), { alpha: 'auto', epochs: 1, validation, augmentation: {} });
+    validation.close();
+    const graft = { classCounts: result.classCounts, classWeights: 'inverse' } as const;
+    const ce = await perSample({ loss: 'ce', ...graft });
+    const ib = await perSample({ loss: 'ib', alpha: 1, ...graft });
+    const sum = (values: Float32Array | undefined): number => (values ?? new Float32Array()).reduce((a, b) => a + b, 0);
+    const expected = sum(ce.loss_per_sample) / sum(ib.loss_per_sample);
+    expect((result.arms[0]?.alpha ?? 0) / expected).toBeCloseTo(1, 5);
+  });
+});
+
+async function perSample(options: Parameters<typeof augment>[1]): Promise<Readonly<Record<string, Float32Array>>> {
+  const model = await open(MODEL);
+  const bytes = (await augment(model, options)).bytes();
+  model.close();
+  const data = await openData(join(DIGITS, 'train.npz'));
+  const { perSample: found } = await runAugmented(bytes, data);
+  data.close();
+  return found;
+}
 
 describe('options', () => {
   const refused = (options: Partial<TrainOptions>): Promise<unknown> => run(temporaryFolder(), options);
