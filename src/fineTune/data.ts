@@ -88,8 +88,8 @@ function lacking(counts: readonly number[]): string[] {
   ];
 }
 
-/** Name, size and labels: a checkpoint goes on with the same data only. */
-function identity({ name, size, labels }: Samples): string {
+/** Size and labels: a checkpoint goes on with the same data only, wherever they are. */
+function identity({ size, labels }: Samples): string {
   const bytes = new Uint8Array(labels.buffer, labels.byteOffset, labels.byteLength);
-  return `${name}, ${size} samples, labels ${createHash('sha256').update(bytes).digest('hex').slice(0, 16)}`;
+  return `${size} samples, labels ${createHash('sha256').update(bytes).digest('hex').slice(0, 16)}`;
 }

@@ -1,6 +1,6 @@
 import { type Augmentation, augmentImages } from '../data/augmentation.ts';
 import { type BoundData, bindData, type LabelInput } from '../data/bind.ts';
-import type { Dataset } from '../data/dataset.ts';
+import { type Dataset, LABELS } from '../data/dataset.ts';
 import { fillBatch } from '../data/fill.ts';
 import { isText } from '../data/npy.ts';
 import { selectRows } from '../data/select.ts';
@@ -38,7 +38,8 @@ const READ_AT_ONCE = 1024;
  */
 export async function openSamples(data: Dataset, inputs: readonly Port[], labels: LabelInput): Promise<Samples> {
   const bound = bindData(data, inputs, labels);
-  const all = await labelsOf(data, labels.classes);
+  const column = data.columns.get(labels.name) ?? data.columns.get(LABELS);
+  const all = await labelsOf({ ...data, columns: new Map(column ? [[LABELS, column]] : []) }, labels.classes);
   const first = await bound.read(0, 1);
   const rowBytes = Object.values(first).reduce((sum, tensor) => sum + bytesOf(tensor), 0);
   const kept = bound.size * rowBytes <= KEPT_BYTES ? await readAll(bound, first) : undefined;
