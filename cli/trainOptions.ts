@@ -10,6 +10,7 @@ import {
   type TrainOptions,
   weightings,
 } from '../src/index.ts';
+import { DATA_FORMATS, type DataArgs, dataOptions, givenData, openFurther } from './dataOptions.ts';
 import { declareOptions, givenOptions } from './declared.ts';
 import { defined } from './defined.ts';
 import { describeAll, parseRename, type TensorArgs, tensorOptions } from './graftOptions.ts';
@@ -17,7 +18,7 @@ import { givenStep, type StepArgs, stepOptions } from './stepOptions.ts';
 import { UsageError } from './usage.ts';
 
 /** The arguments of lossgraft train. */
-export interface TrainArgs extends TensorArgs, StepArgs {
+export interface TrainArgs extends TensorArgs, StepArgs, DataArgs {
   model: string;
   output: string;
   data: string;
@@ -62,7 +63,7 @@ const flag = (describe: string): Options => ({ type: 'boolean', describe });
 const FILES = {
   output: { ...text('The tuned model to write'), alias: 'o', demandOption: true },
   data: {
-    ...text('Training data: an .npz with the model’s inputs and labels as keys, or what openData reads'),
+    ...text(DATA_FORMATS),
     demandOption: true,
   },
   labels: text('A file of labels, if --data has none'),
@@ -119,7 +120,9 @@ export function trainOptions<T>(yargs: Argv<T>): Argv<T & TrainArgs> {
   const declared = yargs
     .positional('model', { type: 'string', demandOption: true, describe: 'An ONNX classifier' })
     .options({ ...FILES, ...LOSSES, ...SCHEDULE, ...DATA });
-  const all = stepOptions(tensorOptions(declareOptions(declareOptions(declared, 'losses', ['alpha']), 'optimizers')));
+  const all = dataOptions(
+    stepOptions(tensorOptions(declareOptions(declareOptions(declared, 'losses', ['alpha']), 'optimizers'))),
+  );
   return all as unknown as Argv<T & TrainArgs>;
 }
 
@@ -127,16 +130,18 @@ export function trainOptions<T>(yargs: Argv<T>): Argv<T & TrainArgs> {
 export async function givenTrain(args: TrainArgs, opened: Dataset[]): Promise<TrainOptions> {
   const { 'class-weights': weights, rename, padding, flip, milestones } = args;
   const isFile = weights !== undefined && /\.(json|csv|npy)$/i.test(weights);
-  const open = async (path: string, labels?: string): Promise<Dataset> => {
-    const data = await openData(path, defined({ labels }));
-    opened.push(data);
-    return data;
+  const data = await openData(args.data, { ...givenData(args), ...defined({ labels: args.labels }) });
+  opened.push(data);
+  const open = async (path: string): Promise<Dataset> => {
+    const further = await openFurther(path, args, data);
+    opened.push(further);
+    return further;
   };
   return {
     ...givenOptions({ ...args, alpha: undefined }, 'losses'),
     ...givenOptions({ ...args }, 'optimizers'),
     ...givenStep(args),
-    data: await open(args.data, args.labels),
+    data,
     folder: runFolder(args),
     mode: args.resume ? 'resume' : args.force ? 'replace' : 'new',
     ...defined({

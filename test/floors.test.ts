@@ -31,7 +31,7 @@ const KEEPERS: Readonly<Record<string, readonly string[]>> = {
   'csv-parse': ['src/data/csv.ts'],
   '@huggingface/tokenizers': ['src/data/tokenizer.ts'],
   hyparquet: ['src/data/parquet'],
-  'hyparquet-compressors': ['src/data/parquet.ts'],
+  'hyparquet-compressors': ['src/data/parquet'],
   yargs: ['cli/'],
   'cli-table3': ['cli/'],
   'cli-progress': ['cli/'],

@@ -1,10 +1,11 @@
 import { openData, type Provider, type RunResult, run, type Tensor, writeNpz } from '../../src/index.ts';
 import type { Command, Shared } from '../command.ts';
+import { DATA_FORMATS, type DataArgs, dataOptions, givenData } from '../dataOptions.ts';
 import { defined } from '../defined.ts';
 import { formatNumber, note, print, printJson, progressBar, table } from '../io.ts';
 import { checkOutput, writeText, writeWhole } from '../output.ts';
 
-interface Args {
+interface Args extends DataArgs {
   model: string;
   data: string;
   labels: string | undefined;
@@ -22,16 +23,15 @@ export const runCommand: Command<Args> = {
   command: 'run <model>',
   describe: 'Run an augmented model over data: loss and factor of every sample as CSV, and their means by class',
   builder: (yargs) =>
-    yargs
+    dataOptions(yargs)
       .positional('model', { type: 'string', demandOption: true, describe: 'A model that augment wrote' })
       .option('data', {
         type: 'string',
         requiresArg: true,
         demandOption: true,
-        describe:
-          'An .npz with the names of the model’s inputs and labels as keys, or an .npy for a model with one input',
+        describe: DATA_FORMATS,
       })
-      .option('labels', { type: 'string', requiresArg: true, describe: 'An .npy of labels, if --data has none' })
+      .option('labels', { type: 'string', requiresArg: true, describe: 'A file of labels, if --data has none' })
       .option('csv', {
         type: 'string',
         requiresArg: true,
@@ -48,6 +48,9 @@ export const runCommand: Command<Args> = {
       .example('$0 run net-ib.onnx --data train.npz > samples.csv', 'samples as CSV; the table by class on stderr')
       .example('$0 run net-ib.onnx --data train.npz --csv samples.csv', 'samples in a file; the table on stdout')
       .example('$0 run net-ib.onnx --data images.npy --labels labels.npy --json', 'the means as JSON')
+      .example('$0 run net-ib.onnx --data photos --preprocess preprocessor_config.json', 'images in class folders')
+      .example('$0 run net-ib.onnx --data train.csv --label-column species', 'a table of numbers')
+      .example('$0 run net-ib.onnx --data train.csv --tokenizer tokenizer.json --max-length 128', 'a table of texts')
       .epilogue('--json prints loss, means by class and notes; the samples go to --csv or --npz.'),
   handler: async (args) => {
     const inputs = [args.model, args.data, ...(args.labels === undefined ? [] : [args.labels])];
@@ -61,7 +64,7 @@ export const runCommand: Command<Args> = {
 };
 
 async function compute(args: Args): Promise<RunResult> {
-  const data = await openData(args.data, defined({ labels: args.labels }));
+  const data = await openData(args.data, { ...givenData(args), ...defined({ labels: args.labels }) });
   const bar = progressBar('samples');
   try {
     return await run(args.model, data, {

@@ -6,7 +6,7 @@ import { byCodePoint } from './order.ts';
 
 /** A folder with a subfolder for each class. */
 export interface ClassFolder {
-  /** Names of the subfolders, sorted. */
+  /** As they were given, or the names of the subfolders, sorted. */
   readonly classes: readonly string[];
   /** Sorted within each class, classes one after the other; below the folder. */
   readonly files: readonly string[];
@@ -48,15 +48,20 @@ export function folderKind(folder: string): FolderKind {
 /**
  * Lists a folder's classes and their files. Names that begin with a dot are passed over.
  *
- * @throws LossgraftError `class-folders` for an empty class and for folders in class folders, `outside-folder` for links that lead out.
+ * @param given the classes in the order of their indices; not all of them need a folder.
+ * @throws LossgraftError `class-folders` for an empty class and for folders in class folders, `unknown-class` for folders that are not
+ * among the given classes, `outside-folder` for links that lead out.
  */
-export function listClasses(folder: string, kind: FolderKind): ClassFolder {
-  const classes = subfolders(folder);
+export function listClasses(folder: string, kind: FolderKind, given?: readonly string[]): ClassFolder {
+  const found = subfolders(folder);
+  const classes = given ?? found;
+  refuseUnknown(folder, found, classes);
   const root = realpathSync(folder);
   const files: string[] = [];
   const labels: number[] = [];
-  const aside: string[] = visible(folder).filter((name) => !classes.includes(name));
-  for (const [label, name] of classes.entries()) {
+  const aside: string[] = visible(folder).filter((name) => !found.includes(name));
+  for (const name of found) {
+    const label = classes.indexOf(name);
     const before = files.length;
     for (const entry of visible(join(folder, name))) {
       const path = `${name}/${entry}`;
@@ -72,6 +77,18 @@ export function listClasses(folder: string, kind: FolderKind): ClassFolder {
   }
   const notes = aside.length === 0 ? [] : [`${folder}: ${aside.length} other files left aside, the first ${aside[0]}`];
   return { classes, files, labels: Uint32Array.from(labels), notes };
+}
+
+function refuseUnknown(folder: string, found: readonly string[], classes: readonly string[]): void {
+  const unknown = found.find((name) => !classes.includes(name));
+  if (unknown === undefined) return;
+  throw new LossgraftError({
+    code: 'unknown-class',
+    where: `${folder}/${unknown}`,
+    expected: `a folder among ${classes.slice(0, 10).join(', ')}${classes.length > 10 ? ', …' : ''}`,
+    found: unknown,
+    hint: 'Name all classes with --classes, or take the folder out',
+  });
 }
 
 function visible(folder: string): string[] {

@@ -8,7 +8,7 @@ import { decodeImage, isImage } from './image.ts';
 import { labelColumn } from './labels.ts';
 import { limiter } from './limiter.ts';
 import { MAX_IMAGE_BYTES } from './limits.ts';
-import type { ImageOptions } from './options.ts';
+import type { DataOptions } from './options.ts';
 import { numbered } from './order.ts';
 import { outputSize, type Preprocess, preprocessOf, type Size, shapePixels, writePlanes } from './preprocess.ts';
 import type { Pixels } from './resample.ts';
@@ -19,9 +19,9 @@ import type { Pixels } from './resample.ts';
  *
  * @throws LossgraftError for classes without images, files that are no images, and later, for damaged ones, by name.
  */
-export async function openImageFolder(path: string, options: ImageOptions): Promise<Dataset> {
+export async function openImageFolder(path: string, options: DataOptions): Promise<Dataset> {
   const preprocess = preprocessOf(options);
-  const folder = listClasses(path, 'images');
+  const folder = listClasses(path, 'images', options.classes);
   for (const file of folder.files) refuseNoImage(join(path, file));
   const pixelsOf = (row: number): Promise<Pixels> => readPixels(join(path, folder.files[row] ?? ''), preprocess);
   const size = outputSize(preprocess) ?? (await pixelsOf(0));

@@ -34,8 +34,6 @@ export interface TableOptions {
   readonly delimiter?: string;
   /** Does the first line of a CSV name the columns? Default yes; otherwise they are called `0`, `1`, …. */
   readonly header?: boolean;
-  /** The classes in the order of their indices. Default: labels that are whole numbers are indices; names are sorted. */
-  readonly classes?: readonly string[];
 }
 
 /** Of texts. */
@@ -52,6 +50,8 @@ export interface TextOptions {
 export interface DataOptions extends ImageOptions, TableOptions, TextOptions {
   /** A file of labels, for data that have none: .npy, .npz with an array `labels`, or IDX. */
   readonly labels?: string;
+  /** Names of the classes in the order of their indices. Default: they are sorted; labels in a table that are whole numbers are indices. */
+  readonly classes?: readonly string[];
   /** Which part of a folder in the manner of MNIST. Default `train`. */
   readonly split?: 'train' | 'test';
 }
@@ -64,12 +64,12 @@ export type DataKind = 'arrays' | 'idx' | 'images' | 'csv' | 'parquet' | 'csvTex
 const OPTIONS_OF: Readonly<Record<DataKind, readonly DataOption[]>> = {
   arrays: ['labels'],
   idx: ['labels', 'split', 'mean', 'std'],
-  images: ['preprocess', 'resize', 'resample', 'crop', 'channels', 'mean', 'std'],
+  images: ['classes', 'preprocess', 'resize', 'resample', 'crop', 'channels', 'mean', 'std'],
   csv: ['labels', 'labelColumn', 'featureColumns', 'delimiter', 'header', 'classes'],
   parquet: ['labels', 'labelColumn', 'featureColumns', 'classes'],
   csvTexts: ['labels', 'labelColumn', 'delimiter', 'header', 'classes', 'tokenizer', 'textColumn', 'maxLength'],
   parquetTexts: ['labels', 'labelColumn', 'classes', 'tokenizer', 'textColumn', 'maxLength'],
-  texts: ['tokenizer', 'maxLength'],
+  texts: ['classes', 'tokenizer', 'maxLength'],
 };
 
 const KIND_NAMES: Readonly<Record<DataKind, string>> = {

@@ -64,7 +64,7 @@ export async function readTexts(table: Table, options: DataOptions): Promise<Dat
  */
 export async function openTextFolder(path: string, options: DataOptions): Promise<Dataset> {
   const encoder = loadTokenizer(options);
-  const folder = listClasses(path, 'texts');
+  const folder = listClasses(path, 'texts', options.classes);
   const store = tokenStore(path, encoder);
   try {
     for (const file of folder.files) store.add(readText(join(path, file)), join(path, file));
