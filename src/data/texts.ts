@@ -17,7 +17,7 @@ import { loadTokenizer, type TextEncoder } from './tokenizer.ts';
 
 /**
  * Reads a column of texts: every one is turned into tokens now, and kept in memory or a temporary file. Columns `input_ids`,
- * `attention_mask` and `token_type_ids`, int64 [N, maxLength].
+ * `attention_mask` and `token_type_ids`, int64 [N, maxLength]; a model with one input gets the first, whatever it is called.
  *
  * @throws LossgraftError for missing texts and labels, with the row, and as the tokenizer does.
  */
@@ -40,10 +40,11 @@ export async function readTexts(table: Table, options: DataOptions): Promise<Dat
       const index =
         labels === undefined ? undefined : collector.finish(`${table.name}, column ${table.columns[labels]}`);
       const names = index?.names === undefined ? '' : `, classes ${numbered(index.names)}`;
+      const columns = store.columns();
       return {
         name: table.name,
-        columns: new Map([...store.columns(), ...(index === undefined ? [] : [[LABELS, index.column] as const])]),
-        unnamed: undefined,
+        columns: new Map([...columns, ...(index === undefined ? [] : [[LABELS, index.column] as const])]),
+        unnamed: columns[0]?.[1],
         ...(index?.names === undefined ? {} : { classNames: index.names }),
         notes: [`${table.name}: ${store.size} texts from column ${table.columns[texts]}${names}; ${encoder.how}`],
         close: store.close,
@@ -72,10 +73,11 @@ export async function openTextFolder(path: string, options: DataOptions): Promis
     store.close();
     throw error;
   }
+  const columns = store.columns();
   return {
     name: path,
-    columns: new Map([...store.columns(), [LABELS, labelColumn(folder.labels)]]),
-    unnamed: undefined,
+    columns: new Map([...columns, [LABELS, labelColumn(folder.labels)]]),
+    unnamed: columns[0]?.[1],
     classNames: folder.classes,
     describeRow: (row) => folder.files[row] ?? '',
     notes: [
