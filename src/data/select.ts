@@ -26,7 +26,7 @@ function selectColumn(column: Column, rows: Uint32Array, where: string): Column 
   const size = column.dims[0] ?? 0;
   const bad = rows.find((row) => row >= size);
   if (bad !== undefined) throw outside(where, size, `row ${bad}`);
-  const read = (start: number, count: number): Promise<Tensor> => {
+  const read = async (start: number, count: number): Promise<Tensor> => {
     const wanted = rows.subarray(start, start + count);
     if (start < 0 || count < 0 || wanted.length !== count)
       throw outside(where, rows.length, `${start} to ${start + count}`);
