@@ -43,6 +43,7 @@ export interface TrainArgs extends TensorArgs, StepArgs, DataArgs {
   milestones: string | undefined;
   'step-factor': number | undefined;
   'ib-from': number | undefined;
+  'first-loss': string | undefined;
   'ib-rate-factor': number | undefined;
   'batch-size': number | undefined;
   'steps-per-run': number | undefined;
@@ -94,7 +95,8 @@ const SCHEDULE = {
   warmup: number('Epochs over which the learning rate rises from 0'),
   milestones: text('Epochs after which the learning rate is multiplied by --step-factor: 160,180'),
   'step-factor': number('Of --schedule step (default 0.1)'),
-  'ib-from': number('Epochs of plain cross-entropy before the loss (default 0)'),
+  'ib-from': number('Epochs of the first loss before the loss (default 0)'),
+  'first-loss': text('The loss of that first phase, with class weights as in ldam+none (default ce, without)'),
   'ib-rate-factor': number('By what the learning rate is multiplied then (default 0.01, as the authors did)'),
   optimizer: { ...text(describeAll('Which optimizer (default sgd)', optimizers)), choices: Object.keys(optimizers) },
   trainable: text('all (default), head, or names with *, separated by commas: layer4.*,fc.*'),
@@ -176,6 +178,7 @@ function plainOptions(args: TrainArgs): Partial<TrainOptions> {
     warmup: args.warmup,
     stepFactor: args['step-factor'],
     ibFrom: args['ib-from'],
+    firstLoss: args['first-loss'],
     ibRateFactor: args['ib-rate-factor'],
     batchSize: args['batch-size'],
     stepsPerRun: args['steps-per-run'],

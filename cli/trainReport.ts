@@ -38,7 +38,7 @@ function epochLine(record: EpochRecord): string {
   const { arm, epoch, phase, trainLoss, balancedAccuracy, validationLoss } = record;
   const judged = `balanced accuracy ${percent(balancedAccuracy)} %, cross-entropy ${formatNumber(validationLoss)}`;
   if (trainLoss === null) return `before training: ${judged}`;
-  return `${printable(arm)} epoch ${epoch} (${phase === 'ce' ? 'cross-entropy' : 'loss'}): loss ${formatNumber(trainLoss)}, ${judged}`;
+  return `${printable(arm)} epoch ${epoch} (${phase === 'first' ? 'first phase' : 'the loss'}): loss ${formatNumber(trainLoss)}, ${judged}`;
 }
 
 /** Seconds as 1:02:03 or 4:05. */

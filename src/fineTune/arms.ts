@@ -16,6 +16,7 @@ import {
 /** What is trained, beside one another. */
 export interface Arms {
   readonly arms: readonly Arm[];
+  readonly first: GraphRequest;
   readonly crossEntropy: GraphRequest;
   /** All of it as plain data. */
   readonly settings: Readonly<Record<string, unknown>>;
@@ -39,12 +40,14 @@ export function bindArms(catalogue: Catalogue, options: TrainOptions, plan: Plan
   const { optimizer: asked = plan.optimizer } = options;
   const optimizer = typeof asked === 'string' ? named(catalogue.optimizers, asked, 'optimizer') : asked;
   const binder = new Binder(catalogue, options, plan, counts, optimizer);
-  binder.refuseUndeclared(specs);
+  const firsts = options.firstLoss === undefined ? [] : [specOf(catalogue, options.firstLoss)];
+  binder.refuseUndeclared([...specs, ...firsts]);
   const arms = specs.map((spec) => binder.arm(spec));
   const ce: Spec = { name: 'ce', loss: named(catalogue.losses, 'ce', 'loss'), weights: 'none' };
   const crossEntropy = binder.request(ce, undefined);
+  const first = firsts[0] ? binder.request(firsts[0], undefined) : crossEntropy;
   const settings = Object.fromEntries(arms.map(({ name, graph }) => [`loss ${name}`, plain(graph(undefined))]));
-  return { arms, crossEntropy, settings: { ...settings, crossEntropy: plain(crossEntropy) } };
+  return { arms, first, crossEntropy, settings: { ...settings, first: plain(first) } };
 }
 
 function specsOf({ losses }: Catalogue, options: TrainOptions): Spec[] {
@@ -53,15 +56,18 @@ function specsOf({ losses }: Catalogue, options: TrainOptions): Spec[] {
   const weighted = typeof classWeights === 'string' && classWeights !== 'none' ? `+${classWeights}` : '';
   const specs: Spec[] = [
     { name: `${main.name}${weighted}`, loss: main, weights: classWeights },
-    ...[...(baseline ? ['ce+inverse'] : []), ...compare].map((text) => {
-      const [name = '', weights] = text.split('+');
-      return { name: text, loss: named(losses, name, 'loss'), weights };
-    }),
+    ...[...(baseline ? ['ce+inverse'] : []), ...compare].map((text) => specOf({ losses }, text)),
   ];
   const names = specs.map(({ name }) => name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) throw badOption('compare', 'each loss once', `${twice} more than once`);
   return specs;
+}
+
+/** `ce`, or with class weights `ce+inverse`. */
+function specOf({ losses }: Pick<Catalogue, 'losses'>, text: string): Spec {
+  const [name = '', weights] = text.split('+');
+  return { name: text, loss: named(losses, name, 'loss'), weights };
 }
 
 class Binder {

@@ -55,7 +55,9 @@ export interface TrainOptions
   readonly milestones?: readonly number[];
   /** Of the `step` schedule. */
   readonly stepFactor?: number;
-  /** Epochs of plain cross-entropy before the loss. Default 0. */
+  /** The loss of the first phase, with class weights as in `ldam+none`. Default `ce`, without. */
+  readonly firstLoss?: string;
+  /** Epochs of the first loss before the loss. Default 0. */
   readonly ibFrom?: number;
   /** By what the learning rate is multiplied when the loss takes over. Default 0.01, as in the reference. */
   readonly ibRateFactor?: number;
@@ -107,6 +109,7 @@ const OWN_KEYS: readonly string[] = [
   'mode',
   'loss',
   'classWeights',
+  'firstLoss',
   'alpha',
   'baseline',
   'compare',
@@ -186,6 +189,7 @@ function refuseUnused(options: TrainOptions, { kind, ibFrom }: Schedule): void {
   if (kind !== 'step' && (options.milestones ?? []).length > 0) throw unused('milestones', '--schedule step');
   if (kind !== 'step' && options.stepFactor !== undefined) throw unused('step-factor', '--schedule step');
   if (ibFrom === 0 && options.ibRateFactor !== undefined) throw unused('ib-rate-factor', '--ib-from');
+  if (ibFrom === 0 && options.firstLoss !== undefined) throw unused('first-loss', '--ib-from');
   if (options.imbalance === undefined && options.imbalanceType !== undefined)
     throw unused('imbalance-type', '--imbalance');
 }

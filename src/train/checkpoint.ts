@@ -20,7 +20,7 @@ export interface EpochRecord extends Metrics {
   readonly arm: string;
   /** From 1 on; 0 is the model as it was given. */
   readonly epoch: number;
-  readonly phase: 'before' | 'ce' | 'loss';
+  readonly phase: 'before' | 'first' | 'loss';
   /** At the epoch's end; `null` before training, as is the training loss. */
   readonly rate: number | null;
   readonly trainLoss: number | null;

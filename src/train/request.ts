@@ -12,7 +12,9 @@ export interface TrainerRequest {
   readonly model: Model;
   /** The first one is what is written back. */
   readonly arms: readonly Arm[];
-  /** Of the first phase, without class weights; its loss also judges every epoch. */
+  /** Of the first phase. */
+  readonly first: GraphRequest;
+  /** Without class weights: judges every epoch. */
   readonly crossEntropy: GraphRequest;
   /** Of the training data, for what black is. */
   readonly data: Dataset;

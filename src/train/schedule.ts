@@ -12,7 +12,7 @@ export interface Schedule {
   /** Epochs, counted from 0, before which the rate is multiplied by `gamma`. */
   readonly milestones: readonly number[];
   readonly gamma: number;
-  /** The epoch, counted from 0, from which the loss is used; before it cross-entropy is. 0: from the start. */
+  /** The epoch, counted from 0, from which the loss is used; before it the first loss is. 0: from the start. */
   readonly ibFrom: number;
   /** By what the rate is multiplied from `ibFrom` on. */
   readonly ibRateFactor: number;
@@ -39,12 +39,12 @@ export interface Moment {
   readonly stepsPerEpoch: number;
 }
 
-/** Cross-entropy, or the loss that was asked for. */
-export type Phase = 'ce' | 'loss';
+/** The first loss, which is cross-entropy unless told otherwise, or the one that was asked for. */
+export type Phase = 'first' | 'loss';
 
 /** Which loss an epoch uses. The optimizer's states have the same names in both graphs, so momentum is carried across. */
 export function phaseOf(schedule: Schedule, epoch: number): Phase {
-  return epoch < schedule.ibFrom ? 'ce' : 'loss';
+  return epoch < schedule.ibFrom ? 'first' : 'loss';
 }
 
 /** The learning rate of a step: rate · warm-up · decay · cut. */

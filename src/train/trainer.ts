@@ -98,14 +98,15 @@ class Trainer {
   /** Gives the runner the state that an arm begins or goes on with, and judges the model as it was given. */
   async #start(arm: Arm): Promise<void> {
     const { epoch, step, file, shared, arm: index, history, alphas } = this.#at;
-    const { schedule, crossEntropy, validation } = this.#request;
+    const { schedule, first, crossEntropy, validation } = this.#request;
     const isFresh = epoch === 0 && step === 0;
     const joins = isFresh && index > 0 && shared !== null;
     if (joins) this.#at = { ...this.#at, epoch: schedule.ibFrom };
     const alpha = alphas[arm.name];
-    const isCe = phaseOf(schedule, this.#at.epoch) === 'ce' || (arm.calibration !== undefined && alpha === undefined);
-    const open = await (isCe
-      ? this.#graphs.train('ce', crossEntropy)
+    const isFirst =
+      phaseOf(schedule, this.#at.epoch) === 'first' || (arm.calibration !== undefined && alpha === undefined);
+    const open = await (isFirst
+      ? this.#graphs.train('first', first)
       : this.#graphs.train(keyOf(arm), arm.graph(alpha)));
     const source = joins ? shared : isFresh ? undefined : file;
     if (source === undefined)
@@ -124,8 +125,8 @@ class Trainer {
 
   /** Opens the graph of an epoch's phase. Where the loss takes over, the state is kept for the other arms, and alpha calibrated. */
   async #switch(arm: Arm, epoch: number): Promise<Open> {
-    const { schedule, crossEntropy } = this.#request;
-    if (phaseOf(schedule, epoch) === 'ce') return this.#graphs.train('ce', crossEntropy);
+    const { schedule, first } = this.#request;
+    if (phaseOf(schedule, epoch) === 'first') return this.#graphs.train('first', first);
     const { arm: index, shared, alphas } = this.#at;
     if (index === 0 && schedule.ibFrom > 0 && shared === null) {
       const file = this.#folder.fresh('shared');
@@ -205,7 +206,7 @@ class Trainer {
     const { balancedAccuracy } = judged.metrics;
     const { best } = this.#at;
     const next = { epoch: epoch + 1, step: 0, lossSum: 0, lossCount: 0 };
-    if (phase === 'ce' || (best !== null && select === 'best' && balancedAccuracy <= best.balancedAccuracy)) {
+    if (phase === 'first' || (best !== null && select === 'best' && balancedAccuracy <= best.balancedAccuracy)) {
       return this.#save(next);
     }
     const file = this.#folder.fresh('best');
@@ -247,9 +248,9 @@ class Trainer {
 
   /** The model as it was given, then each arm's best epoch. */
   async #tests(): Promise<Metrics[]> {
-    const { test, crossEntropy } = this.#request;
+    const { test, first } = this.#request;
     if (test === undefined) return [];
-    const { graph } = await this.#graphs.train('ce', crossEntropy);
+    const { graph } = await this.#graphs.train('first', first);
     await this.#runner.ask({ kind: 'set', state: Object.fromEntries(graph.initialState()) });
     const metrics = [(await this.#judge(test)).metrics];
     for (const { file } of this.#at.bests) {

@@ -30,7 +30,7 @@ describe('learning rates', () => {
   it('the rate is cut where the loss begins', () => {
     const schedule = { ...DEFAULT_SCHEDULE, epochs: 12, rate: 0.05, ibFrom: 8, ibRateFactor: 0.2 };
     expect(rates(schedule, 1)).toEqual([...Array(8).fill(0.05), ...Array(4).fill(0.05 * 0.2)]);
-    expect([7, 8].map((epoch) => phaseOf(schedule, epoch))).toEqual(['ce', 'loss']);
+    expect([7, 8].map((epoch) => phaseOf(schedule, epoch))).toEqual(['first', 'loss']);
   });
 
   it('ib-cifar: the reference’s table, epochs counted from 1', () => {
@@ -43,7 +43,7 @@ describe('learning rates', () => {
     };
     const found = rates(schedule, 1);
     for (const [i, rate] of found.entries()) expect(rate / reference(i + 1), `epoch ${i + 1}`).toBeCloseTo(1, 10);
-    expect(phaseOf(schedule, 99)).toBe('ce');
+    expect(phaseOf(schedule, 99)).toBe('first');
     expect(phaseOf(schedule, 100)).toBe('loss');
   });
 
