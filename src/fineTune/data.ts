@@ -45,7 +45,11 @@ export async function divide(
     validation: judged,
     ...(tested ? { test: { samples: tested, rows: everyRow(tested) } } : {}),
     counts,
-    notes: [...openedAll.flatMap(({ notes }) => notes), ...lacking(countsOf(judged, labels.classes))],
+    notes: [
+      ...(ratio === undefined ? [] : [`The long tail keeps ${all.length} of ${samples.size} samples`]),
+      ...openedAll.flatMap(({ notes }) => notes),
+      ...lacking(countsOf(judged, labels.classes)),
+    ],
     settings: {
       data: identity(samples),
       validation: own ? identity(own) : validation,
