@@ -9,8 +9,8 @@ export function kebabCase(key: string): string {
 interface Declared {
   readonly key: string;
   readonly spec: OptionSpec;
-  /** What declares it. */
-  readonly owners: readonly string[];
+  /** What declares it, and with which default. */
+  readonly owners: readonly { readonly name: string; readonly default: OptionSpec['default'] }[];
 }
 
 interface Owner {
@@ -35,7 +35,8 @@ function declaredOptions(group: Group): Declared[] {
   for (const { name, options } of OWNERS[group]) {
     for (const [key, spec] of Object.entries(options)) {
       const before = found.get(key);
-      found.set(key, { key, spec: before?.spec ?? spec, owners: [...(before?.owners ?? []), name] });
+      const owner = { name, default: spec.default };
+      found.set(key, { key, spec: before?.spec ?? spec, owners: [...(before?.owners ?? []), owner] });
     }
   }
   return [...found.values()];
@@ -49,7 +50,7 @@ function declaredOptions(group: Group): Declared[] {
 export function declareOptions<T>(yargs: Argv<T>, group: Group, except: readonly string[] = []): Argv<T> {
   for (const { key, spec, owners } of declaredOptions(group)) {
     if (except.includes(key)) continue;
-    const describe = `${spec.describe} (${owners.join(', ')}; default ${spec.default})`;
+    const describe = `${spec.describe} (${describeDefaults(owners)})`;
     yargs.option(kebabCase(key), { ...kindOf(spec), group: `Options of the ${group}:`, describe });
   }
   return yargs;
@@ -59,6 +60,14 @@ export function declareOptions<T>(yargs: Argv<T>, group: Group, except: readonly
 export function givenOptions(argv: Readonly<Record<string, unknown>>, group: Group): Record<string, unknown> {
   const given = declaredOptions(group).map(({ key }) => [key, argv[kebabCase(key)]] as const);
   return Object.fromEntries(given.filter(([, value]) => value !== undefined));
+}
+
+/** `ib, ib-focal; default 1000`, or `sgd: default 0; adamw: default 0.01` where they differ. */
+function describeDefaults(owners: Declared['owners']): string {
+  const defaults = new Set(owners.map((owner) => owner.default));
+  const names = owners.map(({ name }) => name).join(', ');
+  if (defaults.size === 1) return `${names}; default ${[...defaults].join()}`;
+  return owners.map((owner) => `${owner.name}: default ${owner.default}`).join('; ');
 }
 
 function kindOf(spec: OptionSpec): Options {
