@@ -22,6 +22,8 @@ export { type Column, decodeNpy, encodeNpy } from './data/npy.ts';
 export { writeNpz } from './data/npz.ts';
 export { openData } from './data/open.ts';
 export type { DataOptions } from './data/options.ts';
+export { selectRows } from './data/select.ts';
+export { labelsOf, type Split, stratifiedSplit } from './data/split.ts';
 export { LossgraftError, type Problem } from './errors.ts';
 export type { TrainedArm, TrainOptions, TrainResult } from './fineTune/index.ts';
 export type { Inspection, InspectOptions } from './inspect.ts';

@@ -91,7 +91,7 @@ describe('selected rows', () => {
 });
 
 describe('a stratified split', () => {
-  const labels = fc.array(fc.nat(4), { minLength: 1, maxLength: 200 });
+  const labels = fc.array(fc.nat(4), { minLength: 1, maxLength: 200, size: 'max' });
   const fractions = fc.double({ min: 0.01, max: 0.99, noNaN: true });
 
   it('keeps every row once, and the share of every class to the nearest sample', () => {
