@@ -4,10 +4,12 @@ import { createCli } from './cli.ts';
 import { printError } from './io.ts';
 
 // A reader that has seen enough (head) is no failure of ours.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0);
-  throw error;
-});
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
+}
 
 const args = hideBin(process.argv);
 const debug = args.includes('--debug') || (process.env.LOSSGRAFT_DEBUG ?? '') !== '';
