@@ -21,52 +21,66 @@ export interface RowStore {
 
 /** @param name shown in errors: a full disk is the usual one, `store-failed`. */
 export function rowStore(name: string): RowStore {
-  const blocks: Uint8Array[] = [];
-  let file: TemporaryFile | undefined;
-  let size = 0;
+  return new SpillingStore(name);
+}
+
+const BLOCKS_IN_MEMORY = STORE_MEMORY_BYTES / STORE_BLOCK_BYTES;
+
+class SpillingStore implements RowStore {
+  readonly #name: string;
+  readonly #blocks: Uint8Array[] = [];
+  #file: TemporaryFile | undefined;
   /** Where the blocks in memory begin. */
-  let written = 0;
-  const flush = (): void => {
-    file ??= temporaryFile(name);
-    for (const [i, block] of blocks.entries()) {
-      const used = Math.min(block.length, size - written - i * STORE_BLOCK_BYTES);
-      file.write(block.subarray(0, used));
-    }
-    written = size;
-    blocks.length = 0;
-  };
-  const append = (bytes: Uint8Array): void => {
+  #written = 0;
+  #size = 0;
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  append(bytes: Uint8Array): void {
     for (let done = 0; done < bytes.length; ) {
-      const at = (size - written) % STORE_BLOCK_BYTES;
-      if (at === 0) {
-        const kept = file === undefined ? STORE_MEMORY_BYTES / STORE_BLOCK_BYTES : 1;
-        if (blocks.length >= kept) flush();
-        blocks.push(new Uint8Array(STORE_BLOCK_BYTES));
-      }
+      const at = (this.#size - this.#written) % STORE_BLOCK_BYTES;
+      if (at === 0) this.#addBlock();
       const part = bytes.subarray(done, done + STORE_BLOCK_BYTES - at);
-      blocks.at(-1)?.set(part, at);
-      size += part.length;
+      this.#blocks.at(-1)?.set(part, at);
+      this.#size += part.length;
       done += part.length;
     }
-  };
-  const readInto = (target: Uint8Array, offset: number): void => {
-    if (offset < 0 || offset + target.length > size)
-      throw new RangeError(`${name}: ${offset} + ${target.length} of ${size}`);
-    if (file !== undefined && size > written) flush();
-    if (file === undefined) copyFrom(blocks, target, offset);
-    else file.readInto(target, offset);
-  };
-  return {
-    get size() {
-      return size;
-    },
-    append,
-    readInto,
-    close: () => {
-      blocks.length = 0;
-      file?.close();
-    },
-  };
+  }
+
+  readInto(target: Uint8Array, offset: number): void {
+    if (offset < 0 || offset + target.length > this.#size) {
+      throw new RangeError(`${this.#name}: ${offset} + ${target.length} of ${this.#size}`);
+    }
+    if (this.#file !== undefined && this.#size > this.#written) this.#flush();
+    if (this.#file === undefined) copyFrom(this.#blocks, target, offset);
+    else this.#file.readInto(target, offset);
+  }
+
+  close(): void {
+    this.#blocks.length = 0;
+    this.#file?.close();
+  }
+
+  #addBlock(): void {
+    if (this.#blocks.length >= (this.#file === undefined ? BLOCKS_IN_MEMORY : 1)) this.#flush();
+    this.#blocks.push(new Uint8Array(STORE_BLOCK_BYTES));
+  }
+
+  #flush(): void {
+    this.#file ??= temporaryFile(this.#name);
+    for (const [i, block] of this.#blocks.entries()) {
+      const used = Math.min(block.length, this.#size - this.#written - i * STORE_BLOCK_BYTES);
+      this.#file.write(block.subarray(0, used));
+    }
+    this.#written = this.#size;
+    this.#blocks.length = 0;
+  }
 }
 
 function copyFrom(blocks: readonly Uint8Array[], target: Uint8Array, offset: number): void {

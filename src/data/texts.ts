@@ -10,7 +10,7 @@ import { MAX_TEXT_CHARACTERS } from './limits.ts';
 import type { Column } from './npy.ts';
 import type { DataOptions } from './options.ts';
 import { numbered } from './order.ts';
-import { rowStore } from './rowStore.ts';
+import { type RowStore, rowStore } from './rowStore.ts';
 import { placeOf, type Table } from './table.ts';
 import { chooseLabels, columnIndex } from './tableColumns.ts';
 import { loadTokenizer, type TextEncoder } from './tokenizer.ts';
@@ -118,19 +118,7 @@ function tokenStore(name: string, encoder: TextEncoder): TokenStore {
   const masks = rowStore(name);
   const types = rowStore(name);
   let size = 0;
-  const column = (read: (start: number, count: number) => BigInt64Array): Column => ({
-    dtype: 'int64',
-    dims: [size, maxLength],
-    read: async (start, count): Promise<Tensor> => {
-      if (start < 0 || count < 0 || start + count > size) throw outside(name, size, start, count);
-      return { dtype: 'int64', dims: [count, maxLength], data: read(start * maxLength, count * maxLength) };
-    },
-  });
-  const bytesOf = (store: typeof masks) => (start: number, count: number) => {
-    const bytes = new Uint8Array(count);
-    store.readInto(bytes, start);
-    return BigInt64Array.from(bytes, BigInt);
-  };
+  const column = (read: Read): Column => tokenColumn(name, [size, maxLength], read);
   return {
     get size() {
       return size;
@@ -148,16 +136,37 @@ function tokenStore(name: string, encoder: TextEncoder): TokenStore {
         column((start, count) => {
           const words = new Int32Array(count);
           ids.readInto(new Uint8Array(words.buffer), 4 * start);
-          return BigInt64Array.from(words, BigInt);
+          return words;
         }),
       ],
-      ['attention_mask', column(bytesOf(masks))],
-      ['token_type_ids', column(bytesOf(types))],
+      ['attention_mask', column(readBytes(masks))],
+      ['token_type_ids', column(readBytes(types))],
     ],
     close: () => {
       for (const store of [ids, masks, types]) store.close();
     },
   };
+}
+
+/** The elements from `start` on. */
+type Read = (start: number, count: number) => Int32Array | Uint8Array;
+
+function readBytes(store: RowStore): Read {
+  return (start, count) => {
+    const bytes = new Uint8Array(count);
+    store.readInto(bytes, start);
+    return bytes;
+  };
+}
+
+function tokenColumn(name: string, dims: readonly [number, number], elements: Read): Column {
+  const [size, width] = dims;
+  const read = async (start: number, count: number): Promise<Tensor> => {
+    if (start < 0 || count < 0 || start + count > size) throw outside(name, size, start, count);
+    const data = BigInt64Array.from(elements(start * width, count * width), BigInt);
+    return { dtype: 'int64', dims: [count, width], data };
+  };
+  return { dtype: 'int64', dims, read };
 }
 
 function noText(where: string, found: unknown): LossgraftError {
