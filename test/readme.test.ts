@@ -49,7 +49,9 @@ describe('the README', () => {
   });
 
   it('has the examples that are compiled', () => {
-    const examples = ['api', 'trainGraph'].map((name) => readFileSync(join(ROOT, `examples/${name}.ts`), 'utf8'));
+    const examples = ['api', 'trainGraph', 'train'].map((name) =>
+      readFileSync(join(ROOT, `examples/${name}.ts`), 'utf8'),
+    );
     expect(blocks('ts')).toEqual(examples);
   });
 
@@ -59,6 +61,7 @@ describe('the README', () => {
       'trainGraph',
       /^digits-step\.onnx and digits-step\.safetensors train fc1\.weight, fc1\.bias, fc2\.weight, fc2\.bias\nparameter fc1\.weight \[64, 128\]\nslot fc1\.weight\.exp_avg \[64, 128\]\n/,
     ],
+    ['train', /^ib: balanced accuracy \d\.\d{3}\nce\+inverse: balanced accuracy \d\.\d{3}\n$/],
   ])('and the example %s runs', (name, printed) => {
     const tsx = join(ROOT, 'node_modules/tsx/dist/cli.mjs');
     const output = execFileSync(process.execPath, [tsx, join(ROOT, `examples/${name}.ts`)], {
