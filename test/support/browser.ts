@@ -1,0 +1,73 @@
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { context } from 'esbuild';
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+
+const NAMES = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'];
+
+/**
+ * Chromium: the file that CHROMIUM names, else the first one on the PATH.
+ *
+ * @throws Error where there is none: a test in the browser fails then, it is not skipped.
+ */
+export function findChromium(): string {
+  const named = process.env.CHROMIUM;
+  const folders = (process.env.PATH ?? '').split(delimiter);
+  const places = named ? [named] : NAMES.flatMap((name) => folders.map((folder) => join(folder, name)));
+  const found = places.find(isExecutable);
+  if (found !== undefined) return found;
+  const what = named ? `CHROMIUM=${named} is no program` : `none of ${NAMES.join(', ')} is on the PATH`;
+  throw new Error(
+    `This test needs chromium, and ${what}. On Debian: apt-get install chromium; elsewhere set CHROMIUM to its path.`,
+  );
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Starts chromium without a window. Close it when done. */
+export function launchChromium(): Promise<Browser> {
+  // Root, as in containers, has no sandbox, and a container's /dev/shm may be too small.
+  return chromium.launch({ executablePath: findChromium(), args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+}
+
+/** A page and what went wrong on it, as it happens. */
+export interface Visit {
+  readonly page: Page;
+  /** Errors and warnings of the console, exceptions nobody caught, requests that failed or were answered with 400 and above. */
+  readonly problems: readonly string[];
+}
+
+/** Opens `url` in a fresh profile; the options say how wide the page is, which colour scheme it prefers, and so on. */
+export async function visit(browser: Browser, url: string, options: BrowserContextOptions = {}): Promise<Visit> {
+  const page = await (await browser.newContext(options)).newPage();
+  const problems: string[] = [];
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) problems.push(`${message.type()}: ${message.text()}`);
+  });
+  page.on('pageerror', (error) => problems.push(`uncaught: ${error.message}`));
+  page.on('requestfailed', (request) => problems.push(`failed: ${request.url()}, ${request.failure()?.errorText}`));
+  page.on('response', (response) => {
+    if (response.status() >= 400) problems.push(`${response.status()}: ${response.url()}`);
+  });
+  await page.goto(url);
+  return { page, problems };
+}
+
+/** A folder's files at `url` (which ends in a slash), on this machine only. */
+export interface Served {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+export async function serveFolder(folder: string): Promise<Served> {
+  const server = await context({});
+  const { port } = await server.serve({ servedir: folder, host: '127.0.0.1' });
+  return { url: `http://127.0.0.1:${port}/`, close: () => server.dispose() };
+}
