@@ -25,7 +25,8 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
 
 /** Packages that one room keeps to itself. */
 const KEEPERS: Readonly<Record<string, readonly string[]>> = {
-  protobufjs: ['src/onnx/'],
+  protobufjs: ['src/onnx/', 'src/train/tensorboard.ts'],
+  '@node-rs/crc32': ['src/train/tfrecord.ts'],
   'onnxruntime-node': ['src/runtime/session.ts'],
   sharp: ['src/data/image.ts'],
   'csv-parse': ['src/data/csv.ts'],

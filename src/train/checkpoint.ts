@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { LossgraftError } from '../errors.ts';
 import type { Tie } from './locate.ts';
 import type { Metrics } from './metrics.ts';
+import { EventFiles } from './tensorboard.ts';
 
 /** What is known of an epoch. */
 export interface EpochRecord extends Metrics {
@@ -76,13 +77,15 @@ export type RunMode = 'new' | 'resume' | 'replace';
 
 const FILE = 'checkpoint.json';
 
-/** The folder of a run: `checkpoint.json`, the states that it names, and `metrics.jsonl`. */
+/** The folder of a run: `checkpoint.json`, the states that it names, `metrics.jsonl`, and event files for TensorBoard. */
 export class RunFolder {
   readonly path: string;
+  readonly #events: EventFiles;
   #count = 0;
 
   constructor(path: string) {
     this.path = path;
+    this.#events = new EventFiles(join(path, 'tensorboard'));
   }
 
   /** @throws LossgraftError `run-exists` where a run is there already that is neither to be resumed nor replaced. */
@@ -117,9 +120,10 @@ export class RunFolder {
     for (const name of this.#states()) if (!kept.has(name)) rmSync(this.file(name), { force: true });
   }
 
-  /** One line of JSON per epoch. */
+  /** One line of JSON per epoch, and the same in TensorBoard's event files. */
   writeMetrics(history: readonly EpochRecord[]): void {
     writeWhole(this.file('metrics.jsonl'), history.map((record) => `${JSON.stringify(record, withNames)}\n`).join(''));
+    this.#events.sync(history);
   }
 
   #states(): string[] {

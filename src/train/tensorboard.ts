@@ -1,0 +1,154 @@
+import {
+  closeSync,
+  existsSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import protobuf from 'protobufjs';
+import { LossgraftError } from '../errors.ts';
+import type { EpochRecord } from './checkpoint.ts';
+import { frameRecord, readRecords } from './tfrecord.ts';
+
+/** Of TensorFlow's event.proto and summary.proto, what scalars need; event.proto says that the first event of a file is its version. */
+const { root } = protobuf.parse(`
+  syntax = "proto3";
+  message Event {
+    double wallTime = 1;
+    int64 step = 2;
+    oneof what { string fileVersion = 3; Summary summary = 5; }
+  }
+  message Summary {
+    message Value { string tag = 1; oneof value { float simpleValue = 2; } }
+    repeated Value value = 1;
+  }
+`);
+const Event = root.lookupType('Event');
+const FILE_VERSION = 'brain.Event:2';
+
+/** TensorBoard takes files with `tfevents` in their names; one that is always the same is found again by a run that goes on. */
+const FILE = 'events.out.tfevents.0.lossgraft';
+
+/** The scalars of an epoch by their tags in TensorBoard. */
+export function scalarsOf(record: EpochRecord): Readonly<Record<string, number>> {
+  const { trainLoss, validationLoss, balancedAccuracy, accuracy, many, medium, few, rate } = record;
+  const all = {
+    'loss/train': trainLoss,
+    'loss/validation_cross_entropy': validationLoss,
+    'accuracy/balanced': balancedAccuracy,
+    'accuracy/all': accuracy,
+    'accuracy/many': many,
+    'accuracy/medium': medium,
+    'accuracy/few': few,
+    learning_rate: rate,
+  };
+  return Object.fromEntries(Object.entries(all).flatMap(([tag, value]) => (value === null ? [] : [[tag, value]])));
+}
+
+/** The event files of a run: one folder for each arm, to which every epoch is appended once, also by a run that goes on. */
+export class EventFiles {
+  readonly #folder: string;
+  /** Records that each arm's file holds; unknown until the file was compared with the history. */
+  readonly #written = new Map<string, number>();
+  #isClean = false;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /**
+   * Makes the files hold the history and nothing else: what they have of it stays, what follows is replaced.
+   *
+   * @throws LossgraftError `write-failed`
+   */
+  sync(history: readonly EpochRecord[]): void {
+    const arms = [...new Set(history.map(({ arm }) => arm))];
+    try {
+      if (!this.#isClean) this.#removeOthers(arms.map(folderName));
+      this.#isClean = true;
+      for (const arm of arms)
+        this.#append(
+          arm,
+          history.filter((record) => record.arm === arm),
+        );
+    } catch (cause) {
+      throw new LossgraftError({
+        code: 'write-failed',
+        where: this.#folder,
+        expected: 'event files that can be written',
+        found: cause instanceof Error ? cause.message : String(cause),
+        hint: 'Free space on the disk; --resume goes on from the last checkpoint',
+        cause,
+      });
+    }
+  }
+
+  #append(arm: string, history: readonly EpochRecord[]): void {
+    const folder = join(this.#folder, folderName(arm));
+    const path = join(folder, FILE);
+    const now = Date.now() / 1000;
+    const events = [versionEvent, ...history.map((record) => (wallTime: number) => scalarEvent(record, wallTime))];
+    const known = this.#written.get(arm);
+    mkdirSync(folder, { recursive: true });
+    const kept =
+      known === undefined ? matching(existsSync(path) ? readFileSync(path) : Buffer.alloc(0), events) : undefined;
+    const fresh = events.slice(kept?.count ?? known).map((event) => frameRecord(event(now)));
+    const fd = openSync(path, 'a');
+    try {
+      if (kept) ftruncateSync(fd, kept.bytes);
+      const bytes = Buffer.concat(fresh);
+      for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
+    } finally {
+      closeSync(fd);
+    }
+    this.#written.set(arm, events.length);
+  }
+
+  /** Of a run that was replaced. */
+  #removeOthers(kept: readonly string[]): void {
+    if (!existsSync(this.#folder)) return;
+    for (const name of readdirSync(this.#folder)) {
+      if (!kept.includes(name)) rmSync(join(this.#folder, name, FILE), { force: true });
+    }
+  }
+}
+
+type EventAt = (wallTime: number) => Uint8Array;
+
+function versionEvent(wallTime: number): Uint8Array {
+  return Event.encode({ wallTime, fileVersion: FILE_VERSION }).finish();
+}
+
+function scalarEvent(record: EpochRecord, wallTime: number): Uint8Array {
+  const value = Object.entries(scalarsOf(record)).map(([tag, simpleValue]) => ({ tag, simpleValue }));
+  // proto3 leaves a zero out.
+  const step = record.epoch === 0 ? {} : { step: record.epoch };
+  return Event.encode({ wallTime, ...step, summary: { value } }).finish();
+}
+
+/** How many events a file begins with, whenever they were written, and the bytes that they take. */
+function matching(file: Uint8Array, events: readonly EventAt[]): { readonly count: number; readonly bytes: number } {
+  const records = readRecords(file);
+  const wrong = events.findIndex((event, i) => {
+    const record = records[i];
+    return record === undefined || Buffer.compare(record, event(wallTimeOf(record))) !== 0;
+  });
+  const count = wrong < 0 ? events.length : wrong;
+  return { count, bytes: records.slice(0, count).reduce((sum, record) => sum + frameRecord(record).length, 0) };
+}
+
+function wallTimeOf(record: Uint8Array): number {
+  return Number(Event.toObject(Event.decode(record), { defaults: true }).wallTime);
+}
+
+/** A folder's name for an arm: a letter that could mean something in a path becomes its code. */
+function folderName(arm: string): string {
+  const coded = (character: string): string =>
+    [...Buffer.from(character)].map((byte) => `%${byte.toString(16).padStart(2, '0')}`).join('');
+  return arm.replace(/^\.|[^\w.+-]/gu, coded) || '%';
+}

@@ -1,0 +1,39 @@
+import { crc32c } from '@node-rs/crc32';
+
+/** Length (8 bytes), its checksum, and behind the data theirs. */
+const HEAD = 12;
+const FOOT = 4;
+
+/** CRC32C as TFRecord stores it: rotated, and a constant added, since a CRC over data that hold CRCs is weak. */
+export function maskedCrc32c(bytes: Uint8Array): number {
+  const crc = crc32c(bytes);
+  return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
+}
+
+/** One record of TensorFlow's TFRecord format. */
+export function frameRecord(data: Uint8Array): Uint8Array {
+  const record = Buffer.alloc(HEAD + data.length + FOOT);
+  record.writeBigUInt64LE(BigInt(data.length));
+  record.writeUInt32LE(maskedCrc32c(record.subarray(0, 8)), 8);
+  record.set(data, HEAD);
+  record.writeUInt32LE(maskedCrc32c(data), HEAD + data.length);
+  return record;
+}
+
+/** The data of the records at the start of `file`, up to the first that is cut short or damaged, as after a crash. */
+export function readRecords(file: Uint8Array): Uint8Array[] {
+  const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
+  const records: Uint8Array[] = [];
+  for (let at = 0; at + HEAD + FOOT <= bytes.length; ) {
+    const length = Number(bytes.readBigUInt64LE(at));
+    const end = at + HEAD + length;
+    const isWhole =
+      bytes.readUInt32LE(at + 8) === maskedCrc32c(bytes.subarray(at, at + 8)) && end + FOOT <= bytes.length;
+    if (!isWhole) break;
+    const data = bytes.subarray(at + HEAD, end);
+    if (bytes.readUInt32LE(end) !== maskedCrc32c(data)) break;
+    records.push(data);
+    at = end + FOOT;
+  }
+  return records;
+}
