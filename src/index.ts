@@ -33,6 +33,7 @@ export type { Provider } from './runtime/session.ts';
 export type { DataType, Tensor } from './tensor.ts';
 export type { EpochRecord } from './train/checkpoint.ts';
 export type { Form, StepReport, TrainGraph } from './train/index.ts';
+export type { InfluenceOutcome } from './train/influence.ts';
 export type { Metrics } from './train/metrics.ts';
 export type { TrainProgress } from './train/progress.ts';
 export { recipes, type Schedule } from './train/schedule.ts';

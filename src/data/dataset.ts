@@ -18,6 +18,8 @@ export interface Dataset {
   readonly notes?: readonly string[];
   /** What a row is to the user: a file, a line. */
   describeRow?(row: number): string;
+  /** What a row holds, for people: the text, or the table's cells by column. */
+  showRow?(row: number): string;
   close(): void;
 }
 

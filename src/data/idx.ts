@@ -17,7 +17,7 @@ import type { DataOptions } from './options.ts';
  * @throws LossgraftError where a file is missing, damaged or too large, or the two do not belong together.
  */
 export async function openIdx(path: string, options: DataOptions): Promise<Dataset> {
-  const { images: imagesPath, notes } = chooseImages(path, options.split);
+  const { images: imagesPath, notes } = chooseImages(path, options);
   const labelsPath = options.labels ?? labelsBeside(imagesPath);
   const images = await openIdxFile(imagesPath);
   try {
@@ -59,6 +59,7 @@ function imageColumn(path: string, images: IdxFile, { mean = [0], std = [1] }: D
     dtype: 'float32',
     dims: [rows, 1, ...size],
     black: scale.black,
+    white: scale.white,
     read: async (start, count) => scaleBytes(await images.readRows(start, count), scale, size),
   };
 }
@@ -83,7 +84,10 @@ export function holdsIdx(names: readonly string[]): boolean {
   return names.some((name) => IMAGES.test(name));
 }
 
-function chooseImages(path: string, split: DataOptions['split']): { images: string; notes: readonly string[] } {
+function chooseImages(
+  path: string,
+  { split, otherwiseSplit = 'train' }: DataOptions,
+): { images: string; notes: readonly string[] } {
   if (!statSync(path).isDirectory()) {
     if (!IMAGES.test(path))
       throw refused(
@@ -99,7 +103,7 @@ function chooseImages(path: string, split: DataOptions['split']): { images: stri
   const all = readdirSync(path)
     .filter((name) => IMAGES.test(name))
     .sort();
-  const asked = split ?? 'train';
+  const asked = split ?? otherwiseSplit;
   const found = all.length === 1 && split === undefined ? all : all.filter((name) => SPLITS[asked].test(name));
   const [images] = found;
   if (images === undefined || found.length > 1) {

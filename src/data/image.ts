@@ -78,3 +78,15 @@ function tooLarge(where: string, width: number, height: number): LossgraftError 
     hint: 'Make it smaller first',
   });
 }
+
+/** Pictures of up to this size are shown as they are. */
+const SMALL_PIXELS = 64;
+const MAX_THUMBNAIL = 160;
+
+/** A small picture for a page, WebP: one of few pixels loses nothing. */
+export async function encodeThumbnail({ height, width, channels, data }: Pixels): Promise<Uint8Array> {
+  const raw = { width, height, channels: channels === 1 ? 1 : 3 } as const;
+  const small = Math.max(width, height) <= SMALL_PIXELS;
+  const side = { width: MAX_THUMBNAIL, height: MAX_THUMBNAIL, fit: 'inside', withoutEnlargement: true } as const;
+  return sharp(data, { raw }).resize(side).webp({ lossless: small, quality: 82 }).toBuffer();
+}

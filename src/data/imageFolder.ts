@@ -51,6 +51,7 @@ function imageColumn(
     dtype: 'float32' as const,
     dims: [files.length, ...dims],
     black: scale.black,
+    white: scale.white,
     read: async (start: number, count: number) => {
       if (start < 0 || count < 0 || start + count > files.length) throw outside(files.length, start, count);
       const data = new Float32Array(count * one);

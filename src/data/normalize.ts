@@ -5,6 +5,7 @@ export interface ByteScale {
   readonly tables: readonly Float32Array[];
   /** What a black pixel becomes, by channel. */
   readonly black: readonly number[];
+  readonly white: readonly number[];
 }
 
 export interface Normalization {
@@ -32,7 +33,8 @@ export function byteScale(channels: number, { factor, mean, std }: Normalization
       return Math.fround(scaled - subtract) / divide;
     });
   });
-  return { tables, black: tables.map((table) => table[0] ?? 0) };
+  const of = (byte: number): number[] => tables.map((table) => table[byte] ?? 0);
+  return { tables, black: of(0), white: of(255) };
 }
 
 function spread(option: string, values: readonly number[], channels: number): readonly number[] {

@@ -12,6 +12,8 @@ export interface Column {
   readonly dims: readonly number[];
   /** What a black pixel is, by channel, where the rows are images [C, H, W]. */
   readonly black?: readonly number[];
+  /** And a white one. */
+  readonly white?: readonly number[];
   /** Rows `start` to `start + count`. Memory: those rows. */
   read(start: number, count: number): Promise<Tensor>;
 }

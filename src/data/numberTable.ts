@@ -39,6 +39,7 @@ export async function readNumbers(table: Table, options: DataOptions): Promise<D
       ]),
       unnamed: columns.find(([name]) => name === undefined)?.[1],
       ...(index?.names === undefined ? {} : { classNames: index.names }),
+      showRow: (row) => inputs.map((input) => showCells(table, input, row)).join(', '),
       notes: describe(table, size, inputs, labels, index?.names),
       close: () => inputs.forEach(({ store }) => void store.close()),
     };
@@ -49,6 +50,8 @@ export async function readNumbers(table: Table, options: DataOptions): Promise<D
     table.close();
   }
 }
+
+const SHOWN_CELLS = 24;
 
 interface PlannedInput {
   /** `undefined`: the model's one input. */
@@ -179,6 +182,17 @@ function inputColumn({ columns, dtype, store }: Input, size: number, name: strin
     return { dtype, dims: [count, width], data };
   };
   return { dtype, dims: [size, width], read };
+}
+
+/** `age = 31, height = 1.8, …` */
+function showCells(table: Table, { columns, dtype, store }: Input, row: number): string {
+  const data = new (dtype === 'int64' ? BigInt64Array : Float32Array)(columns.length);
+  store.readInto(new Uint8Array(data.buffer), row * data.byteLength);
+  const cells = columns.slice(0, SHOWN_CELLS).map((column, i) => {
+    const value = Number(data[i]);
+    return `${table.columns[column]} = ${Number(value.toPrecision(6))}`;
+  });
+  return cells.join(', ') + (columns.length > SHOWN_CELLS ? ', …' : '');
 }
 
 function describe(

@@ -46,6 +46,7 @@ export async function readTexts(table: Table, options: DataOptions): Promise<Dat
         columns: new Map([...columns, ...(index === undefined ? [] : [[LABELS, index.column] as const])]),
         unnamed: columns[0]?.[1],
         ...(index?.names === undefined ? {} : { classNames: index.names }),
+        showRow: store.show,
         notes: [`${table.name}: ${store.size} texts from column ${table.columns[texts]}${names}; ${encoder.how}`],
         close: store.close,
       };
@@ -80,6 +81,7 @@ export async function openTextFolder(path: string, options: DataOptions): Promis
     unnamed: columns[0]?.[1],
     classNames: folder.classes,
     describeRow: (row) => folder.files[row] ?? '',
+    showRow: store.show,
     notes: [
       `${path}: ${folder.files.length} texts, classes ${numbered(folder.classes)}; ${encoder.how}`,
       ...folder.notes,
@@ -109,6 +111,8 @@ interface TokenStore {
   readonly size: number;
   add(text: string, where: string): void;
   columns(): [string, Column][];
+  /** The text of a row as its tokens tell it. */
+  show(row: number): string;
   close(): void;
 }
 
@@ -142,6 +146,12 @@ function tokenStore(name: string, encoder: TextEncoder): TokenStore {
       ['attention_mask', column(readBytes(masks))],
       ['token_type_ids', column(readBytes(types))],
     ],
+    show: (row) => {
+      const words = new Int32Array(maxLength);
+      ids.readInto(new Uint8Array(words.buffer), 4 * maxLength * row);
+      const isText = readBytes(masks)(maxLength * row, maxLength);
+      return encoder.decode([...words].filter((_, i) => isText[i] === 1));
+    },
     close: () => {
       for (const store of [ids, masks, types]) store.close();
     },

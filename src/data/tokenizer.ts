@@ -19,6 +19,8 @@ export interface TextEncoder {
   readonly how: string;
   /** @throws LossgraftError `text-too-long`, `unknown-token` */
   encode(text: string, where: string): Tokens;
+  /** About the text that these tokens stand for. */
+  decode(ids: readonly number[]): string;
 }
 
 /**
@@ -46,6 +48,7 @@ export function loadTokenizer({ tokenizer: path, maxLength }: TextOptions): Text
   return {
     maxLength: length,
     how: `cut on the ${cutLeft ? 'left' : 'right'} and padded on the ${padLeft ? 'left' : 'right'} with ${pad.id} to ${length} tokens`,
+    decode: (tokens) => tokenizer.decode([...tokens], { skip_special_tokens: true }),
     encode: (text, where) => {
       if (text.length > MAX_TEXT_CHARACTERS) {
         throw refused(

@@ -18,6 +18,8 @@ export interface Arms {
   readonly arms: readonly Arm[];
   readonly first: GraphRequest;
   readonly crossEntropy: GraphRequest;
+  /** What measures the influence of samples, see `TrainerRequest`. */
+  influence(alpha: number | undefined): GraftRequest & { readonly keepTies?: boolean };
   /** All of it as plain data. */
   readonly settings: Readonly<Record<string, unknown>>;
 }
@@ -47,7 +49,8 @@ export function bindArms(catalogue: Catalogue, options: TrainOptions, plan: Plan
   const crossEntropy = binder.request(ce, undefined);
   const first = firsts[0] ? binder.request(firsts[0], undefined) : crossEntropy;
   const settings = Object.fromEntries(arms.map(({ name, graph }) => [`loss ${name}`, plain(graph(undefined))]));
-  return { arms, first, crossEntropy, settings: { ...settings, first: plain(first) } };
+  const influence: Arms['influence'] = (alpha) => binder.influence(specs[0], alpha);
+  return { arms, first, crossEntropy, influence, settings: { ...settings, first: plain(first) } };
 }
 
 function specsOf({ losses }: Catalogue, options: TrainOptions): Spec[] {
@@ -119,6 +122,16 @@ class Binder {
       optimizerOptions: otherOptions,
       trainable: this.#options.trainable ?? 'all',
     };
+  }
+
+  /** The IB loss without class weights; a loss that weighs by influence lends it its options. */
+  influence(main: Spec | undefined, alpha: number | undefined): ReturnType<Arms['influence']> {
+    const loss = named(this.#catalogue.losses, 'ib', 'loss');
+    const spec: Spec = { name: 'ib', loss, weights: 'none' };
+    const { keepTies } = this.#options;
+    const kept = keepTies === undefined ? {} : { keepTies };
+    if (main?.loss.needsFeatures) return { ...this.#graft(spec, alpha).request, ...kept };
+    return { ...this.#place(loss), loss, lossOptions: {}, ...kept };
   }
 
   /** An option must belong to one of the losses at least, their weightings or the optimizer. */

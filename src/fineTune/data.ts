@@ -49,6 +49,8 @@ export async function divide(
       ...(ratio === undefined ? [] : [`The long tail keeps ${all.length} of ${samples.size} samples`]),
       ...openedAll.flatMap(({ notes }) => notes),
       ...lacking(countsOf(judged, labels.classes)),
+      ...same('validation', data, validation),
+      ...same('test', data, test),
     ],
     settings: {
       data: identity(samples),
@@ -90,6 +92,12 @@ function lacking(counts: readonly number[]): string[] {
   return [
     `No validation sample of class ${empty.slice(0, 10).join(', ')}${empty.length > 10 ? ', …' : ''}: it does not count in the balanced accuracy`,
   ];
+}
+
+/** Data that are judged should not be those that are trained on. */
+function same(what: string, data: Dataset, other: Dataset | number | undefined): string[] {
+  if (typeof other !== 'object' || other.name !== data.name) return [];
+  return [`The ${what} data are the training data, ${data.name}: they say nothing about other samples`];
 }
 
 /** Size and labels: a checkpoint goes on with the same data only, wherever they are. */

@@ -4,6 +4,7 @@ import { sha256 } from '../hash.ts';
 import type { Model } from '../model.ts';
 import type { Checkpoint, EpochRecord } from '../train/checkpoint.ts';
 import { evaluationGraph } from '../train/evaluation.ts';
+import type { InfluenceOutcome } from '../train/influence.ts';
 import type { Metrics } from '../train/metrics.ts';
 import { readSafetensors } from '../train/readSafetensors.ts';
 import { fixedBatch, inputPorts } from '../train/samples.ts';
@@ -41,6 +42,8 @@ export interface TrainResult {
   /** Those that are done: the loss that was asked for first. */
   readonly arms: readonly TrainedArm[];
   readonly history: readonly EpochRecord[];
+  /** Of training samples on the tuned model; `null` where the run is not done. */
+  readonly influence: InfluenceOutcome | null;
   readonly notes: readonly string[];
   /**
    * Writes the tuned model: the user's file, in which only the trained tensors' bytes are other ones.
@@ -98,6 +101,7 @@ export async function fineTune(catalogue: Catalogue, model: Model, options: Trai
     before: { validation: checkpoint.history[0] ?? null, test: checkpoint.outcome?.tests[0] ?? null },
     arms: armsOf(bound, checkpoint),
     history: checkpoint.history,
+    influence: checkpoint.outcome?.influence ?? null,
     notes: [...parts.notes, ...trained.notes],
     write: async (path, { force = false } = {}) => write(model, more.folder, checkpoint, path, force),
   };

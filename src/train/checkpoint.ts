@@ -12,6 +12,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { LossgraftError } from '../errors.ts';
+import { VERSION } from '../version.ts';
+import type { InfluenceOutcome } from './influence.ts';
 import type { Tie } from './locate.ts';
 import type { Metrics } from './metrics.ts';
 import { EventFiles } from './tensorboard.ts';
@@ -70,6 +72,28 @@ export interface Outcome {
   readonly untied: readonly Tie[];
   /** On the test data: the model as it was given, then each arm's best epoch. None without test data. */
   readonly tests: readonly Metrics[];
+  /** Of the tuned model on training data. */
+  readonly influence: InfluenceOutcome;
+}
+
+/** Of a run that begins. */
+export function beginning(settings: Checkpoint['settings']): Checkpoint {
+  return {
+    version: VERSION,
+    settings,
+    arm: 0,
+    epoch: 0,
+    step: 0,
+    lossSum: 0,
+    lossCount: 0,
+    file: '',
+    shared: null,
+    best: null,
+    bests: [],
+    alphas: {},
+    history: [],
+    outcome: null,
+  };
 }
 
 /** What is done with a run that is in the folder already: refused, gone on with, or replaced. */

@@ -14,6 +14,8 @@ export interface Evaluation {
   readonly logits: string;
   /** `undefined` where the model does not tell. */
   readonly classes: number | undefined;
+  /** Of the loss, defaults included. */
+  readonly options: Readonly<Record<string, unknown>>;
   /** lossgraft's own names to those in this graph. */
   readonly names: Readonly<Record<string, string>>;
 }
@@ -40,6 +42,7 @@ export async function evaluationGraph(
     bytes: editedBytes(model.proto, graphEdit(model.proto, graph)),
     logits: logits.name,
     classes: report.classes ?? undefined,
+    options: report.options,
     names: report.names,
   };
 }

@@ -12,6 +12,14 @@ export interface Metrics {
   readonly few: number | null;
   /** Rows are true classes, columns predictions; `null` above {@link MAX_CONFUSION} classes. */
   readonly confusion: readonly (readonly number[])[] | null;
+  /** The most frequent mistakes, the most frequent first, where there is no matrix. */
+  readonly mistakes: readonly Mistake[] | null;
+}
+
+export interface Mistake {
+  readonly label: number;
+  readonly predicted: number;
+  readonly samples: number;
 }
 
 /** The bounds of many-, medium- and few-shot classes: Liu et al., "Large-Scale Long-Tailed Recognition in an Open World", CVPR 2019. */
@@ -19,6 +27,8 @@ export const SHOTS = { many: 100, few: 20 } as const;
 
 /** A confusion matrix of more classes is nothing to look at, and large in every epoch's record. */
 export const MAX_CONFUSION = 200;
+
+const MISTAKES = 40;
 
 /** Counts of pairs (label, prediction). */
 export function confusionMatrix(
@@ -51,8 +61,18 @@ export function metricsOf(confusion: readonly (readonly number[])[], trainCounts
     many: among((count) => count > SHOTS.many),
     medium: among((count) => count >= SHOTS.few && count <= SHOTS.many),
     few: among((count) => count < SHOTS.few),
-    confusion: confusion.length > MAX_CONFUSION ? null : confusion,
+    ...(confusion.length > MAX_CONFUSION
+      ? { confusion: null, mistakes: mistakesOf(confusion, MISTAKES) }
+      : { confusion, mistakes: null }),
   };
+}
+
+/** The `limit` largest counts off the diagonal of a confusion matrix; of equal ones the first. */
+export function mistakesOf(confusion: readonly (readonly number[])[], limit: number): Mistake[] {
+  const all = confusion.flatMap((row, label) =>
+    row.flatMap((samples, predicted) => (samples > 0 && predicted !== label ? [{ label, predicted, samples }] : [])),
+  );
+  return all.sort((a, b) => b.samples - a.samples).slice(0, limit);
 }
 
 function mean(values: readonly (number | null)[]): number | null {

@@ -2,6 +2,7 @@ import type { Augmentation } from '../data/augmentation.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Model } from '../model.ts';
 import type { Port, Provider } from '../runtime/session.ts';
+import type { GraftRequest } from '../transform/graft.ts';
 import type { Arm, GraphRequest } from './arms.ts';
 import type { Checkpoint, EpochRecord, RunMode } from './checkpoint.ts';
 import type { Part } from './judge.ts';
@@ -16,6 +17,8 @@ export interface TrainerRequest {
   readonly first: GraphRequest;
   /** Without class weights: judges every epoch. */
   readonly crossEntropy: GraphRequest;
+  /** The influence-balanced loss without class weights, with the first arm's alpha: by it samples are compared in the end. */
+  influence(alpha: number | undefined): GraftRequest & { readonly keepTies?: boolean };
   /** Of the training data, for what black is. */
   readonly data: Dataset;
   readonly ports: readonly Port[];

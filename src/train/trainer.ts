@@ -1,11 +1,11 @@
 import { LossgraftError } from '../errors.ts';
 import { withoutTf32 } from '../runtime/cudaGuard.ts';
-import { VERSION } from '../version.ts';
 import { type Arm, Graphs, type Open } from './arms.ts';
-import { type Checkpoint, type EpochRecord, type Outcome, RunFolder } from './checkpoint.ts';
+import { beginning, type Checkpoint, type EpochRecord, type Outcome, RunFolder } from './checkpoint.ts';
 import { type Ran, walkEpoch } from './epoch.ts';
 import type { Evaluation } from './evaluation.ts';
 import { type Group, stepsIn } from './groups.ts';
+import { type InfluenceOutcome, measureInfluence } from './influence.ts';
 import { calibrateAlpha, type Judgement, judge, type Part } from './judge.ts';
 import type { Metrics } from './metrics.ts';
 import { type GroupPlan, planGroups } from './planGroups.ts';
@@ -65,7 +65,7 @@ class Trainer {
     const tests = await this.#tests();
     const { tuned, untied } = this.#graphs.common;
     const [best] = this.#at.bests;
-    const outcome: Outcome = { tuned, untied, tests };
+    const outcome: Outcome = { tuned, untied, tests, influence: await this.#influence() };
     this.#at = { ...this.#at, file: best?.file ?? this.#at.file, shared: null, outcome };
     this.#folder.commit(this.#at);
     return this.#trained(false);
@@ -260,6 +260,15 @@ class Trainer {
     return metrics;
   }
 
+  async #influence(): Promise<InfluenceOutcome> {
+    const { train, trainCounts, seed, arms, influence, ports } = this.#request;
+    const [best] = this.#at.bests;
+    if (best) await this.#runner.ask({ kind: 'load', path: this.#folder.file(best.file) });
+    const request = influence(this.#at.alphas[arms[0]?.name ?? '']);
+    const plan = { part: train, classes: trainCounts.length, fixed: fixedBatch(ports), seed, request };
+    return measureInfluence(this.#graphs, this.#runner, plan);
+  }
+
   /** Writes the runner's state and makes it the checkpoint. */
   async #save(change: Partial<Checkpoint>): Promise<void> {
     const file = this.#folder.fresh('state');
@@ -272,23 +281,4 @@ class Trainer {
 
 function keyOf({ name }: Arm): string {
   return `loss ${name}`;
-}
-
-function beginning(settings: Checkpoint['settings']): Checkpoint {
-  return {
-    version: VERSION,
-    settings,
-    arm: 0,
-    epoch: 0,
-    step: 0,
-    lossSum: 0,
-    lossCount: 0,
-    file: '',
-    shared: null,
-    best: null,
-    bests: [],
-    alphas: {},
-    history: [],
-    outcome: null,
-  };
 }
