@@ -13,6 +13,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['src/lower', 'src/write.ts'],
   ['src/transform'],
   ['src/bind.ts', 'src/train'],
+  ['src/report'],
   ['src/validate', 'src/fineTune', 'src/augment.ts', 'src/inspect.ts', 'src/run.ts'],
 ];
 
@@ -29,6 +30,8 @@ const KEEPERS: Readonly<Record<string, readonly string[]>> = {
   '@node-rs/crc32': ['src/train/tfrecord.ts'],
   'onnxruntime-node': ['src/runtime/session.ts'],
   sharp: ['src/data/image.ts'],
+  '@observablehq/plot': ['src/report/'],
+  linkedom: ['src/report/'],
   'csv-parse': ['src/data/csv.ts'],
   '@huggingface/tokenizers': ['src/data/tokenizer.ts'],
   hyparquet: ['src/data/parquet'],

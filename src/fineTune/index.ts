@@ -14,6 +14,7 @@ import { writeTuned } from '../train/writeBack.ts';
 import { type Arms, bindArms } from './arms.ts';
 import { divide, type Parts } from './data.ts';
 import { badOption, type Catalogue, type Plan, planOf, type TrainOptions } from './options.ts';
+import { reportRun } from './report.ts';
 
 export type { TrainOptions } from './options.ts';
 
@@ -33,6 +34,8 @@ export interface TrainResult {
   /** Ended by the signal: `mode: 'resume'` goes on. */
   readonly interrupted: boolean;
   readonly folder: string;
+  /** The page that was written; `null` where none was wanted. */
+  readonly report: string | null;
   readonly schedule: Schedule;
   /** Training samples of each class. */
   readonly classCounts: readonly number[];
@@ -92,9 +95,14 @@ export async function fineTune(catalogue: Catalogue, model: Model, options: Trai
     ...defined({ onProgress, onEpoch, signal, stepsPerRun, patience }),
   });
   const { checkpoint } = trained;
+  const notes = [...parts.notes, ...trained.notes];
+  const names = bound.arms.map(({ name }) => name);
+  const run = { model, options, parts, ports, schedule: plan.schedule, arms: names, checkpoint, notes };
+  const report = await reportRun(run);
   return {
     interrupted: trained.interrupted,
     folder: more.folder,
+    report,
     schedule: plan.schedule,
     classCounts: parts.counts,
     classNames: options.data.classNames ?? null,
@@ -102,7 +110,7 @@ export async function fineTune(catalogue: Catalogue, model: Model, options: Trai
     arms: armsOf(bound, checkpoint),
     history: checkpoint.history,
     influence: checkpoint.outcome?.influence ?? null,
-    notes: [...parts.notes, ...trained.notes],
+    notes,
     write: async (path, { force = false } = {}) => write(model, more.folder, checkpoint, path, force),
   };
 }

@@ -28,7 +28,7 @@ export interface TrainOptions
   readonly validation?: Dataset | number;
   /** Judged once, when all is done: nothing is chosen by it. */
   readonly test?: Dataset;
-  /** The folder of checkpoints and metrics.jsonl. */
+  /** The folder of checkpoints, metrics.jsonl, TensorBoard's event files and report.html. */
   readonly folder: string;
   /** What is done with a run that is in `folder` already: it is refused (`new`, the default), gone on with, or replaced. */
   readonly mode?: RunMode;
@@ -77,6 +77,8 @@ export interface TrainOptions
   readonly select?: 'best' | 'last';
   /** Default `cpu`. */
   readonly provider?: Provider;
+  /** Where the page with the run's curves and figures goes; `false`: none is written. Default `report.html` in `folder`. */
+  readonly report?: string | false;
   /** Ends the run after the step that is under way; the checkpoint is written. */
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: TrainProgress) => void;
@@ -133,6 +135,7 @@ const OWN_KEYS: readonly string[] = [
   'patience',
   'select',
   'provider',
+  'report',
   'signal',
   'onProgress',
   'onEpoch',

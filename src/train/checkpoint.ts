@@ -204,7 +204,8 @@ function withNumbers(_key: string, value: unknown): unknown {
   return typeof value === 'string' && /^#(NaN|-?Infinity)$/.test(value) ? Number(value.slice(1)) : value;
 }
 
-function writeWhole(path: string, text: string): void {
+/** Writes a file whole or not at all. @throws LossgraftError `write-failed` */
+export function writeWhole(path: string, text: string): void {
   const temporary = `${path}.${process.pid}.tmp`;
   try {
     const fd = openSync(temporary, 'w');

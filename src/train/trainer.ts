@@ -72,7 +72,9 @@ class Trainer {
   }
 
   #trained(interrupted: boolean): Trained {
-    return { interrupted, checkpoint: this.#at, notes: [...this.#graphs.notes, ...this.#notes] };
+    const [given] = this.#at.history;
+    const seen = given?.phase === 'before' && given.accuracy === 1 ? [SEEN] : [];
+    return { interrupted, checkpoint: this.#at, notes: [...this.#graphs.notes, ...seen, ...this.#notes] };
   }
 
   /** @returns false where it was interrupted. */
@@ -119,7 +121,6 @@ class Trainer {
     if (history.length > 0) return;
     const start = performance.now();
     const judged = await this.#judge(validation);
-    if (judged.metrics.accuracy === 1) this.#notes.push(SEEN);
     this.#record({ arm: arm.name, epoch: 0, phase: 'before', rate: null, trainLoss: null }, judged, start);
   }
 

@@ -1,0 +1,279 @@
+import * as Plot from '@observablehq/plot';
+import type { Metrics } from '../train/metrics.ts';
+import { SHOTS } from '../train/metrics.ts';
+import { signedTick, tick } from './axis.ts';
+import { draw } from './draw.ts';
+import { count, percent, points } from './format.ts';
+import { type Html, html } from './html.ts';
+import { BEFORE, classLabel, figure, folded, judgedOf, type Look, labelMargin, legend, table } from './look.ts';
+import { profile } from './profile.ts';
+import type { Report } from './report.ts';
+
+/** Up to so many classes have a row each; more are shown as profiles over their ranks. */
+export const MAX_ROWS = 40;
+
+/** A class as charts show it. */
+export interface Row {
+  readonly index: number;
+  /** Unique, since names may be cut. */
+  readonly key: string;
+  readonly name: string;
+  readonly count: number;
+}
+
+/** The classes, the most frequent first. */
+export function rowsOf({ classes }: Report): Row[] {
+  const rows = classes.map(({ name, count: samples }, index) => ({ index, key: String(index), name, count: samples }));
+  return rows.sort((a, b) => b.count - a.count);
+}
+
+/** The chart's options for one row per class. */
+export function byClass(rows: readonly Row[], x: Plot.ScaleOptions): Plot.PlotOptions {
+  const names = new Map(rows.map(({ key, name }) => [key, classLabel(name)]));
+  return {
+    height: 44 + 21 * rows.length,
+    marginLeft: labelMargin(rows.map(({ name }) => name)),
+    marginRight: 34,
+    marginTop: 8,
+    x,
+    y: {
+      domain: rows.map(({ key }) => key),
+      label: null,
+      tickSize: 0,
+      tickFormat: (key: string) => names.get(key) ?? key,
+    },
+  };
+}
+
+type Judged = ReturnType<typeof judgedOf>[number];
+
+/** Recall class by class, before and after, and against the baseline. */
+export function classes(report: Report): Html {
+  const rows = rowsOf(report);
+  const judged = judgedOf(report);
+  const shown = comparedOf(report, judged);
+  const isShort = rows.length <= MAX_ROWS;
+  const [main, rival] = [shown.find(({ look }) => look !== BEFORE), rivalOf(report, judged)];
+  return html`<section id="classes"><h2>Classes</h2>
+<p class="lede">The ${rows.length} classes by how many training samples they have, the most frequent ${isShort ? 'on top' : 'on the left'}.</p>
+${legend(shown.map(({ look }) => look))}
+<div class="grid">${isShort ? countsFigure(rows) : countProfile(rows)}${isShort ? recallFigure(rows, shown) : recallProfile(rows, shown)}${main && rival && (isShort ? gainFigure(rows, main, rival) : gainProfile(rows, main, rival))}</div>
+${!isShort && main && rival && extremes(rows, main, rival)}
+${folded('All classes as a table', classTable(report, rows, judged))}</section>`;
+}
+
+/** The model as it was given, the loss that was asked for, and the baseline. */
+function comparedOf({ arms }: Report, judged: readonly Judged[]): Judged[] {
+  const names = arms.filter(({ isBaseline }, i) => i === 0 || isBaseline).map(({ name }) => name);
+  return judged.filter(({ look }) => look === BEFORE || names.includes(look.name));
+}
+
+/** With whom the loss is compared: the baseline, else another loss, else the model as it was given. */
+function rivalOf({ arms }: Report, judged: readonly Judged[]): Judged | undefined {
+  const [main] = arms;
+  const baseline = arms.find(({ isBaseline }) => isBaseline)?.name;
+  const others = judged.filter(({ look }) => look !== BEFORE && look.name !== main?.name);
+  return others.find(({ look }) => look.name === baseline) ?? others[0] ?? judged.find(({ look }) => look === BEFORE);
+}
+
+export function groupOf(samples: number): 'many' | 'medium' | 'few' {
+  if (samples > SHOTS.many) return 'many';
+  return samples < SHOTS.few ? 'few' : 'medium';
+}
+
+const GROUP_OPACITY = { many: 0.85, medium: 0.55, few: 0.3 } as const;
+const COUNTS = 'Training samples';
+const COUNTS_NOTE = 'Of each class, after the long tail was cut and validation data were held out.';
+
+function countsFigure(rows: readonly Row[]): Html {
+  const chart = draw('Training samples of each class', {
+    ...byClass(rows, { grid: true, label: 'samples', ticks: 4, nice: true, tickFormat: tick, tickSize: 0 }),
+    marks: [
+      Plot.barX(rows, {
+        x: 'count',
+        y: 'key',
+        fill: 'var(--ink)',
+        fillOpacity: ({ count: samples }: Row) => GROUP_OPACITY[groupOf(samples)],
+        insetTop: 2,
+        insetBottom: 2,
+        title: ({ name, count: samples }: Row) => `${name}: ${count(samples)}, ${groupOf(samples)}-shot`,
+      }),
+      Plot.text(rows, {
+        x: 'count',
+        y: 'key',
+        text: ({ count: samples }: Row) => count(samples),
+        textAnchor: 'start',
+        dx: 4,
+      }),
+    ],
+    opacity: { type: 'identity' },
+  });
+  return figure(COUNTS, `${COUNTS_NOTE} The lighter, the rarer: many-, medium-, few-shot.`, chart);
+}
+
+interface Cell extends Row {
+  readonly value: number;
+}
+
+function recallsOf(rows: readonly Row[], { recall }: Metrics): Cell[] {
+  return rows.flatMap((row) => {
+    const share = recall[row.index];
+    return share === null || share === undefined ? [] : [{ ...row, value: 100 * share }];
+  });
+}
+
+const RECALL = 'Recall';
+
+function recallFigure(rows: readonly Row[], shown: readonly Judged[]): Html {
+  const series = shown.map(({ look, metrics }) => ({ look, cells: recallsOf(rows, metrics) }));
+  const before = new Map(series.find(({ look }) => look === BEFORE)?.cells.map(({ key, value }) => [key, value]));
+  const main = series.find(({ look }) => look !== BEFORE);
+  const moved = (main?.cells ?? []).flatMap((cell) => {
+    const from = before.get(cell.key);
+    return from === undefined ? [] : [{ ...cell, from }];
+  });
+  const chart = draw('Recall of each class, before and after', {
+    ...byClass(rows, { grid: true, label: '%', ticks: 5, nice: true, tickSize: 0, inset: 6 }),
+    marks: [
+      Plot.link(moved, {
+        x1: 'from',
+        x2: 'value',
+        y: 'key',
+        stroke: main?.look.color ?? 'none',
+        strokeWidth: 5,
+        strokeOpacity: 0.22,
+        strokeLinecap: 'round',
+      }),
+      ...series.toReversed().map(({ look, cells }) => Plot.dot(cells, { x: 'value', y: 'key', ...dotOf(look) })),
+    ],
+  });
+  return figure(RECALL, 'How many of a class are found, %. The bar leads from before to after.', chart);
+}
+
+function dotOf(look: Look) {
+  const title = ({ name, value }: Cell): string => `${name}, ${look.name}: ${value.toFixed(1)} %`;
+  if (look === BEFORE) return { r: 4, fill: 'var(--paper)', stroke: look.color, strokeWidth: 2, title } as const;
+  return { r: 5, symbol: look.symbol, fill: look.color, stroke: 'var(--paper)', strokeWidth: 1, title } as const;
+}
+
+function gainsOf(rows: readonly Row[], main: Judged, rival: Judged): Cell[] {
+  const other = new Map(recallsOf(rows, rival.metrics).map(({ key, value }) => [key, value]));
+  return recallsOf(rows, main.metrics).flatMap((cell) => {
+    const value = other.get(cell.key);
+    return value === undefined ? [] : [{ ...cell, value: cell.value - value }];
+  });
+}
+
+function gainTitle(main: Judged, rival: Judged): string {
+  return `${main.look.name} against ${rival.look === BEFORE ? 'before' : rival.look.name}`;
+}
+
+function gainFigure(rows: readonly Row[], main: Judged, rival: Judged): Html {
+  const gains = gainsOf(rows, main, rival);
+  const reach = Math.max(1, ...gains.map(({ value }) => Math.abs(value)));
+  const chart = draw(`Difference of recalls: ${gainTitle(main, rival)}`, {
+    ...byClass(rows, {
+      grid: true,
+      label: 'points',
+      ticks: 5,
+      domain: [-1.15 * reach, 1.15 * reach],
+      tickFormat: signedTick,
+      tickSize: 0,
+    }),
+    marks: [
+      Plot.barX(gains, {
+        x: 'value',
+        y: 'key',
+        fill: ({ value }: Cell) => (value >= 0 ? main.look.color : rival.look.color),
+        insetTop: 3,
+        insetBottom: 3,
+        title: ({ name, value }: Cell) => `${name}: ${points(value / 100, 0)} points`,
+      }),
+      Plot.ruleX([0], { stroke: 'var(--ink)', strokeOpacity: 0.5 }),
+    ],
+    color: { type: 'identity' },
+  });
+  return figure(
+    gainTitle(main, rival),
+    `Difference of recalls in points: to the right ${main.look.name} finds more.`,
+    chart,
+  );
+}
+
+function countProfile(rows: readonly Row[]): Html {
+  const chart = profile(
+    'Training samples by rank',
+    rows.length,
+    [{ color: 'var(--ink)', dash: 'none', values: rows.map(({ count: n }) => n) }],
+    { label: 'samples', isLog: true },
+  );
+  return figure(COUNTS, `${COUNTS_NOTE} Logarithmic.`, chart);
+}
+
+function byRank(rows: readonly Row[], cells: readonly Cell[]): (number | null)[] {
+  const values = new Map(cells.map(({ key, value }) => [key, value]));
+  return rows.map(({ key }) => values.get(key) ?? null);
+}
+
+function recallProfile(rows: readonly Row[], shown: readonly Judged[]): Html {
+  const series = shown.map(({ look, metrics }) => ({ ...look, values: byRank(rows, recallsOf(rows, metrics)) }));
+  const chart = profile('Recall by rank, before and after', rows.length, series, { label: '%' });
+  return figure(
+    RECALL,
+    'How many of a class are found, %: a dot for each class, lines are means of neighbours.',
+    chart,
+  );
+}
+
+function gainProfile(rows: readonly Row[], main: Judged, rival: Judged): Html {
+  const series = [{ ...main.look, values: byRank(rows, gainsOf(rows, main, rival)) }];
+  const chart = profile(`Difference of recalls by rank: ${gainTitle(main, rival)}`, rows.length, series, {
+    label: 'points',
+    zero: true,
+  });
+  return figure(
+    gainTitle(main, rival),
+    `Difference of recalls in points: above 0 ${main.look.name} finds more.`,
+    chart,
+  );
+}
+
+const EXTREMES = 8;
+
+function extremes(rows: readonly Row[], main: Judged, rival: Judged): Html {
+  const gains = gainsOf(rows, main, rival).sort((a, b) => b.value - a.value);
+  const listed = (title: string, cells: readonly Cell[]): Html =>
+    table(
+      title,
+      [{ head: 'class', isText: true }, { head: 'training samples' }, { head: 'points' }],
+      cells.map(({ name, count: n, value }) => [name, count(n), points(value / 100, 0)]),
+    );
+  const title = gainTitle(main, rival);
+  return html`<div class="grid two">${listed(`${title}: largest gains`, gains.slice(0, EXTREMES))}${listed(`${title}: largest losses`, gains.slice(-EXTREMES).reverse())}</div>`;
+}
+
+/** Rows of the table of all classes. */
+const MAX_TABLE = 2000;
+
+function classTable({ classes: all }: Report, rows: readonly Row[], judged: readonly Judged[]): Html {
+  const heads = [
+    { head: 'class', isText: true },
+    { head: 'training samples' },
+    { head: 'group', isText: true },
+    ...judged.map(({ look }) => ({ head: `${look.name} %` })),
+  ];
+  const left = all.length - MAX_TABLE;
+  const caption =
+    left > 0
+      ? `Recall by class: the ${count(MAX_TABLE)} most frequent; metrics.jsonl has the other ${count(left)}`
+      : 'Recall by class';
+  const body = rows
+    .slice(0, MAX_TABLE)
+    .map(({ index, name, count: n }) => [
+      name,
+      count(n),
+      groupOf(n),
+      ...judged.map(({ metrics }) => percent(metrics.recall[index])),
+    ]);
+  return table(caption, heads, body);
+}

@@ -1,0 +1,82 @@
+import { groupOf } from './classes.ts';
+import { count, number } from './format.ts';
+import { type Html, html, shortened } from './html.ts';
+import { table } from './look.ts';
+import type { Report } from './report.ts';
+
+/** Data, settings, versions, and what the run had to say. */
+export function details(report: Report): Html {
+  const { settings, versions, notes, arms } = report;
+  const alphas = arms.flatMap(({ name, alpha }) =>
+    alpha === null ? [] : [[`α of ${name}, calibrated`, number(alpha)] as const],
+  );
+  return html`<section id="details"><h2>Data and settings</h2>
+<div class="grid two">${dataTable(report)}<figure><figcaption><h3>Versions</h3></figcaption>${list(Object.entries(versions))}</figure></div>
+<figure><figcaption><h3>Settings</h3><p>All that made this run; a run with the same ends with the same weights on the same machine.</p></figcaption><div class="columns">${groups({ ...settings, ...Object.fromEntries(alphas) })}</div></figure>
+${notes.length > 0 && html`<figure><figcaption><h3>Notes</h3></figcaption><ul class="notes">${notes.map((note) => html`<li>${note}</li>`)}</ul></figure>`}</section>`;
+}
+
+function dataTable({ sizes, classes }: Report): Html {
+  const group = (name: ReturnType<typeof groupOf>): readonly string[] => {
+    const own = classes.filter(({ count: n }) => groupOf(n) === name);
+    return [`${name}-shot classes`, count(own.length), count(own.reduce((sum, { count: n }) => sum + n, 0))];
+  };
+  const rows = [
+    ...(['many', 'medium', 'few'] as const).map(group),
+    ['training, all', count(classes.length), count(sizes.train)],
+    ['validation', '', count(sizes.validation)],
+    ...(sizes.test === null ? [] : [['test', '', count(sizes.test)]]),
+  ];
+  return html`<figure><figcaption><h3>Data</h3></figcaption>${table('Samples', [{ head: 'part', isText: true }, { head: 'classes' }, { head: 'samples' }], rows)}</figure>`;
+}
+
+function list(entries: readonly (readonly [string, string])[]): Html {
+  return html`<dl class="settings">${entries.map(([key, value]) => html`<div><dt>${key}</dt><dd>${value}</dd></div>`)}</dl>`;
+}
+
+/** Settings that belong together stand together: each object under its own name. */
+function groups(settings: Readonly<Record<string, unknown>>): Html[] {
+  const entries = Object.entries(settings);
+  const plain = entries
+    .filter(([, value]) => !isGroup(value))
+    .map(([key, value]) => [words(key), shown(value)] as const);
+  const own = entries.flatMap(([key, value]) =>
+    isGroup(value) ? [{ name: words(key), entries: flattened(value) }] : [],
+  );
+  return [list(plain), ...own.map(({ name, entries: inner }) => html`<h4>${name}</h4>${list(inner)}`)];
+}
+
+function isGroup(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function flattened(settings: Readonly<Record<string, unknown>>, prefix = ''): [string, string][] {
+  return Object.entries(settings).flatMap(([key, value]): [string, string][] => {
+    const name = `${prefix}${words(key)}`;
+    return isGroup(value) ? flattened(value, `${name}: `) : [[name, shown(value)]];
+  });
+}
+
+/** `ibRateFactor` → `ib rate factor` */
+function words(key: string): string {
+  return key.replace(/[a-z][A-Z]/g, (pair) => `${pair[0]} ${pair[1]?.toLowerCase()}`);
+}
+
+const SHOWN_ITEMS = 16;
+const SHOWN_CHARACTERS = 400;
+
+function shown(value: unknown): string {
+  if (value === null || value === undefined) return 'none';
+  if (!Array.isArray(value))
+    return shortened(
+      typeof value === 'number' ? String(Number(value.toPrecision(8))) : String(value),
+      SHOWN_CHARACTERS,
+    );
+  const items = value
+    .slice(0, SHOWN_ITEMS)
+    .map((item) => (typeof item === 'number' ? String(Number(item.toPrecision(4))) : JSON.stringify(item)));
+  return shortened(
+    `${items.join(', ')}${value.length > SHOWN_ITEMS ? `, … (${value.length})` : ''}` || 'none',
+    SHOWN_CHARACTERS,
+  );
+}

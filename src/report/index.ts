@@ -1,0 +1,11 @@
+import { writeWhole } from '../train/checkpoint.ts';
+import { renderReport } from './page.ts';
+import type { Report } from './report.ts';
+
+export { previewsOf } from './preview.ts';
+export type { Report, ReportArm, ReportSample } from './report.ts';
+
+/** Writes a run's page, whole or not at all. @throws LossgraftError `write-failed` */
+export function writeReport(path: string, report: Report): void {
+  writeWhole(path, renderReport(report));
+}

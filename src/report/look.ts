@@ -1,0 +1,109 @@
+import * as Plot from '@observablehq/plot';
+import { draw } from './draw.ts';
+import { type Html, html, shortened } from './html.ts';
+import type { Report, ReportArm } from './report.ts';
+
+/** How something that is compared looks in every chart: told apart by colour, and by symbol and dashes. */
+export interface Look {
+  readonly name: string;
+  readonly color: string;
+  readonly symbol: Plot.SymbolName;
+  readonly dash: string;
+}
+
+export const BEFORE: Look = { name: 'as given', color: 'var(--before)', symbol: 'circle', dash: '1 3' };
+
+const MAIN: Omit<Look, 'name'> = { color: 'var(--main)', symbol: 'circle', dash: 'none' };
+const BASELINE: Omit<Look, 'name'> = { color: 'var(--baseline)', symbol: 'diamond', dash: '7 3' };
+const SYMBOLS: readonly Plot.SymbolName[] = ['square', 'triangle', 'star', 'cross', 'wye', 'hexagon'];
+const DASHES = ['3 2', '9 3 2 3', '5 5', '2 2', '12 3', '4 1 1 1'] as const;
+/** Colours for further losses, in the page's style. */
+export const OTHERS = 6;
+
+/** One look for each arm, in their order. */
+export function looksOf(arms: readonly ReportArm[]): Look[] {
+  let others = 0;
+  return arms.map(({ name, isBaseline }, i) => {
+    if (i === 0) return { name, ...MAIN };
+    if (isBaseline) return { name, ...BASELINE };
+    const n = others % OTHERS;
+    others += 1;
+    return { name, color: `var(--other${n + 1})`, symbol: SYMBOLS[n] ?? 'circle', dash: DASHES[n] ?? 'none' };
+  });
+}
+
+/** What the colours and symbols of a section's charts mean. */
+export function legend(looks: readonly Look[]): Html {
+  return html`<ul class="legend">${looks.map((look) => html`<li>${swatch(look)}${look.name}</li>`)}</ul>`;
+}
+
+/** A look's symbol as it stands in the charts. */
+export function swatch({ color, symbol, dash, name }: Look): Html {
+  return draw(name, {
+    width: 26,
+    height: 12,
+    margin: 0,
+    axis: null,
+    x: { domain: [0, 1], range: [1, 25] },
+    y: { domain: [0, 1] },
+    marks: [
+      Plot.ruleY([0.5], { x1: 0, x2: 1, stroke: color, strokeWidth: 2, strokeDasharray: dash }),
+      Plot.dot([0.5], { x: 0.5, y: 0.5, fill: color, symbol, r: 4 }),
+    ],
+  });
+}
+
+/** The losses of a report with their looks; the model as it was given stands first. */
+export function judgedOf(
+  report: Report,
+): { readonly look: Look; readonly metrics: NonNullable<ReportArm['metrics']> }[] {
+  const looks = looksOf(report.arms);
+  const arms = report.arms.flatMap(({ metrics }, i) => {
+    const look = looks[i];
+    return metrics && look ? [{ look, metrics }] : [];
+  });
+  return [...(report.before ? [{ look: BEFORE, metrics: report.before }] : []), ...arms];
+}
+
+/** A chart with its title, and the figures behind it for those who want them. */
+export function figure(title: string, note: string, chart: Html, behind?: Html): Html {
+  return html`<figure><figcaption><h3>${title}</h3><p>${note}</p></figcaption>${chart}${behind}</figure>`;
+}
+
+export interface Column {
+  readonly head: string;
+  /** Text stands on the left, numbers on the right. */
+  readonly isText?: boolean;
+}
+
+type Cell = string | Html;
+
+/** A table that scrolls by itself where it is wide. */
+export function table(caption: string, columns: readonly Column[], rows: readonly (readonly Cell[])[]): Html {
+  const cell = (content: Cell, i: number): Html => {
+    const kind = columns[i]?.isText ? 'text' : 'number';
+    return i === 0 ? html`<th scope="row" class="${kind}">${content}</th>` : html`<td class="${kind}">${content}</td>`;
+  };
+  const heads = columns.map(
+    ({ head, isText }) => html`<th scope="col" class="${isText ? 'text' : 'number'}">${head}</th>`,
+  );
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="${caption}"><table><caption>${caption}</caption><thead><tr>${heads}</tr></thead>
+<tbody>${rows.map((row) => html`<tr>${row.map(cell)}</tr>\n`)}</tbody></table></div>`;
+}
+
+/** Something that is opened on demand. */
+export function folded(summary: string, content: Html): Html {
+  return html`<details><summary>${summary}</summary>${content}</details>`;
+}
+
+const LABEL = 15;
+
+/** A class's name as it fits beside a chart. */
+export function classLabel(name: string): string {
+  return shortened(name, LABEL);
+}
+
+/** Room on the left for such labels. */
+export function labelMargin(names: readonly string[]): number {
+  return 14 + 7.2 * Math.max(3, ...names.map((name) => [...classLabel(name)].length));
+}

@@ -1,0 +1,54 @@
+import type { EpochRecord } from '../train/checkpoint.ts';
+import type { InfluenceOutcome, SampleInfluence } from '../train/influence.ts';
+import type { Metrics } from '../train/metrics.ts';
+import type { Schedule } from '../train/schedule.ts';
+
+/** What a run's page shows: all plain data, as the run recorded them. */
+export interface Report {
+  /** The model's file. */
+  readonly model: string;
+  /** `false`: it was interrupted, and figures are those of the best epochs so far. */
+  readonly isDone: boolean;
+  /** On which data {@link before} and the arms were judged. */
+  readonly judgedOn: 'test' | 'validation';
+  /** The model as it was given. */
+  readonly before: Metrics | null;
+  /** The loss that was asked for first. */
+  readonly arms: readonly ReportArm[];
+  readonly history: readonly EpochRecord[];
+  readonly schedule: Schedule;
+  readonly classes: readonly ReportClass[];
+  readonly sizes: { readonly train: number; readonly validation: number; readonly test: number | null };
+  /** Of training samples on the tuned model. */
+  readonly influence: InfluenceOutcome | null;
+  /** Those with the largest influence. */
+  readonly samples: readonly ReportSample[];
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly notes: readonly string[];
+}
+
+export interface ReportArm {
+  readonly name: string;
+  readonly isBaseline: boolean;
+  /** The epoch that is shown; `null` where there is none yet, as are the metrics. */
+  readonly epoch: number | null;
+  readonly metrics: Metrics | null;
+  /** What `alpha: 'auto'` came to. */
+  readonly alpha: number | null;
+}
+
+export interface ReportClass {
+  readonly name: string;
+  /** Training samples. */
+  readonly count: number;
+}
+
+export interface ReportSample extends SampleInfluence {
+  readonly preview: Preview;
+}
+
+/** What a sample looks like. */
+export type Preview =
+  | { readonly kind: 'image'; readonly uri: string; readonly width: number; readonly height: number }
+  | { readonly kind: 'text'; readonly text: string };
