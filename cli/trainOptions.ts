@@ -26,6 +26,8 @@ export interface TrainArgs extends TensorArgs, StepArgs, DataArgs {
   validation: string | undefined;
   test: string | undefined;
   run: string | undefined;
+  report: string | undefined;
+  'no-report': boolean | undefined;
   resume: boolean | undefined;
   force: boolean | undefined;
   loss: string | undefined;
@@ -70,7 +72,11 @@ const FILES = {
   labels: text('A file of labels, if --data has none'),
   validation: text('Data to choose the best epoch by, or a share of --data, held out class by class (default 0.2)'),
   test: text('Data that are judged once, when all is done: nothing is chosen by them'),
-  run: text('The folder of checkpoints and metrics.jsonl (default: the output with .run instead of .onnx)'),
+  run: text(
+    'The folder of checkpoints, metrics.jsonl, TensorBoard’s event files and report.html (default: the output with .run instead of .onnx)',
+  ),
+  report: text('The page with curves and figures to write, instead of report.html in that folder'),
+  'no-report': flag('Write no such page'),
   resume: flag('Go on with the run in that folder, as if it had never been interrupted'),
   force: flag('Replace the output, and begin a run again, if they exist'),
 };
@@ -99,7 +105,7 @@ const SCHEDULE = {
   'first-loss': text('The loss of that first phase, with class weights as in ldam+none (default ce, without)'),
   'ib-rate-factor': number('By what the learning rate is multiplied then (default 0.01, as the authors did)'),
   optimizer: { ...text(describeAll('Which optimizer (default sgd)', optimizers)), choices: Object.keys(optimizers) },
-  trainable: text('all (default), head, or names with *, separated by commas: layer4.*,fc.*'),
+  trainable: text('all (default), head, and names, with * too, separated by commas: layer4.*,fc.*'),
   'batch-size': number('Default 64'),
   'steps-per-run': number('Steps in one run of ONNX Runtime (default: by the size of the weights)'),
   seed: number('Of shuffling, split, long tail, augmentation and Dropout (default 0)'),
@@ -156,6 +162,7 @@ export async function givenTrain(args: TrainArgs, opened: Dataset[]): Promise<Tr
       augmentation: padding === undefined && flip === undefined ? undefined : defined({ padding, flip }),
       rename: rename === undefined ? undefined : parseRename(rename),
     }),
+    ...defined({ report: reportOf(args) }),
     ...plainOptions(args),
   };
 }
@@ -163,6 +170,12 @@ export async function givenTrain(args: TrainArgs, opened: Dataset[]): Promise<Tr
 /** `tuned.onnx` → `tuned.run` */
 export function runFolder({ run, output }: Pick<TrainArgs, 'run' | 'output'>): string {
   return run ?? `${output.replace(/\.onnx$/, '')}.run`;
+}
+
+function reportOf({ report, 'no-report': without }: TrainArgs): string | false | undefined {
+  if (!without) return report;
+  if (report === undefined) return false;
+  throw new UsageError(`--no-report contradicts --report ${report}`);
 }
 
 function plainOptions(args: TrainArgs): Partial<TrainOptions> {

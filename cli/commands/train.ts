@@ -27,6 +27,9 @@ export const trainCommand: Command<TrainArgs> = {
   handler: async (args) => {
     const inputs = [args.model, args.data, args.test, args.validation].filter((path) => path !== undefined);
     checkOutput(args.output, { force: args.force ?? false, inputs });
+    if (args.report !== undefined) {
+      checkOutput(args.report, { force: (args.force || args.resume) ?? false, inputs: [...inputs, args.output] });
+    }
     const opened: Dataset[] = [];
     const model = await open(args.model);
     const watch = trainWatch();
@@ -54,8 +57,9 @@ export const trainCommand: Command<TrainArgs> = {
 
 async function finish(args: TrainArgs & Shared, result: TrainResult): Promise<void> {
   for (const text of result.notes) note(text);
+  const page = result.report === null ? '' : `; the report is ${result.report}`;
   if (result.interrupted) {
-    note(`the checkpoint is in ${result.folder}; the same command with --resume goes on`);
+    note(`the checkpoint is in ${result.folder}; the same command with --resume goes on${page}`);
     process.exitCode = INTERRUPTED;
     return;
   }
@@ -64,6 +68,6 @@ async function finish(args: TrainArgs & Shared, result: TrainResult): Promise<vo
   if (args.json) await printJson({ files, ...rest });
   else
     await print(
-      `${describeTraining(result)}\nwritten ${files.join(', ')}; checkpoints and metrics.jsonl in ${result.folder}\n`,
+      `${describeTraining(result)}\nwritten ${files.join(', ')}; checkpoints and metrics.jsonl in ${result.folder}${page}\n`,
     );
 }
