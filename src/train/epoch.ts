@@ -1,28 +1,27 @@
-import { permutation } from '../data/random.ts';
 import type { Tensor } from '../tensor.ts';
+import type { Ahead, Batches } from './ahead.ts';
 import type { Open } from './arms.ts';
 import { nanLoss } from './divergence.ts';
 import type { Group } from './groups.ts';
 import type { Part } from './judge.ts';
 import type { Tensors } from './protocol.ts';
 import type { Runner } from './runner.ts';
-import { stackSteps } from './samples.ts';
+import { stackSteps } from './steps.ts';
+
+export { epochOrder } from './ahead.ts';
 
 /** How an epoch is walked through. */
 export interface EpochPlan {
   readonly runner: Runner;
   readonly open: Open;
   readonly train: Part;
+  readonly ahead: Ahead;
   readonly epoch: number;
-  readonly seed: number;
   readonly stepsPerEpoch: number;
-  /** What is left of the epoch. */
+  /** All of the epoch, and the step to begin with. */
   readonly groups: readonly Group[];
+  readonly from: number;
   rate(step: number): number;
-  augment(
-    feeds: Record<string, Tensor>,
-    keys: { seed: number; epoch: number; rows: Uint32Array },
-  ): Record<string, Tensor>;
 }
 
 /** What one run of the training graph gave. */
@@ -32,16 +31,12 @@ export interface Ran {
   /** Of the group's last step. */
   readonly rate: number;
   readonly note: string | undefined;
-}
-
-interface Prepared {
-  readonly group: Group;
-  readonly rows: Uint32Array;
-  readonly feeds: Tensors;
+  /** Seconds that the training thread had nothing to do before, for want of data. */
+  readonly waited: number;
 }
 
 /**
- * Runs the groups one after the other, and reads the next one's data meanwhile. The order is a function of seed and epoch alone.
+ * Runs the groups one after the other, while the next one's data are read. The order is a function of seed and epoch alone.
  *
  * @param next is called before each group; false ends the walk.
  * @throws LossgraftError `nan-loss`; the runner's state is then the one before the step, which `keep` puts on the disk.
@@ -52,55 +47,49 @@ export async function walkEpoch(
   use: (ran: Ran) => void,
   keep: (group: Group) => Promise<string>,
 ): Promise<boolean> {
-  const { runner, open, train, groups } = plan;
-  const order = permutation(train.rows.length, plan.seed, plan.epoch, SHUFFLE).map((i) => train.rows[i] ?? 0);
+  const { runner, open, ahead, epoch, groups } = plan;
   let first: number | undefined;
   let before: number | undefined;
-  let reading = readAhead(plan, order, groups[0]);
+  const started = performance.now();
   for (const [i, group] of groups.entries()) {
+    if (group.step < plan.from) continue;
     if (!(await next(group))) return false;
-    const ready = await reading;
-    const running = runner.ask({ kind: 'train', graph: open.key, feeds: ready.feeds, loss: open.names.loss });
-    reading = readAhead(plan, order, groups[i + 1] ?? group);
-    const { losses, note } = await running;
+    const ready = await ahead.take(epoch, i);
+    const feeds = withRates(plan, group, ready.feeds);
+    const since = first === undefined ? performance.now() - started : Number.POSITIVE_INFINITY;
+    const {
+      losses,
+      note,
+      idle = 0,
+    } = await runner.ask({ kind: 'train', graph: open.key, feeds, loss: open.names.loss });
     const bad = losses.findIndex((loss) => !Number.isFinite(loss));
-    if (bad >= 0) throw await broken(plan, ready, losses, bad, { before: losses[bad - 1] ?? before, first }, keep);
+    const trend = { before: losses[bad - 1] ?? before, first };
+    if (bad >= 0) throw await broken(plan, group, ready, losses, bad, trend, keep);
     first ??= losses[0];
     before = losses.at(-1);
-    use({ group, losses, rate: plan.rate(group.step + group.steps - 1), note });
+    // What the thread was idle for before the epoch's first step is not all the data's doing.
+    const waited = Math.min(idle, since) / 1000;
+    use({ group, losses, rate: plan.rate(group.step + group.steps - 1), note, waited });
   }
   return true;
 }
 
-/** Keeps the shuffle's stream of random numbers apart from others of the same seed. */
-const SHUFFLE = 1;
-
-function readAhead(plan: EpochPlan, order: Uint32Array, group: Group | undefined): Promise<Prepared> {
-  if (group === undefined) return Promise.reject(new Error('an epoch without steps'));
-  const reading = prepare(plan, order, group);
-  // Told when it is awaited; without this a failure meanwhile would end the process.
-  reading.catch(() => {});
-  return reading;
-}
-
-async function prepare(plan: EpochPlan, order: Uint32Array, group: Group): Promise<Prepared> {
-  const { train, epoch, seed, open } = plan;
-  const rows = order.subarray(group.start, group.start + group.steps * group.batch);
-  const feeds = plan.augment(await train.samples.read(rows), { seed, epoch, rows });
-  const rates = Float32Array.from({ length: group.steps }, (_, i) => plan.rate(group.step + i));
-  const rate: Tensor = { dtype: 'float32', dims: [group.steps], data: rates };
-  return { group, rows, feeds: { ...stackSteps(feeds, group.steps), [open.names.rate]: rate } };
+function withRates({ open, rate }: EpochPlan, { step, steps }: Group, feeds: Tensors): Tensors {
+  const rates = Float32Array.from({ length: steps }, (_, i) => rate(step + i));
+  const tensor: Tensor = { dtype: 'float32', dims: [steps], data: rates };
+  return { ...stackSteps(feeds, steps), [open.names.rate]: tensor };
 }
 
 async function broken(
   plan: EpochPlan,
-  { group, rows, feeds }: Prepared,
+  group: Group,
+  { rows, feeds }: Batches,
   losses: readonly number[],
   bad: number,
   trend: { readonly before: number | undefined; readonly first: number | undefined },
   keep: (group: Group) => Promise<string>,
 ): Promise<Error> {
-  const { runner, open, epoch, stepsPerEpoch, train } = plan;
+  const { runner, epoch, stepsPerEpoch, train } = plan;
   const tensor = await runner.ask({ kind: 'check' });
   const batch = rows.subarray(bad * group.batch, (bad + 1) * group.batch);
   return nanLoss({
@@ -111,9 +100,7 @@ async function broken(
     rate: plan.rate(group.step + bad),
     ...trend,
     rows: Array.from(batch, (row) => train.samples.describeRow(row)),
-    inputs: Object.entries(feeds).flatMap(([name, { data }]) =>
-      name !== open.names.rate && data instanceof Float32Array ? [{ name, data }] : [],
-    ),
+    inputs: Object.entries(feeds).flatMap(([name, { data }]) => (data instanceof Float32Array ? [{ name, data }] : [])),
     broken: tensor === '' ? undefined : tensor,
     kept: await keep(group),
   });
