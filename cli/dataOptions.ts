@@ -43,7 +43,10 @@ const FILTERS: readonly NonNullable<DataOptions['resample']>[] = [
 ];
 
 const OPTIONS = {
-  split: { ...text('IDX folders: which part (default train)'), choices: ['train', 'test'] },
+  split: {
+    ...text('IDX folders: which part of --data (default train); --validation and --test take the test part'),
+    choices: ['train', 'test'],
+  },
   classes: text('Names: the classes in the order of their indices, a,b,c (default: sorted)'),
   preprocess: text('Images: a preprocessor_config.json of Hugging Face, instead of the next six'),
   resize: text('Images: 256, the shorter side, or 224x192, height and width'),
@@ -91,12 +94,16 @@ export function givenData(args: DataArgs): DataOptions {
 }
 
 /**
- * Opens further data, such as those for a test, as the first were opened: with the same classes, whichever of them occur. The part of
- * an IDX folder is not carried over.
+ * Opens further data, such as those for a test, as the first were opened: with the same classes, whichever of them occur. Of an IDX
+ * folder it is the test part.
  */
 export function openFurther(path: string, args: DataArgs, first: Dataset): Promise<Dataset> {
   const { split: _split, ...options } = givenData(args);
-  return openData(path, { ...options, ...defined({ classes: options.classes ?? first.classNames }) });
+  return openData(path, {
+    ...options,
+    otherwiseSplit: 'test',
+    ...defined({ classes: options.classes ?? first.classNames }),
+  });
 }
 
 function numbers(option: string, given: string): number[] {

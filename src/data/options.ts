@@ -54,6 +54,8 @@ export interface DataOptions extends ImageOptions, TableOptions, TextOptions {
   readonly classes?: readonly string[];
   /** Which part of a folder in the manner of MNIST. Default `train`. */
   readonly split?: 'train' | 'test';
+  /** Which part where a folder in the manner of MNIST has several and `split` says nothing. Other data have no parts. */
+  readonly otherwiseSplit?: 'train' | 'test';
 }
 
 type DataOption = keyof DataOptions;
@@ -86,7 +88,9 @@ const KIND_NAMES: Readonly<Record<DataKind, string>> = {
 /** @throws LossgraftError `unused-data-option` for an option that would be ignored. */
 export function refuseUnused(path: string, kind: DataKind, options: DataOptions): void {
   const known: readonly string[] = OPTIONS_OF[kind];
-  const unused = Object.entries(options).find(([key, value]) => value !== undefined && !known.includes(key));
+  const unused = Object.entries(options).find(
+    ([key, value]) => value !== undefined && key !== 'otherwiseSplit' && !known.includes(key),
+  );
   if (unused === undefined) return;
   throw new LossgraftError({
     code: 'unused-data-option',
