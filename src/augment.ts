@@ -11,6 +11,7 @@ import { makeBatchDynamic } from './transform/dynamicBatch.ts';
 import { addGradientOutputs, type Calculus } from './transform/gradientOutputs.ts';
 import { batchNotes, type Draft, type Grafted, type GraftReport, type GraftRequest, graft } from './transform/graft.ts';
 import { inlineFunctions } from './transform/inline.ts';
+import { findParameters, leftOutNotes } from './transform/parameters.ts';
 import { TRAIN_OPSETS } from './transform/prepare.ts';
 import { raiseOpset } from './transform/raise.ts';
 import { VERSION } from './version.ts';
@@ -83,6 +84,7 @@ async function graftWithGradients(
   const constant = await constantReader(model, draft.graph);
   const grafted = graft(draft, request);
   await inferOwnTypes(model, draft.graph);
+  if (asked.includes('parameters')) draft.notes.push(...leftOutNotes(findParameters(draft.graph).leftOut, '--grad'));
   addGradientOutputs(grafted, asked, request.calculus, constant);
   return grafted;
 }

@@ -49,8 +49,12 @@ export interface Inspection {
   readonly logits: Search;
   readonly features: Search;
   readonly ops: readonly OpReport[];
-  /** Trainable tensors: float32 weights that some operator reads as data. */
-  readonly trainable: { readonly tensors: number; readonly elements: number };
+  /** Trainable tensors: float32 weights that some operator reads as data; `leftOut` are read so, and taken for no weights. */
+  readonly trainable: {
+    readonly tensors: number;
+    readonly elements: number;
+    readonly leftOut: readonly { readonly name: string; readonly why: string }[];
+  };
   /** Operators between the weights and the logits that no gradient can pass: what lies before them has to stay frozen. */
   readonly missingGradientRules: readonly string[];
 }
@@ -156,14 +160,16 @@ function training(
   graph: Graph,
   differentiable: Differentiable,
 ): Pick<Inspection, 'trainable' | 'missingGradientRules'> {
-  const weights = findParameters(graph).map(({ value }) => value);
+  const found = findParameters(graph);
+  const weights = found.parameters.map(({ value }) => value);
+  const leftOut = found.leftOut.map(({ value, why }) => ({ name: value.name, why }));
   const elements = weights.reduce((sum, { shape }) => sum + elementCount((shape ?? []).map(Number)), 0);
   const dependent = dependents(topologicalOrder(graph), weights);
   const missing = graph.nodes
     .filter((node) => node.inputs.some((input) => input !== undefined && dependent.has(input)))
     .map(operatorName)
     .filter((op) => !differentiable.has(op));
-  return { trainable: { tensors: weights.length, elements }, missingGradientRules: [...new Set(missing)] };
+  return { trainable: { tensors: weights.length, elements, leftOut }, missingGradientRules: [...new Set(missing)] };
 }
 
 function operatorName(node: Node): string {

@@ -47,6 +47,7 @@ function describe(found: Inspection): string {
       'trainable',
       `${found.trainable.elements.toLocaleString('en')} in ${found.trainable.tensors.toLocaleString('en')} float32 tensors`,
     ],
+    ...found.trainable.leftOut.map(({ name, why }) => ['no parameter', `${name}: ${why}`] as const),
     [
       'gradient rules',
       found.missingGradientRules.length === 0 ? 'all there' : `missing: ${found.missingGradientRules.join(', ')}`,

@@ -53,7 +53,8 @@ function mainOptions<T>(yargs: Argv<T>) {
     .option('trainable', {
       type: 'string',
       requiresArg: true,
-      describe: 'head (the last linear layer, the default), all, or names with *, separated by commas: layer4.*,fc.*',
+      describe:
+        'head (the last linear layer, the default), all, and names, with * too, separated by commas: layer4.*,fc.*',
     })
     .option('optimizer', {
       type: 'string',

@@ -25,6 +25,7 @@ export function buildGraph(model: ModelProto, graph: Graph = new Graph()): Graph
   for (const node of proto.nodes) addProtoNode(graph, node);
   for (const info of [...proto.valueInfos, ...proto.outputs]) {
     const value = graph.values.get(info.name);
+    if (value && info.metadata.size > 0) graph.metadata.set(value, info.metadata);
     if (!value || value.dtype !== undefined) continue;
     value.dtype = info.type?.dtype;
     value.shape = info.type?.shape;

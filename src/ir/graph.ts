@@ -71,6 +71,8 @@ export class Graph {
   readonly initializers: Map<Value, InitializerSource> = new Map();
   /** Views of the file's inputs and outputs, where they come from it. */
   readonly infos: Map<Value, ValueInfoProto> = new Map();
+  /** What the file's value infos say of their values, as metadata_props. */
+  readonly metadata: Map<Value, ReadonlyMap<string, string>> = new Map();
   /** Opset imports that differ from the file's, by domain ('' is ai.onnx). */
   readonly opsetImports: Map<string, number> = new Map();
   /** The IR version, where it has to be newer than the file's. */

@@ -1,6 +1,6 @@
 import type { Dim } from '../tensor.ts';
 import type { WireReader } from './reader.ts';
-import { dataTypeOf } from './scanTensor.ts';
+import { dataTypeOf, scanEntry } from './scanTensor.ts';
 import type { Span, TensorType, ValueInfoProto } from './types.ts';
 import { LEN } from './wire.ts';
 
@@ -26,15 +26,16 @@ interface TypeView {
 export function scanValueInfo(reader: WireReader, span: Span): ValueInfoProto {
   let name = '';
   let view: TypeView | undefined;
+  const metadata = new Map<string, string>();
   reader.walk(span, (r) => {
     if (r.number === 1) name = r.string('ValueInfoProto.name');
     else if (r.number === 2) {
       r.once(view, 'ValueInfoProto.type');
       r.expect(LEN, 'ValueInfoProto.type');
       view = scanType(r, r.span);
-    }
+    } else if (r.number === 4) scanEntry(r, 'ValueInfoProto.metadata_props', metadata);
   });
-  return { span, name, ...(view ?? { kind: 'none', type: undefined, dimSpans: [] }) };
+  return { span, name, metadata, ...(view ?? { kind: 'none', type: undefined, dimSpans: [] }) };
 }
 
 function scanType(reader: WireReader, span: Span): TypeView {

@@ -80,6 +80,7 @@ export interface ValueInfoProto {
   readonly kind: 'tensor' | 'sequence' | 'map' | 'optional' | 'sparse' | 'opaque' | 'none';
   /** Of each dimension of a tensor type, the span of its TensorShapeProto.Dimension field. */
   readonly dimSpans: readonly Span[];
+  readonly metadata: ReadonlyMap<string, string>;
 }
 
 export interface GraphProto {

@@ -5,12 +5,12 @@ import { constantReader, inferOwnTypes } from '../transform/constantValues.ts';
 import { differentiate } from '../transform/differentiate.ts';
 import type { Calculus } from '../transform/gradientOutputs.ts';
 import { type Grafted, type GraftRequest, graft } from '../transform/graft.ts';
-import { type Parameter, selectParameters } from '../transform/parameters.ts';
+import { type LeftOut, leftOutNotes, type Parameter, selectParameters } from '../transform/parameters.ts';
 import { type Prepared, type PrepareRequest, prepare } from '../transform/prepare.ts';
 
 export interface BackwardRequest extends GraftRequest, PrepareRequest {
   readonly calculus: Calculus;
-  /** `head`, `all`, or patterns of parameter names. */
+  /** `head`, `all`, patterns of parameter names, or names of tensors; a list of these. */
   readonly trainable: string;
 }
 
@@ -23,6 +23,8 @@ export interface Backward {
   readonly trained: readonly Parameter[];
   /** Parameters that were asked for and that the loss does not depend on. */
   readonly unreached: readonly Parameter[];
+  /** What `all` leaves out, as no parameters. */
+  readonly leftOut: readonly LeftOut[];
 }
 
 /** The input that holds the learning rate. */
@@ -35,14 +37,15 @@ export async function backward(model: Model, request: BackwardRequest): Promise<
   const { graph } = draft;
   const constant = await constantReader(model, graph);
   const grafted = graft(draft, request, [LEARNING_RATE]);
-  const asked = selectParameters(graph, request.trainable, grafted.logits);
+  const { parameters: asked, leftOut } = selectParameters(graph, request.trainable, grafted.logits);
   await inferOwnTypes(model, graph);
   const wrt = asked.map(({ value }) => value);
   const gradients = differentiate(grafted.op, grafted.loss, wrt, { rules: request.calculus.gradients, constant });
   const trained = asked.filter(({ value }) => gradients.has(value));
   const unreached = asked.filter(({ value }) => !gradients.has(value));
   if (trained.length === 0) throw nothingTrained(request.trainable, unreached);
-  return { draft, grafted, gradients, trained, unreached };
+  draft.notes.push(...leftOutNotes(leftOut, '--trainable'));
+  return { draft, grafted, gradients, trained, unreached, leftOut };
 }
 
 function nothingTrained(trainable: string, unreached: readonly Parameter[]): LossgraftError {

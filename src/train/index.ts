@@ -172,7 +172,7 @@ function manifestOf(
   hash: string | undefined,
   files: readonly string[],
 ): Readonly<Record<string, unknown>> {
-  const { model, notes: _notes, unreached: _unreached, ...rest } = step.report;
+  const { model, notes: _notes, unreached: _unreached, leftOut: _leftOut, ...rest } = step.report;
   const { form, stepsPerRun } = request;
   const source = { file: model, ...(hash === undefined ? {} : { sha256: hash }) };
   return {

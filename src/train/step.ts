@@ -25,6 +25,8 @@ export interface StepReport extends GraftReport {
   readonly trainable: readonly string[];
   /** Weights that were asked for and that the loss does not depend on. */
   readonly unreached: readonly string[];
+  /** Tensors that `all` takes for no parameters, and why; by their names they can be trained too. */
+  readonly leftOut: readonly { readonly name: string; readonly why: string }[];
   readonly states: readonly StateReport[];
   readonly notes: readonly string[];
 }
@@ -167,7 +169,7 @@ function addOutput(graph: Graph, name: string, source: Value, { dtype, shape }: 
 function reportOf(
   model: Model,
   request: StepRequest,
-  { grafted, trained, unreached, draft }: Backward,
+  { grafted, trained, unreached, leftOut, draft }: Backward,
   states: readonly State[],
 ): StepReport {
   return {
@@ -176,6 +178,7 @@ function reportOf(
     optimizer: request.optimizer.name,
     trainable: trained.map(({ value }) => value.name),
     unreached: unreached.map(({ value }) => value.name),
+    leftOut: leftOut.map(({ value, why }) => ({ name: value.name, why })),
     states: states.map(({ current, kind }) => ({
       name: current.name,
       kind,

@@ -50,7 +50,7 @@ export function addGradientOutputs(
 
 function tensorsNamed({ op, logits, features }: Grafted, name: string): Value[] {
   if (name === 'logits') return [logits];
-  if (name === 'parameters') return findParameters(op.graph).map(({ value }) => value);
+  if (name === 'parameters') return findParameters(op.graph).parameters.map(({ value }) => value);
   if (name !== 'features') return [op.graph.value(name, 'option grad')];
   if (features) return [features];
   throw new LossgraftError({

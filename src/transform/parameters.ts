@@ -2,6 +2,7 @@ import { LossgraftError } from '../errors.ts';
 import { isView } from '../ir/edit.ts';
 import { type Graph, type InitializerSource, type Node, nearestNames, type Value } from '../ir/graph.ts';
 import { elementCount } from '../tensor.ts';
+import { whyNoWeight } from './literals.ts';
 
 /** A tensor of weights in the user's file, wherever it is kept. */
 export interface Parameter {
@@ -30,34 +31,55 @@ const SETTINGS = new Set([
   'lossgraft::BatchNormTrain 4',
 ]);
 
+/** A tensor that is read as data like a weight, and is none. */
+export interface LeftOut extends Parameter {
+  readonly why: string;
+}
+
+export interface Found {
+  readonly parameters: readonly Parameter[];
+  readonly leftOut: readonly LeftOut[];
+}
+
 /**
  * All weights: float32 initializers and tensors of Constant nodes of rank 1 or more that some operator reads as data, in the
- * order of the file. Running statistics and settings such as a Clip's bounds are none.
+ * order of the file. Running statistics and settings such as a Clip's bounds are none, nor are numbers of formulas and buffers, as far
+ * as a file tells them from weights: they are left out.
  */
-export function findParameters(graph: Graph): Parameter[] {
-  const found: Parameter[] = [];
+export function findParameters(graph: Graph): Found {
+  const parameters: Parameter[] = [];
+  const leftOut: LeftOut[] = [];
+  for (const { value, source } of candidates(graph)) {
+    const why = whyNoWeight(graph, value, source.dims);
+    if (why === undefined) parameters.push({ value, source });
+    else leftOut.push({ value, source, why });
+  }
+  return { parameters, leftOut };
+}
+
+function* candidates(graph: Graph): Iterable<Parameter> {
   for (const [value, source] of graph.initializers) {
-    if (isView(source) && isWeight(value)) found.push({ value, source });
+    if (isView(source) && isData(value, source)) yield { value, source };
   }
   for (const node of graph.nodes) {
     const tensor = node.proto && node.opType === 'Constant' ? node.attributes.get('value') : undefined;
     const [value] = node.outputs;
     if (tensor?.type !== 'tensor' || !isView(tensor.value) || !value) continue;
     // One number in a Constant node is a factor of a formula.
-    if (elementCount(tensor.value.dims) > 1 && isWeight({ ...value, ...typeOf(tensor.value) })) {
-      found.push({ value, source: tensor.value });
-    }
+    if (elementCount(tensor.value.dims) > 1 && isData(value, tensor.value)) yield { value, source: tensor.value };
   }
-  return found;
 }
 
-function typeOf(source: InitializerSource): Pick<Value, 'dtype' | 'shape'> {
-  return { dtype: source.dtype, shape: source.dims };
+/** What to tell of {@link LeftOut}; `option` takes their names. */
+export function leftOutNotes(leftOut: readonly LeftOut[], option: string): string[] {
+  return leftOut.map(
+    ({ value, why }) => `"${value.name}" is taken for no parameter (${why}); ${option} can name it all the same`,
+  );
 }
 
-function isWeight({ dtype, shape, uses, ...value }: Pick<Value, 'name' | 'dtype' | 'shape' | 'uses'>): boolean {
-  if (dtype !== 'float32' || shape === undefined || shape.length === 0) return false;
-  return [...uses].some((node) => node.inputs.some((input, i) => input?.name === value.name && !isSetting(node, i)));
+function isData(value: Value, { dtype, dims }: InitializerSource): boolean {
+  if (dtype !== 'float32' || dims.length === 0) return false;
+  return [...value.uses].some((node) => node.inputs.some((input, i) => input === value && !isSetting(node, i)));
 }
 
 function isSetting(node: Node, input: number): boolean {
@@ -66,19 +88,24 @@ function isSetting(node: Node, input: number): boolean {
 }
 
 /**
- * The parameters that `trainable` names: `all`; `head`, those of the last linear layer; or patterns with `*`, separated by commas.
+ * The parameters that `trainable` names: of a list separated by commas, `all`; `head`, those of the last linear layer; patterns with
+ * `*`; and names, which may be of tensors that are left out otherwise.
  *
- * @throws LossgraftError `no-parameters` if a pattern matches none.
+ * @throws LossgraftError `no-parameters` if a part names none.
  */
-export function selectParameters(graph: Graph, trainable: string, logits: Value): Parameter[] {
-  const all = findParameters(graph);
-  if (trainable === 'all') return all;
-  if (trainable === 'head') return headParameters(all, logits);
-  return trainable
-    .split(',')
-    .map((pattern) => pattern.trim())
-    .flatMap((pattern) => matching(all, pattern))
-    .filter((parameter, i, list) => list.indexOf(parameter) === i);
+export function selectParameters(graph: Graph, trainable: string, logits: Value): Found {
+  const found = findParameters(graph);
+  const parts = trainable.split(',').map((part) => part.trim());
+  const parameters = [...new Set(parts.flatMap((part) => selected(found, part, logits)))];
+  const leftOut = parts.includes('all') ? found.leftOut.filter((each) => !parameters.includes(each)) : [];
+  return { parameters, leftOut };
+}
+
+function selected({ parameters, leftOut }: Found, part: string, logits: Value): readonly Parameter[] {
+  if (part === 'all') return parameters;
+  if (part === 'head') return headParameters(parameters, logits);
+  const named = leftOut.find(({ value }) => value.name === part);
+  return named ? [named] : matching(parameters, part);
 }
 
 function matching(all: readonly Parameter[], pattern: string): Parameter[] {
