@@ -56,6 +56,7 @@ export interface TrainArgs extends TensorArgs, StepArgs, DataArgs {
   'imbalance-type': 'exp' | 'step' | undefined;
   patience: number | undefined;
   select: 'best' | 'last' | undefined;
+  'cache-features': 'auto' | 'on' | 'off' | undefined;
   provider: 'cpu' | 'cuda' | undefined;
 }
 
@@ -111,6 +112,10 @@ const SCHEDULE = {
   seed: number('Of shuffling, split, long tail, augmentation and Dropout (default 0)'),
   patience: number('End after so many epochs without a better balanced accuracy on the validation data'),
   select: { ...text('Which epoch is taken (default best)'), choices: ['best', 'last'] },
+  'cache-features': {
+    ...text('Compute what is frozen once for each sample, not in each epoch (default auto: where nothing forbids it)'),
+    choices: ['auto', 'on', 'off'],
+  },
   provider: { ...text('Who computes (default cpu); cuda never falls back'), choices: ['cpu', 'cuda'] },
 };
 
@@ -200,6 +205,7 @@ function plainOptions(args: TrainArgs): Partial<TrainOptions> {
     imbalanceType: args['imbalance-type'],
     patience: args.patience,
     select: args.select,
+    cacheFeatures: args['cache-features'],
     provider: args.provider,
     logits: args.logits,
     features: args.features,

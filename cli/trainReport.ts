@@ -2,8 +2,15 @@ import { SingleBar } from 'cli-progress';
 import type { EpochRecord, Metrics, TrainProgress, TrainResult } from '../src/index.ts';
 import { formatNumber, printable, table } from './io.ts';
 
+export interface TrainWatch {
+  onProgress(p: TrainProgress): void;
+  onEpoch(record: EpochRecord): void;
+  onFeatures(progress: { readonly done: number; readonly total: number }): void;
+  stop(): void;
+}
+
 /** Progress on stderr: a line per epoch, and a bar where somebody watches. */
-export function trainWatch(): { onProgress(p: TrainProgress): void; onEpoch(record: EpochRecord): void; stop(): void } {
+export function trainWatch(): TrainWatch {
   let bar: SingleBar | undefined;
   const stop = (): void => {
     bar?.stop();
@@ -31,7 +38,27 @@ export function trainWatch(): { onProgress(p: TrainProgress): void; onEpoch(reco
     stop();
     process.stderr.write(`${epochLine(record)}\n`);
   };
-  return { onProgress, onEpoch, stop };
+  const onFeatures = ({ done, total }: { readonly done: number; readonly total: number }): void => {
+    if (!process.stderr.isTTY) return;
+    bar ??= startFeatures(total);
+    bar.update(done);
+    if (done === total) stop();
+  };
+  return { onProgress, onEpoch, onFeatures, stop };
+}
+
+function startFeatures(total: number): SingleBar {
+  const format = 'the frozen part {bar} {percentage} % of {total} samples';
+  const bar = new SingleBar({ stream: process.stderr, format, clearOnComplete: true, hideCursor: true });
+  bar.start(total, 0);
+  return bar;
+}
+
+/** How much of the steps' time went by without data to work on; empty where no step was taken. */
+export function describeWaiting(history: readonly EpochRecord[]): string {
+  const training = history.reduce((sum, { trainSeconds = 0 }) => sum + trainSeconds, 0);
+  const waiting = history.reduce((sum, { waitSeconds = 0 }) => sum + waitSeconds, 0);
+  return training === 0 ? '' : `; ${percent(waiting / training)} % of the training time waited for data`;
 }
 
 function epochLine(record: EpochRecord): string {

@@ -3,7 +3,7 @@ import type { Command, Shared } from '../command.ts';
 import { note, print, printJson } from '../io.ts';
 import { checkOutput } from '../output.ts';
 import { givenTrain, type TrainArgs, trainOptions } from '../trainOptions.ts';
-import { describeTraining, trainWatch } from '../trainReport.ts';
+import { describeTraining, describeWaiting, trainWatch } from '../trainReport.ts';
 
 /** What a shell expects of a program that Ctrl-C ended: 128 + SIGINT. */
 const INTERRUPTED = 130;
@@ -41,9 +41,9 @@ export const trainCommand: Command<TrainArgs> = {
     };
     process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
     try {
-      const { onProgress, onEpoch } = watch;
+      const { onProgress, onEpoch, onFeatures } = watch;
       const options = await givenTrain(args, opened);
-      const result = await train(model, { ...options, onProgress, onEpoch, signal: stop.signal });
+      const result = await train(model, { ...options, onProgress, onEpoch, onFeatures, signal: stop.signal });
       watch.stop();
       await finish(args, result);
     } finally {
@@ -68,6 +68,6 @@ async function finish(args: TrainArgs & Shared, result: TrainResult): Promise<vo
   if (args.json) await printJson({ files, ...rest });
   else
     await print(
-      `${describeTraining(result)}\nwritten ${files.join(', ')}; checkpoints and metrics.jsonl in ${result.folder}${page}\n`,
+      `${describeTraining(result)}\nwritten ${files.join(', ')}; checkpoints and metrics.jsonl in ${result.folder}${page}${describeWaiting(result.history)}\n`,
     );
 }

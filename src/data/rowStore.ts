@@ -19,23 +19,28 @@ export interface RowStore {
   close(): void;
 }
 
-/** @param name shown in errors: a full disk is the usual one, `store-failed`. */
-export function rowStore(name: string): RowStore {
-  return new SpillingStore(name);
+/**
+ * @param name shown in errors: a full disk is the usual one, `store-failed`.
+ * @param folder where the temporary file goes; that of the system by default.
+ */
+export function rowStore(name: string, folder: string = tmpdir()): RowStore {
+  return new SpillingStore(name, folder);
 }
 
 const BLOCKS_IN_MEMORY = STORE_MEMORY_BYTES / STORE_BLOCK_BYTES;
 
 class SpillingStore implements RowStore {
   readonly #name: string;
+  readonly #folder: string;
   readonly #blocks: Uint8Array[] = [];
   #file: TemporaryFile | undefined;
   /** Where the blocks in memory begin. */
   #written = 0;
   #size = 0;
 
-  constructor(name: string) {
+  constructor(name: string, folder: string) {
     this.#name = name;
+    this.#folder = folder;
   }
 
   get size(): number {
@@ -73,7 +78,7 @@ class SpillingStore implements RowStore {
   }
 
   #flush(): void {
-    this.#file ??= temporaryFile(this.#name);
+    this.#file ??= temporaryFile(this.#name, this.#folder);
     for (const [i, block] of this.#blocks.entries()) {
       const used = Math.min(block.length, this.#size - this.#written - i * STORE_BLOCK_BYTES);
       this.#file.write(block.subarray(0, used));
@@ -101,9 +106,10 @@ interface TemporaryFile {
 }
 
 /** Where the system lets an open file lose its name (POSIX), it does so at once: nothing is left behind by a process that is killed. */
-function temporaryFile(name: string): TemporaryFile {
-  const path = join(tmpdir(), `lossgraft-${randomUUID()}`);
-  const fd = guard(name, () => openSync(path, 'wx+', 0o600));
+function temporaryFile(name: string, folder: string): TemporaryFile {
+  const path = join(folder, `lossgraft-${randomUUID()}`);
+  const guard = <T>(work: () => T): T => attempt(name, folder, work);
+  const fd = guard(() => openSync(path, 'wx+', 0o600));
   const isUnlinked = process.platform !== 'win32';
   if (isUnlinked) rmSync(path);
   let end = 0;
@@ -111,14 +117,14 @@ function temporaryFile(name: string): TemporaryFile {
   return {
     write: (bytes) => {
       for (let done = 0; done < bytes.length; ) {
-        const count = guard(name, () => writeSync(fd, bytes, done, bytes.length - done, end));
+        const count = guard(() => writeSync(fd, bytes, done, bytes.length - done, end));
         done += count;
         end += count;
       }
     },
     readInto: (target, offset) => {
       for (let done = 0; done < target.length; ) {
-        const count = guard(name, () => readSync(fd, target, done, target.length - done, offset + done));
+        const count = guard(() => readSync(fd, target, done, target.length - done, offset + done));
         if (count === 0) throw new RangeError(`${name}: the temporary file is shorter than ${offset + target.length}`);
         done += count;
       }
@@ -132,16 +138,19 @@ function temporaryFile(name: string): TemporaryFile {
   };
 }
 
-function guard<T>(name: string, work: () => T): T {
+function attempt<T>(name: string, folder: string, work: () => T): T {
   try {
     return work();
   } catch (cause) {
     throw new LossgraftError({
       code: 'store-failed',
       where: name,
-      expected: `space for its rows in the temporary folder ${tmpdir()}`,
+      expected: `space for its rows in the folder ${folder}`,
       found: cause instanceof Error ? cause.message : String(cause),
-      hint: 'Make room there, or set TMPDIR to a folder on a larger disk',
+      hint:
+        folder === tmpdir()
+          ? 'Make room there, or set TMPDIR to a folder on a larger disk'
+          : 'Make room there, or choose a folder on a larger disk',
       cause,
     });
   }

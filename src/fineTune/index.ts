@@ -4,6 +4,7 @@ import { sha256 } from '../hash.ts';
 import type { Model } from '../model.ts';
 import type { Checkpoint, EpochRecord } from '../train/checkpoint.ts';
 import { evaluationGraph } from '../train/evaluation.ts';
+import type { FeatureReport } from '../train/featurePlan.ts';
 import type { InfluenceOutcome } from '../train/influence.ts';
 import type { Metrics } from '../train/metrics.ts';
 import { readSafetensors } from '../train/readSafetensors.ts';
@@ -47,6 +48,8 @@ export interface TrainResult {
   readonly history: readonly EpochRecord[];
   /** Of training samples on the tuned model; `null` where the run is not done. */
   readonly influence: InfluenceOutcome | null;
+  /** Whether what is frozen was computed once for each sample, and why; `null` where the run was done before. */
+  readonly features: FeatureReport | null;
   readonly notes: readonly string[];
   /**
    * Writes the tuned model: the user's file, in which only the trained tensors' bytes are other ones.
@@ -73,7 +76,17 @@ export async function fineTune(catalogue: Catalogue, model: Model, options: Trai
   const bound = bindArms(catalogue, options, plan, parts.counts);
   const batchSize = fixedBatch(ports) ?? plan.batchSize;
   refuseBatch(options, batchSize);
-  const { onProgress, onEpoch, signal, stepsPerRun, patience, test: _test, ...more } = options;
+  const {
+    onProgress,
+    onEpoch,
+    signal,
+    stepsPerRun,
+    patience,
+    cacheFeatures,
+    onFeatures,
+    test: _test,
+    ...more
+  } = options;
   const trained = await runTraining({
     model,
     ...bound,
@@ -92,7 +105,7 @@ export async function fineTune(catalogue: Catalogue, model: Model, options: Trai
     mode: more.mode ?? 'new',
     provider: more.provider ?? 'cpu',
     settings: await settingsOf(model, options, plan, parts, bound),
-    ...defined({ onProgress, onEpoch, signal, stepsPerRun, patience }),
+    ...defined({ onProgress, onEpoch, onFeatures, signal, stepsPerRun, patience, cacheFeatures }),
   });
   const { checkpoint } = trained;
   const notes = [...parts.notes, ...trained.notes];
@@ -110,6 +123,7 @@ export async function fineTune(catalogue: Catalogue, model: Model, options: Trai
     arms: armsOf(bound, checkpoint),
     history: checkpoint.history,
     influence: checkpoint.outcome?.influence ?? null,
+    features: trained.features ?? null,
     notes,
     write: async (path, { force = false } = {}) => write(model, more.folder, checkpoint, path, force),
   };
@@ -145,9 +159,9 @@ async function settingsOf(
   parts: Parts,
   bound: Arms,
 ): Promise<Readonly<Record<string, unknown>>> {
-  const { alpha, stepsPerRun, patience, select = 'best', provider = 'cpu' } = options;
+  const { alpha, stepsPerRun, patience, cacheFeatures, select = 'best', provider = 'cpu' } = options;
   const own = { model: await sha256(model.path), ...plan, ...parts.settings, ...bound.settings };
-  const settings = { ...own, alpha, stepsPerRun, patience, select, provider };
+  const settings = { ...own, alpha, stepsPerRun, patience, cacheFeatures, select, provider };
   // As they come back from the file: without what is undefined, numbers as JSON has them.
   return JSON.parse(JSON.stringify(settings)) as Record<string, unknown>;
 }

@@ -5,6 +5,7 @@ import type { Dataset } from '../data/dataset.ts';
 import { LossgraftError } from '../errors.ts';
 import type { Provider } from '../runtime/session.ts';
 import type { EpochRecord, RunMode } from '../train/checkpoint.ts';
+import type { CacheMode } from '../train/featurePlan.ts';
 import type { TrainGraphRequest } from '../train/index.ts';
 import type { ImbalanceType } from '../train/longTail.ts';
 import type { TrainProgress } from '../train/progress.ts';
@@ -75,6 +76,11 @@ export interface TrainOptions
   readonly patience?: number;
   /** Which epoch is taken: the best on the validation data (default), or the last. */
   readonly select?: 'best' | 'last';
+  /**
+   * Whether what lies before everything that is trained is computed once for each sample and kept, with the same numbers: where it is worth
+   * it (`auto`, the default), always (`on`: an error says why not), or never.
+   */
+  readonly cacheFeatures?: CacheMode;
   /** Default `cpu`. */
   readonly provider?: Provider;
   /** Where the page with the run's curves and figures goes; `false`: none is written. Default `report.html` in `folder`. */
@@ -83,6 +89,8 @@ export interface TrainOptions
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: TrainProgress) => void;
   readonly onEpoch?: (record: EpochRecord) => void;
+  /** While what is frozen is computed, before the first epoch. */
+  readonly onFeatures?: (progress: { readonly done: number; readonly total: number }) => void;
   readonly [option: string]: unknown;
 }
 
@@ -135,6 +143,8 @@ const OWN_KEYS: readonly string[] = [
   'patience',
   'select',
   'provider',
+  'cacheFeatures',
+  'onFeatures',
   'report',
   'signal',
   'onProgress',
@@ -168,6 +178,9 @@ export function planOf(options: TrainOptions): Plan {
     if (value !== undefined && !(Number.isSafeInteger(value) && value > 0))
       throw badOption(option, 'a whole number above 0', value);
   }
+  const { cacheFeatures = 'auto' } = options;
+  if (!['auto', 'on', 'off'].includes(cacheFeatures))
+    throw badOption('cache-features', 'auto, on or off', cacheFeatures);
   if (!Number.isSafeInteger(seed) || seed < 0) throw badOption('seed', 'a whole number from 0 on', seed);
   return { ...base, schedule, batchSize, seed, augmentation: { ...base.augmentation, ...options.augmentation } };
 }

@@ -27,7 +27,11 @@ export type RuntimeType =
   | 'bool'
   | 'string';
 
-type Storage = new (length: number) => Exclude<TensorData, readonly string[]>;
+type Numbers = Exclude<TensorData, readonly string[]>;
+interface Storage {
+  new (length: number): Numbers;
+  new (buffer: ArrayBuffer): Numbers;
+}
 
 const STORAGE: Readonly<Record<Exclude<RuntimeType, 'string'>, Storage>> = {
   float32: Float32Array,
@@ -51,6 +55,11 @@ export function isRuntimeType(dtype: string): dtype is RuntimeType {
 /** Whether `data` is what a tensor of `dtype` keeps its elements in. */
 export function storageFits(dtype: RuntimeType, data: unknown): data is TensorData {
   return dtype === 'string' ? Array.isArray(data) : data instanceof STORAGE[dtype];
+}
+
+/** Elements of a type that are in these bytes. */
+export function viewAs(dtype: Exclude<RuntimeType, 'string'>, bytes: ArrayBuffer): TensorData {
+  return new STORAGE[dtype](bytes);
 }
 
 /** `float32[N, 3, ?]`, for messages. */

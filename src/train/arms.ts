@@ -6,6 +6,8 @@ import { STEP_COUNTER } from '../transform/dropout.ts';
 import type { GraftRequest } from '../transform/graft.ts';
 import { LEARNING_RATE } from './backward.ts';
 import { type Evaluation, evaluationGraph } from './evaluation.ts';
+import { FROZEN } from './features.ts';
+import type { FrozenPart } from './frozenPart.ts';
 import { type TrainGraph, type TrainGraphRequest, trainGraph } from './index.ts';
 import { locate, type Tie } from './locate.ts';
 import type { Runner } from './runner.ts';
@@ -46,6 +48,7 @@ export class Graphs {
   readonly notes: Set<string> = new Set();
   #open: Open | undefined;
   #common: Common | undefined;
+  #frozen: FrozenPart | undefined;
 
   constructor(model: Model, runner: Runner, provider: Provider) {
     this.#model = model;
@@ -58,12 +61,18 @@ export class Graphs {
     throw new Error('no training graph was built yet');
   }
 
+  /** Takes a frozen part out of all graphs that are opened from now on. What they are fed with goes through it, or comes from it. */
+  async putBehind(part: FrozenPart): Promise<void> {
+    await this.#openInRunner(FROZEN, part.bytes);
+    this.#frozen = part;
+  }
+
   /** Opens a training graph in place of the one before. @throws LossgraftError naming what cannot be trained or written back. */
   async train(key: string, request: GraphRequest): Promise<Open> {
     if (this.#open?.key === key) return this.#open;
     if (this.#open) await this.#runner.ask({ kind: 'close', graph: this.#open.key });
     this.#open = undefined;
-    const graph = await trainGraph(this.#model, { ...request, form: 'loop' });
+    const graph = await trainGraph(this.#model, { ...request, ...this.#cut, form: 'loop' });
     this.#agree(graph);
     for (const note of notesOf(graph)) this.notes.add(note);
     const bytes = graph.bytes().get('step.onnx') ?? new Uint8Array();
@@ -75,7 +84,7 @@ export class Graphs {
 
   /** Opens a graph that judges states. */
   async judge(key: string, request: GraftRequest & { readonly keepTies?: boolean }): Promise<Evaluation> {
-    const evaluation = await evaluationGraph(this.#model, request, this.common.tuned);
+    const evaluation = await evaluationGraph(this.#model, request, this.common.tuned, this.#frozen);
     await this.#openInRunner(key, evaluation.bytes);
     return evaluation;
   }
@@ -86,7 +95,12 @@ export class Graphs {
 
   async #openInRunner(graph: string, bytes: Uint8Array): Promise<void> {
     const where = { provider: this.#provider, externalDataFolder: this.#model.dir };
-    await this.#runner.ask({ kind: 'open', graph, bytes, ...where });
+    const front = this.#frozen ? { front: { graph: FROZEN, feeds: this.#frozen.feeds } } : {};
+    await this.#runner.ask({ kind: 'open', graph, bytes, ...where, ...front });
+  }
+
+  get #cut(): Pick<TrainGraphRequest, 'frozen'> {
+    return this.#frozen ? { frozen: this.#frozen } : {};
   }
 
   /** Momentum is carried across the switch of losses: all graphs must have the same states. */

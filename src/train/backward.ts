@@ -3,6 +3,7 @@ import { LossgraftError } from '../errors.ts';
 import type { Model } from '../model.ts';
 import { constantReader, inferOwnTypes } from '../transform/constantValues.ts';
 import { differentiate } from '../transform/differentiate.ts';
+import { type CutPlace, cutAt } from '../transform/frozen.ts';
 import type { Calculus } from '../transform/gradientOutputs.ts';
 import { type Grafted, type GraftRequest, graft } from '../transform/graft.ts';
 import { type LeftOut, leftOutNotes, type Parameter, selectParameters } from '../transform/parameters.ts';
@@ -12,6 +13,8 @@ export interface BackwardRequest extends GraftRequest, PrepareRequest {
   readonly calculus: Calculus;
   /** `head`, `all`, patterns of parameter names, or names of tensors; a list of these. */
   readonly trainable: string;
+  /** What comes before it is a graph of its own. */
+  readonly frozen?: CutPlace;
 }
 
 /** A graph with a loss and its gradients, composites not yet expanded. */
@@ -35,9 +38,14 @@ export async function backward(model: Model, request: BackwardRequest): Promise<
   refuseUnreduced(request);
   const draft = await prepare(model, request);
   const { graph } = draft;
+  const data = [...graph.inputs];
   const constant = await constantReader(model, graph);
   const grafted = graft(draft, request, [LEARNING_RATE]);
   const { parameters: asked, leftOut } = selectParameters(graph, request.trainable, grafted.logits);
+  if (request.frozen) {
+    const nexts = draft.statistics.map(({ next }) => next);
+    cutAt(graph, request.frozen, { outputs: [grafted.logits, ...grafted.outputs, ...nexts], data });
+  }
   await inferOwnTypes(model, graph);
   const wrt = asked.map(({ value }) => value);
   const gradients = differentiate(grafted.op, grafted.loss, wrt, { rules: request.calculus.gradients, constant });

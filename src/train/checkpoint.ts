@@ -30,6 +30,10 @@ export interface EpochRecord extends Metrics {
   /** Unweighted cross-entropy, whatever the training loss is: comparable across losses. */
   readonly validationLoss: number;
   readonly seconds: number;
+  /** Of the steps alone; none before training. Of an epoch that was interrupted, what came after. */
+  readonly trainSeconds?: number;
+  /** Of these, those in which the training thread had no data to work on. */
+  readonly waitSeconds?: number;
 }
 
 /** The best epoch of an arm, and where its state is. */
@@ -51,6 +55,8 @@ export interface Checkpoint {
   /** Sum of losses and number of samples of the epoch so far. */
   readonly lossSum: number;
   readonly lossCount: number;
+  /** Whether what is frozen is computed once for each sample; settled when the run begins. */
+  readonly cached?: boolean;
   /** The current state. */
   readonly file: string;
   /** The state at the switch from cross-entropy, from which every arm goes on. */

@@ -45,3 +45,14 @@ function likelyCause({ inputs, broken, rate, before, first }: Divergence): strin
   if (largest > 1e4) return `inputs as large as ${largest.toPrecision(3)}; scale the data as the model was trained on`;
   return `scores too large for float32; ${lower}`;
 }
+
+/** Weights that left the range of float32 in an epoch's last update. */
+export function brokenWeights(epoch: number, tensor: string, folder: string): LossgraftError {
+  return new LossgraftError({
+    code: 'nan-loss',
+    where: `the end of epoch ${epoch + 1}, tensor "${tensor}"`,
+    expected: 'finite weights',
+    found: 'NaN or Infinity; likely cause: the learning rate is too high',
+    hint: `Lower it, warm it up, or clip gradients with --clip-norm. The last good state is in ${folder}`,
+  });
+}

@@ -2,6 +2,7 @@ import { graphEdit } from '../ir/edit.ts';
 import type { Model } from '../model.ts';
 import { editedBytes } from '../onnx/index.ts';
 import { verifyGraph } from '../runtime/oracle.ts';
+import { type CutPlace, cutAt } from '../transform/frozen.ts';
 import { type GraftRequest, graft } from '../transform/graft.ts';
 import { liftParameter } from '../transform/parameters.ts';
 import { prepare } from '../transform/prepare.ts';
@@ -22,19 +23,22 @@ export interface Evaluation {
 
 /**
  * The forward pass and a loss as the network is used: running statistics, no Dropout. Inputs are the model's, `labels` and the
- * `lifted` tensors; outputs the logits, `loss_per_sample` and what the loss declares.
+ * `lifted` tensors; outputs the logits, `loss_per_sample` and what the loss declares. Behind a frozen part it reads what that gives.
  */
 export async function evaluationGraph(
   model: Model,
   request: GraftRequest & { readonly keepTies?: boolean },
   lifted: readonly string[],
+  frozen?: CutPlace,
 ): Promise<Evaluation> {
   const keep = request.keepTies === undefined ? {} : { keepTies: request.keepTies };
   const draft = await prepare(model, { batchNorm: 'frozen', dropout: 'off', ...keep });
   const { graph } = draft;
+  const data = [...graph.inputs];
   const { logits, outputs, report } = graft(draft, request, [LEARNING_RATE]);
   const [, ...perSample] = outputs;
   graph.outputs.splice(0, graph.outputs.length, logits, ...perSample);
+  if (frozen) cutAt(graph, frozen, { outputs: [...graph.outputs], data });
   for (const name of lifted) liftParameter(graph, graph.value(name, 'states of training'));
   prune(graph, { all: true });
   await verifyGraph(model.proto, graph);

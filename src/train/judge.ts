@@ -64,36 +64,6 @@ export async function judge(
   return { metrics: metricsOf(confusion, trainCounts), loss: loss / part.rows.length };
 }
 
-/** α = Σ ce / Σ(ce · f₁), f₁ the factor at α = 1: the loss begins as large as the cross-entropy that it takes over from. */
-export async function calibrateAlpha(
-  runner: Runner,
-  part: Part,
-  graphs: { readonly ce: string; readonly loss: string; readonly fixed: number | undefined },
-  names: { readonly ce: string; readonly factor: string },
-): Promise<number> {
-  const losses: number[] = [];
-  const { fixed } = graphs;
-  await eachBatch(runner, part, { graph: graphs.ce, fetches: [names.ce], fixed }, (results, rows) => {
-    losses.push(...Array.from(results[names.ce]?.data ?? [], Number).slice(0, rows.length));
-  });
-  let weighted = 0;
-  let done = 0;
-  await eachBatch(runner, part, { graph: graphs.loss, fetches: [names.factor], fixed }, (results, rows) => {
-    const factors = results[names.factor]?.data ?? [];
-    for (let i = 0; i < rows.length; i++) weighted += (losses[done + i] ?? 0) * Number(factors[i]);
-    done += rows.length;
-  });
-  const alpha = losses.reduce((sum, value) => sum + value, 0) / weighted;
-  if (Number.isFinite(alpha) && alpha > 0) return alpha;
-  throw new LossgraftError({
-    code: 'alpha-auto',
-    where: 'option alpha',
-    expected: 'a positive ratio of cross-entropy to influence-balanced loss over the training data',
-    found: String(alpha),
-    hint: 'Give a number for alpha',
-  });
-}
-
 function wrongLogits(name: string, rows: number, classes: number, found: number): LossgraftError {
   return new LossgraftError({
     code: 'wrong-output',

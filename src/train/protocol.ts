@@ -4,6 +4,13 @@ import type { Tensor } from '../tensor.ts';
 
 export type Tensors = Readonly<Record<string, Tensor>>;
 
+/** A graph that others stand behind: its outputs are feeds of theirs. */
+export interface Front {
+  readonly graph: string;
+  /** Its outputs, to the inputs of the graph behind it; that may read a part of them. */
+  readonly feeds: Readonly<Record<string, string>>;
+}
+
 /** What the main thread asks of the worker, which holds the sessions and the state. */
 export type Job =
   | {
@@ -12,6 +19,8 @@ export type Job =
       readonly bytes: Uint8Array;
       readonly provider: Provider;
       readonly externalDataFolder: string;
+      /** Runs first, batch by batch, where the feeds are what it reads and not what it gives. */
+      readonly front?: Front;
     }
   | { readonly kind: 'close'; readonly graph: string }
   /** The state becomes what a safetensors file holds. */
@@ -22,6 +31,8 @@ export type Job =
   | { readonly kind: 'train'; readonly graph: string; readonly feeds: Tensors; readonly loss: string }
   /** Outputs of a graph that reads a part of the state. */
   | { readonly kind: 'evaluate'; readonly graph: string; readonly feeds: Tensors; readonly fetches: readonly string[] }
+  /** What a frozen graph makes of a batch. On CUDA it is proved at its first run. */
+  | { readonly kind: 'freeze'; readonly graph: string; readonly feeds: Tensors }
   /** Whether every number of the state is finite: the name of the first tensor with another, or ''. */
   | { readonly kind: 'check' };
 
@@ -29,6 +40,8 @@ export interface Losses {
   readonly losses: readonly number[];
   /** What a proof on CUDA found, at a graph's first run. */
   readonly note?: string;
+  /** Milliseconds for which there was no job before this one. */
+  readonly idle?: number;
 }
 
 /** What each job gives. */
@@ -40,6 +53,7 @@ export interface Answers {
   readonly set: undefined;
   readonly train: Losses;
   readonly evaluate: Tensors;
+  readonly freeze: Tensors;
   readonly check: string;
 }
 

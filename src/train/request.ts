@@ -5,6 +5,7 @@ import type { Port, Provider } from '../runtime/session.ts';
 import type { GraftRequest } from '../transform/graft.ts';
 import type { Arm, GraphRequest } from './arms.ts';
 import type { Checkpoint, EpochRecord, RunMode } from './checkpoint.ts';
+import type { CacheMode, FeatureReport } from './featurePlan.ts';
 import type { Part } from './judge.ts';
 import type { TrainProgress } from './progress.ts';
 import type { Schedule } from './schedule.ts';
@@ -36,6 +37,8 @@ export interface TrainerRequest {
   /** Epochs of the loss without a better balanced accuracy after which an arm ends. */
   readonly patience?: number;
   readonly select: 'best' | 'last';
+  /** Default `auto`. */
+  readonly cacheFeatures?: CacheMode;
   readonly folder: string;
   readonly mode: RunMode;
   /** All that makes the result, as plain data. */
@@ -43,6 +46,8 @@ export interface TrainerRequest {
   readonly provider: Provider;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: TrainProgress) => void;
+  /** While the frozen part runs over the data. */
+  readonly onFeatures?: (progress: { readonly done: number; readonly total: number }) => void;
   readonly onEpoch?: (record: EpochRecord) => void;
 }
 
@@ -51,5 +56,7 @@ export interface Trained {
   /** Ended by the signal: the checkpoint is written, and there is no outcome yet. */
   readonly interrupted: boolean;
   readonly checkpoint: Checkpoint;
+  /** `undefined` where the run was done before. */
+  readonly features?: FeatureReport;
   readonly notes: readonly string[];
 }

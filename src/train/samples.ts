@@ -98,16 +98,6 @@ export function augmenter(
   };
 }
 
-/** Batches one behind the other get a leading axis of steps: the inputs of the loop form. */
-export function stackSteps(feeds: Feeds, steps: number): Feeds {
-  return Object.fromEntries(
-    Object.entries(feeds).map(([name, { dtype, dims, data }]) => {
-      const [rows = 0, ...rest] = dims;
-      return [name, { dtype, dims: [steps, rows / steps, ...rest], data }];
-    }),
-  );
-}
-
 /** Makes a last batch as large as a model's fixed one. */
 export function fillUp(feeds: Feeds, fixed: number | undefined): Feeds {
   return fixed === undefined ? feeds : fillBatch(feeds, fixed);

@@ -1,12 +1,15 @@
-import { LossgraftError } from '../errors.ts';
 import { withoutTf32 } from '../runtime/cudaGuard.ts';
+import { Ahead } from './ahead.ts';
 import { type Arm, Graphs, type Open } from './arms.ts';
+import { calibrateArm } from './calibrate.ts';
 import { beginning, type Checkpoint, type EpochRecord, type Outcome, RunFolder } from './checkpoint.ts';
+import { brokenWeights } from './divergence.ts';
 import { type Ran, walkEpoch } from './epoch.ts';
 import type { Evaluation } from './evaluation.ts';
+import { describeFeatures, type FeaturePlan, planFeatures } from './featurePlan.ts';
 import { type Group, stepsIn } from './groups.ts';
 import { type InfluenceOutcome, measureInfluence } from './influence.ts';
-import { calibrateAlpha, type Judgement, judge, type Part } from './judge.ts';
+import { type Judgement, judge, type Part } from './judge.ts';
 import type { Metrics } from './metrics.ts';
 import { type GroupPlan, planGroups } from './planGroups.ts';
 import { progressAt } from './progress.ts';
@@ -26,15 +29,18 @@ const SAVE_SECONDS = 600;
 export async function runTraining(request: TrainerRequest): Promise<Trained> {
   if (request.provider === 'cuda') withoutTf32();
   const runner = startRunner();
+  let trainer: Trainer | undefined;
   try {
-    return await new Trainer(request, runner).run();
+    trainer = new Trainer(request, runner);
+    return await trainer.run();
   } finally {
+    trainer?.close();
     await runner.close();
   }
 }
 
 class Trainer {
-  readonly #request: TrainerRequest;
+  #request: TrainerRequest;
   readonly #runner: Runner;
   readonly #graphs: Graphs;
   readonly #folder: RunFolder;
@@ -43,8 +49,12 @@ class Trainer {
   readonly #started: number = performance.now();
   #at: Checkpoint;
   #plan: GroupPlan | undefined;
+  #ahead: Ahead | undefined;
+  #features: FeaturePlan | undefined;
   #evaluation: Evaluation | undefined;
   #stepsHere = 0;
+  /** Seconds of the epoch's steps so far, and of them without data. */
+  #clock = { training: 0, waiting: 0 };
   #saved: number = performance.now();
 
   constructor(request: TrainerRequest, runner: Runner) {
@@ -59,6 +69,7 @@ class Trainer {
   async run(): Promise<Trained> {
     const { arms } = this.#request;
     if (this.#at.outcome) return this.#trained(false);
+    await this.#freeze();
     for (let arm = arms[this.#at.arm]; arm !== undefined; arm = arms[this.#at.arm]) {
       if (!(await this.#arm(arm))) return this.#trained(true);
     }
@@ -74,7 +85,26 @@ class Trainer {
   #trained(interrupted: boolean): Trained {
     const [given] = this.#at.history;
     const seen = given?.phase === 'before' && given.accuracy === 1 ? [SEEN] : [];
-    return { interrupted, checkpoint: this.#at, notes: [...this.#graphs.notes, ...seen, ...this.#notes] };
+    const features = this.#features ? { features: this.#features.report } : {};
+    const notes = [...this.#graphs.notes, ...seen, ...this.#notes];
+    return { interrupted, checkpoint: this.#at, ...features, notes };
+  }
+
+  /** What is frozen gets a graph of its own, and is computed once where that can be done. A run that goes on does as it did before. */
+  async #freeze(): Promise<void> {
+    const { cached } = this.#at;
+    const mode = cached === undefined ? (this.#request.cacheFeatures ?? 'auto') : cached ? 'on' : 'off';
+    const plan = await planFeatures({ request: this.#request, runner: this.#runner, graphs: this.#graphs, mode });
+    const { train, validation, report } = plan;
+    this.#features = plan;
+    this.#request = { ...this.#request, train, validation };
+    this.#at = { ...this.#at, cached: report.cached };
+    const note = describeFeatures(report);
+    if (note !== undefined) this.#notes.push(note);
+  }
+
+  close(): void {
+    this.#features?.close();
   }
 
   /** @returns false where it was interrupted. */
@@ -135,32 +165,20 @@ class Trainer {
       this.#at = { ...this.#at, shared: file };
     }
     if (arm.calibration && alphas[arm.name] === undefined) {
-      const alpha = await this.#calibrate(arm.calibration);
+      const alpha = await calibrateArm(this.#graphs, this.#runner, this.#request, arm.calibration);
       this.#at = { ...this.#at, alphas: { ...this.#at.alphas, [arm.name]: alpha } };
     }
     return this.#graphs.train(keyOf(arm), arm.graph(this.#at.alphas[arm.name]));
   }
 
-  async #calibrate({ ce, loss }: NonNullable<Arm['calibration']>): Promise<number> {
-    const { train, ports } = this.#request;
-    const [weighted, factors] = [
-      await this.#graphs.judge('alpha ce', ce),
-      await this.#graphs.judge('alpha loss', loss),
-    ];
-    const names = { ce: weighted.names.loss_per_sample ?? '', factor: factors.names.ib_factor ?? '' };
-    const graphs = { ce: 'alpha ce', loss: 'alpha loss', fixed: fixedBatch(ports) };
-    const alpha = await calibrateAlpha(this.#runner, train, graphs, names);
-    for (const key of ['alpha ce', 'alpha loss']) await this.#graphs.close(key);
-    return alpha;
-  }
-
   async #epoch(arm: Arm, epoch: number): Promise<boolean> {
     const { train, seed, schedule, signal } = this.#request;
-    const stepsPerEpoch = stepsIn(this.#groups);
-    const groups = this.#groups.filter(({ step }) => step >= this.#at.step);
+    const groups = this.#groups;
+    const stepsPerEpoch = stepsIn(groups);
     const rate = (step: number): number => rateAt(schedule, { epoch, step, stepsPerEpoch });
     const open = await this.#switch(arm, epoch);
-    const augment = this.#augment;
+    this.#ahead ??= new Ahead({ train, seed, epochs: schedule.epochs, groups, augment: this.#augment });
+    this.#clock = { training: 0, waiting: 0 };
     const next = async ({ step }: Group): Promise<boolean> => {
       const isDue = performance.now() - this.#saved > 1000 * SAVE_SECONDS;
       if (signal?.aborted || isDue) await this.#save({ epoch, step });
@@ -170,13 +188,27 @@ class Trainer {
       if ((await this.#runner.ask({ kind: 'check' })) === '') await this.#save({ epoch, step });
       return this.#folder.path;
     };
-    const plan = { runner: this.#runner, open, train, epoch, seed, stepsPerEpoch, groups, rate, augment };
-    return walkEpoch(plan, next, (ran) => this.#use(arm, epoch, ran), keep);
+    const plan = {
+      runner: this.#runner,
+      open,
+      train,
+      ahead: this.#ahead,
+      epoch,
+      stepsPerEpoch,
+      groups,
+      from: this.#at.step,
+      rate,
+    };
+    const started = performance.now();
+    const goesOn = await walkEpoch(plan, next, (ran) => this.#use(arm, epoch, ran), keep);
+    this.#clock = { ...this.#clock, training: (performance.now() - started) / 1000 };
+    return goesOn;
   }
 
   #use(arm: Arm, epoch: number, ran: Ran): void {
     const { schedule, onProgress, arms } = this.#request;
-    const { group, losses, note } = ran;
+    const { group, losses, note, waited } = ran;
+    this.#clock = { ...this.#clock, waiting: this.#clock.waiting + waited };
     if (note !== undefined) this.#notes.push(note);
     const lossSum = losses.reduce((total, loss) => total + loss * group.batch, this.#at.lossSum);
     this.#at = { ...this.#at, lossSum, lossCount: this.#at.lossCount + losses.length * group.batch };
@@ -203,7 +235,9 @@ class Trainer {
     const rate = rateAt(schedule, { epoch, step: last, stepsPerEpoch: last + 1 });
     const trainLoss = this.#at.lossSum / this.#at.lossCount;
     const judged = await this.#judge(this.#request.validation);
-    this.#record({ arm: arm.name, epoch: epoch + 1, phase, rate, trainLoss }, judged, started);
+    const { training: trainSeconds, waiting: waitSeconds } = this.#clock;
+    const known = { arm: arm.name, epoch: epoch + 1, phase, rate, trainLoss, trainSeconds, waitSeconds };
+    this.#record(known, judged, started);
     const { balancedAccuracy } = judged.metrics;
     const { best } = this.#at;
     const next = { epoch: epoch + 1, step: 0, lossSum: 0, lossCount: 0 };
@@ -218,14 +252,7 @@ class Trainer {
   /** Weights may leave the range of float32 in the very last update, which no loss has seen yet. */
   async #refuseBroken(epoch: number): Promise<void> {
     const tensor = await this.#runner.ask({ kind: 'check' });
-    if (tensor === '') return;
-    throw new LossgraftError({
-      code: 'nan-loss',
-      where: `the end of epoch ${epoch + 1}, tensor "${tensor}"`,
-      expected: 'finite weights',
-      found: 'NaN or Infinity; likely cause: the learning rate is too high',
-      hint: `Lower it, warm it up, or clip gradients with --clip-norm. The last good state is in ${this.#folder.path}`,
-    });
+    if (tensor !== '') throw brokenWeights(epoch, tensor, this.#folder.path);
   }
 
   async #judge(part: Part): Promise<Judgement> {

@@ -4,9 +4,10 @@ import { proveOnCuda } from '../runtime/proof.ts';
 import { openSession, type Provider, type Session } from '../runtime/session.ts';
 import type { Tensor } from '../tensor.ts';
 import { elementCount } from '../tensor.ts';
-import type { Answer, Answers, Job, Losses, Question, Tensors } from './protocol.ts';
+import type { Answer, Answers, Front, Job, Losses, Question, Tensors } from './protocol.ts';
 import { readSafetensors } from './readSafetensors.ts';
 import { writeSafetensors } from './safetensors.ts';
+import { stackBatches, stepOf, stepsOf } from './steps.ts';
 
 /** The thread in which ONNX Runtime runs: it blocks, so that the main thread reads data, reports and listens meanwhile. */
 
@@ -15,13 +16,14 @@ interface Opened {
   readonly bytes: Uint8Array;
   readonly provider: Provider;
   readonly externalDataFolder: string;
+  readonly front: Front | undefined;
   proved: boolean;
 }
 
 const graphs = new Map<string, Opened>();
 let state: Readonly<Record<string, Tensor>> = {};
 
-async function answer(job: Job): Promise<Answers[Job['kind']]> {
+async function answer(job: Job, idle: number): Promise<Answers[Job['kind']]> {
   switch (job.kind) {
     case 'open':
       await open(job);
@@ -40,17 +42,20 @@ async function answer(job: Job): Promise<Answers[Job['kind']]> {
       state = job.state;
       return;
     case 'train':
-      return train(job);
+      return train(job, idle);
     case 'evaluate':
       return evaluate(job);
+    case 'freeze':
+      return freeze(opened(job.graph), job.feeds);
     case 'check':
       return firstBad() ?? '';
   }
 }
 
-async function open({ graph, bytes, provider, externalDataFolder }: Extract<Job, { kind: 'open' }>): Promise<void> {
-  const session = await openSession(bytes, { name: graph, provider, externalDataFolder });
-  graphs.set(graph, { session, bytes, provider, externalDataFolder, proved: provider === 'cpu' });
+async function open(job: Extract<Job, { kind: 'open' }>): Promise<void> {
+  const { graph, bytes, provider, externalDataFolder, front } = job;
+  const session = await openSession(bytes, { name: graph, provider, externalDataFolder, memoryPattern: false });
+  graphs.set(graph, { session, bytes, provider, externalDataFolder, front, proved: provider === 'cpu' });
 }
 
 function opened(graph: string): Opened {
@@ -59,15 +64,45 @@ function opened(graph: string): Opened {
   throw new Error(`no graph ${graph} is open`);
 }
 
+/** What a graph reads of the feeds; what comes before it is computed first, for each of `steps` batches, unless the feeds hold that. */
+async function behindFront({ session, front }: Opened, feeds: Tensors, steps: number | undefined): Promise<Tensors> {
+  if (!front) return feeds;
+  const inputs = new Set(session.inputs.map(({ name }) => name));
+  const wanted = Object.entries(front.feeds).filter(([, feed]) => inputs.has(feed));
+  const read = (all: Tensors): Tensors => Object.fromEntries(Object.entries(all).filter(([name]) => inputs.has(name)));
+  if (wanted.every(([, feed]) => feed in feeds)) return read(feeds);
+  const made = await freezeSteps(opened(front.graph), feeds, steps);
+  return {
+    ...read(feeds),
+    ...Object.fromEntries(wanted.flatMap(([name, feed]) => (made[name] ? [[feed, made[name]]] : []))),
+  };
+}
+
+async function freeze(open: Opened, feeds: Tensors): Promise<Tensors> {
+  const inputs = open.session.inputs.map(({ name }) => name);
+  const given = Object.fromEntries(inputs.flatMap((name) => (feeds[name] ? [[name, feeds[name]]] : [])));
+  await prove(open, given);
+  return open.session.run(given);
+}
+
+/** Batches one behind the other are run one after the other: together they would take the memory of all. */
+async function freezeSteps(open: Opened, feeds: Tensors, steps: number | undefined): Promise<Tensors> {
+  if (steps === undefined) return freeze(open, feeds);
+  const made: Tensors[] = [];
+  for (let step = 0; step < steps; step++) made.push(await freeze(open, stepOf(feeds, step)));
+  return stackBatches(made);
+}
+
 /** The feeds and, of the state, what the graph reads besides. */
 function withState({ session }: Opened, feeds: Tensors): Tensors {
   const names = session.inputs.map(({ name }) => name).filter((name) => !(name in feeds));
   return { ...feeds, ...Object.fromEntries(names.flatMap((name) => (state[name] ? [[name, state[name]]] : []))) };
 }
 
-async function train({ graph, feeds, loss }: Extract<Job, { kind: 'train' }>): Promise<Losses> {
+async function train({ graph, feeds, loss }: Extract<Job, { kind: 'train' }>, idle: number): Promise<Losses> {
   const open = opened(graph);
-  const given = withState(open, feeds);
+  const own = await behindFront(open, feeds, stepsOf(feeds));
+  const given = withState(open, own);
   const note = await prove(open, given);
   const results = await open.session.run(given);
   const losses = Array.from(results[loss]?.data ?? [], Number);
@@ -76,12 +111,12 @@ async function train({ graph, feeds, loss }: Extract<Job, { kind: 'train' }>): P
       Object.entries(state).map(([name, tensor]) => [name, results[`${name}.next`] ?? tensor]),
     );
   }
-  return { losses, ...note };
+  return { losses, idle, ...note };
 }
 
 async function evaluate({ graph, feeds, fetches }: Extract<Job, { kind: 'evaluate' }>): Promise<Tensors> {
   const open = opened(graph);
-  return open.session.run(withState(open, feeds), fetches);
+  return open.session.run(withState(open, await behindFront(open, feeds, undefined)), fetches);
 }
 
 async function prove(open: Opened, feeds: Tensors): Promise<{ note?: string }> {
@@ -110,9 +145,9 @@ function firstBad(): string | undefined {
   )?.[0];
 }
 
-async function reply({ id, job }: Question): Promise<Answer> {
+async function reply({ id, job }: Question, idle: number): Promise<Answer> {
   try {
-    return { id, value: await answer(job) };
+    return { id, value: await answer(job, idle) };
   } catch (error) {
     if (!(error instanceof LossgraftError))
       return { id, error: error instanceof Error ? String(error.stack) : String(error) };
@@ -123,6 +158,11 @@ async function reply({ id, job }: Question): Promise<Answer> {
 
 // One job after the other, in the order in which they were asked.
 let last: Promise<void> = Promise.resolve();
+let idleSince = performance.now();
 parentPort?.on('message', (question: Question) => {
-  last = last.then(async () => parentPort?.postMessage(await reply(question)));
+  last = last.then(async () => {
+    const answered = await reply(question, performance.now() - idleSince);
+    parentPort?.postMessage(answered);
+    idleSince = performance.now();
+  });
 });

@@ -63,7 +63,8 @@ export function rowsOf(feeds: Readonly<Record<string, Tensor>>, row: number): Re
   return Object.fromEntries(Object.entries(feeds).map(([name, tensor]) => [name, rowOf(tensor, row)]));
 }
 
-function rowOf(tensor: Tensor, row: number): Tensor {
+/** One row of a tensor, as a batch of one. */
+export function rowOf(tensor: Tensor, row: number): Tensor {
   const dims = [1, ...tensor.dims.slice(1)];
   const length = elementCount(dims);
   return { ...tensor, dims, data: tensor.data.slice(row * length, (row + 1) * length) };

@@ -1,0 +1,176 @@
+import { LossgraftError } from '../errors.ts';
+import type { Graphs } from './arms.ts';
+import { cacheFeatures, type FeatureCache, probeRows } from './features.ts';
+import { type FrozenPart, type FrozenRequest, findFrozenPart } from './frozenPart.ts';
+import type { Part } from './judge.ts';
+import type { TrainerRequest } from './request.ts';
+import type { Runner } from './runner.ts';
+import { fixedBatch } from './samples.ts';
+
+/** `auto`: where it is worth it; `on`: else an error says why not; `off`: never. */
+export type CacheMode = 'auto' | 'on' | 'off';
+
+/** Whether what is frozen is computed once for each sample, and why. As plain data. */
+export interface FeatureReport {
+  readonly cached: boolean;
+  readonly why: string;
+  /** The tensors that are kept, by the names that they have in the model. */
+  readonly tensors: readonly string[];
+  /** Operators before them. */
+  readonly nodes: number;
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+/** The data of a run as the graphs behind the frozen part take them. */
+export interface FeaturePlan {
+  readonly train: Part;
+  readonly validation: Part;
+  readonly report: FeatureReport;
+  close(): void;
+}
+
+/** By itself a cache takes no more than this on the disk, and holds no more for a row than this many times the row's own inputs. */
+export const AUTO: { readonly bytes: number; readonly growth: number; readonly tensors: number } = {
+  bytes: 8 * 2 ** 30,
+  growth: 2,
+  tensors: 4,
+};
+
+interface Context {
+  readonly request: TrainerRequest;
+  readonly runner: Runner;
+  readonly graphs: Graphs;
+  readonly mode: CacheMode;
+}
+
+/**
+ * Takes the frozen part out of the run's graphs, and runs it once over the data where that can be done.
+ *
+ * @param mode with `on`, what would make it `off` is an error.
+ * @throws LossgraftError `cache-features`, saying why there can be no cache; `store-failed` on a full disk.
+ */
+export async function planFeatures(context: Context): Promise<FeaturePlan> {
+  const { request, graphs, mode } = context;
+  const { train, validation, provider } = request;
+  const found = await findFrozenPart(request.model, requestsOf(request));
+  const part = 'why' in found ? undefined : found;
+  const plain = (why: string): FeaturePlan => {
+    if (mode === 'on') throw refusal(why);
+    return { train, validation, report: reportOf(part, { why }), close: () => {} };
+  };
+  if ('why' in found) return plain(found.why);
+  const isAugmented = (request.augmentation?.padding ?? 0) > 0 || request.augmentation?.flip === true;
+  const why = isAugmented
+    ? 'crops and flips make other samples in each epoch'
+    : mode === 'off'
+      ? 'it was turned off'
+      : undefined;
+  // On the CPU, weights of a graph of its own are constants, from which ONNX Runtime makes faster kernels than inside a Loop.
+  if (why === undefined || provider === 'cpu') await graphs.putBehind(found);
+  if (why !== undefined) return plain(why);
+  const size = await sizeOf(context, found);
+  if ('why' in size) return plain(size.why);
+  return cacheBoth(context, found, size);
+}
+
+/** Those of all graphs of the run that differ in what they read. */
+function requestsOf({ first, crossEntropy, arms }: TrainerRequest): FrozenRequest[] {
+  const all: FrozenRequest[] = [first, crossEntropy, ...arms.map((arm) => arm.graph(undefined))];
+  const key = ({ loss, logits, features, featuresAreNorm }: FrozenRequest): string =>
+    JSON.stringify([loss.needsFeatures, logits, features, featuresAreNorm]);
+  return [...new Map(all.map((request) => [key(request), request])).values()];
+}
+
+async function sizeOf(
+  { request, runner, mode }: Context,
+  part: FrozenPart,
+): Promise<{ readonly rowBytes: number } | { readonly why: string }> {
+  const { train, ports, batchSize } = request;
+  if (mode === 'auto' && part.names.length > AUTO.tensors)
+    return { why: `the trained part begins at ${part.names.length} tensors` };
+  const probed = await probeRows({ runner, part, batch: batchSize, fixed: fixedBatch(ports) }, train);
+  if ('why' in probed || mode === 'on') return probed;
+  const { rowBytes } = probed;
+  if (rowBytes > AUTO.growth * train.samples.rowBytes)
+    return { why: `a sample would take ${sized(rowBytes)}, its data ${sized(train.samples.rowBytes)}` };
+  const bytes = rowBytes * countRows(request);
+  return bytes > AUTO.bytes
+    ? { why: `it would take ${sized(bytes)}; by itself it takes up to ${sized(AUTO.bytes)}` }
+    : probed;
+}
+
+function countRows({ train, validation }: TrainerRequest): number {
+  return train.rows.length + validation.rows.length;
+}
+
+async function cacheBoth(
+  { request, runner }: Context,
+  part: FrozenPart,
+  { rowBytes }: { readonly rowBytes: number },
+): Promise<FeaturePlan> {
+  const { train, validation, ports, batchSize, folder, onFeatures } = request;
+  const reader = { runner, part, batch: batchSize, fixed: fixedBatch(ports) };
+  const labels = ports.at(-1)?.name ?? 'labels';
+  const total = countRows(request);
+  const caches: FeatureCache[] = [];
+  const close = (): void => {
+    for (const cache of caches) cache.close();
+  };
+  const cached = async (own: Part, before: number): Promise<Part> => {
+    const onRows = (done: number): void => onFeatures?.({ done: before + done, total });
+    const cache = await cacheFeatures(reader, own.samples, own.rows, { labels, folder, onRows });
+    caches.push(cache);
+    return { ...own, samples: cache.samples };
+  };
+  try {
+    const parts = { train: await cached(train, 0), validation: await cached(validation, train.rows.length) };
+    const bytes = rowBytes * total;
+    const report = reportOf(part, {
+      why: `${part.nodes} operators before the trained part never change`,
+      rows: total,
+      bytes,
+    });
+    return { ...parts, report, close };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+function reportOf(
+  part: FrozenPart | undefined,
+  { why, rows = 0, bytes = 0 }: { readonly why: string; readonly rows?: number; readonly bytes?: number },
+): FeatureReport {
+  const tensors = part === undefined ? [] : [...part.names, ...part.passed];
+  return { cached: rows > 0, why, tensors, nodes: part?.nodes ?? 0, rows, bytes };
+}
+
+/** For the notes of a run; none where nothing is frozen. */
+export function describeFeatures({ cached, why, tensors, rows, bytes, nodes }: FeatureReport): string | undefined {
+  if (nodes === 0) return undefined;
+  const names = tensors.map((name) => `"${name}"`).join(', ');
+  if (!cached) return `What is frozen (${nodes} operators, up to ${names}) is computed in every epoch: ${why}`;
+  return `What is frozen is computed once: ${why}; ${names} of ${rows} samples are kept (${sized(bytes)})`;
+}
+
+function sized(bytes: number): string {
+  const [size = 1, unit = 'B'] = UNITS.find(([least]) => bytes >= least) ?? [];
+  return `${Number((bytes / size).toPrecision(3))} ${unit}`;
+}
+
+const UNITS = [
+  [2 ** 30, 'GiB'],
+  [2 ** 20, 'MiB'],
+  [2 ** 10, 'KiB'],
+] as const;
+
+function refusal(why: string): LossgraftError {
+  return new LossgraftError({
+    code: 'cache-features',
+    where: 'option cache-features',
+    expected: 'a frozen part whose results can be kept',
+    found: why,
+    hint: 'Leave the option out, or train the last layers only: --trainable head',
+  });
+}
