@@ -1,6 +1,7 @@
 import { LossgraftError } from './errors.ts';
-import type { Graph, Node } from './ir/graph.ts';
+import type { Graph, Node, Value } from './ir/graph.ts';
 import { topologicalOrder } from './ir/order.ts';
+import { manifestRecord } from './manifest.ts';
 import { type Model, typedGraph } from './model.ts';
 import type { TensorProto, ValueInfoProto } from './onnx/types.ts';
 import { type CudaCoverage, cudaCoverage } from './runtime/coverage.ts';
@@ -42,6 +43,8 @@ export interface Inspection {
   readonly outputs: readonly PortReport[];
   readonly nodes: number;
   readonly functions: number;
+  /** What a file that lossgraft wrote says of itself; a `problem` where it is damaged, null in a file of another's. */
+  readonly manifest: Readonly<Record<string, unknown>> | null;
   /** Elements in initializers and in the tensors of Constant nodes that hold floats of two or more elements. */
   readonly parameters: number;
   readonly externalFiles: readonly string[];
@@ -82,13 +85,15 @@ export async function inspect(
   const graph = await typedGraph(model, [options.logits, options.features], (edited) => {
     inlineFunctions(model, edited);
   });
-  const logits = search(() =>
-    options.logits === undefined ? findLogits(graph, model.opset) : namedLogits(graph, options.logits),
-  );
+  const manifest = manifestRecord(proto);
+  const logits = search(() => {
+    if (options.logits !== undefined) return namedLogits(graph, options.logits);
+    return placeIn(graph, manifest?.logits) ?? findLogits(graph, model.opset);
+  });
   const features = search(() => {
     if (options.features !== undefined) return namedFeatures(graph, options.features, false);
     if ('problem' in logits) return undefined;
-    return findFeatures(graph, graph.value(logits.name));
+    return placeIn(graph, manifest?.features) ?? findFeatures(graph, graph.value(logits.name));
   });
   const classes = 'problem' in logits ? undefined : graph.value(logits.name).shape?.[1];
   return {
@@ -101,14 +106,22 @@ export async function inspect(
     outputs: graph.outputs.map((value) => port(graph, value.name)),
     nodes: graph.nodes.length,
     functions: proto.functions.length,
+    manifest,
     parameters: parameterCount(graph, proto.graph.initializers),
     externalFiles: externalFiles(proto.graph.initializers),
-    classes: typeof classes === 'number' ? classes : null,
+    classes: typeof classes === 'number' ? classes : typeof manifest?.classes === 'number' ? manifest.classes : null,
     logits,
     features,
     ops: operators(graph, model.opset),
     ...training(graph, differentiable),
   };
+}
+
+/** A tensor that the manifest of an augmented model or a training graph names, where the graph still has it. */
+function placeIn(graph: Graph, place: unknown): { value: Value; how: string } | undefined {
+  if (typeof place !== 'object' || place === null || !('name' in place)) return undefined;
+  const value = graph.values.get(String(place.name));
+  return value && { value, how: 'as its manifest says' };
 }
 
 function search(

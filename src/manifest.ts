@@ -41,14 +41,25 @@ export function readManifest(proto: ModelProto): Manifest {
   });
 }
 
-function parse(text: string): Manifest | undefined {
-  let value: unknown;
+/** All that a manifest says, of an augmented model or a training graph; a `problem` where it is no JSON object, null without one. */
+export function manifestRecord(proto: ModelProto): Readonly<Record<string, unknown>> | null {
+  const text = proto.metadata.get(MANIFEST_KEY);
+  if (text === undefined) return null;
+  return recordIn(text) ?? { problem: `no JSON object in metadata "${MANIFEST_KEY}": ${text.slice(0, 80)}` };
+}
+
+function recordIn(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
-    value = JSON.parse(text);
+    const value: unknown = JSON.parse(text);
+    return isRecord(value) ? value : undefined;
   } catch {
     return undefined;
   }
-  if (!isRecord(value) || !isRecord(value.names)) return undefined;
+}
+
+function parse(text: string): Manifest | undefined {
+  const value = recordIn(text);
+  if (value === undefined || !isRecord(value.names)) return undefined;
   const { reduction, classes } = value;
   const names = new Map<string, string>();
   for (const [own, name] of Object.entries(value.names)) if (typeof name === 'string') names.set(own, name);

@@ -2,6 +2,7 @@ import { type Inspection, inspect, open } from '../../src/index.ts';
 import type { Command } from '../command.ts';
 import { defined } from '../defined.ts';
 import { describeType, print, printJson, table } from '../io.ts';
+import { manifestRows, otherPorts } from '../manifestRows.ts';
 
 interface Args {
   model: string;
@@ -37,11 +38,35 @@ function describe(found: Inspection): string {
     ['file', `${found.file}, ${found.bytes.toLocaleString('en')} bytes`],
     ['format', `IR ${found.irVersion}, opset ${opsets.join(', ') || 'none'}`],
     ['producer', found.producer || 'not stated'],
-    ...found.inputs.map((port) => ['input', `${port.name}  ${describeType(port.dtype, port.shape)}`] as const),
-    ...found.outputs.map((port) => ['output', `${port.name}  ${describeType(port.dtype, port.shape)}`] as const),
+    ...manifestRows(found),
+    ...otherPorts(found.inputs, found).map(
+      (port) => ['input', `${port.name}  ${describeType(port.dtype, port.shape)}`] as const,
+    ),
+    ...otherPorts(found.outputs, found).map(
+      (port) => ['output', `${port.name}  ${describeType(port.dtype, port.shape)}`] as const,
+    ),
+    ...graftRows(found),
+    [
+      'nodes',
+      `${found.nodes.toLocaleString('en')}${found.functions > 0 ? `, ${found.functions} local functions` : ''}`,
+    ],
+    ...found.externalFiles.map((file) => ['external data', file] as const),
+  ];
+  const ops = found.ops.map(({ op, count, cuda }) => [op, count, cuda.status, cuda.note] as const);
+  return `${table([], rows)}\n${table(['operator', 'nodes', 'CUDA', ''], ops)}`;
+}
+
+function graftRows(found: Inspection): (readonly [string, string])[] {
+  return [
     ['classes', found.classes === null ? 'unknown' : String(found.classes)],
     ['logits', describeSearch(found.logits)],
     ['features', describeSearch(found.features)],
+    ...(found.manifest?.kind === 'train' ? [] : parameterRows(found)),
+  ];
+}
+
+function parameterRows(found: Inspection): (readonly [string, string])[] {
+  return [
     ['parameters', found.parameters.toLocaleString('en')],
     [
       'trainable',
@@ -52,14 +77,7 @@ function describe(found: Inspection): string {
       'gradient rules',
       found.missingGradientRules.length === 0 ? 'all there' : `missing: ${found.missingGradientRules.join(', ')}`,
     ],
-    [
-      'nodes',
-      `${found.nodes.toLocaleString('en')}${found.functions > 0 ? `, ${found.functions} local functions` : ''}`,
-    ],
-    ...found.externalFiles.map((file) => ['external data', file] as const),
   ];
-  const ops = found.ops.map(({ op, count, cuda }) => [op, count, cuda.status, cuda.note] as const);
-  return `${table([], rows)}\n${table(['operator', 'nodes', 'CUDA', ''], ops)}`;
 }
 
 function describeSearch(search: Inspection['logits']): string {

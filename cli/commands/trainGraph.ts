@@ -6,6 +6,7 @@ import { declareOptions, givenOptions } from '../declared.ts';
 import { defined } from '../defined.ts';
 import { describeAll, type GraftArgs, givenGraft, graftOptions, graftRows } from '../graftOptions.ts';
 import { note, print, printJson, table } from '../io.ts';
+import { settingRows } from '../manifestRows.ts';
 import { checkOutput } from '../output.ts';
 import { givenStep, type StepArgs, stepOptions } from '../stepOptions.ts';
 import { UsageError } from '../usage.ts';
@@ -116,7 +117,7 @@ async function report(args: Args & Shared, done: StepReport, files: readonly str
   const rows: (readonly [string, string])[] = [
     ...files.map((file) => ['written', `${file}, ${statSync(file).size.toLocaleString('en')} bytes`] as const),
     ...graftRows(done),
-    ['optimizer', done.optimizer],
+    ...settingRows({ ...done }),
     ['trainable', `${done.trainable.length} tensors, ${elements.toLocaleString('en')} elements`],
     ['state', `${slots} slots, ${statistics} running statistics`],
     ...(done.unreached.length === 0 ? [] : [['not reached', done.unreached.join(', ')] as const]),

@@ -10,6 +10,7 @@ import { type OptimizeRequest, optimize, type State } from '../transform/optimiz
 import { liftParameter } from '../transform/parameters.ts';
 import { prune } from '../transform/prune.ts';
 import { type Backward, type BackwardRequest, backward, LEARNING_RATE } from './backward.ts';
+import { type StepSettings, settingsOf } from './settings.ts';
 
 export interface StepRequest extends BackwardRequest, OptimizeRequest {}
 
@@ -19,9 +20,8 @@ export interface Built {
   readonly graph: Graph;
 }
 
-export interface StepReport extends GraftReport {
+export interface StepReport extends GraftReport, StepSettings {
   readonly model: string;
-  readonly optimizer: string;
   readonly trainable: readonly string[];
   /** Weights that were asked for and that the loss does not depend on. */
   readonly unreached: readonly string[];
@@ -175,7 +175,7 @@ function reportOf(
   return {
     ...grafted.report,
     model: model.name,
-    optimizer: request.optimizer.name,
+    ...settingsOf(request),
     trainable: trained.map(({ value }) => value.name),
     unreached: unreached.map(({ value }) => value.name),
     leftOut: leftOut.map(({ value, why }) => ({ name: value.name, why })),

@@ -25,6 +25,7 @@ const RESCALING = new Set([...ARITHMETIC, 'Cast', 'Identity', 'Transpose', 'Unsq
  * `undefined` where nothing speaks against it.
  */
 export function whyNoWeight(graph: Graph, value: Value, dims: readonly number[]): string | undefined {
+  if (value.name.startsWith('lossgraft/')) return 'of a loss that lossgraft grafted on';
   const notes = graph.metadata.get(value);
   const kind = notes?.get(KIND);
   if (kind === 'PARAMETER') return undefined;

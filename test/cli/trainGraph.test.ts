@@ -21,7 +21,7 @@ describe('train-graph', () => {
     const bytes = statSync(out).size.toLocaleString('en');
     expect(stdout).toContain(`written        ${out}, ${bytes} bytes`);
     expect(stdout).toMatch(/^written +\S+step\.safetensors, [\d,]+ bytes$/m);
-    expect(stdout).toMatch(/^optimizer +sgd$/m);
+    expect(stdout).toMatch(/^optimizer +sgd, momentum 0.9, dampening 0, nesterov false, weight-decay 0$/m);
     expect(stdout).toMatch(/^trainable +2 tensors, 650 elements$/m);
     expect(stdout).toMatch(/^state +2 slots, 0 running statistics$/m);
     expect(readdirSync(folder).sort()).toEqual(['step.onnx', 'step.safetensors']);

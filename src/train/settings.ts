@@ -1,0 +1,34 @@
+import { resolveOptions } from '../options.ts';
+import type { OptimizeRequest } from '../transform/optimize.ts';
+import type { PrepareRequest } from '../transform/prepare.ts';
+
+/** What decides the numbers of a step beside the loss and the batch: as it was asked for, or the default. */
+export interface StepSettings {
+  readonly optimizer: string;
+  readonly optimizerOptions: Readonly<Record<string, number | boolean | string>>;
+  readonly clipNorm: number | null;
+  readonly accumulate: number;
+  readonly noDecayForVectors: boolean;
+  readonly rateFactors: readonly { readonly pattern: string; readonly factor: number }[];
+  readonly batchNorm: 'frozen' | 'train';
+  readonly dropout: 'off' | 'train';
+  /** Of Dropout's masks; null where none are drawn. */
+  readonly seed: number | null;
+  readonly keepTies: boolean;
+}
+
+export function settingsOf(request: OptimizeRequest & PrepareRequest): StepSettings {
+  const { optimizer, optimizerOptions, dropout = 'off' } = request;
+  return {
+    optimizer: optimizer.name,
+    optimizerOptions: resolveOptions(optimizer.options, optimizerOptions, `optimizer ${optimizer.name}`),
+    clipNorm: request.clipNorm ?? null,
+    accumulate: request.accumulate ?? 1,
+    noDecayForVectors: request.noDecayForVectors ?? false,
+    rateFactors: request.rateFactors ?? [],
+    batchNorm: request.batchNorm ?? 'frozen',
+    dropout,
+    seed: dropout === 'train' ? (request.seed ?? 0) : null,
+    keepTies: request.keepTies ?? false,
+  };
+}
