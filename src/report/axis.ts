@@ -1,20 +1,26 @@
-/** A logarithmic axis: ticks at powers of ten, and at 2 and 5 between where there are few. */
+/** A logarithmic axis that ends at ticks: powers of ten, and 2 and 5 between where these are few. */
 export function logAxis(values: readonly number[]): {
   readonly type: 'log';
+  readonly nice: false;
+  readonly domain: [number, number];
   readonly ticks: number[];
   readonly tickFormat: (value: number) => string;
 } {
-  const [low, high] = [Math.floor(Math.log10(Math.min(...values))), Math.ceil(Math.log10(Math.max(...values)))];
-  const step = Math.ceil((high - low + 1) / MAX_TICKS);
-  const powers = Array.from({ length: high - low + 1 }, (_, i) => low + i).filter(
-    (power) => (power - low) % step === 0,
-  );
-  const factors = powers.length > MAX_TICKS / 2 ? [1] : [1, 2, 5];
-  const ticks = powers.flatMap((power) => factors.map((factor) => Number(`${factor}e${power}`)));
-  return { type: 'log', ticks, tickFormat: tick };
+  const [min, max] = [Math.min(...values), Math.max(...values)];
+  const [low, high] = [Math.floor(Math.log10(min)), Math.ceil(Math.log10(max))];
+  const between = (factors: readonly number[]): { domain: [number, number]; ticks: number[] } => {
+    const powers = Array.from({ length: high - low + 2 }, (_, i) => low + i);
+    const marks = powers.flatMap((power) => factors.map((factor) => Number(`${factor}e${power}`)));
+    const [first, last] = [marks.findLast((mark) => mark <= min) ?? min, marks.find((mark) => mark >= max) ?? max];
+    return { domain: [first, last], ticks: marks.filter((mark) => mark >= first && mark <= last) };
+  };
+  const fine = between([1, 2, 5]);
+  const { domain, ticks } = fine.ticks.length <= MAX_TICKS ? fine : between([1]);
+  const step = Math.ceil(ticks.length / MAX_TICKS);
+  return { type: 'log', nice: false, domain, ticks: ticks.filter((_, i) => i % step === 0), tickFormat: tick };
 }
 
-const MAX_TICKS = 7;
+const MAX_TICKS = 8;
 const SUPERSCRIPTS = '⁰¹²³⁴⁵⁶⁷⁸⁹';
 
 /** `0.05`, `20`, `10k`, `10⁻⁵` */

@@ -5,7 +5,7 @@ import { signedTick, tick } from './axis.ts';
 import { draw } from './draw.ts';
 import { count, percent, points } from './format.ts';
 import { type Html, html } from './html.ts';
-import { BEFORE, classLabel, figure, folded, judgedOf, type Look, labelMargin, legend, table } from './look.ts';
+import { BEFORE, classLabels, figure, folded, judgedOf, type Look, labelMargin, legend, table } from './look.ts';
 import { profile } from './profile.ts';
 import type { Report } from './report.ts';
 
@@ -29,10 +29,10 @@ export function rowsOf({ classes }: Report): Row[] {
 
 /** The chart's options for one row per class. */
 export function byClass(rows: readonly Row[], x: Plot.ScaleOptions): Plot.PlotOptions {
-  const names = new Map(rows.map(({ key, name }) => [key, classLabel(name)]));
+  const names = classLabels(rows);
   return {
-    height: 44 + 21 * rows.length,
-    marginLeft: labelMargin(rows.map(({ name }) => name)),
+    height: 48 + 21 * rows.length,
+    marginLeft: labelMargin(names.values()),
     marginRight: 34,
     marginTop: 8,
     x,

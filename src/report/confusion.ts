@@ -4,13 +4,15 @@ import { type Row, rowsOf } from './classes.ts';
 import { draw, WIDTH } from './draw.ts';
 import { count, counted, percent } from './format.ts';
 import { type Html, html } from './html.ts';
-import { classLabel, figure, folded, judgedOf, labelMargin, table } from './look.ts';
+import { classLabels, figure, folded, judgedOf, labelMargin, table } from './look.ts';
 import type { Report } from './report.ts';
 
 /** Up to so many classes the cells hold their numbers. */
 const MAX_NUMBERS = 14;
-/** Up to so many, rows and columns have names, and each loss has its matrix. */
-const MAX_NAMED = 40;
+/** Up to so many, rows and columns have names. */
+const MAX_NAMED = 20;
+/** Up to so many, each loss has its matrix. */
+const MAX_COMPARED = 40;
 /** Cells that are drawn: beyond these, the smallest are left out. */
 const MAX_CELLS = 4000;
 /** Matrices side by side: the model as it was given, the loss, and the baseline. Those of others are folded away. */
@@ -24,10 +26,10 @@ type Judged = ReturnType<typeof judgedOf>[number];
 export function confusion(report: Report): Html {
   const judged = judgedOf(report);
   const rows = rowsOf(report);
-  const isNamed = rows.length <= MAX_NAMED;
+  const isFew = rows.length <= MAX_COMPARED;
   const main = judged.filter(({ look }) => look.name === report.arms[0]?.name);
-  const shown = isNamed ? judged.slice(0, MAX_MATRICES) : main.length > 0 ? main : judged.slice(0, 1);
-  const others = isNamed ? judged.slice(MAX_MATRICES, MAX_MATRICES + MAX_FOLDED) : [];
+  const shown = isFew ? judged.slice(0, MAX_MATRICES) : main.length > 0 ? main : judged.slice(0, 1);
+  const others = isFew ? judged.slice(MAX_MATRICES, MAX_MATRICES + MAX_FOLDED) : [];
   const n = count(rows.length);
   const lede =
     rows.length > MAX_CONFUSION
@@ -35,8 +37,8 @@ export function confusion(report: Report): Html {
       : 'Rows are true classes, the most frequent on top; columns what they were taken for. Blue is right, red is wrong; the fuller a cell, the larger its share of the row.';
   const further = html`<div class="grid">${matrices(others, rows)}</div>`;
   return html`<section id="confusion"><h2>Confusion</h2><p class="lede">${lede}</p>
-<div class="grid">${matrices(shown, rows)}${!isNamed && mistakesTables(shown, rows)}</div>
-${isNamed && html`<div class="grid">${mistakesTables(shown, rows)}</div>`}
+<div class="grid">${matrices(shown, rows)}${!isFew && mistakesTables(shown, rows)}</div>
+${isFew && html`<div class="grid">${mistakesTables(shown, rows)}</div>`}
 ${others.length > 0 && folded(`${counted(others.length, 'further loss')}`, further)}</section>`;
 }
 
@@ -73,9 +75,9 @@ function cellsOf(counts: readonly (readonly number[])[], rows: readonly Row[]): 
 function matrix({ look, metrics }: Judged, counts: readonly (readonly number[])[], rows: readonly Row[]): Html {
   const cells = cellsOf(counts, rows);
   const isNamed = rows.length <= MAX_NAMED;
-  const names = new Map(rows.map(({ key, name }) => [key, classLabel(name)]));
-  const margin = isNamed ? labelMargin(rows.map(({ name }) => name)) : 20;
-  const isNarrow = isNamed && rows.every(({ name }) => [...name].length <= 2);
+  const names = classLabels(rows);
+  const margin = isNamed ? labelMargin(names.values()) : 20;
+  const isNarrow = isNamed && [...names.values()].every((name) => [...name].length <= 2);
   const band = {
     domain: rows.map(({ key }) => key),
     label: null,
@@ -102,7 +104,7 @@ function matrix({ look, metrics }: Judged, counts: readonly (readonly number[])[
         x: 'predicted',
         y: 'label',
         fill: hue,
-        fillOpacity: ({ share }: Cell) => 0.1 + 0.9 * share,
+        fillOpacity: ({ share }: Cell) => (isNamed ? 0.1 : 0.4) + (isNamed ? 0.9 : 0.6) * share,
         ...(isNamed ? { rx: 2 } : {}),
         title: 'title',
       }),
@@ -118,7 +120,7 @@ function matrix({ look, metrics }: Judged, counts: readonly (readonly number[])[
     look.name,
     note,
     chart,
-    isNamed ? folded('As a table', matrixTable(look.name, counts, rows)) : undefined,
+    rows.length <= MAX_COMPARED ? folded('As a table', matrixTable(look.name, counts, rows)) : undefined,
   );
 }
 

@@ -9,7 +9,13 @@ const { document } = parseHTML('<!doctype html><html><body></body></html>');
 
 /** Draws a chart to SVG. Colours are the page's variables, so that they follow its colour scheme. @param label for those who do not see it. */
 export function draw(label: string, options: Plot.PlotOptions): Html {
-  const svg = Plot.plot({ document, width: WIDTH, className: 'plot', ...options });
+  const svg = Plot.plot({
+    document,
+    width: WIDTH,
+    className: 'plot',
+    ...(options.margin === undefined ? { marginBottom: 38 } : {}),
+    ...options,
+  });
   svg.querySelector('style')?.remove();
   svg.setAttribute('role', 'img');
   svg.setAttribute('aria-label', label);

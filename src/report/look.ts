@@ -98,12 +98,14 @@ export function folded(summary: string, content: Html): Html {
 
 const LABEL = 15;
 
-/** A class's name as it fits beside a chart. */
-export function classLabel(name: string): string {
-  return shortened(name, LABEL);
+/** Names of classes as they fit beside a chart; with their indices where they would no longer differ. */
+export function classLabels(rows: readonly { readonly key: string; readonly name: string }[]): Map<string, string> {
+  const cut = new Set(rows.map(({ name }) => shortened(name, LABEL)));
+  const isClear = cut.size === rows.length;
+  return new Map(rows.map(({ key, name }) => [key, shortened(isClear ? name : `${key} ${name}`, LABEL)]));
 }
 
-/** Room on the left for such labels. */
-export function labelMargin(names: readonly string[]): number {
-  return 14 + 7.2 * Math.max(3, ...names.map((name) => [...classLabel(name)].length));
+/** Room on the left for labels. */
+export function labelMargin(labels: Iterable<string>): number {
+  return 14 + 7.2 * Math.max(3, ...[...labels].map((label) => [...label].length));
 }

@@ -66,14 +66,14 @@ figure .legend { margin: 8px 0 0; font-size: 13px; }
 .grid > .scroll { grid-row: span 3; align-self: start; padding: 16px; background: var(--paper); border: 1px solid var(--line); border-radius: 10px; }
 table { border-collapse: collapse; width: 100%; font-size: 14px; font-variant-numeric: tabular-nums; }
 caption { text-align: left; padding: 0 0 8px; font-weight: 600; font-size: 14px; }
-figure:not(:has(details)) > .scroll caption { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+.unseen, figure:not(:has(details)) > .scroll caption { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 th, td { padding: 6px 8px; border-bottom: 1px solid var(--line); white-space: nowrap; font-weight: 400; }
 tbody tr:last-child > * { border-bottom: 0; }
 th:first-child, td:first-child { padding-left: 0; }
 th:last-child, td:last-child { padding-right: 0; }
 thead th { color: var(--soft); font-size: 13px; border-bottom-color: var(--soft); }
 .text { text-align: left; }
-th.text, td.text { max-width: 260px; overflow: hidden; text-overflow: ellipsis; }
+th.text, td.text { white-space: normal; overflow-wrap: anywhere; min-width: 9ch; }
 .number { text-align: right; }
 details { margin-top: 6px; font-size: 14px; }
 summary { cursor: pointer; color: var(--soft); padding: 4px 0; width: fit-content; }

@@ -15,7 +15,7 @@ export function summary(report: Report): Html {
   const [first] = judged;
   if (first === undefined) return html`<section><p>Nothing was judged yet.</p></section>`;
   const best = Math.max(...judged.map(({ metrics }) => metrics.balancedAccuracy));
-  return html`<section id="result">
+  return html`<section id="result"><h2 class="unseen">Result</h2>
 <p class="verdict">${verdict(report, judged)}</p>
 <ul class="tiles">${judged.map((one) => tile(one, report, best))}</ul>
 <div class="grid two">${groupsFigure(judged)}${resultTable(report, judged, best)}</div></section>`;
