@@ -124,6 +124,7 @@ export class RunFolder {
     if (mode === 'replace') for (const name of [FILE, ...this.#states()]) rmSync(this.file(name), { force: true });
     const there = existsSync(join(this.path, FILE));
     if (mode === 'new' && there) throw this.#exists();
+    this.#sweep();
     if (!there) return undefined;
     const checkpoint = this.#read();
     this.#compare(checkpoint.settings, settings);
@@ -154,6 +155,11 @@ export class RunFolder {
   writeMetrics(history: readonly EpochRecord[]): void {
     writeWhole(this.file('metrics.jsonl'), history.map((record) => `${JSON.stringify(record, withNames)}\n`).join(''));
     this.#events.sync(history);
+  }
+
+  /** Half-written files of a process that was killed. */
+  #sweep(): void {
+    for (const name of readdirSync(this.path)) if (/\.\d+\.tmp$/.test(name)) rmSync(this.file(name), { force: true });
   }
 
   #states(): string[] {
