@@ -66,7 +66,8 @@ const OPTIONS = {
 
 /** Declares {@link DataArgs}. */
 export function dataOptions<T>(yargs: Argv<T>): Argv<T & DataArgs> {
-  return yargs.options(OPTIONS) as unknown as Argv<T & DataArgs>;
+  yargs.options(OPTIONS);
+  return yargs as Argv<T & DataArgs>;
 }
 
 /** What {@link DataArgs} say, as the library takes it. */

@@ -1,7 +1,7 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { LossgraftError } from '../src/index.ts';
+import { LossgraftError, refuseExisting } from '../src/index.ts';
 
 /**
  * Checks before the work that an output may be written after it.
@@ -18,24 +18,7 @@ export function checkOutput(path: string, options: { force: boolean; inputs: rea
       hint: 'Choose another name',
     });
   }
-  const folder = dirname(resolve(path));
-  if (!existsSync(folder)) {
-    throw new LossgraftError({
-      code: 'output-folder',
-      where: path,
-      expected: 'a folder to write into',
-      found: `no folder ${folder}`,
-      hint: 'Make it first',
-    });
-  }
-  if (!existsSync(path) || options.force) return;
-  throw new LossgraftError({
-    code: 'output-exists',
-    where: path,
-    expected: 'no file there yet',
-    found: 'a file',
-    hint: 'Choose another name, or add --force to replace it',
-  });
+  refuseExisting(path, options.force);
 }
 
 /** Writes beside `path`, then renames: `path` is whole or untouched. */

@@ -13,14 +13,13 @@ import {
 import { DATA_FORMATS, type DataArgs, dataOptions, givenData, openFurther } from './dataOptions.ts';
 import { declareOptions, givenOptions } from './declared.ts';
 import { defined } from './defined.ts';
+import { type FileArgs, fileOptions } from './fileOptions.ts';
 import { describeAll, parseRename, type TensorArgs, tensorOptions } from './graftOptions.ts';
 import { givenStep, type StepArgs, stepOptions } from './stepOptions.ts';
 import { UsageError } from './usage.ts';
 
 /** The arguments of lossgraft train. */
-export interface TrainArgs extends TensorArgs, StepArgs, DataArgs {
-  model: string;
-  output: string;
+export interface TrainArgs extends TensorArgs, StepArgs, DataArgs, FileArgs {
   data: string;
   labels: string | undefined;
   validation: string | undefined;
@@ -29,7 +28,6 @@ export interface TrainArgs extends TensorArgs, StepArgs, DataArgs {
   report: string | undefined;
   'no-report': boolean | undefined;
   resume: boolean | undefined;
-  force: boolean | undefined;
   loss: string | undefined;
   'class-weights': string | undefined;
   alpha: string | undefined;
@@ -65,7 +63,6 @@ const number = (describe: string): Options => ({ type: 'number', requiresArg: tr
 const flag = (describe: string): Options => ({ type: 'boolean', describe });
 
 const FILES = {
-  output: { ...text('The tuned model to write'), alias: 'o', demandOption: true },
   data: {
     ...text(DATA_FORMATS),
     demandOption: true,
@@ -130,13 +127,9 @@ const DATA = {
 
 /** Declares {@link TrainArgs}. */
 export function trainOptions<T>(yargs: Argv<T>): Argv<T & TrainArgs> {
-  const declared = yargs
-    .positional('model', { type: 'string', demandOption: true, describe: 'An ONNX classifier' })
-    .options({ ...FILES, ...LOSSES, ...SCHEDULE, ...DATA });
-  const all = dataOptions(
-    stepOptions(tensorOptions(declareOptions(declareOptions(declared, 'losses', ['alpha']), 'optimizers'))),
-  );
-  return all as unknown as Argv<T & TrainArgs>;
+  fileOptions(yargs, 'The tuned model to write').options({ ...FILES, ...LOSSES, ...SCHEDULE, ...DATA });
+  dataOptions(stepOptions(tensorOptions(declareOptions(declareOptions(yargs, 'losses', ['alpha']), 'optimizers'))));
+  return yargs as Argv<T & TrainArgs>;
 }
 
 /** What {@link TrainArgs} say, as the library takes it; data are opened, to be closed by the caller. */

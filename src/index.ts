@@ -41,7 +41,7 @@ export { type TunedOptions, writeTuned } from './train/writeBack.ts';
 export type { GraftReport, Reduction } from './transform/graft.ts';
 export type { CaseReport, Errors, OutputReport, ValidationReport, Verdict } from './validate/index.ts';
 export { VERSION } from './version.ts';
-export type { WriteOptions } from './write.ts';
+export { refuseExisting, type WriteOptions } from './write.ts';
 export { losses, type Model, open, optimizers, weightings };
 
 export interface AugmentOptions extends GraftOptions {

@@ -30,7 +30,7 @@ export function writeEdited(model: Model, edit: ModelEdit, path: string, options
   writeModel(model.proto, { ...edit, replacements: [...(edit.replacements ?? []), ...rebased] }, path);
 }
 
-/** @throws LossgraftError `output-exists`, or `output-folder` where there is no folder to write into. */
+/** Whether something may be written to `path`. @throws LossgraftError `output-exists`, or `output-folder` where there is no folder to write into. */
 export function refuseExisting(path: string, force: boolean): void {
   const folder = dirname(resolve(path));
   if (!existsSync(folder)) {
@@ -46,8 +46,8 @@ export function refuseExisting(path: string, force: boolean): void {
   throw new LossgraftError({
     code: 'output-exists',
     where: path,
-    expected: 'a path at which nothing is yet',
+    expected: 'no file there yet',
     found: 'a file',
-    hint: 'Choose another path, or replace it with --force',
+    hint: 'Choose another name, or add --force to replace it',
   });
 }

@@ -3,17 +3,15 @@ import type { Argv } from 'yargs';
 import { type AugmentReport, augment, open, type Reduction } from '../../src/index.ts';
 import type { Command, Shared } from '../command.ts';
 import { defined } from '../defined.ts';
+import { type FileArgs, fileOptions } from '../fileOptions.ts';
 import { type GraftArgs, givenGraft, graftOptions, graftRows } from '../graftOptions.ts';
 import { note, print, printJson, table } from '../io.ts';
 import { checkOutput } from '../output.ts';
 
-interface Args extends GraftArgs {
-  model: string;
-  output: string;
+interface Args extends GraftArgs, FileArgs {
   reduction: Reduction | undefined;
   'dynamic-batch': boolean | undefined;
   grad: string | undefined;
-  force: boolean | undefined;
   'copy-external-data': boolean | undefined;
 }
 
@@ -41,22 +39,11 @@ export const augmentCommand: Command<Args> = {
 };
 
 function mainOptions<T>(yargs: Argv<T>) {
-  return yargs
-    .positional('model', { type: 'string', demandOption: true, describe: 'An ONNX classifier' })
-    .option('output', {
-      alias: 'o',
-      type: 'string',
-      requiresArg: true,
-      demandOption: true,
-      describe: 'The file to write',
-    })
-    .option('force', { type: 'boolean', describe: 'Replace the output if it exists' })
-    .option('reduction', {
-      choices: REDUCTIONS,
-      requiresArg: true,
-      describe:
-        'How the output loss combines the samples (default mean: divided by N, never by the sum of the weights)',
-    });
+  return fileOptions(yargs, 'The file to write').option('reduction', {
+    choices: REDUCTIONS,
+    requiresArg: true,
+    describe: 'How the output loss combines the samples (default mean: divided by N, never by the sum of the weights)',
+  });
 }
 
 function modelOptions<T>(yargs: Argv<T>) {

@@ -4,6 +4,7 @@ import { open, optimizers, type StepReport, trainGraph } from '../../src/index.t
 import type { Command, Shared } from '../command.ts';
 import { declareOptions, givenOptions } from '../declared.ts';
 import { defined } from '../defined.ts';
+import { type FileArgs, fileOptions } from '../fileOptions.ts';
 import { describeAll, type GraftArgs, givenGraft, graftOptions, graftRows } from '../graftOptions.ts';
 import { note, print, printJson, table } from '../io.ts';
 import { settingRows } from '../manifestRows.ts';
@@ -11,15 +12,12 @@ import { checkOutput } from '../output.ts';
 import { givenStep, type StepArgs, stepOptions } from '../stepOptions.ts';
 import { UsageError } from '../usage.ts';
 
-interface Args extends GraftArgs, StepArgs {
-  model: string;
-  output: string;
+interface Args extends GraftArgs, StepArgs, FileArgs {
   optimizer: string | undefined;
   trainable: string | undefined;
   'steps-per-run': number | undefined;
   split: boolean | undefined;
   seed: number | undefined;
-  force: boolean | undefined;
 }
 
 /** lossgraft train-graph */
@@ -41,16 +39,8 @@ export const trainGraphCommand: Command<Args> = {
 };
 
 function mainOptions<T>(yargs: Argv<T>) {
-  return yargs
-    .positional('model', { type: 'string', demandOption: true, describe: 'An ONNX classifier' })
-    .option('output', {
-      alias: 'o',
-      type: 'string',
-      requiresArg: true,
-      demandOption: true,
-      describe: 'The file to write (with --split: the folder); the state goes beside it, as .safetensors',
-    })
-    .option('force', { type: 'boolean', describe: 'Replace the output if it exists' })
+  const output = 'The file to write (with --split: the folder); the state goes beside it, as .safetensors';
+  return fileOptions(yargs, output)
     .option('trainable', {
       type: 'string',
       requiresArg: true,

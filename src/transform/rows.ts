@@ -1,6 +1,5 @@
 import { LossgraftError } from '../errors.ts';
-import { toNumbers } from '../numbers.ts';
-import { numberToFloat16 } from '../onnx/index.ts';
+import { fromNumbers, toNumbers } from '../numbers.ts';
 import type { Port } from '../runtime/session.ts';
 import { elementCount, type Tensor, type TensorData } from '../tensor.ts';
 
@@ -24,28 +23,13 @@ export function sampleFeeds(inputs: readonly Port[], batch: number): Record<stri
   return feeds;
 }
 
+const REALS = new Set<Tensor['dtype']>(['float32', 'float64', 'float16']);
+
 function sampled(name: string, dtype: Tensor['dtype'], values: readonly number[]): TensorData {
-  const bits = () => values.map((v) => (v < 0.5 ? 0 : 1));
-  switch (dtype) {
-    case 'float32':
-      return Float32Array.from(values);
-    case 'float64':
-      return Float64Array.from(values);
-    case 'float16':
-      return Uint16Array.from(values, numberToFloat16);
-    case 'int64':
-      return BigInt64Array.from(bits(), (v) => BigInt(v));
-    case 'int32':
-      return Int32Array.from(bits());
-    case 'int8':
-      return Int8Array.from(bits());
-    case 'uint8':
-      return Uint8Array.from(values, (v) => v * 255);
-    case 'bool':
-      return Uint8Array.from(bits());
-    default:
-      throw unfeedable(name, dtype);
-  }
+  const scaled = dtype === 'uint8' ? values.map((v) => v * 255) : values.map((v) => (v < 0.5 ? 0 : 1));
+  const data = fromNumbers(REALS.has(dtype) ? values : scaled, dtype);
+  if (data) return data;
+  throw unfeedable(name, dtype);
 }
 
 function unfeedable(name: string, found: string): LossgraftError {
