@@ -1,0 +1,224 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { stratifiedSplit } from '../../src/data/split.ts';
+import {
+  type Dataset,
+  fromTensors,
+  open,
+  openData,
+  type TrainOptions,
+  type TrainResult,
+  train,
+  trainGraph,
+} from '../../src/index.ts';
+import { openSession } from '../../src/runtime/session.ts';
+import { elementCount, type Tensor } from '../../src/tensor.ts';
+import { epochOrder } from '../../src/train/ahead.ts';
+import { readSafetensors } from '../../src/train/readSafetensors.ts';
+import { inputPorts, openSamples } from '../../src/train/samples.ts';
+import { writeBranches } from '../support/branches.ts';
+import { ROOT, temporaryFolder } from '../support/cli.ts';
+import { DIGITS } from './forms.ts';
+
+const SMALL = { epochs: 2, batchSize: 16, learningRate: 0.05, loss: 'ib', report: false } as const;
+
+interface Run {
+  readonly result: TrainResult;
+  readonly folder: string;
+  readonly bytes: Buffer | undefined;
+}
+
+async function run(
+  options: Partial<TrainOptions>,
+  {
+    path = join(DIGITS, 'model.onnx'),
+    folder = temporaryFolder(),
+    data,
+  }: { path?: string; folder?: string; data?: Dataset } = {},
+): Promise<Run> {
+  const model = await open(path);
+  const samples = data ?? (await openData(join(DIGITS, 'train.npz')));
+  try {
+    const result = await train(model, { ...SMALL, ...options, data: samples, folder });
+    if (result.interrupted) return { result, folder, bytes: undefined };
+    const out = join(folder, 'tuned.onnx');
+    await result.write(out, { force: true });
+    return { result, folder, bytes: readFileSync(out) };
+  } finally {
+    samples.close();
+    model.close();
+  }
+}
+
+/** Points in three classes, for the model of two branches. */
+function points(): Dataset {
+  const rows = 60;
+  const data = Float32Array.from({ length: rows * 6 }, (_, i) => Math.sin(i * 0.37) + ((i / 6) % 3));
+  const labels = BigInt64Array.from({ length: rows }, (_, i) => BigInt(i % 3));
+  return fromTensors({
+    x: { dtype: 'float32', dims: [rows, 6], data },
+    labels: { dtype: 'int64', dims: [rows], data: labels },
+  });
+}
+
+/** Something for each class, for a model of images. */
+async function pictures(path: string): Promise<Dataset> {
+  const model = await open(path);
+  const [{ name, shape } = { name: '', shape: [] }] = inputPorts(model, 'labels');
+  model.close();
+  const [rows, dims] = [40, (shape ?? []).slice(1).map(Number)];
+  const data = Float32Array.from(
+    { length: rows * elementCount(dims) },
+    (_, i) => Math.sin(i * 0.11) + Math.cos(i * 1.7),
+  );
+  return fromTensors({
+    [name]: { dtype: 'float32', dims: [rows, ...dims], data },
+    labels: { dtype: 'int64', dims: [rows], data: BigInt64Array.from({ length: rows }, (_, i) => BigInt(i % 4)) },
+  });
+}
+
+/** The numbers of a run without its times. */
+function numbers({ history, arms }: TrainResult): unknown {
+  const plain = ({ seconds: _a, trainSeconds: _b, waitSeconds: _c, ...rest }: TrainResult['history'][number]) => rest;
+  return { history: history.map(plain), alphas: arms.map(({ alpha }) => alpha) };
+}
+
+describe('what is frozen is computed once', () => {
+  const cases: readonly (readonly [string, Partial<TrainOptions>, readonly string[]])[] = [
+    ['the head', { trainable: 'head' }, ['/relu_2/Relu_output_0']],
+    ['two layers', { trainable: 'fc*', optimizer: 'adamw', learningRate: 0.001 }, ['/Flatten_output_0']],
+    ['phases and arms', { trainable: 'head', ibFrom: 1, alpha: 'auto', baseline: true }, ['/relu_2/Relu_output_0']],
+  ];
+  it.each(cases)('%s: the same bytes and figures as without the cache', async (_, options, tensors) => {
+    const [kept, again] = [
+      await run({ ...options, cacheFeatures: 'auto' }),
+      await run({ ...options, cacheFeatures: 'off' }),
+    ];
+    expect(kept.result.features).toMatchObject({ cached: true, tensors });
+    expect(again.result.features).toMatchObject({ cached: false, why: 'it was turned off' });
+    expect(numbers(kept.result)).toEqual(numbers(again.result));
+    expect(kept.bytes?.equals(again.bytes ?? Buffer.alloc(0))).toBe(true);
+    expect(kept.result.notes.join()).toMatch(/What is frozen is computed once/);
+  });
+
+  it('two tensors, where the trained layers read two', async () => {
+    const path = join(temporaryFolder(), 'branches.onnx');
+    writeBranches(path);
+    const options = { trainable: 'C,D', loss: 'ce' };
+    const [kept, again] = [
+      await run({ ...options, cacheFeatures: 'on' }, { path, data: points() }),
+      await run({ ...options, cacheFeatures: 'off' }, { path, data: points() }),
+    ];
+    expect(kept.result.features?.tensors).toHaveLength(2);
+    expect(numbers(kept.result)).toEqual(numbers(again.result));
+  });
+
+  it('the parameters are those of the whole training graph, step by step', async () => {
+    const options = { trainable: 'head', loss: 'ib', optimizer: 'sgd', momentum: 0.9 } as const;
+    const { result, folder } = await run({
+      ...options,
+      epochs: 1,
+      classWeights: 'none',
+      select: 'last',
+      validation: 0.2,
+    });
+    expect(result.features?.cached).toBe(true);
+    const trained = readSafetensors(join(folder, stateFile(folder)));
+    const expected = await stepByStep(options);
+    for (const name of ['fc2.weight', 'fc2.bias']) {
+      const [a, b] = [trained.get(name)?.data ?? [], expected[name]?.data ?? []];
+      expect(a.length).toBe(b.length);
+      for (let i = 0; i < a.length; i++) expect(Number(a[i])).toBeCloseTo(Number(b[i]), 6);
+    }
+  });
+
+  it('a run that is interrupted and goes on ends with the same bytes', async () => {
+    const options = { trainable: 'head', stepsPerRun: 2, epochs: 3 };
+    const whole = await run(options);
+    for (const reports of [1, 12, 20]) {
+      const stop = new AbortController();
+      let left = reports;
+      const onProgress = (): void => {
+        left -= 1;
+        if (left === 0) stop.abort();
+      };
+      const cut = await run({ ...options, onProgress, signal: stop.signal });
+      expect(cut.result.interrupted).toBe(true);
+      const resumed = await run({ ...options, mode: 'resume' }, { folder: cut.folder });
+      expect(resumed.bytes?.equals(whole.bytes ?? Buffer.alloc(0)), `after ${reports} runs`).toBe(true);
+      expect(numbers(resumed.result)).toEqual(numbers(whole.result));
+    }
+  });
+});
+
+/** The state that a run of one arm ended with. */
+function stateFile(folder: string): string {
+  const files = readdirSync(folder).filter((file) => /^(best|state)-\d+\.safetensors$/.test(file));
+  return files.at(-1) ?? '';
+}
+
+/** One epoch by the graph of a single step that holds the whole model, fed with the same rows. */
+async function stepByStep(options: {
+  readonly trainable: string;
+  readonly loss: string;
+  readonly optimizer: string;
+  readonly momentum: number;
+}): Promise<Record<string, Tensor>> {
+  const model = await open(join(DIGITS, 'model.onnx'));
+  const data = await openData(join(DIGITS, 'train.npz'));
+  const graph = await trainGraph(model, { ...options, classWeights: 'none', form: 'step' });
+  const session = await openSession(graph.bytes().get('step.onnx') ?? new Uint8Array());
+  const ports = inputPorts(model, 'labels');
+  const samples = await openSamples(data, ports, { name: 'labels', classes: 10 });
+  const rows = epochOrder(stratifiedSplit(samples.labels, 0.2, 0).train, 0, 0);
+  const learning_rate: Tensor = { dtype: 'float32', dims: [], data: Float32Array.of(SMALL.learningRate) };
+  let state: Record<string, Tensor> = Object.fromEntries(graph.initialState());
+  for (let start = 0; start < rows.length; start += SMALL.batchSize) {
+    const feeds = await samples.read(rows.subarray(start, start + SMALL.batchSize));
+    const results = await session.run({ ...state, ...feeds, learning_rate });
+    state = Object.fromEntries(Object.keys(state).map((name) => [name, results[`${name}.next`] as Tensor]));
+  }
+  await session.close();
+  model.close();
+  data.close();
+  return state;
+}
+
+describe('where it cannot be kept, a reason says so', () => {
+  const cases: readonly (readonly [string, Partial<TrainOptions>, RegExp])[] = [
+    ['augmentation', { trainable: 'head', augmentation: { padding: 1 } }, /crops and flips make other samples/],
+    ['all is trained', { trainable: 'all' }, /no layer lies before the trained ones/],
+  ];
+  it.each(cases)('%s', async (_, options, why) => {
+    const { result } = await run({ ...options, epochs: 1 });
+    expect(result.features).toMatchObject({ cached: false, why: expect.stringMatching(why) });
+    await expect(run({ ...options, cacheFeatures: 'on' })).rejects.toThrow(why);
+  });
+
+  it('rows that depend on their batch', async () => {
+    const path = join(temporaryFolder(), 'mixing.onnx');
+    writeBranches(path, { mixing: true });
+    const options = { trainable: 'C,D', loss: 'ce', epochs: 1 };
+    const { result } = await run(options, { path, data: points() });
+    expect(result.features?.why).toMatch(/depend on the batch/);
+  });
+
+  it('BatchNorm in training mode before the trained layers', async () => {
+    const path = join(ROOT, 'fixtures/networks/resnet/torchscript-opset17-train/model.onnx');
+    const options = { trainable: 'head', loss: 'ce', epochs: 1, batchSize: 8 };
+    const stirred = { ...options, batchNorm: 'train' } as const;
+    const why = /Dropout or BatchNorm in training mode changes/;
+    const given = { path, data: await pictures(path) };
+    expect((await run(options, given)).result.features).toMatchObject({ cached: true, nodes: expect.any(Number) });
+    expect((await run(stirred, given)).result.features).toMatchObject({
+      cached: false,
+      why: expect.stringMatching(why),
+    });
+    await expect(run({ ...stirred, cacheFeatures: 'on' }, given)).rejects.toThrow(why);
+  });
+
+  it('an option that is none', async () => {
+    await expect(run({ cacheFeatures: 'always' as 'on' })).rejects.toThrow(/auto, on or off/);
+  });
+});
