@@ -3,7 +3,7 @@ import { type Emitter, ints, type Value } from '../../src/emit/index.ts';
 import { groupOf } from '../gradients/support/kernel.ts';
 import { quotient, times } from '../support/arithmetic.ts';
 import { lengthOf, reshapeTo } from '../support/shapes.ts';
-import { inputGradient, layout } from './support/adjoint.ts';
+import { inputGradient, layout, outerPads } from './support/adjoint.ts';
 import { padded, taps, type WindowAxis, windowOf } from './support/window.ts';
 
 /** dx of a Conv, of inputs dy, w, x. */
@@ -66,13 +66,29 @@ function depthwise(op: Emitter, { x, dy, window }: Products): Value[] {
   return taps(op, padded(op, x, window), window).map((tap) => op.reduceSum(op.mul(dy, tap), axes));
 }
 
-/** Images beside positions: [M, N·L] times [C, N·L] transposed. */
+/**
+ * Images beside positions: [M, N·L] times [C, N·L] transposed. Slices of part of a row are slow, so where the last axis has no stride
+ * dy is shifted along it, once for each of its taps, and x only along the others.
+ */
 function dense(op: Emitter, { x, dy, w, window }: Products): Value[] {
-  const rows = reshapeTo(op, channelsFirst(op, dy, window), [lengthOf(op, w, 0), -1]);
-  const channels = lengthOf(op, w, 1);
-  return taps(op, padded(op, channelsFirst(op, x, window), window), window).map((tap) =>
-    op.gemm(rows, reshapeTo(op, tap, [channels, -1]), { transB: true }),
-  );
+  const [images, signal] = [channelsFirst(op, x, window), channelsFirst(op, dy, window)];
+  const shifts = shifted(op, signal, window);
+  const along = shifts ? window.slice(0, -1) : window;
+  const rows = (shifts ?? [signal]).map((shift) => reshapeTo(op, shift, [lengthOf(op, w, 0), -1]));
+  return taps(op, padded(op, images, window, along), along).flatMap((tap) => {
+    const columns = reshapeTo(op, tap, [lengthOf(op, w, 1), -1]);
+    return rows.map((row) => op.gemm(row, columns, { transB: true }));
+  });
+}
+
+/** dy as each tap of the last axis meets it on the elements of x: dy[p + before − i·dilation] at p, zero where there is none. */
+function shifted(op: Emitter, dy: Value, window: readonly WindowAxis[]): Value[] | undefined {
+  const last = window.at(-1);
+  const pads = last && outerPads(last);
+  if (!pads || last.kernel === 1) return undefined;
+  const [before, after] = pads;
+  const adjoint = { ...last, before, after, input: last.output, output: last.input };
+  return taps(op, padded(op, dy, window, [adjoint]), [adjoint]).reverse();
 }
 
 /** Σ over images of [M, L] times [C, L] transposed. */

@@ -20,7 +20,7 @@ export function inputGradient(op: Emitter, dy: Value, w: Value, adjoint: Adjoint
 }
 
 /** Padding under which a Conv of dy with the flipped kernel gives dx; `undefined` where there is none. */
-function outerPads({ stride, span, before, after }: WindowAxis): [number, number] | undefined {
+export function outerPads({ stride, span, before, after }: WindowAxis): [number, number] | undefined {
   if (stride !== 1 || typeof before !== 'number' || typeof after !== 'number') return undefined;
   const [first, last] = [span - 1 - before, span - 1 - after];
   return first < 0 || last < 0 ? undefined : [first, last];

@@ -72,11 +72,17 @@ export function unread(op: Emitter, axis: WindowAxis): Length {
   return minus(op, axis.before, excess(op, axis));
 }
 
-/** x with its padding written out, so that no window reads outside. */
-export function padded(op: Emitter, x: Value, window: readonly WindowAxis[]): Value {
-  if (window.every(({ before, after }) => before === 0 && after === 0)) return x;
-  const pads = lengths(op, [0, 0, ...window.map((a) => a.before), 0, 0, ...window.map((a) => a.after)]);
-  return op.call('Pad', [x, pads]);
+/** x with its padding along the axes of `along` written out, so that no window reads outside. */
+export function padded(
+  op: Emitter,
+  x: Value,
+  window: readonly WindowAxis[],
+  along: readonly WindowAxis[] = window,
+): Value {
+  if (along.every(({ before, after }) => before === 0 && after === 0)) return x;
+  const padding = window.map(({ axis }) => along.find((a) => a.axis === axis));
+  const pads = [0, 0, ...padding.map((a) => a?.before ?? 0), 0, 0, ...padding.map((a) => a?.after ?? 0)];
+  return op.call('Pad', [x, lengths(op, pads)]);
 }
 
 /**
