@@ -43,6 +43,7 @@ export function bindData(data: Dataset, inputs: readonly Port[], labels: LabelIn
     return column === undefined ? [] : [{ input, column, convert: conversion(data, input, column, notes) }];
   });
   const size = commonSize(data, [...readers, { input: { name: labels.name }, column: labelColumn }]);
+  for (const { input, column } of readers) refuseShape(data, input, column);
   const used = new Set([...columns, labelColumn]);
   const unused = [...data.columns].filter(([, column]) => !used.has(column)).map(([key]) => key);
   if (unused.length > 0) notes.push(`${data.name}: the model has no input ${unused.join(', ')}; left aside`);
@@ -101,6 +102,22 @@ function conversion(data: Dataset, input: Port, column: Column, notes: string[])
     expected: describePort(input.dtype, input.shape),
     found: describePort(dtype, column.dims),
     hint: HINTS[dtype] ?? `Convert it, for example x.astype("${input.dtype}")`,
+  });
+}
+
+/** The batch may be of any size; no shape at all is a rank that is not known. */
+function refuseShape(data: Dataset, input: Port, { dtype, dims }: Column): void {
+  const { shape } = input;
+  const fits =
+    shape?.length === dims.length &&
+    shape.every((dim, axis) => axis === 0 || typeof dim !== 'number' || dim === dims[axis]);
+  if (shape === undefined || shape.length === 0 || fits) return;
+  throw new LossgraftError({
+    code: 'data-shape',
+    where: `${data.name}, input ${input.name}`,
+    expected: describePort(input.dtype, shape),
+    found: describePort(dtype, dims),
+    hint: 'Reshape the data, or prepare them, as the model was trained',
   });
 }
 

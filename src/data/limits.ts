@@ -6,7 +6,7 @@ export const MAX_HEADER_BYTES: number = 64 * 1024;
 /** numpy's own limit. */
 export const MAX_RANK = 64;
 
-/** A compressed array of an .npz is inflated into memory as a whole; stored ones are read in place, at any size (CWE-409). */
+/** A compressed array of an .npz is inflated as a whole, into a row store; stored ones are read in place, at any size (CWE-409). */
 export const MAX_INFLATED_BYTES: number = 2 ** 31;
 
 /** Arrays in one .npz (CWE-770). */

@@ -10,6 +10,7 @@ import type { Tensor } from '../tensor.ts';
 import { MAX_ENTRIES, MAX_INFLATED_BYTES } from './limits.ts';
 import { type Column, encodeNpy, npyColumn, type ReadBytes } from './npy.ts';
 import { HEADER_WINDOW, parseNpyHeader } from './npyHeader.ts';
+import { type RowStore, rowStore } from './rowStore.ts';
 
 /** The arrays of an .npz by name. Stored arrays are read in place; compressed ones are inflated when they are first read. */
 export interface Npz {
@@ -29,13 +30,15 @@ const DEFLATED = 8;
 export async function openNpz(path: string): Promise<Npz> {
   const file = openFile(path);
   let zip: ZipFile | undefined;
+  const stores: RowStore[] = [];
   const close = (): void => {
+    for (const store of stores) store.close();
     zip?.close();
     file.close();
   };
   try {
     zip = await openPromise(path, { autoClose: false, lazyEntries: true });
-    return { columns: await readColumns(path, zip, file), close };
+    return { columns: await readColumns(path, zip, file, stores), close };
   } catch (cause) {
     close();
     throw cause instanceof LossgraftError ? cause : badZip(path, cause);
@@ -60,7 +63,12 @@ export async function writeNpz(path: string, arrays: Readonly<Record<string, Ten
   await pipeline(zip.outputStream, createWriteStream(path));
 }
 
-async function readColumns(path: string, zip: ZipFile, file: ByteSource): Promise<Map<string, Column>> {
+async function readColumns(
+  path: string,
+  zip: ZipFile,
+  file: ByteSource,
+  stores: RowStore[],
+): Promise<Map<string, Column>> {
   const columns = new Map<string, Column>();
   if (zip.entryCount > MAX_ENTRIES) throw refused(path, `at most ${MAX_ENTRIES} arrays`, `${zip.entryCount}`);
   for await (const entry of zip.eachEntry()) {
@@ -69,12 +77,18 @@ async function readColumns(path: string, zip: ZipFile, file: ByteSource): Promis
     if (name === entry.fileName) throw refused(path, 'only arrays (NAME.npy)', entry.fileName);
     if (columns.has(name)) throw refused(path, 'one array of each name', `${name} twice`);
     if (entry.isEncrypted()) throw refused(where, 'a plain entry', 'an encrypted one');
-    columns.set(name, await readColumn(where, zip, entry, file));
+    columns.set(name, await readColumn(where, zip, entry, file, stores));
   }
   return columns;
 }
 
-async function readColumn(where: string, zip: ZipFile, entry: Entry, file: ByteSource): Promise<Column> {
+async function readColumn(
+  where: string,
+  zip: ZipFile,
+  entry: Entry,
+  file: ByteSource,
+  stores: RowStore[],
+): Promise<Column> {
   const size = entry.uncompressedSize;
   if (entry.compressionMethod === STORED) {
     const { fileDataStart } = await zip.readLocalFileHeaderPromise(entry, { minimal: true });
@@ -89,19 +103,22 @@ async function readColumn(where: string, zip: ZipFile, entry: Entry, file: ByteS
     throw new LossgraftError({
       code: 'npz-too-large',
       where,
-      expected: `at most ${MAX_INFLATED_BYTES} bytes in a compressed array, which is inflated into memory`,
+      expected: `at most ${MAX_INFLATED_BYTES} bytes in a compressed array, which is inflated`,
       found: `${size} bytes`,
       hint: 'Write it with numpy.savez, uncompressed: then it is read in place, at any size',
     });
   }
   const prefix = await readPrefix(await zip.openReadStreamPromise(entry), Math.min(size, HEADER_WINDOW), where);
-  let inflated: Promise<Uint8Array> | undefined;
+  const header = parseNpyHeader(prefix, size, where);
+  let inflated: Promise<void> | undefined;
+  const store = rowStore(where);
+  stores.push(store);
   const read: ReadBytes = async (target, offset) => {
-    inflated ??= inflate(where, zip, entry);
-    const bytes = await inflated;
-    target.set(bytes.subarray(offset, offset + target.length));
+    inflated ??= inflate(where, zip, entry, store);
+    await inflated;
+    store.readInto(target, offset);
   };
-  return npyColumn(parseNpyHeader(prefix, size, where), where, read);
+  return npyColumn(header, where, read);
 }
 
 async function readPrefix(stream: Readable, length: number, where: string): Promise<Uint8Array> {
@@ -117,17 +134,13 @@ async function readPrefix(stream: Readable, length: number, where: string): Prom
 }
 
 /** The zip reader sees to it that exactly the declared size comes out. */
-async function inflate(where: string, zip: ZipFile, entry: Entry): Promise<Uint8Array> {
-  const bytes = new Uint8Array(entry.uncompressedSize);
-  let done = 0;
+async function inflate(where: string, zip: ZipFile, entry: Entry, store: RowStore): Promise<void> {
   let sum = 0;
   for await (const chunk of chunks(await zip.openReadStreamPromise(entry), where)) {
-    bytes.set(chunk, done);
-    done += chunk.length;
+    store.append(chunk);
     sum = crc32(chunk, sum);
   }
   if (sum !== entry.crc32) throw refused(where, `bytes with CRC-32 ${entry.crc32}`, `${sum}`);
-  return bytes;
 }
 
 async function* chunks(stream: Readable, where: string): AsyncGenerator<Buffer> {

@@ -161,6 +161,7 @@ class Binder {
     const owners = [this.#optimizer.options, ...this.#ownersOf({ loss, ...spec })];
     const own = Object.entries(this.#given).filter(([key]) => owners.some((options) => key in options));
     const usesCounts = loss.needsCounts || (typeof weights === 'string' && weights !== 'none');
+    if (usesCounts) refuseEmptyClass(this.#counts, loss.name, this.#options.data.name);
     const options: GraftOptions = {
       ...Object.fromEntries(own),
       ...this.#place(loss),
@@ -193,6 +194,19 @@ class Binder {
       typeof weights === 'string' ? named(this.#catalogue.weightings, weights, 'class-weights') : undefined;
     return [spec.loss.options, ...(weighting ? [weighting.options] : [])];
   }
+}
+
+/** What is made of class counts has no place for a class without samples. */
+function refuseEmptyClass(counts: readonly number[], loss: string, where: string): void {
+  const empty = counts.flatMap((count, label) => (count === 0 ? [label] : []));
+  if (empty.length === 0) return;
+  throw new LossgraftError({
+    code: 'empty-class',
+    where: `${where}, labels`,
+    expected: `training samples of all ${counts.length} classes, of whose counts ${loss} is made`,
+    found: `none of class ${empty.slice(0, 10).join(', ')}${empty.length > 10 ? `, … (${empty.length})` : ''}`,
+    hint: 'Add samples of it, or do without the counts: --class-weights none, or a file of weights',
+  });
 }
 
 function isCalibrated(loss: Loss): boolean {

@@ -12,8 +12,8 @@ export interface Divergence {
   readonly first: number | undefined;
   /** The batch's samples as the user knows them. */
   readonly rows: readonly string[];
-  /** The float32 inputs of the batch, and of those that ran with it. */
-  readonly inputs: readonly { readonly name: string; readonly data: Float32Array }[];
+  /** The float32 inputs of the batch, and of those that ran with it; `rowOf` names the sample of an element. */
+  readonly inputs: readonly { readonly name: string; readonly data: Float32Array; rowOf(element: number): string }[];
   /** A tensor of the state that is no longer finite. */
   readonly broken: string | undefined;
   /** Where the last good state is. */
@@ -36,7 +36,10 @@ export function nanLoss(found: Divergence): LossgraftError {
 function likelyCause({ inputs, broken, rate, before, first }: Divergence): string {
   const lower = `lower the learning rate (${rate}), warm it up, or clip gradients with --clip-norm`;
   const input = inputs.find(({ data }) => !data.every(Number.isFinite));
-  if (input !== undefined) return `the input "${input.name}" holds Infinity; clean the data`;
+  if (input !== undefined) {
+    const row = input.rowOf(input.data.findIndex((value) => !Number.isFinite(value)));
+    return `the input "${input.name}" holds Infinity in ${row}; clean the data`;
+  }
   if (broken !== undefined) return `weights left the range of float32 ("${broken}"); ${lower}`;
   if (before !== undefined && first !== undefined && before > 10 * Math.abs(first)) {
     return `the loss had grown from ${first.toPrecision(3)} to ${before.toPrecision(3)}; ${lower}`;

@@ -92,6 +92,7 @@ async function broken(
   const { runner, epoch, stepsPerEpoch, train } = plan;
   const tensor = await runner.ask({ kind: 'check' });
   const batch = rows.subarray(bad * group.batch, (bad + 1) * group.batch);
+  const rowAt = (share: number): string => train.samples.describeRow(rows[Math.floor(share * rows.length)] ?? 0);
   return nanLoss({
     epoch,
     step: group.step + bad,
@@ -100,7 +101,9 @@ async function broken(
     rate: plan.rate(group.step + bad),
     ...trend,
     rows: Array.from(batch, (row) => train.samples.describeRow(row)),
-    inputs: Object.entries(feeds).flatMap(([name, { data }]) => (data instanceof Float32Array ? [{ name, data }] : [])),
+    inputs: Object.entries(feeds).flatMap(([name, { data }]) =>
+      data instanceof Float32Array ? [{ name, data, rowOf: (element: number) => rowAt(element / data.length) }] : [],
+    ),
     broken: tensor === '' ? undefined : tensor,
     kept: await keep(group),
   });

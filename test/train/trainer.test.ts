@@ -173,7 +173,7 @@ describe('a loss that is not finite', () => {
     images[64 * 5 + 3] = Number.POSITIVE_INFINITY;
     const data: Dataset = fromTensors(columns);
     await expect(run(temporaryFolder(), { data, loss: 'ce', validation: 0.1, seed: 1 })).rejects.toThrow(
-      /the input "images" holds Infinity/,
+      /the input "images" holds Infinity in row 5;/,
     );
   });
 });
