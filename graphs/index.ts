@@ -15,6 +15,7 @@ import { effective, inverse, none } from './weights.ts';
 
 export { expansions } from './expansions/index.ts';
 export { gradients } from './gradients/index.ts';
+export { blocked } from './lowered/index.ts';
 
 /** The losses by name. */
 export const losses: Readonly<Record<string, Loss>> = {

@@ -155,6 +155,36 @@ export interface ExpansionContext {
 /** Writes a composite in plain ai.onnx operators: one value per output. */
 export type Expansion = (context: ExpansionContext) => readonly Value[];
 
+/** What a rule sees that gives a node another form in lossgraft's own CPU session: channels in blocks, [N, C/b, H, W, b] in memory. */
+export interface BlockedContext extends ExpansionContext {
+  /** Channels in a block, b. */
+  readonly block: number;
+  /** [N, C, H, W] of a float32 value, with the batch that the session is made for; `undefined` where a length is not known. */
+  readonly dims: (value: Value | undefined) => readonly [number, number, number, number] | undefined;
+  /** Whether the value is there in blocks already. */
+  readonly isBlocked: (value: Value | undefined) => boolean;
+  /** Whether it is, or can be brought into blocks. */
+  readonly canBlock: (value: Value | undefined) => boolean;
+  /** The value in blocks, declared as [N, C↑, H, W] with C↑ the next multiple of b; channels beyond C are finite and mean nothing. */
+  readonly blocked: (value: Value) => Value;
+  /** The value as the graph had it. */
+  readonly plain: (value: Value) => Value;
+  /** The elements of a value that does not depend on data or parameters; `undefined` for another one. */
+  readonly numbersOf: (value: Value) => readonly number[] | undefined;
+  /** The same, of a value with one element. */
+  readonly numberOf: (value: Value) => number | undefined;
+  /** Whether a value does not change during training, so that the runtime itself blocks what reads it. */
+  readonly isConstant: (value: Value) => boolean;
+  /** Nodes that still read the value as the graph had it, this one included. */
+  readonly readers: (value: Value) => number;
+}
+
+/** One output of a node, in blocks or as the graph had it. */
+export type Placed = { readonly blocked: Value } | { readonly plain: Value };
+
+/** The other form of a node, one entry per output; `undefined` where the node had better stay as it is. */
+export type BlockedRule = (context: BlockedContext) => readonly (Placed | undefined)[] | undefined;
+
 /** A state that an optimizer keeps for each parameter. All start at zero. */
 export interface Slot {
   readonly name: string;

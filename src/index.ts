@@ -1,4 +1,4 @@
-import { expansions, gradients, losses, optimizers, weightings } from '../graphs/index.ts';
+import { blocked, expansions, gradients, losses, optimizers, weightings } from '../graphs/index.ts';
 import { type Augmented, augment as augmentWith } from './augment.ts';
 import { bindGraft, type GraftOptions, named } from './bind.ts';
 import type { Optimizer } from './contract.ts';
@@ -52,7 +52,7 @@ export interface AugmentOptions extends GraftOptions {
 }
 
 /** What is differentiated and how: the catalogue's rules. */
-const calculus = { gradients, expansions };
+const calculus = { gradients, expansions, blocked };
 
 /**
  * Grafts a loss onto a classifier: a further input `labels` (int64 [N]), further outputs `loss` (float32 []), `loss_per_sample`

@@ -20,7 +20,7 @@ export function expand(op: Emitter, expansions: Expansions): void {
   }
 }
 
-function expandNode(op: Emitter, node: Node, expansions: Expansions): void {
+export function expandNode(op: Emitter, node: Node, expansions: Expansions): void {
   const expansion = Object.hasOwn(expansions, node.opType) ? expansions[node.opType] : undefined;
   if (!expansion) throw problem('no-expansion', node, 'an expansion into standard operators', 'none');
   const input = (i: number): Value => {

@@ -1,7 +1,7 @@
 import type { Value } from '../emit/index.ts';
 import { LossgraftError } from '../errors.ts';
 import type { Model } from '../model.ts';
-import { constantReader, inferOwnTypes } from '../transform/constantValues.ts';
+import { type ConstantReader, constantReader, inferOwnTypes } from '../transform/constantValues.ts';
 import { differentiate } from '../transform/differentiate.ts';
 import { type CutPlace, cutAt } from '../transform/frozen.ts';
 import type { Calculus } from '../transform/gradientOutputs.ts';
@@ -28,6 +28,7 @@ export interface Backward {
   readonly unreached: readonly Parameter[];
   /** What `all` leaves out, as no parameters. */
   readonly leftOut: readonly LeftOut[];
+  readonly constant: ConstantReader;
 }
 
 /** The input that holds the learning rate. */
@@ -53,7 +54,7 @@ export async function backward(model: Model, request: BackwardRequest): Promise<
   const unreached = asked.filter(({ value }) => !gradients.has(value));
   if (trained.length === 0) throw nothingTrained(request.trainable, unreached);
   draft.notes.push(...leftOutNotes(leftOut, '--trainable'));
-  return { draft, grafted, gradients, trained, unreached, leftOut };
+  return { draft, grafted, gradients, trained, unreached, leftOut, constant };
 }
 
 function nothingTrained(trainable: string, unreached: readonly Parameter[]): LossgraftError {

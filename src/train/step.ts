@@ -1,6 +1,8 @@
 import { createEmitter, type Value } from '../emit/index.ts';
 import { Graph, RENAME_TENSOR } from '../ir/graph.ts';
 import { expand } from '../lower/expand.ts';
+import type { LowerTarget } from '../lower/layouts.ts';
+import { lower } from '../lower/lower.ts';
 import type { Model } from '../model.ts';
 import { blankModel } from '../onnx/index.ts';
 import type { ModelProto } from '../onnx/types.ts';
@@ -12,7 +14,10 @@ import { prune } from '../transform/prune.ts';
 import { type Backward, type BackwardRequest, backward, LEARNING_RATE } from './backward.ts';
 import { type StepSettings, settingsOf } from './settings.ts';
 
-export interface StepRequest extends BackwardRequest, OptimizeRequest {}
+export interface StepRequest extends BackwardRequest, OptimizeRequest {
+  /** Forms for this machine's runtime and this batch, for a session of lossgraft's own: such a graph is never written. */
+  readonly lower?: LowerTarget;
+}
 
 /** A graph and the file that it is the difference to. */
 export interface Built {
@@ -149,12 +154,17 @@ function lossName({ grafted }: Backward): string {
 }
 
 /** Expands composites and drops what neither the loss nor `results` need; both as they are afterwards. */
-function settle({ draft, grafted }: Backward, request: StepRequest, results: readonly Value[]): [Value, Value[]] {
+function settle(
+  { draft, grafted, constant }: Backward,
+  request: StepRequest,
+  results: readonly Value[],
+): [Value, Value[]] {
   const { graph } = draft;
   // The named output gives way to what it copies, so that the name is free.
   const source = grafted.loss.producer?.inputs[0] ?? grafted.loss;
   graph.outputs.push(source, ...results);
-  expand(grafted.op, request.calculus.expansions);
+  if (request.lower) lower(grafted.op, { ...request.calculus, constant }, request.lower);
+  else expand(grafted.op, request.calculus.expansions);
   prune(graph, { all: true });
   const [loss = source, ...settled] = graph.outputs.splice(0);
   return [loss, settled];

@@ -1,6 +1,7 @@
 import { LossgraftError } from '../errors.ts';
 import { RENAME_TENSOR, type Value } from '../ir/graph.ts';
 import { type Expansions, expand } from '../lower/expand.ts';
+import type { BlockedRules } from '../lower/lower.ts';
 import type { ConstantReader } from './constantValues.ts';
 import { differentiate, type GradientRules } from './differentiate.ts';
 import type { Grafted } from './graft.ts';
@@ -11,6 +12,8 @@ import { prune } from './prune.ts';
 export interface Calculus {
   readonly gradients: GradientRules;
   readonly expansions: Expansions;
+  /** For lossgraft's own session on the CPU; see {@link lower}. */
+  readonly blocked: BlockedRules;
 }
 
 /**
