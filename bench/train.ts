@@ -2,7 +2,7 @@
  * A training step against PyTorch eager: cross entropy, SGD with momentum 0.9, the same threads, in turns; medians and peak memory
  * above the import. Exit 1 where a ratio is above its limit.
  *
- *   npx tsx bench/train.ts --python PYTHON [--works mlp,resnet32] [--threads 2] [--rounds 12] [--form step|loop] [--models FOLDER]
+ *   npx tsx bench/train.ts --python PYTHON [--works mlp,resnet32] [--threads 2] [--rounds 12] [--form step|loop] [--batch N] [--models FOLDER]
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -13,29 +13,12 @@ import { parseArgs } from 'node:util';
 import { open, trainGraph } from '../src/index.ts';
 import { openSession, runtimeVersion, type Session } from '../src/runtime/session.ts';
 import type { Tensor } from '../src/tensor.ts';
+import { timeEpochs } from './trainEpochs.ts';
+import { type Timing, WORKS, type Work } from './trainWorks.ts';
 
-interface Work {
-  readonly shape: readonly number[];
-  readonly classes: number;
-  readonly trainable: string;
-  readonly batchNorm: 'frozen' | 'train';
-  readonly limit: number;
-}
-
-const WORKS: Readonly<Record<string, Work>> = {
-  resnet32: { shape: [128, 3, 32, 32], classes: 10, trainable: 'all', batchNorm: 'train', limit: 1.6 },
-  mobilenet_v2: { shape: [8, 3, 224, 224], classes: 1000, trainable: 'all', batchNorm: 'frozen', limit: 2 },
-  mlp: { shape: [128, 784], classes: 10, trainable: 'all', batchNorm: 'frozen', limit: 1 },
-  'resnet18-head': { shape: [32, 3, 224, 224], classes: 1000, trainable: 'head', batchNorm: 'frozen', limit: 0.7 },
-};
 const MEMORY_LIMIT = 1.5;
 /** Steps in one run of the Loop form. */
 const STEPS = 10;
-
-interface Timing {
-  readonly ms: readonly number[];
-  readonly rss: number;
-}
 
 const { values: options } = parseArgs({
   options: {
@@ -45,6 +28,7 @@ const { values: options } = parseArgs({
     rounds: { type: 'string', default: '12' },
     form: { type: 'string', default: 'step' },
     models: { type: 'string', default: join(tmpdir(), 'lossgraft-bench-models') },
+    batch: { type: 'string' },
     child: { type: 'string' },
   },
 });
@@ -54,7 +38,8 @@ else await compareAll();
 
 async function compareAll(): Promise<void> {
   const script = fileURLToPath(new URL('train_reference.py', import.meta.url));
-  if (!existsSync(options.models))
+  const models = new Set(options.works.split(',').map((name) => fileOf(name)));
+  if ([...models].some((file) => !existsSync(file)))
     execFileSync(options.python, [script, 'export', options.models], { stdio: 'inherit' });
   const rows = options.works.split(',').map((name) => compare(name, script));
   console.log(`onnxruntime-node ${runtimeVersion}, ${options.threads} threads, form ${options.form}`);
@@ -69,11 +54,16 @@ function compare(name: string, script: string) {
   for (let turn = 0; turn < 2; turn++) {
     torch.push(
       lastLine(
-        execFileSync(options.python, [script, 'time', name, options.threads, options.rounds], { encoding: 'utf8' }),
+        execFileSync(
+          options.python,
+          [script, 'time', name, options.threads, options.rounds, String(batchOf(work)), String(work.steps ?? 1)],
+          { encoding: 'utf8' },
+        ),
       ),
     );
     const args = ['--import', 'tsx', fileURLToPath(import.meta.url), '--child', name];
     for (const key of ['threads', 'rounds', 'form', 'models'] as const) args.push(`--${key}`, options[key]);
+    args.push('--batch', String(batchOf(work)));
     ours.push(lastLine(execFileSync(process.execPath, args, { encoding: 'utf8' })));
   }
   const [a, b] = [medianOf(ours), medianOf(torch)];
@@ -81,6 +71,7 @@ function compare(name: string, script: string) {
   const slow = a / b > work.limit || (memory ?? 0) > MEMORY_LIMIT * (torchMemory ?? 0);
   return {
     work: name,
+    batch: batchOf(work),
     'ours ms': round(a),
     'PyTorch ms': round(b),
     ratio: round(a / b),
@@ -94,7 +85,9 @@ function compare(name: string, script: string) {
 /** One process with our side alone: prints a {@link Timing}. */
 async function child(name: string): Promise<void> {
   const work = workNamed(name);
-  const model = await open(join(options.models, `${name}.onnx`));
+  const model = await open(fileOf(name));
+  if (work.way !== 'step')
+    return console.log(JSON.stringify(await timeEpochs(model, work, batchOf(work), Number(options.rounds))));
   const form = options.form === 'loop' ? 'loop' : 'step';
   const { trainable, batchNorm } = work;
   const graph = await trainGraph(model, { loss: 'ce', optimizer: 'sgd', momentum: 0.9, trainable, batchNorm, form });
@@ -103,22 +96,27 @@ async function child(name: string): Promise<void> {
   const before = process.resourceUsage().maxRSS;
   const bytes = graph.bytes().get('step.onnx');
   if (!bytes) throw new Error('no step.onnx');
-  const session = await openSession(bytes, { threads: Number(options.threads), externalDataFolder: model.dir });
+  const session = await openSession(bytes, {
+    threads: Number(options.threads),
+    externalDataFolder: model.dir,
+    memoryPattern: false,
+  });
   const ms = await timed(session, state, data, form === 'loop' ? STEPS : 0);
   console.log(JSON.stringify({ ms, rss: (process.resourceUsage().maxRSS - before) * 1024 }));
 }
 
 function dataOf(work: Work, steps: number): Record<string, Tensor> {
   const lead = steps === 0 ? [] : [steps];
-  const [batch = 1] = work.shape;
+  const batch = batchOf(work);
+  const shape = [batch, ...work.shape.slice(1)];
   const count = Math.max(1, steps);
-  const size = count * work.shape.reduce((n, d) => n * d, 1);
+  const size = count * shape.reduce((n, d) => n * d, 1);
   const x = new Float32Array(size);
   for (let i = 0; i < size; i++) x[i] = Math.sin(i);
   const labels = new BigInt64Array(count * batch);
   for (let i = 0; i < labels.length; i++) labels[i] = BigInt(i % work.classes);
   return {
-    x: { dtype: 'float32', dims: [...lead, ...work.shape], data: x },
+    x: { dtype: 'float32', dims: [...lead, ...shape], data: x },
     labels: { dtype: 'int64', dims: [...lead, batch], data: labels },
     learning_rate: { dtype: 'float32', dims: lead, data: new Float32Array(count).fill(0.01) },
   };
@@ -140,6 +138,14 @@ async function timed(
     state = Object.fromEntries(Object.keys(state).map((key) => [key, results[`${key}.next`] as Tensor]));
   }
   return steps === 0 ? ms.slice(2) : ms.slice(Math.min(1, ms.length - 1));
+}
+
+function batchOf(work: Work): number {
+  return options.batch === undefined ? (work.shape[0] ?? 1) : Number(options.batch);
+}
+
+function fileOf(name: string): string {
+  return join(options.models, `${workNamed(name).model ?? name}.onnx`);
 }
 
 function workNamed(name: string): Work {

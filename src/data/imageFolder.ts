@@ -50,6 +50,7 @@ function imageColumn(
   return {
     dtype: 'float32' as const,
     dims: [files.length, ...dims],
+    isFresh: true,
     black: scale.black,
     white: scale.white,
     read: async (start: number, count: number) => {

@@ -14,6 +14,8 @@ export interface Column {
   readonly black?: readonly number[];
   /** And a white one. */
   readonly white?: readonly number[];
+  /** Whether `read` gives arrays that nobody else holds, in buffers of their own: they may be handed on to another thread. */
+  readonly isFresh?: boolean;
   /** Rows `start` to `start + count`. Memory: those rows. */
   read(start: number, count: number): Promise<Tensor>;
 }

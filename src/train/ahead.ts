@@ -3,11 +3,14 @@ import type { Tensor } from '../tensor.ts';
 import type { Group } from './groups.ts';
 import type { Part } from './judge.ts';
 import type { Tensors } from './protocol.ts';
+import { buffersOf } from './samples.ts';
 
 /** What a run of the training graph is fed with, without the learning rate. */
 export interface Batches {
   readonly rows: Uint32Array;
   readonly feeds: Tensors;
+  /** Of the feeds: what nobody else holds. */
+  readonly buffers: readonly ArrayBuffer[];
 }
 
 export interface AheadPlan {
@@ -62,6 +65,11 @@ export class Ahead {
     return taken;
   }
 
+  /** The same once more. */
+  again(epoch: number, group: number): Promise<Batches> {
+    return this.#read(epoch * this.#plan.groups.length + group);
+  }
+
   #beginNext(place: number, end: number): void {
     for (let next = place + 1; next <= place + this.#depth && next < end; next++) this.#begin(next);
   }
@@ -82,7 +90,12 @@ export class Ahead {
     const group = groups[place % groups.length];
     if (!group) throw new Error('an epoch without steps');
     const rows = this.#rowsOf(epoch).subarray(group.start, group.start + group.steps * group.batch);
-    return { rows, feeds: augment(await train.samples.read(rows), { seed, epoch, rows }) };
+    const read = await train.samples.read(rows);
+    const feeds = augment(read, { seed, epoch, rows });
+    const own = train.samples.isFresh
+      ? feeds
+      : Object.fromEntries(Object.entries(feeds).filter(([name, tensor]) => tensor !== read[name]));
+    return { rows, feeds, buffers: buffersOf(own) };
   }
 
   #rowsOf(epoch: number): Uint32Array {

@@ -56,6 +56,11 @@ export class Graphs {
     this.#provider = provider;
   }
 
+  /** The training graph that is open. */
+  get current(): Open | undefined {
+    return this.#open;
+  }
+
   get common(): Common {
     if (this.#common) return this.#common;
     throw new Error('no training graph was built yet');

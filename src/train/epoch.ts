@@ -57,14 +57,11 @@ export async function walkEpoch(
     const ready = await ahead.take(epoch, i);
     const feeds = withRates(plan, group, ready.feeds);
     const since = first === undefined ? performance.now() - started : Number.POSITIVE_INFINITY;
-    const {
-      losses,
-      note,
-      idle = 0,
-    } = await runner.ask({ kind: 'train', graph: open.key, feeds, loss: open.names.loss });
+    const job = { kind: 'train', graph: open.key, feeds, loss: open.names.loss } as const;
+    const { losses, note, idle = 0 } = await runner.ask(job, ready.buffers);
     const bad = losses.findIndex((loss) => !Number.isFinite(loss));
     const trend = { before: losses[bad - 1] ?? before, first };
-    if (bad >= 0) throw await broken(plan, group, ready, losses, bad, trend, keep);
+    if (bad >= 0) throw await broken(plan, group, await ahead.again(epoch, i), losses, bad, trend, keep);
     first ??= losses[0];
     before = losses.at(-1);
     // What the thread was idle for before the epoch's first step is not all the data's doing.

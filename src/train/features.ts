@@ -134,7 +134,7 @@ export async function cacheFeatures(
     ...readRows(store, layouts, places, wanted),
     [labels]: labelsAt(samples, wanted),
   });
-  return { samples: { ...samples, rowBytes, read }, close: () => store.close() };
+  return { samples: { ...samples, rowBytes, isFresh: true, read }, close: () => store.close() };
 }
 
 /** Row by row, the tensors of a row one behind the other. */

@@ -6,8 +6,13 @@ import type { Answer, Answers, Job } from './protocol.ts';
 
 /** A thread that trains. */
 export interface Runner {
-  /** Does a job after those that were asked for before. @throws LossgraftError as the job does. */
-  ask<J extends Job>(job: J): Promise<Answers[J['kind']]>;
+  /**
+   * Does a job after those that were asked for before.
+   *
+   * @param handedOn buffers in the job that the caller needs no more: they are not copied.
+   * @throws LossgraftError as the job does.
+   */
+  ask<J extends Job>(job: J, handedOn?: readonly ArrayBuffer[]): Promise<Answers[J['kind']]>;
   close(): Promise<void>;
 }
 
@@ -35,14 +40,14 @@ export function startRunner(): Runner {
   });
   worker.on('error', fail);
   worker.on('exit', (code) => fail(new Error(`the training thread ended with code ${code}`)));
-  const ask = <J extends Job>(job: J): Promise<Answers[J['kind']]> => {
+  const ask = <J extends Job>(job: J, handedOn: readonly ArrayBuffer[] = []): Promise<Answers[J['kind']]> => {
     if (dead !== undefined) return Promise.reject(dead);
     count += 1;
     const id = count;
     const answered = new Promise<Answers[J['kind']]>((resolve, reject) => {
       waiting.set(id, { resolve: (value) => resolve(value as Answers[J['kind']]), reject });
     });
-    worker.postMessage({ id, job });
+    worker.postMessage({ id, job }, [...new Set(handedOn)]);
     return answered;
   };
   return {

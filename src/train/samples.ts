@@ -21,6 +21,8 @@ export interface Samples {
   readonly notes: readonly string[];
   /** Of one row's inputs. */
   readonly rowBytes: number;
+  /** Whether `read` gives arrays that nobody else holds. */
+  readonly isFresh: boolean;
   /** What a row is to the user: a file, a line; else its number. */
   describeRow(row: number): string;
   /** The feeds of these rows, in this order. */
@@ -51,6 +53,9 @@ export async function openSamples(data: Dataset, inputs: readonly Port[], labels
     size: bound.size,
     labels: all,
     rowBytes,
+    // Without a shuffle's copy, a run of rows may be a view of the user's own array.
+    isFresh:
+      kept !== undefined || [...data.columns.values(), data.unnamed].every((own) => own?.isFresh ?? own === column),
     notes: [...(data.notes ?? []), ...bound.notes],
     describeRow,
     read,
@@ -97,6 +102,20 @@ export function augmenter(
     return tensor === undefined ? feeds : { ...feeds, [name]: augmentImages(tensor, options, keys, black) };
   };
 }
+
+/** The buffers of feeds that are nobody else's, to be handed on to another thread: small ones are copied as fast. */
+export function buffersOf(feeds: Readonly<Feeds>): ArrayBuffer[] {
+  return Object.values(feeds).flatMap(({ data }) =>
+    !isText(data) &&
+    data.byteLength >= HANDED_ON &&
+    data.buffer instanceof ArrayBuffer &&
+    data.byteLength === data.buffer.byteLength
+      ? [data.buffer]
+      : [],
+  );
+}
+
+const HANDED_ON: number = 64 * 2 ** 10;
 
 /** Makes a last batch as large as a model's fixed one. */
 export function fillUp(feeds: Feeds, fixed: number | undefined): Feeds {

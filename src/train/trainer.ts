@@ -1,14 +1,14 @@
 import { withoutTf32 } from '../runtime/cudaGuard.ts';
+import { type Done, finishRun } from './afterwards.ts';
 import { Ahead } from './ahead.ts';
 import { type Arm, Graphs, type Open } from './arms.ts';
 import { calibrateArm } from './calibrate.ts';
-import { beginning, type Checkpoint, type EpochRecord, type Outcome, RunFolder } from './checkpoint.ts';
+import { beginning, type Checkpoint, type EpochRecord, RunFolder } from './checkpoint.ts';
 import { brokenWeights } from './divergence.ts';
 import { type Ran, walkEpoch } from './epoch.ts';
 import type { Evaluation } from './evaluation.ts';
 import { describeFeatures, type FeaturePlan, planFeatures } from './featurePlan.ts';
 import { type Group, stepsIn } from './groups.ts';
-import { type InfluenceOutcome, measureInfluence } from './influence.ts';
 import { type Judgement, judge, type Part } from './judge.ts';
 import type { Metrics } from './metrics.ts';
 import { type GroupPlan, planGroups } from './planGroups.ts';
@@ -73,10 +73,8 @@ class Trainer {
     for (let arm = arms[this.#at.arm]; arm !== undefined; arm = arms[this.#at.arm]) {
       if (!(await this.#arm(arm))) return this.#trained(true);
     }
-    const tests = await this.#tests();
-    const { tuned, untied } = this.#graphs.common;
+    const outcome = await finishRun(await this.#done(), this.#at);
     const [best] = this.#at.bests;
-    const outcome: Outcome = { tuned, untied, tests, influence: await this.#influence() };
     this.#at = { ...this.#at, file: best?.file ?? this.#at.file, shared: null, outcome };
     this.#folder.commit(this.#at);
     return this.#trained(false);
@@ -274,27 +272,13 @@ class Trainer {
     this.#request.onEpoch?.(record);
   }
 
-  /** The model as it was given, then each arm's best epoch. */
-  async #tests(): Promise<Metrics[]> {
-    const { test, first } = this.#request;
-    if (test === undefined) return [];
-    const { graph } = await this.#graphs.train('first', first);
-    await this.#runner.ask({ kind: 'set', state: Object.fromEntries(graph.initialState()) });
-    const metrics = [(await this.#judge(test)).metrics];
-    for (const { file } of this.#at.bests) {
-      await this.#runner.ask({ kind: 'load', path: this.#folder.file(file) });
-      metrics.push((await this.#judge(test)).metrics);
-    }
-    return metrics;
-  }
-
-  async #influence(): Promise<InfluenceOutcome> {
-    const { train, trainCounts, seed, arms, influence, ports } = this.#request;
-    const [best] = this.#at.bests;
-    if (best) await this.#runner.ask({ kind: 'load', path: this.#folder.file(best.file) });
-    const request = influence(this.#at.alphas[arms[0]?.name ?? '']);
-    const plan = { part: train, classes: trainCounts.length, fixed: fixedBatch(ports), seed, request };
-    return measureInfluence(this.#graphs, this.#runner, plan);
+  /** A run that was cut short between its last step and its end has no graph open. */
+  async #done(): Promise<Done> {
+    const { first, crossEntropy } = this.#request;
+    const open = this.#graphs.current ?? (await this.#graphs.train('first', first));
+    this.#evaluation ??= await this.#graphs.judge('evaluation', crossEntropy);
+    const here = { request: this.#request, runner: this.#runner, graphs: this.#graphs, folder: this.#folder };
+    return { ...here, open, evaluation: this.#evaluation };
   }
 
   /** Writes the runner's state and makes it the checkpoint. */

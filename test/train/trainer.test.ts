@@ -87,6 +87,19 @@ describe('a run that is interrupted and goes on ends with the same bytes', () =>
     expect(files.length).toBe(1);
   });
 
+  it('also where it was cut short between its last step and its end', async () => {
+    const folder = temporaryFolder();
+    const test = await openData(join(DIGITS, 'test.npz'));
+    const first = await run(folder, { test });
+    const file = join(folder, 'checkpoint.json');
+    const checkpoint = JSON.parse(readFileSync(file, 'utf8'));
+    writeFileSync(file, JSON.stringify({ ...checkpoint, outcome: null }));
+    const second = await run(folder, { test, mode: 'resume' });
+    expect(second.bytes?.equals(first.bytes ?? Buffer.alloc(0))).toBe(true);
+    expect(second.result.arms).toEqual(first.result.arms);
+    expect(second.result.influence).toEqual(first.result.influence);
+  });
+
   it('other seeds and step counts per run: the first differs, the second does not', async () => {
     const [one, other, grouped] = await Promise.all([
       run(temporaryFolder(), {}),

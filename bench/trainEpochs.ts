@@ -1,0 +1,50 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Dataset, fromTensors, type Model, train } from '../src/index.ts';
+import { elementCount } from '../src/tensor.ts';
+import type { Timing, Work } from './trainWorks.ts';
+
+/** Samples to judge by: few, since it is not judging that is timed. */
+const JUDGED = 8;
+
+/** The steps of epochs of `train`, what is done once left out: milliseconds for each, an epoch's mean. */
+export async function timeEpochs(model: Model, work: Work, batch: number, rounds: number): Promise<Timing> {
+  const folder = mkdtempSync(join(tmpdir(), 'lossgraft-bench-'));
+  const steps = work.steps ?? 1;
+  const data = samples(work, steps * batch);
+  const before = process.resourceUsage().maxRSS;
+  try {
+    const { history, features } = await train(model, {
+      data,
+      validation: samples(work, JUDGED),
+      folder,
+      loss: 'ce',
+      optimizer: 'sgd',
+      momentum: 0.9,
+      learningRate: 0.001,
+      trainable: work.trainable,
+      batchNorm: work.batchNorm,
+      batchSize: batch,
+      epochs: Math.max(3, Math.ceil(rounds / 2)),
+      cacheFeatures: work.way === 'cached' ? 'on' : 'off',
+      report: false,
+    });
+    if (features?.cached !== (work.way === 'cached')) throw new Error(`features: ${features?.why ?? 'none'}`);
+    const epochs = history.flatMap(({ trainSeconds }) => (trainSeconds === undefined ? [] : [trainSeconds]));
+    const ms = epochs.slice(1).map((seconds) => (1000 * seconds) / steps);
+    return { ms, rss: (process.resourceUsage().maxRSS - before) * 1024 };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function samples({ shape, classes }: Work, rows: number): Dataset {
+  const dims = [rows, ...shape.slice(1)];
+  const data = Float32Array.from({ length: elementCount(dims) }, (_, i) => Math.sin(i));
+  const labels = BigInt64Array.from({ length: rows }, (_, i) => BigInt(i % classes));
+  return fromTensors({
+    x: { dtype: 'float32', dims, data },
+    labels: { dtype: 'int64', dims: [rows], data: labels },
+  });
+}
