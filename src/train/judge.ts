@@ -18,7 +18,9 @@ export interface Judgement {
   readonly loss: number;
 }
 
+/** Results of all layers of a batch are in memory: those of 256 photographs would take gigabytes. */
 const BATCH = 256;
+const BATCH_BYTES: number = 16 * 2 ** 20;
 
 /** Runs a graph that the runner has open over a part, batch by batch; a fixed batch is filled up. */
 export async function eachBatch(
@@ -28,7 +30,7 @@ export async function eachBatch(
   use: (results: Tensors, rows: Uint32Array) => void,
 ): Promise<void> {
   const { graph, fetches, fixed } = run;
-  const size = fixed ?? BATCH;
+  const size = fixed ?? Math.max(1, Math.min(BATCH, Math.floor(BATCH_BYTES / samples.rowBytes)));
   for (let start = 0; start < rows.length; start += size) {
     const batch = rows.subarray(start, start + size);
     const feeds = fillUp(await samples.read(batch), fixed);
