@@ -1,0 +1,110 @@
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { cpus, homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { createEmitter, type Value } from '../emit/index.ts';
+import { LossgraftError } from '../errors.ts';
+import { graphEdit } from '../ir/edit.ts';
+import { Graph } from '../ir/graph.ts';
+import { blankModel, editedBytes } from '../onnx/index.ts';
+import { openSession, runtimeVersion } from '../runtime/session.ts';
+import { VERSION } from '../version.ts';
+import { BLOCKED_DOMAIN } from './layouts.ts';
+import type { Forms } from './lower.ts';
+import { PROOF_CASES, PROOF_TOLERANCE, proveCase } from './proof.ts';
+
+/** Whether lossgraft's own sessions on this machine's CPU take blocked forms. */
+export interface Lowering {
+  /** Channels in a block; `null` where they don't. */
+  readonly block: number | null;
+  /** What was found, in words. */
+  readonly why: string;
+}
+
+export interface LoweringOptions {
+  /** Where what was found is kept. Default: under XDG_CACHE_HOME, or ~/.cache. */
+  readonly cache?: string;
+  /** A block size in place of the runtime's own: tests force a wrong one. */
+  readonly block?: number;
+}
+
+/**
+ * The block size of this machine's runtime, if the blocked forms agree with the plain ones in numbers. Asked and proved once for each
+ * runtime, processor and version of lossgraft.
+ */
+export async function machineLowering(
+  forms: Omit<Forms, 'constant'>,
+  options: LoweringOptions = {},
+): Promise<Lowering> {
+  const file =
+    options.cache ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'lossgraft', 'lowering.json');
+  const key = `lossgraft ${VERSION}, onnxruntime-node ${runtimeVersion}, ${cpus()[0]?.model ?? process.arch}`;
+  if (options.block === undefined) {
+    const known = readCache(file)[key];
+    if (known) return known;
+  }
+  const found = await prove(forms, options.block);
+  if (options.block === undefined) writeCache(file, key, found);
+  return found;
+}
+
+/** What ONNX Runtime throws, as its wrapper tells it. */
+const REFUSALS = new Set(['model-not-loaded', 'run-failed']);
+
+async function prove(forms: Omit<Forms, 'constant'>, forced: number | undefined): Promise<Lowering> {
+  const block = forced ?? (await findBlock());
+  if (block === undefined) return { block: null, why: 'this runtime has no blocked operators' };
+  try {
+    for (const proof of PROOF_CASES) {
+      const { worst, output } = await proveCase(forms, block, proof);
+      if (worst <= PROOF_TOLERANCE) continue;
+      const where = `${output} of ${JSON.stringify(proof)}`;
+      return {
+        block: null,
+        why: `in blocks of ${block} the numbers are other ones: ${where} by ${worst.toPrecision(2)}`,
+      };
+    }
+  } catch (error) {
+    if (!(error instanceof LossgraftError) || !REFUSALS.has(error.problem.code)) throw error;
+    return { block: null, why: `the runtime refuses blocks of ${block}: ${error.problem.found}` };
+  }
+  return { block, why: `blocks of ${block} channels, proved on ${PROOF_CASES.length} networks` };
+}
+
+/** How many channels the runtime lays beside each other: what it pads four to. `undefined` where it has no such operators. */
+export async function findBlock(): Promise<number | undefined> {
+  const graph = new Graph();
+  const op = createEmitter(graph, 17);
+  const x: Value = graph.define('x', 'float32', [1, 4, 1, 1]);
+  graph.inputs.push(x);
+  graph.outputs.push(op.call('ReorderInput', [x], { domain: BLOCKED_DOMAIN, shape: [1, undefined, 1, 1] }));
+  graph.opsetImports.set(BLOCKED_DOMAIN, 1);
+  const model = blankModel(17, 'block');
+  try {
+    const session = await openSession(editedBytes(model, graphEdit(model, graph)), { name: 'query of the block size' });
+    const outcome = await session.run({ x: { dtype: 'float32', dims: [1, 4, 1, 1], data: new Float32Array(4) } });
+    await session.close();
+    return Object.values(outcome)[0]?.dims[1];
+  } catch (error) {
+    if (error instanceof LossgraftError && error.problem.code === 'model-not-loaded') return undefined;
+    throw error;
+  }
+}
+
+function readCache(file: string): Record<string, Lowering> {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    // Not there yet, or broken by a crash: it is found out again.
+    return {};
+  }
+}
+
+/** A folder that cannot be written costs a second at each start, and no more. */
+function writeCache(file: string, key: string, found: Lowering): void {
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+    const part = `${file}.${process.pid}`;
+    writeFileSync(part, JSON.stringify({ ...readCache(file), [key]: found }, null, 1));
+    renameSync(part, file);
+  } catch {}
+}
