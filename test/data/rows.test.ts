@@ -11,7 +11,7 @@ import { rowStore } from '../../src/data/rowStore.ts';
 import { selectRows } from '../../src/data/select.ts';
 import { countClasses, labelsOf, stratifiedSplit } from '../../src/data/split.ts';
 import type { Tensor } from '../../src/tensor.ts';
-import { ROOT } from '../support/cli.ts';
+import { ROOT, temporaryFolder } from '../support/cli.ts';
 
 const DATA = join(ROOT, 'fixtures/data');
 
@@ -184,6 +184,16 @@ describe('a row store', () => {
     expect(() => store.readInto(seen, store.size - 999)).toThrow(RangeError);
     store.close();
     store.close();
+  });
+
+  it('puts its file where it is told', () => {
+    const folder = join(temporaryFolder(), 'gone');
+    const store = rowStore('rows', folder);
+    const piece = new Uint8Array(2 ** 22);
+    const fill = (): void => {
+      for (let i = 0; i < 17; i++) store.append(piece);
+    };
+    expect(fill).toThrow(`[rows] expected space for its rows in the folder ${folder}, found ENOENT`);
   });
 });
 
