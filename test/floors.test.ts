@@ -14,14 +14,14 @@ const FLOORS: readonly (readonly string[])[] = [
   ['src/transform'],
   ['src/bind.ts', 'src/train'],
   ['src/report'],
-  ['src/validate', 'src/fineTune', 'src/augment.ts', 'src/inspect.ts', 'src/run.ts'],
+  ['src/validate', 'src/fineTune', 'src/augment.ts', 'src/inspect.ts', 'src/run.ts', 'src/browser.ts'],
 ];
 
 /** What stands outside the floors, and all that it may see beside its own room. */
 const DOORS: Readonly<Record<string, readonly string[]>> = {
   graphs: ['src/contract.ts', 'src/emit/index.ts'],
   cli: ['src/index.ts'],
-  examples: [],
+  examples: ['src/browser.ts'],
 };
 
 /** Packages that one room keeps to itself. */
@@ -30,7 +30,7 @@ const KEEPERS: Readonly<Record<string, readonly string[]>> = {
   '@node-rs/crc32': ['src/train/tfrecord.ts'],
   'onnxruntime-node': ['src/runtime/session.ts'],
   sharp: ['src/data/image.ts'],
-  '@observablehq/plot': ['src/report/'],
+  '@observablehq/plot': ['src/report/', 'examples/browser/'],
   linkedom: ['src/report/'],
   'csv-parse': ['src/data/csv.ts'],
   '@huggingface/tokenizers': ['src/data/tokenizer.ts'],

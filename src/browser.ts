@@ -1,0 +1,7 @@
+/** What runs in a browser, too, once the bundler gives it Node's Buffer: no files, no sessions, no threads. */
+export { augmentImages } from './data/augmentation.ts';
+export { decodeNpy } from './data/npy.ts';
+export { permutation } from './data/random.ts';
+export type { Tensor } from './tensor.ts';
+export { argmaxRows, confusionMatrix, type Metrics, metricsOf } from './train/metrics.ts';
+export { tunedBytes } from './train/tunedBytes.ts';

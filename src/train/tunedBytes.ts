@@ -1,0 +1,49 @@
+import { LossgraftError } from '../errors.ts';
+import type { Model } from '../model.ts';
+import { elementPatches } from '../onnx/patchedSource.ts';
+import { scan } from '../onnx/scan.ts';
+import { fromBytes } from '../onnx/source.ts';
+import type { ModelProto } from '../onnx/types.ts';
+import type { Tensor } from '../tensor.ts';
+import { locate, trainedBytes } from './locate.ts';
+
+/**
+ * The bytes of a model with trained weights in place of its own: `writeTuned` for where there are no files, as in a browser. Every other
+ * byte stays.
+ *
+ * @param bytes a file with its weights inside.
+ * @param state trained parameters and running statistics by name; no slots.
+ * @throws LossgraftError `not-in-file`, also for the second name of a tie, `state-mismatch`, `external-weights`.
+ */
+export function tunedBytes(
+  bytes: Uint8Array,
+  state: ReadonlyMap<string, Tensor>,
+  name = 'model.onnx',
+): Uint8Array<ArrayBuffer> {
+  const source = fromBytes(bytes, name);
+  const model = inMemory(name, scan(source));
+  const { tensors } = locate(model, state.keys(), []);
+  const tuned = Uint8Array.from(bytes);
+  for (const [parameter, tensor] of state) {
+    const place = tensors.get(parameter);
+    if (place === undefined) continue;
+    if (place.payload.kind === 'external') throw external(name, parameter);
+    const elements = trainedBytes(model, parameter, tensor, place);
+    for (const patch of elementPatches(source, place, elements)) tuned.set(patch.bytes, patch.offset);
+  }
+  return tuned;
+}
+
+function inMemory(name: string, proto: ModelProto): Model {
+  return { path: name, name, dir: '', proto, opset: proto.opsetImports.get('') ?? 1, close: () => {} };
+}
+
+function external(model: string, parameter: string): LossgraftError {
+  return new LossgraftError({
+    code: 'external-weights',
+    where: `${model}, tensor "${parameter}"`,
+    expected: 'elements inside the file',
+    found: 'external data',
+    hint: 'Save the model with its weights inside, or use writeTuned in Node',
+  });
+}
