@@ -2,7 +2,7 @@ import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, openData, type TrainOptions, train } from '../../src/index.ts';
 import { modelOf, pytorch } from './stages.ts';
-import { openOptions, type Run, runs, type Setup } from './works.ts';
+import { openOptions, type Run, runsOf, type Setup } from './works.ts';
 
 const STEPS = 100;
 
@@ -12,14 +12,14 @@ type Losses = Map<string, number[]>;
 export async function curves(setup: Setup): Promise<void> {
   const [seed = 0] = setup.seeds;
   const rows: unknown[] = [];
-  for (const run of runs) {
+  for (const [i, run] of runsOf(setup.work).entries()) {
     const { losses, state } = await stepByStep(setup, run, seed);
     const start = await pytorch(setup, seed, run.arms.slice(0, 1), { steps: STEPS });
     const begun = await pytorch(setup, seed, run.arms, { steps: STEPS, state });
-    if (run === runs[0]) rows.push(compare('first phase', losses.get('first') ?? [], start));
+    if (i === 0) rows.push(compare('first phase', losses.get('first') ?? [], start));
     const lines = begun.trim().split('\n');
-    for (const [i, { name, title }] of run.arms.entries()) {
-      rows.push(compare(title, losses.get(name) ?? [], lines[i] ?? '{}'));
+    for (const [k, { name, title }] of run.arms.entries()) {
+      rows.push(compare(title, losses.get(name) ?? [], lines[k] ?? '{}'));
     }
   }
   console.table(rows);
@@ -52,7 +52,7 @@ async function stepByStep(setup: Setup, run: Run, seed: number): Promise<{ losse
     validation: test,
     folder: join(out, `${name}-curves.run`),
     loss: 'ib',
-    alpha: 'auto',
+    alpha: work.alpha,
     compare: run.arms.slice(1).map((arm) => arm.name),
     ...(run.arms[0]?.detachFactor ? { detachFactor: true } : {}),
     ...(work.imbalance === undefined ? {} : { imbalance: work.imbalance }),

@@ -2,7 +2,8 @@
 
     python bench/longtail/shuttle_csv.py /usr/lib/R/site-library/mlbench/data/Shuttle.rda OUT
 
-A fifth of every class is for the test, drawn by seed 0. Columns are scaled to mean 0 and deviation 1 of the training rows.
+A fifth of every class is for the test, drawn by seed 0. Columns are scaled to mean 0 and deviation 1 of the training rows, and cut
+at ±5: some have outliers a thousand times as large as the rest.
 """
 import sys
 import warnings
@@ -28,7 +29,7 @@ def main(source: str, out: str, share: float, seed: int) -> None:
     Path(out).mkdir(parents=True, exist_ok=True)
     for name, rows in (("train", ~held), ("test", held)):
         head = ",".join([*(f"V{i + 1}" for i in range(x.shape[1])), "Class"])
-        body = np.column_stack([(x[rows] - mean) / std, y[rows]])
+        body = np.column_stack([np.clip((x[rows] - mean) / std, -5, 5), y[rows]])
         np.savetxt(Path(out) / f"{name}.csv", body, fmt=["%.9g"] * x.shape[1] + ["%d"], delimiter=",", header=head, comments="")
         print(name, np.bincount(y[rows], minlength=len(CLASSES)).tolist())
 

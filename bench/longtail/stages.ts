@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { writeOrder } from './order.ts';
-import { type ReferenceArm, type Run, runs, type Setup } from './works.ts';
+import { type ReferenceArm, type Run, runsOf, type Setup } from './works.ts';
 
 const REFERENCE = fileURLToPath(new URL('reference.py', import.meta.url));
 const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
@@ -11,7 +11,7 @@ const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 /** Trains from the command line, for every seed. */
 export async function ours(setup: Setup): Promise<void> {
   for (const seed of setup.seeds) {
-    for (const run of runs) {
+    for (const run of runsOf(setup.work)) {
       const result = join(setup.out, `${setup.name}-${run.name}-${seed}.json`);
       if (existsSync(result)) continue;
       const args = ['--import', 'tsx', MAIN, 'train', ...trainArgs(setup, run, seed)];
@@ -55,7 +55,7 @@ export async function reference(setup: Setup): Promise<void> {
       await pytorch(
         setup,
         seed,
-        runs.flatMap(({ arms }) => arms),
+        runsOf(setup.work).flatMap(({ arms }) => arms),
         {},
       ),
     );

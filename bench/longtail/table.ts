@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TrainResult } from '../../src/index.ts';
 import { deviationOf, meanOf } from './statistics.ts';
-import { runs, type Setup } from './works.ts';
+import { runsOf, type Setup } from './works.ts';
 
 /** Balanced accuracy on the test data in percent, by loss and seed: lossgraft's, PyTorch's, and how far apart they are. */
 export async function table(setup: Setup): Promise<void> {
-  const rows = runs.flatMap((run) =>
+  const rows = runsOf(setup.work).flatMap((run) =>
     run.arms.map(({ name, title }) => {
       const own = setup.seeds.map((seed) => ofLossgraft(setup, run.name, seed, name));
       const torch = setup.seeds.map((seed) => ofPyTorch(setup, seed, title));

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { modelOf, pytorch } from './stages.ts';
 import { medianOf, summary } from './statistics.ts';
-import { runs, type Setup } from './works.ts';
+import { runsOf, type Setup } from './works.ts';
 
 const TURNS = 3;
 const EPOCHS = 4;
@@ -21,7 +21,7 @@ export async function time(setup: Setup): Promise<void> {
   modelOf(setup, seed);
   const rows = [];
   for (const loss of ['ce', 'ib'] as const) {
-    const [arm] = runs[0]?.arms.filter(({ name }) => name === loss) ?? [];
+    const [arm] = runsOf(setup.work)[0]?.arms.filter(({ name }) => name === loss) ?? [];
     if (!arm) throw new Error(loss);
     const own: Epoch[] = [];
     const torch: Epoch[] = [];

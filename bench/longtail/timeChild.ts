@@ -24,7 +24,7 @@ await train(model, {
     weightDecay,
   },
   ...{ batchSize: batch, seed, mode: 'replace', select: 'last' },
-  ...(loss === 'ib' ? { alpha: 'auto' } : {}),
+  ...(loss === 'ib' ? { alpha: work.alpha } : {}),
   ...(work.imbalance === undefined ? {} : { imbalance: work.imbalance }),
   onProgress: () => {
     stepped = performance.now();

@@ -9,6 +9,7 @@ export interface Work {
   readonly data: (folder: string) => readonly string[];
   readonly labelColumn?: string;
   readonly imbalance?: number;
+  readonly alpha: 'auto' | number;
   /** Of the inputs, for reference.py. */
   readonly scale?: { readonly mean: number; readonly std: number };
   readonly schedule: Schedule;
@@ -48,29 +49,30 @@ export interface ReferenceArm {
   readonly title: string;
   readonly loss: string;
   readonly weights: 'none' | 'inverse';
-  readonly alpha?: 'auto';
+  readonly alpha?: 'auto' | number;
   readonly detachFactor?: boolean;
 }
 
-const INFLUENCE = { weights: 'inverse', alpha: 'auto' } as const;
-
-export const runs: readonly Run[] = [
-  {
-    name: 'main',
-    options: ['--loss', 'ib', '--alpha', 'auto', '--compare', 'ce,ce+inverse,ib-focal'],
-    arms: [
-      { name: 'ib', title: 'IB', loss: 'ib', ...INFLUENCE },
-      { name: 'ce', title: 'continued CE', loss: 'ce', weights: 'none' },
-      { name: 'ce+inverse', title: 'weighted CE', loss: 'ce', weights: 'inverse' },
-      { name: 'ib-focal', title: 'IB-Focal', loss: 'ib-focal', ...INFLUENCE },
-    ],
-  },
-  {
-    name: 'detached',
-    options: ['--loss', 'ib', '--alpha', 'auto', '--detach-factor'],
-    arms: [{ name: 'ib', title: 'IB detached', loss: 'ib', ...INFLUENCE, detachFactor: true }],
-  },
-];
+export function runsOf({ alpha }: Work): Run[] {
+  const influence = { weights: 'inverse', alpha } as const;
+  return [
+    {
+      name: 'main',
+      options: ['--loss', 'ib', '--alpha', String(alpha), '--compare', 'ce,ce+inverse,ib-focal'],
+      arms: [
+        { name: 'ib', title: 'IB', loss: 'ib', ...influence },
+        { name: 'ce', title: 'continued CE', loss: 'ce', weights: 'none' },
+        { name: 'ce+inverse', title: 'weighted CE', loss: 'ce', weights: 'inverse' },
+        { name: 'ib-focal', title: 'IB-Focal', loss: 'ib-focal', ...influence },
+      ],
+    },
+    {
+      name: 'detached',
+      options: ['--loss', 'ib', '--alpha', String(alpha), '--detach-factor'],
+      arms: [{ name: 'ib', title: 'IB detached', loss: 'ib', ...influence, detachFactor: true }],
+    },
+  ];
+}
 
 const SGD = { momentum: 0.9, weightDecay: 2e-4, batch: 128 };
 
@@ -85,6 +87,7 @@ export const works: Readonly<Record<string, Work>> = {
     test: (folder) => folder,
     data: (folder) => ['--data', folder, '--validation', folder, '--test', folder, '--imbalance', '100', ...SCALED],
     imbalance: 100,
+    alpha: 'auto',
     scale: SCALE,
     schedule: { epochs: 12, ibFrom: 8, rate: 0.05, factor: 0.2, ...SGD },
   },
@@ -96,6 +99,7 @@ export const works: Readonly<Record<string, Work>> = {
       ...['--label-column', 'Class'],
     ],
     labelColumn: 'Class',
+    alpha: 100,
     schedule: { epochs: 23, ibFrom: 15, rate: 0.05, factor: 0.1, ...SGD },
   },
 };
