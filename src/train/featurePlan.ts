@@ -10,7 +10,7 @@ import { fixedBatch } from './samples.ts';
 /** `auto`: where it is worth it; `on`: else an error says why not; `off`: never. */
 export type CacheMode = 'auto' | 'on' | 'off';
 
-/** Whether what is frozen is computed once for each sample, and why. As plain data. */
+/** Whether what is frozen is computed once for each training sample, and why. As plain data. */
 export interface FeatureReport {
   readonly cached: boolean;
   readonly why: string;
@@ -18,6 +18,7 @@ export interface FeatureReport {
   readonly tensors: readonly string[];
   /** Operators before them. */
   readonly nodes: number;
+  /** Of which they are kept: where training data are augmented, those of validation. */
   readonly rows: number;
   readonly bytes: number;
 }
@@ -61,18 +62,18 @@ export async function planFeatures(context: Context): Promise<FeaturePlan> {
   };
   if ('why' in found) return plain(found.why);
   const isAugmented = (request.augmentation?.padding ?? 0) > 0 || request.augmentation?.flip === true;
-  const why = isAugmented
-    ? 'crops and flips make other samples in each epoch'
-    : mode === 'off'
-      ? 'it was turned off'
-      : undefined;
+  const why = isAugmented ? AUGMENTED : mode === 'off' ? 'it was turned off' : undefined;
+  if (why !== undefined && mode === 'on') throw refusal(why);
   // On the CPU, weights of a graph of its own are constants, from which ONNX Runtime makes faster kernels than inside a Loop.
   if (why === undefined || provider === 'cpu') await graphs.putBehind(found);
-  if (why !== undefined) return plain(why);
-  const size = await sizeOf(context, found);
-  if ('why' in size) return plain(size.why);
-  return cacheBoth(context, found, size);
+  if (mode === 'off' || (isAugmented && provider !== 'cpu')) return plain(why ?? '');
+  // Validation data are not augmented.
+  const parts = isAugmented ? { validation } : { train, validation };
+  const size = await sizeOf(context, found, parts);
+  return 'why' in size ? plain(why ?? size.why) : cacheParts(context, found, parts, { ...size, why });
 }
+
+const AUGMENTED = 'crops and flips make other samples in each epoch';
 
 /** Those of all graphs of the run that differ in what they read. */
 function requestsOf({ first, crossEntropy, arms }: TrainerRequest): FrozenRequest[] {
@@ -82,56 +83,65 @@ function requestsOf({ first, crossEntropy, arms }: TrainerRequest): FrozenReques
   return [...new Map(all.map((request) => [key(request), request])).values()];
 }
 
+/** Data of which the frozen part's results are kept. */
+interface Kept {
+  readonly train?: Part;
+  readonly validation: Part;
+}
+
 async function sizeOf(
   { request, runner, mode }: Context,
   part: FrozenPart,
+  { train, validation }: Kept,
 ): Promise<{ readonly rowBytes: number } | { readonly why: string }> {
-  const { train, ports, batchSize } = request;
+  const { ports, batchSize } = request;
   if (mode === 'auto' && part.names.length > AUTO.tensors)
     return { why: `the trained part begins at ${part.names.length} tensors` };
-  const probed = await probeRows({ runner, part, batch: batchSize, fixed: fixedBatch(ports) }, train);
+  const looked = train ?? validation;
+  const probed = await probeRows({ runner, part, batch: batchSize, fixed: fixedBatch(ports) }, looked);
   if ('why' in probed || mode === 'on') return probed;
   const { rowBytes } = probed;
-  if (rowBytes > AUTO.growth * train.samples.rowBytes)
-    return { why: `a sample would take ${sized(rowBytes)}, its data ${sized(train.samples.rowBytes)}` };
-  const bytes = rowBytes * countRows(request);
+  if (rowBytes > AUTO.growth * looked.samples.rowBytes)
+    return { why: `a sample would take ${sized(rowBytes)}, its data ${sized(looked.samples.rowBytes)}` };
+  const bytes = rowBytes * ((train?.rows.length ?? 0) + validation.rows.length);
   return bytes > AUTO.bytes
     ? { why: `it would take ${sized(bytes)}; by itself it takes up to ${sized(AUTO.bytes)}` }
     : probed;
 }
 
-function countRows({ train, validation }: TrainerRequest): number {
-  return train.rows.length + validation.rows.length;
-}
-
-async function cacheBoth(
+async function cacheParts(
   { request, runner }: Context,
   part: FrozenPart,
-  { rowBytes }: { readonly rowBytes: number },
+  parts: Kept,
+  { rowBytes, why }: { readonly rowBytes: number; readonly why: string | undefined },
 ): Promise<FeaturePlan> {
-  const { train, validation, ports, batchSize, folder, onFeatures } = request;
+  const { ports, batchSize, folder, onFeatures } = request;
   const reader = { runner, part, batch: batchSize, fixed: fixedBatch(ports) };
   const labels = ports.at(-1)?.name ?? 'labels';
-  const total = countRows(request);
+  const total = (parts.train?.rows.length ?? 0) + parts.validation.rows.length;
   const caches: FeatureCache[] = [];
   const close = (): void => {
     for (const cache of caches) cache.close();
   };
-  const cached = async (own: Part, before: number): Promise<Part> => {
+  let before = 0;
+  const cached = async (own: Part): Promise<Part> => {
     const onRows = (done: number): void => onFeatures?.({ done: before + done, total });
     const cache = await cacheFeatures(reader, own.samples, own.rows, { labels, folder, onRows });
     caches.push(cache);
+    before += own.rows.length;
     return { ...own, samples: cache.samples };
   };
   try {
-    const parts = { train: await cached(train, 0), validation: await cached(validation, train.rows.length) };
-    const bytes = rowBytes * total;
+    const train = parts.train ? await cached(parts.train) : request.train;
+    const validation = await cached(parts.validation);
+    const because = why ?? `${part.nodes} operators before the trained part never change`;
     const report = reportOf(part, {
-      why: `${part.nodes} operators before the trained part never change`,
+      cached: parts.train !== undefined,
+      why: because,
       rows: total,
-      bytes,
+      bytes: rowBytes * total,
     });
-    return { ...parts, report, close };
+    return { train, validation, report, close };
   } catch (error) {
     close();
     throw error;
@@ -140,17 +150,23 @@ async function cacheBoth(
 
 function reportOf(
   part: FrozenPart | undefined,
-  { why, rows = 0, bytes = 0 }: { readonly why: string; readonly rows?: number; readonly bytes?: number },
+  {
+    cached = false,
+    why,
+    rows = 0,
+    bytes = 0,
+  }: { readonly cached?: boolean; readonly why: string; readonly rows?: number; readonly bytes?: number },
 ): FeatureReport {
   const tensors = part === undefined ? [] : [...part.names, ...part.passed];
-  return { cached: rows > 0, why, tensors, nodes: part?.nodes ?? 0, rows, bytes };
+  return { cached, why, tensors, nodes: part?.nodes ?? 0, rows, bytes };
 }
 
 /** For the notes of a run; none where nothing is frozen. */
 export function describeFeatures({ cached, why, tensors, rows, bytes, nodes }: FeatureReport): string | undefined {
   if (nodes === 0) return undefined;
   const names = tensors.map((name) => `"${name}"`).join(', ');
-  if (!cached) return `What is frozen (${nodes} operators, up to ${names}) is computed in every epoch: ${why}`;
+  const kept = rows > 0 ? `; of ${rows} validation samples it is kept (${sized(bytes)})` : '';
+  if (!cached) return `What is frozen (${nodes} operators, up to ${names}) is computed in every epoch: ${why}${kept}`;
   return `What is frozen is computed once: ${why}; ${names} of ${rows} samples are kept (${sized(bytes)})`;
 }
 

@@ -22,7 +22,7 @@ export interface Judgement {
 const BATCH = 256;
 const BATCH_BYTES: number = 16 * 2 ** 20;
 
-/** Runs a graph that the runner has open over a part, batch by batch; a fixed batch is filled up. */
+/** Runs a graph that the runner has open over a part, batch by batch, and reads the next one meanwhile; a fixed batch is filled up. */
 export async function eachBatch(
   runner: Runner,
   { samples, rows }: Part,
@@ -31,10 +31,18 @@ export async function eachBatch(
 ): Promise<void> {
   const { graph, fetches, fixed } = run;
   const size = fixed ?? Math.max(1, Math.min(BATCH, Math.floor(BATCH_BYTES / samples.rowBytes)));
-  for (let start = 0; start < rows.length; start += size) {
+  const read = async (start: number) => {
     const batch = rows.subarray(start, start + size);
-    const feeds = fillUp(await samples.read(batch), fixed);
-    use(await runner.ask({ kind: 'evaluate', graph, feeds, fetches }), batch);
+    return { batch, feeds: fillUp(await samples.read(batch), fixed) };
+  };
+  let coming = read(0);
+  for (let start = 0; start < rows.length; start += size) {
+    const { batch, feeds } = await coming;
+    const running = runner.ask({ kind: 'evaluate', graph, feeds, fetches });
+    if (start + size < rows.length) coming = read(start + size);
+    // Told when it is awaited.
+    coming.catch(() => {});
+    use(await running, batch);
   }
 }
 

@@ -204,6 +204,15 @@ describe('where it cannot be kept, a reason says so', () => {
     expect(result.features?.why).toMatch(/depend on the batch/);
   });
 
+  it('augmented training data: what validation data give is kept all the same', async () => {
+    const options = { trainable: 'head', augmentation: { flip: true } } as const;
+    const [kept, again] = [await run(options), await run({ ...options, cacheFeatures: 'off' })];
+    expect(kept.result.features).toMatchObject({ cached: false, rows: 80 });
+    expect(again.result.features).toMatchObject({ cached: false, rows: 0 });
+    expect(numbers(kept.result)).toEqual(numbers(again.result));
+    expect(kept.bytes?.equals(again.bytes ?? Buffer.alloc(0))).toBe(true);
+  });
+
   it('BatchNorm in training mode before the trained layers', async () => {
     const path = join(ROOT, 'fixtures/networks/resnet/torchscript-opset17-train/model.onnx');
     const options = { trainable: 'head', loss: 'ce', epochs: 1, batchSize: 8 };
