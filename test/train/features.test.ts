@@ -207,7 +207,9 @@ describe('where it cannot be kept, a reason says so', () => {
   it('augmented training data: what validation data give is kept all the same', async () => {
     const options = { trainable: 'head', augmentation: { flip: true } } as const;
     const [kept, again] = [await run(options), await run({ ...options, cacheFeatures: 'off' })];
-    expect(kept.result.features).toMatchObject({ cached: false, rows: 80 });
+    const judged = kept.result.before.validation?.samples;
+    expect(judged).toBeGreaterThan(0);
+    expect(kept.result.features).toMatchObject({ cached: false, rows: judged });
     expect(again.result.features).toMatchObject({ cached: false, rows: 0 });
     expect(numbers(kept.result)).toEqual(numbers(again.result));
     expect(kept.bytes?.equals(again.bytes ?? Buffer.alloc(0))).toBe(true);
