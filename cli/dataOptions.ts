@@ -1,6 +1,7 @@
 import type { Argv, Options } from 'yargs';
 import { type DataOptions, type Dataset, openData } from '../src/index.ts';
 import { defined } from './defined.ts';
+import { parseNames } from './graftOptions.ts';
 import { UsageError } from './usage.ts';
 
 /** The arguments that say how data are read. */
@@ -21,6 +22,7 @@ export interface DataArgs {
   header: boolean | undefined;
   tokenizer: string | undefined;
   'max-length': number | undefined;
+  'token-inputs': string | undefined;
 }
 
 /** What `--data` takes, for the help. */
@@ -62,6 +64,7 @@ const OPTIONS = {
   header: { type: 'boolean', describe: 'CSV: --no-header if the first line names no columns', group: GROUP },
   tokenizer: text('Texts: a tokenizer.json'),
   'max-length': number('Texts: cut and padded to so many tokens'),
+  'token-inputs': text('Texts: names of the model’s own, input_ids=ids,attention_mask=mask'),
 } satisfies Record<string, Options>;
 
 /** Declares {@link DataArgs}. */
@@ -72,6 +75,7 @@ export function dataOptions<T>(yargs: Argv<T>): Argv<T & DataArgs> {
 
 /** What {@link DataArgs} say, as the library takes it. */
 export function givenData(args: DataArgs): DataOptions {
+  const tokens = args['token-inputs'];
   const { split, classes, preprocess, resize, resample, crop, channels, mean, std, delimiter, header, tokenizer } =
     args;
   return defined({
@@ -91,6 +95,7 @@ export function givenData(args: DataArgs): DataOptions {
     textColumn: args['text-column'],
     delimiter: delimiter === 'tab' ? '\t' : delimiter,
     maxLength: args['max-length'],
+    tokenInputs: tokens === undefined ? undefined : parseNames('token-inputs', tokens),
   });
 }
 

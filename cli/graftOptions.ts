@@ -100,16 +100,23 @@ export async function givenGraft(args: GraftArgs): Promise<GraftOptions> {
 
 /** `labels=target,loss=ib_loss` */
 export function parseRename(text: string): Record<string, string> {
+  return parseNames('rename', text);
+}
+
+const EXAMPLES = { rename: 'labels=target', 'token-inputs': 'input_ids=ids' };
+
+/** The pairs of an option that gives names to names. */
+export function parseNames(option: keyof typeof EXAMPLES, text: string): Record<string, string> {
   const pairs = text.split(',').map((pair) => {
     const [own = '', name = '', ...more] = pair.split('=').map((part) => part.trim());
     if (own === '' || name === '' || more.length > 0) {
-      throw new UsageError(`--rename expects NAME=NEW,…, for example labels=target, and found "${pair}"`);
+      throw new UsageError(`--${option} expects NAME=NEW,…, for example ${EXAMPLES[option]}, and found "${pair}"`);
     }
     return [own, name] as const;
   });
   const names = pairs.map(([own]) => own);
   const twice = names.find((own, i) => names.indexOf(own) !== i);
-  if (twice !== undefined) throw new UsageError(`--rename names ${twice} twice`);
+  if (twice !== undefined) throw new UsageError(`--${option} names ${twice} twice`);
   return Object.fromEntries(pairs);
 }
 

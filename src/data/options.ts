@@ -44,6 +44,8 @@ export interface TextOptions {
   readonly textColumn?: string;
   /** Texts are cut, and filled up with padding, to this many tokens. */
   readonly maxLength?: number;
+  /** What the model calls `input_ids`, `attention_mask` and `token_type_ids`, where it has other names for them. */
+  readonly tokenInputs?: Readonly<Record<string, string>>;
 }
 
 /** How data are read. An option that the kind of data does not have is refused. */
@@ -69,9 +71,19 @@ const OPTIONS_OF: Readonly<Record<DataKind, readonly DataOption[]>> = {
   images: ['classes', 'preprocess', 'resize', 'resample', 'crop', 'channels', 'mean', 'std'],
   csv: ['labels', 'labelColumn', 'featureColumns', 'delimiter', 'header', 'classes'],
   parquet: ['labels', 'labelColumn', 'featureColumns', 'classes'],
-  csvTexts: ['labels', 'labelColumn', 'delimiter', 'header', 'classes', 'tokenizer', 'textColumn', 'maxLength'],
-  parquetTexts: ['labels', 'labelColumn', 'classes', 'tokenizer', 'textColumn', 'maxLength'],
-  texts: ['classes', 'tokenizer', 'maxLength'],
+  csvTexts: [
+    'labels',
+    'labelColumn',
+    'delimiter',
+    'header',
+    'classes',
+    'tokenizer',
+    'textColumn',
+    'maxLength',
+    'tokenInputs',
+  ],
+  parquetTexts: ['labels', 'labelColumn', 'classes', 'tokenizer', 'textColumn', 'maxLength', 'tokenInputs'],
+  texts: ['classes', 'tokenizer', 'maxLength', 'tokenInputs'],
 };
 
 const KIND_NAMES: Readonly<Record<DataKind, string>> = {

@@ -8,7 +8,7 @@ import { listClasses } from './folder.ts';
 import { labelColumn } from './labels.ts';
 import { MAX_TEXT_CHARACTERS } from './limits.ts';
 import type { Column } from './npy.ts';
-import type { DataOptions } from './options.ts';
+import type { DataOptions, TextOptions } from './options.ts';
 import { numbered } from './order.ts';
 import { type RowStore, rowStore } from './rowStore.ts';
 import { placeOf, type Table } from './table.ts';
@@ -27,7 +27,7 @@ export async function readTexts(table: Table, options: DataOptions): Promise<Dat
     const texts = columnIndex(table, options.textColumn ?? 'text', 'text-column');
     const labels = chooseLabels(table, options);
     const collector = labelCollector(options.classes);
-    const store = tokenStore(table.name, encoder);
+    const store = tokenStore(table.name, encoder, options);
     try {
       for await (const { cells, line } of table.rows(labels === undefined ? [texts] : [texts, labels])) {
         const place = placeOf(table, store.size, line);
@@ -67,7 +67,7 @@ export async function readTexts(table: Table, options: DataOptions): Promise<Dat
 export async function openTextFolder(path: string, options: DataOptions): Promise<Dataset> {
   const encoder = loadTokenizer(options);
   const folder = listClasses(path, 'texts', options.classes);
-  const store = tokenStore(path, encoder);
+  const store = tokenStore(path, encoder, options);
   try {
     for (const file of folder.files) store.add(readText(join(path, file)), join(path, file));
   } catch (error) {
@@ -116,7 +116,30 @@ interface TokenStore {
   close(): void;
 }
 
-function tokenStore(name: string, encoder: TextEncoder): TokenStore {
+/** What the tokens are called: as Hugging Face's models call them, or as `tokenInputs` says. */
+function tokenNames({ tokenInputs = {} }: TextOptions): readonly [string, string, string] {
+  const own = ['input_ids', 'attention_mask', 'token_type_ids'] as const;
+  const stray = Object.keys(tokenInputs).find((name) => !own.some((known) => known === name));
+  const [ids, mask, types] = own.map((name) => tokenInputs[name] ?? name);
+  if (
+    ids !== undefined &&
+    mask !== undefined &&
+    types !== undefined &&
+    stray === undefined &&
+    new Set([ids, mask, types]).size === 3
+  )
+    return [ids, mask, types];
+  throw new LossgraftError({
+    code: 'token-inputs',
+    where: 'option token-inputs',
+    expected: `other names for ${own.join(', ')}, each its own`,
+    found: stray ?? Object.values(tokenInputs).join(', '),
+    hint: 'Correct it: input_ids=ids,attention_mask=mask',
+  });
+}
+
+function tokenStore(name: string, encoder: TextEncoder, options: TextOptions): TokenStore {
+  const [idsName, maskName, typesName] = tokenNames(options);
   const { maxLength } = encoder;
   const ids = rowStore(name);
   const masks = rowStore(name);
@@ -136,15 +159,15 @@ function tokenStore(name: string, encoder: TextEncoder): TokenStore {
     },
     columns: () => [
       [
-        'input_ids',
+        idsName,
         column((start, count) => {
           const words = new Int32Array(count);
           ids.readInto(new Uint8Array(words.buffer), 4 * start);
           return words;
         }),
       ],
-      ['attention_mask', column(readBytes(masks))],
-      ['token_type_ids', column(readBytes(types))],
+      [maskName, column(readBytes(masks))],
+      [typesName, column(readBytes(types))],
     ],
     show: (row) => {
       const words = new Int32Array(maxLength);

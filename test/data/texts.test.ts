@@ -49,6 +49,21 @@ describe('the same tokens as Hugging Face', () => {
   });
 });
 
+it('gives the tokens to inputs of other names', async () => {
+  const options = { tokenizer: tokenizer('wordpiece'), maxLength: 16 };
+  const csv = join(DATA, 'texts.csv');
+  const data = await openData(csv, { ...options, tokenInputs: { input_ids: 'ids', attention_mask: 'mask' } });
+  expect([...data.columns.keys()]).toEqual(['ids', 'mask', 'token_type_ids', 'labels']);
+  expect(await column(data, 'ids')).toEqual(expected.get('wordpiece.input_ids'));
+  expect(await column(data, 'mask')).toEqual(expected.get('wordpiece.attention_mask'));
+  data.close();
+  for (const tokenInputs of [{ ids: 'x' }, { input_ids: 'attention_mask' }]) {
+    await expect(openData(csv, { ...options, tokenInputs })).rejects.toThrow(
+      /option token-inputs\] expected other names/,
+    );
+  }
+});
+
 it('says how texts are cut and padded', async () => {
   const options = { tokenizer: tokenizer('bytelevel'), maxLength: 8 };
   const data = await openData(join(DATA, 'texts.csv'), options);
