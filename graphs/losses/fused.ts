@@ -1,64 +1,48 @@
 import type { Emitter, Value } from '../../src/emit/index.ts';
 import type { Form } from './form.ts';
+import { othersOf } from './others.ts';
 
 /**
- * One pass over the other classes, and all else per sample. With M = max_{k≠y} z_k, δ = M − z_y and μ = max(δ, 0):
+ * One pass over the other classes, and all else per sample. With S = Σ_{k≠y} e^z_k, the odds against the label are o = S · e^−z_y and
  *
- *   A = e^(δ−μ) · Σ_{k≠y} e^(z_k−M),  b = e^−μ,  1 − p_y = A / (A+b),  −log p_y = μ + log(A+b)
+ *   1 − p_y = o / (1 + o),  −log p_y = log1p(o)
  *
- * No difference of near numbers is left, so the small 1 − p of a confident sample keeps its digits. M and μ drop out of the
- * mathematics and are constants to the gradient: all of it flows through A, and −Σ_{k≠y} p_k stands where p_y − 1 would cancel.
+ * No difference of near numbers is left, so the small 1 − p of a confident sample keeps its digits. The gradient is written by hand for
+ * the same reason: dz = p − onehot with −(1 − p_y) in the label's place, where p_y − 1 would cancel.
  */
 export function fused(op: Emitter, logits: Value, labels: Value): Form {
-  const { rest, own, shift } = shares(op, logits, labels);
-  const total = op.add(rest, own);
-  return {
-    crossEntropy: () => {
-      const log = op.log(total);
-      const exact = op.add(shift, logOnePlus(op, { rest, log, excess: op.sub(total, own) }));
-      return withGradientOf(op, exact, log);
-    },
-    gradientNorm: () => op.mul(withGradientOf(op, op.div(rest, total), op.neg(op.div(own, total))), 2),
-    oneMinusExp: (x) => withGradientOf(op, exactOneMinusExp(op, x), op.neg(op.exp(op.neg(x)))),
-  };
-}
-
-/** A (`rest`), b (`own`) and μ (`shift`), [N] each. */
-function shares(op: Emitter, logits: Value, labels: Value): { rest: Value; own: Value; shift: Value } {
   const index = op.unsqueeze(labels, [1]);
-  const score = op.squeeze(op.gatherElements(logits, index, 1), [1]);
-  const lowest = op.expandLike(op.scalar(LOWEST, 'float32'), index);
-  const others = op.scatterElements(logits, index, lowest, 1);
-  const highest = op.stopGradient(op.reduceMax(others, [1], true));
-  const sum = op.reduceSum(op.exp(op.sub(others, highest)), [1]);
-  const lead = difference(op, op.squeeze(highest, [1]), score);
-  const shift = op.stopGradient(op.relu(lead.rounded));
-  const rounded = op.mul(sum, op.exp(op.sub(lead.rounded, shift)));
+  const { odds, beyond } = oddsAgainst(op, othersOf(op, logits, index));
+  const total = op.add(odds, 1);
+  const miss = op.div(odds, total);
+  const crossEntropy = op.withGradient(op.add(logOf(op, total, odds), beyond), logits, (dy) => {
+    const scaled = op.mul(op.softmax(logits, 1), op.unsqueeze(dy, [1]));
+    return op.scatterElements(scaled, index, op.unsqueeze(op.neg(op.mul(dy, miss)), [1]), 1);
+  });
   return {
-    rest: op.add(rounded, op.mul(rounded, lead.lost)),
-    own: op.stopGradient(op.exp(op.neg(shift))),
-    shift,
+    crossEntropy: () => crossEntropy,
+    gradientNorm: () => op.mul(withGradientOf(op, miss, minusExp(op, crossEntropy)), 2),
+    oneMinusExp: (x) => withGradientOf(op, exactOneMinusExp(op, x), minusExp(op, x)),
   };
 }
 
-/** Finite, so that it minus itself is 0 and a model of one class gives a loss of 0. */
-const LOWEST = -3.4e38;
+/** Beyond these odds 1 − p_y is 1, and −log p_y is the odds' logarithm. */
+const MOST = 1e30;
 
-/** a − b as a float32 and what rounding it lost: e^(a−b) = e^rounded · (1 + lost). Knuth, TAOCP 2, 4.2.2, theorem B. */
-function difference(op: Emitter, a: Value, b: Value): { rounded: Value; lost: Value } {
-  const rounded = op.sub(a, b);
-  const minusB = op.sub(rounded, a);
-  const lost = op.sub(op.sub(a, op.sub(rounded, minusB)), op.add(b, minusB));
-  return { rounded, lost: op.stopGradient(lost) };
+/** o, at most {@link MOST}, and the logarithm of the rest, [N] each. Halves, since e^−lead alone may overflow where the product does not. */
+function oddsAgainst(op: Emitter, { sum, lead }: { sum: Value; lead: Value }): { odds: Value; beyond: Value } {
+  const half = op.exp(op.mul(lead, -0.5));
+  const odds = op.min(op.mul(op.mul(sum, half), half), MOST);
+  return { odds, beyond: op.relu(op.sub(op.sub(op.log(sum), lead), Math.log(MOST))) };
 }
 
-/**
- * log(A+b) where b < 1, and log1p(A) where b = 1: log(A+b) · A / excess, excess = (A+b) − b as rounded.
- * Kahan's log1p (HP-15C Advanced Functions Handbook); at b < 1 the quotient is 1 within rounding.
- */
-function logOnePlus(op: Emitter, { rest, log, excess }: { rest: Value; log: Value; excess: Value }): Value {
-  const isSeen = op.greater(excess, 0);
-  return op.where(isSeen, op.div(op.mul(log, rest), op.where(isSeen, excess, 1)), rest);
+/** log(1 + x) of total = 1 + x as rounded, and what rounding it lost to first order. */
+function logOf(op: Emitter, total: Value, x: Value): Value {
+  return op.add(op.log(total), op.div(op.sub(x, op.sub(total, 1)), total));
+}
+
+function minusExp(op: Emitter, x: Value): Value {
+  return op.neg(op.exp(op.neg(x)));
 }
 
 /** 1 − e^−x as (1 − u) · x / −log(u), u = e^−x: Kahan's expm1. Beyond 64, where u would reach 0, it is 1. */

@@ -67,6 +67,11 @@ export interface Emitter extends Unary, Binary, Reduction {
   readonly zerosLike: (like: Value) => Value;
   /** The value itself, through which no gradient flows: an Identity whose name says so. */
   readonly stopGradient: (x: Value) => Value;
+  /**
+   * The value itself with a gradient written by hand: what flows back to it goes to `source`, on which it must depend, as `gradient`
+   * says, and to nothing else.
+   */
+  readonly withGradient: (x: Value, source: Value, gradient: (dy: Value) => Value) => Value;
   readonly gather: (x: Value, indices: Value, axis?: number) => Value;
   readonly gatherElements: (x: Value, indices: Value, axis: number) => Value;
   readonly scatterElements: (x: Value, indices: Value, updates: Value, axis: number, reduction?: 'add') => Value;

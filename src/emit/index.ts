@@ -15,3 +15,4 @@ export { type DataType, type Dim, elementCount, type Tensor } from '../tensor.ts
 export { broadcastShapes, sameShape, staticDims } from './broadcast.ts';
 export { createEmitter, type Emitter, MIN_OPSET, type Operand } from './emitter.ts';
 export { STOP_GRADIENT } from './movement.ts';
+export { type OwnGradient, ownGradientOf } from './ownGradient.ts';

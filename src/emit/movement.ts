@@ -4,6 +4,7 @@ import { DATA_TYPES, type Shape } from '../tensor.ts';
 import { broadcastShapes, staticDims } from './broadcast.ts';
 import { operands, reducedShape, type tableForms } from './elementwise.ts';
 import type { Calls, Emitter } from './emitter.ts';
+import { withGradient } from './ownGradient.ts';
 
 /** Names of nodes that stop the gradient begin with this. */
 export const STOP_GRADIENT = 'lossgraft/stop_gradient';
@@ -18,7 +19,7 @@ function unsqueezedShape(shape: Shape, axes: readonly number[]): Shape {
 
 type Shapes = Pick<
   Emitter,
-  'reshapeLike' | 'shapeOf' | 'dimsOf' | 'expand' | 'expandLike' | 'zerosLike' | 'stopGradient'
+  'reshapeLike' | 'shapeOf' | 'dimsOf' | 'expand' | 'expandLike' | 'zerosLike' | 'stopGradient' | 'withGradient'
 >;
 
 function shapes(base: Calls): Shapes {
@@ -44,6 +45,7 @@ function shapes(base: Calls): Shapes {
     expandLike,
     zerosLike: (like) => expandLike(base.scalar(0, like.dtype ?? 'float32'), like),
     stopGradient: (x) => base.call('Identity', [x], { shape: x.shape, label: 'stop_gradient' }),
+    withGradient: (x, source, gradient) => withGradient(base, x, source, gradient),
   };
 }
 

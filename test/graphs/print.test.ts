@@ -19,56 +19,75 @@ it('ce, fused', () => {
     const c1: int64[] = 0
     const c3: int64[] = 2147483647
     const c5: int64[1] = 1
-    const c9: float32[] = -3.3999999521443642e+38
-    const c39: float32[] = 0
-    const c42: float32[] = 1
+    const c10: float32[] = 0
+    const c17: float32[] = 69
+    const c20: int64[1] = -1
+    const c22: int64[1] = 0
+    const c26: float32[] = -3.3999999521443642e+38
+    const c48: float32[] = -0.5
+    const c53: float32[] = 1.0000000150474662e+30
+    const c57: float32[] = 69.07755279541016
+    const c60: float32[] = 1
     Less_2 = Less(labels, c1)
     Where_4 = Where(Less_2, c3, labels)
     Unsqueeze_6 = Unsqueeze(Where_4, c5)
     GatherElements_7 = GatherElements(logits, Unsqueeze_6) {axis=1}
     Squeeze_8 = Squeeze(GatherElements_7, c5)
-    Shape_10 = Shape(Unsqueeze_6)
-    Expand_11 = Expand(c9, Shape_10)
-    ScatterElements_12 = ScatterElements(logits, Unsqueeze_6, Expand_11) {axis=1}
-    ReduceMax_13 = ReduceMax(ScatterElements_12) {axes=[1], keepdims=1}
-    stop_gradient_14 = Identity(ReduceMax_13)
-    Sub_15 = Sub(ScatterElements_12, stop_gradient_14)
-    Exp_16 = Exp(Sub_15)
-    ReduceSum_17 = ReduceSum(Exp_16, c5) {keepdims=0}
-    Squeeze_18 = Squeeze(stop_gradient_14, c5)
-    Sub_19 = Sub(Squeeze_18, Squeeze_8)
-    Sub_20 = Sub(Sub_19, Squeeze_18)
-    Sub_21 = Sub(Sub_19, Sub_20)
-    Sub_22 = Sub(Squeeze_18, Sub_21)
-    Add_23 = Add(Squeeze_8, Sub_20)
-    Sub_24 = Sub(Sub_22, Add_23)
-    stop_gradient_25 = Identity(Sub_24)
-    Relu_26 = Relu(Sub_19)
-    stop_gradient_27 = Identity(Relu_26)
-    Sub_28 = Sub(Sub_19, stop_gradient_27)
-    Exp_29 = Exp(Sub_28)
-    Mul_30 = Mul(ReduceSum_17, Exp_29)
-    Mul_31 = Mul(Mul_30, stop_gradient_25)
-    Add_32 = Add(Mul_30, Mul_31)
-    Neg_33 = Neg(stop_gradient_27)
-    Exp_34 = Exp(Neg_33)
-    stop_gradient_35 = Identity(Exp_34)
-    Add_36 = Add(Add_32, stop_gradient_35)
-    Log_37 = Log(Add_36)
-    Sub_38 = Sub(Add_36, stop_gradient_35)
-    Greater_40 = Greater(Sub_38, c39)
-    Mul_41 = Mul(Log_37, Add_32)
-    Where_43 = Where(Greater_40, Sub_38, c42)
-    Div_44 = Div(Mul_41, Where_43)
-    Where_45 = Where(Greater_40, Div_44, Add_32)
-    Add_46 = Add(stop_gradient_27, Where_45)
-    stop_gradient_47 = Identity(Add_46)
-    stop_gradient_48 = Identity(Log_37)
-    Sub_49 = Sub(Log_37, stop_gradient_48)
-    Add_50 = Add(stop_gradient_47, Sub_49)
-    ReduceMean_51 = ReduceMean(Add_50) {keepdims=0}
-    loss = Identity(ReduceMean_51)
-    loss_per_sample = Identity(Add_50)
+    Exp_9 = Exp(logits)
+    Shape_11 = Shape(Unsqueeze_6)
+    Expand_12 = Expand(c10, Shape_11)
+    ScatterElements_13 = ScatterElements(Exp_9, Unsqueeze_6, Expand_12) {axis=1}
+    ReduceSum_14 = ReduceSum(ScatterElements_13, c5) {keepdims=0}
+    Log_15 = Log(ReduceSum_14)
+    Abs_16 = Abs(Log_15)
+    Greater_18 = Greater(Abs_16, c17)
+    NonZero_19 = NonZero(Greater_18)
+    Reshape_21 = Reshape(NonZero_19, c20)
+    Concat_23 = Concat(c22, Reshape_21) {axis=0}
+    Gather_24 = Gather(logits, Concat_23) {axis=0}
+    Gather_25 = Gather(Unsqueeze_6, Concat_23) {axis=0}
+    Shape_27 = Shape(Gather_25)
+    Expand_28 = Expand(c26, Shape_27)
+    ScatterElements_29 = ScatterElements(Gather_24, Gather_25, Expand_28) {axis=1}
+    ReduceMax_30 = ReduceMax(ScatterElements_29) {axes=[1], keepdims=1}
+    Sub_31 = Sub(ScatterElements_29, ReduceMax_30)
+    Exp_32 = Exp(Sub_31)
+    ReduceSum_33 = ReduceSum(Exp_32, c5) {keepdims=0}
+    GatherElements_34 = GatherElements(Gather_24, Gather_25) {axis=1}
+    Squeeze_35 = Squeeze(GatherElements_34, c5)
+    Squeeze_36 = Squeeze(ReduceMax_30, c5)
+    Sub_37 = Sub(Squeeze_35, Squeeze_36)
+    Sub_38 = Sub(Sub_37, Squeeze_35)
+    Sub_39 = Sub(Sub_37, Sub_38)
+    Sub_40 = Sub(Squeeze_35, Sub_39)
+    Add_41 = Add(Squeeze_36, Sub_38)
+    Sub_42 = Sub(Sub_40, Add_41)
+    Neg_43 = Neg(Sub_42)
+    Exp_44 = Exp(Neg_43)
+    Mul_45 = Mul(ReduceSum_33, Exp_44)
+    ScatterElements_46 = ScatterElements(ReduceSum_14, Concat_23, Mul_45) {axis=0}
+    ScatterElements_47 = ScatterElements(Squeeze_8, Concat_23, Sub_37) {axis=0}
+    Mul_49 = Mul(ScatterElements_47, c48)
+    Exp_50 = Exp(Mul_49)
+    Mul_51 = Mul(ScatterElements_46, Exp_50)
+    Mul_52 = Mul(Mul_51, Exp_50)
+    Min_54 = Min(Mul_52, c53)
+    Log_55 = Log(ScatterElements_46)
+    Sub_56 = Sub(Log_55, ScatterElements_47)
+    Sub_58 = Sub(Sub_56, c57)
+    Relu_59 = Relu(Sub_58)
+    Add_61 = Add(Min_54, c60)
+    Div_62 = Div(Min_54, Add_61)
+    Log_63 = Log(Add_61)
+    Sub_64 = Sub(Add_61, c60)
+    Sub_65 = Sub(Min_54, Sub_64)
+    Div_66 = Div(Sub_65, Add_61)
+    Add_67 = Add(Log_63, Div_66)
+    Add_68 = Add(Add_67, Relu_59)
+    own_gradient_69 = Identity(Add_68)
+    ReduceMean_70 = ReduceMean(own_gradient_69) {keepdims=0}
+    loss = Identity(ReduceMean_70)
+    loss_per_sample = Identity(own_gradient_69)
     output loss: float32[]
     output loss_per_sample: float32[N]
     "
@@ -184,94 +203,113 @@ it('ib-focal, fused', () => {
     const c1: int64[] = 0
     const c3: int64[] = 2147483647
     const c5: int64[1] = 1
-    const c9: float32[] = -3.3999999521443642e+38
-    const c39: float32[] = 0
-    const c42: float32[] = 1
-    const c51: float32[] = 64
-    const c57: float32[] = 0.5
-    const c71: float32[] = 2
-    const c83: float32[] = 0.0010000000474974513
-    const c85: float32[] = 1000
+    const c10: float32[] = 0
+    const c17: float32[] = 69
+    const c20: int64[1] = -1
+    const c22: int64[1] = 0
+    const c26: float32[] = -3.3999999521443642e+38
+    const c48: float32[] = -0.5
+    const c53: float32[] = 1.0000000150474662e+30
+    const c57: float32[] = 69.07755279541016
+    const c60: float32[] = 1
+    const c70: float32[] = 64
+    const c76: float32[] = 0.5
+    const c90: float32[] = 2
+    const c102: float32[] = 0.0010000000474974513
+    const c104: float32[] = 1000
     Less_2 = Less(labels, c1)
     Where_4 = Where(Less_2, c3, labels)
     Unsqueeze_6 = Unsqueeze(Where_4, c5)
     GatherElements_7 = GatherElements(logits, Unsqueeze_6) {axis=1}
     Squeeze_8 = Squeeze(GatherElements_7, c5)
-    Shape_10 = Shape(Unsqueeze_6)
-    Expand_11 = Expand(c9, Shape_10)
-    ScatterElements_12 = ScatterElements(logits, Unsqueeze_6, Expand_11) {axis=1}
-    ReduceMax_13 = ReduceMax(ScatterElements_12, c5) {keepdims=1}
-    stop_gradient_14 = Identity(ReduceMax_13)
-    Sub_15 = Sub(ScatterElements_12, stop_gradient_14)
-    Exp_16 = Exp(Sub_15)
-    ReduceSum_17 = ReduceSum(Exp_16, c5) {keepdims=0}
-    Squeeze_18 = Squeeze(stop_gradient_14, c5)
-    Sub_19 = Sub(Squeeze_18, Squeeze_8)
-    Sub_20 = Sub(Sub_19, Squeeze_18)
-    Sub_21 = Sub(Sub_19, Sub_20)
-    Sub_22 = Sub(Squeeze_18, Sub_21)
-    Add_23 = Add(Squeeze_8, Sub_20)
-    Sub_24 = Sub(Sub_22, Add_23)
-    stop_gradient_25 = Identity(Sub_24)
-    Relu_26 = Relu(Sub_19)
-    stop_gradient_27 = Identity(Relu_26)
-    Sub_28 = Sub(Sub_19, stop_gradient_27)
-    Exp_29 = Exp(Sub_28)
-    Mul_30 = Mul(ReduceSum_17, Exp_29)
-    Mul_31 = Mul(Mul_30, stop_gradient_25)
-    Add_32 = Add(Mul_30, Mul_31)
-    Neg_33 = Neg(stop_gradient_27)
-    Exp_34 = Exp(Neg_33)
-    stop_gradient_35 = Identity(Exp_34)
-    Add_36 = Add(Add_32, stop_gradient_35)
-    Log_37 = Log(Add_36)
-    Sub_38 = Sub(Add_36, stop_gradient_35)
-    Greater_40 = Greater(Sub_38, c39)
-    Mul_41 = Mul(Log_37, Add_32)
-    Where_43 = Where(Greater_40, Sub_38, c42)
-    Div_44 = Div(Mul_41, Where_43)
-    Where_45 = Where(Greater_40, Div_44, Add_32)
-    Add_46 = Add(stop_gradient_27, Where_45)
-    stop_gradient_47 = Identity(Add_46)
-    stop_gradient_48 = Identity(Log_37)
-    Sub_49 = Sub(Log_37, stop_gradient_48)
-    Add_50 = Add(stop_gradient_47, Sub_49)
-    Min_52 = Min(Add_50, c51)
-    Neg_53 = Neg(Min_52)
-    Exp_54 = Exp(Neg_53)
-    Sub_55 = Sub(c42, Exp_54)
-    Greater_56 = Greater(Sub_55, c39)
-    Where_58 = Where(Greater_56, Exp_54, c57)
-    Log_59 = Log(Where_58)
-    Mul_60 = Mul(Sub_55, Min_52)
-    Div_61 = Div(Mul_60, Log_59)
-    Neg_62 = Neg(Div_61)
-    Where_63 = Where(Greater_56, Neg_62, Add_50)
-    Neg_64 = Neg(Add_50)
-    Exp_65 = Exp(Neg_64)
-    Neg_66 = Neg(Exp_65)
-    stop_gradient_67 = Identity(Where_63)
-    stop_gradient_68 = Identity(Neg_66)
-    Sub_69 = Sub(Neg_66, stop_gradient_68)
-    Add_70 = Add(stop_gradient_67, Sub_69)
-    Pow_72 = Pow(Add_70, c71)
-    Mul_73 = Mul(Pow_72, Add_50)
-    Div_74 = Div(Add_32, Add_36)
-    Div_75 = Div(stop_gradient_35, Add_36)
-    Neg_76 = Neg(Div_75)
-    stop_gradient_77 = Identity(Div_74)
-    stop_gradient_78 = Identity(Neg_76)
-    Sub_79 = Sub(Neg_76, stop_gradient_78)
-    Add_80 = Add(stop_gradient_77, Sub_79)
-    Mul_81 = Mul(Add_80, c71)
-    Mul_82 = Mul(Mul_81, norm)
-    Add_84 = Add(Mul_82, c83)
-    Div_86 = Div(c85, Add_84)
-    Mul_87 = Mul(Mul_73, Div_86)
-    ReduceMean_88 = ReduceMean(Mul_87) {keepdims=0}
-    loss = Identity(ReduceMean_88)
-    loss_per_sample = Identity(Mul_87)
-    ib_factor = Identity(Div_86)
+    Exp_9 = Exp(logits)
+    Shape_11 = Shape(Unsqueeze_6)
+    Expand_12 = Expand(c10, Shape_11)
+    ScatterElements_13 = ScatterElements(Exp_9, Unsqueeze_6, Expand_12) {axis=1}
+    ReduceSum_14 = ReduceSum(ScatterElements_13, c5) {keepdims=0}
+    Log_15 = Log(ReduceSum_14)
+    Abs_16 = Abs(Log_15)
+    Greater_18 = Greater(Abs_16, c17)
+    NonZero_19 = NonZero(Greater_18)
+    Reshape_21 = Reshape(NonZero_19, c20)
+    Concat_23 = Concat(c22, Reshape_21) {axis=0}
+    Gather_24 = Gather(logits, Concat_23) {axis=0}
+    Gather_25 = Gather(Unsqueeze_6, Concat_23) {axis=0}
+    Shape_27 = Shape(Gather_25)
+    Expand_28 = Expand(c26, Shape_27)
+    ScatterElements_29 = ScatterElements(Gather_24, Gather_25, Expand_28) {axis=1}
+    ReduceMax_30 = ReduceMax(ScatterElements_29, c5) {keepdims=1}
+    Sub_31 = Sub(ScatterElements_29, ReduceMax_30)
+    Exp_32 = Exp(Sub_31)
+    ReduceSum_33 = ReduceSum(Exp_32, c5) {keepdims=0}
+    GatherElements_34 = GatherElements(Gather_24, Gather_25) {axis=1}
+    Squeeze_35 = Squeeze(GatherElements_34, c5)
+    Squeeze_36 = Squeeze(ReduceMax_30, c5)
+    Sub_37 = Sub(Squeeze_35, Squeeze_36)
+    Sub_38 = Sub(Sub_37, Squeeze_35)
+    Sub_39 = Sub(Sub_37, Sub_38)
+    Sub_40 = Sub(Squeeze_35, Sub_39)
+    Add_41 = Add(Squeeze_36, Sub_38)
+    Sub_42 = Sub(Sub_40, Add_41)
+    Neg_43 = Neg(Sub_42)
+    Exp_44 = Exp(Neg_43)
+    Mul_45 = Mul(ReduceSum_33, Exp_44)
+    ScatterElements_46 = ScatterElements(ReduceSum_14, Concat_23, Mul_45) {axis=0}
+    ScatterElements_47 = ScatterElements(Squeeze_8, Concat_23, Sub_37) {axis=0}
+    Mul_49 = Mul(ScatterElements_47, c48)
+    Exp_50 = Exp(Mul_49)
+    Mul_51 = Mul(ScatterElements_46, Exp_50)
+    Mul_52 = Mul(Mul_51, Exp_50)
+    Min_54 = Min(Mul_52, c53)
+    Log_55 = Log(ScatterElements_46)
+    Sub_56 = Sub(Log_55, ScatterElements_47)
+    Sub_58 = Sub(Sub_56, c57)
+    Relu_59 = Relu(Sub_58)
+    Add_61 = Add(Min_54, c60)
+    Div_62 = Div(Min_54, Add_61)
+    Log_63 = Log(Add_61)
+    Sub_64 = Sub(Add_61, c60)
+    Sub_65 = Sub(Min_54, Sub_64)
+    Div_66 = Div(Sub_65, Add_61)
+    Add_67 = Add(Log_63, Div_66)
+    Add_68 = Add(Add_67, Relu_59)
+    own_gradient_69 = Identity(Add_68)
+    Min_71 = Min(own_gradient_69, c70)
+    Neg_72 = Neg(Min_71)
+    Exp_73 = Exp(Neg_72)
+    Sub_74 = Sub(c60, Exp_73)
+    Greater_75 = Greater(Sub_74, c10)
+    Where_77 = Where(Greater_75, Exp_73, c76)
+    Log_78 = Log(Where_77)
+    Mul_79 = Mul(Sub_74, Min_71)
+    Div_80 = Div(Mul_79, Log_78)
+    Neg_81 = Neg(Div_80)
+    Where_82 = Where(Greater_75, Neg_81, own_gradient_69)
+    Neg_83 = Neg(own_gradient_69)
+    Exp_84 = Exp(Neg_83)
+    Neg_85 = Neg(Exp_84)
+    stop_gradient_86 = Identity(Where_82)
+    stop_gradient_87 = Identity(Neg_85)
+    Sub_88 = Sub(Neg_85, stop_gradient_87)
+    Add_89 = Add(stop_gradient_86, Sub_88)
+    Pow_91 = Pow(Add_89, c90)
+    Mul_92 = Mul(Pow_91, own_gradient_69)
+    Neg_93 = Neg(own_gradient_69)
+    Exp_94 = Exp(Neg_93)
+    Neg_95 = Neg(Exp_94)
+    stop_gradient_96 = Identity(Div_62)
+    stop_gradient_97 = Identity(Neg_95)
+    Sub_98 = Sub(Neg_95, stop_gradient_97)
+    Add_99 = Add(stop_gradient_96, Sub_98)
+    Mul_100 = Mul(Add_99, c90)
+    Mul_101 = Mul(Mul_100, norm)
+    Add_103 = Add(Mul_101, c102)
+    Div_105 = Div(c104, Add_103)
+    Mul_106 = Mul(Mul_92, Div_105)
+    ReduceMean_107 = ReduceMean(Mul_106) {keepdims=0}
+    loss = Identity(ReduceMean_107)
+    loss_per_sample = Identity(Mul_106)
+    ib_factor = Identity(Div_105)
     output loss: float32[]
     output loss_per_sample: float32[N]
     output ib_factor: float32[N]

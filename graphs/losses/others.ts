@@ -1,0 +1,56 @@
+import type { Emitter, Value } from '../../src/emit/index.ts';
+
+/** Σ_{k≠y} e^(z_k−c) and z_y − c of some c for each sample, [N] each: `sum` is never far from 1, `lead` may be any number. */
+export interface Others {
+  readonly sum: Value;
+  readonly lead: Value;
+}
+
+/**
+ * c = 0 is exact and takes the fewest passes, but e^z_k must not leave float32's range. Samples where it does, with logits beyond about
+ * ±69, are summed once more with c = max_{k≠y} z_k; the first sample always is, so that there are never none of them.
+ */
+export function othersOf(op: Emitter, logits: Value, index: Value): Others {
+  const score = scoreOf(op, logits, index);
+  const sum = op.reduceSum(without(op, op.exp(logits), index, 0), [1]);
+  const isFar = op.greater(op.abs(op.log(sum)), FAR);
+  const found = op.reshape(op.call('NonZero', [isFar], { dtype: 'int64' }), [-1]);
+  const rows = op.concat([op.vector([0]), found], 0);
+  const far = shifted(op, op.gather(logits, rows), op.gather(index, rows));
+  return {
+    sum: op.scatterElements(sum, rows, far.sum, 0),
+    lead: op.scatterElements(score, rows, far.lead, 0),
+  };
+}
+
+/** |log sum| up to which a sum of float32 is in the middle of its range. */
+const FAR = 69;
+
+function shifted(op: Emitter, logits: Value, index: Value): Others {
+  const others = without(op, logits, index, LOWEST);
+  const highest = op.reduceMax(others, [1], true);
+  const sum = op.reduceSum(op.exp(op.sub(others, highest)), [1]);
+  const lead = difference(op, scoreOf(op, logits, index), op.squeeze(highest, [1]));
+  return { sum: op.mul(sum, op.exp(op.neg(lead.lost))), lead: lead.rounded };
+}
+
+/** Finite, so that it minus itself is 0 and a model of one class gives a loss of 0. */
+const LOWEST = -3.4e38;
+
+/** The label's element of each row, [N]. */
+function scoreOf(op: Emitter, x: Value, index: Value): Value {
+  return op.squeeze(op.gatherElements(x, index, 1), [1]);
+}
+
+/** x with `value` in the label's place. */
+function without(op: Emitter, x: Value, index: Value, value: number): Value {
+  return op.scatterElements(x, index, op.expandLike(op.scalar(value, 'float32'), index), 1);
+}
+
+/** a − b as a float32 and what rounding it lost: e^(a−b) = e^rounded · e^lost. Knuth, TAOCP 2, 4.2.2, theorem B. */
+function difference(op: Emitter, a: Value, b: Value): { rounded: Value; lost: Value } {
+  const rounded = op.sub(a, b);
+  const minusB = op.sub(rounded, a);
+  const lost = op.sub(op.sub(a, op.sub(rounded, minusB)), op.add(b, minusB));
+  return { rounded, lost };
+}
