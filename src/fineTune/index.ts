@@ -15,7 +15,7 @@ import { writeTuned } from '../train/writeBack.ts';
 import { type Arms, bindArms } from './arms.ts';
 import { divide, type Parts } from './data.ts';
 import { badOption, type Catalogue, type Plan, planOf, type TrainOptions } from './options.ts';
-import { reportRun } from './report.ts';
+import { checkReport, reportRun } from './report.ts';
 
 export type { TrainOptions } from './options.ts';
 
@@ -69,6 +69,7 @@ export interface TrainResult {
  */
 export async function fineTune(catalogue: Catalogue, model: Model, options: TrainOptions): Promise<TrainResult> {
   const plan = planOf(options);
+  checkReport(options);
   const labels = options.rename?.labels ?? 'labels';
   const ports = inputPorts(model, labels);
   const classes = await classesOf(catalogue, model, options);

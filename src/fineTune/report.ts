@@ -7,6 +7,7 @@ import type { Port } from '../runtime/session.ts';
 import type { Checkpoint } from '../train/checkpoint.ts';
 import type { Schedule } from '../train/schedule.ts';
 import { VERSION } from '../version.ts';
+import { refuseExisting } from '../write.ts';
 import type { Parts } from './data.ts';
 import type { TrainOptions } from './options.ts';
 
@@ -25,6 +26,11 @@ export interface ReportedRun {
 
 /** Class-weighted cross-entropy, see `bindArms`. */
 const BASELINE = 'ce+inverse';
+
+/** @throws LossgraftError `output-folder` where the page could not be written in the end. */
+export function checkReport({ report }: TrainOptions): void {
+  if (typeof report === 'string') refuseExisting(report, true);
+}
 
 /** Writes the run's page, unless none is wanted. @returns its path. @throws LossgraftError `write-failed` */
 export async function reportRun(run: ReportedRun): Promise<string | null> {

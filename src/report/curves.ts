@@ -72,7 +72,7 @@ interface Line {
 /** How training went, epoch by epoch, for every loss. */
 export function curves(report: Report): Html {
   const trained = report.history.filter(({ epoch }) => epoch > 0);
-  if (trained.length === 0) return html`<section><h2>Training</h2><p>No epoch is done yet.</p></section>`;
+  if (trained.length === 0) return html`<section id="training"><h2>Training</h2><p>No epoch is done yet.</p></section>`;
   const lines = linesOf(report);
   const panels = PANELS.filter(({ value }) => trained.some((record) => value(record) !== null));
   const { ibFrom } = report.schedule;

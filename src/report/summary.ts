@@ -13,7 +13,7 @@ type Judged = ReturnType<typeof judgedOf>[number];
 export function summary(report: Report): Html {
   const judged = judgedOf(report);
   const [first] = judged;
-  if (first === undefined) return html`<section><p>Nothing was judged yet.</p></section>`;
+  if (first === undefined) return html`<section id="result"><p class="verdict">Nothing was judged yet.</p></section>`;
   const best = Math.max(...judged.map(({ metrics }) => metrics.balancedAccuracy));
   return html`<section id="result"><h2 class="unseen">Result</h2>
 <p class="verdict">${verdict(report, judged)}</p>
