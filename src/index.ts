@@ -83,7 +83,7 @@ export async function augment(model: Model, options: AugmentOptions): Promise<Au
  * @throws LossgraftError if the model cannot be read, or ONNX Runtime refuses it.
  */
 export async function inspect(model: Model, options: InspectOptions = {}): Promise<Inspection> {
-  return inspectWith(model, new Set(Object.keys(gradients)), options);
+  return inspectWith(model, gradients, options);
 }
 
 /** Options of {@link trainGraph}. Further keys are options of the loss, the weighting or the optimizer, such as `momentum`. */

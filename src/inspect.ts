@@ -1,3 +1,4 @@
+import { noGradient } from './contract.ts';
 import { LossgraftError } from './errors.ts';
 import type { Graph, Node, Value } from './ir/graph.ts';
 import { topologicalOrder } from './ir/order.ts';
@@ -6,12 +7,13 @@ import { type Model, typedGraph } from './model.ts';
 import type { TensorProto, ValueInfoProto } from './onnx/types.ts';
 import { type CudaCoverage, cudaCoverage } from './runtime/coverage.ts';
 import { type Dim, elementCount } from './tensor.ts';
-import { dependents } from './transform/differentiate.ts';
+import { dependents, type GradientRules } from './transform/differentiate.ts';
 import { findFeatures } from './transform/features.ts';
 import { inlineFunctions } from './transform/inline.ts';
 import { findLogits, namedLogits } from './transform/logits.ts';
 import { findParameters } from './transform/parameters.ts';
 import { namedFeatures } from './transform/splice.ts';
+import { untie } from './transform/untie.ts';
 
 export interface PortReport {
   readonly name: string;
@@ -62,9 +64,6 @@ export interface Inspection {
   readonly missingGradientRules: readonly string[];
 }
 
-/** The operators that have a gradient rule, or are known to need none. */
-export type Differentiable = ReadonlySet<string>;
-
 export interface InspectOptions {
   readonly logits?: string;
   readonly features?: string;
@@ -76,11 +75,7 @@ export interface InspectOptions {
  *
  * @throws LossgraftError if the model cannot be read, or ONNX Runtime refuses it.
  */
-export async function inspect(
-  model: Model,
-  differentiable: Differentiable,
-  options: InspectOptions = {},
-): Promise<Inspection> {
+export async function inspect(model: Model, rules: GradientRules, options: InspectOptions = {}): Promise<Inspection> {
   const { proto } = model;
   const graph = await typedGraph(model, [options.logits, options.features], (edited) => {
     inlineFunctions(model, edited);
@@ -113,7 +108,7 @@ export async function inspect(
     logits,
     features,
     ops: operators(graph, model.opset),
-    ...training(graph, differentiable),
+    ...training(graph, rules, 'problem' in logits ? graph.outputs : [graph.value(logits.name)]),
   };
 }
 
@@ -169,20 +164,38 @@ function externalFiles(initializers: readonly TensorProto[]): string[] {
   return [...files];
 }
 
+/** Of the graph with its ties undone, as training undoes them. */
 function training(
   graph: Graph,
-  differentiable: Differentiable,
+  rules: GradientRules,
+  ends: readonly Value[],
 ): Pick<Inspection, 'trainable' | 'missingGradientRules'> {
+  untie(graph);
   const found = findParameters(graph);
   const weights = found.parameters.map(({ value }) => value);
   const leftOut = found.leftOut.map(({ value, why }) => ({ name: value.name, why }));
   const elements = weights.reduce((sum, { shape }) => sum + elementCount((shape ?? []).map(Number)), 0);
-  const dependent = dependents(topologicalOrder(graph), weights);
-  const missing = graph.nodes
-    .filter((node) => node.inputs.some((input) => input !== undefined && dependent.has(input)))
+  const order = topologicalOrder(graph);
+  const passes = order.filter((node) => rules[operatorName(node)] !== noGradient);
+  const dependent = dependents(passes, weights);
+  const before = nodesBefore(order, ends);
+  const missing = passes
+    .filter((node) => before.has(node) && node.inputs.some((input) => input !== undefined && dependent.has(input)))
     .map(operatorName)
-    .filter((op) => !differentiable.has(op));
+    .filter((op) => !Object.hasOwn(rules, op));
   return { trainable: { tensors: weights.length, elements, leftOut }, missingGradientRules: [...new Set(missing)] };
+}
+
+/** The nodes that one of `ends` depends on. */
+function nodesBefore(order: readonly Node[], ends: readonly Value[]): ReadonlySet<Node> {
+  const wanted = new Set<Value>(ends);
+  const before = new Set<Node>();
+  for (const node of order.toReversed()) {
+    if (!node.outputs.some((output) => output && wanted.has(output))) continue;
+    before.add(node);
+    for (const value of [...node.inputs, ...node.captures]) if (value) wanted.add(value);
+  }
+  return before;
 }
 
 function operatorName(node: Node): string {

@@ -1,0 +1,60 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { type Inspection, type InspectOptions, inspect, open, trainGraph } from '../src/index.ts';
+import { editedBytes, fromBytes, scan } from '../src/onnx/index.ts';
+import { ROOT, temporaryFolder } from './support/cli.ts';
+import { findNetworks } from './support/networks.ts';
+
+async function inspected(path: string, options: InspectOptions = {}): Promise<Inspection> {
+  const model = await open(path);
+  try {
+    return await inspect(model, options);
+  } finally {
+    model.close();
+  }
+}
+
+/** The digits network, whose logits go through an operator without a gradient rule, and whose size goes through another one. */
+async function withRemainder(): Promise<string> {
+  const model = await open(join(ROOT, 'fixtures/digits/model.onnx'));
+  const two = { dtype: 'float32', dims: [], data: Float32Array.of(2) } as const;
+  const bytes = editedBytes(model.proto, {
+    initializers: [{ name: 'two', tensor: two }],
+    nodes: [
+      {
+        name: 'mod',
+        opType: 'Mod',
+        inputs: ['logits', 'two'],
+        outputs: ['remainder'],
+        attributes: new Map([['fmod', { type: 'int', value: 1n }]]),
+      },
+    ],
+    outputs: [{ name: 'remainder', dtype: 'float32', shape: ['N', 10] }],
+  });
+  model.close();
+  const path = join(temporaryFolder(), 'remainder.onnx');
+  writeFileSync(path, bytes);
+  expect(scan(fromBytes(bytes, path)).graph.nodes.map(({ opType }) => opType)).toContain('Mod');
+  return path;
+}
+
+describe('inspect', () => {
+  test.each(findNetworks().map(({ name, model }) => [name, model] as const))(
+    'counts the parameters of %s as training takes them, and misses no rule',
+    async (_, path) => {
+      const { trainable, missingGradientRules } = await inspected(path);
+      const model = await open(path);
+      const { report } = await trainGraph(model, { loss: 'ce', trainable: 'all' });
+      model.close();
+      expect(trainable.tensors).toBe(report.trainable.length + report.unreached.length);
+      expect(missingGradientRules).toEqual([]);
+    },
+  );
+
+  test('a rule is missing where it is between the weights and the logits alone', async () => {
+    const path = await withRemainder();
+    expect((await inspected(path, { logits: 'remainder' })).missingGradientRules).toEqual(['Mod']);
+    expect((await inspected(path, { logits: 'logits' })).missingGradientRules).toEqual([]);
+  });
+});
