@@ -10,8 +10,6 @@ const of = openOptions(work);
 const data = await openData(work.train(folder), of);
 const test = await openData(work.test(folder), { ...of, otherwiseSplit: 'test' });
 const model = await open(path);
-let begun = 0;
-let stepped = 0;
 await train(model, {
   ...{
     data,
@@ -26,13 +24,10 @@ await train(model, {
   ...{ batchSize: batch, seed, mode: 'replace', select: 'last' },
   ...(loss === 'ib' ? { alpha: work.alpha } : {}),
   ...(work.imbalance === undefined ? {} : { imbalance: work.imbalance }),
-  onProgress: () => {
-    stepped = performance.now();
+  onEpoch: ({ epoch, trainSeconds, seconds }) => {
+    if (epoch > 0) console.log(JSON.stringify({ trainSeconds, seconds }));
   },
-  onEpoch: ({ epoch, seconds }) => {
-    if (epoch > 0) console.log(JSON.stringify({ trainSeconds: (stepped - begun) / 1000, seconds }));
-    begun = performance.now();
-  },
+  report: false,
 });
 model.close();
 data.close();
