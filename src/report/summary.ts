@@ -107,12 +107,13 @@ function resultTable({ judgedOn, arms }: Report, judged: readonly Judged[], best
     ...[m.accuracy, m.many, m.medium, m.few].map(percent),
   ]);
   const [first] = judged;
-  const error = first ? standardError(first.metrics) : null;
+  const errors = judged.map(({ metrics }) => standardError(metrics));
+  const error = errors.includes(null) ? null : Math.max(...errors.map(Number));
   const note = `${judgedOn === 'test' ? 'Test' : 'Validation'} data, ${counted(first?.metrics.samples ?? 0, 'sample')}, in %.${judgedOn === 'test' ? ' Nothing was chosen by them.' : ' The epochs were chosen by them, so they flatter.'}`;
   const noise =
     error === null
       ? null
-      : html`<p class="note">From so few samples a balanced accuracy has a standard error of about ${(100 * error).toFixed(1)} points.</p>`;
+      : html`<p class="note">From this many samples a balanced accuracy has a standard error of up to ${(100 * error).toFixed(1)} points.</p>`;
   return html`<figure><figcaption><h3>Before and after</h3><p>${note}</p></figcaption>${table('Accuracies of every loss', [{ head: 'loss', isText: true }, ...columns], rows)}${noise}</figure>`;
 }
 
