@@ -40,6 +40,7 @@ const losses = ['--loss', 'ib', '--alpha', 'auto', '--baseline', '--compare', 'c
 const schedule = ['--epochs', '30', '--ib-from', '15', '--learning-rate', '0.05', '--ib-rate-factor', '0.2'];
 const how = ['--batch-size', '32', '--padding', '1', '--select', 'last', '--force'];
 lossgraft('train', 'fixtures/digits/model.onnx', '-o', `${out}/tuned.onnx`, ...data, ...losses, ...schedule, ...how);
+say(`The report of that run, a page to open in a browser: ${join(root, out, 'tuned.run/report.html')}`);
 say('On these few images class-weighted cross-entropy does best: that is what --baseline is there to tell.');
 
 say("All losses on that model and real images, against PyTorch's float64 answers.");

@@ -184,7 +184,7 @@ describe('train', () => {
     const folder = temporaryFolder();
     const { stdout } = await lossgraft(files(folder));
     const path = join(folder, 'tuned.run/report.html');
-    expect(stdout).toContain(`; the report is ${path}\n`);
+    expect(stdout).toContain(`; the report is ${path}`);
     expect(statSync(path).size).toBeGreaterThan(50_000);
     const own = join(folder, 'page.html');
     const { stdout: second } = await lossgraft([...files(folder), '--force', '--report', own, '--json']);
@@ -203,7 +203,7 @@ describe('train', () => {
     expect(code).toBe(0);
     expect(stdout).not.toContain('report');
     expect(existsSync(join(folder, 'tuned.run/report.html'))).toBe(false);
-    const both = await lossgraft([...files(folder), '--no-report', '--report', join(folder, 'x.html')]);
+    const both = await lossgraft([...files(folder), '--force', '--no-report', '--report', join(folder, 'x.html')]);
     expect([both.code, both.stderr]).toEqual([2, expect.stringMatching(/--no-report contradicts --report/)]);
   });
 });

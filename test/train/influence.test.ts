@@ -31,6 +31,7 @@ describe('the influence of training samples', () => {
   it.each([
     ['ib', {}, 1000],
     ['a loss that weighs by none', { loss: 'ce' }, 1000],
+    ['trained heads', { loss: 'ib', trainable: 'head' }, 1000],
     ['another α', { loss: 'ib-focal', alpha: 7 }, 7],
   ])('is PyTorch’s, for %s', async (_, options: Partial<TrainOptions>, alpha) => {
     const { top, classes, samples, of, ...found } = await influenceOf(options);
