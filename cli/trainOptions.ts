@@ -55,6 +55,7 @@ export interface TrainArgs extends TensorArgs, StepArgs, DataArgs, FileArgs {
   patience: number | undefined;
   select: 'best' | 'last' | undefined;
   'cache-features': 'auto' | 'on' | 'off' | undefined;
+  lower: 'auto' | 'off' | undefined;
   provider: 'cpu' | 'cuda' | undefined;
 }
 
@@ -112,6 +113,10 @@ const SCHEDULE = {
   'cache-features': {
     ...text('Compute what is frozen once for each sample, not in each epoch (default auto: where nothing forbids it)'),
     choices: ['auto', 'on', 'off'],
+  },
+  lower: {
+    ...text("Forms made for this machine's runtime while training (default auto: where they are proved right)"),
+    choices: ['auto', 'off'],
   },
   provider: { ...text('Who computes (default cpu); cuda never falls back'), choices: ['cpu', 'cuda'] },
 };
@@ -199,6 +204,7 @@ function plainOptions(args: TrainArgs): Partial<TrainOptions> {
     patience: args.patience,
     select: args.select,
     cacheFeatures: args['cache-features'],
+    lower: args.lower,
     provider: args.provider,
     logits: args.logits,
     features: args.features,

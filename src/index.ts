@@ -4,7 +4,9 @@ import { bindGraft, type GraftOptions, named } from './bind.ts';
 import type { Optimizer } from './contract.ts';
 import { fineTune, type TrainOptions, type TrainResult } from './fineTune/index.ts';
 import { type Inspection, type InspectOptions, inspect as inspectWith } from './inspect.ts';
+import { withLowering } from './lower/diagnose.ts';
 import { type Model, open } from './model.ts';
+import { type DiagnoseOptions, diagnoseProviders, type ProviderReport } from './runtime/diagnose.ts';
 import { type Form, type TrainGraph, type TrainGraphRequest, trainGraph as trainGraphWith } from './train/index.ts';
 import {
   type AugmentCase,
@@ -28,10 +30,11 @@ export { LossgraftError, type Problem } from './errors.ts';
 export type { TrainedArm, TrainOptions, TrainResult } from './fineTune/index.ts';
 export type { Inspection, InspectOptions } from './inspect.ts';
 export { type ClassSummary, type RunOptions, type RunProgress, type RunResult, run } from './run.ts';
-export { diagnoseProviders as doctor, type Finding, type ProviderReport } from './runtime/diagnose.ts';
+export type { Finding, ProviderReport } from './runtime/diagnose.ts';
 export type { Provider } from './runtime/session.ts';
 export type { DataType, Tensor } from './tensor.ts';
 export type { EpochRecord } from './train/checkpoint.ts';
+export type { CacheMode, FeatureReport } from './train/featurePlan.ts';
 export type { Form, StepReport, TrainGraph } from './train/index.ts';
 export type { InfluenceOutcome } from './train/influence.ts';
 export type { Metrics } from './train/metrics.ts';
@@ -53,6 +56,11 @@ export interface AugmentOptions extends GraftOptions {
 
 /** What is differentiated and how: the catalogue's rules. */
 const calculus = { gradients, expansions, blocked };
+
+/** Finds out which providers really work here, each by a run whose numbers are checked, and what training makes of the CPU. */
+export async function doctor(options: DiagnoseOptions = {}): Promise<ProviderReport[]> {
+  return withLowering(await diagnoseProviders(options), calculus);
+}
 
 /**
  * Grafts a loss onto a classifier: a further input `labels` (int64 [N]), further outputs `loss` (float32 []), `loss_per_sample`

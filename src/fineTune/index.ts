@@ -84,6 +84,7 @@ export async function fineTune(catalogue: Catalogue, model: Model, options: Trai
     stepsPerRun,
     patience,
     cacheFeatures,
+    lower,
     onFeatures,
     test: _test,
     ...more
@@ -106,7 +107,7 @@ export async function fineTune(catalogue: Catalogue, model: Model, options: Trai
     mode: more.mode ?? 'new',
     provider: more.provider ?? 'cpu',
     settings: await settingsOf(model, options, plan, parts, bound),
-    ...defined({ onProgress, onEpoch, onFeatures, signal, stepsPerRun, patience, cacheFeatures }),
+    ...defined({ onProgress, onEpoch, onFeatures, signal, stepsPerRun, patience, cacheFeatures, lower }),
   });
   const { checkpoint } = trained;
   const notes = [...parts.notes, ...trained.notes];
@@ -160,9 +161,9 @@ async function settingsOf(
   parts: Parts,
   bound: Arms,
 ): Promise<Readonly<Record<string, unknown>>> {
-  const { alpha, stepsPerRun, patience, cacheFeatures, select = 'best', provider = 'cpu' } = options;
+  const { alpha, stepsPerRun, patience, cacheFeatures, lower, select = 'best', provider = 'cpu' } = options;
   const own = { model: await sha256(model.path), ...plan, ...parts.settings, ...bound.settings };
-  const settings = { ...own, alpha, stepsPerRun, patience, cacheFeatures, select, provider };
+  const settings = { ...own, alpha, stepsPerRun, patience, cacheFeatures, lower, select, provider };
   // As they come back from the file: without what is undefined, numbers as JSON has them.
   return JSON.parse(JSON.stringify(settings)) as Record<string, unknown>;
 }

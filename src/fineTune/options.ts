@@ -3,6 +3,7 @@ import type { Loss, Optimizer, Weighting } from '../contract.ts';
 import type { Augmentation } from '../data/augmentation.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { LossgraftError } from '../errors.ts';
+import type { LowerMode } from '../lower/machine.ts';
 import type { Provider } from '../runtime/session.ts';
 import type { EpochRecord, RunMode } from '../train/checkpoint.ts';
 import type { CacheMode } from '../train/featurePlan.ts';
@@ -81,6 +82,11 @@ export interface TrainOptions
    * it (`auto`, the default), always (`on`: an error says why not), or never.
    */
   readonly cacheFeatures?: CacheMode;
+  /**
+   * Whether the training graph takes forms that are made for this machine's ONNX Runtime and CPU, which are faster: where they are proved to
+   * compute the same (`auto`, the default), or never (`off`). No file ever holds them.
+   */
+  readonly lower?: LowerMode;
   /** Default `cpu`. */
   readonly provider?: Provider;
   /** Where the page with the run's curves and figures goes; `false`: none is written. Default `report.html` in `folder`. */
@@ -144,6 +150,7 @@ const OWN_KEYS: readonly string[] = [
   'select',
   'provider',
   'cacheFeatures',
+  'lower',
   'onFeatures',
   'report',
   'signal',
@@ -178,7 +185,8 @@ export function planOf(options: TrainOptions): Plan {
     if (value !== undefined && !(Number.isSafeInteger(value) && value > 0))
       throw badOption(option, 'a whole number above 0', value);
   }
-  const { cacheFeatures = 'auto' } = options;
+  const { cacheFeatures = 'auto', lower = 'auto' } = options;
+  if (!['auto', 'off'].includes(lower)) throw badOption('lower', 'auto or off', lower);
   if (!['auto', 'on', 'off'].includes(cacheFeatures))
     throw badOption('cache-features', 'auto, on or off', cacheFeatures);
   if (!Number.isSafeInteger(seed) || seed < 0) throw badOption('seed', 'a whole number from 0 on', seed);

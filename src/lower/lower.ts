@@ -30,7 +30,7 @@ export function lower(op: Emitter, forms: Forms, target: LowerTarget): void {
     else keep(op, node, expansions, layouts);
   }
   for (const [i, output] of graph.outputs.entries()) graph.outputs[i] = layouts.plain(output);
-  graph.opsetImports.set(BLOCKED_DOMAIN, 1);
+  if (graph.nodes.some(({ domain }) => domain === BLOCKED_DOMAIN)) graph.opsetImports.set(BLOCKED_DOMAIN, 1);
 }
 
 /** What a body reads from outside has to stay there under its name. */

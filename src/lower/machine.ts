@@ -12,6 +12,9 @@ import { BLOCKED_DOMAIN } from './layouts.ts';
 import type { Forms } from './lower.ts';
 import { PROOF_CASES, PROOF_TOLERANCE, proveCase } from './proof.ts';
 
+/** Whether training takes forms that are made for this machine's runtime: where they are proved to be right (`auto`), or never. */
+export type LowerMode = 'auto' | 'off';
+
 /** Whether lossgraft's own sessions on this machine's CPU take blocked forms. */
 export interface Lowering {
   /** Channels in a block; `null` where they don't. */

@@ -1,4 +1,5 @@
 import { LossgraftError } from '../errors.ts';
+import type { LowerTarget } from '../lower/layouts.ts';
 import type { Model } from '../model.ts';
 import type { Provider } from '../runtime/session.ts';
 import { elementCount } from '../tensor.ts';
@@ -28,6 +29,8 @@ export interface Open {
   readonly key: string;
   readonly graph: TrainGraph;
   readonly names: { readonly loss: string; readonly rate: string };
+  /** The key under which the runner has the graph for batches of that size. */
+  keyFor(batch: number): Promise<string>;
 }
 
 /** What all graphs of a run have in common. */
@@ -47,8 +50,11 @@ export class Graphs {
   /** What preparing the graphs came upon. */
   readonly notes: Set<string> = new Set();
   #open: Open | undefined;
+  /** Keys of the training graphs that the runner has open. */
+  readonly #training = new Set<string>();
   #common: Common | undefined;
   #frozen: FrozenPart | undefined;
+  #target: LowerTarget | undefined;
 
   constructor(model: Model, runner: Runner, provider: Provider) {
     this.#model = model;
@@ -72,19 +78,41 @@ export class Graphs {
     this.#frozen = part;
   }
 
+  /** Training graphs that are opened from now on take the forms of this machine's runtime, for batches of that size. */
+  lowerFor(target: LowerTarget): void {
+    this.#target = target;
+  }
+
   /** Opens a training graph in place of the one before. @throws LossgraftError naming what cannot be trained or written back. */
   async train(key: string, request: GraphRequest): Promise<Open> {
     if (this.#open?.key === key) return this.#open;
-    if (this.#open) await this.#runner.ask({ kind: 'close', graph: this.#open.key });
+    for (const open of this.#training) await this.#runner.ask({ kind: 'close', graph: open });
+    this.#training.clear();
     this.#open = undefined;
-    const graph = await trainGraph(this.#model, { ...request, ...this.#cut, form: 'loop' });
+    const graph = await this.#openTraining(key, request, this.#target);
     this.#agree(graph);
     for (const note of notesOf(graph)) this.notes.add(note);
-    const bytes = graph.bytes().get('step.onnx') ?? new Uint8Array();
-    await this.#openInRunner(key, bytes);
     const names = { loss: graph.report.names.loss ?? 'loss', rate: request.rename?.learning_rate ?? LEARNING_RATE };
-    this.#open = { key, graph, names };
+    const keyFor = (batch: number): Promise<string> => this.#keyFor(batch, key, request, graph);
+    this.#open = { key, graph, names, keyFor };
     return this.#open;
+  }
+
+  async #openTraining(key: string, request: GraphRequest, target: LowerTarget | undefined): Promise<TrainGraph> {
+    const lower = target ? { lower: target } : {};
+    const graph = await trainGraph(this.#model, { ...request, ...this.#cut, ...lower, form: 'loop' });
+    await this.#openInRunner(key, graph.bytes().get('step.onnx') ?? new Uint8Array());
+    this.#training.add(key);
+    return graph;
+  }
+
+  /** Blocked forms are made for one size of batch: the last batch of an epoch gets a graph of its own, when it first comes. */
+  async #keyFor(batch: number, key: string, request: GraphRequest, { isLowered }: TrainGraph): Promise<string> {
+    const target = this.#target;
+    if (!isLowered || target === undefined || batch === target.batch) return key;
+    const own = `${key}, batches of ${batch}`;
+    if (!this.#training.has(own)) await this.#openTraining(own, request, { ...target, batch });
+    return own;
   }
 
   /** Opens a graph that judges states. */

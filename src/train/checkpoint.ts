@@ -34,6 +34,8 @@ export interface EpochRecord extends Metrics {
   readonly trainSeconds?: number;
   /** Of these, those in which the training thread had no data to work on. */
   readonly waitSeconds?: number;
+  /** Channels in a block of the training graph's forms; `null` for plain ones. */
+  readonly block?: number | null;
 }
 
 /** The best epoch of an arm, and where its state is. */
@@ -55,8 +57,8 @@ export interface Checkpoint {
   /** Sum of losses and number of samples of the epoch so far. */
   readonly lossSum: number;
   readonly lossCount: number;
-  /** Whether what is frozen is computed once for each sample; settled when the run begins. */
-  readonly cached?: boolean;
+  /** Channels in a block of the graph's forms, `null` for plain ones; settled when the run begins. */
+  readonly block?: number | null;
   /** The current state. */
   readonly file: string;
   /** The state at the switch from cross-entropy, from which every arm goes on. */

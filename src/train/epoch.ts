@@ -56,16 +56,18 @@ export async function walkEpoch(
     if (!(await next(group))) return false;
     const ready = await ahead.take(epoch, i);
     const feeds = withRates(plan, group, ready.feeds);
-    const since = first === undefined ? performance.now() - started : Number.POSITIVE_INFINITY;
-    const job = { kind: 'train', graph: open.key, feeds, loss: open.names.loss } as const;
+    const [isFirst, readAt] = [first === undefined, performance.now()];
+    const graph = await open.keyFor(group.batch);
+    const opening = performance.now() - readAt;
+    const job = { kind: 'train', graph, feeds, loss: open.names.loss } as const;
     const { losses, note, idle = 0 } = await runner.ask(job, ready.buffers);
     const bad = losses.findIndex((loss) => !Number.isFinite(loss));
     const trend = { before: losses[bad - 1] ?? before, first };
     if (bad >= 0) throw await broken(plan, group, await ahead.again(epoch, i), losses, bad, trend, keep);
     first ??= losses[0];
     before = losses.at(-1);
-    // What the thread was idle for before the epoch's first step is not all the data's doing.
-    const waited = Math.min(idle, since) / 1000;
+    // Idle for want of data, and not of a graph: before the epoch's first step not longer than the epoch lasts.
+    const waited = Math.min(isFirst ? readAt - started : idle, Math.max(0, idle - opening)) / 1000;
     use({ group, losses, rate: plan.rate(group.step + group.steps - 1), note, waited });
   }
   return true;

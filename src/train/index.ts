@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { LossgraftError } from '../errors.ts';
 import { sha256 } from '../hash.ts';
 import { graphEdit, isView } from '../ir/edit.ts';
+import { BLOCKED_DOMAIN } from '../lower/layouts.ts';
 import type { Model } from '../model.ts';
 import { editedBytes, readTensor, writeModel } from '../onnx/index.ts';
 import type { ModelEdit } from '../onnx/types.ts';
@@ -30,6 +31,8 @@ export interface TrainGraph {
   readonly report: StepReport;
   /** Tensors that are one in the user's file and trained apart; {@link writeTuned} needs them. */
   readonly untied: readonly Tie[];
+  /** Whether it holds forms for this machine's runtime and one batch: it is never written. */
+  readonly isLowered: boolean;
   /** The files by name, in memory: `step.onnx`, or `gradients.onnx` and `apply.onnx`. */
   bytes(): ReadonlyMap<string, Uint8Array>;
   /** What the states are at the start: the model's weights and statistics; slots are zeros. */
@@ -51,6 +54,7 @@ export interface TrainGraph {
 export async function trainGraph(model: Model, request: TrainGraphRequest): Promise<TrainGraph> {
   const { step, files } = await build(model, request);
   const names = [...files.keys()];
+  const isLowered = [...files.values()].some(({ graph }) => graph.opsetImports.has(BLOCKED_DOMAIN));
   for (const { proto, graph } of files.values()) await verifyGraph(proto, graph);
   const edit = (name: string, hash?: string): ModelEdit => {
     const file = files.get(name);
@@ -62,9 +66,11 @@ export async function trainGraph(model: Model, request: TrainGraphRequest): Prom
   return {
     report: step.report,
     untied: step.backward.draft.untied.map(({ parameter, name }) => ({ parameter, name })),
+    isLowered,
     bytes: () => new Map(names.map((name) => [name, bytesOf(name)])),
     initialState: () => new Map(lazyState(model, step).map(({ name, read }) => [name, read()])),
     write: async (path, options = {}) => {
+      if (isLowered) throw new Error('a graph with forms for one machine is not for a file');
       const hash = await sha256(model.path);
       if (request.form === 'split') return writeSplit(model, step, files, (name) => edit(name, hash), path, options);
       const state = path.replace(/(\.onnx)?$/, '.safetensors');

@@ -1,5 +1,6 @@
 import type { Augmentation } from '../data/augmentation.ts';
 import type { Dataset } from '../data/dataset.ts';
+import type { LowerMode } from '../lower/machine.ts';
 import type { Model } from '../model.ts';
 import type { Port, Provider } from '../runtime/session.ts';
 import type { GraftRequest } from '../transform/graft.ts';
@@ -39,6 +40,8 @@ export interface TrainerRequest {
   readonly select: 'best' | 'last';
   /** Default `auto`. */
   readonly cacheFeatures?: CacheMode;
+  /** Default `auto`. */
+  readonly lower?: LowerMode;
   readonly folder: string;
   readonly mode: RunMode;
   /** All that makes the result, as plain data. */

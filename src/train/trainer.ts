@@ -10,6 +10,7 @@ import type { Evaluation } from './evaluation.ts';
 import { describeFeatures, type FeaturePlan, planFeatures } from './featurePlan.ts';
 import { type Group, stepsIn } from './groups.ts';
 import { type Judgement, judge, type Part } from './judge.ts';
+import { settleLowering } from './lowering.ts';
 import type { Metrics } from './metrics.ts';
 import { type GroupPlan, planGroups } from './planGroups.ts';
 import { progressAt } from './progress.ts';
@@ -69,6 +70,7 @@ class Trainer {
   async run(): Promise<Trained> {
     const { arms } = this.#request;
     if (this.#at.outcome) return this.#trained(false);
+    await this.#lower();
     await this.#freeze();
     for (let arm = arms[this.#at.arm]; arm !== undefined; arm = arms[this.#at.arm]) {
       if (!(await this.#arm(arm))) return this.#trained(true);
@@ -88,15 +90,21 @@ class Trainer {
     return { interrupted, checkpoint: this.#at, ...features, notes };
   }
 
-  /** What is frozen gets a graph of its own, and is computed once where that can be done. A run that goes on does as it did before. */
+  /** A run that goes on does as it did before, to the last bit; elsewhere that cannot be. */
+  async #lower(): Promise<void> {
+    const { lowering, note } = await settleLowering(this.#request, this.#at.block);
+    if (lowering !== null) this.#graphs.lowerFor({ block: lowering, batch: this.#request.batchSize });
+    this.#at = { ...this.#at, block: lowering };
+    if (note !== undefined) this.#notes.push(note);
+  }
+
+  /** What is frozen gets a graph of its own, and is computed once where that can be done: a run that goes on decides the same. */
   async #freeze(): Promise<void> {
-    const { cached } = this.#at;
-    const mode = cached === undefined ? (this.#request.cacheFeatures ?? 'auto') : cached ? 'on' : 'off';
+    const { cacheFeatures: mode = 'auto' } = this.#request;
     const plan = await planFeatures({ request: this.#request, runner: this.#runner, graphs: this.#graphs, mode });
     const { train, validation, report } = plan;
     this.#features = plan;
     this.#request = { ...this.#request, train, validation };
-    this.#at = { ...this.#at, cached: report.cached };
     const note = describeFeatures(report);
     if (note !== undefined) this.#notes.push(note);
   }
@@ -234,7 +242,8 @@ class Trainer {
     const trainLoss = this.#at.lossSum / this.#at.lossCount;
     const judged = await this.#judge(this.#request.validation);
     const { training: trainSeconds, waiting: waitSeconds } = this.#clock;
-    const known = { arm: arm.name, epoch: epoch + 1, phase, rate, trainLoss, trainSeconds, waitSeconds };
+    const block = this.#graphs.current?.graph.isLowered ? (this.#at.block ?? null) : null;
+    const known = { arm: arm.name, epoch: epoch + 1, phase, rate, trainLoss, trainSeconds, waitSeconds, block };
     this.#record(known, judged, started);
     const { balancedAccuracy } = judged.metrics;
     const { best } = this.#at;
