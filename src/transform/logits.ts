@@ -139,6 +139,9 @@ function whyNotLogits(value: Value, output: Value, named = false): string | unde
   if (!named && producer && SIGMOIDS.has(producer.opType)) {
     return `comes from a sigmoid (${describeNode(producer)}): a binary or multi-label head`;
   }
+  if (!named && producer?.domain === 'ai.onnx.ml') {
+    return `comes from a classical model's operator (${describeNode(producer)}): probabilities, as a rule`;
+  }
   const shape = value.shape;
   if (shape === undefined) return named ? undefined : 'has an unknown rank';
   const classes = shape[1];
