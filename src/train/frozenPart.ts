@@ -43,6 +43,9 @@ export async function findFrozenPart(
   model: Model,
   requests: readonly FrozenRequest[],
 ): Promise<FrozenPart | NoFrozenPart> {
+  // Known without a look at the graph.
+  if (requests.some(({ trainable }) => trainable.split(',').some((part) => part.trim() === 'all')))
+    return { why: NOTHING };
   const made = new Set<string>();
   const passed = new Set<string>();
   let nodes = 0;
