@@ -83,7 +83,9 @@ export async function inspect(model: Model, rules: GradientRules, options: Inspe
   const manifest = manifestRecord(proto);
   const logits = search(() => {
     if (options.logits !== undefined) return namedLogits(graph, options.logits);
-    return placeIn(graph, manifest?.logits) ?? findLogits(graph, model.opset);
+    return (
+      placeIn(graph, manifest?.logits) ?? (manifest?.kind === 'train' ? undefined : findLogits(graph, model.opset))
+    );
   });
   const features = search(() => {
     if (options.features !== undefined) return namedFeatures(graph, options.features, false);
@@ -124,7 +126,7 @@ function search(
 ): Search {
   try {
     const found = find();
-    if (!found) return { problem: 'not looked for: the logits were not found' };
+    if (!found) return { problem: 'not looked for: no logits in this graph' };
     return { name: found.value.name, how: found.how, shape: plainShape(found.value.shape) };
   } catch (error) {
     if (error instanceof LossgraftError) return { problem: error.message };

@@ -68,7 +68,11 @@ describe('the manifest of a training graph', () => {
     const manifest = manifestOf(path);
     expect(manifest).toMatchObject({ form: 'split', files: ['gradients.onnx', 'apply.onnx'], clipNorm: 1 });
     expect(manifest.optimizerOptions).toEqual({ ...DEFAULTS.optimizerOptions, nesterov: true });
-    expect(manifestOf(path.replace('gradients', 'apply'))).toEqual(manifest);
+    const apply = path.replace('gradients', 'apply');
+    expect(manifestOf(apply)).toEqual(manifest);
+    const model = await open(apply);
+    expect((await inspect(model)).logits).toEqual({ problem: 'not looked for: no logits in this graph' });
+    model.close();
   });
 
   test('is what inspect shows, as a table and as JSON', async () => {
