@@ -1,6 +1,6 @@
-"""PyTorch's side of bench/loss.ts: the losses forward, eager, operation by operation as the IB loss's authors write them.
+"""PyTorch's side of bench/loss.ts: the losses, eager, operation by operation as the IB loss's authors write them; with "gradient" backward, too.
 
-Reads one request per line, {"loss", "rows", "classes", "threads", "runs"}, and answers each with its times in ms as JSON.
+Reads one request per line, {"loss", "rows", "classes", "threads", "runs", "gradient"}, and answers each with its times in ms as JSON.
 """
 
 from __future__ import annotations
@@ -36,6 +36,12 @@ def forward(loss: str, logits: torch.Tensor, labels: torch.Tensor, norm: torch.T
     return per_sample.mean()
 
 
+def with_gradient(loss: str, logits: torch.Tensor, labels: torch.Tensor, norm: torch.Tensor, weights: torch.Tensor) -> None:
+    logits, norm = logits.detach().requires_grad_(), norm.detach().requires_grad_()
+    with torch.enable_grad():
+        forward(loss, logits, labels, norm, weights).backward()
+
+
 def timed(run: Callable[[], object]) -> float:
     begin = time.perf_counter()
     run()
@@ -49,7 +55,7 @@ def main() -> None:
         request = json.loads(line)
         torch.set_num_threads(request["threads"])
         given = inputs(request["rows"], request["classes"])
-        run = functools.partial(forward, request["loss"], *given)
+        run = functools.partial(with_gradient if request["gradient"] else forward, request["loss"], *given)
         timed(run)
         print(json.dumps([timed(run) for _ in range(request["runs"])]), flush=True)
 

@@ -8,16 +8,17 @@ import { othersOf } from './others.ts';
  *   1 − p_y = o / (1 + o),  −log p_y = log1p(o)
  *
  * No difference of near numbers is left, so the small 1 − p of a confident sample keeps its digits. The gradient is written by hand for
- * the same reason: dz = p − onehot with −(1 − p_y) in the label's place, where p_y − 1 would cancel.
+ * the same reason: dz_k = (1 − p_y)/S · e^z_k, and in the label's place (1 − p_y)/S · −S, where p_y − 1 would cancel.
  */
 export function fused(op: Emitter, logits: Value, labels: Value): Form {
   const index = op.unsqueeze(labels, [1]);
-  const { odds, beyond } = oddsAgainst(op, othersOf(op, logits, index));
+  const others = othersOf(op, logits, index);
+  const { odds, beyond } = oddsAgainst(op, others);
   const total = op.add(odds, 1);
   const miss = op.div(odds, total);
   const crossEntropy = op.withGradient(op.add(logOf(op, total, odds), beyond), logits, (dy) => {
-    const scaled = op.mul(op.softmax(logits, 1), op.unsqueeze(dy, [1]));
-    return op.scatterElements(scaled, index, op.unsqueeze(op.neg(op.mul(dy, miss)), [1]), 1);
+    const slope = op.scatterElements(others.terms(), index, op.unsqueeze(op.neg(others.sum), [1]), 1);
+    return op.mul(slope, op.unsqueeze(op.div(op.mul(dy, miss), others.sum), [1]));
   });
   return {
     crossEntropy: () => crossEntropy,

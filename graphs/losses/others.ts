@@ -1,8 +1,12 @@
 import type { Emitter, Value } from '../../src/emit/index.ts';
 
-/** Σ_{k≠y} e^(z_k−c) and z_y − c of some c for each sample, [N] each: `sum` is never far from 1, `lead` may be any number. */
-export interface Others {
+/** Of all classes but the label's y, and some c for each sample. */
+interface Others {
+  /** e^(z_k−c), 0 at the label, [N, C]. */
+  terms(): Value;
+  /** Their sum, neither near 0 nor near the end of float32's range, [N]. */
   readonly sum: Value;
+  /** z_y − c, [N]; any number. */
   readonly lead: Value;
 }
 
@@ -12,12 +16,14 @@ export interface Others {
  */
 export function othersOf(op: Emitter, logits: Value, index: Value): Others {
   const score = scoreOf(op, logits, index);
-  const sum = op.reduceSum(without(op, op.exp(logits), index, 0), [1]);
+  const terms = without(op, op.exp(logits), index, 0);
+  const sum = op.reduceSum(terms, [1]);
   const isFar = op.greater(op.abs(op.log(sum)), FAR);
   const found = op.reshape(op.call('NonZero', [isFar], { dtype: 'int64' }), [-1]);
   const rows = op.concat([op.vector([0]), found], 0);
   const far = shifted(op, op.gather(logits, rows), op.gather(index, rows));
   return {
+    terms: () => op.scatterElements(terms, op.expandLike(op.unsqueeze(rows, [1]), far.terms()), far.terms(), 0),
     sum: op.scatterElements(sum, rows, far.sum, 0),
     lead: op.scatterElements(score, rows, far.lead, 0),
   };
@@ -26,12 +32,13 @@ export function othersOf(op: Emitter, logits: Value, index: Value): Others {
 /** |log sum| up to which a sum of float32 is in the middle of its range. */
 const FAR = 69;
 
+/** What rounding z_y − c lost is in the terms instead. */
 function shifted(op: Emitter, logits: Value, index: Value): Others {
   const others = without(op, logits, index, LOWEST);
   const highest = op.reduceMax(others, [1], true);
-  const sum = op.reduceSum(op.exp(op.sub(others, highest)), [1]);
-  const lead = difference(op, scoreOf(op, logits, index), op.squeeze(highest, [1]));
-  return { sum: op.mul(sum, op.exp(op.neg(lead.lost))), lead: lead.rounded };
+  const lead = difference(op, op.gatherElements(logits, index, 1), highest);
+  const terms = op.mul(op.exp(op.sub(others, highest)), op.exp(op.neg(lead.lost)));
+  return { terms: () => terms, sum: op.reduceSum(terms, [1]), lead: op.squeeze(lead.rounded, [1]) };
 }
 
 /** Finite, so that it minus itself is 0 and a model of one class gives a loss of 0. */

@@ -24,10 +24,10 @@ it('ce, fused', () => {
     const c20: int64[1] = -1
     const c22: int64[1] = 0
     const c26: float32[] = -3.3999999521443642e+38
-    const c48: float32[] = -0.5
-    const c53: float32[] = 1.0000000150474662e+30
-    const c57: float32[] = 69.07755279541016
-    const c60: float32[] = 1
+    const c47: float32[] = -0.5
+    const c52: float32[] = 1.0000000150474662e+30
+    const c56: float32[] = 69.07755279541016
+    const c59: float32[] = 1
     Less_2 = Less(labels, c1)
     Where_4 = Where(Less_2, c3, labels)
     Unsqueeze_6 = Unsqueeze(Where_4, c5)
@@ -50,44 +50,43 @@ it('ce, fused', () => {
     Expand_28 = Expand(c26, Shape_27)
     ScatterElements_29 = ScatterElements(Gather_24, Gather_25, Expand_28) {axis=1}
     ReduceMax_30 = ReduceMax(ScatterElements_29) {axes=[1], keepdims=1}
-    Sub_31 = Sub(ScatterElements_29, ReduceMax_30)
-    Exp_32 = Exp(Sub_31)
-    ReduceSum_33 = ReduceSum(Exp_32, c5) {keepdims=0}
-    GatherElements_34 = GatherElements(Gather_24, Gather_25) {axis=1}
-    Squeeze_35 = Squeeze(GatherElements_34, c5)
-    Squeeze_36 = Squeeze(ReduceMax_30, c5)
-    Sub_37 = Sub(Squeeze_35, Squeeze_36)
-    Sub_38 = Sub(Sub_37, Squeeze_35)
-    Sub_39 = Sub(Sub_37, Sub_38)
-    Sub_40 = Sub(Squeeze_35, Sub_39)
-    Add_41 = Add(Squeeze_36, Sub_38)
-    Sub_42 = Sub(Sub_40, Add_41)
-    Neg_43 = Neg(Sub_42)
-    Exp_44 = Exp(Neg_43)
-    Mul_45 = Mul(ReduceSum_33, Exp_44)
-    ScatterElements_46 = ScatterElements(ReduceSum_14, Concat_23, Mul_45) {axis=0}
-    ScatterElements_47 = ScatterElements(Squeeze_8, Concat_23, Sub_37) {axis=0}
-    Mul_49 = Mul(ScatterElements_47, c48)
-    Exp_50 = Exp(Mul_49)
-    Mul_51 = Mul(ScatterElements_46, Exp_50)
-    Mul_52 = Mul(Mul_51, Exp_50)
-    Min_54 = Min(Mul_52, c53)
-    Log_55 = Log(ScatterElements_46)
-    Sub_56 = Sub(Log_55, ScatterElements_47)
-    Sub_58 = Sub(Sub_56, c57)
-    Relu_59 = Relu(Sub_58)
-    Add_61 = Add(Min_54, c60)
-    Div_62 = Div(Min_54, Add_61)
-    Log_63 = Log(Add_61)
-    Sub_64 = Sub(Add_61, c60)
-    Sub_65 = Sub(Min_54, Sub_64)
-    Div_66 = Div(Sub_65, Add_61)
-    Add_67 = Add(Log_63, Div_66)
-    Add_68 = Add(Add_67, Relu_59)
-    own_gradient_69 = Identity(Add_68)
-    ReduceMean_70 = ReduceMean(own_gradient_69) {keepdims=0}
-    loss = Identity(ReduceMean_70)
-    loss_per_sample = Identity(own_gradient_69)
+    GatherElements_31 = GatherElements(Gather_24, Gather_25) {axis=1}
+    Sub_32 = Sub(GatherElements_31, ReduceMax_30)
+    Sub_33 = Sub(Sub_32, GatherElements_31)
+    Sub_34 = Sub(Sub_32, Sub_33)
+    Sub_35 = Sub(GatherElements_31, Sub_34)
+    Add_36 = Add(ReduceMax_30, Sub_33)
+    Sub_37 = Sub(Sub_35, Add_36)
+    Sub_38 = Sub(ScatterElements_29, ReduceMax_30)
+    Exp_39 = Exp(Sub_38)
+    Neg_40 = Neg(Sub_37)
+    Exp_41 = Exp(Neg_40)
+    Mul_42 = Mul(Exp_39, Exp_41)
+    ReduceSum_43 = ReduceSum(Mul_42, c5) {keepdims=0}
+    Squeeze_44 = Squeeze(Sub_32, c5)
+    ScatterElements_45 = ScatterElements(ReduceSum_14, Concat_23, ReduceSum_43) {axis=0}
+    ScatterElements_46 = ScatterElements(Squeeze_8, Concat_23, Squeeze_44) {axis=0}
+    Mul_48 = Mul(ScatterElements_46, c47)
+    Exp_49 = Exp(Mul_48)
+    Mul_50 = Mul(ScatterElements_45, Exp_49)
+    Mul_51 = Mul(Mul_50, Exp_49)
+    Min_53 = Min(Mul_51, c52)
+    Log_54 = Log(ScatterElements_45)
+    Sub_55 = Sub(Log_54, ScatterElements_46)
+    Sub_57 = Sub(Sub_55, c56)
+    Relu_58 = Relu(Sub_57)
+    Add_60 = Add(Min_53, c59)
+    Div_61 = Div(Min_53, Add_60)
+    Log_62 = Log(Add_60)
+    Sub_63 = Sub(Add_60, c59)
+    Sub_64 = Sub(Min_53, Sub_63)
+    Div_65 = Div(Sub_64, Add_60)
+    Add_66 = Add(Log_62, Div_65)
+    Add_67 = Add(Add_66, Relu_58)
+    own_gradient_68 = Identity(Add_67)
+    ReduceMean_69 = ReduceMean(own_gradient_68) {keepdims=0}
+    loss = Identity(ReduceMean_69)
+    loss_per_sample = Identity(own_gradient_68)
     output loss: float32[]
     output loss_per_sample: float32[N]
     "
@@ -208,15 +207,15 @@ it('ib-focal, fused', () => {
     const c20: int64[1] = -1
     const c22: int64[1] = 0
     const c26: float32[] = -3.3999999521443642e+38
-    const c48: float32[] = -0.5
-    const c53: float32[] = 1.0000000150474662e+30
-    const c57: float32[] = 69.07755279541016
-    const c60: float32[] = 1
-    const c70: float32[] = 64
-    const c76: float32[] = 0.5
-    const c90: float32[] = 2
-    const c102: float32[] = 0.0010000000474974513
-    const c104: float32[] = 1000
+    const c47: float32[] = -0.5
+    const c52: float32[] = 1.0000000150474662e+30
+    const c56: float32[] = 69.07755279541016
+    const c59: float32[] = 1
+    const c69: float32[] = 64
+    const c75: float32[] = 0.5
+    const c89: float32[] = 2
+    const c101: float32[] = 0.0010000000474974513
+    const c103: float32[] = 1000
     Less_2 = Less(labels, c1)
     Where_4 = Where(Less_2, c3, labels)
     Unsqueeze_6 = Unsqueeze(Where_4, c5)
@@ -239,77 +238,76 @@ it('ib-focal, fused', () => {
     Expand_28 = Expand(c26, Shape_27)
     ScatterElements_29 = ScatterElements(Gather_24, Gather_25, Expand_28) {axis=1}
     ReduceMax_30 = ReduceMax(ScatterElements_29, c5) {keepdims=1}
-    Sub_31 = Sub(ScatterElements_29, ReduceMax_30)
-    Exp_32 = Exp(Sub_31)
-    ReduceSum_33 = ReduceSum(Exp_32, c5) {keepdims=0}
-    GatherElements_34 = GatherElements(Gather_24, Gather_25) {axis=1}
-    Squeeze_35 = Squeeze(GatherElements_34, c5)
-    Squeeze_36 = Squeeze(ReduceMax_30, c5)
-    Sub_37 = Sub(Squeeze_35, Squeeze_36)
-    Sub_38 = Sub(Sub_37, Squeeze_35)
-    Sub_39 = Sub(Sub_37, Sub_38)
-    Sub_40 = Sub(Squeeze_35, Sub_39)
-    Add_41 = Add(Squeeze_36, Sub_38)
-    Sub_42 = Sub(Sub_40, Add_41)
-    Neg_43 = Neg(Sub_42)
-    Exp_44 = Exp(Neg_43)
-    Mul_45 = Mul(ReduceSum_33, Exp_44)
-    ScatterElements_46 = ScatterElements(ReduceSum_14, Concat_23, Mul_45) {axis=0}
-    ScatterElements_47 = ScatterElements(Squeeze_8, Concat_23, Sub_37) {axis=0}
-    Mul_49 = Mul(ScatterElements_47, c48)
-    Exp_50 = Exp(Mul_49)
-    Mul_51 = Mul(ScatterElements_46, Exp_50)
-    Mul_52 = Mul(Mul_51, Exp_50)
-    Min_54 = Min(Mul_52, c53)
-    Log_55 = Log(ScatterElements_46)
-    Sub_56 = Sub(Log_55, ScatterElements_47)
-    Sub_58 = Sub(Sub_56, c57)
-    Relu_59 = Relu(Sub_58)
-    Add_61 = Add(Min_54, c60)
-    Div_62 = Div(Min_54, Add_61)
-    Log_63 = Log(Add_61)
-    Sub_64 = Sub(Add_61, c60)
-    Sub_65 = Sub(Min_54, Sub_64)
-    Div_66 = Div(Sub_65, Add_61)
-    Add_67 = Add(Log_63, Div_66)
-    Add_68 = Add(Add_67, Relu_59)
-    own_gradient_69 = Identity(Add_68)
-    Min_71 = Min(own_gradient_69, c70)
-    Neg_72 = Neg(Min_71)
-    Exp_73 = Exp(Neg_72)
-    Sub_74 = Sub(c60, Exp_73)
-    Greater_75 = Greater(Sub_74, c10)
-    Where_77 = Where(Greater_75, Exp_73, c76)
-    Log_78 = Log(Where_77)
-    Mul_79 = Mul(Sub_74, Min_71)
-    Div_80 = Div(Mul_79, Log_78)
-    Neg_81 = Neg(Div_80)
-    Where_82 = Where(Greater_75, Neg_81, own_gradient_69)
-    Neg_83 = Neg(own_gradient_69)
-    Exp_84 = Exp(Neg_83)
-    Neg_85 = Neg(Exp_84)
-    stop_gradient_86 = Identity(Where_82)
-    stop_gradient_87 = Identity(Neg_85)
-    Sub_88 = Sub(Neg_85, stop_gradient_87)
-    Add_89 = Add(stop_gradient_86, Sub_88)
-    Pow_91 = Pow(Add_89, c90)
-    Mul_92 = Mul(Pow_91, own_gradient_69)
-    Neg_93 = Neg(own_gradient_69)
-    Exp_94 = Exp(Neg_93)
-    Neg_95 = Neg(Exp_94)
-    stop_gradient_96 = Identity(Div_62)
-    stop_gradient_97 = Identity(Neg_95)
-    Sub_98 = Sub(Neg_95, stop_gradient_97)
-    Add_99 = Add(stop_gradient_96, Sub_98)
-    Mul_100 = Mul(Add_99, c90)
-    Mul_101 = Mul(Mul_100, norm)
-    Add_103 = Add(Mul_101, c102)
-    Div_105 = Div(c104, Add_103)
-    Mul_106 = Mul(Mul_92, Div_105)
-    ReduceMean_107 = ReduceMean(Mul_106) {keepdims=0}
-    loss = Identity(ReduceMean_107)
-    loss_per_sample = Identity(Mul_106)
-    ib_factor = Identity(Div_105)
+    GatherElements_31 = GatherElements(Gather_24, Gather_25) {axis=1}
+    Sub_32 = Sub(GatherElements_31, ReduceMax_30)
+    Sub_33 = Sub(Sub_32, GatherElements_31)
+    Sub_34 = Sub(Sub_32, Sub_33)
+    Sub_35 = Sub(GatherElements_31, Sub_34)
+    Add_36 = Add(ReduceMax_30, Sub_33)
+    Sub_37 = Sub(Sub_35, Add_36)
+    Sub_38 = Sub(ScatterElements_29, ReduceMax_30)
+    Exp_39 = Exp(Sub_38)
+    Neg_40 = Neg(Sub_37)
+    Exp_41 = Exp(Neg_40)
+    Mul_42 = Mul(Exp_39, Exp_41)
+    ReduceSum_43 = ReduceSum(Mul_42, c5) {keepdims=0}
+    Squeeze_44 = Squeeze(Sub_32, c5)
+    ScatterElements_45 = ScatterElements(ReduceSum_14, Concat_23, ReduceSum_43) {axis=0}
+    ScatterElements_46 = ScatterElements(Squeeze_8, Concat_23, Squeeze_44) {axis=0}
+    Mul_48 = Mul(ScatterElements_46, c47)
+    Exp_49 = Exp(Mul_48)
+    Mul_50 = Mul(ScatterElements_45, Exp_49)
+    Mul_51 = Mul(Mul_50, Exp_49)
+    Min_53 = Min(Mul_51, c52)
+    Log_54 = Log(ScatterElements_45)
+    Sub_55 = Sub(Log_54, ScatterElements_46)
+    Sub_57 = Sub(Sub_55, c56)
+    Relu_58 = Relu(Sub_57)
+    Add_60 = Add(Min_53, c59)
+    Div_61 = Div(Min_53, Add_60)
+    Log_62 = Log(Add_60)
+    Sub_63 = Sub(Add_60, c59)
+    Sub_64 = Sub(Min_53, Sub_63)
+    Div_65 = Div(Sub_64, Add_60)
+    Add_66 = Add(Log_62, Div_65)
+    Add_67 = Add(Add_66, Relu_58)
+    own_gradient_68 = Identity(Add_67)
+    Min_70 = Min(own_gradient_68, c69)
+    Neg_71 = Neg(Min_70)
+    Exp_72 = Exp(Neg_71)
+    Sub_73 = Sub(c59, Exp_72)
+    Greater_74 = Greater(Sub_73, c10)
+    Where_76 = Where(Greater_74, Exp_72, c75)
+    Log_77 = Log(Where_76)
+    Mul_78 = Mul(Sub_73, Min_70)
+    Div_79 = Div(Mul_78, Log_77)
+    Neg_80 = Neg(Div_79)
+    Where_81 = Where(Greater_74, Neg_80, own_gradient_68)
+    Neg_82 = Neg(own_gradient_68)
+    Exp_83 = Exp(Neg_82)
+    Neg_84 = Neg(Exp_83)
+    stop_gradient_85 = Identity(Where_81)
+    stop_gradient_86 = Identity(Neg_84)
+    Sub_87 = Sub(Neg_84, stop_gradient_86)
+    Add_88 = Add(stop_gradient_85, Sub_87)
+    Pow_90 = Pow(Add_88, c89)
+    Mul_91 = Mul(Pow_90, own_gradient_68)
+    Neg_92 = Neg(own_gradient_68)
+    Exp_93 = Exp(Neg_92)
+    Neg_94 = Neg(Exp_93)
+    stop_gradient_95 = Identity(Div_61)
+    stop_gradient_96 = Identity(Neg_94)
+    Sub_97 = Sub(Neg_94, stop_gradient_96)
+    Add_98 = Add(stop_gradient_95, Sub_97)
+    Mul_99 = Mul(Add_98, c89)
+    Mul_100 = Mul(Mul_99, norm)
+    Add_102 = Add(Mul_100, c101)
+    Div_104 = Div(c103, Add_102)
+    Mul_105 = Mul(Mul_91, Div_104)
+    ReduceMean_106 = ReduceMean(Mul_105) {keepdims=0}
+    loss = Identity(ReduceMean_106)
+    loss_per_sample = Identity(Mul_105)
+    ib_factor = Identity(Div_104)
     output loss: float32[]
     output loss_per_sample: float32[N]
     output ib_factor: float32[N]

@@ -1,10 +1,14 @@
+import { expansions, gradients } from '../../graphs/index.ts';
 import type { Loss, OptionValues } from '../../src/contract.ts';
-import { createEmitter, type Value } from '../../src/emit/index.ts';
+import { createEmitter, type Emitter, type Value } from '../../src/emit/index.ts';
 import { buildGraph } from '../../src/ir/build.ts';
 import { graphEdit } from '../../src/ir/edit.ts';
 import type { Graph } from '../../src/ir/graph.ts';
+import { expand } from '../../src/lower/expand.ts';
 import { editedBytes, fromBytes, scan } from '../../src/onnx/index.ts';
 import { resolveOptions } from '../../src/options.ts';
+import { differentiate } from '../../src/transform/differentiate.ts';
+import { prune } from '../../src/transform/prune.ts';
 
 /** A model that is a loss and nothing else: logits [N, C], labels [N], norm [N] → loss [], loss_per_sample [N], extra outputs. */
 export interface LossModel {
@@ -20,12 +24,22 @@ export interface LossModelSpec {
   readonly opset?: number;
   /** Default: symbolic. */
   readonly classes?: number;
+  /** Further outputs `<input>.grad` of the loss, and `<input>.grad.head`, its first row: all is computed for it, and little fetched. */
+  readonly gradient?: boolean;
 }
 
 /** A ModelProto with ir_version 8, a graph named "g" and the ai.onnx opset 17. */
 const EMPTY_MODEL = Uint8Array.of(0x08, 0x08, 0x3a, 0x03, 0x12, 0x01, 0x67, 0x42, 0x02, 0x10, 0x11);
 
-export function lossModel({ loss, options = {}, weights, counts, opset = 17, classes }: LossModelSpec): LossModel {
+export function lossModel({
+  loss,
+  options = {},
+  weights,
+  counts,
+  opset = 17,
+  classes,
+  gradient = false,
+}: LossModelSpec): LossModel {
   const host = scan(fromBytes(EMPTY_MODEL, 'empty model'));
   const graph = buildGraph(host);
   const input = (name: string, dtype: 'float32' | 'int64', shape: (string | number)[]): Value => {
@@ -41,15 +55,30 @@ export function lossModel({ loss, options = {}, weights, counts, opset = 17, cla
     weights && op.constant({ dtype: 'float32', dims: [weights.length], data: Float32Array.from(weights) });
   const resolved: OptionValues<Loss['options']> = resolveOptions(loss.options, options, `loss ${loss.name}`);
   const built = loss.build(op, { logits, labels, featureNorm, weights: classWeights, counts }, resolved);
-  const output = (name: string, value: Value, shape: string[]): void => {
+  const output: Output = (name, value, shape) => {
     const named = graph.define(name, 'float32', shape);
     graph.addNode({ opType: 'Identity', inputs: [value], outputs: [named] });
     graph.outputs.push(named);
   };
-  output('loss', op.reduceMean(built.perSample), []);
+  const mean = op.reduceMean(built.perSample);
+  output('loss', mean, []);
   output('loss_per_sample', built.perSample, ['N']);
   for (const [name, value] of Object.entries(built.extra ?? {})) output(name, value, ['N']);
+  if (gradient) addGradients(op, mean, featureNorm ? [logits, featureNorm] : [logits], output);
   const irVersion = opset > 18 ? 10 : 8;
   const edit = { ...graphEdit(host, graph), irVersion, opsetImports: new Map([['', opset]]) };
   return { graph, bytes: editedBytes(host, edit) };
+}
+
+type Output = (name: string, value: Value, shape: (string | number)[]) => void;
+
+function addGradients(op: Emitter, loss: Value, wrt: readonly Value[], output: Output): void {
+  const found = differentiate(op, loss, wrt, { rules: gradients, constant: () => undefined });
+  for (const [{ name, shape }, gradient] of found) {
+    const row = (shape ?? []).slice(1).map((dim) => dim ?? 'C');
+    output(`${name}.grad`, gradient, ['N', ...row]);
+    output(`${name}.grad.head`, op.gather(gradient, op.vector([0])), [1, ...row]);
+  }
+  expand(op, expansions);
+  prune(op.graph);
 }

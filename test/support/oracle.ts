@@ -25,7 +25,7 @@ export interface Settings {
 }
 
 /** 1 − p_y as the sum of the other classes' shares, so that float64 keeps it where p_y rounds to 1. */
-function missOf({ logits, label }: Sample): number {
+export function missOf({ logits, label }: Sample): number {
   const others = logits.filter((_, k) => k !== label).map((z) => z - (logits[label] ?? Number.NaN));
   const top = Math.max(0, ...others);
   const rest = others.reduce((sum, d) => sum + Math.exp(d - top), 0);

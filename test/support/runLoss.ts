@@ -6,6 +6,8 @@ export interface LossValues {
   readonly loss: number;
   readonly perSample: number[];
   readonly factor: number[];
+  /** With the option `gradient`. */
+  readonly logitsGrad: number[];
 }
 
 /** Runs a loss on ONNX Runtime. Logits of the samples must be float32 values already. */
@@ -27,6 +29,7 @@ export async function runLoss(spec: LossModelSpec, samples: readonly Sample[]): 
       loss: numbers('loss')[0] ?? Number.NaN,
       perSample: numbers('loss_per_sample'),
       factor: numbers('ib_factor'),
+      logitsGrad: numbers('logits.grad'),
     };
   } finally {
     await session.close();
