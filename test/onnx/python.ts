@@ -27,9 +27,9 @@ function available(found: boolean, problem: string): boolean {
 }
 
 /** Runs one of this folder's scripts; gives what it prints. */
-export function python(script: string, input: string): string {
+export function python(script: string, input: string, args: readonly string[] = []): string {
   const options = { input, encoding: 'utf8', maxBuffer: 2 ** 28 } as const;
-  const { status, stdout, stderr } = spawnSync(PYTHON, [join(import.meta.dirname, script)], options);
+  const { status, stdout, stderr } = spawnSync(PYTHON, [join(import.meta.dirname, script), ...args], options);
   if (status !== 0) throw new Error(`${script}: ${stderr}`);
   return stdout;
 }

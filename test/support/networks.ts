@@ -124,7 +124,11 @@ function scaleOf({ vanishing, largestGradient }: Network, name: string): number 
 }
 
 /** The largest difference over the largest expected magnitude, or over `floor` if that is larger. */
-function relativeError(actual: Tensor | undefined, expected: Tensor | undefined, floor: number): number {
+export function relativeError(
+  actual: Tensor | undefined,
+  expected: Tensor | undefined,
+  floor: number = Number.MIN_VALUE,
+): number {
   if (!actual || !expected || actual.data.length !== expected.data.length) return Number.POSITIVE_INFINITY;
   const numbers = toNumbers(expected);
   const found = toNumbers(actual);

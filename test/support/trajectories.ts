@@ -4,7 +4,7 @@ import { type Form, open, type TrainGraph, type TrainGraphOptions, trainGraph } 
 import { toNumbers } from '../../src/numbers.ts';
 import { openSession, type Session } from '../../src/runtime/session.ts';
 import { elementCount, type Tensor, type TensorData } from '../../src/tensor.ts';
-import { arraysOf, NETWORKS } from './networks.ts';
+import { arraysOf, NETWORKS, relativeError } from './networks.ts';
 
 /** Steps of an optimizer as PyTorch takes them: see fixtures/README.md. */
 export interface Trajectory {
@@ -77,6 +77,32 @@ export async function walk(
   for (const session of sessions.values()) await session.close();
   model.close();
   return { losses, reached };
+}
+
+/** `step10 slots` to the largest error of a tensor of that kind, relative to its largest entry; of the milestones alone. */
+export function worstOfKinds(reached: Tensors, expected: Tensors, milestones: readonly number[]): Map<string, number> {
+  const worst = new Map<string, number>();
+  for (const [key, tensor] of Object.entries(expected)) {
+    const at = key.indexOf('/');
+    const milestone = key.slice(0, Math.max(at, 0));
+    if (!milestones.some((step) => milestone === `step${step}`)) continue;
+    const kind = `${milestone} ${kindOf(key.slice(at + 1))}`;
+    worst.set(kind, Math.max(worst.get(kind) ?? 0, relativeError(reached[key], tensor)));
+  }
+  return worst;
+}
+
+function kindOf(state: string): string {
+  if (/\.(momentum|exp_avg|exp_avg_sq|step)$/.test(state)) return 'slots';
+  return /\.running_(mean|var)$/.test(state) ? 'statistics' : 'parameters';
+}
+
+/** States after steps, by `stepK/NAME`. */
+export function byStep(reached: Readonly<Record<number, Tensors>>): Tensors {
+  const named = Object.entries(reached).flatMap(([step, state]) =>
+    Object.entries(state).map(([name, tensor]) => [`step${step}/${name}`, tensor] as const),
+  );
+  return Object.fromEntries(named);
 }
 
 async function openAll(graph: TrainGraph): Promise<Map<string, Session>> {
