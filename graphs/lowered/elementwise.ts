@@ -44,7 +44,8 @@ export const Clip: BlockedRule = (context) => {
 
 export const Add: BlockedRule = (context) => {
   const [a, b] = [context.input(0), context.input(1)];
-  return pair(context, a, b) ?? withVector(context, a, b) ?? withVector(context, b, a) ?? withNumber(context);
+  const vector = withVector(context, a, b) ?? withVector(context, b, a);
+  return pair(context, a, b) ?? vector ?? withPlanes(context, a, b) ?? withPlanes(context, b, a) ?? withNumber(context);
 };
 export const Mul: BlockedRule = Add;
 export const Sub: BlockedRule = (context) => pair(context, context.input(0), context.input(1)) ?? withNumber(context);
@@ -97,16 +98,30 @@ function isPerChannel({ shape, dtype }: Value, channels: number): boolean {
   );
 }
 
+/** A number per image and channel, [N, C, 1, 1], as squeeze-and-excite has it. */
+function withPlanes(context: BlockedContext, x: Value, factors: Value): ReturnType<BlockedRule> {
+  const { op, node, block, dims } = context;
+  const [whole, planes] = [dims(x), dims(factors)];
+  if (!whole || !planes || !context.isBlocked(x) || !context.canBlock(factors)) return undefined;
+  const [n, channels, h, w] = whole;
+  if (planes[0] !== n || planes[1] !== channels || planes[2] * planes[3] !== 1) return undefined;
+  const up = roundUp(channels, block);
+  const parts = (value: Value, area: number): Value => op.reshape(value, [-1, up / block, area, block]);
+  const product = op.call(node.opType, [parts(context.blocked(x), h * w), parts(context.blocked(factors), 1)]);
+  return [{ blocked: op.reshape(product, [-1, up, h, w]) }];
+}
+
 /** One number, on either side. */
 function withNumber(context: BlockedContext): ReturnType<BlockedRule> {
   const { op, node } = context;
-  const isNumber = (value: Value): boolean => value.shape !== undefined && value.shape.every((dim) => dim === 1);
+  const isNumber = (value: Value): boolean => value.shape?.every((dim) => dim === 1) ?? false;
   const forms = node.inputs.map((value) => {
     if (value === undefined) return undefined;
     if (context.isBlocked(value)) return context.blocked(value);
     return isNumber(value) && value.shape && value.shape.length < 4 ? value : undefined;
   });
-  if (!node.inputs.some((value) => context.isBlocked(value)) || forms.includes(undefined)) return undefined;
+  const blocked = node.inputs.filter((value) => context.isBlocked(value)).length;
+  if (blocked !== 1 || forms.includes(undefined)) return undefined;
   return [{ blocked: op.call(node.opType, forms, { dtype: 'float32' }) }];
 }
 

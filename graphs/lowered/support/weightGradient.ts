@@ -65,7 +65,11 @@ export function denseWeightGradient(context: BlockedContext, plan: ConvPlan, dy:
   const [m, c, kh, kw] = filter;
   if (n % block !== 0 || m % block !== 0) return undefined;
   const images = paddedImages(op, op.transpose(context.plain(x), [1, 0, 2, 3]), plan, { n, c }, block);
-  const filters = imageFilters(op, op.transpose(context.plain(dy), [1, 0, 2, 3]), { n, m, to }, block);
+  const sizes = { n, m, to };
+  const filters =
+    m === block && context.isBlocked(dy)
+      ? imagesOfBlock(op, context.blocked(dy), sizes, block)
+      : imageFilters(op, op.transpose(context.plain(dy), [1, 0, 2, 3]), sizes, block);
   const attributes = exchanged(plan, to.slice(2), [0, 0, 0, 0]);
   const products = op.call('Conv', [images, filters], { domain: BLOCKED, attributes, shape: [c, m, kh, kw] });
   const dw = op.call('ReorderOutput', [products], {
@@ -94,13 +98,21 @@ function paddedImages(
   return reshapeTo(op, op.call('Pad', [rows, pads]), [c, n, h + top + bottom, w + left + right]);
 }
 
+interface FilterSizes {
+  readonly n: number;
+  readonly m: number;
+  readonly to: readonly number[];
+}
+
+/** The same from gradients of one block, [N, H′·W′, b of M]: images change places with positions, in one move. */
+function imagesOfBlock(op: Emitter, gradients: Value, { n, m, to }: FilterSizes, block: number): Value {
+  const [h = 1, w = 1] = to.slice(2);
+  const blocks = op.reshape(gradients, [n / block, block, h * w, block]);
+  return op.reshape(op.transpose(blocks, [0, 2, 1, 3]), [m, n, h, w]);
+}
+
 /** [M, N, H′, W′] as the blocked Conv reads filters: [M/b, N/b, H′·W′, b of N, b of M]. */
-function imageFilters(
-  op: Emitter,
-  gradients: Value,
-  { n, m, to }: { readonly n: number; readonly m: number; readonly to: readonly number[] },
-  block: number,
-): Value {
+function imageFilters(op: Emitter, gradients: Value, { n, m, to }: FilterSizes, block: number): Value {
   const [h = 1, w = 1] = to.slice(2);
   const blocked = op.call('ReorderInput', [gradients], { domain: BLOCKED, shape: [m, n, h, w] });
   const last = op.transpose(op.reshape(blocked, [m / block, block, n * h * w]), [0, 2, 1]);
