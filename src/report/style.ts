@@ -40,7 +40,7 @@ a { color: var(--main); text-underline-offset: 3px; text-decoration-thickness: 1
 .tile { display: flex; flex-direction: column; min-width: 0; padding: 14px 16px 12px; background: var(--paper); border: 1px solid var(--line); border-radius: 10px; }
 .tile.best { border-color: var(--ink); }
 .name { display: flex; flex-wrap: wrap; align-items: center; gap: 2px 8px; font-size: 14px; min-width: 0; overflow-wrap: anywhere; }
-.badge { margin-left: auto; flex: none; padding: 1px 7px; font-size: 11.5px; border-radius: 99px; background: var(--ink); color: var(--paper); }
+.badge { margin-left: 10px; padding: 2px 8px; vertical-align: middle; letter-spacing: 0; font-weight: 500; font-size: 12px; border-radius: 99px; background: var(--ink); color: var(--paper); }
 .figure { margin-top: 4px; font-size: 34px; line-height: 1.2; font-weight: 650; letter-spacing: -.02em; font-variant-numeric: tabular-nums; }
 .figure small { font-size: 17px; font-weight: 500; color: var(--soft); }
 .delta { font-size: 13.5px; color: var(--soft); font-variant-numeric: tabular-nums; }
@@ -49,13 +49,13 @@ a { color: var(--main); text-underline-offset: 3px; text-decoration-thickness: 1
 .grid.two > figure { display: block; }
 .grid.two { grid-template-columns: repeat(auto-fit, minmax(min(430px, 100%), 1fr)); }
 .grid > * { min-width: 0; }
-.grid > figure { display: grid; grid-row: span 3; grid-template-rows: subgrid; row-gap: 0; align-content: start; }
+.grid > figure { display: grid; grid-row: span 3; grid-template: subgrid / minmax(0, 1fr); row-gap: 0; align-content: start; }
 figure { margin: 0; padding: 16px 16px 12px; background: var(--paper); border: 1px solid var(--line); border-radius: 10px; min-width: 0; }
 section > figure, section > .scroll { margin-top: 14px; }
 figcaption { margin-bottom: 10px; }
 figcaption p { margin: 2px 0 0; font-size: 13.5px; line-height: 1.4; }
 svg.plot { display: block; height: auto; overflow: visible; color: var(--soft); font-family: inherit; font-size: 12px; }
-figure > svg.plot { width: 100%; max-width: 460px; margin: 0 auto; }
+figure > svg.plot { width: 100%; max-width: 430px; margin: 0 auto; }
 svg.plot text { white-space: pre; }
 svg.plot [aria-label="text"] { fill: var(--soft); }
 .legend { list-style: none; display: flex; flex-wrap: wrap; gap: 4px 18px; margin: 0 0 14px; padding: 0; font-size: 14px; }
@@ -65,6 +65,7 @@ figure .legend { margin: 8px 0 0; font-size: 13px; }
 .scroll { overflow-x: auto; max-height: 560px; overflow-y: auto; border-radius: 6px; }
 .grid > .scroll { grid-row: span 3; align-self: start; padding: 16px; background: var(--paper); border: 1px solid var(--line); border-radius: 10px; }
 table { border-collapse: collapse; width: 100%; font-size: 14px; font-variant-numeric: tabular-nums; }
+td .name, th .name { flex-wrap: nowrap; overflow-wrap: normal; }
 caption { text-align: left; padding: 0 0 8px; font-weight: 600; font-size: 14px; }
 .unseen, figure:not(:has(details)) > .scroll caption { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 th, td { padding: 6px 8px; border-bottom: 1px solid var(--line); white-space: nowrap; font-weight: 400; }
@@ -99,6 +100,6 @@ h4 { margin: 18px 0 2px; font-size: 13.5px; break-after: avoid; overflow-wrap: a
 .settings dt { color: var(--soft); overflow-wrap: anywhere; } .settings dd { margin: 0; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
 .notes { margin: 0; padding-left: 18px; font-size: 14px; overflow-wrap: anywhere; }
 footer { padding-top: 8px; padding-bottom: 48px; color: var(--soft); font-size: 13.5px; }
-@media (max-width: 480px) { figure { padding: 13px 11px 10px; } section { margin: 44px 0; } .tile { padding: 11px 12px; } .figure { font-size: 29px; } }
+@media (max-width: 480px) { figure { padding: 13px 11px 10px; } section { margin: 44px 0; } .tile { padding: 11px 12px; } .figure { font-size: 25px; white-space: nowrap; } .badge { margin-left: 5px; padding: 1px 7px; font-size: 11px; } }
 @media print { body { background: none; } figure, .tile, .samples li { break-inside: avoid; } nav { display: none; } }
 `;

@@ -50,8 +50,8 @@ function tile({ look, metrics }: Judged, { before, arms }: Report, best: number)
     ? 'before training'
     : `${before ? `${points(metrics.balancedAccuracy, before.balancedAccuracy)} points, ` : ''}epoch ${epoch ?? '–'}`;
   const isBest = metrics.balancedAccuracy === best;
-  return html`<li class="${isBest ? 'tile best' : 'tile'}"><span class="name">${swatch(look)}${look.name}${isBest && html`<span class="badge">best</span>`}</span>
-<span class="figure">${percent(metrics.balancedAccuracy)}<small> %</small></span><span class="delta">${delta}</span></li>`;
+  return html`<li class="${isBest ? 'tile best' : 'tile'}"><span class="name">${swatch(look)}${look.name}</span>
+<span class="figure">${percent(metrics.balancedAccuracy)}<small> %</small>${isBest && html`<span class="badge">best</span>`}</span><span class="delta">${delta}</span></li>`;
 }
 
 const GROUPS = [

@@ -75,6 +75,8 @@ describe('the page in a browser', () => {
         expect(problems).toEqual([]);
         expect(asked).toEqual([]);
         expect(await overflowing(page)).toEqual({ wide: 0, cut: [] });
+        await page.evaluate('for (const one of document.querySelectorAll("details")) one.open = true');
+        expect(await overflowing(page)).toEqual({ wide: 0, cut: [] });
         expect(await page.evaluate('window.hit')).toBeUndefined();
         expect(await page.locator('script').count()).toBe(0);
         expect(await page.locator('figure svg[role="img"]').count()).toBeGreaterThan(9);
