@@ -2,7 +2,7 @@
  * A training step against PyTorch eager: cross entropy, SGD with momentum 0.9, the same threads, in turns; medians and peak memory
  * above the import. Exit 1 where a ratio is above its limit.
  *
- *   npx tsx bench/train.ts --python PYTHON [--works mlp,resnet32] [--threads 2] [--rounds 12] [--form step|loop] [--batch N] [--models FOLDER]
+ *   npx tsx bench/train.ts --python PYTHON [--works mlp,resnet32] [--threads 2] [--rounds 12] [--form step|loop] [--lower auto|off] [--batch N] [--models FOLDER]
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -10,9 +10,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { open, trainGraph } from '../src/index.ts';
+import { blocked, expansions, gradients, losses, optimizers } from '../graphs/index.ts';
+import { type Model, open } from '../src/index.ts';
+import { type LowerMode, machineLowering } from '../src/lower/machine.ts';
 import { openSession, runtimeVersion, type Session } from '../src/runtime/session.ts';
 import type { Tensor } from '../src/tensor.ts';
+import { type TrainGraph, trainGraph } from '../src/train/index.ts';
 import { timeEpochs } from './trainEpochs.ts';
 import { type Timing, WORKS, type Work } from './trainWorks.ts';
 
@@ -28,6 +31,7 @@ const { values: options } = parseArgs({
     rounds: { type: 'string', default: '12' },
     form: { type: 'string', default: 'step' },
     models: { type: 'string', default: join(tmpdir(), 'lossgraft-bench-models') },
+    lower: { type: 'string', default: 'auto' },
     batch: { type: 'string' },
     child: { type: 'string' },
   },
@@ -42,7 +46,9 @@ async function compareAll(): Promise<void> {
   if ([...models].some((file) => !existsSync(file)))
     execFileSync(options.python, [script, 'export', options.models], { stdio: 'inherit' });
   const rows = options.works.split(',').map((name) => compare(name, script));
-  console.log(`onnxruntime-node ${runtimeVersion}, ${options.threads} threads, form ${options.form}`);
+  console.log(
+    `onnxruntime-node ${runtimeVersion}, ${options.threads} threads, form ${options.form}, lower ${options.lower}`,
+  );
   console.table(rows.map(({ slow: _slow, ...row }) => row));
   process.exitCode = rows.some(({ slow }) => slow) ? 1 : 0;
 }
@@ -62,7 +68,7 @@ function compare(name: string, script: string) {
       ),
     );
     const args = ['--import', 'tsx', fileURLToPath(import.meta.url), '--child', name];
-    for (const key of ['threads', 'rounds', 'form', 'models'] as const) args.push(`--${key}`, options[key]);
+    for (const key of ['threads', 'rounds', 'form', 'models', 'lower'] as const) args.push(`--${key}`, options[key]);
     args.push('--batch', String(batchOf(work)));
     ours.push(lastLine(execFileSync(process.execPath, args, { encoding: 'utf8' })));
   }
@@ -87,10 +93,11 @@ async function child(name: string): Promise<void> {
   const work = workNamed(name);
   const model = await open(fileOf(name));
   if (work.way !== 'step')
-    return console.log(JSON.stringify(await timeEpochs(model, work, batchOf(work), Number(options.rounds))));
+    return console.log(
+      JSON.stringify(await timeEpochs(model, work, batchOf(work), Number(options.rounds), lowerMode())),
+    );
   const form = options.form === 'loop' ? 'loop' : 'step';
-  const { trainable, batchNorm } = work;
-  const graph = await trainGraph(model, { loss: 'ce', optimizer: 'sgd', momentum: 0.9, trainable, batchNorm, form });
+  const graph = await graphOf(model, work, form);
   const state = Object.fromEntries(graph.initialState());
   const data = dataOf(work, form === 'loop' ? STEPS : 0);
   const before = process.resourceUsage().maxRSS;
@@ -103,6 +110,34 @@ async function child(name: string): Promise<void> {
   });
   const ms = await timed(session, state, data, form === 'loop' ? STEPS : 0);
   console.log(JSON.stringify({ ms, rss: (process.resourceUsage().maxRSS - before) * 1024 }));
+}
+
+function lowerMode(): LowerMode {
+  if (options.lower === 'auto' || options.lower === 'off') return options.lower;
+  throw new Error(`--lower expects auto or off, and found ${options.lower}`);
+}
+
+/** As the trainer has it: in the forms of this machine's runtime. */
+async function graphOf(model: Model, work: Work, form: 'step' | 'loop'): Promise<TrainGraph> {
+  const { ce } = losses;
+  const { sgd } = optimizers;
+  if (!ce || !sgd) throw new Error('the catalogue has no ce or sgd');
+  const calculus = { gradients, expansions, blocked };
+  const { block } = lowerMode() === 'auto' ? await machineLowering(calculus) : { block: null };
+  const graph = await trainGraph(model, {
+    loss: ce,
+    lossOptions: {},
+    optimizer: sgd,
+    optimizerOptions: { momentum: 0.9, weightDecay: 0, nesterov: false, dampening: 0 },
+    trainable: work.trainable,
+    batchNorm: work.batchNorm,
+    form,
+    calculus,
+    ...(block === null ? {} : { lower: { block, batch: batchOf(work) } }),
+  });
+  if (block === null && lowerMode() === 'auto')
+    console.error('plain forms: the blocked ones are not proved on this machine');
+  return graph;
 }
 
 function dataOf(work: Work, steps: number): Record<string, Tensor> {

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Dataset, fromTensors, type Model, train } from '../src/index.ts';
+import type { LowerMode } from '../src/lower/machine.ts';
 import { elementCount } from '../src/tensor.ts';
 import type { Timing, Work } from './trainWorks.ts';
 
@@ -9,7 +10,13 @@ import type { Timing, Work } from './trainWorks.ts';
 const JUDGED = 8;
 
 /** The steps of epochs of `train`, what is done once left out: milliseconds for each, an epoch's mean. */
-export async function timeEpochs(model: Model, work: Work, batch: number, rounds: number): Promise<Timing> {
+export async function timeEpochs(
+  model: Model,
+  work: Work,
+  batch: number,
+  rounds: number,
+  lower: LowerMode,
+): Promise<Timing> {
   const folder = mkdtempSync(join(tmpdir(), 'lossgraft-bench-'));
   const steps = work.steps ?? 1;
   const data = samples(work, steps * batch);
@@ -29,6 +36,7 @@ export async function timeEpochs(model: Model, work: Work, batch: number, rounds
       epochs: Math.max(3, Math.ceil(rounds / 2)),
       cacheFeatures: work.way === 'cached' ? 'on' : 'off',
       report: false,
+      lower,
     });
     if (features?.cached !== (work.way === 'cached')) throw new Error(`features: ${features?.why ?? 'none'}`);
     const epochs = history.flatMap(({ trainSeconds }) => (trainSeconds === undefined ? [] : [trainSeconds]));

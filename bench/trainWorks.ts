@@ -38,6 +38,15 @@ export const WORKS: Readonly<Record<string, Work>> = {
     batchNorm: 'frozen',
     limit: 0.9,
   },
+  resnet18: {
+    way: 'step',
+    model: 'resnet18-head',
+    shape: [8, 3, 224, 224],
+    classes: 1000,
+    trainable: 'all',
+    batchNorm: 'frozen',
+    limit: 1,
+  },
   'resnet18-head': {
     way: 'train',
     steps: 2,

@@ -47,6 +47,9 @@ WORKS = {
 }
 # The same work as another, which lossgraft does in another way.
 WORKS["resnet18-head-cached"] = WORKS["resnet18-head"]
+WORKS["resnet18"] = (torchvision.models.resnet18, (8, 3, 224, 224), 1000, "eval", "all")
+# These train the file of another one.
+SHARED = {"resnet18-head-cached", "resnet18"}
 EPOCHS = {"fashion-cnn"}
 
 
@@ -64,7 +67,7 @@ def build(name: str, batch: int | None = None) -> tuple[nn.Module, torch.Tensor,
 
 def export(out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    for name in [name for name in WORKS if not name.endswith("-cached")]:
+    for name in [name for name in WORKS if name not in SHARED]:
         model, x, _, mode = build(name)
         training = torch.onnx.TrainingMode.TRAINING if mode == "train" else torch.onnx.TrainingMode.EVAL
         torch.onnx.export(
