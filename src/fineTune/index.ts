@@ -15,7 +15,7 @@ import { writeTuned } from '../train/writeBack.ts';
 import { type Arms, bindArms } from './arms.ts';
 import { divide, type Parts } from './data.ts';
 import { badOption, type Catalogue, type Plan, planOf, type TrainOptions } from './options.ts';
-import { checkReport, reportRun } from './report.ts';
+import { checkReport, reportBroken, reportRun } from './report.ts';
 
 export type { TrainOptions } from './options.ts';
 
@@ -89,6 +89,8 @@ export async function fineTune(catalogue: Catalogue, model: Model, options: Trai
     test: _test,
     ...more
   } = options;
+  const arms = bound.arms.map(({ name }) => name);
+  const run = { model, options, parts, ports, schedule: plan.schedule, arms };
   const trained = await runTraining({
     model,
     ...bound,
@@ -108,12 +110,13 @@ export async function fineTune(catalogue: Catalogue, model: Model, options: Trai
     provider: more.provider ?? 'cpu',
     settings: await settingsOf(model, options, plan, parts, bound),
     ...defined({ onProgress, onEpoch, onFeatures, signal, stepsPerRun, patience, cacheFeatures, lower }),
+  }).catch(async (error: unknown) => {
+    await reportBroken({ ...run, notes: parts.notes }, error);
+    throw error;
   });
   const { checkpoint } = trained;
-  const notes = [...parts.notes, ...trained.notes];
-  const names = bound.arms.map(({ name }) => name);
-  const run = { model, options, parts, ports, schedule: plan.schedule, arms: names, checkpoint, notes };
-  const report = await reportRun(run);
+  const notes = [...new Set([...parts.notes, ...trained.notes])];
+  const report = await reportRun({ ...run, checkpoint, notes });
   return {
     interrupted: trained.interrupted,
     folder: more.folder,

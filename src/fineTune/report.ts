@@ -1,10 +1,11 @@
 import { join } from 'node:path';
+import { LossgraftError } from '../errors.ts';
 import type { Model } from '../model.ts';
 import type { Report, ReportArm, ReportSample } from '../report/index.ts';
 import { packageVersion } from '../runtime/diagnose.ts';
 import { runtimeFolder } from '../runtime/isolated.ts';
 import type { Port } from '../runtime/session.ts';
-import type { Checkpoint } from '../train/checkpoint.ts';
+import { type Checkpoint, RunFolder } from '../train/checkpoint.ts';
 import type { Schedule } from '../train/schedule.ts';
 import { VERSION } from '../version.ts';
 import { refuseExisting } from '../write.ts';
@@ -22,6 +23,8 @@ export interface ReportedRun {
   readonly arms: readonly string[];
   readonly checkpoint: Checkpoint;
   readonly notes: readonly string[];
+  /** What ended it. */
+  readonly error?: string;
 }
 
 /** Class-weighted cross-entropy, see `bindArms`. */
@@ -51,14 +54,22 @@ export async function reportRun(run: ReportedRun): Promise<string | null> {
   return path;
 }
 
+/** Writes the page of a run that an error in training ended, from the checkpoint that it left. */
+export async function reportBroken(run: Omit<ReportedRun, 'checkpoint'>, error: unknown): Promise<void> {
+  if (!(error instanceof LossgraftError) || error.problem.code !== 'nan-loss') return;
+  const checkpoint = new RunFolder(run.options.folder).checkpoint();
+  if (checkpoint) await reportRun({ ...run, checkpoint, error: error.message });
+}
+
 function factsOf(run: ReportedRun): Omit<Report, 'influence' | 'samples'> {
-  const { model, options, parts, schedule, checkpoint, notes } = run;
+  const { model, options, parts, schedule, checkpoint, notes, error = null } = run;
   const { history, outcome, settings } = checkpoint;
   const [given] = history;
   const test = outcome?.tests[0];
   return {
     model: model.name,
     isDone: outcome !== null,
+    error,
     judgedOn: test ? 'test' : 'validation',
     before: test ?? (given?.phase === 'before' ? given : null),
     arms: run.arms.map((name, i) => armOf(name, i, checkpoint)),

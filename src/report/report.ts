@@ -9,6 +9,8 @@ export interface Report {
   readonly model: string;
   /** `false`: it was interrupted, and figures are those of the best epochs so far. */
   readonly isDone: boolean;
+  /** What ended it, where that was an error. */
+  readonly error: string | null;
   /** On which data {@link before} and the arms were judged. */
   readonly judgedOn: 'test' | 'validation';
   /** The model as it was given. */

@@ -135,6 +135,11 @@ export class RunFolder {
     return checkpoint;
   }
 
+  /** The checkpoint that is there. @throws LossgraftError `bad-checkpoint` */
+  checkpoint(): Checkpoint | undefined {
+    return existsSync(this.file(FILE)) ? this.#read() : undefined;
+  }
+
   /** Where a new state goes: never a name that a checkpoint refers to. */
   fresh(kind: 'state' | 'best' | 'shared'): string {
     this.#count += 1;

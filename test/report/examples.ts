@@ -41,6 +41,7 @@ export function exampleReport({
   return {
     model: `${nameOf(0)}.onnx`,
     isDone: true,
+    error: null,
     judgedOn: 'validation',
     before: history[0] ?? null,
     arms: shown,

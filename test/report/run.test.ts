@@ -143,6 +143,14 @@ describe('the page of a run', () => {
     expect(existsSync(join(begun, 'checkpoint.json'))).toBe(false);
   });
 
+  it('of a run that a loss without bounds ended says so', async () => {
+    const folder = temporaryFolder();
+    const broken = run({ folder, loss: 'focal', baseline: false, compare: [], learningRate: 1e12, epochs: 9 });
+    await expect(broken).rejects.toThrow(/a finite loss|finite weights/);
+    const page = await look(join(folder, 'report.html'));
+    expect(await page.locator('.banner').textContent()).toMatch(/Ended by an error\. .*learning rate/);
+  });
+
   it('of a model without features says that influence cannot be told', async () => {
     const folder = temporaryFolder();
     const model = await open(join(ROOT, 'fixtures/hosts/relu-after-opset17.onnx'));
