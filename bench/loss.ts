@@ -93,9 +93,10 @@ async function compare(work: Work): Promise<Record<string, string | number>> {
 }
 
 async function openForm({ loss, classes, gradient }: Work, form: string): Promise<Session> {
+  const head = gradient ? { gradient: 'head' as const } : {};
   const gamma = loss.options.gamma ? { gamma: 2 } : {};
   const weights = Array.from({ length: classes }, (_, k) => 0.5 + k / classes);
-  return openSession(lossModel({ loss, classes, weights, gradient, options: { form, ...gamma } }).bytes, { threads });
+  return openSession(lossModel({ loss, classes, weights, ...head, options: { form, ...gamma } }).bytes, { threads });
 }
 
 /** Logits that lie as PyTorch's randn · 3 does: sums of twelve uniform numbers. */

@@ -32,7 +32,7 @@ it.each(['fused', 'literal'])(
     if (!loss) throw new Error('ce');
     const batches = [SAMPLES, [...SAMPLES].reverse(), ...SAMPLES.map((sample) => [sample])];
     for (const samples of batches) {
-      const { logitsGrad } = await runLoss({ loss, options: { form }, gradient: true }, samples);
+      const { logitsGrad } = await runLoss({ loss, options: { form }, gradient: 'whole' }, samples);
       const want = samples.flatMap((sample) => expected(sample, samples.length));
       expect(logitsGrad).toHaveLength(want.length);
       for (const [i, value] of want.entries()) {

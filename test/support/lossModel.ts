@@ -24,8 +24,8 @@ export interface LossModelSpec {
   readonly opset?: number;
   /** Default: symbolic. */
   readonly classes?: number;
-  /** Further outputs `<input>.grad` of the loss, and `<input>.grad.head`, its first row: all is computed for it, and little fetched. */
-  readonly gradient?: boolean;
+  /** Further outputs: the loss's gradients `<input>.grad`, or `<input>.grad.head`, the first rows, for which all is computed and little fetched. */
+  readonly gradient?: 'whole' | 'head';
 }
 
 /** A ModelProto with ir_version 8, a graph named "g" and the ai.onnx opset 17. */
@@ -38,7 +38,7 @@ export function lossModel({
   counts,
   opset = 17,
   classes,
-  gradient = false,
+  gradient,
 }: LossModelSpec): LossModel {
   const host = scan(fromBytes(EMPTY_MODEL, 'empty model'));
   const graph = buildGraph(host);
@@ -64,7 +64,7 @@ export function lossModel({
   output('loss', mean, []);
   output('loss_per_sample', built.perSample, ['N']);
   for (const [name, value] of Object.entries(built.extra ?? {})) output(name, value, ['N']);
-  if (gradient) addGradients(op, mean, featureNorm ? [logits, featureNorm] : [logits], output);
+  if (gradient) addGradients(op, mean, featureNorm ? [logits, featureNorm] : [logits], { output, gradient });
   const irVersion = opset > 18 ? 10 : 8;
   const edit = { ...graphEdit(host, graph), irVersion, opsetImports: new Map([['', opset]]) };
   return { graph, bytes: editedBytes(host, edit) };
@@ -72,12 +72,17 @@ export function lossModel({
 
 type Output = (name: string, value: Value, shape: (string | number)[]) => void;
 
-function addGradients(op: Emitter, loss: Value, wrt: readonly Value[], output: Output): void {
+function addGradients(
+  op: Emitter,
+  loss: Value,
+  wrt: readonly Value[],
+  { output, gradient: what }: { readonly output: Output; readonly gradient: 'whole' | 'head' },
+): void {
   const found = differentiate(op, loss, wrt, { rules: gradients, constant: () => undefined });
   for (const [{ name, shape }, gradient] of found) {
     const row = (shape ?? []).slice(1).map((dim) => dim ?? 'C');
-    output(`${name}.grad`, gradient, ['N', ...row]);
-    output(`${name}.grad.head`, op.gather(gradient, op.vector([0])), [1, ...row]);
+    if (what === 'whole') output(`${name}.grad`, gradient, ['N', ...row]);
+    else output(`${name}.grad.head`, op.gather(gradient, op.vector([0])), [1, ...row]);
   }
   expand(op, expansions);
   prune(op.graph);
