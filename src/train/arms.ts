@@ -11,6 +11,7 @@ import { FROZEN } from './features.ts';
 import type { FrozenPart } from './frozenPart.ts';
 import { type TrainGraph, type TrainGraphRequest, trainGraph } from './index.ts';
 import { locate, type Tie } from './locate.ts';
+import { disagreement } from './lowering.ts';
 import type { Runner } from './runner.ts';
 
 export type GraphRequest = Omit<TrainGraphRequest, 'form' | 'stepsPerRun'>;
@@ -55,6 +56,7 @@ export class Graphs {
   #common: Common | undefined;
   #frozen: FrozenPart | undefined;
   #target: LowerTarget | undefined;
+  #isProved = false;
 
   constructor(model: Model, runner: Runner, provider: Provider) {
     this.#model = model;
@@ -89,7 +91,8 @@ export class Graphs {
     for (const open of this.#training) await this.#runner.ask({ kind: 'close', graph: open });
     this.#training.clear();
     this.#open = undefined;
-    const graph = await this.#openTraining(key, request, this.#target);
+    const graph = await this.#proved(request);
+    await this.#openTraining(key, graph);
     this.#agree(graph);
     for (const note of notesOf(graph)) this.notes.add(note);
     const names = { loss: graph.report.names.loss ?? 'loss', rate: request.rename?.learning_rate ?? LEARNING_RATE };
@@ -98,12 +101,32 @@ export class Graphs {
     return this.#open;
   }
 
-  async #openTraining(key: string, request: GraphRequest, target: LowerTarget | undefined): Promise<TrainGraph> {
+  /** Once in a run the network itself is held against its plain form. A run that goes on finds the same. */
+  async #proved(request: GraphRequest): Promise<TrainGraph> {
+    const target = this.#target;
+    const graph = await this.#build(request, target);
+    if (target === undefined || this.#isProved || !graph.isLowered) return graph;
+    const plain = await this.#build(request, undefined);
+    const loss = graph.report.names.loss ?? 'loss';
+    const where = { batch: target.batch, externalDataFolder: this.#model.dir, loss };
+    const why = await disagreement({ plain, lowered: graph }, where);
+    this.#isProved = true;
+    if (why === undefined) return graph;
+    this.#target = undefined;
+    this.notes.add(
+      `Training takes the plain forms: on this network those of the runtime gave ${why}. Please report it`,
+    );
+    return plain;
+  }
+
+  #build(request: GraphRequest, target: LowerTarget | undefined): Promise<TrainGraph> {
     const lower = target ? { lower: target } : {};
-    const graph = await trainGraph(this.#model, { ...request, ...this.#cut, ...lower, form: 'loop' });
+    return trainGraph(this.#model, { ...request, ...this.#cut, ...lower, form: 'loop' });
+  }
+
+  async #openTraining(key: string, graph: TrainGraph): Promise<void> {
     await this.#openInRunner(key, graph.bytes().get('step.onnx') ?? new Uint8Array());
     this.#training.add(key);
-    return graph;
   }
 
   /** Blocked forms are made for one size of batch: the last batch of an epoch gets a graph of its own, when it first comes. */
@@ -111,7 +134,7 @@ export class Graphs {
     const target = this.#target;
     if (!isLowered || target === undefined || batch === target.batch) return key;
     const own = `${key}, batches of ${batch}`;
-    if (!this.#training.has(own)) await this.#openTraining(own, request, { ...target, batch });
+    if (!this.#training.has(own)) await this.#openTraining(own, await this.#build(request, { ...target, batch }));
     return own;
   }
 

@@ -6,6 +6,7 @@ import { findBlock } from '../../src/lower/machine.ts';
 import { openSession } from '../../src/runtime/session.ts';
 import { elementCount, type Tensor } from '../../src/tensor.ts';
 import { type TrainGraph, trainGraph } from '../../src/train/index.ts';
+import { disagreement } from '../../src/train/lowering.ts';
 import { inputPorts } from '../../src/train/samples.ts';
 import { NETWORKS } from '../support/networks.ts';
 
@@ -23,6 +24,14 @@ const CASES = [
   ['mobile/torchscript-opset17-eval', 'frozen', 3, 20],
 ] as const;
 
+const REQUEST = {
+  loss: lossNamed('ce'),
+  lossOptions: {},
+  optimizer: optimizerNamed('sgd'),
+  optimizerOptions: { momentum: 0.9, weightDecay: 0, nesterov: false, dampening: 0 },
+  trainable: 'all',
+};
+
 describe.runIf(block !== undefined)('training in blocked forms', () => {
   it.each(CASES)(
     '%s, %s BatchNorm, batch %i: the losses and weights of the plain forms',
@@ -32,11 +41,7 @@ describe.runIf(block !== undefined)('training in blocked forms', () => {
       const shape = [batch, ...(port?.shape ?? []).slice(1).map(Number)];
       const make = (lower: boolean): Promise<TrainGraph> =>
         trainGraph(model, {
-          loss: lossNamed('ce'),
-          lossOptions: {},
-          optimizer: optimizerNamed('sgd'),
-          optimizerOptions: { momentum: 0.9, weightDecay: 0, nesterov: false, dampening: 0 },
-          trainable: 'all',
+          ...REQUEST,
           form: 'step',
           batchNorm,
           calculus: { gradients, expansions, blocked },
@@ -58,6 +63,37 @@ describe.runIf(block !== undefined)('training in blocked forms', () => {
     },
     120_000,
   );
+
+  it('a rule that is wrong on a network is caught by a step on noise, before training', async () => {
+    const model = await open(join(NETWORKS, 'mobile/torchscript-opset17-train', 'model.onnx'));
+    const make = (rules: typeof blocked | undefined): Promise<TrainGraph> =>
+      trainGraph(model, {
+        ...REQUEST,
+        form: 'loop',
+        batchNorm: 'train',
+        calculus: { gradients, expansions, blocked: rules ?? {} },
+        ...(rules ? { lower: { block: block ?? 0, batch: 16 } } : {}),
+      });
+    const plain = await make(undefined);
+    const where = { batch: 16, externalDataFolder: model.dir, loss: 'loss' };
+    const found = (lowered: TrainGraph): Promise<string | undefined> => disagreement({ plain, lowered }, where);
+    expect(await found(await make(blocked))).toBeUndefined();
+    const noSwish: typeof blocked = {
+      ...blocked,
+      HardSwish: ({ input, isBlocked, blocked: form }) =>
+        isBlocked(input(0)) ? [{ blocked: form(input(0)) }] : undefined,
+    };
+    expect(await found(await make(noSwish))).toMatch(/^a loss of/);
+    const throughNorm: typeof blocked = {
+      ...blocked,
+      BatchNormTrainGrad: ({ input, isBlocked, canBlock, blocked: form }) =>
+        isBlocked(input(1)) && canBlock(input(0))
+          ? [{ blocked: form(input(0)) }, { plain: input(2) }, { plain: input(2) }]
+          : undefined,
+    };
+    expect(await found(await make(throughNorm))).toMatch(/^a step that is/);
+    model.close();
+  }, 120_000);
 });
 
 function lossNamed(name: string) {
