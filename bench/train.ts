@@ -16,6 +16,7 @@ import { type LowerMode, machineLowering } from '../src/lower/machine.ts';
 import { openSession, runtimeVersion, type Session } from '../src/runtime/session.ts';
 import type { Tensor } from '../src/tensor.ts';
 import { type TrainGraph, trainGraph } from '../src/train/index.ts';
+import { TRAINING_SESSION } from '../src/train/sessionOptions.ts';
 import { timeEpochs } from './trainEpochs.ts';
 import { type Timing, WORKS, type Work } from './trainWorks.ts';
 
@@ -104,9 +105,9 @@ async function child(name: string): Promise<void> {
   const bytes = graph.bytes().get('step.onnx');
   if (!bytes) throw new Error('no step.onnx');
   const session = await openSession(bytes, {
+    ...TRAINING_SESSION,
     threads: Number(options.threads),
     externalDataFolder: model.dir,
-    memoryPattern: false,
   });
   const ms = await timed(session, state, data, form === 'loop' ? STEPS : 0);
   console.log(JSON.stringify({ ms, rss: (process.resourceUsage().maxRSS - before) * 1024 }));

@@ -7,6 +7,7 @@ import { elementCount } from '../tensor.ts';
 import type { Answer, Answers, Front, Job, Losses, Question, Tensors } from './protocol.ts';
 import { readSafetensors } from './readSafetensors.ts';
 import { writeSafetensors } from './safetensors.ts';
+import { TRAINING_SESSION } from './sessionOptions.ts';
 import { stackBatches, stepOf, stepsOf } from './steps.ts';
 
 /** The thread in which ONNX Runtime runs: it blocks, so that the main thread reads data, reports and listens meanwhile. */
@@ -54,7 +55,7 @@ async function answer(job: Job, idle: number): Promise<Answers[Job['kind']]> {
 
 async function open(job: Extract<Job, { kind: 'open' }>): Promise<void> {
   const { graph, bytes, provider, externalDataFolder, front } = job;
-  const session = await openSession(bytes, { name: graph, provider, externalDataFolder, memoryPattern: false });
+  const session = await openSession(bytes, { ...TRAINING_SESSION, name: graph, provider, externalDataFolder });
   graphs.set(graph, { session, bytes, provider, externalDataFolder, front, proved: provider === 'cpu' });
 }
 
