@@ -19,7 +19,7 @@ export interface DataArgs {
   'feature-columns': string | undefined;
   'text-column': string | undefined;
   delimiter: string | undefined;
-  header: boolean | undefined;
+  'no-header': boolean | undefined;
   tokenizer: string | undefined;
   'max-length': number | undefined;
   'token-inputs': string | undefined;
@@ -61,7 +61,7 @@ const OPTIONS = {
   'feature-columns': text('Tables: columns of numbers, a,b,c, or x=a,b;y=c for several inputs (default: all others)'),
   'text-column': text('Tables: the column of texts (default text)'),
   delimiter: text('CSV: what separates cells; tab for a tab (default a comma)'),
-  header: { type: 'boolean', describe: 'CSV: --no-header if the first line names no columns', group: GROUP },
+  'no-header': { type: 'boolean', describe: 'CSV: the first line names no columns', group: GROUP },
   tokenizer: text('Texts: a tokenizer.json'),
   'max-length': number('Texts: cut and padded to so many tokens'),
   'token-inputs': text('Texts: names of the model’s own, input_ids=ids,attention_mask=mask'),
@@ -76,8 +76,7 @@ export function dataOptions<T>(yargs: Argv<T>): Argv<T & DataArgs> {
 /** What {@link DataArgs} say, as the library takes it. */
 export function givenData(args: DataArgs): DataOptions {
   const tokens = args['token-inputs'];
-  const { split, classes, preprocess, resize, resample, crop, channels, mean, std, delimiter, header, tokenizer } =
-    args;
+  const { split, classes, preprocess, resize, resample, crop, channels, mean, std, delimiter, tokenizer } = args;
   return defined({
     split,
     preprocess,
@@ -85,7 +84,7 @@ export function givenData(args: DataArgs): DataOptions {
     resample,
     crop,
     channels,
-    header,
+    header: args['no-header'] === true ? false : undefined,
     tokenizer,
     classes: classes?.split(','),
     mean: mean === undefined ? undefined : numbers('mean', mean),

@@ -112,9 +112,16 @@ describe('run gives the same losses from every kind of file', () => {
     const columns = `x=${names.slice(0, 6).join(',')};x2=${names.slice(6).join(',')}`;
     const args = [net, '--data', join(folder, 'x.tsv'), '--label-column', 'kind', '--feature-columns', columns];
     const wanted = await losses([net, '--data', join(folder, 'x.npz')]);
-    const found = await losses([...args, '--classes', 'class 0,class 1,class 2,class 3']);
+    const kinds = ['--classes', 'class 0,class 1,class 2,class 3'];
+    const found = await losses([...args, ...kinds]);
     expect(found.labels).toEqual(classes);
     expect(found.losses).toEqual(wanted.losses);
+
+    writeFileSync(join(folder, 'bare.tsv'), lines.join('\n'));
+    const numbered = 'x=1,2,3,4,5,6;x2=7,8,9,10,11,12';
+    const bare = ['--no-header', '--label-column', '0', '--feature-columns', numbered];
+    const unnamed = await losses([net, '--data', join(folder, 'bare.tsv'), ...bare, ...kinds]);
+    expect(unnamed.losses).toEqual(wanted.losses);
   });
 });
 
