@@ -1,8 +1,8 @@
 import { normalizeToMeanOne } from './classCounts.ts';
-import type { Loss, OptionSpecs, Weighting } from './contract.ts';
+import type { Loss, Optimizer, Weighting } from './contract.ts';
 import { LossgraftError } from './errors.ts';
 import { nearestNames } from './ir/graph.ts';
-import { resolveOptions } from './options.ts';
+import { resolveOptions, unknownOption } from './options.ts';
 import type { GraftRequest } from './transform/graft.ts';
 
 /** What the public door lets a user say about a loss. Further keys are options of the loss, the weighting or the optimizer. */
@@ -29,14 +29,14 @@ const BOUND_KEYS = ['loss', 'classCounts', 'classWeights'];
  * Turns names into values and hands every further option to what declares it.
  *
  * @param own keys that the verb takes for itself.
- * @param others options that something else declares, such as the optimizer's.
+ * @param others what else declares options: the optimizer.
  * @throws LossgraftError for unknown names, and options that nothing declares.
  */
 export function bindGraft(
   { losses, weightings }: Registries,
   options: GraftOptions,
   own: readonly string[],
-  others: OptionSpecs = {},
+  others: Pick<Optimizer, 'name' | 'options'> = { name: '', options: {} },
 ): { readonly request: GraftRequest; readonly otherOptions: Readonly<Record<string, unknown>> } {
   const loss = typeof options.loss === 'string' ? named(losses, options.loss, 'loss') : options.loss;
   // What only class weights can use.
@@ -45,8 +45,11 @@ export function bindGraft(
   const known = new Set([...GRAFT_KEYS, ...BOUND_KEYS, ...own]);
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   const rest = given.filter(([key]) => !known.has(key));
-  const ownerOf = (key: string) =>
-    key in loss.options ? 'loss' : key in weighting.options ? 'weights' : key in others ? 'other' : 'loss';
+  const all = { ...loss.options, ...weighting.options, ...others.options };
+  const stray = rest.find(([key]) => !(key in all));
+  if (stray)
+    throw unknownOption(all, stray[0], [`loss ${loss.name}`, others.name].filter(Boolean).join(', optimizer '));
+  const ownerOf = (key: string) => (key in loss.options ? 'loss' : key in weighting.options ? 'weights' : 'other');
   const partOf = (owner: string) => Object.fromEntries(rest.filter(([key]) => ownerOf(key) === owner));
   const classWeights = custom ?? weightsFrom(weighting, partOf('weights'), options.classCounts, spare);
   const classCounts = loss.needsCounts ? options.classCounts : undefined;

@@ -143,7 +143,7 @@ const TRAIN_KEYS = [
 export async function trainGraph(model: Model, options: TrainGraphOptions): Promise<TrainGraph> {
   const { optimizer: asked = 'sgd', trainable = 'head', form = 'step' } = options;
   const optimizer = typeof asked === 'string' ? named(optimizers, asked, 'optimizer') : asked;
-  const bound = bindGraft({ losses, weightings }, options, TRAIN_KEYS, optimizer.options);
+  const bound = bindGraft({ losses, weightings }, options, TRAIN_KEYS, optimizer);
   const own = Object.fromEntries(
     TRAIN_KEYS.flatMap((key) => (options[key] === undefined ? [] : [[key, options[key]]])),
   );

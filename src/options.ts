@@ -45,7 +45,8 @@ function problem(code: string, where: string, expected: string, value: unknown, 
   return new LossgraftError({ code, where, expected, found, hint: `The default is ${spec.default}` });
 }
 
-function unknownOption(specs: OptionSpecs, name: string, where: string): LossgraftError {
+/** @param where what declares them, for messages. */
+export function unknownOption(specs: OptionSpecs, name: string, where: string): LossgraftError {
   const known = Object.keys(specs);
   const [nearest] = nearestNames(name, known);
   return new LossgraftError({

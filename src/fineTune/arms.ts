@@ -170,7 +170,7 @@ class Binder {
       classWeights: weights,
       ...(usesCounts ? { classCounts: this.#counts } : {}),
     };
-    return bindGraft(this.#catalogue, options, [], this.#optimizer.options);
+    return bindGraft(this.#catalogue, options, [], this.#optimizer);
   }
 
   /** Where the loss goes; what only influence needs is left out for losses without it. */
