@@ -1,6 +1,8 @@
 import type { BlockedContext, BlockedRule } from '../../src/contract.ts';
-import { intAttribute, intsAttribute, staticDims, type Value } from '../../src/emit/index.ts';
+import { float, intAttribute, intsAttribute, type Node, staticDims, type Value } from '../../src/emit/index.ts';
+import { windowOf } from '../expansions/support/window.ts';
 import { attributesOf } from '../gradients/support/composite.ts';
+import { range } from '../support/shapes.ts';
 import { BLOCKED, channelMeans, firstChannels } from './support/calls.ts';
 import { roundUp } from './support/filters.ts';
 
@@ -18,6 +20,68 @@ export const MaxPool: BlockedRule = (context) => {
   const { storage_order: _, ...attributes } = attributesOf(node);
   return [{ blocked: op.call('MaxPool', [context.blocked(input(0))], { domain: BLOCKED, attributes }) }];
 };
+
+/**
+ * Where windows lie side by side: dy times [x = y], window element by window element in scan order, and what one has taken no later one
+ * gets, so that ties go to the first. Rows of a window are rows of the view [N·C/b, H/k, k, W/k·k·b].
+ */
+export const MaxPoolGrad: BlockedRule = (context) => {
+  const { op, node, input, block } = context;
+  const [x, dy] = [input(0), input(1)];
+  const sizes = tiling(context, node, x, dy);
+  if (!sizes || !context.isBlocked(x) || !context.canBlock(dy)) return undefined;
+  const { planes, rows, columns, kernel } = sizes;
+  const attributes = attributesOf(node);
+  const y = op.call('MaxPool', [context.blocked(x)], { domain: BLOCKED, attributes });
+  const small = (value: Value): Value => op.reshape(value, [planes, rows, columns, block]);
+  const whole = op.reshape(context.blocked(x), [planes, rows, kernel, columns, kernel * block]);
+  const most = small(y);
+  let left = small(context.blocked(dy));
+  const lines = range(kernel).map((i) => {
+    const parts = range(kernel).map((j) => {
+      const element = op.slice(whole, { axes: [2, 4], starts: [i, j * block], ends: [i + 1, (j + 1) * block] });
+      const own = op.mul(left, isZero(op, op.sub(most, small(element))));
+      if (i + j < 2 * (kernel - 1)) left = op.sub(left, own);
+      return own;
+    });
+    return op.reshape(op.concat(parts, 3), [planes, rows, 1, columns * kernel * block]);
+  });
+  const up = roundUp(Number(x.shape?.[1]), block);
+  return [{ blocked: op.reshape(op.concat(lines, 2), [-1, up, rows * kernel, columns * kernel]) }];
+};
+
+/** 1 where a distance is 0, and 0 above. */
+function isZero(op: BlockedContext['op'], distance: Value): Value {
+  return op.call('HardSigmoid', [distance], { attributes: { alpha: float(-3.4e38), beta: float(1) } });
+}
+
+interface Tiling {
+  /** Images times blocks of channels. */
+  readonly planes: number;
+  readonly rows: number;
+  readonly columns: number;
+  readonly kernel: number;
+}
+
+/** Square windows that divide x without a rest. */
+function tiling({ dims, op, block }: BlockedContext, node: Node, x: Value, dy: Value): Tiling | undefined {
+  const [from, to] = [dims(x), dims(dy)];
+  if (!from || !to || intAttribute(node, 'ceil_mode', 0) !== 0) return undefined;
+  const window = windowOf(op, node, x, dy);
+  const [first] = window;
+  const isTiled = window.every(
+    ({ kernel, stride, dilation, before, after, input, output }) =>
+      kernel === first?.kernel &&
+      kernel === stride &&
+      dilation === 1 &&
+      before === 0 &&
+      after === 0 &&
+      input === kernel * Number(output),
+  );
+  if (!first || !isTiled) return undefined;
+  const planes = (from[0] * roundUp(from[1], block)) / block;
+  return { planes, rows: to[2], columns: to[3], kernel: first.kernel };
+}
 
 /** A number per image and channel onto planes: the gradient of a global mean. */
 export const Expand: BlockedRule = (context) => {

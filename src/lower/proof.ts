@@ -24,7 +24,7 @@ export interface ProofCase {
 
 /** What a network of each kind has: whole blocks and broken ones, the first layer, strides, dilation, groups, depthwise. */
 export const PROOF_CASES: readonly ProofCase[] = [
-  { batch: 16, channels: 16, filters: 32, size: [6, 5], kernel: 3, pad: 1 },
+  { batch: 16, channels: 16, filters: 32, size: [6, 4], kernel: 3, pad: 1 },
   { batch: 16, channels: 32, filters: 16, size: [7, 6], kernel: 3, stride: 2, pad: 1 },
   { batch: 3, channels: 24, filters: 40, size: [5, 4], kernel: 1 },
   { batch: 2, channels: 3, filters: 32, size: [9, 8], kernel: 3, stride: 2, pad: 1 },
@@ -149,7 +149,19 @@ function network(op: Emitter, proof: ProofCase, feeds: Record<string, Tensor>): 
   const pooled = op.call('GlobalAveragePool', [clipped], { shape: [batch, filters, 1, 1] });
   const planes = op.expand(pooled, op.vector(shape));
   planes.shape = shape;
+  // Many elements equal a bound of the Clip: ties.
+  const halves = { kernel_shape: ints([2, 2]), strides: ints([2, 2]) };
+  const half = [batch, filters, ...out.map((length) => Math.floor(length / 2))];
+  const tiles = op.call('MaxPool', [clipped], { attributes: halves, shape: half });
+  const dTiles = op.call('MaxPoolGrad', [clipped, input('d_tiles', half)], {
+    domain: COMPOSITE_DOMAIN,
+    attributes: halves,
+    dtype: 'float32',
+    shape,
+  });
   return new Map([
+    ['tiles', tiles],
+    ['d_clipped', dTiles],
     ['active', active],
     ['clipped', clipped],
     ['next_mean', nextMean],
