@@ -4,4 +4,5 @@ export { decodeNpy } from './data/npy.ts';
 export { permutation } from './data/random.ts';
 export type { Tensor } from './tensor.ts';
 export { argmaxRows, confusionMatrix, type Metrics, metricsOf } from './train/metrics.ts';
+export { DEFAULT_SCHEDULE, rateAt } from './train/schedule.ts';
 export { tunedBytes } from './train/tunedBytes.ts';

@@ -3,9 +3,11 @@ import {
   argmaxRows,
   augmentImages,
   confusionMatrix,
+  DEFAULT_SCHEDULE,
   type Metrics,
   metricsOf,
   permutation,
+  rateAt,
   type Tensor,
   tunedBytes,
 } from '../../src/browser.ts';
@@ -32,19 +34,23 @@ type State = ReadonlyMap<string, FloatTensor>;
 /** Trains, and gives an account after every epoch. What is drawn at random is a function of the seed, the epoch and the row alone. */
 export async function* fineTune(ort: Runtime, task: Task): AsyncGenerator<Epoch> {
   const { train, plan } = task;
+  const { epochs, learningRate: rate } = plan;
+  const schedule = { ...DEFAULT_SCHEDULE, epochs, rate, kind: 'cosine', warmup: 1 } as const;
+  const stepsPerEpoch = Math.ceil(train.labels.length / plan.batchSize);
   const session = await ort.InferenceSession.create(task.step);
   let state: State = task.state;
   try {
     yield { epoch: 0, losses: [], milliseconds: 0, ...(await judge(ort, task, state)) };
-    for (let epoch = 1; epoch <= plan.epochs; epoch++) {
+    for (let epoch = 1; epoch <= epochs; epoch++) {
       const order = permutation(train.labels.length, plan.seed, epoch);
       const losses: number[] = [];
       const start = performance.now();
-      for (let at = 0; at < order.length; at += plan.batchSize) {
-        const rows = order.subarray(at, at + plan.batchSize);
+      for (let i = 0; i < stepsPerEpoch; i++) {
+        const rows = order.subarray(i * plan.batchSize, (i + 1) * plan.batchSize);
         const batch = pick(train, rows);
         const images = augmentImages(batch.images, plan, { seed: plan.seed, epoch, rows });
-        const { loss, next } = await step(ort, session, state, { ...batch, images }, plan.learningRate);
+        const learningRate = rateAt(schedule, { epoch: epoch - 1, step: i, stepsPerEpoch });
+        const { loss, next } = await step(ort, session, state, { ...batch, images }, learningRate);
         losses.push(loss);
         state = next;
       }

@@ -11,6 +11,7 @@ export interface Samples {
 export interface Plan {
   readonly epochs: number;
   readonly batchSize: number;
+  /** The highest: it rises over the first epoch and falls as half a cosine. */
   readonly learningRate: number;
   /** Images are cropped at random after padding by so many pixels. */
   readonly padding: number;

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,16 +8,19 @@ import * as ort from 'onnxruntime-node';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Epoch, fineTune } from '../../examples/browser/fineTune.ts';
-import { loadTask } from '../../examples/browser/task.ts';
+import { loadTask, type Settings } from '../../examples/browser/task.ts';
 import { launchChromium, type Visit, visit } from '../support/browser.ts';
 import { ROOT } from '../support/cli.ts';
 import { readOnnx } from '../support/onnxFile.ts';
+
+/** 130 steps: later on a rounding may tip a ReLU, after which the two ways part. */
+const COMPARED = 10;
 
 let folder: string;
 let server: ChildProcess;
 let url: string;
 let browser: Browser;
-/** A page that has trained to the end. */
+/** A page that has trained for {@link COMPARED} epochs. */
 let trained: Visit;
 
 beforeAll(async () => {
@@ -26,6 +29,7 @@ beforeAll(async () => {
   server = spawn(process.execPath, script, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] });
   url = await addressOf(server);
   browser = await launchChromium();
+  planEpochs(COMPARED);
   trained = await visit(browser, url);
   await train(trained.page);
 }, 240_000);
@@ -35,6 +39,13 @@ afterAll(async () => {
   server?.kill();
   rmSync(folder, { recursive: true, force: true });
 });
+
+/** Changes the plan that a page loads. */
+function planEpochs(epochs: number): void {
+  const path = join(folder, 'settings.json');
+  const settings: Settings = JSON.parse(readFileSync(path, 'utf8'));
+  writeFileSync(path, JSON.stringify({ ...settings, plan: { ...settings.plan, epochs } }));
+}
 
 async function train(page: Page): Promise<void> {
   await page.click('#train');
@@ -80,7 +91,7 @@ describe('training in the browser', () => {
       expect(worst(test?.recall.map(Number) ?? [], recall, () => 1)).toBeLessThan(1.5 / 40);
       last = epoch;
     }
-    expect(inPage).toHaveLength(31);
+    expect(inPage).toHaveLength(COMPARED + 1);
     const { balancedAccuracy = 0 } = inPage.at(-1)?.test ?? {};
     expect(await page.textContent('#accuracy')).toBe(`${(100 * balancedAccuracy).toFixed(1)} %`);
 
@@ -94,15 +105,6 @@ describe('training in the browser', () => {
         name,
       ).toBeLessThan(1e-5);
     }
-  });
-
-  it('learns: the mean recall of the rare digits rises', async () => {
-    const cells = await trained.page.locator('#recalls tr').allInnerTexts();
-    const rows = cells.map((row) => row.split('\t').map(Number));
-    expect(rows.map(([, count]) => count)).toEqual([130, 90, 63, 44, 31, 21, 15, 10, 7, 5]);
-    const rare = rows.slice(6);
-    const mean = (column: number): number => rare.reduce((sum, row) => sum + (row[column] ?? 0), 0) / rare.length;
-    expect(mean(3)).toBeGreaterThan(mean(2) + 5);
   });
 
   it('fits a phone, light and dark, and the console is silent', async () => {
@@ -119,7 +121,8 @@ describe('training in the browser', () => {
     expect(problems).toEqual([]);
   });
 
-  it('stops when asked, and begins anew', async () => {
+  it('stops when asked, begins anew, and learns: the mean recall of the rare digits rises', async () => {
+    planEpochs(30);
     const { page } = await visit(browser, url);
     await page.click('#train');
     await page.click('#stop');
@@ -127,6 +130,12 @@ describe('training in the browser', () => {
     expect(Number.parseInt((await page.textContent('#epoch')) ?? '', 10)).toBeLessThan(30);
     await train(page);
     expect(await page.textContent('#epoch')).toBe('30 of 30');
+    const cells = await page.locator('#recalls tr').allInnerTexts();
+    const rows = cells.map((row) => row.split('\t').map(Number));
+    expect(rows.map(([, count]) => count)).toEqual([130, 90, 63, 44, 31, 21, 15, 10, 7, 5]);
+    const rare = rows.slice(6);
+    const mean = (column: number): number => rare.reduce((sum, row) => sum + (row[column] ?? 0), 0) / rare.length;
+    expect(mean(3)).toBeGreaterThan(mean(2) + 5);
   });
 
   it.each([
