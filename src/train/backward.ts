@@ -41,11 +41,12 @@ export async function backward(model: Model, request: BackwardRequest): Promise<
   const { graph } = draft;
   const data = [...graph.inputs];
   const constant = await constantReader(model, graph);
+  const among = new Set(graph.nodes);
   const grafted = graft(draft, request, [LEARNING_RATE]);
   const { parameters: asked, leftOut } = selectParameters(graph, request.trainable, grafted.logits);
   if (request.frozen) {
     const nexts = draft.statistics.map(({ next }) => next);
-    cutAt(graph, request.frozen, { outputs: [grafted.logits, ...grafted.outputs, ...nexts], data });
+    cutAt(graph, request.frozen, { outputs: [grafted.logits, ...grafted.outputs, ...nexts], data, among });
   }
   await inferOwnTypes(model, graph);
   const wrt = asked.map(({ value }) => value);

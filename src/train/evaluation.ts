@@ -35,10 +35,11 @@ export async function evaluationGraph(
   const draft = await prepare(model, { batchNorm: 'frozen', dropout: 'off', ...keep });
   const { graph } = draft;
   const data = [...graph.inputs];
+  const among = new Set(graph.nodes);
   const { logits, outputs, report } = graft(draft, request, [LEARNING_RATE]);
   const [, ...perSample] = outputs;
   graph.outputs.splice(0, graph.outputs.length, logits, ...perSample);
-  if (frozen) cutAt(graph, frozen, { outputs: [...graph.outputs], data });
+  if (frozen) cutAt(graph, frozen, { outputs: [...graph.outputs], data, among });
   for (const name of lifted) liftParameter(graph, graph.value(name, 'states of training'));
   prune(graph, { all: true });
   await verifyGraph(model.proto, graph);

@@ -100,7 +100,7 @@ export interface CutPlace {
 export function cutAt(
   graph: Graph,
   { names, passed }: CutPlace,
-  { outputs, data }: Pick<CutRequest, 'outputs' | 'data'>,
+  { outputs, data, among }: Omit<CutRequest, 'moving'>,
 ): void {
   for (const name of names) {
     const value = graph.values.get(name);
@@ -110,7 +110,8 @@ export function cutAt(
     graph.inputs.push(input);
   }
   graph.outputs.splice(0, graph.outputs.length, ...outputs);
-  prune(graph, { all: true });
+  // The loss's own nodes stay: gradients written by hand read what the loss does not.
+  prune(graph, { all: true, among });
   const cuts = new Set(names.map(cutInput));
   for (const input of [...graph.inputs]) {
     if (input.uses.size > 0 || outputs.includes(input) || !(data.includes(input) || cuts.has(input.name))) continue;

@@ -1,12 +1,15 @@
 import type { Graph, Node, Value } from '../ir/graph.ts';
 
-/** Removes nodes and constants of our own that nothing reads; with `all`, also those of the user's file. */
-export function prune(graph: Graph, { all = false }: { readonly all?: boolean } = {}): void {
+/** Removes nodes and constants of our own that nothing reads; with `all`, also those of the user's file. Nodes that are not `among` stay. */
+export function prune(
+  graph: Graph,
+  { all = false, among }: { readonly all?: boolean; readonly among?: ReadonlySet<Node> } = {},
+): void {
   const outputs = new Set<Value>(graph.outputs);
   const isUsed = (value: Value | undefined) => value !== undefined && (value.uses.size > 0 || outputs.has(value));
   const kept: Node[] = [];
   for (const node of [...graph.nodes].reverse()) {
-    if ((node.proto && !all) || node.outputs.some(isUsed)) kept.push(node);
+    if ((node.proto && !all) || among?.has(node) === false || node.outputs.some(isUsed)) kept.push(node);
     else graph.detach(node);
   }
   graph.nodes.splice(0, graph.nodes.length, ...kept.reverse());
