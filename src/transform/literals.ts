@@ -23,8 +23,15 @@ const RESCALING = new Set([...ARITHMETIC, 'Cast', 'Identity', 'Transpose', 'Unsq
 /**
  * Why a float tensor that operators read as data is no weight, but a number of a formula, a buffer, or a table of positions;
  * `undefined` where nothing speaks against it.
+ *
+ * @param inputs what {@link rescaledInputs} are.
  */
-export function whyNoWeight(graph: Graph, value: Value, dims: readonly number[]): string | undefined {
+export function whyNoWeight(
+  graph: Graph,
+  value: Value,
+  dims: readonly number[],
+  inputs: ReadonlySet<Value>,
+): string | undefined {
   if (value.name.startsWith('lossgraft/')) return 'of a loss that lossgraft grafted on';
   const notes = graph.metadata.get(value);
   const kind = notes?.get(KIND);
@@ -37,7 +44,11 @@ export function whyNoWeight(graph: Graph, value: Value, dims: readonly number[])
   if (value.producer && CONSTANT_NAME.test(value.name)) return 'a literal in a Constant node';
   const isArithmetic = [...value.uses].every(({ opType }) => ARITHMETIC.has(opType));
   if (isArithmetic && elementCount(dims) === 1 && !MODULE_PATH.test(value.name)) return 'one number of a formula';
-  if (isArithmetic && isPerChannel(dims) && [...value.uses].every((node) => rescalesInput(graph, node, value)))
+  if (
+    isArithmetic &&
+    isPerChannel(dims) &&
+    [...value.uses].every((node) => node.inputs.some((input) => input && inputs.has(input)))
+  )
     return 'rescales an input';
   return dims.length > 2 && [...value.uses].every((node) => isMultiplied(graph, node, value))
     ? 'a table that a weight multiplies'
@@ -53,17 +64,19 @@ function isPerChannel(dims: readonly number[]): boolean {
   return dims.filter((dim) => dim !== 1).length <= 1;
 }
 
-/** Mean and deviation of pixels: what else the node reads is an input of the model, rescaled at most. */
-function rescalesInput(graph: Graph, node: Node, value: Value): boolean {
-  let other = node.inputs.find((input) => input !== value);
-  while (other && !graph.isInput(other)) {
-    const producer: Node | undefined = other.producer;
-    if (!producer || !RESCALING.has(producer.opType)) return false;
-    other = producer.inputs.find(
-      (input) => input && !graph.initializers.has(input) && input.producer?.opType !== 'Constant',
-    );
+/** The model's inputs, and what only arithmetic with constants has made of them: pixels less their mean, over their deviation. */
+export function rescaledInputs(graph: Graph): ReadonlySet<Value> {
+  const rescaled = new Set<Value>(graph.inputs);
+  const constants = new Set<Value>(graph.initializers.keys());
+  for (const { opType, inputs, outputs } of graph.nodes) {
+    const [output] = outputs;
+    if (!output) continue;
+    if (opType === 'Constant') constants.add(output);
+    const others = inputs.filter((input) => input !== undefined && !constants.has(input));
+    const [only] = others;
+    if (RESCALING.has(opType) && others.length === 1 && only && rescaled.has(only)) rescaled.add(output);
   }
-  return other !== undefined;
+  return rescaled;
 }
 
 /** A stack of rows to the left of a stored matrix, such as coordinates of which a small network makes a bias. */

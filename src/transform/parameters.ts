@@ -2,7 +2,7 @@ import { LossgraftError } from '../errors.ts';
 import { isView } from '../ir/edit.ts';
 import { type Graph, type InitializerSource, type Node, nearestNames, type Value } from '../ir/graph.ts';
 import { elementCount } from '../tensor.ts';
-import { whyNoWeight } from './literals.ts';
+import { rescaledInputs, whyNoWeight } from './literals.ts';
 
 /** A tensor of weights in the user's file, wherever it is kept. */
 export interface Parameter {
@@ -49,8 +49,9 @@ export interface Found {
 export function findParameters(graph: Graph): Found {
   const parameters: Parameter[] = [];
   const leftOut: LeftOut[] = [];
+  const inputs = rescaledInputs(graph);
   for (const { value, source } of candidates(graph)) {
-    const why = whyNoWeight(graph, value, source.dims);
+    const why = whyNoWeight(graph, value, source.dims, inputs);
     if (why === undefined) parameters.push({ value, source });
     else leftOut.push({ value, source, why });
   }
@@ -70,11 +71,13 @@ function* candidates(graph: Graph): Iterable<Parameter> {
   }
 }
 
-/** What to tell of {@link LeftOut}; `option` takes their names. */
+/** What to tell of {@link LeftOut}, if there are any; `option` takes their names. */
 export function leftOutNotes(leftOut: readonly LeftOut[], option: string): string[] {
-  return leftOut.map(
-    ({ value, why }) => `"${value.name}" is taken for no parameter (${why}); ${option} can name it all the same`,
-  );
+  if (leftOut.length === 0) return [];
+  const shown = leftOut.slice(0, 3).map(({ value, why }) => `"${value.name}" (${why})`);
+  const more = leftOut.length > shown.length ? ', …' : '';
+  const count = `${leftOut.length} float32 tensors that operators read are taken for no parameters`;
+  return [`${count}: ${shown.join(', ')}${more}. ${option} can name them all the same`];
 }
 
 function isData(value: Value, { dtype, dims }: InitializerSource): boolean {
