@@ -92,8 +92,10 @@ export const ConvWeightGrad: BlockedRule = (context) => {
 
 function planOf(context: BlockedContext, node: Node, x: Value, w: Value, y: Value): ConvPlan | undefined {
   const [from, to, filter] = [context.dims(x), context.dims(y), staticDims(w.shape)];
+  const [m, c, height, width] = filter ?? [];
   if (!from || !to || filter?.length !== 4 || w.dtype !== 'float32') return undefined;
-  const window = windowOf(context.op, withKernel(node, filter.slice(2)), x, y);
+  if (m === undefined || c === undefined || height === undefined || width === undefined) return undefined;
+  const window = windowOf(context.op, withKernel(node, [height, width]), x, y);
   const numbers = window.flatMap(({ before, after }) => [before, after]).filter((pad) => typeof pad === 'number');
   if (numbers.length !== 2 * window.length) return undefined;
   const group = groupOf(node);
@@ -102,9 +104,9 @@ function planOf(context: BlockedContext, node: Node, x: Value, w: Value, y: Valu
     w,
     from,
     to,
-    filter: filter as unknown as FilterDims,
+    filter: [m, c, height, width],
     group,
-    isDepthwise: group > 1 && filter[1] === 1 && filter[0] === group,
+    isDepthwise: group > 1 && c === 1 && m === group,
     sliding: {
       kernel: window.map((a) => a.kernel),
       strides: window.map((a) => a.stride),

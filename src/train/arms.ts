@@ -186,3 +186,8 @@ function notesOf({ report: { notes, unreached } }: TrainGraph): readonly string[
   if (unreached.length === 0) return notes;
   return [...notes, `Not trained, since the loss does not depend on them: ${unreached.join(', ')}`];
 }
+
+/** Under which {@link Graphs} keeps an arm's graph. */
+export function keyOf({ name }: Arm): string {
+  return `loss ${name}`;
+}

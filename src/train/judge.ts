@@ -6,6 +6,11 @@ import type { Tensors } from './protocol.ts';
 import type { Runner } from './runner.ts';
 import { fillUp, type Samples } from './samples.ts';
 
+/** Said of a model that may know the validation data. */
+export const SEEN: string =
+  'The model as it was given is right on every validation sample: it may have been trained on them, and then they cannot tell which epoch ' +
+  'is best. Give data that it has not seen (--validation FILE), or take the last epoch (--select last)';
+
 /** Some rows of some data. */
 export interface Part {
   readonly samples: Samples;

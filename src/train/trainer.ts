@@ -1,7 +1,7 @@
 import { withoutTf32 } from '../runtime/cudaGuard.ts';
 import { type Done, finishRun } from './afterwards.ts';
 import { Ahead } from './ahead.ts';
-import { type Arm, Graphs, type Open } from './arms.ts';
+import { type Arm, Graphs, keyOf, type Open } from './arms.ts';
 import { calibrateArm } from './calibrate.ts';
 import { beginning, type Checkpoint, type EpochRecord, RunFolder } from './checkpoint.ts';
 import { brokenWeights } from './divergence.ts';
@@ -9,7 +9,7 @@ import { type Ran, walkEpoch } from './epoch.ts';
 import type { Evaluation } from './evaluation.ts';
 import { describeFeatures, type FeaturePlan, planFeatures } from './featurePlan.ts';
 import { type Group, stepsIn } from './groups.ts';
-import { type Judgement, judge, type Part } from './judge.ts';
+import { type Judgement, judge, type Part, SEEN } from './judge.ts';
 import { settleLowering } from './lowering.ts';
 import type { Metrics } from './metrics.ts';
 import { type GroupPlan, planGroups } from './planGroups.ts';
@@ -18,10 +18,6 @@ import type { Trained, TrainerRequest } from './request.ts';
 import { type Runner, startRunner } from './runner.ts';
 import { augmenter, fixedBatch } from './samples.ts';
 import { phaseOf, rateAt } from './schedule.ts';
-
-const SEEN =
-  'The model as it was given is right on every validation sample: it may have been trained on them, and then they cannot tell which epoch ' +
-  'is best. Give data that it has not seen (--validation FILE), or take the last epoch (--select last)';
 
 /** A long epoch is checkpointed in between. */
 const SAVE_SECONDS = 600;
@@ -298,8 +294,4 @@ class Trainer {
     this.#folder.commit(this.#at);
     this.#saved = performance.now();
   }
-}
-
-function keyOf({ name }: Arm): string {
-  return `loss ${name}`;
 }
