@@ -4,6 +4,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { renderReport } from '../../src/report/page.ts';
 import type { Report } from '../../src/report/report.ts';
+import { metricsOf } from '../../src/train/metrics.ts';
 import { launchChromium, visit } from '../support/browser.ts';
 import { temporaryFolder } from '../support/cli.ts';
 import { exampleReport } from './examples.ts';
@@ -84,6 +85,23 @@ describe('the page in a browser', () => {
       }
     },
   );
+
+  it('takes the standard error of the least certain loss', () => {
+    const example = exampleReport({ classes: 2, arms: ['ib'] });
+    const [given] = example.history;
+    const metricsOfAll = (confusion: number[][]) => given && { ...given, ...metricsOf(confusion, [2000, 20]) };
+    const sure = metricsOfAll([
+      [20, 0],
+      [20, 0],
+    ]);
+    const unsure = metricsOfAll([
+      [10, 10],
+      [10, 10],
+    ]);
+    const arms = example.arms.map((arm) => ({ ...arm, metrics: unsure ?? null }));
+    // √(2 · ½·½/20) / 2
+    expect(renderReport({ ...example, before: sure ?? null, arms })).toContain('a standard error of up to 7.9 points');
+  });
 
   it('stays below 5 MB, also for 10 000 classes', () => {
     for (const [name, report] of EXAMPLES) expect(renderReport(report).length, name).toBeLessThan(1.5e6);
