@@ -1,4 +1,4 @@
-/** What runs in a browser, too, once the bundler gives it Node's Buffer: no files, no sessions, no threads. */
+/** What runs in a browser, too: no files, no sessions, no threads. A bundler leaves the imports of `node:` modules out, which nothing here reaches. */
 export { augmentImages } from './data/augmentation.ts';
 export { decodeNpy } from './data/npy.ts';
 export { permutation } from './data/random.ts';

@@ -58,13 +58,10 @@ async function bundlePage(folder: string): Promise<void> {
   });
 }
 
-/** lossgraft's scanner reads with Node's Buffer, which a package stands in for; what reads files is not used in a page. */
+/** What reads files is not used in a page, and left out with the modules of Node that it imports. */
 const withoutNode: Plugin = {
   name: 'without-node',
-  setup({ initialOptions, onResolve }) {
-    const buffer = join(HERE, 'buffer.ts');
-    initialOptions.inject = [buffer];
-    onResolve({ filter: /^node:buffer$/ }, () => ({ path: buffer }));
-    onResolve({ filter: /^node:fs$/ }, ({ path }) => ({ path, external: true, sideEffects: false }));
+  setup({ onResolve }) {
+    onResolve({ filter: /^node:/ }, ({ path }) => ({ path, external: true, sideEffects: false }));
   },
 };

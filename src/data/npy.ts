@@ -170,10 +170,13 @@ function decodeElements(bytes: Uint8Array<ArrayBuffer>, { dtype, itemBytes, bigE
 }
 
 function swapBytes(bytes: Uint8Array<ArrayBuffer>, width: number): Uint8Array<ArrayBuffer> {
-  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (width === 2) view.swap16();
-  else if (width === 4) view.swap32();
-  else if (width === 8) view.swap64();
+  for (let start = 0; start < bytes.length; start += width) {
+    for (let i = start, j = start + width - 1; i < j; i++, j--) {
+      const first = bytes[i] ?? 0;
+      bytes[i] = bytes[j] ?? 0;
+      bytes[j] = first;
+    }
+  }
   return bytes;
 }
 

@@ -1,5 +1,5 @@
+import { fromBytes } from './bytes.ts';
 import { scan } from './scan.ts';
-import { fromBytes } from './source.ts';
 import type { ModelProto } from './types.ts';
 import { concat, intField, lenField, stringField } from './wire.ts';
 

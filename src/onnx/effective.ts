@@ -1,7 +1,7 @@
+import { fromBytes } from './bytes.ts';
 import type { NodeLike } from './names.ts';
 import { WireReader } from './reader.ts';
 import { scanGraph } from './scanGraph.ts';
-import { fromBytes } from './source.ts';
 import type { GraphProto, ModelEdit, ModelProto, NodeProto, Span } from './types.ts';
 
 /** Something of the graph as it will be after an edit. */

@@ -1,4 +1,5 @@
 export { blankModel } from './blank.ts';
+export { fromBytes } from './bytes.ts';
 export { applyEdit } from './edit.ts';
 export { encodeNodeFields, encodeTensor } from './encode.ts';
 export { locateExternal } from './external.ts';
@@ -21,6 +22,6 @@ export { copyExternalData, rebaseExternalData } from './rebase.ts';
 export { relocateExternal } from './relocate.ts';
 export { relabelDim, renamedInitializer, rewireNode } from './rewire.ts';
 export { scan } from './scan.ts';
-export { fromBytes, openFile } from './source.ts';
+export { openFile } from './source.ts';
 export type * from './types.ts';
 export { editedBytes, writeModel } from './write.ts';

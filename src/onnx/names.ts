@@ -1,6 +1,6 @@
+import { fromBytes } from './bytes.ts';
 import { WireReader } from './reader.ts';
 import { scanGraph } from './scanGraph.ts';
-import { fromBytes } from './source.ts';
 import type { RawNode } from './types.ts';
 
 /** What a scanned graph and a new one have in common, as far as names go. */

@@ -1,9 +1,9 @@
 import { LossgraftError } from '../errors.ts';
 import { type DataType, elementCount, type Tensor } from '../tensor.ts';
+import { fromBytes } from './bytes.ts';
 import { openExternal } from './external.ts';
 import { WireReader } from './reader.ts';
 import { scanTensor } from './scanTensor.ts';
-import { fromBytes } from './source.ts';
 import { allocate, bytesOf, itemCount, storageOf } from './storage.ts';
 import { countItems, readItems, readStrings } from './typedData.ts';
 import type { ByteSource, Span, TensorProto } from './types.ts';

@@ -1,9 +1,9 @@
-import { isUtf8 } from 'node:buffer';
 import { LossgraftError } from '../errors.ts';
 import { MAX_DEPTH, MAX_STRING_BYTES, MAX_VARINT_BYTES, WINDOW_BYTES } from './limits.ts';
 import type { ByteSource, Span } from './types.ts';
 import { END_GROUP, FIXED32, FIXED64, LEN, START_GROUP, VARINT } from './wire.ts';
 
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const WIRE_NAMES = ['varint', 'fixed64', 'length-delimited', 'group', 'end of group', 'fixed32'];
 
 /**
@@ -23,7 +23,8 @@ export class WireReader {
   #depth = 0;
   #low = 0;
   #high = 0;
-  #chunk: Buffer = Buffer.alloc(0);
+  #chunk: Uint8Array = new Uint8Array();
+  #view: DataView = new DataView(this.#chunk.buffer);
   #chunkStart = 0;
 
   constructor(source: ByteSource) {
@@ -84,7 +85,7 @@ export class WireReader {
 
   floatAt(position: number): number {
     const at = this.#ensure(position, 4);
-    return this.#chunk.readFloatLE(at);
+    return this.#view.getFloat32(at, true);
   }
 
   /** The field's value as text. Errors: `invalid-utf8`, `too-long`. */
@@ -103,14 +104,12 @@ export class WireReader {
   text(start: number, end: number): string | undefined {
     const length = end - start;
     if (length > WINDOW_BYTES) {
-      const bytes = Buffer.allocUnsafeSlow(length);
+      const bytes = new Uint8Array(length);
       this.source.readInto(bytes, start);
-      return isUtf8(bytes) ? bytes.toString('utf8') : undefined;
+      return decode(bytes);
     }
     const at = this.#ensure(start, length);
-    const text = this.#chunk.toString('utf8', at, at + length);
-    if (text.includes('\uFFFD') && !isUtf8(this.#chunk.subarray(at, at + length))) return undefined;
-    return text;
+    return decode(this.#chunk.subarray(at, at + length));
   }
 
   /** Each varint of a packed field. */
@@ -248,8 +247,18 @@ export class WireReader {
     if (at >= 0 && at + length <= this.#chunk.length) return at;
     const wanted = Math.min(WINDOW_BYTES, this.source.size - position);
     // A copy, because another reader of this source may move its window before this one goes on.
-    this.#chunk = Buffer.from(this.source.read(position, Math.max(wanted, length)));
+    this.#chunk = new Uint8Array(this.source.read(position, Math.max(wanted, length)));
+    this.#view = new DataView(this.#chunk.buffer);
     this.#chunkStart = position;
     return 0;
+  }
+}
+
+/** `undefined` where they are not UTF-8. */
+function decode(bytes: Uint8Array): string | undefined {
+  try {
+    return UTF8.decode(bytes);
+  } catch {
+    return undefined;
   }
 }

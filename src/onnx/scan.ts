@@ -126,18 +126,18 @@ function startsLikeModel(source: ByteSource): boolean {
   return first !== undefined && MODEL_FIELDS.get(first >>> 3) === (first & 7);
 }
 
-function headOf(source: ByteSource): Buffer {
-  return Buffer.from(source.read(0, Math.min(source.size, 64)));
+function headOf(source: ByteSource): Uint8Array {
+  return new Uint8Array(source.read(0, Math.min(source.size, 64)));
 }
 
-function describe(head: Buffer): string {
-  const text = head.toString('latin1');
+function describe(head: Uint8Array): string {
+  const text = String.fromCharCode(...head);
   if (head.length === 0) return 'an empty file';
   if (text.startsWith('version https://git-lfs')) return 'a Git LFS pointer (the real file was not fetched)';
   if (text.startsWith('PK')) return 'a zip archive (a PyTorch checkpoint, perhaps)';
   if (/^\s*</.test(text)) return 'a web page or XML';
   if (/^[\x20-\x7e\s]+$/.test(text)) return `text: ${JSON.stringify(text.slice(0, 24))}`;
-  return `bytes ${head.subarray(0, 8).toString('hex')}`;
+  return `bytes ${Array.from(head.subarray(0, 8), (byte) => byte.toString(16).padStart(2, '0')).join('')}`;
 }
 
 function notOnnx(source: ByteSource, cause: unknown): LossgraftError {

@@ -1,24 +1,8 @@
 import { type BigIntStats, closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { LossgraftError } from '../errors.ts';
+import { checkRange } from './bytes.ts';
 import { WINDOW_BYTES } from './limits.ts';
 import type { ByteSource } from './types.ts';
-
-/** A buffer as a source; `name` is shown in errors. */
-export function fromBytes(bytes: Uint8Array, name: string): ByteSource {
-  return {
-    name,
-    size: bytes.length,
-    read(offset, length) {
-      checkRange(this, offset, length);
-      return bytes.subarray(offset, offset + length);
-    },
-    readInto(target, offset) {
-      checkRange(this, offset, target.length);
-      target.set(bytes.subarray(offset, offset + target.length));
-    },
-    close() {},
-  };
-}
 
 /** A source over an open file; it keeps the descriptor until `close`. */
 export interface FileSource extends ByteSource {
@@ -110,17 +94,6 @@ class PreadSource implements FileSource {
     if (this.#open) closeSync(this.fd);
     this.#open = false;
   }
-}
-
-function checkRange(source: ByteSource, offset: number, length: number): void {
-  if (offset >= 0 && length >= 0 && offset + length <= source.size) return;
-  throw new LossgraftError({
-    code: 'truncated-file',
-    where: `${source.name}, byte ${offset}`,
-    expected: `${length} bytes`,
-    found: `a file of ${source.size} bytes`,
-    hint: 'The file is cut short or damaged; get it again',
-  });
 }
 
 function attempt<T>(path: string, act: () => T): T {

@@ -1,8 +1,8 @@
 import { LossgraftError } from '../errors.ts';
 import type { Model } from '../model.ts';
+import { fromBytes } from '../onnx/bytes.ts';
 import { elementPatches } from '../onnx/patchedSource.ts';
 import { scan } from '../onnx/scan.ts';
-import { fromBytes } from '../onnx/source.ts';
 import type { ModelProto } from '../onnx/types.ts';
 import type { Tensor } from '../tensor.ts';
 import { locate, trainedBytes } from './locate.ts';

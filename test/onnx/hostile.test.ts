@@ -165,6 +165,13 @@ describe('hostile structures', () => {
     expect(() => scanBytes(model(...graph))).toThrow(/^\[test\.onnx, byte \d+\] expected /);
   });
 
+  it.each(['\ufefffirst', 'no \ufffd damage', 'größe/層', 'x'.repeat(70_000)])(
+    'the name %j is read as it is',
+    (name) => {
+      expect(scanBytes(model(stringField(2, name))).graph.name).toBe(name);
+    },
+  );
+
   it('a second graph is refused, and a missing one', () => {
     const one = concat(lenField(7, [stringField(2, 'g')]));
     expect(codeOf(() => scanBytes(concat([intField(1, 8), one, one])))).toBe('duplicate-graph');

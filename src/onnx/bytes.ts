@@ -1,0 +1,31 @@
+import { LossgraftError } from '../errors.ts';
+import type { ByteSource } from './types.ts';
+
+/** A buffer as a source; `name` is shown in errors. */
+export function fromBytes(bytes: Uint8Array, name: string): ByteSource {
+  return {
+    name,
+    size: bytes.length,
+    read(offset, length) {
+      checkRange(this, offset, length);
+      return bytes.subarray(offset, offset + length);
+    },
+    readInto(target, offset) {
+      checkRange(this, offset, target.length);
+      target.set(bytes.subarray(offset, offset + target.length));
+    },
+    close() {},
+  };
+}
+
+/** @throws LossgraftError `truncated-file` where the source does not have these bytes. */
+export function checkRange(source: ByteSource, offset: number, length: number): void {
+  if (offset >= 0 && length >= 0 && offset + length <= source.size) return;
+  throw new LossgraftError({
+    code: 'truncated-file',
+    where: `${source.name}, byte ${offset}`,
+    expected: `${length} bytes`,
+    found: `a file of ${source.size} bytes`,
+    hint: 'The file is cut short or damaged; get it again',
+  });
+}
