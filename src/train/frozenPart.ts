@@ -1,11 +1,11 @@
 import { graphEdit } from '../ir/edit.ts';
-import type { Graph, Node, Value } from '../ir/graph.ts';
+import type { Node, Value } from '../ir/graph.ts';
 import type { Model } from '../model.ts';
 import { editedBytes } from '../onnx/index.ts';
 import { verifyGraph } from '../runtime/oracle.ts';
 import { type Cut, type CutPlace, cutInput, findCut } from '../transform/frozen.ts';
 import { type GraftRequest, graft } from '../transform/graft.ts';
-import { selectParameters } from '../transform/parameters.ts';
+import { findParameters, selectParameters } from '../transform/parameters.ts';
 import { type PrepareRequest, prepare } from '../transform/prepare.ts';
 import { prune } from '../transform/prune.ts';
 import { LEARNING_RATE } from './backward.ts';
@@ -28,7 +28,8 @@ export type FrozenRequest = GraftRequest & PrepareRequest & { readonly trainable
 
 interface Found {
   readonly cut: Cut;
-  readonly graph: Graph;
+  /** Whether to compute it once saves anything: it has weights of its own, or operators that take a while. */
+  readonly matters: boolean;
   /** Whether more would be frozen if only parameters moved: Dropout and BatchNorm in training mode change it in each step. */
   readonly stirred: boolean;
 }
@@ -50,9 +51,9 @@ export async function findFrozenPart(
   const passed = new Set<string>();
   let nodes = 0;
   for (const request of requests) {
-    const { cut, graph, stirred } = await cutFor(model, request);
+    const { cut, matters, stirred } = await cutFor(model, request);
     if (stirred) return { why: STIRRED };
-    if (!cut.nodes.some((node) => readsWeights(graph, node))) return { why: NOTHING };
+    if (!matters) return { why: NOTHING };
     for (const value of cut.made) made.add(value.name);
     for (const value of cut.passed) passed.add(value.name);
     nodes = Math.max(nodes, cut.nodes.length);
@@ -85,16 +86,27 @@ async function cutFor(model: Model, request: FrozenRequest): Promise<Found> {
   const common = { data, outputs: [logits, ...outputs, ...nexts], among };
   const cut = findCut(graph, { ...common, moving: [...trained, ...statistics, labels] });
   const calm = statistics.length === 0 ? cut : findCut(graph, { ...common, moving: [...trained, labels] });
-  return { cut, graph, stirred: calm.nodes.length > cut.nodes.length };
+  const weights = new Set(findParameters(graph).parameters.map(({ value }) => value));
+  return {
+    cut,
+    matters: cut.nodes.some((node) => isWork(node, weights)),
+    stirred: calm.nodes.length > cut.nodes.length,
+  };
 }
 
-function readsWeights(graph: Graph, node: Node): boolean {
-  const isWeight = (value: Value | undefined): boolean =>
-    value !== undefined &&
-    (value.shape?.length ?? 0) > 1 &&
-    (graph.initializers.has(value) || value.producer?.opType === 'Constant');
-  return node.inputs.some(isWeight);
+/** Not so: slices and casts of the input, a mask, a list of positions, the input's mean and deviation. */
+function isWork({ opType, inputs }: Node, weights: ReadonlySet<Value>): boolean {
+  return (
+    CONTRACTIONS.has(opType) || inputs.some((value) => value && weights.has(value) && (value.shape?.length ?? 0) > 1)
+  );
 }
+
+/** Operators whose work grows with more than the elements of their inputs, and which may hide constants in them: the filters of a spectrogram. */
+const CONTRACTIONS: ReadonlySet<string> = new Set(
+  'Conv ConvTranspose ConvInteger QLinearConv MatMul MatMulInteger QLinearMatMul Gemm Einsum LSTM GRU RNN DFT STFT'.split(
+    ' ',
+  ),
+);
 
 async function frozenGraph(model: Model, request: PrepareRequest, names: readonly string[]): Promise<Uint8Array> {
   const { graph } = await prepare(model, request);

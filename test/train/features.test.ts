@@ -229,6 +229,33 @@ describe('where it cannot be kept, a reason says so', () => {
     await expect(run({ ...stirred, cacheFeatures: 'on' }, given)).rejects.toThrow(why);
   });
 
+  const LAYERS = 'onnx::*,model.classifier*,model.bert.pooler*,model.bert.encoder*';
+  const frozen: readonly (readonly [string, string, boolean])[] = [
+    ['nothing but slices and casts of the ids, with everything trained', '*', false],
+    ['the same, named by its parts', `${LAYERS},*.embeddings.*`, false],
+    ['a table of embeddings', `${LAYERS},*position_embeddings*,*token_type*,*LayerNorm*`, true],
+    ['all but the head', 'head', true],
+  ];
+  it.each(frozen)('what is frozen is said where it has weights or work: %s', async (_, trainable, isSaid) => {
+    const folder = join(ROOT, 'fixtures/sentences');
+    const data = await openData(join(folder, 'train.csv'), { tokenizer: join(folder, 'tokenizer.json') });
+    const options = { trainable, loss: 'ce', epochs: 1 } as const;
+    const { result } = await run(options, { path: join(folder, 'model.onnx'), data });
+    const notes = result.notes.filter((note) => note.includes('What is frozen'));
+    expect(notes).toHaveLength(isSaid ? 1 : 0);
+    expect((result.features?.nodes ?? 0) > 0).toBe(isSaid);
+  });
+
+  it.each([
+    ['a mean: none', { mixing: true }, 0],
+    ['a product with constants that are no parameters: one', { filtered: true }, 1],
+  ])('notes where before the trained layers lies only %s', async (_, form, notes) => {
+    const path = join(temporaryFolder(), 'branches.onnx');
+    writeBranches(path, form);
+    const { result } = await run({ trainable: 'A,B,C,D', loss: 'ce', epochs: 1 }, { path, data: points() });
+    expect(result.notes.filter((note) => note.includes('What is frozen'))).toHaveLength(notes);
+  });
+
   it('an option that is none', async () => {
     await expect(run({ cacheFeatures: 'always' as 'on' })).rejects.toThrow(/auto, on or off/);
   });
