@@ -10,6 +10,7 @@ import type { Metrics } from '../train/metrics.ts';
 import { readSafetensors } from '../train/readSafetensors.ts';
 import { fixedBatch, inputPorts } from '../train/samples.ts';
 import type { Schedule } from '../train/schedule.ts';
+import { recallNote } from '../train/tensorboard.ts';
 import { runTraining } from '../train/trainer.ts';
 import { writeTuned } from '../train/writeBack.ts';
 import { type Arms, bindArms } from './arms.ts';
@@ -115,7 +116,8 @@ export async function fineTune(catalogue: Catalogue, model: Model, options: Trai
     throw error;
   });
   const { checkpoint } = trained;
-  const notes = [...new Set([...parts.notes, ...trained.notes])];
+  const untold = recallNote(classes);
+  const notes = [...new Set([...parts.notes, ...trained.notes, ...(untold === undefined ? [] : [untold])])];
   const report = await reportRun({ ...run, checkpoint, notes });
   return {
     interrupted: trained.interrupted,

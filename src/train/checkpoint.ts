@@ -115,9 +115,10 @@ export class RunFolder {
   readonly #events: EventFiles;
   #count = 0;
 
-  constructor(path: string) {
+  /** @param classNames in the order of their indices, for the tags of their recalls. */
+  constructor(path: string, classNames?: readonly string[]) {
     this.path = path;
-    this.#events = new EventFiles(join(path, 'tensorboard'));
+    this.#events = new EventFiles(join(path, 'tensorboard'), classNames);
   }
 
   /** @throws LossgraftError `run-exists` where a run is there already that is neither to be resumed nor replaced. */

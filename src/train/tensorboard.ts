@@ -34,31 +34,44 @@ const FILE_VERSION = 'brain.Event:2';
 /** TensorBoard takes files with `tfevents` in their names; one that is always the same is found again by a run that goes on. */
 const FILE = 'events.out.tfevents.0.lossgraft';
 
-/** The scalars of an epoch by their tags in TensorBoard. */
-export function scalarsOf(record: EpochRecord): Readonly<Record<string, number>> {
-  const { trainLoss, validationLoss, balancedAccuracy, accuracy, many, medium, few, rate } = record;
-  const all = {
-    'loss/train': trainLoss,
-    'loss/validation_cross_entropy': validationLoss,
-    'accuracy/balanced': balancedAccuracy,
-    'accuracy/all': accuracy,
-    'accuracy/many': many,
-    'accuracy/medium': medium,
-    'accuracy/few': few,
-    learning_rate: rate,
-  };
-  return Object.fromEntries(Object.entries(all).flatMap(([tag, value]) => (value === null ? [] : [[tag, value]])));
+/** Of more classes TensorBoard gets no recalls: each would be a chart of its own, and 40 bytes in every epoch. */
+export const MAX_RECALLS = 1000;
+
+/** @returns what to tell where the event files leave the recalls out. */
+export function recallNote(classes: number): string | undefined {
+  if (classes <= MAX_RECALLS) return undefined;
+  return `TensorBoard's files have no recall by class: there are ${classes} classes, and they take up to ${MAX_RECALLS}. metrics.jsonl has them`;
+}
+
+/** The scalars of an epoch by their tags in TensorBoard. A class without a name of its own is called by its index. */
+function scalarsOf(record: EpochRecord, classNames: readonly string[]): [string, number][] {
+  const { trainLoss, validationLoss, balancedAccuracy, accuracy, many, medium, few, recall, rate } = record;
+  const recalls = recall.length > MAX_RECALLS ? [] : recall;
+  const all: (readonly [string, number | null])[] = [
+    ['loss/train', trainLoss],
+    ['loss/validation_cross_entropy', validationLoss],
+    ['accuracy/balanced', balancedAccuracy],
+    ['accuracy/all', accuracy],
+    ['accuracy/many', many],
+    ['accuracy/medium', medium],
+    ['accuracy/few', few],
+    ['learning_rate', rate],
+    ...recalls.map((value, k) => [`recall/${classNames[k] ?? k}`, value] as const),
+  ];
+  return all.flatMap(([tag, value]) => (value === null ? [] : [[tag, value]]));
 }
 
 /** The event files of a run: one folder for each arm, to which every epoch is appended once, also by a run that goes on. */
 export class EventFiles {
   readonly #folder: string;
+  readonly #classNames: readonly string[];
   /** Records that each arm's file holds; unknown until the file was compared with the history. */
   readonly #written = new Map<string, number>();
   #isClean = false;
 
-  constructor(folder: string) {
+  constructor(folder: string, classNames: readonly string[] = []) {
     this.#folder = folder;
+    this.#classNames = classNames;
   }
 
   /**
@@ -92,7 +105,10 @@ export class EventFiles {
     const folder = join(this.#folder, folderName(arm));
     const path = join(folder, FILE);
     const now = Date.now() / 1000;
-    const events = [versionEvent, ...history.map((record) => (wallTime: number) => scalarEvent(record, wallTime))];
+    const events = [
+      versionEvent,
+      ...history.map((record) => (wallTime: number) => this.#scalarEvent(record, wallTime)),
+    ];
     const known = this.#written.get(arm);
     mkdirSync(folder, { recursive: true });
     const kept =
@@ -109,6 +125,13 @@ export class EventFiles {
     this.#written.set(arm, events.length);
   }
 
+  #scalarEvent(record: EpochRecord, wallTime: number): Uint8Array {
+    const value = scalarsOf(record, this.#classNames).map(([tag, simpleValue]) => ({ tag, simpleValue }));
+    // proto3 leaves a zero out.
+    const step = record.epoch === 0 ? {} : { step: record.epoch };
+    return Event.encode({ wallTime, ...step, summary: { value } }).finish();
+  }
+
   /** Of a run that was replaced. */
   #removeOthers(kept: readonly string[]): void {
     if (!existsSync(this.#folder)) return;
@@ -122,13 +145,6 @@ type EventAt = (wallTime: number) => Uint8Array;
 
 function versionEvent(wallTime: number): Uint8Array {
   return Event.encode({ wallTime, fileVersion: FILE_VERSION }).finish();
-}
-
-function scalarEvent(record: EpochRecord, wallTime: number): Uint8Array {
-  const value = Object.entries(scalarsOf(record)).map(([tag, simpleValue]) => ({ tag, simpleValue }));
-  // proto3 leaves a zero out.
-  const step = record.epoch === 0 ? {} : { step: record.epoch };
-  return Event.encode({ wallTime, ...step, summary: { value } }).finish();
 }
 
 /** How many events a file begins with, whenever they were written, and the bytes that they take. */

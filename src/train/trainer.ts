@@ -58,7 +58,7 @@ class Trainer {
     this.#request = request;
     this.#runner = runner;
     this.#graphs = new Graphs(request.model, runner, request.provider);
-    this.#folder = new RunFolder(request.folder);
+    this.#folder = new RunFolder(request.folder, request.data.classNames);
     this.#augment = augmenter(request.data, request.ports, request.augmentation);
     this.#at = this.#folder.begin(request.mode, request.settings) ?? beginning(request.settings);
   }

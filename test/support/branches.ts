@@ -8,14 +8,18 @@ import { editedBytes, fromBytes, scan } from '../../src/onnx/index.ts';
 /** A ModelProto with ir_version 8, a graph named "g" and the ai.onnx opset 17. */
 const EMPTY_MODEL = Uint8Array.of(0x08, 0x08, 0x3a, 0x03, 0x12, 0x01, 0x67, 0x42, 0x02, 0x10, 0x11);
 
+interface Form {
+  readonly mixing?: boolean;
+  readonly filtered?: boolean;
+  /** Default 3. */
+  readonly classes?: number;
+}
+
 /**
  * A classifier of x [N, 6] with two frozen branches, whose results two trained layers read: logits = relu(x·A)·C + sigmoid(x·B)·D.
  * With `mixing`, a row of the first branch depends on the other rows of the batch; `filtered` multiplies its x by a constant float64 matrix.
  */
-export function writeBranches(
-  path: string,
-  { mixing = false, filtered = false }: { readonly mixing?: boolean; readonly filtered?: boolean } = {},
-): void {
+export function writeBranches(path: string, { mixing = false, filtered = false, classes = 3 }: Form = {}): void {
   const host = scan(fromBytes(EMPTY_MODEL, 'empty model'));
   const graph = buildGraph(host);
   const x = graph.define('x', 'float32', ['N', 6]);
@@ -31,8 +35,8 @@ export function writeBranches(
   const centred = mixing ? op.sub(given, op.reduceMean(given, [0], true)) : given;
   const left = op.relu(op.matMul(centred, weight('A', 6, 8)));
   const right = op.sigmoid(op.matMul(x, weight('B', 6, 4)));
-  const logits = graph.define('logits', 'float32', ['N', 3]);
-  const sum = op.add(op.matMul(left, weight('C', 8, 3)), op.matMul(right, weight('D', 4, 3)));
+  const logits = graph.define('logits', 'float32', ['N', classes]);
+  const sum = op.add(op.matMul(left, weight('C', 8, classes)), op.matMul(right, weight('D', 4, classes)));
   graph.addNode({ opType: 'Identity', inputs: [sum], outputs: [logits] });
   graph.outputs.push(logits);
   writeFileSync(path, editedBytes(host, graphEdit(host, graph)));

@@ -1,14 +1,18 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import protobuf from 'protobufjs';
 import { describe, expect, it } from 'vitest';
+import { type Dataset, fromTensors, open, openData, type TrainResult, train } from '../../src/index.ts';
 import type { EpochRecord } from '../../src/train/checkpoint.ts';
 import { EventFiles } from '../../src/train/tensorboard.ts';
 import { frameRecord, maskedCrc32c, readRecords } from '../../src/train/tfrecord.ts';
+import { writeBranches } from '../support/branches.ts';
 import { ROOT, temporaryFolder } from '../support/cli.ts';
 
 const FIXTURE = join(ROOT, 'fixtures/tensorboard');
 const FILE = 'events.out.tfevents.0.lossgraft';
 const ARM = 'ce+inverse';
+const classes: readonly string[] = JSON.parse(readFileSync(join(FIXTURE, 'classes.json'), 'utf8'));
 const epochs: readonly EpochRecord[] = JSON.parse(readFileSync(join(FIXTURE, 'epochs.json'), 'utf8'));
 /** What TensorBoard itself wrote for these epochs. */
 const theirs = readFileSync(join(FIXTURE, 'events.out.tfevents'));
@@ -49,6 +53,44 @@ describe('TFRecord', () => {
   });
 });
 
+/** One epoch. */
+async function trainOn(path: string, folder: string, data: Dataset): Promise<TrainResult> {
+  const model = await open(path);
+  try {
+    return await train(model, { data, folder, loss: 'ce', classWeights: 'none', epochs: 1, report: false });
+  } finally {
+    model.close();
+    data.close();
+  }
+}
+
+/** Of an event, by tag: fields 1 (tag) and 2 (simple_value) of each field 1 (value) of its field 5 (summary). */
+function scalarsIn(event: Uint8Array = new Uint8Array()): Map<string, number> {
+  const [summary] = fieldsOf(event).get(5) ?? [];
+  const values = (fieldsOf(summary).get(1) ?? []).map((value) => fieldsOf(value));
+  return new Map(
+    values.map((fields) => {
+      const [[tag], [number]] = [fields.get(1) ?? [], fields.get(2) ?? []];
+      const scalar = number ? new DataView(number.buffer, number.byteOffset).getFloat32(0, true) : Number.NaN;
+      return [new TextDecoder().decode(tag), scalar];
+    }),
+  );
+}
+
+/** The payloads of a protobuf message by field number. */
+function fieldsOf(message: Uint8Array = new Uint8Array()): Map<number, Uint8Array[]> {
+  const reader = protobuf.Reader.create(message);
+  const fields = new Map<number, Uint8Array[]>();
+  while (reader.pos < reader.len) {
+    const tag = reader.uint32();
+    const start = reader.pos;
+    const payload = (tag & 7) === 2 ? reader.bytes() : undefined;
+    if (!payload) reader.skipType(tag & 7);
+    fields.set(tag >>> 3, [...(fields.get(tag >>> 3) ?? []), payload ?? message.subarray(start, reader.pos)]);
+  }
+  return fields;
+}
+
 describe('event files', () => {
   /** A run's folder that holds these bytes already. */
   function folderWith(bytes: Uint8Array, arm = ARM): string {
@@ -62,13 +104,51 @@ describe('event files', () => {
   it('are what TensorBoard writes, byte for byte', () => {
     const folder = folderWith(theirs);
     // Whatever differs from ours would be replaced, with the time of now.
-    new EventFiles(folder).sync(epochs);
+    new EventFiles(folder, classes).sync(epochs);
     expect(read(folder).equals(theirs)).toBe(true);
+  });
+
+  it('have the recall of every class of a run by its name', async () => {
+    const folder = temporaryFolder();
+    const names = Array.from({ length: 10 }, (_, k) => `digit ${k}`);
+    const { history, notes } = await trainOn(join(ROOT, 'fixtures/digits/model.onnx'), folder, {
+      ...(await openData(join(ROOT, 'fixtures/digits/train.npz'))),
+      classNames: names,
+    });
+    const records = readRecords(read(join(folder, 'tensorboard'), 'ce'));
+    expect(records.length).toBe(history.length + 1);
+    for (const [i, { recall }] of history.entries()) {
+      const scalars = scalarsIn(records[i + 1]);
+      for (const [k, name] of names.entries()) expect(scalars.get(`recall/${name}`)).toBe(Math.fround(recall[k] ?? -1));
+    }
+    expect(notes.join()).not.toContain('TensorBoard');
+  });
+
+  it('of too many classes have no recalls, and a note says so', async () => {
+    const path = join(temporaryFolder(), 'model.onnx');
+    writeBranches(path, { classes: 1001 });
+    const folder = temporaryFolder();
+    const rows = 40;
+    const { history, notes } = await trainOn(
+      path,
+      folder,
+      fromTensors({
+        x: { dtype: 'float32', dims: [rows, 6], data: new Float32Array(rows * 6) },
+        labels: { dtype: 'int64', dims: [rows], data: new BigInt64Array(rows) },
+      }),
+    );
+    expect(history[0]?.recall).toHaveLength(1001);
+    const tags = [...scalarsIn(readRecords(read(join(folder, 'tensorboard'), 'ce'))[1]).keys()];
+    expect(tags).toContain('accuracy/balanced');
+    expect(tags.filter((tag) => tag.startsWith('recall'))).toEqual([]);
+    expect(notes).toContainEqual(
+      expect.stringMatching(/no recall by class: there are 1001 classes, and they take up to 1000/),
+    );
   });
 
   it('grow with every epoch, each once', () => {
     const folder = temporaryFolder();
-    const files = new EventFiles(folder);
+    const files = new EventFiles(folder, classes);
     for (let done = 0; done <= epochs.length; done++) files.sync(epochs.slice(0, done));
     files.sync(epochs);
     expect(read(folder).length).toBe(theirs.length);
@@ -84,7 +164,7 @@ describe('event files', () => {
   ])('of a run that goes on, where the file %s', (_, bytes, kept) => {
     const folder = folderWith(bytes);
     const history = kept === 6 ? epochs.slice(0, 4) : epochs;
-    const files = new EventFiles(folder);
+    const files = new EventFiles(folder, classes);
     files.sync(history);
     files.sync(epochs);
     const records = readRecords(read(folder));
@@ -98,9 +178,9 @@ describe('event files', () => {
     const folder = folderWith(theirs);
     const [first, ...rest] = epochs.map((record) => ({ ...record, validationLoss: record.validationLoss + 1 }));
     if (!first) throw new Error('no epoch');
-    new EventFiles(folder).sync([first, ...rest]);
+    new EventFiles(folder, classes).sync([first, ...rest]);
     expect(read(folder).subarray(40).equals(theirs.subarray(40))).toBe(false);
-    new EventFiles(folder).sync([{ ...first, arm: '../out/of it' }]);
+    new EventFiles(folder, classes).sync([{ ...first, arm: '../out/of it' }]);
     expect(readdirSync(folder).sort()).toEqual(['%2e.%2fout%2fof%20it', ARM].sort());
     expect(readdirSync(join(folder, ARM))).toEqual([]);
   });
