@@ -12,21 +12,16 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { losses } from '../graphs/index.ts';
-import type { Loss } from '../src/contract.ts';
-import { openSession, runtimeVersion, type Session } from '../src/runtime/session.ts';
-import type { Tensor } from '../src/tensor.ts';
-import { lossModel } from '../test/support/lossModel.ts';
+import { runtimeVersion } from '../src/runtime/session.ts';
+import { type LossWork, lossInputs, openForm, timeLoss } from './lossForms.ts';
 
 /** At most this share of PyTorch's time, for the fused form. */
 function limitOf({ name, classes, gradient }: Work): number {
   return name === 'ib' && gradient && classes === 1000 ? 0.5 : 1;
 }
 
-interface Work {
+interface Work extends LossWork {
   readonly name: string;
-  readonly loss: Loss;
-  readonly classes: number;
-  readonly gradient: boolean;
 }
 
 /** What the PyTorch side knows. */
@@ -56,7 +51,7 @@ let slow = false;
 for (const classes of options.classes.split(',').map(Number)) {
   for (const [name, loss] of Object.entries(losses)) {
     if (!COMPARED.includes(name)) continue;
-    for (const gradient of [false, true]) table.push(await compare({ name, loss, classes, gradient }));
+    for (const gradient of [false, true]) table.push(await compare({ name, loss, rows, classes, threads, gradient }));
   }
 }
 reference?.close();
@@ -64,15 +59,15 @@ console.table(table);
 process.exitCode = slow ? 1 : 0;
 
 async function compare(work: Work): Promise<Record<string, string | number>> {
-  const { name, loss, classes, gradient } = work;
+  const { name, classes, gradient } = work;
   const runs = Math.min(200, Math.max(3, Math.round(ELEMENTS_PER_ROUND / rows / classes / rounds)));
-  const feeds = inputs(loss, classes);
+  const feeds = lossInputs(work);
   const fused = await openForm(work, 'fused');
   const literal = await openForm(work, 'literal');
   const times: { fused: number[]; literal: number[]; torch: number[] } = { fused: [], literal: [], torch: [] };
   for (let round = 0; round < rounds; round++) {
-    times.fused.push(...(await timed(fused, feeds, runs, gradient)));
-    times.literal.push(...(await timed(literal, feeds, runs, gradient)));
+    times.fused.push(...(await timeLoss(fused, feeds, runs, work)));
+    times.literal.push(...(await timeLoss(literal, feeds, runs, work)));
     if (reference) times.torch.push(...(await reference.ask({ loss: name, rows, classes, threads, runs, gradient })));
   }
   await fused.close();
@@ -90,47 +85,6 @@ async function compare(work: Work): Promise<Record<string, string | number>> {
     : {};
   const what = gradient ? `${name} and gradient` : name;
   return { loss: what, N: rows, C: classes, 'fused ms': digits(ours), 'literal ms': digits(form), ...against };
-}
-
-async function openForm({ loss, classes, gradient }: Work, form: string): Promise<Session> {
-  const head = gradient ? { gradient: 'head' as const } : {};
-  const gamma = loss.options.gamma ? { gamma: 2 } : {};
-  const weights = Array.from({ length: classes }, (_, k) => 0.5 + k / classes);
-  return openSession(lossModel({ loss, classes, weights, ...head, options: { form, ...gamma } }).bytes, { threads });
-}
-
-/** Logits that lie as PyTorch's randn · 3 does: sums of twelve uniform numbers. */
-function inputs(loss: Loss, classes: number): Record<string, Tensor> {
-  const logits = new Float32Array(rows * classes);
-  for (let i = 0; i < logits.length; i++) {
-    let sum = -6;
-    for (let j = 0; j < 12; j++) sum += Math.random();
-    logits[i] = 3 * sum;
-  }
-  const labels = BigInt64Array.from({ length: rows }, () => BigInt(Math.floor(Math.random() * classes)));
-  const norm = Float32Array.from({ length: rows }, () => 30 * Math.random());
-  return {
-    logits: { dtype: 'float32', dims: [rows, classes], data: logits },
-    labels: { dtype: 'int64', dims: [rows], data: labels },
-    ...(loss.needsFeatures ? { norm: { dtype: 'float32', dims: [rows], data: norm } } : {}),
-  };
-}
-
-async function timed(
-  session: Session,
-  feeds: Readonly<Record<string, Tensor>>,
-  runs: number,
-  gradient: boolean,
-): Promise<number[]> {
-  const fetches = gradient ? ['loss', 'logits.grad.head'] : ['loss'];
-  await session.run(feeds, fetches);
-  const times: number[] = [];
-  for (let i = 0; i < runs; i++) {
-    const begin = performance.now();
-    await session.run(feeds, fetches);
-    times.push(performance.now() - begin);
-  }
-  return times;
 }
 
 interface Reference {

@@ -2,28 +2,19 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Dataset, fromTensors, type Model, train } from '../src/index.ts';
-import type { LowerMode } from '../src/lower/machine.ts';
 import { elementCount } from '../src/tensor.ts';
-import type { Timing, Work } from './trainWorks.ts';
+import type { Job, Work } from './works.ts';
 
 /** Samples to judge by: few, since it is not judging that is timed. */
 const JUDGED = 8;
 
-/** The steps of epochs of `train`, what is done once left out: milliseconds for each, an epoch's mean. */
-export async function timeEpochs(
-  model: Model,
-  work: Work,
-  batch: number,
-  rounds: number,
-  lower: LowerMode,
-): Promise<Timing> {
+/** The steps of epochs of `train`, the first epoch left out: milliseconds for each, an epoch's mean. */
+export async function timeEpochs(model: Model, work: Work, { batch, rounds, lower }: Job): Promise<number[]> {
   const folder = mkdtempSync(join(tmpdir(), 'lossgraft-bench-'));
   const steps = work.steps ?? 1;
-  const data = samples(work, steps * batch);
-  const before = process.resourceUsage().maxRSS;
   try {
     const { history, features } = await train(model, {
-      data,
+      data: samples(work, steps * batch),
       validation: samples(work, JUDGED),
       folder,
       loss: 'ce',
@@ -40,8 +31,7 @@ export async function timeEpochs(
     });
     if (features?.cached !== (work.way === 'cached')) throw new Error(`features: ${features?.why ?? 'none'}`);
     const epochs = history.flatMap(({ trainSeconds }) => (trainSeconds === undefined ? [] : [trainSeconds]));
-    const ms = epochs.slice(1).map((seconds) => (1000 * seconds) / steps);
-    return { ms, rss: (process.resourceUsage().maxRSS - before) * 1024 };
+    return epochs.slice(1).map((seconds) => (1000 * seconds) / steps);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -49,7 +39,8 @@ export async function timeEpochs(
 
 function samples({ shape, classes }: Work, rows: number): Dataset {
   const dims = [rows, ...shape.slice(1)];
-  const data = Float32Array.from({ length: elementCount(dims) }, (_, i) => Math.sin(i));
+  const data = new Float32Array(elementCount(dims));
+  for (let i = 0; i < data.length; i++) data[i] = Math.sin(i);
   const labels = BigInt64Array.from({ length: rows }, (_, i) => BigInt(i % classes));
   return fromTensors({
     x: { dtype: 'float32', dims, data },

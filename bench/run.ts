@@ -1,0 +1,124 @@
+/**
+ * Everything that docs/performance.md shows of speed and memory, measured on this machine. PyTorch and lossgraft take turns, each in
+ * processes of their own, with the same threads; medians, and quartiles in brackets.
+ *
+ *   npm run bench -- --python PYTHON             all rows (about 10 minutes), into bench/results.json and docs/performance.md
+ *   npm run bench -- --python PYTHON --works mlp,ib-loss     these rows alone; the others stay
+ *   npm run bench -- --python PYTHON --lower off             plain forms, against limits of their own
+ *   npx tsx bench/run.ts --python PYTHON ...     the same, and nothing is written
+ *
+ * PYTHON has fixtures/pytorch/requirements.txt. --threads 2, --rounds 8 (steps in a turn), --turns 3, --batch N, --models FOLDER (made
+ * there once; 0.6 GB). A row that fails is named, and the others go on. Exit 1 where one fails or a limit is missed.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism, cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { blocked, expansions } from '../graphs/index.ts';
+import { machineLowering } from '../src/lower/machine.ts';
+import { runtimeVersion } from '../src/runtime/session.ts';
+import { comparison } from './compare.ts';
+import { lastLine } from './processes.ts';
+import { type Machine, type Results, readResults, writeResults } from './results.ts';
+import { markdownOf, printSection, type Section, type Settings } from './section.ts';
+
+const PAGE = fileURLToPath(new URL('../docs/performance.md', import.meta.url));
+const BEGIN = '<!-- begin: npm run bench -->';
+const END = '<!-- end: npm run bench -->';
+
+const { values: options } = parseArgs({
+  options: {
+    python: { type: 'string', default: 'python3' },
+    works: { type: 'string' },
+    threads: { type: 'string', default: '2' },
+    rounds: { type: 'string', default: '8' },
+    turns: { type: 'string', default: '3' },
+    lower: { type: 'string', default: 'auto' },
+    batch: { type: 'string' },
+    models: { type: 'string', default: join(tmpdir(), 'lossgraft-bench-models') },
+    write: { type: 'boolean', default: false },
+  },
+});
+const settings: Settings = {
+  python: options.python,
+  threads: Number(options.threads),
+  rounds: Number(options.rounds),
+  turns: Number(options.turns),
+  models: options.models,
+  batch: options.batch === undefined ? undefined : Number(options.batch),
+};
+await main();
+
+async function main(): Promise<void> {
+  if (options.write && settings.batch !== undefined) throw new Error('--batch is for a look: it is not written');
+  const results = readResults(await thisMachine());
+  const sections = sectionsOf(results);
+  const asked = namesOf(sections.measured);
+  const failed: string[] = [];
+  for (const section of sections.measured) {
+    for (const name of section.names.filter((own) => asked.has(own))) {
+      const wrong = await measured(section, name);
+      failed.push(...wrong.map((what) => `${name}: ${what}`));
+      if (options.write) writeAll(results, sections.all);
+    }
+    printSection(section, asked);
+  }
+  for (const what of failed) console.log(what);
+  process.exitCode = failed.length > 0 ? 1 : 0;
+}
+
+/** What is wrong with a row: that it failed, or the limits that it misses. */
+async function measured(section: Section, name: string): Promise<readonly string[]> {
+  const begin = performance.now();
+  try {
+    await section.measure(name);
+    console.error(`${name}: measured in ${((performance.now() - begin) / 1000).toFixed(0)} s`);
+    return section.missed(name);
+  } catch (error) {
+    return [`failed: ${error instanceof Error ? error.message : String(error)}`];
+  }
+}
+
+function sectionsOf(results: Results): { readonly all: readonly Section[]; readonly measured: readonly Section[] } {
+  const plain = comparison('plain', results, settings);
+  const rest = [comparison('torch', results, settings)];
+  if (options.lower !== 'auto' && options.lower !== 'off')
+    throw new Error(`--lower expects auto or off, found ${options.lower}`);
+  return { all: [...rest, plain], measured: options.lower === 'off' ? [plain] : rest };
+}
+
+function namesOf(sections: readonly Section[]): ReadonlySet<string> {
+  const all = sections.flatMap(({ names }) => names);
+  const asked = options.works?.split(',') ?? all;
+  const unknown = asked.find((name) => !all.includes(name));
+  if (unknown !== undefined) throw new Error(`--works expects some of ${all.join(', ')}, found ${unknown}`);
+  return new Set(asked);
+}
+
+async function thisMachine(): Promise<Machine> {
+  const { block } = await machineLowering({ expansions, blocked });
+  return {
+    cpu: cpus()[0]?.model ?? process.arch,
+    cores: `${availableParallelism()}`,
+    threads: options.threads,
+    block: `${block}`,
+    node: process.versions.node,
+    'onnxruntime-node': runtimeVersion,
+    torch: await lastLine(settings.python, ['-c', 'import torch; print(torch.__version__)']),
+  };
+}
+
+function writeAll(results: Results, sections: readonly Section[]): void {
+  writeResults(results);
+  const page = readFileSync(PAGE, 'utf8');
+  const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];
+  if (begin < 0 || end < begin) throw new Error(`${PAGE} has no ${BEGIN} with ${END} behind it`);
+  const { on } = results;
+  const machine =
+    `${on.cores} cores of an ${on.cpu}, ${on.threads} threads, blocks of ${on.block} channels; Node ${on.node}, ` +
+    `onnxruntime-node ${on['onnxruntime-node']}, PyTorch ${on.torch} eager. Bold: above the limit.`;
+  const tables = sections.map(markdownOf).filter((text) => text !== '');
+  const text = [machine, ...tables].join('\n\n');
+  writeFileSync(PAGE, `${page.slice(0, begin + BEGIN.length)}\n${text}${page.slice(end)}`);
+}

@@ -1,0 +1,66 @@
+import Table from 'cli-table3';
+
+/** How all is measured. */
+export interface Settings {
+  readonly python: string;
+  readonly threads: number;
+  readonly rounds: number;
+  readonly turns: number;
+  /** The folder of models. */
+  readonly models: string;
+  /** In place of the works' own. */
+  readonly batch: number | undefined;
+}
+
+/** One table of the report. */
+export interface Section {
+  readonly title: string;
+  readonly head: readonly string[];
+  /** Of its rows. */
+  readonly names: readonly string[];
+  /** Keeps what it measures. */
+  measure(name: string): Promise<void>;
+  /** The cells of a row that is kept. */
+  cells(name: string): readonly string[] | undefined;
+  /** Of a row that is kept: the limits that it misses, in words. */
+  missed(name: string): readonly string[];
+}
+
+/** A section whose rows are kept in a record. */
+export function section<Row>(
+  { rows, ...section }: Pick<Section, 'title' | 'head' | 'names'> & { readonly rows: Record<string, Row> },
+  of: {
+    measure(name: string): Promise<Row>;
+    cells(row: Row, name: string): readonly string[];
+    missed(row: Row, name: string): readonly string[];
+  },
+): Section {
+  return {
+    ...section,
+    measure: async (name) => {
+      rows[name] = await of.measure(name);
+    },
+    cells: (name) => rows[name] && of.cells(rows[name], name),
+    missed: (name) => (rows[name] ? of.missed(rows[name], name) : []),
+  };
+}
+
+function rowsOf({ names, cells }: Section): (readonly string[])[] {
+  return names.flatMap((name) => {
+    const row = cells(name);
+    return row ? [row] : [];
+  });
+}
+
+/** Empty where nothing of it was measured. */
+export function markdownOf(section: Section): string {
+  const rows = rowsOf(section);
+  const lines = [section.head, section.head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`);
+  return rows.length === 0 ? '' : `#### ${section.title}\n\n${lines.join('\n')}\n`;
+}
+
+export function printSection(section: Section, names: ReadonlySet<string>): void {
+  const table = new Table({ head: [...section.head], style: { head: [], border: [] } });
+  table.push(...rowsOf({ ...section, names: section.names.filter((name) => names.has(name)) }).map((row) => [...row]));
+  if (table.length > 0) console.log(`${section.title}\n${table.toString()}`);
+}
