@@ -1,15 +1,17 @@
 import {
   type AsyncBuffer,
+  type ColumnChunk,
   type DecodedArray,
   type FileMetaData,
   parquetMetadata,
   parquetRead,
+  type RowGroup,
   type SchemaElement,
 } from 'hyparquet';
-import { compressors } from 'hyparquet-compressors';
 import { LossgraftError } from '../errors.ts';
 import { type ByteSource, openFile } from '../onnx/index.ts';
 import { CELLS_AT_ONCE, MAX_FOOTER_BYTES } from './limits.ts';
+import { codecs } from './parquetCodecs.ts';
 import { checkColumn } from './parquetPages.ts';
 import type { Cell, Row, Table } from './table.ts';
 import { checkThrift } from './thrift.ts';
@@ -35,6 +37,11 @@ export async function openParquet(path: string): Promise<Table> {
         'columns of lists or structures',
         'Write every value into a column of its own',
       );
+    const names = new Set<string>();
+    for (const { name } of elements) {
+      if (names.has(name)) throw bad(path, 'columns with names of their own', `two called ${name}`, 'Rename one');
+      names.add(name);
+    }
     return {
       name: path,
       columns: elements.map(({ name }) => name),
@@ -78,31 +85,52 @@ async function* readRows(
   metadata: FileMetaData,
   columns: readonly SchemaElement[],
 ): AsyncGenerator<Row> {
+  const place = (column: number): string => `${path}, column ${columns[column]?.name}`;
   try {
-    let start = 0;
     for (const [index, group] of metadata.row_groups.entries()) {
       const count = Number(group.num_rows);
-      for (const element of columns) {
-        checkColumn(`${path}, row group ${index}, column ${element.name}`, file, group, element);
-      }
+      const chunks = chunksByName(`${path}, row group ${index}`, group);
+      const parts = columns.map((element) => {
+        const chunk = chunks.get(element.name);
+        const where = `${path}, row group ${index}, column ${element.name}`;
+        if (chunk === undefined) throw bad(where, 'its pages', 'none');
+        checkColumn(where, file, count, chunk, element);
+        return partOf(metadata, group, chunk, element);
+      });
       const step = Math.max(1, Math.floor(CELLS_AT_ONCE / columns.length));
-      for (let done = 0; done < count; done += step) {
-        const size = Math.min(step, count - done);
+      for (let start = 0; start < count; start += step) {
+        const size = Math.min(step, count - start);
         const cells: DecodedArray[] = [];
-        for (const { name } of columns) cells.push(await readColumn(file, metadata, name, start + done, size));
-        for (let i = 0; i < size; i++) yield { cells: cells.map((column) => toCell(column[i])), line: undefined };
+        for (const part of parts) cells.push(await readColumn(file, part, start, size));
+        for (let i = 0; i < size; i++)
+          yield { cells: cells.map((column, k) => toCell(column[i], () => place(k))), line: undefined };
       }
-      start += count;
     }
   } catch (error) {
     throw explain(path, error);
   }
 }
 
+function chunksByName(where: string, { columns }: RowGroup): Map<string, ColumnChunk> {
+  const chunks = new Map<string, ColumnChunk>();
+  for (const chunk of columns) {
+    const [name = '', ...rest] = chunk.meta_data?.path_in_schema ?? [];
+    if (rest.length > 0 || chunks.has(name)) throw bad(where, 'each column once', `${[name, ...rest].join('.')} again`);
+    chunks.set(name, chunk);
+  }
+  return chunks;
+}
+
+/** One column of one row group is all that the decoder is shown: what was checked, and nothing to search through. */
+function partOf(metadata: FileMetaData, group: RowGroup, chunk: ColumnChunk, element: SchemaElement): FileMetaData {
+  const root: SchemaElement = { name: 'root', num_children: 1 };
+  const { num_rows } = group;
+  return { ...metadata, schema: [root, element], num_rows, row_groups: [{ ...group, columns: [chunk] }] };
+}
+
 async function readColumn(
   file: ByteSource,
   metadata: FileMetaData,
-  name: string,
   start: number,
   count: number,
 ): Promise<DecodedArray> {
@@ -111,8 +139,7 @@ async function readColumn(
   await parquetRead({
     file: asyncBuffer(file),
     metadata,
-    compressors,
-    columns: [name],
+    compressors: codecs,
     rowStart: start,
     rowEnd: start + count,
     onChunk: ({ columnData, rowStart }) => {
@@ -123,7 +150,7 @@ async function readColumn(
     },
   });
   if (found === count) return cells;
-  throw new RangeError(`${found} of ${count} values of column ${name}, from row ${start} on`);
+  throw new RangeError(`${found} of ${count} values of column ${metadata.schema[1]?.name}, from row ${start} on`);
 }
 
 function asyncBuffer(file: ByteSource): AsyncBuffer {
@@ -133,13 +160,13 @@ function asyncBuffer(file: ByteSource): AsyncBuffer {
   };
 }
 
-function toCell(value: unknown): Cell {
+function toCell(value: unknown, where: () => string): Cell {
   if (value === undefined || value === null) return null;
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean')
     return value;
   throw new LossgraftError({
     code: 'parquet-column',
-    where: 'a Parquet column',
+    where: where(),
     expected: 'numbers, booleans or texts',
     found: value instanceof Date ? 'dates' : typeof value,
     hint: 'Choose the columns with --feature-columns, or convert it',

@@ -19,7 +19,11 @@ export function checkPageValues(where: string, page: Uint8Array, header: PageHea
   const cursor = new Cursor(page);
   if (v2 !== undefined) {
     cursor.at = v2.repetition_levels_byte_length;
-    const end = cursor.at + v2.definition_levels_byte_length;
+    const length = v2.definition_levels_byte_length;
+    // The decoder would take them for values.
+    if (length !== 0 && !column.isOptional)
+      throw new RangeError(`levels of ${length} bytes where no value can be missing`);
+    const end = cursor.at + length;
     if (column.isOptional) cursor.levels(count, end);
     cursor.at = end;
     if (!(v2.num_nulls >= 0 && v2.num_nulls <= count))

@@ -1,9 +1,9 @@
-import type { ColumnMetaData, PageHeader, RowGroup, SchemaElement } from 'hyparquet';
+import type { ColumnChunk, ColumnMetaData, PageHeader, ParquetType, SchemaElement } from 'hyparquet';
 import { parquetHeader } from 'hyparquet/src/column.js';
-import { compressors } from 'hyparquet-compressors';
 import { LossgraftError } from '../errors.ts';
 import type { ByteSource } from '../onnx/index.ts';
 import { MAX_CHUNK_BYTES, MAX_PAGE_BYTES, MAX_PAGE_VALUES } from './limits.ts';
+import { codecs } from './parquetCodecs.ts';
 import { checkPageValues } from './parquetEncoding.ts';
 import { checkThrift } from './thrift.ts';
 
@@ -23,26 +23,31 @@ interface Chunk {
  * Walks the pages of a column before they are decoded: sizes and runs say what decoding will take, and the values must be as many as
  * the row group has rows. The decoder itself trusts them: a run that claims 2³⁰ values would fill the memory.
  *
+ * @param rows of the row group.
  * @throws LossgraftError `bad-parquet`, `parquet-too-large`; RangeError where bytes are missing.
  */
-export function checkColumn(where: string, file: ByteSource, group: RowGroup, element: SchemaElement): void {
-  const meta = group.columns.find(({ meta_data }) => meta_data?.path_in_schema[0] === element.name)?.meta_data;
+export function checkColumn(
+  where: string,
+  file: ByteSource,
+  rows: number,
+  { meta_data: meta }: ColumnChunk,
+  element: SchemaElement,
+): void {
   if (meta === undefined) throw bad(where, 'its pages', 'none');
-  const dictionary = Number(meta.dictionary_page_offset ?? 0n);
-  const data = Number(meta.data_page_offset);
-  const start = dictionary > 0 ? Math.min(dictionary, data) : data;
+  // As the decoder does: a dictionary comes first.
+  const start = Number(meta.dictionary_page_offset || meta.data_page_offset);
   const end = start + Number(meta.total_compressed_size);
-  if (!(start >= 4 && end >= start && end <= file.size))
+  if (!(start >= 4 && start <= Number(meta.data_page_offset) && end >= start && end <= file.size))
     throw bad(where, 'pages within the file', `bytes ${start} to ${end}`);
   if (end - start > MAX_CHUNK_BYTES) throw tooLarge(where, MAX_CHUNK_BYTES, `${end - start} bytes in one row group`);
-  const chunk: Chunk = { where, file, meta, isOptional: element.repetition_type === 'OPTIONAL', end };
+  const chunk: Chunk = { where, file, meta, isOptional: element.repetition_type !== 'REQUIRED', end };
   let values = 0;
   for (let at = start; at < end; ) {
     const page = readPage(chunk, at);
     values += page.values;
     at = page.next;
   }
-  if (values !== Number(group.num_rows)) throw bad(where, `${group.num_rows} values`, `${values}`);
+  if (values !== rows) throw bad(where, `${rows} values`, `${values}`);
 }
 
 function readPage(chunk: Chunk, at: number): { values: number; next: number } {
@@ -55,7 +60,7 @@ function readPage(chunk: Chunk, at: number): { values: number; next: number } {
     throw bad(where, 'pages within their column', `one of ${packed} bytes`);
   if (!(size >= 0)) throw bad(where, 'pages of a size', `one of ${size} bytes`);
   if (size > MAX_PAGE_BYTES) throw tooLarge(where, MAX_PAGE_BYTES, `a page of ${size} bytes`);
-  const values = checkCounts(where, header);
+  const values = checkCounts(where, header, chunk.meta.type);
   const body = Uint8Array.from(file.read(bodyStart, packed));
   if (header.type !== 'DICTIONARY_PAGE')
     checkPageValues(where, inflate(chunk, header, body), header, {
@@ -65,12 +70,25 @@ function readPage(chunk: Chunk, at: number): { values: number; next: number } {
   return { values, next: bodyStart + packed };
 }
 
+/** Of a plain value at least. */
+const BYTES: Readonly<Partial<Record<ParquetType, number>>> = {
+  INT32: 4,
+  INT64: 8,
+  INT96: 12,
+  FLOAT: 4,
+  DOUBLE: 8,
+  BYTE_ARRAY: 4,
+  FIXED_LEN_BYTE_ARRAY: 1,
+};
+
 /** The values of a data page; a dictionary has none of its own. */
-function checkCounts(where: string, header: PageHeader): number {
+function checkCounts(where: string, header: PageHeader, valueType: ParquetType): number {
   const { type, uncompressed_page_size: size } = header;
   if (type === 'DICTIONARY_PAGE') {
     const entries = header.dictionary_page_header?.num_values ?? -1;
-    if (!(entries >= 0 && entries <= 8 * size)) throw bad(where, `a dictionary in ${size} bytes`, `${entries} entries`);
+    if (!(entries >= 0 && entries * (BYTES[valueType] ?? 1 / 8) <= size))
+      throw bad(where, `a dictionary in ${size} bytes`, `${entries} entries`);
+    if (entries > MAX_PAGE_VALUES) throw tooLarge(where, MAX_PAGE_VALUES, `a dictionary of ${entries} entries`);
     return 0;
   }
   const data = type === 'DATA_PAGE' ? header.data_page_header : header.data_page_header_v2;
@@ -89,8 +107,8 @@ function inflate({ where, meta: { codec } }: Chunk, header: PageHeader, body: Ui
   if (!(levels >= 0 && levels <= body.length && size >= 0))
     throw bad(where, 'levels within their page', `${levels} bytes`);
   const packed = body.subarray(levels);
-  const plain = codec === 'UNCOMPRESSED' || v2?.is_compressed === false ? packed : compressors[codec]?.(packed, size);
-  if (plain === undefined) throw bad(where, `a compression among ${Object.keys(compressors).join(', ')}`, codec);
+  const plain = codec === 'UNCOMPRESSED' || v2?.is_compressed === false ? packed : codecs[codec]?.(packed, size);
+  if (plain === undefined) throw bad(where, `a compression among ${Object.keys(codecs).join(', ')}`, codec);
   if (plain.length !== size) throw bad(where, `a page of ${size} bytes, as its header says`, `${plain.length}`);
   const page = new Uint8Array(levels + size);
   page.set(body.subarray(0, levels));

@@ -1,12 +1,10 @@
 import { closeSync, ftruncateSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Dataset } from '../../src/data/dataset.ts';
 import { openNpz } from '../../src/data/npz.ts';
 import { openData } from '../../src/data/open.ts';
 import type { DataOptions } from '../../src/data/options.ts';
-import { LossgraftError } from '../../src/errors.ts';
 import type { Tensor } from '../../src/tensor.ts';
 import { ROOT, temporaryFolder } from '../support/cli.ts';
 
@@ -96,26 +94,6 @@ describe('Parquet as pyarrow writes it', () => {
 });
 
 describe('damaged Parquet', () => {
-  const whole = readFileSync(join(TABLES, 'zstd.parquet'));
-  const options = { labelColumn: 'species', featureColumns: NUMBERS };
-
-  it('cuts and flips give data or a named error, in little memory', async () => {
-    const path = join(temporaryFolder(), 'x.parquet');
-    const change = fc.array(fc.tuple(fc.nat(whole.length - 1), fc.nat(255)), { minLength: 1, maxLength: 4 });
-    const before = process.memoryUsage().rss;
-    await fc.assert(
-      fc.asyncProperty(change, fc.nat(whole.length), fc.boolean(), async (flips, length, isCut) => {
-        const bytes = Buffer.from(whole.subarray(0, isCut ? length : whole.length));
-        for (const [at, value] of flips) if (at < bytes.length) bytes[at] = value;
-        writeFileSync(path, bytes);
-        const error = await refusal(path, options);
-        if (error !== 'no error') expect(error).toBeInstanceOf(LossgraftError);
-      }),
-      { numRuns: 150, seed: 1 },
-    );
-    expect(process.memoryUsage().rss - before).toBeLessThan(400 * 2 ** 20);
-  });
-
   it('a run that claims more values than its page has', async () => {
     const bytes = readFileSync(join(TABLES, 'runs.parquet'));
     const run = Buffer.from([0xf2, 0x1f, 0x01]); // 2041 times the dictionary's entry 1

@@ -1,0 +1,21 @@
+import { brotliDecompressSync, unzipSync } from 'node:zlib';
+import type { Compressors } from 'hyparquet';
+import { compressors } from 'hyparquet-compressors';
+import { checkZstd } from './zstdFrame.ts';
+
+/**
+ * How pages are inflated: to the size that their header says, never to more. Node's zlib compares gzip's checksums, too.
+ *
+ * @throws RangeError or zlib's error where the bytes give more than that or are damaged.
+ */
+export const codecs: Compressors = {
+  ...compressors,
+  GZIP: (input, size) => unzipSync(input, { maxOutputLength: Math.max(1, size) }),
+  BROTLI: (input, size) => brotliDecompressSync(input, { maxOutputLength: Math.max(1, size) }),
+  ZSTD: (input, size) => {
+    checkZstd(input, size);
+    const page = compressors.ZSTD?.(input, size);
+    if (page === undefined) throw new RangeError('no decoder of Zstandard');
+    return page;
+  },
+};
