@@ -1,5 +1,5 @@
 import { createEmitter, type Value } from '../emit/index.ts';
-import { Graph, RENAME_TENSOR } from '../ir/graph.ts';
+import { Graph } from '../ir/graph.ts';
 import { expand } from '../lower/expand.ts';
 import type { LowerTarget } from '../lower/layouts.ts';
 import { lower } from '../lower/lower.ts';
@@ -9,6 +9,7 @@ import type { ModelProto } from '../onnx/types.ts';
 import type { GraftReport } from '../transform/graft.ts';
 import { loopSteps } from '../transform/loop.ts';
 import { type OptimizeRequest, optimize, type State } from '../transform/optimize.ts';
+import { addNamedOutputs, type NamedOutput } from '../transform/outputs.ts';
 import { liftParameter } from '../transform/parameters.ts';
 import { prune } from '../transform/prune.ts';
 import { type Backward, type BackwardRequest, backward, LEARNING_RATE } from './backward.ts';
@@ -73,8 +74,11 @@ export async function buildStep(
   );
   const settled = states.map((state, i) => ({ ...state, next: nexts[i] ?? state.next }));
   const form = loop ? loopSteps(model.proto, op, settled, labels, loss) : { states: settled, losses: loss };
-  addOutput(graph, lossName(pass), form.losses, { dtype: 'float32', shape: loop ? form.losses.shape : [] });
-  for (const { current, next } of form.states) addOutput(graph, `${current.name}.next`, next, current);
+  const lossShape = loop ? form.losses.shape : [];
+  addNamedOutputs(graph, [
+    { name: lossName(pass), source: form.losses, like: { dtype: 'float32', shape: lossShape } },
+    ...form.states.map(nextOutput),
+  ]);
   return {
     built: { proto: model.proto, graph },
     states,
@@ -97,12 +101,14 @@ export async function buildSplit(
   const moving = statistics(pass);
   const params = [...pass.gradients.keys()];
   const [loss, settled] = settle(pass, request, [...pass.gradients.values(), ...moving.map(({ next }) => next)]);
-  addOutput(graph, lossName(pass), loss, { dtype: 'float32', shape: [] });
-  const sources = [
-    ...params.map((value) => [`${value.name}.grad`, value] as const),
-    ...moving.map(({ current }) => [`${current.name}.next`, current] as const),
+  const named = [
+    ...params.map((like) => ({ name: `${like.name}.grad`, like })),
+    ...moving.map(({ current }) => ({ name: `${current.name}.next`, like: current })),
   ];
-  for (const [i, [name, like]] of sources.entries()) addOutput(graph, name, settled[i] ?? like, like);
+  addNamedOutputs(graph, [
+    { name: lossName(pass), source: loss, like: { dtype: 'float32', shape: [] } },
+    ...named.map(({ name, like }, i) => ({ name, source: settled[i] ?? like, like })),
+  ]);
   const { states, ...apply } = buildApply(params, opset, request);
   const all = [...states, ...moving];
   return {
@@ -128,7 +134,7 @@ function buildApply(
   };
   const gradients = new Map(params.map((param) => [input(param.name, param), input(`${param.name}.grad`, param)]));
   const states = optimize(op, gradients, addRate(graph, request), request);
-  for (const { current, next } of states) addOutput(graph, `${current.name}.next`, next, current);
+  addNamedOutputs(graph, states.map(nextOutput));
   return { proto: blankModel(opset, 'apply'), graph, states };
 }
 
@@ -170,10 +176,8 @@ function settle(
   return [loss, settled];
 }
 
-function addOutput(graph: Graph, name: string, source: Value, { dtype, shape }: Pick<Value, 'dtype' | 'shape'>): void {
-  const output = graph.define(name, dtype, shape, name.includes('.') ? RENAME_TENSOR : undefined);
-  graph.addNode({ opType: 'Identity', inputs: [source], outputs: [output] });
-  graph.outputs.push(output);
+function nextOutput({ current, next }: State): NamedOutput {
+  return { name: `${current.name}.next`, source: next, like: current };
 }
 
 function reportOf(

@@ -1,10 +1,11 @@
 import { LossgraftError } from '../errors.ts';
-import { RENAME_TENSOR, type Value } from '../ir/graph.ts';
+import type { Value } from '../ir/graph.ts';
 import { type Expansions, expand } from '../lower/expand.ts';
 import type { BlockedRules } from '../lower/lower.ts';
 import type { ConstantReader } from './constantValues.ts';
 import { differentiate, type GradientRules } from './differentiate.ts';
 import type { Grafted } from './graft.ts';
+import { addNamedOutputs } from './outputs.ts';
 import { findParameters } from './parameters.ts';
 import { prune } from './prune.ts';
 
@@ -42,11 +43,10 @@ export function addGradientOutputs(
   expand(op, expansions);
   const sources = graph.outputs.splice(first);
   const reached = wrt.filter((value) => gradients.has(value));
-  for (const [i, value] of reached.entries()) {
-    const output = graph.define(`${value.name}.grad`, value.dtype, value.shape, RENAME_TENSOR);
-    graph.addNode({ opType: 'Identity', inputs: [sources[i]], outputs: [output] });
-    graph.outputs.push(output);
-  }
+  addNamedOutputs(
+    graph,
+    reached.map((like, i) => ({ name: `${like.name}.grad`, source: sources[i] ?? like, like })),
+  );
   prune(graph);
   return graph.outputs.slice(first);
 }

@@ -37,8 +37,9 @@ export function loopSteps(
   }
   graph.nodes.push(...step);
   const goOn = op.identity(condition);
-  const nexts = states.map((state) => op.identity(nextInside(state, states, carried)));
-  const lossOut = op.identity(loss);
+  const seen = new Set<Value>(carried);
+  const nexts = states.map((state) => bodyOutput(op, nextInside(state, states, carried), seen));
+  const lossOut = bodyOutput(op, loss, seen);
   const nodes = graph.nodes.splice(0).map((node) => bodyNode(model, graph, node));
   const body: GraphInit = {
     name: 'step',
@@ -48,6 +49,13 @@ export function loopSteps(
     outputs: [goOn, ...nexts, lossOut].map(valueInit),
   };
   return callLoop(op, body, states, labels);
+}
+
+/** Each output of a body is a value of its own, that the body makes: an Identity copies what is not. */
+function bodyOutput(op: Emitter, value: Value, seen: Set<Value>): Value {
+  if (value.producer === undefined || value.producer.proto !== undefined || seen.has(value)) return op.identity(value);
+  seen.add(value);
+  return value;
 }
 
 /** A value inside the body that stands for `outer`: a body may not reuse an outer name. */

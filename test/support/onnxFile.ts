@@ -8,7 +8,12 @@ type TensorProto = NonNullable<Graph['initializer']>[number];
 /** A file as the package onnx-proto reads it, which knows nothing of our own codec. */
 export interface OnnxFile {
   /** Nodes in the bodies of Loop and If included. */
-  readonly nodes: readonly { readonly op: string; readonly domain: string; readonly name: string }[];
+  readonly nodes: readonly {
+    readonly op: string;
+    readonly domain: string;
+    readonly name: string;
+    readonly made: readonly string[];
+  }[];
   /** Every name that stands for a new tensor: inputs, initializers and results, in bodies too. */
   readonly defined: readonly string[];
   /** `float32 [N, 3]` by name. */
@@ -28,7 +33,12 @@ export function readOnnx(bytes: Uint8Array): OnnxFile {
     Object.fromEntries((infos ?? []).map((info) => [info.name ?? '', typeOf(info)]));
   return {
     nodes: graphs.flatMap(({ node }) =>
-      (node ?? []).map(({ opType, domain, name }) => ({ op: opType ?? '', domain: domain ?? '', name: name ?? '' })),
+      (node ?? []).map(({ opType, domain, name, output }) => ({
+        op: opType ?? '',
+        domain: domain ?? '',
+        name: name ?? '',
+        made: output ?? [],
+      })),
     ),
     defined: graphs.flatMap(definitions),
     inputs: types(graph.input),

@@ -76,6 +76,13 @@ describe.each(networks)('%s', (_, network) => {
     expect(files.get('step.onnx')?.nodes.some(({ op }) => op === 'Loop') ?? false).toBe(form === 'loop');
   });
 
+  it.each(FORMS)('nothing in the form %s is copied to be an output', async (form) => {
+    for (const [, { nodes, outputs }] of (await make(network, form)).files) {
+      const copies = nodes.filter(({ op, made }) => op === 'Identity' && made.some((name) => name in outputs));
+      expect(copies).toEqual([]);
+    }
+  });
+
   it('has the inputs and outputs of a step', async () => {
     const { files, host, params, statistics } = await make(network, 'step');
     const { inputs = {}, outputs = {} } = files.get('step.onnx') ?? {};
