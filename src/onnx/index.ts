@@ -15,6 +15,7 @@ export {
   numberToBfloat16,
   numberToFloat16,
 } from './half.ts';
+export { leaveWeights } from './leaveWeights.ts';
 export { usedNames } from './names.ts';
 export { type BytePatch, elementPatches, patchedSource } from './patchedSource.ts';
 export { decodeTensor, readTensor } from './readTensor.ts';

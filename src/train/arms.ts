@@ -125,7 +125,7 @@ export class Graphs {
   }
 
   async #openTraining(key: string, graph: TrainGraph): Promise<void> {
-    await this.#openInRunner(key, graph.bytes().get('step.onnx') ?? new Uint8Array());
+    await this.#openInRunner(key, graph.sessionBytes());
     this.#training.add(key);
   }
 

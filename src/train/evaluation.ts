@@ -1,6 +1,5 @@
 import { graphEdit } from '../ir/edit.ts';
 import type { Model } from '../model.ts';
-import { editedBytes } from '../onnx/index.ts';
 import { verifyGraph } from '../runtime/oracle.ts';
 import { type CutPlace, cutAt } from '../transform/frozen.ts';
 import { type GraftRequest, graft } from '../transform/graft.ts';
@@ -8,6 +7,7 @@ import { liftParameter } from '../transform/parameters.ts';
 import { prepare } from '../transform/prepare.ts';
 import { prune } from '../transform/prune.ts';
 import { LEARNING_RATE } from './backward.ts';
+import { sessionBytes } from './sessionBytes.ts';
 
 /** A model with a loss, whose trained tensors are inputs: so it judges any state. */
 export interface Evaluation {
@@ -44,7 +44,7 @@ export async function evaluationGraph(
   prune(graph, { all: true });
   await verifyGraph(model.proto, graph);
   return {
-    bytes: editedBytes(model.proto, graphEdit(model.proto, graph)),
+    bytes: sessionBytes(model, graphEdit(model.proto, graph)),
     logits: logits.name,
     classes: report.classes ?? undefined,
     options: report.options,

@@ -1,7 +1,6 @@
 import { graphEdit } from '../ir/edit.ts';
 import type { Node, Value } from '../ir/graph.ts';
 import type { Model } from '../model.ts';
-import { editedBytes } from '../onnx/index.ts';
 import { verifyGraph } from '../runtime/oracle.ts';
 import { type Cut, type CutPlace, cutInput, findCut } from '../transform/frozen.ts';
 import { type GraftRequest, graft } from '../transform/graft.ts';
@@ -9,6 +8,7 @@ import { findParameters, selectParameters } from '../transform/parameters.ts';
 import { type PrepareRequest, prepare } from '../transform/prepare.ts';
 import { prune } from '../transform/prune.ts';
 import { LEARNING_RATE } from './backward.ts';
+import { sessionBytes } from './sessionBytes.ts';
 
 /** What comes before everything that is trained: a graph of its own, whose weights stay constants. */
 export interface FrozenPart extends CutPlace {
@@ -113,5 +113,5 @@ async function frozenGraph(model: Model, request: PrepareRequest, names: readonl
   graph.outputs.splice(0, graph.outputs.length, ...names.map((name) => graph.value(name, 'the frozen part')));
   prune(graph, { all: true });
   await verifyGraph(model.proto, graph);
-  return editedBytes(model.proto, graphEdit(model.proto, graph));
+  return sessionBytes(model, graphEdit(model.proto, graph));
 }

@@ -13,6 +13,7 @@ import { VERSION } from '../version.ts';
 import { refuseExisting, type WriteOptions, writeEdited } from '../write.ts';
 import type { Tie } from './locate.ts';
 import { type LazyTensor, writeSafetensors } from './safetensors.ts';
+import { sessionBytes } from './sessionBytes.ts';
 import { type Built, buildSplit, buildStep, type Step, type StepReport, type StepRequest } from './step.ts';
 
 export type { StepReport, StepRequest } from './step.ts';
@@ -35,6 +36,8 @@ export interface TrainGraph {
   readonly isLowered: boolean;
   /** The files by name, in memory: `step.onnx`, or `gradients.onnx` and `apply.onnx`. */
   bytes(): ReadonlyMap<string, Uint8Array>;
+  /** The one graph of the forms `step` and `loop`, for a session with the model's folder for external data. */
+  sessionBytes(): Uint8Array;
   /** What the states are at the start: the model's weights and statistics; slots are zeros. */
   initialState(): ReadonlyMap<string, Tensor>;
   /**
@@ -68,6 +71,7 @@ export async function trainGraph(model: Model, request: TrainGraphRequest): Prom
     untied: step.backward.draft.untied.map(({ parameter, name }) => ({ parameter, name })),
     isLowered,
     bytes: () => new Map(names.map((name) => [name, bytesOf(name)])),
+    sessionBytes: () => sessionBytes(model, edit('step.onnx')),
     initialState: () => new Map(lazyState(model, step).map(({ name, read }) => [name, read()])),
     write: async (path, options = {}) => {
       if (isLowered) throw new Error('a graph with forms for one machine is not for a file');

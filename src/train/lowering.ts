@@ -57,8 +57,7 @@ export async function disagreement(
   const state = Object.fromEntries(plain.initialState());
   const steps: Stepped[] = [];
   for (const graph of [plain, lowered]) {
-    const bytes = graph.bytes().get('step.onnx') ?? new Uint8Array();
-    const session = await openSession(bytes, { externalDataFolder, memoryPattern: false });
+    const session = await openSession(graph.sessionBytes(), { externalDataFolder, memoryPattern: false });
     try {
       steps.push(await stepOnNoise(session, state, batch, loss));
     } catch (error) {

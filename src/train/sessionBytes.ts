@@ -1,0 +1,8 @@
+import type { Model } from '../model.ts';
+import { editedBytes, leaveWeights } from '../onnx/index.ts';
+import type { ModelEdit } from '../onnx/types.ts';
+
+/** The edited model as a session of this process opens it, with the model's folder for external data: its weights stay in its file. */
+export function sessionBytes(model: Model, edit: ModelEdit): Uint8Array {
+  return editedBytes(model.proto, leaveWeights(model.proto, edit, model.path));
+}
