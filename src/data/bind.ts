@@ -11,6 +11,8 @@ export interface BoundData {
   readonly size: number;
   /** What was converted or left aside. */
   readonly notes: readonly string[];
+  /** The feeds of all samples, of those inputs whose data are in memory as they are fed. */
+  readonly whole: Readonly<Record<string, Tensor>>;
   /** The feeds of the samples `start` to `start + count`. */
   read(start: number, count: number): Promise<Record<string, Tensor>>;
 }
@@ -58,7 +60,10 @@ export function bindData(data: Dataset, inputs: readonly Port[], labels: LabelIn
     }
     return feeds;
   };
-  return { size, notes, read };
+  const whole = readers.flatMap(({ input, column: { whole: own } }) =>
+    own !== undefined && own.dtype === input.dtype ? [[input.name, own] as const] : [],
+  );
+  return { size, notes, whole: Object.fromEntries(whole), read };
 }
 
 function columnOf(data: Dataset, input: Port, inputs: number): Column | undefined {

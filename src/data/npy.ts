@@ -16,6 +16,8 @@ export interface Column {
   readonly white?: readonly number[];
   /** Whether `read` gives arrays that nobody else holds, in buffers of their own: they may be handed on to another thread. */
   readonly isFresh?: boolean;
+  /** All rows, where they are in memory anyway. */
+  readonly whole?: Tensor;
   /** Rows `start` to `start + count`. Memory: those rows. */
   read(start: number, count: number): Promise<Tensor>;
 }
@@ -66,14 +68,15 @@ export function npyColumn(header: NpyHeader, name: string, read: ReadBytes): Col
 }
 
 /** A column over a tensor in memory. */
-export function tensorColumn({ dtype, dims, data }: Tensor): Column {
+export function tensorColumn(whole: Tensor): Column {
+  const { dtype, dims, data } = whole;
   const width = elementCount(dims.slice(1));
   const read = async (start: number, count: number): Promise<Tensor> => {
     if (dims.length === 0) return { dtype, dims, data };
     checkRows(dims, start, count, 'tensor');
     return { dtype, dims: [count, ...dims.slice(1)], data: data.slice(start * width, (start + count) * width) };
   };
-  return { dtype, dims, read };
+  return { dtype, dims, whole, read };
 }
 
 /** Is it an array of strings? */

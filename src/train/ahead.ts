@@ -26,7 +26,7 @@ export interface AheadPlan {
 }
 
 /** Read before it is needed: up to so many bytes, but at least one group, and at most {@link MAX_GROUPS}. */
-const AHEAD_BYTES: number = 32 * 2 ** 20;
+const AHEAD_BYTES: number = 16 * 2 ** 20;
 const MAX_GROUPS = 4;
 
 /**

@@ -126,17 +126,18 @@ function bytesOf({ data }: Tensor): number {
   return isText(data) ? data.reduce((sum, text) => sum + 2 * text.length, 0) : data.byteLength;
 }
 
-/** Everything, read in pieces, each copied into its place. */
+/** Everything, read in pieces: each is checked, and copied into its place where it is not in memory anyway. */
 async function readAll(bound: BoundData, first: Feeds): Promise<Feeds> {
-  const whole = new Map(Object.entries(first).map(([name, tensor]) => [name, allocateLike(tensor, bound.size)]));
+  const own = Object.entries(first).filter(([name]) => bound.whole[name] === undefined);
+  const copies = new Map(own.map(([name, tensor]) => [name, allocateLike(tensor, bound.size)]));
   for (let start = 0; start < bound.size; start += READ_AT_ONCE) {
     const piece = await bound.read(start, Math.min(READ_AT_ONCE, bound.size - start));
     for (const [name, { data, dims }] of Object.entries(piece)) {
-      const target = whole.get(name)?.data;
+      const target = copies.get(name)?.data;
       if (target !== undefined) copyItems(target, data, start * elementCount(dims.slice(1)));
     }
   }
-  return Object.fromEntries(whole);
+  return { ...bound.whole, ...Object.fromEntries(copies) };
 }
 
 function pick(kept: Feeds, rows: Uint32Array): Feeds {

@@ -32,6 +32,13 @@ describe('batches', () => {
     });
   });
 
+  it('are not there twice where all data are in memory, as they are fed', () => {
+    const whole = (dtype: DataType) => bindData(fromTensors({ x, labels: labels() }), ports(dtype), LABELS).whole;
+    expect(whole('float32').x).toBe(x);
+    const double: Tensor = { ...x, dtype: 'float64', data: new Float64Array(2 * ROWS) };
+    expect(bindData(fromTensors({ x: double, labels: labels() }), ports('float32'), LABELS).whole).toEqual({});
+  });
+
   it('count rows from the beginning of the data where a label is wrong', async () => {
     const data = fromTensors({ x, labels: labels({ row: 29, label: 3 }) });
     const { read } = bindData(data, ports('float32'), LABELS);
