@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { basename } from 'node:path';
 import { encodeMessage, int64 } from './codec.ts';
 import { isFileSource } from './source.ts';
@@ -13,7 +13,8 @@ const LEAST_BYTES: number = 4 * 2 ** 10;
  * on this machine, opened from bytes with the file's folder for external data: ONNX Runtime maps them, instead of holding them three
  * times while it loads.
  *
- * @param path of the model's file. Where another file has its name by now, the weights stay in.
+ * @param path of the model's file. Where another file has its name by now, or it is a symbolic link (ONNX Runtime may not follow it out
+ *   of the folder), the weights stay in.
  */
 export function leaveWeights(model: ModelProto, edit: ModelEdit, path: string): ModelEdit {
   if (!isStill(model.source, path)) return edit;
@@ -28,7 +29,7 @@ export function leaveWeights(model: ModelProto, edit: ModelEdit, path: string): 
 
 function isStill(source: ByteSource, path: string): boolean {
   if (!isFileSource(source)) return false;
-  const found = statSync(path, { throwIfNoEntry: false, bigint: true });
+  const found = lstatSync(path, { throwIfNoEntry: false, bigint: true });
   return found?.ino === source.identity.ino && found.dev === source.identity.dev && found.size === BigInt(source.size);
 }
 

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -42,6 +42,16 @@ describe('a session of a training graph', () => {
     expect(whole.length - light.length).toBeGreaterThan(statSync(path).size / 2);
     const state = graph.initialState();
     expect(await step(light, state)).toEqual(await step(whole, state));
+    model.close();
+  });
+
+  it('has them within where the model is a symbolic link, which ONNX Runtime does not follow', async () => {
+    const link = join(mkdtempSync(join(folder, 'link-')), 'model.onnx');
+    symlinkSync(path, link);
+    const model = await open(link);
+    const graph = await trainGraph(model, { loss: 'ce', trainable: 'head' });
+    const [whole] = graph.bytes().values();
+    expect(graph.sessionBytes()).toEqual(whole);
     model.close();
   });
 
