@@ -1,6 +1,6 @@
 import { modelFile, timeOurs, timeTorch } from './processes.ts';
 import { type Compared, digits, type Results, type Spread, spreadOf, today } from './results.ts';
-import { type Section, type Settings, section } from './section.ts';
+import { marked, type Section, type Settings, section, shown } from './section.ts';
 import { type Job, type Timing, WORKS, type Work, workNamed } from './works.ts';
 
 /** In the forms of this machine's runtime, or in the plain ones that files hold: its limits. */
@@ -68,7 +68,7 @@ async function compare(name: string, lower: Job['lower'], settings: Settings): P
   const torch: Timing[] = [];
   for (let turn = 0; turn < settings.turns; turn++) {
     torch.push(await timeTorch(job, work.steps ?? 1, settings.python));
-    ours.push(await timeOurs(job));
+    ours.push(await timeOurs(job, settings));
   }
   const peak = (timings: readonly Timing[]): number => digits(Math.max(...timings.map(({ rss }) => rss)) / 2 ** 20);
   const ms = (timings: readonly Timing[]): Spread => spreadOf(timings.flatMap((timing) => timing.ms));
@@ -79,13 +79,4 @@ async function compare(name: string, lower: Job['lower'], settings: Settings): P
 export function jobOf(work: string, lower: Job['lower'], { threads, rounds, models, batch }: Settings): Job {
   const { shape, rounds: times = 1 } = workNamed(work);
   return { work, batch: batch ?? shape[0] ?? 1, rounds: rounds * times, threads, lower, models };
-}
-
-function shown({ median, low, high }: Spread): string {
-  return `${median} (${low} to ${high})`;
-}
-
-/** Bold where it is above the limit. */
-export function marked(value: number, limit: number): string {
-  return value > limit ? `**${value}**` : `${value}`;
 }

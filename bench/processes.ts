@@ -10,11 +10,10 @@ const run = promisify(execFile);
 /** A process that takes longer hangs. */
 const TIMEOUT = 240_000;
 const REFERENCE: string = fileURLToPath(new URL('train_reference.py', import.meta.url));
-const CHILD: string = fileURLToPath(new URL('child.ts', import.meta.url));
 
 /** Our side of a work, in a process of its own. */
-export async function timeOurs(job: Job): Promise<Timing> {
-  return JSON.parse(await lastLine(process.execPath, ['--import', 'tsx', CHILD, JSON.stringify(job)]));
+export async function timeOurs(job: Job, { build }: Settings): Promise<Timing> {
+  return JSON.parse(await lastLine(process.execPath, [build.file('child.js'), JSON.stringify(job)]));
 }
 
 /** PyTorch's side, likewise. */
@@ -24,8 +23,8 @@ export async function timeTorch({ work, threads, rounds, batch }: Job, steps: nu
 }
 
 /** The last line that a program prints. What it says of errors is passed on. */
-export async function lastLine(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
-  const options = { timeout: TIMEOUT, maxBuffer: 2 ** 26, env: { ...process.env, ...env } };
+export async function lastLine(program: string, args: readonly string[]): Promise<string> {
+  const options = { timeout: TIMEOUT, maxBuffer: 2 ** 26 };
   const { stdout, stderr } = await run(program, args, options);
   process.stderr.write(stderr);
   return stdout.trim().split('\n').at(-1) ?? '';

@@ -35,10 +35,9 @@ export interface Started extends Dated {
 }
 
 export interface Waited extends Dated {
-  readonly samples: number;
   readonly epochSeconds: number;
   /** Of the time of steps. */
-  readonly share: number;
+  readonly percent: number;
 }
 
 export type Machine = Readonly<

@@ -18,10 +18,14 @@ import { parseArgs } from 'node:util';
 import { blocked, expansions } from '../graphs/index.ts';
 import { machineLowering } from '../src/lower/machine.ts';
 import { runtimeVersion } from '../src/runtime/session.ts';
+import { build } from './build.ts';
 import { comparison } from './compare.ts';
+import { growth } from './growth.ts';
 import { lastLine } from './processes.ts';
 import { type Machine, type Results, readResults, writeResults } from './results.ts';
 import { markdownOf, printSection, type Section, type Settings } from './section.ts';
+import { start } from './start.ts';
+import { waiting } from './waiting.ts';
 
 const PAGE = fileURLToPath(new URL('../docs/performance.md', import.meta.url));
 const BEGIN = '<!-- begin: npm run bench -->';
@@ -41,6 +45,7 @@ const { values: options } = parseArgs({
   },
 });
 const settings: Settings = {
+  build: await build(),
   python: options.python,
   threads: Number(options.threads),
   rounds: Number(options.rounds),
@@ -48,7 +53,11 @@ const settings: Settings = {
   models: options.models,
   batch: options.batch === undefined ? undefined : Number(options.batch),
 };
-await main();
+try {
+  await main();
+} finally {
+  settings.build.remove();
+}
 
 async function main(): Promise<void> {
   if (options.write && settings.batch !== undefined) throw new Error('--batch is for a look: it is not written');
@@ -82,7 +91,7 @@ async function measured(section: Section, name: string): Promise<readonly string
 
 function sectionsOf(results: Results): { readonly all: readonly Section[]; readonly measured: readonly Section[] } {
   const plain = comparison('plain', results, settings);
-  const rest = [comparison('torch', results, settings)];
+  const rest = [comparison('torch', results, settings), ...[growth, start, waiting].map((of) => of(results, settings))];
   if (options.lower !== 'auto' && options.lower !== 'off')
     throw new Error(`--lower expects auto or off, found ${options.lower}`);
   return { all: [...rest, plain], measured: options.lower === 'off' ? [plain] : rest };
@@ -120,5 +129,5 @@ function writeAll(results: Results, sections: readonly Section[]): void {
     `onnxruntime-node ${on['onnxruntime-node']}, PyTorch ${on.torch} eager. Bold: above the limit.`;
   const tables = sections.map(markdownOf).filter((text) => text !== '');
   const text = [machine, ...tables].join('\n\n');
-  writeFileSync(PAGE, `${page.slice(0, begin + BEGIN.length)}\n${text}${page.slice(end)}`);
+  writeFileSync(PAGE, `${page.slice(0, begin + BEGIN.length)}\n${text}\n${page.slice(end)}`);
 }

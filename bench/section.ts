@@ -1,7 +1,10 @@
 import Table from 'cli-table3';
+import type { Build } from './build.ts';
+import type { Spread } from './results.ts';
 
 /** How all is measured. */
 export interface Settings {
+  readonly build: Build;
   readonly python: string;
   readonly threads: number;
   readonly rounds: number;
@@ -56,11 +59,20 @@ function rowsOf({ names, cells }: Section): (readonly string[])[] {
 export function markdownOf(section: Section): string {
   const rows = rowsOf(section);
   const lines = [section.head, section.head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`);
-  return rows.length === 0 ? '' : `#### ${section.title}\n\n${lines.join('\n')}\n`;
+  return rows.length === 0 ? '' : `#### ${section.title}\n\n${lines.join('\n')}`;
 }
 
 export function printSection(section: Section, names: ReadonlySet<string>): void {
   const table = new Table({ head: [...section.head], style: { head: [], border: [] } });
   table.push(...rowsOf({ ...section, names: section.names.filter((name) => names.has(name)) }).map((row) => [...row]));
   if (table.length > 0) console.log(`${section.title}\n${table.toString()}`);
+}
+
+export function shown({ median, low, high }: Spread): string {
+  return `${median} (${low} to ${high})`;
+}
+
+/** Bold where it is above the limit. */
+export function marked(value: number, limit: number): string {
+  return value > limit ? `**${value}**` : `${value}`;
 }

@@ -87,6 +87,7 @@ export const WORKS: Readonly<Record<string, Work>> = {
     shape: [4096],
     limit: 0.5,
   },
+  resnet50: { title: 'ResNet-50, 224×224', way: 'step', ...IMAGES },
   ...Object.fromEntries(
     DEPTHS.map((n) => [`cifar-resnet-${n}`, { title: `ResNet-${6 * n + 2}, 32×32`, way: 'step', ...SMALL_IMAGES }]),
   ),
