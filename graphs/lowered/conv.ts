@@ -1,40 +1,11 @@
 import type { BlockedContext, BlockedRule } from '../../src/contract.ts';
-import { int, ints, type Node, staticDims, type Value } from '../../src/emit/index.ts';
+import { ints, type Node, staticDims, type Value } from '../../src/emit/index.ts';
 import { windowOf } from '../expansions/support/window.ts';
 import { groupOf } from '../gradients/support/kernel.ts';
-import { BLOCKED } from './support/calls.ts';
-import {
-  adjointFilter,
-  blockedFilter,
-  depthwiseFilter,
-  type FilterDims,
-  firstFilter,
-  paddedVector,
-  roundUp,
-} from './support/filters.ts';
+import { blockedFilter, depthwiseFilter, firstFilter, paddedVector } from './support/filters.ts';
+import { inputGradient } from './support/inputGradient.ts';
+import { type ConvPlan, convolve } from './support/plan.ts';
 import { denseWeightGradient, depthwiseWeightGradient, pointwiseWeightGradient } from './support/weightGradient.ts';
-
-/** How a window slides, all of it numbers. */
-export interface Sliding {
-  readonly kernel: readonly number[];
-  readonly strides: readonly number[];
-  readonly dilations: readonly number[];
-  readonly before: readonly number[];
-  readonly after: readonly number[];
-}
-
-/** What a convolution and its gradients are about, where all of that is known. */
-export interface ConvPlan {
-  readonly x: Value;
-  readonly w: Value;
-  /** [N, C, H, W] and [N, M, H′, W′] */
-  readonly from: readonly number[];
-  readonly to: readonly number[];
-  readonly filter: FilterDims;
-  readonly group: number;
-  readonly sliding: Sliding;
-  readonly isDepthwise: boolean;
-}
 
 /** y = x ⋆ w + b with w that changes in training; where it does not, the runtime blocks it itself. */
 export const Conv: BlockedRule = (context) => {
@@ -61,21 +32,14 @@ function reading(context: BlockedContext, plan: ConvPlan): { image: Value; filte
   return { image: context.blocked(x), filter: blockedFilter(op, w, filter, block) };
 }
 
-/** dx: at stride 1 a Conv of dy with the adjoint filter. */
+/** dx: Convs of dy with the adjoint filter, one for each of the places that a stride leaves x. */
 export const ConvInputGrad: BlockedRule = (context) => {
-  const { op, node, input, block } = context;
+  const { node, input } = context;
   const [dy, w, x] = [input(0), input(1), input(2)];
   const plan = planOf(context, node, x, w, dy);
-  if (!plan || !context.canBlock(dy)) return undefined;
-  const { sliding, filter, isDepthwise, group } = plan;
-  if (sliding.strides.some((stride) => stride !== 1) || (group > 1 && !isDepthwise)) return undefined;
-  const span = sliding.kernel.map((k, i) => (k - 1) * (sliding.dilations[i] ?? 1));
-  const before = span.map((reach, i) => reach - (sliding.before[i] ?? 0));
-  const after = span.map((reach, i) => reach - (sliding.after[i] ?? 0));
-  if ([...before, ...after].some((pad) => pad < 0)) return undefined;
-  const turned = isDepthwise ? depthwiseFilter(op, w, filter, block, true) : adjointFilter(op, w, filter, block);
-  const back = { ...plan, from: plan.to, to: plan.from };
-  return [{ blocked: convolve(context, [context.blocked(dy), turned], back, { ...sliding, before, after }) }];
+  if (!plan || !context.canBlock(dy) || (plan.group > 1 && !plan.isDepthwise)) return undefined;
+  const dx = inputGradient(context, plan, dy);
+  return dx && [{ blocked: dx }];
 };
 
 export const ConvWeightGrad: BlockedRule = (context) => {
@@ -86,7 +50,7 @@ export const ConvWeightGrad: BlockedRule = (context) => {
   const { isDepthwise, group, sliding } = plan;
   if (isDepthwise) return depthwiseWeightGradient(context, plan, dy);
   if (group > 1) return undefined;
-  const isPointwise = sliding.kernel.every((k) => k === 1) && sliding.strides.every((s) => s === 1);
+  const isPointwise = sliding.kernel.every((k) => k === 1) && sliding.before.every((pad) => pad === 0);
   return isPointwise ? pointwiseWeightGradient(context, plan, dy) : denseWeightGradient(context, plan, dy);
 };
 
@@ -122,24 +86,4 @@ function withKernel(node: Node, kernel: readonly number[]): Node {
   if (node.attributes.has('kernel_shape')) return node;
   const attributes = new Map([...node.attributes, ['kernel_shape', ints(kernel)] as const]);
   return Object.assign(Object.create(Object.getPrototypeOf(node)), node, { attributes });
-}
-
-/** The blocked Conv of image, filter and bias, from and to as the plan has them. */
-function convolve(
-  { op, block, dims: _, ...context }: BlockedContext,
-  inputs: readonly (Value | undefined)[],
-  { to, group, isDepthwise, filter }: Pick<ConvPlan, 'to' | 'group' | 'isDepthwise' | 'filter'>,
-  { kernel, strides, dilations, before, after }: Sliding,
-): Value {
-  const groups = isDepthwise ? roundUp(filter[0], block) : group;
-  const [n, c = 1, h, w] = to;
-  const attributes = {
-    group: int(groups),
-    kernel_shape: ints(kernel),
-    strides: ints(strides),
-    dilations: ints(dilations),
-    pads: ints([...before, ...after]),
-  };
-  const batch = context.node.outputs[0]?.shape?.[0] ?? n;
-  return op.call('Conv', inputs, { domain: BLOCKED, attributes, shape: [batch, roundUp(c, block), h, w] });
 }

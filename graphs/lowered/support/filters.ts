@@ -1,5 +1,6 @@
-import type { Emitter, Value } from '../../../src/emit/index.ts';
+import { type Emitter, int, type Value } from '../../../src/emit/index.ts';
 import { range } from '../../support/shapes.ts';
+import { BLOCKED } from './calls.ts';
 
 /** Static sizes of a filter: outputs, inputs per group, kernel. */
 export type FilterDims = readonly [number, number, number, number];
@@ -17,31 +18,64 @@ export function paddedTo(op: Emitter, x: Value, from: readonly number[], to: rea
   return op.call('Pad', [x, op.vector([...before, ...behind, ...rest])]);
 }
 
-/** w [M, C, k, k] as the blocked Conv reads it: [M/b, C/b, k·k, b of C, b of M]. Two moves, each of which the runtime does fast. */
+/** w [M, C, k, k] as the blocked Conv reads it: [M/b, C/b, k·k, b of C, b of M]. */
 export function blockedFilter(op: Emitter, w: Value, [m, c, h, k]: FilterDims, block: number): Value {
   const [up, cup, area] = [roundUp(m, block), roundUp(c, block), h * k];
-  const whole = paddedTo(op, w, [m, c], [up, cup]);
-  const last = op.transpose(op.reshape(whole, [up / block, block, cup * area]), [0, 2, 1]);
-  const inner = op.reshape(last, [(up * cup) / (block * block), block, area, block]);
-  return op.reshape(area === 1 ? inner : op.transpose(inner, [0, 2, 1, 3]), [up, cup, h, k]);
+  const last = rowsLast(op, paddedTo(op, w, [m, c], [up, cup]), [up / block, block, cup * area]);
+  const inner = area === 1 ? last : runsOut(op, last, [(up * cup) / (block * block), block, area * block]);
+  return op.reshape(inner, [up, cup, h, k]);
 }
 
-/** The filter of the input's gradient, w turned by 180° with inputs and outputs swapped: [C/b, M/b, k·k, b of M, b of C]. */
-export function adjointFilter(op: Emitter, w: Value, [m, c, h, k]: FilterDims, block: number): Value {
+/** Which taps of a kernel a filter takes along each axis, in its own order. */
+export type Taps = readonly [readonly number[], readonly number[]];
+
+/** w with outputs beside each other, [M·C/b, k·k, b of C]: what the filters of an input's gradient are gathered from. */
+export function adjointRows(op: Emitter, w: Value, [m, c, h, k]: FilterDims, block: number): Value {
   const [up, cup, area] = [roundUp(m, block), roundUp(c, block), h * k];
-  const whole = op.reshape(paddedTo(op, w, [m, c], [up, cup]), [(up * cup) / block, block, area]);
-  // Turned in between: the runtime would make one slow transposition of two fast ones that follow each other.
-  const last = turned(op, op.transpose(whole, [0, 2, 1]), 1, area);
-  const inner = op.reshape(last, [up / block, block, cup / block, area, block]);
-  return op.reshape(op.transpose(inner, [2, 0, 3, 1, 4]), [cup, up, h, k]);
+  const whole = paddedTo(op, w, [m, c], [up, cup]);
+  const last = area === 1 ? whole : rowsLast(op, whole, [(up * cup) / block, block, area]);
+  return op.reshape(last, [(up * cup * area) / block, block]);
 }
 
-/** The filter of a depthwise Conv, w [C, 1, k, k] as [C/b, k·k, b]. */
-export function depthwiseFilter(op: Emitter, w: Value, [c, , h, k]: FilterDims, block: number, turn = false): Value {
+/** Of such rows the filter with inputs and outputs swapped and these taps: [C/b, M/b, taps, b of M, b of C]. One gather of runs of b. */
+export function adjointFilter(op: Emitter, rows: Value, [m, c, , k]: FilterDims, taps: Taps, block: number): Value {
+  const [outer, inner] = [roundUp(c, block) / block, roundUp(m, block) / block];
+  const [high, wide] = taps;
+  const area = Number(rows.shape?.[0]) / (inner * block * outer);
+  const places = range(outer).flatMap((from) =>
+    range(inner).flatMap((to) =>
+      high.flatMap((i) =>
+        wide.flatMap((j) => range(block).map((row) => ((to * block + row) * outer + from) * area + i * k + j)),
+      ),
+    ),
+  );
+  const indices = op.constant({ dtype: 'int32', dims: [places.length], data: Int32Array.from(places) });
+  const filter = op.gather(rows, indices, 0);
+  return op.reshape(filter, [outer * block, inner * block, high.length, wide.length]);
+}
+
+/** [n, b, l] as [n, l, b], by the reorder of an image, which uses all threads where a Transpose uses one. */
+function rowsLast(op: Emitter, x: Value, [n, block, length]: readonly [number, number, number]): Value {
+  const image = op.reshape(x, [n, block, length, 1]);
+  return op.call('ReorderInput', [image], { domain: BLOCKED, shape: [n, block, length, 1] });
+}
+
+/** [n, p, l·b] as [n, l, p, b]: the same of an image with channels last. */
+function runsOut(op: Emitter, x: Value, [n, places, length]: readonly [number, number, number]): Value {
+  const attributes = { channels_last: int(1) };
+  const image = op.reshape(x, [n, places, 1, length]);
+  return op.call('ReorderInput', [image], { domain: BLOCKED, attributes, shape: [n, length, places, 1] });
+}
+
+/** The filter of a depthwise Conv, w [C, 1, k, k] as [C/b, taps, b]; without `taps` all in their order. */
+export function depthwiseFilter(op: Emitter, w: Value, [c, , h, k]: FilterDims, block: number, taps?: Taps): Value {
   const [up, area] = [roundUp(c, block), h * k];
   const whole = op.reshape(paddedTo(op, w, [c], [up]), [up / block, block, area]);
   const last = op.transpose(whole, [0, 2, 1]);
-  return op.reshape(turn ? turned(op, last, 1, area) : last, [up, 1, h, k]);
+  const [high, wide] = taps ?? [range(h), range(k)];
+  const places = high.flatMap((i) => wide.map((j) => i * k + j));
+  const taken = taps && area > 1 ? op.gather(last, op.vector(places), 1) : last;
+  return op.reshape(taken, [up, 1, high.length, wide.length]);
 }
 
 /** The filter of a Conv that reads few channels as they are: [M/b, C·k·k, b]. */
@@ -49,10 +83,6 @@ export function firstFilter(op: Emitter, w: Value, [m, c, h, k]: FilterDims, blo
   const up = roundUp(m, block);
   const whole = op.reshape(paddedTo(op, w, [m], [up]), [up / block, block, c * h * k]);
   return op.reshape(op.transpose(whole, [0, 2, 1]), [up, c, h, k]);
-}
-
-function turned(op: Emitter, x: Value, axis: number, length: number): Value {
-  return length === 1 ? x : op.gather(x, op.vector(range(length).reverse()), axis);
 }
 
 /** A vector [C] with zeros behind. */

@@ -1,9 +1,9 @@
 import type { BlockedContext, Placed } from '../../../src/contract.ts';
 import { type Emitter, int, ints, type Value } from '../../../src/emit/index.ts';
-import { reshapeTo } from '../../support/shapes.ts';
-import type { ConvPlan } from '../conv.ts';
+import { range } from '../../support/shapes.ts';
 import { BLOCKED, firstChannels } from './calls.ts';
 import { roundUp } from './filters.ts';
+import type { ConvPlan } from './plan.ts';
 
 /**
  * dw[k] = Σ dy[o] · x[o·stride + k·dilation − before]: a convolution of x with dy for a kernel, stride and dilation exchanged. What
@@ -43,78 +43,87 @@ export function depthwiseWeightGradient(
 /** One product over all images and positions, [M, N·L] times [N·L, C], both read with channels last. */
 export function pointwiseWeightGradient(
   context: BlockedContext,
-  { x, filter }: ConvPlan,
+  { x, filter, sliding: { strides } }: ConvPlan,
   dy: Value,
 ): readonly Placed[] | undefined {
   if (!context.isBlocked(x) || !context.isBlocked(dy)) return undefined;
   const { op } = context;
   const rows = (value: Value, channels: number): Value => {
     const attributes = { channels: int(channels), channels_last: int(1) };
-    const last = op.call('ReorderOutput', [context.blocked(value)], { domain: BLOCKED, attributes });
-    return op.reshape(last, [-1, channels]);
+    return op.reshape(op.call('ReorderOutput', [value], { domain: BLOCKED, attributes }), [-1, channels]);
   };
   const [m, c] = filter;
-  return [{ plain: op.reshape(op.gemm(rows(dy, m), rows(x, c), { transA: true }), [m, c, 1, 1]) }];
+  const read = every(op, context.blocked(x), strides);
+  const dw = op.gemm(rows(context.blocked(dy), m), rows(read, c), { transA: true });
+  return [{ plain: op.reshape(dw, [m, c, 1, 1]) }];
 }
 
-/** Images as input channels: a Conv of [C, N, H, W] with the filters [M, N, H′, W′]. */
+/** Of blocked x what a stride leaves, by pooling of single elements: that uses all threads, as a Slice does not. */
+function every(op: Emitter, x: Value, strides: readonly number[]): Value {
+  if (strides.every((stride) => stride === 1)) return x;
+  const attributes = { kernel_shape: ints(strides.map(() => 1)), strides: ints(strides) };
+  return op.call('MaxPool', [x], { domain: BLOCKED, attributes });
+}
+
+/**
+ * Images as input channels: a Conv of [C, N, H, W] with the filters [M, N, H′, W′]. Of fewer images than a block it reads the first as
+ * they are, and the filters are dy as it lies in memory, up to the order of images. More images make several such Convs, each of which
+ * adds to the one before: what it reads again and again then stays in the cache.
+ */
 export function denseWeightGradient(context: BlockedContext, plan: ConvPlan, dy: Value): readonly Placed[] | undefined {
+  if (!context.canBlock(dy)) return undefined;
   const { op, block } = context;
-  const { x, filter, from, to } = plan;
-  const [n = 1] = from;
+  const { filter, from, to } = plan;
   const [m, c, kh, kw] = filter;
-  if (n % block !== 0 || m % block !== 0) return undefined;
-  const images = paddedImages(op, op.transpose(context.plain(x), [1, 0, 2, 3]), plan, { n, c }, block);
-  const sizes = { n, m, to };
-  const filters =
-    m === block && context.isBlocked(dy)
-      ? imagesOfBlock(op, context.blocked(dy), sizes, block)
-      : imageFilters(op, op.transpose(context.plain(dy), [1, 0, 2, 3]), sizes, block);
-  const attributes = exchanged(plan, to.slice(2), [0, 0, 0, 0]);
-  const products = op.call('Conv', [images, filters], { domain: BLOCKED, attributes, shape: [c, m, kh, kw] });
-  const dw = op.call('ReorderOutput', [products], {
-    domain: BLOCKED,
-    attributes: { channels: int(m) },
-    shape: [c, m, kh, kw],
-  });
-  return [{ plain: op.transpose(dw, [1, 0, 2, 3]) }];
+  const up = roundUp(m, block);
+  const [images, [n = 1], [, , h = 1, w = 1]] = [paddedImages(context, plan), from, to];
+  const attributes = exchanged(plan, [h, w], [0, 0, 0, 0]);
+  const parts = Math.ceil(n / (block - 1));
+  const sum = range(parts).reduce<Value | undefined>((before, i) => {
+    const [start, end] = [Math.floor((i * n) / parts), Math.floor(((i + 1) * n) / parts)];
+    const [part, gradients] = [
+      between(op, images, 1, [start, end], n),
+      between(op, context.blocked(dy), 0, [start, end], n),
+    ];
+    const filters = op.transpose(op.reshape(gradients, [end - start, up / block, h * w * block]), [1, 0, 2]);
+    const inputs = [part, op.reshape(filters, [up, end - start, h, w]), ...(before ? [undefined, before] : [])];
+    return op.call('Conv', inputs, { domain: BLOCKED, attributes, shape: [c, up, kh, kw] });
+  }, undefined);
+  return sum && [{ plain: firstChannels(op, outputsFirst(op, sum, [up, c, kh, kw], block), m, up) }];
 }
 
-/** [C, N, H, W] in blocks of images, with its padding written out: rows of blocks are long, so that a Pad is quick. */
-function paddedImages(
+function between(op: Emitter, x: Value, axis: number, [start, end]: readonly [number, number], length: number): Value {
+  return end - start === length ? x : op.slice(x, { axes: [axis], starts: [start], ends: [end] });
+}
+
+/** [C, N, H, W] with the padding written out: outputs at an edge would be computed one at a time. In blocks, rows to move are long. */
+function paddedImages(context: BlockedContext, plan: ConvPlan): Value {
+  const { op, block } = context;
+  const { x, from, sliding } = plan;
+  const [n = 1, c = 1, h = 1, w = 1] = from;
+  const [top = 0, left = 0] = sliding.before;
+  const [bottom, right] = [behind(plan, 0), behind(plan, 1)];
+  const isWhole = [top, left, bottom, right].every((pad) => pad === 0);
+  const padded = (images: Value, unit: number): Value =>
+    isWhole ? images : op.call('Pad', [images, op.vector([0, 0, top, left * unit, 0, 0, bottom, right * unit])]);
+  if (!context.isBlocked(x)) return op.transpose(padded(context.plain(x), 1), [1, 0, 2, 3]);
+  const rows = op.reshape(context.blocked(x), [n, roundUp(c, block) / block, h, w * block]);
+  const blocked = op.reshape(padded(rows, block), [n, roundUp(c, block), h + top + bottom, w + left + right]);
+  return op.transpose(
+    op.call('ReorderOutput', [blocked], { domain: BLOCKED, attributes: { channels: int(c) } }),
+    [1, 0, 2, 3],
+  );
+}
+
+/** Blocked [C, M, k, k] as plain [M, C, k, k]: long runs change places, and one reorder does the rest. */
+function outputsFirst(
   op: Emitter,
-  images: Value,
-  plan: ConvPlan,
-  { n, c }: { readonly n: number; readonly c: number },
+  dw: Value,
+  [m, c, h, w]: readonly [number, number, number, number],
   block: number,
 ): Value {
-  const [, , h = 1, w = 1] = plan.from;
-  const [top = 0, left = 0] = plan.sliding.before;
-  const [bottom, right] = [behind(plan, 0), behind(plan, 1)];
-  const blocked = op.call('ReorderInput', [images], { domain: BLOCKED, shape: [c, n, h, w] });
-  if ([top, left, bottom, right].every((pad) => pad === 0)) return blocked;
-  const rows = op.reshape(blocked, [c, n / block, h, w * block]);
-  const pads = op.vector([0, 0, top, left * block, 0, 0, bottom, right * block]);
-  return reshapeTo(op, op.call('Pad', [rows, pads]), [c, n, h + top + bottom, w + left + right]);
-}
-
-interface FilterSizes {
-  readonly n: number;
-  readonly m: number;
-  readonly to: readonly number[];
-}
-
-/** The same from gradients of one block, [N, H′·W′, b of M]: images change places with positions, in one move. */
-function imagesOfBlock(op: Emitter, gradients: Value, { n, m, to }: FilterSizes, block: number): Value {
-  const [h = 1, w = 1] = to.slice(2);
-  const blocks = op.reshape(gradients, [n / block, block, h * w, block]);
-  return op.reshape(op.transpose(blocks, [0, 2, 1, 3]), [m, n, h, w]);
-}
-
-/** [M, N, H′, W′] as the blocked Conv reads filters: [M/b, N/b, H′·W′, b of N, b of M]. */
-function imageFilters(op: Emitter, gradients: Value, { n, m, to }: FilterSizes, block: number): Value {
-  const [h = 1, w = 1] = to.slice(2);
-  const blocked = op.call('ReorderInput', [gradients], { domain: BLOCKED, shape: [m, n, h, w] });
-  const last = op.transpose(op.reshape(blocked, [m / block, block, n * h * w]), [0, 2, 1]);
-  return op.reshape(last, [m, n, h, w]);
+  const runs = op.transpose(op.reshape(dw, [c, m / block, h * w * block]), [1, 0, 2]);
+  const image = op.reshape(runs, [m / block, block, c * h * w, 1]);
+  const attributes = { channels: int(block) };
+  return op.reshape(op.call('ReorderOutput', [image], { domain: BLOCKED, attributes }), [m, c, h, w]);
 }
