@@ -1,13 +1,10 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { cpus, homedir } from 'node:os';
-import { dirname, join } from 'node:path';
 import { createEmitter, type Value } from '../emit/index.ts';
 import { LossgraftError } from '../errors.ts';
 import { graphEdit } from '../ir/edit.ts';
 import { Graph } from '../ir/graph.ts';
 import { blankModel, editedBytes } from '../onnx/index.ts';
-import { openSession, runtimeVersion } from '../runtime/session.ts';
-import { VERSION } from '../version.ts';
+import { openSession } from '../runtime/session.ts';
+import { keep, keptFile, machineKey, readKept } from './kept.ts';
 import { BLOCKED_DOMAIN } from './layouts.ts';
 import type { Forms } from './lower.ts';
 import { PROOF_CASES, PROOF_TOLERANCE, proveCase } from './proof.ts';
@@ -38,15 +35,14 @@ export async function machineLowering(
   forms: Omit<Forms, 'constant'>,
   options: LoweringOptions = {},
 ): Promise<Lowering> {
-  const file =
-    options.cache ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'lossgraft', 'lowering.json');
-  const key = `lossgraft ${VERSION}, onnxruntime-node ${runtimeVersion}, ${cpus()[0]?.model ?? process.arch}`;
+  const file = options.cache ?? keptFile('lowering.json');
+  const key = machineKey();
   if (options.block === undefined) {
-    const known = readCache(file)[key];
+    const known = readKept<Lowering>(file)[key];
     if (known) return known;
   }
   const found = await prove(forms, options.block);
-  if (options.block === undefined) writeCache(file, key, found);
+  if (options.block === undefined) keep(file, key, found);
   return found;
 }
 
@@ -91,23 +87,4 @@ export async function findBlock(): Promise<number | undefined> {
     if (error instanceof LossgraftError && error.problem.code === 'model-not-loaded') return undefined;
     throw error;
   }
-}
-
-function readCache(file: string): Record<string, Lowering> {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8'));
-  } catch {
-    // Not there yet, or broken by a crash: it is found out again.
-    return {};
-  }
-}
-
-/** A folder that cannot be written costs a second at each start, and no more. */
-function writeCache(file: string, key: string, found: Lowering): void {
-  try {
-    mkdirSync(dirname(file), { recursive: true });
-    const part = `${file}.${process.pid}`;
-    writeFileSync(part, JSON.stringify({ ...readCache(file), [key]: found }, null, 1));
-    renameSync(part, file);
-  } catch {}
 }

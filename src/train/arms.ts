@@ -12,6 +12,7 @@ import type { FrozenPart } from './frozenPart.ts';
 import { type TrainGraph, type TrainGraphRequest, trainGraph } from './index.ts';
 import { locate, type Tie } from './locate.ts';
 import { disagreement } from './lowering.ts';
+import { keepProof, proofKey, wasProved } from './proved.ts';
 import type { Runner } from './runner.ts';
 
 export type GraphRequest = Omit<TrainGraphRequest, 'form' | 'stepsPerRun'>;
@@ -101,17 +102,22 @@ export class Graphs {
     return this.#open;
   }
 
-  /** Once in a run the network itself is held against its plain form. A run that goes on finds the same. */
+  /** Once the network itself is held against its plain form. A run that goes on finds the same. */
   async #proved(request: GraphRequest): Promise<TrainGraph> {
     const target = this.#target;
     const graph = await this.#build(request, target);
     if (target === undefined || this.#isProved || !graph.isLowered) return graph;
+    const key = proofKey(graph, target);
+    this.#isProved = true;
+    if (wasProved(key)) return graph;
     const plain = await this.#build(request, undefined);
     const loss = graph.report.names.loss ?? 'loss';
     const where = { batch: target.batch, externalDataFolder: this.#model.dir, loss };
     const why = await disagreement({ plain, lowered: graph }, where);
-    this.#isProved = true;
-    if (why === undefined) return graph;
+    if (why === undefined) {
+      keepProof(key);
+      return graph;
+    }
     this.#target = undefined;
     this.notes.add(
       `Training takes the plain forms: on this network those of the runtime gave ${why}. Please report it`,

@@ -1,0 +1,36 @@
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { cpus, homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { runtimeVersion } from '../runtime/session.ts';
+import { VERSION } from '../version.ts';
+
+/** Where findings about this machine are kept from run to run: under XDG_CACHE_HOME, or ~/.cache. */
+export function keptFile(name: string): string {
+  return join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'lossgraft', name);
+}
+
+/** Whoever else computes may find other numbers. */
+export function machineKey(): string {
+  return `lossgraft ${VERSION}, onnxruntime-node ${runtimeVersion}, ${cpus()[0]?.model ?? process.arch}`;
+}
+
+export function readKept<Value>(file: string): Record<string, Value> {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    // Not there yet, or broken by a crash: it is found out again.
+    return {};
+  }
+}
+
+/** A folder that cannot be written costs some seconds at each start, and no more. @param most of several, the newest stay. */
+export function keep<Value>(file: string, key: string, found: Value, most: number = Number.POSITIVE_INFINITY): void {
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+    const part = `${file}.${process.pid}`;
+    const { [key]: _older, ...others } = readKept<Value>(file);
+    const kept = [...Object.entries(others), [key, found] as const].slice(-most);
+    writeFileSync(part, JSON.stringify(Object.fromEntries(kept), null, 1));
+    renameSync(part, file);
+  } catch {}
+}

@@ -1,0 +1,23 @@
+import { createHash } from 'node:crypto';
+import { keep, keptFile, machineKey, readKept } from '../lower/kept.ts';
+import type { LowerTarget } from '../lower/layouts.ts';
+import type { TrainGraph } from './index.ts';
+
+/** How many networks are known. */
+const MOST = 200;
+
+/** A lowered graph, down to its last node, and who computes it. */
+export function proofKey(graph: TrainGraph, { batch }: LowerTarget): string {
+  const hash = createHash('sha256');
+  for (const bytes of graph.bytes().values()) hash.update(bytes);
+  return `${machineKey()}, batches of ${batch}, ${hash.digest('hex')}`;
+}
+
+/** Whether it took a step as its plain form does, before. */
+export function wasProved(key: string): boolean {
+  return key in readKept<string>(keptFile('networks.json'));
+}
+
+export function keepProof(key: string): void {
+  keep(keptFile('networks.json'), key, new Date().toISOString(), MOST);
+}

@@ -1,0 +1,69 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { fromTensors, open, type TrainResult, train } from '../../src/index.ts';
+import { findBlock } from '../../src/lower/machine.ts';
+import { elementCount } from '../../src/tensor.ts';
+import * as lowering from '../../src/train/lowering.ts';
+import { inputPorts } from '../../src/train/samples.ts';
+import { NETWORKS } from '../support/networks.ts';
+
+vi.mock(import('../../src/train/lowering.ts'), { spy: true });
+
+const block = await findBlock();
+const BATCH = 4;
+
+describe.runIf(block !== undefined)('a network is held against its plain form', () => {
+  let folder = '';
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'lossgraft-proved-'));
+    vi.stubEnv('XDG_CACHE_HOME', folder);
+  });
+  afterAll(() => {
+    vi.unstubAllEnvs();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const known = (): string => join(folder, 'lossgraft', 'networks.json');
+
+  it('once, and again where anything is another', async () => {
+    await trained(join(folder, 'first'));
+    expect(lowering.disagreement).toHaveBeenCalledTimes(1);
+    expect(Object.keys(JSON.parse(readFileSync(known(), 'utf8')))).toHaveLength(1);
+    await trained(join(folder, 'second'));
+    expect(lowering.disagreement).toHaveBeenCalledTimes(1);
+    await trained(join(folder, 'third'), { weightDecay: 0.5 });
+    expect(lowering.disagreement).toHaveBeenCalledTimes(2);
+  }, 60_000);
+
+  it('and again where it did not agree', async () => {
+    writeFileSync(known(), '{}');
+    vi.mocked(lowering.disagreement).mockClear().mockResolvedValue('a loss of 2 in place of 1');
+    for (const name of ['fourth', 'fifth']) {
+      const { notes } = await trained(join(folder, name));
+      expect(notes.join()).toMatch(/Training takes the plain forms: .* a loss of 2 in place of 1/);
+    }
+    expect(lowering.disagreement).toHaveBeenCalledTimes(2);
+    expect(readFileSync(known(), 'utf8')).toBe('{}');
+  }, 60_000);
+});
+
+async function trained(folder: string, options: { readonly weightDecay?: number } = {}): Promise<TrainResult> {
+  const model = await open(join(NETWORKS, 'resnet/dynamo-opset20-eval', 'model.onnx'));
+  const [port] = inputPorts(model, 'labels');
+  const rows = 2 * BATCH;
+  const dims = [rows, ...(port?.shape ?? []).slice(1).map(Number)];
+  const x = Float32Array.from({ length: elementCount(dims) }, (_, i) => Math.sin(i));
+  const labels = BigInt64Array.from({ length: rows }, (_, i) => BigInt(i % 3));
+  try {
+    const data = fromTensors({
+      [port?.name ?? '']: { dtype: 'float32', dims, data: x },
+      labels: { dtype: 'int64', dims: [rows], data: labels },
+    });
+    const common = { data, validation: data, loss: 'ce', batchSize: BATCH, epochs: 1, report: false } as const;
+    return await train(model, { ...common, folder, ...options });
+  } finally {
+    model.close();
+  }
+}
