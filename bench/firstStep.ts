@@ -19,6 +19,7 @@ await train(await open(path), {
   momentum: 0.9,
   trainable: 'all',
   batchSize: BATCH,
+  stepsPerRun: 1,
   epochs: 1,
   report: false,
   onProgress: () => {
