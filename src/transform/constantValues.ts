@@ -58,13 +58,15 @@ async function computeConstants(model: Model, graph: Graph): Promise<ReadonlyMap
   const shapes = new Map<Value, Tensor>();
   const asked: Value[] = [];
   for (const node of topologicalOrder(graph)) {
-    const [output] = node.outputs;
-    if (!output || !isSmall(output)) continue;
+    // All outputs or none: who takes the node away takes every one of them.
+    const outputs = node.outputs.filter((output) => output !== undefined);
+    const [output] = outputs;
+    if (!output || !outputs.every(isSmall)) continue;
     const shape = staticShapeOf(node);
     if (shape) shapes.set(output, shape);
     if (shape || (isPure(node) && node.inputs.every((input) => input === undefined || isKnown(graph, input, known)))) {
-      known.add(output);
-      if (!shape && node.opType !== 'Constant') asked.push(output);
+      for (const value of outputs) known.add(value);
+      if (!shape && node.opType !== 'Constant') asked.push(...outputs);
     }
   }
   const values = await evaluate(model, graph, asked, shapes);
