@@ -36,6 +36,7 @@ export function differentiate(
     if (!node.outputs.some((output) => output && tape.has(output))) continue;
     // A rule gives gradients of inputs, and none of what the bodies of If, Loop and Scan read from outside.
     if (node.captures.some((value) => isDifferentiable(value) && dependent.has(value))) throw noRule(node);
+    if (!Object.hasOwn(options.rules, keyOf(node)) && readsSequence(node, dependent)) throw noRule(node);
     if (!needed.includes(true) || node.name.startsWith(STOP_GRADIENT)) continue;
     const own = ownGradientOf(node);
     const dy = node.outputs[0] && tape.get(node.outputs[0]);
@@ -58,6 +59,11 @@ export function differentiate(
 
 function isDifferentiable({ dtype }: Value): boolean {
   return FLOATS.has(dtype ?? '');
+}
+
+/** Sequences have no element type here; a gradient of what is taken from one would be lost without a word. */
+function readsSequence({ inputs }: Node, dependent: ReadonlySet<Value>): boolean {
+  return inputs.some((input) => input !== undefined && dependent.has(input) && input.dtype === undefined);
 }
 
 /** All values that depend on one of `wrt`, themselves included. */

@@ -82,7 +82,9 @@ export function leftOutNotes(leftOut: readonly LeftOut[], option: string): strin
 
 function isData(value: Value, { dtype, dims }: InitializerSource): boolean {
   if (dtype !== 'float32' || dims.length === 0) return false;
-  return [...value.uses].some((node) => node.inputs.some((input, i) => input === value && !isSetting(node, i)));
+  return [...value.uses].some(
+    (node) => node.captures.includes(value) || node.inputs.some((input, i) => input === value && !isSetting(node, i)),
+  );
 }
 
 function isSetting(node: Node, input: number): boolean {

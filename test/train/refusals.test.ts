@@ -74,6 +74,42 @@ describe('an operator without a gradient rule', () => {
   });
 });
 
+const AXIS_1 = { name: 'axis', type: 2, i: 1 } as const;
+
+describe('a gradient that would be lost on the way', () => {
+  it('through a sequence, of which no element type is known, is a refusal', async () => {
+    const lines = [
+      ['SequenceConstruct(h, h) -> s'],
+      ['ConcatFromSequence(s) -> c', AXIS_1],
+      ['Reshape(c, wide) -> r'],
+    ] as const;
+    const model = await trainHost(mlp([...lines], { weights: { w2: [8, 3] }, integers: { wide: [-1, 8] } }));
+    const problem = await refusal(model);
+    expect(problem).toMatchObject({ code: 'no-gradient-rule', found: 'ConcatFromSequence, which has none' });
+    expect((await train(model, { trainable: 'w2' })).report.trainable).toEqual(['w2']);
+  });
+
+  it('of a weight that the body of a Loop reads is one, as EmbeddingBag is exported', async () => {
+    const body = {
+      name: 'body',
+      node: [nodeOf(['Identity(go) -> on']), nodeOf(['Identity(inner) -> each'])],
+      input: [
+        { name: 'i', type: { tensorType: { elemType: 7, shape: { dim: [] } } } },
+        { name: 'go', type: { tensorType: { elemType: 9, shape: { dim: [] } } } },
+      ],
+      output: [{ name: 'on', type: { tensorType: { elemType: 9, shape: { dim: [] } } } }, infoOf('each', [4])],
+    };
+    const lines = [
+      ['Loop(one, ) -> l', { name: 'body', type: 5, g: body }],
+      ['Reshape(l, row) -> k'],
+      ['Mul(h, k) -> m'],
+    ] as const;
+    const model = await trainHost(mlp([...lines], { weights: { inner: [4] }, integers: { one: [1], row: [1, 4] } }));
+    expect(await refusal(model)).toMatchObject({ code: 'no-gradient-rule', found: 'Loop, which has none' });
+    expect((await train(model, { trainable: 'w*' })).report.trainable).toEqual(['w1', 'w2']);
+  });
+});
+
 describe('what is trainable', () => {
   const branch = mlp([], {
     lines: [...mlp().lines, ['MatMul(h, side.weight) -> side']],
