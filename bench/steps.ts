@@ -1,6 +1,7 @@
 import { blocked, expansions, gradients, losses, optimizers } from '../graphs/index.ts';
 import type { Model } from '../src/index.ts';
 import { machineLowering } from '../src/lower/machine.ts';
+import { release } from '../src/runtime/release.ts';
 import { openSession, type Session } from '../src/runtime/session.ts';
 import { elementCount, type Tensor } from '../src/tensor.ts';
 import { chooseStepsPerRun } from '../src/train/groups.ts';
@@ -20,10 +21,13 @@ export async function timeSteps(model: Model, work: Work, job: Job): Promise<num
   const stateBytes = graph.report.states.reduce((sum, { shape: dims }) => sum + 4 * elementCount(dims), 0);
   const steps = work.way === 'loop' ? chooseStepsPerRun(stateBytes, 4 * elementCount(shape)) : undefined;
   const data = dataOf(work, shape, steps);
-  const bytes = graph.bytes().get('step.onnx');
-  if (!bytes) throw new Error('no step.onnx');
   const options = { ...TRAINING_SESSION, threads: job.threads, externalDataFolder: model.dir };
-  return timed(await openSession(bytes, options), { state, data, steps: steps ?? 1, rounds: job.rounds });
+  return timed(await openSession(graph.sessionBytes(), options), {
+    state,
+    data,
+    steps: steps ?? 1,
+    rounds: job.rounds,
+  });
 }
 
 /** As the trainer has it: in the forms of this machine's runtime. */
@@ -77,7 +81,9 @@ async function timed(session: Session, { state: start, data, steps, rounds }: Ru
     const begin = performance.now();
     const results = await session.run({ ...state, ...data });
     ms.push((performance.now() - begin) / steps);
-    state = Object.fromEntries(Object.entries(state).map(([key, tensor]) => [key, results[`${key}.next`] ?? tensor]));
+    const next = Object.entries(state).map(([key, tensor]) => [key, results[`${key}.next`] ?? tensor] as const);
+    release(Object.values(state));
+    state = Object.fromEntries(next);
   }
   return ms.slice(WARM_UP);
 }

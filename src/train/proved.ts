@@ -6,11 +6,10 @@ import type { TrainGraph } from './index.ts';
 /** How many networks are known. */
 const MOST = 200;
 
-/** A lowered graph, down to its last node, and who computes it. */
+/** A lowered graph in its loop form, down to its last node, and who computes it. */
 export function proofKey(graph: TrainGraph, { batch }: LowerTarget): string {
-  const hash = createHash('sha256');
-  for (const bytes of graph.bytes().values()) hash.update(bytes);
-  return `${machineKey()}, batches of ${batch}, ${hash.digest('hex')}`;
+  const hash = createHash('sha256').update(graph.sessionBytes()).digest('hex');
+  return `${machineKey()}, batches of ${batch}, ${hash}`;
 }
 
 /** Whether it took a step as its plain form does, before. */
