@@ -8,6 +8,8 @@ const FOLDED_FROM = 'pkg.onnxscript.optimizer.folded_from';
 
 /** `layer1.0.conv1.weight`: PyTorch's exporters keep the names of parameters and buffers. */
 const MODULE_PATH = /^[A-Za-z_]\w*(\.\w+)+$/;
+/** The same, of what the network itself holds. */
+const OWN_NAME = /^[A-Za-z_]\w*(\.\w+)*$/;
 /** What PyTorch's dynamo=False exporter calls the tensor of a Constant node; parameters are initializers. */
 const CONSTANT_NAME = /(^|\/)Constant(_\d+)?_output_\d+$|^\d+$/;
 /** Numbers that the dynamo=True exporter computes are val_N, and FX calls tensors by the operator that made them. */
@@ -53,6 +55,13 @@ export function whyNoWeight(
   return dims.length > 2 && [...value.uses].every((node) => isMultiplied(graph, node, value))
     ? 'a table that a weight multiplies'
     : undefined;
+}
+
+/** Whether a tensor of rank 0 may be learned: a scale or a temperature has a name of its own, a formula's number has the exporter's. */
+export function isNamedNumber(graph: Graph, value: Value): boolean {
+  const notes = graph.metadata.get(value);
+  if (notes === undefined) return OWN_NAME.test(value.name) && !NUMBERS.test(value.name);
+  return notes.get(KIND) === 'PARAMETER';
 }
 
 function isComputed(sources: readonly string[]): boolean {

@@ -2,7 +2,7 @@ import { LossgraftError } from '../errors.ts';
 import { isView } from '../ir/edit.ts';
 import { type Graph, type InitializerSource, type Node, nearestNames, type Value } from '../ir/graph.ts';
 import { elementCount } from '../tensor.ts';
-import { rescaledInputs, whyNoWeight } from './literals.ts';
+import { isNamedNumber, rescaledInputs, whyNoWeight } from './literals.ts';
 
 /** A tensor of weights in the user's file, wherever it is kept. */
 export interface Parameter {
@@ -42,8 +42,8 @@ export interface Found {
 }
 
 /**
- * All weights: float32 initializers and tensors of Constant nodes of rank 1 or more that some operator reads as data, in the
- * order of the file. Running statistics and settings such as a Clip's bounds are none, nor are numbers of formulas and buffers, as far
+ * All weights: float32 initializers and tensors of Constant nodes of rank 1 or more, and learned numbers of rank 0, that some operator
+ * reads as data, in the order of the file. Running statistics and settings such as a Clip's bounds are none, nor are numbers of formulas and buffers, as far
  * as a file tells them from weights: they are left out.
  */
 export function findParameters(graph: Graph): Found {
@@ -60,7 +60,8 @@ export function findParameters(graph: Graph): Found {
 
 function* candidates(graph: Graph): Iterable<Parameter> {
   for (const [value, source] of graph.initializers) {
-    if (isView(source) && isData(value, source)) yield { value, source };
+    if (!isView(source) || !isData(value, source)) continue;
+    if (source.dims.length > 0 || isNamedNumber(graph, value)) yield { value, source };
   }
   for (const node of graph.nodes) {
     const tensor = node.proto && node.opType === 'Constant' ? node.attributes.get('value') : undefined;
@@ -80,8 +81,8 @@ export function leftOutNotes(leftOut: readonly LeftOut[], option: string): strin
   return [`${count}: ${shown.join(', ')}${more}. ${option} can name them all the same`];
 }
 
-function isData(value: Value, { dtype, dims }: InitializerSource): boolean {
-  if (dtype !== 'float32' || dims.length === 0) return false;
+function isData(value: Value, { dtype }: InitializerSource): boolean {
+  if (dtype !== 'float32') return false;
   return [...value.uses].some(
     (node) => node.captures.includes(value) || node.inputs.some((input, i) => input === value && !isSetting(node, i)),
   );

@@ -2,6 +2,7 @@ import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { augment, inspect, type Model, open, type StepReport, trainGraph } from '../../src/index.ts';
 import { foundIn, truthOf } from '../support/parameters.ts';
+import { mlp, trainHost } from '../support/trainHosts.ts';
 
 const FOLDER = resolve(import.meta.dirname, '../../fixtures/parameters');
 const truth = truthOf(FOLDER);
@@ -77,5 +78,27 @@ describe('what is a parameter', () => {
     expect(outputs).toContain('mix.alpha.grad');
     expect(outputs).not.toContain('val_100.grad');
     expect(notes.join('\n')).toMatch(/^7 float32 tensors that operators read are taken for no parameters/m);
+  });
+
+  test('a learned number of rank 0 is a parameter where its name says so; a formula’s is none', async () => {
+    const lines = [
+      ['Mul(h, mix.alpha) -> m1'],
+      ['Mul(m1, val_3) -> m2'],
+      ['Add(m2, onnx::Add_7) -> m3'],
+      ['Div(m3, scale) -> m4'],
+    ];
+    const weights = { 'mix.alpha': [], val_3: [], 'onnx::Add_7': [], scale: [] };
+    const model = await trainHost(
+      mlp(
+        lines.map(([line = '']) => [line] as const),
+        { weights },
+      ),
+    );
+    const step = await trainGraph(model, { loss: 'ce', trainable: 'all' });
+    expect(step.report.trainable).toEqual(['w1', 'w2', 'mix.alpha']);
+    expect(step.report.leftOut).toEqual([{ name: 'scale', why: 'one number of a formula' }]);
+    expect(step.initialState().get('mix.alpha.momentum')?.dims).toEqual([]);
+    const named = await trainGraph(model, { loss: 'ce', trainable: 'scale' });
+    expect(named.report.trainable).toEqual(['scale']);
   });
 });
