@@ -12,7 +12,7 @@ interface Others {
 
 /**
  * c = 0 is exact and takes the fewest passes, but e^z_k must not leave float32's range. Samples where it does, with logits beyond about
- * ±69, are summed once more with c = max_{k≠y} z_k; the first sample always is, so that there are never none of them.
+ * ±69, are summed once more with c = max_{k≠y} z_k; the first sample always is, so that there are never none of them but in an empty batch.
  */
 export function othersOf(op: Emitter, logits: Value, index: Value): Others {
   const score = scoreOf(op, logits, index);
@@ -20,13 +20,20 @@ export function othersOf(op: Emitter, logits: Value, index: Value): Others {
   const sum = op.reduceSum(terms, [1]);
   const isFar = op.greater(op.abs(op.log(sum)), FAR);
   const found = op.reshape(op.call('NonZero', [isFar], { dtype: 'int64' }), [-1]);
-  const rows = op.concat([op.vector([0]), found], 0);
+  const rows = op.concat([firstRow(op, score), found], 0);
   const far = shifted(op, op.gather(logits, rows), op.gather(index, rows));
   return {
     terms: () => op.scatterElements(terms, op.expandLike(op.unsqueeze(rows, [1]), far.terms()), far.terms(), 0),
     sum: op.scatterElements(sum, rows, far.sum, 0),
     lead: op.scatterElements(score, rows, far.lead, 0),
   };
+}
+
+/** [0], and of an empty batch none. */
+function firstRow(op: Emitter, perSample: Value): Value {
+  const zero = op.vector([0]);
+  if (typeof perSample.shape?.[0] === 'number') return zero;
+  return op.call('Slice', [zero, zero, op.shapeOf(perSample), zero], { shape: [undefined] });
 }
 
 /** |log sum| up to which a sum of float32 is in the middle of its range. */

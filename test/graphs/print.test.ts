@@ -23,11 +23,11 @@ it('ce, fused', () => {
     const c17: float32[] = 69
     const c20: int64[1] = -1
     const c22: int64[1] = 0
-    const c26: float32[] = -3.3999999521443642e+38
-    const c47: float32[] = -0.5
-    const c52: float32[] = 1.0000000150474662e+30
-    const c56: float32[] = 69.07755279541016
-    const c59: float32[] = 1
+    const c28: float32[] = -3.3999999521443642e+38
+    const c49: float32[] = -0.5
+    const c54: float32[] = 1.0000000150474662e+30
+    const c58: float32[] = 69.07755279541016
+    const c61: float32[] = 1
     Less_2 = Less(labels, c1)
     Where_4 = Where(Less_2, c3, labels)
     Unsqueeze_6 = Unsqueeze(Where_4, c5)
@@ -43,50 +43,52 @@ it('ce, fused', () => {
     Greater_18 = Greater(Abs_16, c17)
     NonZero_19 = NonZero(Greater_18)
     Reshape_21 = Reshape(NonZero_19, c20)
-    Concat_23 = Concat(c22, Reshape_21) {axis=0}
-    Gather_24 = Gather(logits, Concat_23) {axis=0}
-    Gather_25 = Gather(Unsqueeze_6, Concat_23) {axis=0}
-    Shape_27 = Shape(Gather_25)
-    Expand_28 = Expand(c26, Shape_27)
-    ScatterElements_29 = ScatterElements(Gather_24, Gather_25, Expand_28) {axis=1}
-    ReduceMax_30 = ReduceMax(ScatterElements_29) {axes=[1], keepdims=1}
-    GatherElements_31 = GatherElements(Gather_24, Gather_25) {axis=1}
-    Sub_32 = Sub(GatherElements_31, ReduceMax_30)
-    Sub_33 = Sub(Sub_32, GatherElements_31)
-    Sub_34 = Sub(Sub_32, Sub_33)
-    Sub_35 = Sub(GatherElements_31, Sub_34)
-    Add_36 = Add(ReduceMax_30, Sub_33)
-    Sub_37 = Sub(Sub_35, Add_36)
-    Sub_38 = Sub(ScatterElements_29, ReduceMax_30)
-    Exp_39 = Exp(Sub_38)
-    Neg_40 = Neg(Sub_37)
-    Exp_41 = Exp(Neg_40)
-    Mul_42 = Mul(Exp_39, Exp_41)
-    ReduceSum_43 = ReduceSum(Mul_42, c5) {keepdims=0}
-    Squeeze_44 = Squeeze(Sub_32, c5)
-    ScatterElements_45 = ScatterElements(ReduceSum_14, Concat_23, ReduceSum_43) {axis=0}
-    ScatterElements_46 = ScatterElements(Squeeze_8, Concat_23, Squeeze_44) {axis=0}
-    Mul_48 = Mul(ScatterElements_46, c47)
-    Exp_49 = Exp(Mul_48)
-    Mul_50 = Mul(ScatterElements_45, Exp_49)
-    Mul_51 = Mul(Mul_50, Exp_49)
-    Min_53 = Min(Mul_51, c52)
-    Log_54 = Log(ScatterElements_45)
-    Sub_55 = Sub(Log_54, ScatterElements_46)
-    Sub_57 = Sub(Sub_55, c56)
-    Relu_58 = Relu(Sub_57)
-    Add_60 = Add(Min_53, c59)
-    Div_61 = Div(Min_53, Add_60)
-    Log_62 = Log(Add_60)
-    Sub_63 = Sub(Add_60, c59)
-    Sub_64 = Sub(Min_53, Sub_63)
-    Div_65 = Div(Sub_64, Add_60)
-    Add_66 = Add(Log_62, Div_65)
-    Add_67 = Add(Add_66, Relu_58)
-    own_gradient_68 = Identity(Add_67)
-    ReduceMean_69 = ReduceMean(own_gradient_68) {keepdims=0}
-    loss = Identity(ReduceMean_69)
-    loss_per_sample = Identity(own_gradient_68)
+    Shape_23 = Shape(Squeeze_8)
+    Slice_24 = Slice(c22, c22, Shape_23, c22)
+    Concat_25 = Concat(Slice_24, Reshape_21) {axis=0}
+    Gather_26 = Gather(logits, Concat_25) {axis=0}
+    Gather_27 = Gather(Unsqueeze_6, Concat_25) {axis=0}
+    Shape_29 = Shape(Gather_27)
+    Expand_30 = Expand(c28, Shape_29)
+    ScatterElements_31 = ScatterElements(Gather_26, Gather_27, Expand_30) {axis=1}
+    ReduceMax_32 = ReduceMax(ScatterElements_31) {axes=[1], keepdims=1}
+    GatherElements_33 = GatherElements(Gather_26, Gather_27) {axis=1}
+    Sub_34 = Sub(GatherElements_33, ReduceMax_32)
+    Sub_35 = Sub(Sub_34, GatherElements_33)
+    Sub_36 = Sub(Sub_34, Sub_35)
+    Sub_37 = Sub(GatherElements_33, Sub_36)
+    Add_38 = Add(ReduceMax_32, Sub_35)
+    Sub_39 = Sub(Sub_37, Add_38)
+    Sub_40 = Sub(ScatterElements_31, ReduceMax_32)
+    Exp_41 = Exp(Sub_40)
+    Neg_42 = Neg(Sub_39)
+    Exp_43 = Exp(Neg_42)
+    Mul_44 = Mul(Exp_41, Exp_43)
+    ReduceSum_45 = ReduceSum(Mul_44, c5) {keepdims=0}
+    Squeeze_46 = Squeeze(Sub_34, c5)
+    ScatterElements_47 = ScatterElements(ReduceSum_14, Concat_25, ReduceSum_45) {axis=0}
+    ScatterElements_48 = ScatterElements(Squeeze_8, Concat_25, Squeeze_46) {axis=0}
+    Mul_50 = Mul(ScatterElements_48, c49)
+    Exp_51 = Exp(Mul_50)
+    Mul_52 = Mul(ScatterElements_47, Exp_51)
+    Mul_53 = Mul(Mul_52, Exp_51)
+    Min_55 = Min(Mul_53, c54)
+    Log_56 = Log(ScatterElements_47)
+    Sub_57 = Sub(Log_56, ScatterElements_48)
+    Sub_59 = Sub(Sub_57, c58)
+    Relu_60 = Relu(Sub_59)
+    Add_62 = Add(Min_55, c61)
+    Div_63 = Div(Min_55, Add_62)
+    Log_64 = Log(Add_62)
+    Sub_65 = Sub(Add_62, c61)
+    Sub_66 = Sub(Min_55, Sub_65)
+    Div_67 = Div(Sub_66, Add_62)
+    Add_68 = Add(Log_64, Div_67)
+    Add_69 = Add(Add_68, Relu_60)
+    own_gradient_70 = Identity(Add_69)
+    ReduceMean_71 = ReduceMean(own_gradient_70) {keepdims=0}
+    loss = Identity(ReduceMean_71)
+    loss_per_sample = Identity(own_gradient_70)
     output loss: float32[]
     output loss_per_sample: float32[N]
     "
@@ -206,16 +208,16 @@ it('ib-focal, fused', () => {
     const c17: float32[] = 69
     const c20: int64[1] = -1
     const c22: int64[1] = 0
-    const c26: float32[] = -3.3999999521443642e+38
-    const c47: float32[] = -0.5
-    const c52: float32[] = 1.0000000150474662e+30
-    const c56: float32[] = 69.07755279541016
-    const c59: float32[] = 1
-    const c69: float32[] = 64
-    const c75: float32[] = 0.5
-    const c89: float32[] = 2
-    const c101: float32[] = 0.0010000000474974513
-    const c103: float32[] = 1000
+    const c28: float32[] = -3.3999999521443642e+38
+    const c49: float32[] = -0.5
+    const c54: float32[] = 1.0000000150474662e+30
+    const c58: float32[] = 69.07755279541016
+    const c61: float32[] = 1
+    const c71: float32[] = 64
+    const c77: float32[] = 0.5
+    const c91: float32[] = 2
+    const c103: float32[] = 0.0010000000474974513
+    const c105: float32[] = 1000
     Less_2 = Less(labels, c1)
     Where_4 = Where(Less_2, c3, labels)
     Unsqueeze_6 = Unsqueeze(Where_4, c5)
@@ -231,83 +233,85 @@ it('ib-focal, fused', () => {
     Greater_18 = Greater(Abs_16, c17)
     NonZero_19 = NonZero(Greater_18)
     Reshape_21 = Reshape(NonZero_19, c20)
-    Concat_23 = Concat(c22, Reshape_21) {axis=0}
-    Gather_24 = Gather(logits, Concat_23) {axis=0}
-    Gather_25 = Gather(Unsqueeze_6, Concat_23) {axis=0}
-    Shape_27 = Shape(Gather_25)
-    Expand_28 = Expand(c26, Shape_27)
-    ScatterElements_29 = ScatterElements(Gather_24, Gather_25, Expand_28) {axis=1}
-    ReduceMax_30 = ReduceMax(ScatterElements_29, c5) {keepdims=1}
-    GatherElements_31 = GatherElements(Gather_24, Gather_25) {axis=1}
-    Sub_32 = Sub(GatherElements_31, ReduceMax_30)
-    Sub_33 = Sub(Sub_32, GatherElements_31)
-    Sub_34 = Sub(Sub_32, Sub_33)
-    Sub_35 = Sub(GatherElements_31, Sub_34)
-    Add_36 = Add(ReduceMax_30, Sub_33)
-    Sub_37 = Sub(Sub_35, Add_36)
-    Sub_38 = Sub(ScatterElements_29, ReduceMax_30)
-    Exp_39 = Exp(Sub_38)
-    Neg_40 = Neg(Sub_37)
-    Exp_41 = Exp(Neg_40)
-    Mul_42 = Mul(Exp_39, Exp_41)
-    ReduceSum_43 = ReduceSum(Mul_42, c5) {keepdims=0}
-    Squeeze_44 = Squeeze(Sub_32, c5)
-    ScatterElements_45 = ScatterElements(ReduceSum_14, Concat_23, ReduceSum_43) {axis=0}
-    ScatterElements_46 = ScatterElements(Squeeze_8, Concat_23, Squeeze_44) {axis=0}
-    Mul_48 = Mul(ScatterElements_46, c47)
-    Exp_49 = Exp(Mul_48)
-    Mul_50 = Mul(ScatterElements_45, Exp_49)
-    Mul_51 = Mul(Mul_50, Exp_49)
-    Min_53 = Min(Mul_51, c52)
-    Log_54 = Log(ScatterElements_45)
-    Sub_55 = Sub(Log_54, ScatterElements_46)
-    Sub_57 = Sub(Sub_55, c56)
-    Relu_58 = Relu(Sub_57)
-    Add_60 = Add(Min_53, c59)
-    Div_61 = Div(Min_53, Add_60)
-    Log_62 = Log(Add_60)
-    Sub_63 = Sub(Add_60, c59)
-    Sub_64 = Sub(Min_53, Sub_63)
-    Div_65 = Div(Sub_64, Add_60)
-    Add_66 = Add(Log_62, Div_65)
-    Add_67 = Add(Add_66, Relu_58)
-    own_gradient_68 = Identity(Add_67)
-    Min_70 = Min(own_gradient_68, c69)
-    Neg_71 = Neg(Min_70)
-    Exp_72 = Exp(Neg_71)
-    Sub_73 = Sub(c59, Exp_72)
-    Greater_74 = Greater(Sub_73, c10)
-    Where_76 = Where(Greater_74, Exp_72, c75)
-    Log_77 = Log(Where_76)
-    Mul_78 = Mul(Sub_73, Min_70)
-    Div_79 = Div(Mul_78, Log_77)
-    Neg_80 = Neg(Div_79)
-    Where_81 = Where(Greater_74, Neg_80, own_gradient_68)
-    Neg_82 = Neg(own_gradient_68)
-    Exp_83 = Exp(Neg_82)
-    Neg_84 = Neg(Exp_83)
-    stop_gradient_85 = Identity(Where_81)
-    stop_gradient_86 = Identity(Neg_84)
-    Sub_87 = Sub(Neg_84, stop_gradient_86)
-    Add_88 = Add(stop_gradient_85, Sub_87)
-    Pow_90 = Pow(Add_88, c89)
-    Mul_91 = Mul(Pow_90, own_gradient_68)
-    Neg_92 = Neg(own_gradient_68)
-    Exp_93 = Exp(Neg_92)
-    Neg_94 = Neg(Exp_93)
-    stop_gradient_95 = Identity(Div_61)
-    stop_gradient_96 = Identity(Neg_94)
-    Sub_97 = Sub(Neg_94, stop_gradient_96)
-    Add_98 = Add(stop_gradient_95, Sub_97)
-    Mul_99 = Mul(Add_98, c89)
-    Mul_100 = Mul(Mul_99, norm)
-    Add_102 = Add(Mul_100, c101)
-    Div_104 = Div(c103, Add_102)
-    Mul_105 = Mul(Mul_91, Div_104)
-    ReduceMean_106 = ReduceMean(Mul_105) {keepdims=0}
-    loss = Identity(ReduceMean_106)
-    loss_per_sample = Identity(Mul_105)
-    ib_factor = Identity(Div_104)
+    Shape_23 = Shape(Squeeze_8)
+    Slice_24 = Slice(c22, c22, Shape_23, c22)
+    Concat_25 = Concat(Slice_24, Reshape_21) {axis=0}
+    Gather_26 = Gather(logits, Concat_25) {axis=0}
+    Gather_27 = Gather(Unsqueeze_6, Concat_25) {axis=0}
+    Shape_29 = Shape(Gather_27)
+    Expand_30 = Expand(c28, Shape_29)
+    ScatterElements_31 = ScatterElements(Gather_26, Gather_27, Expand_30) {axis=1}
+    ReduceMax_32 = ReduceMax(ScatterElements_31, c5) {keepdims=1}
+    GatherElements_33 = GatherElements(Gather_26, Gather_27) {axis=1}
+    Sub_34 = Sub(GatherElements_33, ReduceMax_32)
+    Sub_35 = Sub(Sub_34, GatherElements_33)
+    Sub_36 = Sub(Sub_34, Sub_35)
+    Sub_37 = Sub(GatherElements_33, Sub_36)
+    Add_38 = Add(ReduceMax_32, Sub_35)
+    Sub_39 = Sub(Sub_37, Add_38)
+    Sub_40 = Sub(ScatterElements_31, ReduceMax_32)
+    Exp_41 = Exp(Sub_40)
+    Neg_42 = Neg(Sub_39)
+    Exp_43 = Exp(Neg_42)
+    Mul_44 = Mul(Exp_41, Exp_43)
+    ReduceSum_45 = ReduceSum(Mul_44, c5) {keepdims=0}
+    Squeeze_46 = Squeeze(Sub_34, c5)
+    ScatterElements_47 = ScatterElements(ReduceSum_14, Concat_25, ReduceSum_45) {axis=0}
+    ScatterElements_48 = ScatterElements(Squeeze_8, Concat_25, Squeeze_46) {axis=0}
+    Mul_50 = Mul(ScatterElements_48, c49)
+    Exp_51 = Exp(Mul_50)
+    Mul_52 = Mul(ScatterElements_47, Exp_51)
+    Mul_53 = Mul(Mul_52, Exp_51)
+    Min_55 = Min(Mul_53, c54)
+    Log_56 = Log(ScatterElements_47)
+    Sub_57 = Sub(Log_56, ScatterElements_48)
+    Sub_59 = Sub(Sub_57, c58)
+    Relu_60 = Relu(Sub_59)
+    Add_62 = Add(Min_55, c61)
+    Div_63 = Div(Min_55, Add_62)
+    Log_64 = Log(Add_62)
+    Sub_65 = Sub(Add_62, c61)
+    Sub_66 = Sub(Min_55, Sub_65)
+    Div_67 = Div(Sub_66, Add_62)
+    Add_68 = Add(Log_64, Div_67)
+    Add_69 = Add(Add_68, Relu_60)
+    own_gradient_70 = Identity(Add_69)
+    Min_72 = Min(own_gradient_70, c71)
+    Neg_73 = Neg(Min_72)
+    Exp_74 = Exp(Neg_73)
+    Sub_75 = Sub(c61, Exp_74)
+    Greater_76 = Greater(Sub_75, c10)
+    Where_78 = Where(Greater_76, Exp_74, c77)
+    Log_79 = Log(Where_78)
+    Mul_80 = Mul(Sub_75, Min_72)
+    Div_81 = Div(Mul_80, Log_79)
+    Neg_82 = Neg(Div_81)
+    Where_83 = Where(Greater_76, Neg_82, own_gradient_70)
+    Neg_84 = Neg(own_gradient_70)
+    Exp_85 = Exp(Neg_84)
+    Neg_86 = Neg(Exp_85)
+    stop_gradient_87 = Identity(Where_83)
+    stop_gradient_88 = Identity(Neg_86)
+    Sub_89 = Sub(Neg_86, stop_gradient_88)
+    Add_90 = Add(stop_gradient_87, Sub_89)
+    Pow_92 = Pow(Add_90, c91)
+    Mul_93 = Mul(Pow_92, own_gradient_70)
+    Neg_94 = Neg(own_gradient_70)
+    Exp_95 = Exp(Neg_94)
+    Neg_96 = Neg(Exp_95)
+    stop_gradient_97 = Identity(Div_63)
+    stop_gradient_98 = Identity(Neg_96)
+    Sub_99 = Sub(Neg_96, stop_gradient_98)
+    Add_100 = Add(stop_gradient_97, Sub_99)
+    Mul_101 = Mul(Add_100, c91)
+    Mul_102 = Mul(Mul_101, norm)
+    Add_104 = Add(Mul_102, c103)
+    Div_106 = Div(c105, Add_104)
+    Mul_107 = Mul(Mul_93, Div_106)
+    ReduceMean_108 = ReduceMean(Mul_107) {keepdims=0}
+    loss = Identity(ReduceMean_108)
+    loss_per_sample = Identity(Mul_107)
+    ib_factor = Identity(Div_106)
     output loss: float32[]
     output loss_per_sample: float32[N]
     output ib_factor: float32[N]

@@ -1,0 +1,59 @@
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { losses } from '../../graphs/index.ts';
+import { augment, fromTensors, open, run, train } from '../../src/index.ts';
+import { openSession } from '../../src/runtime/session.ts';
+import type { Tensor } from '../../src/tensor.ts';
+import { ROOT, temporaryFolder } from '../support/cli.ts';
+
+const DIGITS = join(ROOT, 'fixtures/digits/model.onnx');
+const COUNTS = [130, 90, 63, 44, 31, 21, 15, 10, 7, 5];
+
+const images: Tensor = { dtype: 'float32', dims: [0, 1, 8, 8], data: new Float32Array() };
+const labels: Tensor = { dtype: 'int64', dims: [0], data: new BigInt64Array() };
+
+describe('an empty batch', () => {
+  const reductions = ['mean', 'sum', 'none'] as const;
+  const cases = Object.keys(losses).flatMap((loss) =>
+    ['fused', 'literal'].flatMap((form) => reductions.map((reduction) => ({ loss, form, reduction }))),
+  );
+  // torch.nn.functional.cross_entropy of none: 0 as a sum; as a mean NaN, where ONNX leaves it open and ONNX Runtime gives 0. No gradient.
+  it.each(cases)('$loss, $form, $reduction: no losses, no gradients', async ({ loss, form, reduction }) => {
+    const model = await open(DIGITS);
+    const path = join(temporaryFolder(), 'augmented.onnx');
+    try {
+      const options = { loss, form, reduction, classCounts: COUNTS, grad: ['logits', 'parameters'] };
+      await (await augment(model, options)).write(path);
+    } finally {
+      model.close();
+    }
+    const session = await openSession(path);
+    try {
+      const { loss: value, loss_per_sample, 'logits.grad': slope, ...rest } = await session.run({ images, labels });
+      expect(value).toMatchObject(reduction === 'none' ? { dims: [0] } : { dims: [], data: Float32Array.of(0) });
+      expect(loss_per_sample?.dims).toEqual([0]);
+      expect(slope?.dims).toEqual([0, 10]);
+      const weights = Object.entries(rest).filter(([name]) => /(weight|bias)\.grad$/.test(name));
+      expect(weights).toHaveLength(8);
+      for (const [name, { data }] of weights)
+        expect(
+          Array.from(data, Number).some((x) => x !== 0),
+          name,
+        ).toBe(false);
+    } finally {
+      await session.close();
+    }
+  });
+
+  it('is refused as data', async () => {
+    const data = fromTensors({ images, labels });
+    const refused = { code: 'data-size', message: expect.stringMatching(/at least one/) };
+    const model = await open(DIGITS);
+    const folder = temporaryFolder();
+    await expect(train(model, { data, folder, loss: 'ib', report: false })).rejects.toMatchObject(refused);
+    const path = join(folder, 'augmented.onnx');
+    await (await augment(model, { loss: 'ib' })).write(path);
+    model.close();
+    await expect(run(path, data)).rejects.toMatchObject(refused);
+  });
+});
