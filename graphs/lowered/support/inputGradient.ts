@@ -90,7 +90,7 @@ function between(op: Emitter, phases: readonly (readonly Value[])[], plan: ConvP
   const [h, w] = [count(plan, 0), count(plan, 1)];
   const rows = phases.map((columns) => {
     const beside = columns.map((column) => op.reshape(column, [-1, w, block]));
-    return op.reshape(beside.length === 1 ? (beside[0] ?? op.scalar(0)) : op.concat(beside, 2), [
+    return op.reshape(beside.length === 1 ? (beside[0] ?? op.scalar(0, 'float32')) : op.concat(beside, 2), [
       -1,
       1,
       w * columns.length * block,
