@@ -5,7 +5,7 @@ import { type InfluenceOutcome, measureInfluence } from './influence.ts';
 import { judge } from './judge.ts';
 import type { Metrics } from './metrics.ts';
 import type { TrainerRequest } from './request.ts';
-import type { Runner } from './runner.ts';
+import { type Runner, setInitialState } from './runner.ts';
 import { fixedBatch } from './samples.ts';
 
 /** What a run that trained has at hand. */
@@ -31,7 +31,7 @@ async function testAll({ request, runner, open, folder, evaluation }: Done, at: 
   const { test, trainCounts, ports } = request;
   if (test === undefined) return [];
   const how = { ...evaluation, trainCounts, fixed: fixedBatch(ports) };
-  await runner.ask({ kind: 'set', state: Object.fromEntries(open.graph.initialState()) });
+  await setInitialState(runner, open.graph);
   const metrics = [(await judge(runner, test, 'evaluation', how)).metrics];
   for (const { file } of at.bests) {
     await runner.ask({ kind: 'load', path: folder.file(file) });

@@ -38,7 +38,7 @@ export interface TrainGraph {
   bytes(): ReadonlyMap<string, Uint8Array>;
   /** The one graph of the forms `step` and `loop`, for a session with the model's folder for external data. */
   sessionBytes(): Uint8Array;
-  /** What the states are at the start: the model's weights and statistics; slots are zeros. */
+  /** What the states are at the start: the model's weights and statistics; slots are zeros. New arrays at every call. */
   initialState(): ReadonlyMap<string, Tensor>;
   /**
    * Writes the graph to `path` and the state beside it as `<name>.safetensors`; the `split` form writes `gradients.onnx`,
@@ -157,6 +157,11 @@ function writeState(path: string, model: Model, step: Step): void {
   writeSafetensors(path, lazyState(model, step), { lossgraft: VERSION, model: model.name });
 }
 
+/** Of its own, so that it may be handed on. */
+function copy({ dtype, dims, data }: Tensor): Tensor {
+  return { dtype, dims, data: data.slice() };
+}
+
 /** The states at the start, each read when it is asked for. */
 function lazyState(model: Model, { states, backward }: Step): LazyTensor[] {
   const kept = [
@@ -168,7 +173,8 @@ function lazyState(model: Model, { states, backward }: Step): LazyTensor[] {
     const dims = (current.shape ?? []).map(Number);
     const read = (): Tensor => {
       const source = sources.get(current.name);
-      if (source) return isView(source) ? readTensor(model.proto.source, source, { modelDir: model.dir }) : source;
+      if (source)
+        return isView(source) ? readTensor(model.proto.source, source, { modelDir: model.dir }) : copy(source);
       if (kind === 'slot') return { dtype: 'float32', dims, data: new Float32Array(elementCount(dims)) };
       throw new Error(`no initial value of ${current.name}`);
     };

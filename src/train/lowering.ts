@@ -1,5 +1,6 @@
 import { LossgraftError } from '../errors.ts';
 import { machineLowering } from '../lower/machine.ts';
+import { release } from '../runtime/release.ts';
 import { openSession, type Port, type Session } from '../runtime/session.ts';
 import { elementCount, type Tensor } from '../tensor.ts';
 import type { TrainGraph } from './index.ts';
@@ -72,6 +73,7 @@ export async function disagreement(
   const ofLoss = Math.abs(found.loss - expected.loss) / Math.max(1e-3, Math.abs(expected.loss));
   if (!(ofLoss <= LOSS_TOLERANCE)) return `a loss of ${found.loss} in place of ${expected.loss}`;
   const [apart, moved] = [distance(expected.state, found.state), distance(expected.state, state)];
+  for (const tensors of [state, expected.state, found.state]) release(Object.values(tensors));
   return apart <= STEP_TOLERANCE * moved
     ? undefined
     : `a step that is ${(apart / moved).toPrecision(2)} of its length away`;

@@ -2,7 +2,15 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { LossgraftError } from '../errors.ts';
+import { ownBuffers } from '../runtime/release.ts';
+import type { TrainGraph } from './index.ts';
 import type { Answer, Answers, Job } from './protocol.ts';
+
+/** The runner's state becomes what a training graph begins with. */
+export function setInitialState(runner: Runner, graph: TrainGraph): Promise<undefined> {
+  const state = Object.fromEntries(graph.initialState());
+  return runner.ask({ kind: 'set', state }, ownBuffers(Object.values(state)));
+}
 
 /** A thread that trains. */
 export interface Runner {

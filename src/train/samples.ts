@@ -7,6 +7,7 @@ import { selectRows } from '../data/select.ts';
 import { labelsOf } from '../data/split.ts';
 import { LossgraftError } from '../errors.ts';
 import type { Model } from '../model.ts';
+import { ownBuffers } from '../runtime/release.ts';
 import type { Port } from '../runtime/session.ts';
 import { elementCount, type Tensor, type TensorData } from '../tensor.ts';
 
@@ -105,14 +106,7 @@ export function augmenter(
 
 /** The buffers of feeds that are nobody else's, to be handed on to another thread: small ones are copied as fast. */
 export function buffersOf(feeds: Readonly<Feeds>): ArrayBuffer[] {
-  return Object.values(feeds).flatMap(({ data }) =>
-    !isText(data) &&
-    data.byteLength >= HANDED_ON &&
-    data.buffer instanceof ArrayBuffer &&
-    data.byteLength === data.buffer.byteLength
-      ? [data.buffer]
-      : [],
-  );
+  return ownBuffers(Object.values(feeds)).filter(({ byteLength }) => byteLength >= HANDED_ON);
 }
 
 const HANDED_ON: number = 64 * 2 ** 10;

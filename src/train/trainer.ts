@@ -15,7 +15,7 @@ import type { Metrics } from './metrics.ts';
 import { type GroupPlan, planGroups } from './planGroups.ts';
 import { progressAt } from './progress.ts';
 import type { Trained, TrainerRequest } from './request.ts';
-import { type Runner, startRunner } from './runner.ts';
+import { type Runner, setInitialState, startRunner } from './runner.ts';
 import { augmenter, fixedBatch } from './samples.ts';
 import { phaseOf, rateAt } from './schedule.ts';
 
@@ -143,8 +143,7 @@ class Trainer {
       ? this.#graphs.train('first', first)
       : this.#graphs.train(keyOf(arm), arm.graph(alpha)));
     const source = joins ? shared : isFresh ? undefined : file;
-    if (source === undefined)
-      await this.#runner.ask({ kind: 'set', state: Object.fromEntries(open.graph.initialState()) });
+    if (source === undefined) await setInitialState(this.#runner, open.graph);
     else await this.#runner.ask({ kind: 'load', path: this.#folder.file(source) });
     this.#evaluation ??= await this.#graphs.judge('evaluation', crossEntropy);
     this.#plan ??= planGroups(this.#request, this.#graphs.common.stateBytes);

@@ -1,6 +1,7 @@
 import { parentPort } from 'node:worker_threads';
 import { LossgraftError } from '../errors.ts';
 import { proveOnCuda } from '../runtime/proof.ts';
+import { ownBuffers, release } from '../runtime/release.ts';
 import { openSession, type Provider, type Session } from '../runtime/session.ts';
 import type { Tensor } from '../tensor.ts';
 import { elementCount } from '../tensor.ts';
@@ -34,20 +35,20 @@ async function answer(job: Job, idle: number): Promise<Answers[Job['kind']]> {
       graphs.delete(job.graph);
       return;
     case 'load':
-      state = Object.fromEntries(readSafetensors(job.path));
+      replaceState(Object.fromEntries(readSafetensors(job.path)));
       return;
     case 'save':
       save(job.path);
       return;
     case 'set':
-      state = job.state;
+      replaceState(job.state);
       return;
     case 'train':
       return train(job, idle);
     case 'evaluate':
       return evaluate(job);
     case 'freeze':
-      return freeze(opened(job.graph), job.feeds);
+      return using(job.feeds, () => freeze(opened(job.graph), job.feeds));
     case 'check':
       return firstBad() ?? '';
   }
@@ -105,19 +106,30 @@ async function train({ graph, feeds, loss }: Extract<Job, { kind: 'train' }>, id
   const own = await behindFront(open, feeds, stepsOf(feeds));
   const given = withState(open, own);
   const note = await prove(open, given);
-  const results = await open.session.run(given);
+  const results = await using({ ...feeds, ...own }, () => open.session.run(given));
   const losses = Array.from(results[loss]?.data ?? [], Number);
-  if (losses.every(Number.isFinite)) {
-    state = Object.fromEntries(
-      Object.entries(state).map(([name, tensor]) => [name, results[`${name}.next`] ?? tensor]),
-    );
-  }
+  const next = Object.entries(state).map(([name, tensor]) => [name, results[`${name}.next`] ?? tensor] as const);
+  if (losses.every(Number.isFinite)) replaceState(Object.fromEntries(next));
   return { losses, idle, ...note };
 }
 
 async function evaluate({ graph, feeds, fetches }: Extract<Job, { kind: 'evaluate' }>): Promise<Tensors> {
   const open = opened(graph);
-  return open.session.run(withState(open, await behindFront(open, feeds, undefined)), fetches);
+  const own = await behindFront(open, feeds, undefined);
+  return using({ ...feeds, ...own }, () => open.session.run(withState(open, own), fetches));
+}
+
+/** Feeds are there for one run: their memory goes back at once. */
+async function using(feeds: Tensors, run: () => Promise<Tensors>): Promise<Tensors> {
+  const results = await run();
+  release(Object.values(feeds));
+  return results;
+}
+
+function replaceState(next: Tensors): void {
+  const kept = new Set(Object.values(next));
+  release(Object.values(state).filter((tensor) => !kept.has(tensor)));
+  state = next;
 }
 
 async function prove(open: Opened, feeds: Tensors): Promise<{ note?: string }> {
@@ -157,13 +169,19 @@ async function reply({ id, job }: Question, idle: number): Promise<Answer> {
   }
 }
 
+/** Buffers of results: they are handed on, not copied. */
+function resultsOf(answered: Answer): ArrayBuffer[] {
+  const { value } = 'value' in answered ? answered : {};
+  return typeof value === 'object' && !('losses' in value) ? ownBuffers(Object.values(value as Tensors)) : [];
+}
+
 // One job after the other, in the order in which they were asked.
 let last: Promise<void> = Promise.resolve();
 let idleSince = performance.now();
 parentPort?.on('message', (question: Question) => {
   last = last.then(async () => {
     const answered = await reply(question, performance.now() - idleSince);
-    parentPort?.postMessage(answered);
+    parentPort?.postMessage(answered, resultsOf(answered));
     idleSince = performance.now();
   });
 });
