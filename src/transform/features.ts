@@ -4,14 +4,19 @@ import type { Graph, Node, Value } from '../ir/graph.ts';
 import { formatShape } from '../ir/print.ts';
 import { isConstant } from './constants.ts';
 import type { Found } from './logits.ts';
+import { laysRows, picksRows } from './picks.ts';
 
-/** The features and, for a convolution head, the axes over which they are still to be averaged. */
+/** The features, and what is still to be done to them. */
 export interface Features extends Found {
+  /** Of a convolution head: they are averaged over space. */
   readonly pool: boolean;
+  /** Of a head that scores every token: the nodes that pick the samples' scores, in order. */
+  readonly picks: readonly Node[];
 }
 
 /** Nodes between the linear head and the logits that only relabel or carry the scores. */
 const CARRIERS = new Set(['Identity', 'Cast', 'Flatten', 'Reshape', 'Squeeze', 'Dropout']);
+const RESHAPES = new Set(['Flatten', 'Reshape', 'Squeeze']);
 const POOLS = new Set(['GlobalAveragePool', 'AveragePool', 'ReduceMean']);
 const QUANTISED = new Set([
   'QLinearMatMul',
@@ -31,13 +36,18 @@ export function findFeatures(graph: Graph, logits: Value): Features {
   let value = logits;
   let pooled = false;
   let passedRelu: Node | undefined;
+  const picks: Node[] = [];
   for (;;) {
     const node = value.producer;
     if (!node) throw noFeatures(logits, 'nothing: the logits are an input of the model');
-    if (node.domain === '' && CARRIERS.has(node.opType)) value = first(node, logits);
+    if (picksRows(node) || (picks.length > 0 && laysRows(node))) {
+      picks.unshift(node);
+      value = first(node, logits);
+    } else if (picks.length > 0 && RESHAPES.has(node.opType)) throw refuse(logits, node);
+    else if (node.domain === '' && CARRIERS.has(node.opType)) value = first(node, logits);
     else if (node.domain === '' && POOLS.has(node.opType)) [value, pooled] = [first(node, logits), true];
     else if (node.opType === 'Relu' && pooled) [value, passedRelu] = [first(node, logits), node];
-    else return headFeatures(graph, logits, node, pooled, passedRelu);
+    else return { ...headFeatures(graph, logits, node, { pooled, passedRelu, picks }), picks };
   }
 }
 
@@ -47,12 +57,21 @@ function first(node: Node, logits: Value): Value {
   return input;
 }
 
-function headFeatures(graph: Graph, logits: Value, node: Node, pooled: boolean, relu: Node | undefined): Features {
+/** What lies between the head and the logits. */
+interface Passed {
+  readonly pooled: boolean;
+  readonly passedRelu: Node | undefined;
+  readonly picks: readonly Node[];
+}
+
+type Head = Omit<Features, 'picks'>;
+
+function headFeatures(graph: Graph, logits: Value, node: Node, passed: Passed): Head {
   const linear = node.opType === 'Add' ? biased(graph, node) : node;
   if (linear?.domain === '' && (linear.opType === 'Gemm' || linear.opType === 'MatMul')) {
-    return gemmFeatures(graph, logits, linear, pooled);
+    return gemmFeatures(graph, logits, linear, passed);
   }
-  if (linear?.domain === '' && linear.opType === 'Conv') return convFeatures(logits, linear, pooled, relu);
+  if (linear?.domain === '' && linear.opType === 'Conv') return convFeatures(logits, linear, passed);
   throw refuse(logits, node);
 }
 
@@ -64,27 +83,31 @@ function biased(graph: Graph, add: Node): Node | undefined {
   return isConstant(graph, a) ? b.producer : undefined;
 }
 
-function gemmFeatures(graph: Graph, logits: Value, node: Node, pooled: boolean): Features {
+function gemmFeatures(graph: Graph, logits: Value, node: Node, { pooled, picks }: Passed): Head {
   const [features, weight] = node.inputs;
   if (!features || !weight) throw noFeatures(logits, `${describeNode(node)} without inputs`);
   if (weight.producer && QUANTISED.has(weight.producer.opType)) throw refuse(logits, weight.producer);
   if (pooled) throw noFeatures(logits, `a pooling after ${describeNode(node)}`);
   if (!isConstant(graph, weight)) throw noFeatures(logits, `${describeNode(node)}, whose weight is computed`);
   if (intAttribute(node, 'transA', 0) !== 0) throw noFeatures(logits, `${describeNode(node)} with transA`);
-  if (features.shape !== undefined && features.shape.length !== 2) {
+  const [pick] = picks;
+  const rank = pick ? pick.inputs[0]?.shape?.length : 2;
+  if (features.shape !== undefined && features.shape.length !== rank) {
     throw noFeatures(logits, `${describeNode(node)}, which reads ${formatShape(features.shape)} and not [N, D]`);
   }
-  return { value: features, how: `activation input of the last ${describeNode(node)}`, pool: false };
+  const rows = pick ? ', of the tokens whose scores are picked' : '';
+  return { value: features, how: `activation input of the last ${describeNode(node)}${rows}`, pool: false };
 }
 
-function convFeatures(logits: Value, node: Node, pooled: boolean, relu: Node | undefined): Features {
+function convFeatures(logits: Value, node: Node, { pooled, passedRelu, picks }: Passed): Head {
   const [features, weight] = node.inputs;
   if (!features || !weight) throw noFeatures(logits, `${describeNode(node)} without inputs`);
   const kernel = weight.shape?.slice(2);
+  if (picks.length > 0) throw refuse(logits, node);
   if (!kernel?.every((dim) => dim === 1)) {
     throw noFeatures(logits, `${describeNode(node)} with a kernel of ${formatShape(weight.shape)}, not 1x1`);
   }
-  const tail = relu ? ', Relu' : '';
+  const tail = passedRelu ? ', Relu' : '';
   const pooling = pooled ? ', averaged over space as the head averages' : '';
   return {
     value: features,

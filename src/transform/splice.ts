@@ -3,6 +3,7 @@ import { LossgraftError } from '../errors.ts';
 import type { Graph } from '../ir/graph.ts';
 import { formatShape } from '../ir/print.ts';
 import type { Features } from './features.ts';
+import { pickRows } from './picks.ts';
 
 /** The logits as the losses read them: float32 [N, C]. */
 export function classScores(op: Emitter, logits: Value): Value {
@@ -15,7 +16,7 @@ export function classScores(op: Emitter, logits: Value): Value {
 
 /** H = Σ|h| of each sample, float32 [N]; features of a convolution are averaged over space first, as its head does. */
 export function featureNorm(op: Emitter, features: Features, isNorm: boolean): Value {
-  const value = toFloat32(op, features.value);
+  const value = toFloat32(op, pickRows(op, features.value, features.picks));
   if (isNorm) return op.reshape(value, [-1]);
   const spatial = (value.shape?.length ?? 2) - 2;
   const axes = Array.from({ length: spatial }, (_, i) => i + 2);
@@ -40,7 +41,7 @@ export function namedFeatures(graph: Graph, name: string, isNorm: boolean): Feat
   const trailing = shape?.slice(isNorm ? 1 : 2) ?? [];
   const fits = shape !== undefined && shape.length >= (isNorm ? 1 : 2) && trailing.every((dim) => dim === 1);
   if (fits && (value.dtype === undefined || FLOATS.has(value.dtype))) {
-    return { value, how: isNorm ? 'norms named by --features' : 'named by --features', pool: false };
+    return { value, how: isNorm ? 'norms named by --features' : 'named by --features', pool: false, picks: [] };
   }
   throw new LossgraftError({
     code: 'not-features',
