@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { gradients } from '../graphs/index.ts';
+import { commandsDoc } from '../scripts/commands-doc.ts';
 import { operatorsDoc } from '../scripts/operators-doc.ts';
 import { SINCE } from '../src/transform/adapters/history.ts';
 import { ROOT } from './support/cli.ts';
@@ -21,5 +22,20 @@ describe('docs/operators.md', () => {
 
   it('says of no rule that it is not tested', () => {
     expect(text).not.toMatch(/\| not \|/);
+  });
+});
+
+describe('docs/commands.md', () => {
+  const text = readFileSync(join(ROOT, 'docs/commands.md'), 'utf8');
+
+  it('is what npm run docs:commands writes', async () => {
+    expect(text).toBe(await commandsDoc());
+  });
+
+  it('has every command', () => {
+    const commands = [...text.matchAll(/^ {2}lossgraft ([\w-]+) *(<.*>)? {2}/gm)].map(([, name]) => name);
+    const headings = [...text.matchAll(/^## (.*)$/gm)].map(([, name]) => name);
+    expect(commands.length).toBeGreaterThan(5);
+    expect(headings).toEqual(expect.arrayContaining(commands));
   });
 });
