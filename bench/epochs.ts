@@ -1,15 +1,19 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Dataset, fromTensors, type Model, train } from '../src/index.ts';
 import { elementCount } from '../src/tensor.ts';
 import type { Job, Work } from './works.ts';
 
 /** Samples to judge by: few, since it is not judging that is timed. */
-const JUDGED = 8;
+const JUDGED = 2;
 
 /** The steps of epochs of `train`, the first epoch left out: milliseconds for each, an epoch's mean. */
-export async function timeEpochs(model: Model, work: Work, { batch, rounds, lower }: Job): Promise<number[]> {
+export async function timeEpochs(model: Model, work: Work, job: Job): Promise<number[]> {
+  const { batch, rounds, lower, threads } = job;
+  const cores = availableParallelism();
+  if (threads !== cores)
+    throw new Error(`\`train\` takes all ${cores} cores, and PyTorch would have ${threads} threads`);
   const folder = mkdtempSync(join(tmpdir(), 'lossgraft-bench-'));
   const steps = work.steps ?? 1;
   try {

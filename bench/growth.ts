@@ -6,6 +6,7 @@ import { DEPTHS } from './works.ts';
 
 /** Eight times as much: from the least to the most a unit may become so much dearer. */
 const LIMIT = 1.2;
+const TURNS = 2;
 /** A residual network has so many blocks for each n. */
 const BLOCKS = 3;
 
@@ -66,7 +67,7 @@ function dearer({ unitMs }: Grown): number {
 async function measure({ points }: Series, settings: Settings): Promise<Grown> {
   const times = new Map<Point, number[]>(points.map((point) => [point, []]));
   for (const { work } of points) await modelFile(work, settings);
-  for (let turn = 0; turn < settings.turns; turn++) {
+  for (let turn = 0; turn < Math.min(TURNS, settings.turns); turn++) {
     for (const [{ work, batch }, ms] of times)
       ms.push(...(await timeOurs(jobOf(work, 'auto', { ...settings, batch }), settings)).ms);
   }

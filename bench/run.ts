@@ -7,7 +7,7 @@
  *   npm run bench -- --python PYTHON --lower off             plain forms, against limits of their own
  *   npx tsx bench/run.ts --python PYTHON ...     the same, and nothing is written
  *
- * PYTHON has fixtures/pytorch/requirements.txt. --threads 2, --rounds 8 (steps in a turn), --turns 3, --batch N, --models FOLDER (made
+ * PYTHON has fixtures/pytorch/requirements.txt. --threads 2, --rounds 6 (steps in a turn), --turns 3, --batch N, --models FOLDER (made
  * there once; 0.6 GB). A row that fails is named, and the others go on. Exit 1 where one fails or a limit is missed.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -36,7 +36,7 @@ const { values: options } = parseArgs({
     python: { type: 'string', default: 'python3' },
     works: { type: 'string' },
     threads: { type: 'string', default: '2' },
-    rounds: { type: 'string', default: '8' },
+    rounds: { type: 'string', default: '6' },
     turns: { type: 'string', default: '3' },
     lower: { type: 'string', default: 'auto' },
     batch: { type: 'string' },
