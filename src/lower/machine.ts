@@ -7,7 +7,7 @@ import { openSession } from '../runtime/session.ts';
 import { keep, keptFile, machineKey, readKept } from './kept.ts';
 import { BLOCKED_DOMAIN } from './layouts.ts';
 import type { Forms } from './lower.ts';
-import { PROOF_CASES, PROOF_TOLERANCE, proveCase } from './proof.ts';
+import { digestOf, PROOF_CASES, PROOF_TOLERANCE, proveCase } from './proof.ts';
 
 /** Whether training takes forms that are made for this machine's runtime: where they are proved to be right (`auto`), or never. */
 export type LowerMode = 'auto' | 'off';
@@ -29,22 +29,25 @@ export interface LoweringOptions {
 
 /**
  * The block size of this machine's runtime, if the blocked forms agree with the plain ones in numbers. Asked and proved once for each
- * runtime, processor and version of lossgraft.
+ * runtime, processor, version of lossgraft and set of rules.
  */
 export async function machineLowering(
   forms: Omit<Forms, 'constant'>,
   options: LoweringOptions = {},
 ): Promise<Lowering> {
   const file = options.cache ?? keptFile('lowering.json');
-  const key = machineKey();
+  const key = `${machineKey()}, rules ${digestOf(forms)}`;
   if (options.block === undefined) {
     const known = readKept<Lowering>(file)[key];
     if (known) return known;
   }
   const found = await prove(forms, options.block);
-  if (options.block === undefined) keep(file, key, found);
+  if (options.block === undefined) keep(file, key, found, KEPT);
   return found;
 }
+
+/** Findings that are kept: versions and sets of rules that are used in turns. */
+const KEPT = 8;
 
 /** What ONNX Runtime throws, as its wrapper tells it. */
 const REFUSALS = new Set(['model-not-loaded', 'run-failed']);

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { COMPOSITE_DOMAIN } from '../contract.ts';
 import { createEmitter, type Emitter, float, int, ints, type Value } from '../emit/index.ts';
 import { graphEdit } from '../ir/edit.ts';
@@ -27,6 +28,7 @@ export const PROOF_CASES: readonly ProofCase[] = [
   { batch: 16, channels: 16, filters: 32, size: [6, 4], kernel: 3, pad: 1 },
   { batch: 16, channels: 32, filters: 16, size: [7, 6], kernel: 3, stride: 2, pad: 1 },
   { batch: 3, channels: 24, filters: 40, size: [5, 4], kernel: 1 },
+  { batch: 2, channels: 32, filters: 24, size: [7, 8], kernel: 1, stride: 2 },
   { batch: 2, channels: 3, filters: 32, size: [9, 8], kernel: 3, stride: 2, pad: 1 },
   { batch: 3, channels: 24, filters: 24, size: [6, 7], kernel: 3, pad: 1, group: 24 },
   { batch: 2, channels: 32, filters: 32, size: [9, 9], kernel: 3, stride: 2, pad: 1, group: 32 },
@@ -49,9 +51,11 @@ export interface ProofResult {
  */
 export async function proveCase(forms: Omit<Forms, 'constant'>, block: number, proof: ProofCase): Promise<ProofResult> {
   const feeds: Record<string, Tensor> = {};
-  const plain = await run(proof, feeds, (op) => expand(op, forms.expansions));
-  const target: LowerTarget = { block, batch: proof.batch };
-  const blocked = await run(proof, feeds, (op) => lower(op, { ...forms, constant: () => undefined }, target));
+  const plain = await run(
+    emitted(proof, feeds, (op) => expand(op, forms.expansions)),
+    feeds,
+  );
+  const blocked = await run(blockedForm(forms, block, proof), feeds);
   let found: ProofResult = { worst: 0, output: '' };
   for (const [name, tensor] of Object.entries(plain)) {
     const other = blocked[name];
@@ -72,11 +76,19 @@ function difference(reference: Tensor, other: Tensor): number {
   return worst === 0 ? 0 : worst / largest;
 }
 
-async function run(
-  proof: ProofCase,
-  feeds: Record<string, Tensor>,
-  settle: (op: Emitter) => void,
-): Promise<Record<string, Tensor>> {
+function blockedForm(forms: Omit<Forms, 'constant'>, block: number, proof: ProofCase): Uint8Array {
+  const target: LowerTarget = { block, batch: proof.batch };
+  return emitted(proof, {}, (op) => lower(op, { ...forms, constant: () => undefined }, target));
+}
+
+/** A digest of the proof's networks as these rules write them, in blocks of 16: another one where one of the rules is. */
+export function digestOf(forms: Omit<Forms, 'constant'>): string {
+  const hash = createHash('sha256');
+  for (const proof of PROOF_CASES) hash.update(blockedForm(forms, 16, proof));
+  return hash.digest('hex').slice(0, 16);
+}
+
+function emitted(proof: ProofCase, feeds: Record<string, Tensor>, settle: (op: Emitter) => void): Uint8Array {
   const graph = new Graph();
   const op = createEmitter(graph, 17);
   const outputs = network(op, proof, feeds);
@@ -91,7 +103,11 @@ async function run(
     graph.outputs.push(output);
   }
   const model = blankModel(17, 'proof');
-  const session = await openSession(editedBytes(model, graphEdit(model, graph)), { name: 'proof of blocked forms' });
+  return editedBytes(model, graphEdit(model, graph));
+}
+
+async function run(bytes: Uint8Array, feeds: Record<string, Tensor>): Promise<Record<string, Tensor>> {
+  const session = await openSession(bytes, { name: 'proof of blocked forms' });
   try {
     return await session.run(feeds);
   } finally {

@@ -89,12 +89,11 @@ function between(op: Emitter, phases: readonly (readonly Value[])[], plan: ConvP
   const [n = 1, c = 1, height = 1, width = 1] = plan.from;
   const [h, w] = [count(plan, 0), count(plan, 1)];
   const rows = phases.map((columns) => {
-    const beside = columns.map((column) => op.reshape(column, [-1, w, block]));
-    return op.reshape(beside.length === 1 ? (beside[0] ?? op.scalar(0, 'float32')) : op.concat(beside, 2), [
-      -1,
-      1,
-      w * columns.length * block,
-    ]);
+    const beside = op.concat(
+      columns.map((column) => op.reshape(column, [-1, w, block])),
+      2,
+    );
+    return op.reshape(beside, [-1, 1, w * columns.length * block]);
   });
   const size = [h * phases.length, w * (phases[0]?.length ?? 1)] as const;
   return cropped(op, op.concat(rows, 1), size, [n, roundUp(c, block), height, width], block);

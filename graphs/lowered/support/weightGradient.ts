@@ -67,33 +67,65 @@ function every(op: Emitter, x: Value, strides: readonly number[]): Value {
 
 /**
  * Images as input channels: a Conv of [C, N, H, W] with the filters [M, N, H′, W′]. Of fewer images than a block it reads the first as
- * they are, and the filters are dy as it lies in memory, up to the order of images. More images make several such Convs, each of which
- * adds to the one before: what it reads again and again then stays in the cache.
+ * they are, and the filters are dy as it lies in memory, up to the order of images. More images, and planes that are too large for the
+ * cache, make several such Convs, each of which adds to the one before.
  */
 export function denseWeightGradient(context: BlockedContext, plan: ConvPlan, dy: Value): readonly Placed[] | undefined {
   if (!context.canBlock(dy)) return undefined;
   const { op, block } = context;
-  const { filter, from, to } = plan;
+  const { filter, to } = plan;
   const [m, c, kh, kw] = filter;
-  const up = roundUp(m, block);
-  const [images, [n = 1], [, , h = 1, w = 1]] = [paddedImages(context, plan), from, to];
-  const attributes = exchanged(plan, [h, w], [0, 0, 0, 0]);
-  const parts = Math.ceil(n / (block - 1));
-  const sum = range(parts).reduce<Value | undefined>((before, i) => {
-    const [start, end] = [Math.floor((i * n) / parts), Math.floor(((i + 1) * n) / parts)];
-    const [part, gradients] = [
-      between(op, images, 1, [start, end], n),
-      between(op, context.blocked(dy), 0, [start, end], n),
-    ];
-    const filters = op.transpose(op.reshape(gradients, [end - start, up / block, h * w * block]), [1, 0, 2]);
-    const inputs = [part, op.reshape(filters, [up, end - start, h, w]), ...(before ? [undefined, before] : [])];
+  const [up, w] = [roundUp(m, block), to[3] ?? 1];
+  const images = paddedImages(context, plan);
+  const gradients = op.reshape(context.blocked(dy), [to[0] ?? 1, up / block, to[2] ?? 1, w * block]);
+  const sum = slabs(plan, block).reduce<Value | undefined>((before, { n, read, rows }) => {
+    const [count, h] = [n[1] - n[0], rows[1] - rows[0]];
+    const part = op.reshape(cut(op, gradients, [0, 2], [n, rows]), [count, up / block, h * w * block]);
+    const filters = op.reshape(count === 1 ? part : op.transpose(part, [1, 0, 2]), [up, count, h, w]);
+    const inputs = [cut(op, images, [1, 2], [n, read]), filters, ...(before ? [undefined, before] : [])];
+    const attributes = exchanged(plan, [h, w], [0, 0, 0, 0]);
     return op.call('Conv', inputs, { domain: BLOCKED, attributes, shape: [c, up, kh, kw] });
   }, undefined);
   return sum && [{ plain: firstChannels(op, outputsFirst(op, sum, [up, c, kh, kw], block), m, up) }];
 }
 
-function between(op: Emitter, x: Value, axis: number, [start, end]: readonly [number, number], length: number): Value {
-  return end - start === length ? x : op.slice(x, { axes: [axis], starts: [start], ends: [end] });
+type Span = readonly [number, number];
+
+/** Images and rows of dy that make one Conv, and the rows of padded x that it reads. */
+interface Slab {
+  readonly n: Span;
+  readonly rows: Span;
+  readonly read: Span;
+}
+
+/** Bytes of dy, four blocks of channels of an image, that are read for each channel of x again, and stay in a core's cache till then. */
+const CACHED = 900_000;
+
+function slabs({ to, filter, sliding }: ConvPlan, block: number): Slab[] {
+  const [n = 1, m = 1, h = 1, w = 1] = to;
+  const plane = Math.min(4 * block, roundUp(m, block)) * h * w * 4;
+  const strips = spans(h, Math.min(h, Math.ceil(plane / CACHED)));
+  const [stride = 1, reach] = [sliding.strides[0], (filter[2] - 1) * (sliding.dilations[0] ?? 1) + 1];
+  return spans(n, Math.ceil(n / (block - 1))).flatMap((images) =>
+    strips.map((rows) => ({ n: images, rows, read: [rows[0] * stride, (rows[1] - 1) * stride + reach] as const })),
+  );
+}
+
+/** 0…length in so many parts, as equal as can be. */
+function spans(length: number, parts: number): Span[] {
+  const at = (i: number): number => Math.floor((i * length) / parts);
+  return range(parts).map((i) => [at(i), at(i + 1)] as const);
+}
+
+/** Spans of x along two axes. */
+function cut(op: Emitter, x: Value, axes: Span, parts: readonly [Span, Span]): Value {
+  const own = [0, 1].flatMap((i) => {
+    const [axis = 0, [start, end] = [0, 0]] = [axes[i], parts[i]];
+    return start === 0 && end === x.shape?.[axis] ? [] : [{ axis, start, end }];
+  });
+  if (own.length === 0) return x;
+  const [starts, ends] = [own.map(({ start }) => start), own.map(({ end }) => end)];
+  return op.slice(x, { axes: own.map(({ axis }) => axis), starts, ends });
 }
 
 /** [C, N, H, W] with the padding written out: outputs at an edge would be computed one at a time. In blocks, rows to move are long. */
@@ -106,13 +138,16 @@ function paddedImages(context: BlockedContext, plan: ConvPlan): Value {
   const isWhole = [top, left, bottom, right].every((pad) => pad === 0);
   const padded = (images: Value, unit: number): Value =>
     isWhole ? images : op.call('Pad', [images, op.vector([0, 0, top, left * unit, 0, 0, bottom, right * unit])]);
-  if (!context.isBlocked(x)) return op.transpose(padded(context.plain(x), 1), [1, 0, 2, 3]);
+  const size = [h + top + bottom, w + left + right];
+  const swapped = (images: Value): Value => {
+    const outcome = op.transpose(images, [1, 0, 2, 3]);
+    outcome.shape = [c, n, ...size];
+    return outcome;
+  };
+  if (!context.isBlocked(x)) return swapped(padded(context.plain(x), 1));
   const rows = op.reshape(context.blocked(x), [n, roundUp(c, block) / block, h, w * block]);
-  const blocked = op.reshape(padded(rows, block), [n, roundUp(c, block), h + top + bottom, w + left + right]);
-  return op.transpose(
-    op.call('ReorderOutput', [blocked], { domain: BLOCKED, attributes: { channels: int(c) } }),
-    [1, 0, 2, 3],
-  );
+  const blocked = op.reshape(padded(rows, block), [n, roundUp(c, block), ...size]);
+  return swapped(op.call('ReorderOutput', [blocked], { domain: BLOCKED, attributes: { channels: int(c) } }));
 }
 
 /** Blocked [C, M, k, k] as plain [M, C, k, k]: long runs change places, and one reorder does the rest. */
