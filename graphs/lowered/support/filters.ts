@@ -42,14 +42,14 @@ export function adjointFilter(op: Emitter, rows: Value, [m, c, , k]: FilterDims,
   const [outer, inner] = [roundUp(c, block) / block, roundUp(m, block) / block];
   const [high, wide] = taps;
   const area = Number(rows.shape?.[0]) / (inner * block * outer);
-  const places = range(outer).flatMap((from) =>
-    range(inner).flatMap((to) =>
-      high.flatMap((i) =>
-        wide.flatMap((j) => range(block).map((row) => ((to * block + row) * outer + from) * area + i * k + j)),
-      ),
-    ),
-  );
-  const indices = op.constant({ dtype: 'int32', dims: [places.length], data: Int32Array.from(places) });
+  const places = new Int32Array(outer * inner * high.length * wide.length * block);
+  let at = 0;
+  for (let from = 0; from < outer; from++)
+    for (let to = 0; to < inner; to++)
+      for (const i of high)
+        for (const j of wide)
+          for (let row = 0; row < block; row++) places[at++] = ((to * block + row) * outer + from) * area + i * k + j;
+  const indices = op.constant({ dtype: 'int32', dims: [places.length], data: places });
   const filter = op.gather(rows, indices, 0);
   return op.reshape(filter, [outer * block, inner * block, high.length, wide.length]);
 }
