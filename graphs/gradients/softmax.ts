@@ -1,12 +1,25 @@
 import { type GradientContext, type GradientRule, unary } from '../../src/contract.ts';
-import { intAttribute } from '../../src/emit/index.ts';
+import { intAttribute, type Value } from '../../src/emit/index.ts';
 import { axisOf, range, rankOf } from '../support/shapes.ts';
 
 /** dx = y · (dy − Σ y·dy) */
 export const Softmax: GradientRule = unary((context) => {
-  const { op, y, dy } = context;
+  const { op, dy } = context;
+  const y = withoutNaN(context.y);
   return op.mul(y, op.sub(dy, op.reduceSum(op.mul(y, dy), normalizedAxes(context), true)));
 });
+
+/**
+ * A row of −∞ alone, an attention that may look nowhere, has a softmax of NaN, over which PyTorch's exporters write zeros: Where(IsNaN(y), 0, y).
+ * Its gradient is zero, as PyTorch's attention has it; from the y before that it would be NaN.
+ */
+function withoutNaN(y: Value): Value {
+  const cleaned = [...y.uses].find(({ opType, inputs: [condition, , kept] }) => {
+    const test = condition?.producer;
+    return opType === 'Where' && kept === y && test?.opType === 'IsNaN' && test.inputs[0] === y;
+  });
+  return cleaned?.outputs[0] ?? y;
+}
 
 /** dx = dy − eʸ Σ dy */
 export const LogSoftmax: GradientRule = unary((context) => {
