@@ -138,8 +138,14 @@ function noRule(node: Node): LossgraftError {
     where: describeNode(node),
     expected: 'operators with a gradient rule between the trainable parameters and the loss',
     found: `${keyOf(node)}, which has none`,
-    hint: 'Freeze what lies before it: --trainable head, or a pattern that names only parameters behind this node',
+    hint: `Freeze what lies before it: --trainable head, or a pattern that names only parameters behind this node${otherwise(node)}`,
   });
+}
+
+/** What else may help: control flow is often the exporter's. */
+function otherwise({ opType }: Node): string {
+  const isControl = opType === 'If' || opType === 'Loop' || opType === 'Scan' || opType.includes('Sequence');
+  return isControl ? '. PyTorch’s other exporter (dynamo=True or False) may write the same without it' : '';
 }
 
 function contextOf(

@@ -162,6 +162,8 @@ function noFeatures(logits: Value, found: string, hint?: string): LossgraftError
     where: `logits "${logits.name}"`,
     expected: 'a last linear layer (Gemm, MatMul with or without Add, 1x1 Conv) that makes them',
     found,
-    hint: hint ?? 'Name the input of the last linear layer with --features (and the scores with --logits)',
+    hint:
+      hint ??
+      'Name the input of the last linear layer with --features (and the scores with --logits), or choose a loss that reads no features',
   });
 }

@@ -140,18 +140,19 @@ export function globRegex(pattern: string): RegExp {
   return new RegExp(`^${escaped.join('.*')}$`);
 }
 
-/** What is read between the features and the logits: the weights of the last linear layer, its bias included. */
+/** What is read between the features and the logits: the weights of the last linear layer, or of both where two are added, biases included. */
 function headParameters(all: readonly Parameter[], logits: Value): Parameter[] {
   const byValue = new Map(all.map((parameter) => [parameter.value, parameter]));
-  const head: Parameter[] = [];
-  let value: Value | undefined = logits;
-  while (value?.producer) {
-    const node: Node = value.producer;
-    const own = node.inputs.flatMap((input) => weightBehind(byValue, input));
-    head.push(...own);
-    if (LINEAR.has(node.opType)) break;
-    value = node.inputs.find((input) => input !== undefined && weightBehind(byValue, input).length === 0);
+  const found = new Set<Parameter>();
+  const passed = new Set<Value>([logits]);
+  for (const { producer: node } of passed) {
+    if (!node) continue;
+    for (const parameter of node.inputs.flatMap((input) => weightBehind(byValue, input))) found.add(parameter);
+    if (LINEAR.has(node.opType)) continue;
+    const data = node.inputs.filter((input) => input !== undefined && weightBehind(byValue, input).length === 0);
+    for (const value of JOINS.has(node.opType) ? data : data.slice(0, 1)) if (value) passed.add(value);
   }
+  const head = [...found];
   if (head.length > 0) return head;
   throw new LossgraftError({
     code: 'no-parameters',
@@ -163,6 +164,8 @@ function headParameters(all: readonly Parameter[], logits: Value): Parameter[] {
 }
 
 const LINEAR = new Set(['Gemm', 'MatMul', 'Conv']);
+/** Where scores of several heads meet, as in distilled transformers. */
+const JOINS = new Set(['Add', 'Sub', 'Sum', 'Mean', 'Concat', 'Max', 'Min']);
 
 /** The parameter that an input is, directly or through nodes that move it. */
 function weightBehind(byValue: ReadonlyMap<Value, Parameter>, input: Value | undefined): Parameter[] {

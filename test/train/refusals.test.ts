@@ -71,6 +71,7 @@ describe('an operator without a gradient rule', () => {
     const problem = await refusal(await trainHost(loop));
     expect(problem).toMatchObject({ code: 'no-gradient-rule', found: 'Loop, which has none' });
     expect(problem.where).toContain('l_node');
+    expect(problem.hint).toContain('other exporter');
   });
 });
 
@@ -111,6 +112,18 @@ describe('a gradient that would be lost on the way', () => {
 });
 
 describe('what is trainable', () => {
+  it('head is both heads where their scores are averaged, as in distilled transformers', async () => {
+    const lines = [
+      ...mlp().lines.slice(0, 2),
+      ['MatMul(h, w2) -> one'],
+      ['Gemm(h, w3, b3) -> other'],
+      ['Add(one, other) -> sum'],
+      ['Mul(sum, half) -> logits'],
+    ] as const;
+    const model = await trainHost(mlp([], { lines, weights: { w3: [4, 3], b3: [3], half: [1] } }));
+    expect((await train(model, { trainable: 'head' })).report.trainable).toEqual(['w2', 'w3', 'b3']);
+  });
+
   const branch = mlp([], {
     lines: [...mlp().lines, ['MatMul(h, side.weight) -> side']],
     weights: { 'side.weight': [4, 3] },
