@@ -182,7 +182,9 @@ function training(
   const dependent = dependents(passes, weights);
   const before = nodesBefore(order, ends);
   const missing = passes
-    .filter((node) => before.has(node) && node.inputs.some((input) => input !== undefined && dependent.has(input)))
+    .filter(
+      (node) => before.has(node) && [...node.inputs, ...node.captures].some((read) => read && dependent.has(read)),
+    )
     .map(operatorName)
     .filter((op) => !Object.hasOwn(rules, op));
   return { trainable: { tensors: weights.length, elements, leftOut }, missingGradientRules: [...new Set(missing)] };

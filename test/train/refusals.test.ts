@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { LossgraftError, type Problem, type TrainGraphOptions, trainGraph } from '../../src/index.ts';
+import { inspect, LossgraftError, type Problem, type TrainGraphOptions, trainGraph } from '../../src/index.ts';
 import type { Model } from '../../src/model.ts';
 import { infoOf, mlp, nodeOf, trainHost } from '../support/trainHosts.ts';
 
@@ -107,6 +107,7 @@ describe('a gradient that would be lost on the way', () => {
     ] as const;
     const model = await trainHost(mlp([...lines], { weights: { inner: [4] }, integers: { one: [1], row: [1, 4] } }));
     expect(await refusal(model)).toMatchObject({ code: 'no-gradient-rule', found: 'Loop, which has none' });
+    expect((await inspect(model)).missingGradientRules).toEqual(['Loop']);
     expect((await train(model, { trainable: 'w*' })).report.trainable).toEqual(['w1', 'w2']);
   });
 });
