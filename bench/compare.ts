@@ -41,7 +41,7 @@ export function comparison(kind: keyof typeof KINDS, results: Results, settings:
   });
   const limitOf = (name: string): number => limit(workNamed(name)) ?? Number.NaN;
   return section(
-    { title, head: HEAD, names, rows: results[kind] },
+    { title, head: HEAD, names, isPlain: lower === 'off', rows: results[kind] },
     {
       measure: (name) => compare(name, lower, settings),
       cells: (row, name) => {

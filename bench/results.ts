@@ -56,12 +56,15 @@ export interface Results {
 
 /** What is kept, if it is this machine's: rows of different machines make no table. */
 export function readResults(on: Machine): Results {
-  const none: Results = { on, torch: {}, plain: {}, growth: {}, start: {}, waiting: {} };
-  if (!existsSync(FILE)) return none;
-  const kept: Results = JSON.parse(readFileSync(FILE, 'utf8'));
-  if (isDeepStrictEqual(kept.on, on)) return kept;
-  console.error(`rows measured elsewhere are dropped: ${JSON.stringify(kept.on)} is not ${JSON.stringify(on)}`);
-  return none;
+  const kept = keptResults();
+  if (kept && isDeepStrictEqual(kept.on, on)) return kept;
+  if (kept)
+    console.error(`rows measured elsewhere are dropped: ${JSON.stringify(kept.on)} is not ${JSON.stringify(on)}`);
+  return { on, torch: {}, plain: {}, growth: {}, start: {}, waiting: {} };
+}
+
+export function keptResults(): Results | undefined {
+  return existsSync(FILE) ? JSON.parse(readFileSync(FILE, 'utf8')) : undefined;
 }
 
 export function writeResults(results: Results): void {

@@ -4,32 +4,24 @@
  *
  *   npm run bench -- --python PYTHON             all rows (about 10 minutes), into bench/results.json and docs/performance.md
  *   npm run bench -- --python PYTHON --works mlp,ib-loss     these rows alone; the others stay
+ *   npm run bench -- --python PYTHON --works ''              none: the page is written anew from what is kept
  *   npm run bench -- --python PYTHON --lower off             plain forms, against limits of their own
  *   npx tsx bench/run.ts --python PYTHON ...     the same, and nothing is written
  *
  * PYTHON has fixtures/pytorch/requirements.txt. --threads 2, --rounds 6 (steps in a turn), --turns 3, --batch N, --models FOLDER (made
  * there once; 0.6 GB). A row that fails is named, and the others go on. Exit 1 where one fails or a limit is missed.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { blocked, expansions } from '../graphs/index.ts';
 import { machineLowering } from '../src/lower/machine.ts';
 import { runtimeVersion } from '../src/runtime/session.ts';
 import { build } from './build.ts';
-import { comparison } from './compare.ts';
-import { growth } from './growth.ts';
+import { sectionsOf, writeAll } from './page.ts';
 import { lastLine } from './processes.ts';
-import { type Machine, type Results, readResults, writeResults } from './results.ts';
-import { markdownOf, printSection, type Section, type Settings } from './section.ts';
-import { start } from './start.ts';
-import { waiting } from './waiting.ts';
-
-const PAGE = fileURLToPath(new URL('../docs/performance.md', import.meta.url));
-const BEGIN = '<!-- begin: npm run bench -->';
-const END = '<!-- end: npm run bench -->';
+import { type Machine, readResults } from './results.ts';
+import { printSection, type Section, type Settings } from './section.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -60,16 +52,20 @@ try {
 }
 
 async function main(): Promise<void> {
+  const { lower } = options;
+  if (lower !== 'auto' && lower !== 'off') throw new Error(`--lower expects auto or off, found ${lower}`);
   if (options.write && settings.batch !== undefined) throw new Error('--batch is for a look: it is not written');
   const results = readResults(await thisMachine());
-  const sections = sectionsOf(results);
-  const asked = namesOf(sections.measured);
+  const all = sectionsOf(results, settings);
+  const sections = all.filter(({ isPlain }) => isPlain === (lower === 'off'));
+  const asked = namesOf(sections);
+  if (options.write) writeAll(results, all);
   const failed: string[] = [];
-  for (const section of sections.measured) {
+  for (const section of sections) {
     for (const name of section.names.filter((own) => asked.has(own))) {
       const wrong = await measured(section, name);
       failed.push(...wrong.map((what) => `${name}: ${what}`));
-      if (options.write) writeAll(results, sections.all);
+      if (options.write) writeAll(results, all);
     }
     printSection(section, asked);
   }
@@ -89,17 +85,9 @@ async function measured(section: Section, name: string): Promise<readonly string
   }
 }
 
-function sectionsOf(results: Results): { readonly all: readonly Section[]; readonly measured: readonly Section[] } {
-  const plain = comparison('plain', results, settings);
-  const rest = [comparison('torch', results, settings), ...[growth, start, waiting].map((of) => of(results, settings))];
-  if (options.lower !== 'auto' && options.lower !== 'off')
-    throw new Error(`--lower expects auto or off, found ${options.lower}`);
-  return { all: [...rest, plain], measured: options.lower === 'off' ? [plain] : rest };
-}
-
 function namesOf(sections: readonly Section[]): ReadonlySet<string> {
   const all = sections.flatMap(({ names }) => names);
-  const asked = options.works?.split(',') ?? all;
+  const asked = options.works?.split(',').filter((name) => name !== '') ?? all;
   const unknown = asked.find((name) => !all.includes(name));
   if (unknown !== undefined) throw new Error(`--works expects some of ${all.join(', ')}, found ${unknown}`);
   return new Set(asked);
@@ -116,18 +104,4 @@ async function thisMachine(): Promise<Machine> {
     'onnxruntime-node': runtimeVersion,
     torch: await lastLine(settings.python, ['-c', 'import torch; print(torch.__version__)']),
   };
-}
-
-function writeAll(results: Results, sections: readonly Section[]): void {
-  writeResults(results);
-  const page = readFileSync(PAGE, 'utf8');
-  const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];
-  if (begin < 0 || end < begin) throw new Error(`${PAGE} has no ${BEGIN} with ${END} behind it`);
-  const { on } = results;
-  const machine =
-    `${on.cores} cores of an ${on.cpu}, ${on.threads} threads, blocks of ${on.block} channels; Node ${on.node}, ` +
-    `onnxruntime-node ${on['onnxruntime-node']}, PyTorch ${on.torch} eager. Bold: above the limit.`;
-  const tables = sections.map(markdownOf).filter((text) => text !== '');
-  const text = [machine, ...tables].join('\n\n');
-  writeFileSync(PAGE, `${page.slice(0, begin + BEGIN.length)}\n${text}\n${page.slice(end)}`);
 }

@@ -19,6 +19,8 @@ export interface Settings {
 export interface Section {
   readonly title: string;
   readonly head: readonly string[];
+  /** Whether it is of plain forms, which `--lower off` asks for. */
+  readonly isPlain: boolean;
   /** Of its rows. */
   readonly names: readonly string[];
   /** Keeps what it measures. */
@@ -31,7 +33,10 @@ export interface Section {
 
 /** A section whose rows are kept in a record. */
 export function section<Row>(
-  { rows, ...section }: Pick<Section, 'title' | 'head' | 'names'> & { readonly rows: Record<string, Row> },
+  {
+    rows,
+    ...section
+  }: Pick<Section, 'title' | 'head' | 'names'> & { readonly isPlain?: boolean; readonly rows: Record<string, Row> },
   of: {
     measure(name: string): Promise<Row>;
     cells(row: Row, name: string): readonly string[];
@@ -39,6 +44,7 @@ export function section<Row>(
   },
 ): Section {
   return {
+    isPlain: false,
     ...section,
     measure: async (name) => {
       rows[name] = await of.measure(name);
