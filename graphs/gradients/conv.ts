@@ -15,6 +15,19 @@ export const Conv: GradientRule = ({ op, node, input, inputs, dy }) => {
   ];
 };
 
+/** Sums blocks into an image, of which taking the blocks out is the adjoint: a Conv with one filter per place in a block. */
+export const Col2Im: GradientRule = ({ op, node, input, constant, dy }) => {
+  const [image, block] = [constant(1), constant(2)];
+  const places = block.reduce((product, length) => product * length, 1);
+  const one = Float32Array.from({ length: places * places }, (_, i) => (i % (places + 1) === 0 ? 1 : 0));
+  const filters = op.constant({ dtype: 'float32', dims: [places, 1, ...block], data: one });
+  const planes = op.reshape(dy, [-1, 1, ...image]);
+  const blocks = op.call('Conv', [planes, filters], {
+    attributes: { ...attributesOf(node), kernel_shape: ints(block) },
+  });
+  return [op.reshapeLike(blocks, input(0))];
+};
+
 /** The adjoint of a Conv from y to x: dx is that Conv of dy, and dw is its weights' gradient, where x is what flows in. */
 export const ConvTranspose: GradientRule = ({ op, node, input, inputs, dy }) => {
   const [x, w] = [input(0), input(1)];
