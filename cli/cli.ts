@@ -42,11 +42,12 @@ export function createCli(args: readonly string[]): Argv {
     .strict()
     .recommendCommands()
     .check(refuseRepeats, true)
+    .check((argv) => refuseNoNumbers(argv, args), true)
     .epilogue(EPILOGUE)
     .wrap(Math.min(110, process.stderr.columns ?? 110))
     .exitProcess(false)
     .fail((message, error) => {
-      throw message === null ? error : new UsageError(message);
+      throw message === null ? error : new UsageError(explain(message, args));
     });
 }
 
@@ -55,4 +56,40 @@ function refuseRepeats(argv: Readonly<Record<string, unknown>>): true {
   const twice = Object.entries(argv).find(([key, value]) => Array.isArray(value) && key !== '_' && key !== 'dirs');
   if (twice !== undefined) throw new UsageError(`The option --${twice[0]} is given more than once`);
   return true;
+}
+
+/** What yargs makes of an option of numbers that is given something else. */
+function refuseNoNumbers(argv: Readonly<Record<string, unknown>>, args: readonly string[]): true {
+  const [key] = Object.entries(argv).find(([, value]) => Number.isNaN(value)) ?? [];
+  if (key === undefined) return true;
+  const flag = `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  const at = args.findIndex((arg) => arg === flag || arg.startsWith(`${flag}=`));
+  const given = args[at]?.slice(flag.length + 1) || args[at + 1];
+  throw new UsageError(`${flag} expects a number, and found ${JSON.stringify(given)}`);
+}
+
+const COMMANDS: readonly { readonly command?: string | readonly string[] | undefined }[] = [
+  inspectCommand,
+  augmentCommand,
+  trainGraphCommand,
+  trainCommand,
+  runCommand,
+  validateCommand,
+  doctorCommand,
+];
+
+/** The usage of the command that a command line begins with, such as `train <model>`. */
+function usageOf([first = '']: readonly string[]): string | undefined {
+  return COMMANDS.map(({ command }) => String(command)).find((usage) => usage.split(' ')[0] === first);
+}
+
+/** Where the help is: `lossgraft train --help`. */
+export function helpCommand(args: readonly string[]): string {
+  return ['lossgraft', ...(usageOf(args) === undefined ? [] : args.slice(0, 1)), '--help'].join(' ');
+}
+
+function explain(message: string, args: readonly string[]): string {
+  if (!message.startsWith('Not enough non-option arguments')) return message;
+  const usage = usageOf(args);
+  return usage === undefined ? message : `${usage.replace(/^\S+ /, '')} is missing: lossgraft ${usage}`;
 }

@@ -102,15 +102,15 @@ export function progressBar(what: string): { update(done: number, total: number)
 }
 
 /** One message on stderr; the stack only when it is asked for, or when the error is a defect of ours. */
-export function printError(error: unknown, debug: boolean): void {
-  process.stderr.write(`lossgraft: ${explain(error)}\n`);
+export function printError(error: unknown, debug: boolean, help = 'lossgraft --help'): void {
+  process.stderr.write(`lossgraft: ${explain(error, help)}\n`);
   const expected = error instanceof LossgraftError || error instanceof UsageError;
   if (expected && !debug) return;
   for (let thrown = error; thrown instanceof Error; thrown = thrown.cause) process.stderr.write(`${thrown.stack}\n`);
 }
 
-function explain(error: unknown): string {
-  if (error instanceof UsageError) return `${printable(error.message)}\nlossgraft --help shows the usage`;
+function explain(error: unknown, help: string): string {
+  if (error instanceof UsageError) return `${printable(error.message)}\n${help} shows the usage`;
   if (error instanceof LossgraftError) return printable(error.message);
   return `this is a defect of lossgraft, please report it with what follows\n${error instanceof Error ? '' : String(error)}`;
 }

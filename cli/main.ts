@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { hideBin } from 'yargs/helpers';
-import { createCli } from './cli.ts';
+import { createCli, helpCommand } from './cli.ts';
 import { printError } from './io.ts';
 
 // A reader that has seen enough (head) is no failure of ours.
@@ -16,6 +16,6 @@ const debug = args.includes('--debug') || (process.env.LOSSGRAFT_DEBUG ?? '') !=
 try {
   await createCli(args).parseAsync();
 } catch (error) {
-  printError(error, debug);
+  printError(error, debug, helpCommand(args));
   process.exitCode = 2;
 }

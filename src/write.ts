@@ -1,4 +1,4 @@
-import { existsSync, rmSync } from 'node:fs';
+import { accessSync, constants, existsSync, rmSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { LossgraftError } from './errors.ts';
 import type { Model } from './model.ts';
@@ -30,7 +30,7 @@ export function writeEdited(model: Model, edit: ModelEdit, path: string, options
   writeModel(model.proto, { ...edit, replacements: [...(edit.replacements ?? []), ...rebased] }, path);
 }
 
-/** Whether something may be written to `path`. @throws LossgraftError `output-exists`, or `output-folder` where there is no folder to write into. */
+/** Whether something may be written to `path`. @throws LossgraftError `output-exists`, or `output-folder` where there is no folder that may be written into. */
 export function refuseExisting(path: string, force: boolean): void {
   const folder = dirname(resolve(path));
   if (!existsSync(folder)) {
@@ -42,6 +42,7 @@ export function refuseExisting(path: string, force: boolean): void {
       hint: 'Make it first',
     });
   }
+  checkWritable(folder, path);
   if (force || !existsSync(path)) return;
   throw new LossgraftError({
     code: 'output-exists',
@@ -50,4 +51,20 @@ export function refuseExisting(path: string, force: boolean): void {
     found: 'a file',
     hint: 'Choose another name, or add --force to replace it',
   });
+}
+
+/** @throws LossgraftError `output-folder` where nothing may be written into a folder, for `where`. */
+export function checkWritable(folder: string, where: string): void {
+  try {
+    accessSync(folder, constants.W_OK | constants.X_OK);
+  } catch (cause) {
+    throw new LossgraftError({
+      code: 'output-folder',
+      where,
+      expected: 'a folder that may be written into',
+      found: cause instanceof Error ? cause.message : String(cause),
+      hint: 'Choose another folder, or change its permissions',
+      cause,
+    });
+  }
 }

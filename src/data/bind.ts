@@ -1,6 +1,6 @@
 import { LossgraftError } from '../errors.ts';
 import { describePort, type Port } from '../runtime/feeds.ts';
-import { type DataType, elementCount, type Tensor } from '../tensor.ts';
+import { type DataType, elementCount, type Shape, type Tensor } from '../tensor.ts';
 import { type Dataset, LABELS } from './dataset.ts';
 import { readLabels } from './labels.ts';
 import { type Column, isText } from './npy.ts';
@@ -111,7 +111,8 @@ function conversion(data: Dataset, input: Port, column: Column, notes: string[])
 }
 
 /** The batch may be of any size; no shape at all is a rank that is not known. */
-function refuseShape(data: Dataset, input: Port, { dtype, dims }: Column): void {
+function refuseShape(data: Dataset, input: Port, column: Column): void {
+  const { dtype, dims } = column;
   const { shape } = input;
   const fits =
     shape?.length === dims.length &&
@@ -122,8 +123,16 @@ function refuseShape(data: Dataset, input: Port, { dtype, dims }: Column): void 
     where: `${data.name}, input ${input.name}`,
     expected: describePort(input.dtype, shape),
     found: describePort(dtype, dims),
-    hint: 'Reshape the data, or prepare them, as the model was trained',
+    hint: `Reshape the data, or prepare them, as the model was trained${imageHint(shape, column)}`,
   });
+}
+
+/** Where the model reads images of one size, and these are some. */
+function imageHint(shape: NonNullable<Shape>, { black, dims }: Column): string {
+  const [, channels, height, width] = shape;
+  if (black === undefined || dims.length !== 4 || shape.length !== 4) return '';
+  const size = typeof height === 'number' && typeof width === 'number' ? ` --resize ${height}x${width}` : '';
+  return `; a folder of images with${size} --channels ${channels}, or --preprocess FILE`;
 }
 
 function commonSize(

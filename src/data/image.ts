@@ -42,7 +42,7 @@ export async function decodeImage(bytes: Uint8Array, channels: 1 | 3, where: str
       code: 'bad-image',
       where,
       expected: 'a whole image',
-      found: cause instanceof Error ? cause.message : String(cause),
+      found: cause instanceof Error ? [...new Set(cause.message.split('\n'))].join('; ') : String(cause),
       hint: 'The file is damaged or cut short; replace it or take it out',
       cause,
     });

@@ -22,10 +22,39 @@ import type { Table } from './table.ts';
  * or come twice; and for options that such data do not have.
  */
 export async function openData(path: string, options: DataOptions = {}): Promise<Dataset> {
-  const kind = kindOf(path, options);
-  refuseUnused(path, kind, options);
-  const data = await READERS[kind](path, options);
-  return options.labels === undefined || kind === 'idx' ? data : withLabels(data, options.labels);
+  refuseTwins(options);
+  try {
+    const kind = kindOf(path, options);
+    refuseUnused(path, kind, options);
+    const data = await READERS[kind](path, options);
+    return options.labels === undefined || kind === 'idx' ? data : await withLabels(data, options.labels);
+  } catch (cause) {
+    throw cause instanceof Error && 'syscall' in cause ? unreadable(path, cause) : cause;
+  }
+}
+
+function refuseTwins({ classes = [] }: DataOptions): void {
+  const twin = classes.find((name, i) => classes.indexOf(name) !== i);
+  if (twin === undefined) return;
+  throw new LossgraftError({
+    code: 'duplicate-class',
+    where: 'option classes',
+    expected: 'each class once',
+    found: `${JSON.stringify(twin)} more than once`,
+    hint: 'Name the classes in the order of their indices',
+  });
+}
+
+/** What the operating system says of a file or folder. */
+function unreadable(path: string, cause: Error): LossgraftError {
+  return new LossgraftError({
+    code: 'open-failed',
+    where: 'path' in cause ? String(cause.path) : path,
+    expected: 'data that can be read',
+    found: cause.message,
+    hint: 'Check the path and its permissions',
+    cause,
+  });
 }
 
 type Reader = (path: string, options: DataOptions) => Promise<Dataset>;
@@ -55,7 +84,7 @@ async function readTexts(table: Table, options: DataOptions): Promise<Dataset> {
 }
 
 function kindOf(path: string, options: DataOptions): DataKind {
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
+  if (statSync(path).isDirectory()) {
     return holdsIdx(readdirSync(path)) ? 'idx' : folderKind(path);
   }
   if (isIdxName(basename(path))) return 'idx';

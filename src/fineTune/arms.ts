@@ -70,7 +70,7 @@ function specsOf({ losses }: Catalogue, options: TrainOptions): Spec[] {
 /** `ce`, or with class weights `ce+inverse`. */
 function specOf({ losses }: Pick<Catalogue, 'losses'>, text: string): Spec {
   const [name = '', weights] = text.split('+');
-  return { name: text, loss: named(losses, name, 'loss'), weights };
+  return { name: text, loss: named(losses, name, 'compare'), weights };
 }
 
 class Binder {

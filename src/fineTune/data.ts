@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Dataset } from '../data/dataset.ts';
-import { stratifiedSplit } from '../data/split.ts';
+import { labelsOf, stratifiedSplit } from '../data/split.ts';
+import { LossgraftError } from '../errors.ts';
 import type { Port } from '../runtime/session.ts';
 import type { Part } from '../train/judge.ts';
 import { longTailRows } from '../train/longTail.ts';
@@ -30,6 +31,7 @@ export async function divide(
 ): Promise<Parts> {
   const { data, validation = DEFAULT_SHARE, test, imbalance: ratio, imbalanceType: type = 'exp' } = options;
   const open = (dataset: Dataset): Promise<Samples> => openSamples(dataset, ports, labels);
+  await refuseMore(data, labels.classes);
   const samples = await open(data);
   const all = ratio === undefined ? everyRow(samples) : longTailRows(samples.labels, { ratio, type, seed });
   const own = typeof validation === 'number' ? undefined : await open(validation);
@@ -48,6 +50,7 @@ export async function divide(
     notes: [
       ...(ratio === undefined ? [] : [`The long tail keeps ${all.length} of ${samples.size} samples`]),
       ...openedAll.flatMap(({ notes }) => notes),
+      ...fewer(data, labels.classes),
       ...lacking(countsOf(judged, labels.classes)),
       ...same('validation', data, validation),
       ...same('test', data, test),
@@ -91,6 +94,31 @@ function lacking(counts: readonly number[]): string[] {
   if (empty.length === 0) return [];
   return [
     `No validation sample of class ${empty.slice(0, 10).join(', ')}${empty.length > 10 ? ', …' : ''}: it does not count in the balanced accuracy`,
+  ];
+}
+
+/** Of data with more classes than the model. @throws LossgraftError `class-count-mismatch`, which shows the rarest ones: a typo is rare. */
+async function refuseMore(data: Dataset, classes: number): Promise<void> {
+  const { classNames: names = [] } = data;
+  if (names.length <= classes) return;
+  const counts = Array<number>(names.length).fill(0);
+  for (const label of await labelsOf(data, names.length)) counts[Number(label)] = (counts[Number(label)] ?? 0) + 1;
+  const rarest = names.map((name, k) => ({ name, count: counts[k] ?? 0 })).sort((a, b) => a.count - b.count);
+  const shown = rarest.slice(0, 3).map(({ name, count }) => `${JSON.stringify(name)} (${count})`);
+  throw new LossgraftError({
+    code: 'class-count-mismatch',
+    where: data.name,
+    expected: `at most ${classes} classes, which the model tells apart`,
+    found: `${names.length}, with the fewest samples ${shown.join(', ')}`,
+    hint: 'A label or folder with a typo is a class of its own: correct it, or name the classes with --classes',
+  });
+}
+
+/** Sorted names give other indices than the model's where one of them is missing. */
+function fewer({ name, classNames }: Dataset, classes: number): string[] {
+  if (classNames === undefined || classNames.length === classes) return [];
+  return [
+    `${name} has ${classNames.length} classes, the model tells ${classes} apart: where that is not meant, --classes names all of them in the model's order, so that no index moves`,
   ];
 }
 

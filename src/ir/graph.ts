@@ -170,7 +170,7 @@ export function nearestNames(name: string, names: Iterable<string>): string[] {
   const scored: [number, string][] = [];
   for (const candidate of names) {
     const contained = candidate.includes(name) || name.includes(candidate);
-    const distance = contained ? 1 : leven(name.slice(0, 64), candidate.slice(0, 64));
+    const distance = contained ? 1.5 : leven(name.slice(0, 64), candidate.slice(0, 64));
     scored.push([distance, candidate]);
   }
   return scored

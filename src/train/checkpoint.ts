@@ -13,6 +13,7 @@ import {
 import { join } from 'node:path';
 import { LossgraftError } from '../errors.ts';
 import { VERSION } from '../version.ts';
+import { checkWritable } from '../write.ts';
 import type { InfluenceOutcome } from './influence.ts';
 import type { Tie } from './locate.ts';
 import type { Metrics } from './metrics.ts';
@@ -123,7 +124,7 @@ export class RunFolder {
 
   /** @throws LossgraftError `run-exists` where a run is there already that is neither to be resumed nor replaced. */
   begin(mode: RunMode, settings: Checkpoint['settings']): Checkpoint | undefined {
-    mkdirSync(this.path, { recursive: true });
+    this.#make();
     if (mode === 'replace') for (const name of [FILE, ...this.#states()]) rmSync(this.file(name), { force: true });
     const there = existsSync(join(this.path, FILE));
     if (mode === 'new' && there) throw this.#exists();
@@ -134,6 +135,22 @@ export class RunFolder {
     const numbers = this.#states().map((file) => Number(/-(\d+)\.safetensors$/.exec(file)?.[1] ?? 0));
     this.#count = Math.max(0, ...numbers);
     return checkpoint;
+  }
+
+  #make(): void {
+    try {
+      mkdirSync(this.path, { recursive: true });
+    } catch (cause) {
+      throw new LossgraftError({
+        code: 'output-folder',
+        where: this.path,
+        expected: 'a folder for checkpoints that can be made',
+        found: cause instanceof Error ? cause.message : String(cause),
+        hint: 'Choose another one (--run DIR), or change permissions',
+        cause,
+      });
+    }
+    checkWritable(this.path, this.path);
   }
 
   /** The checkpoint that is there. @throws LossgraftError `bad-checkpoint` */
@@ -192,14 +209,13 @@ export class RunFolder {
   }
 
   #compare(before: Checkpoint['settings'], now: Checkpoint['settings']): void {
-    const keys = [...new Set([...Object.keys(before), ...Object.keys(now)])];
-    const other = keys.find((key) => JSON.stringify(before[key]) !== JSON.stringify(now[key]));
+    const other = difference(before, now);
     if (other === undefined) return;
     throw new LossgraftError({
       code: 'resume-settings',
-      where: `${this.path}, setting ${other}`,
-      expected: `what the run began with: ${JSON.stringify(before[other]) ?? 'nothing'}`,
-      found: JSON.stringify(now[other]) ?? 'nothing',
+      where: `${this.path}, setting ${other.setting}`,
+      expected: `what the run began with: ${JSON.stringify(other.before) ?? 'nothing'}`,
+      found: JSON.stringify(other.now) ?? 'nothing',
       hint: 'Resume with the same options, or begin again in another folder',
     });
   }
@@ -213,6 +229,25 @@ export class RunFolder {
       hint: 'Go on with it (--resume), choose another folder (--run DIR), or begin again (--force)',
     });
   }
+}
+
+interface Difference {
+  readonly setting: string;
+  readonly before: unknown;
+  readonly now: unknown;
+}
+
+/** The first part in which two settings differ, such as `schedule.epochs`. */
+function difference(before: unknown, now: unknown, setting = ''): Difference | undefined {
+  if (JSON.stringify(before) === JSON.stringify(now)) return undefined;
+  if (!isRecord(before) || !isRecord(now)) return { setting, before, now };
+  const keys = [...new Set([...Object.keys(before), ...Object.keys(now)])];
+  const found = keys.map((key) => difference(before[key], now[key], setting === '' ? key : `${setting}.${key}`));
+  return found.find((each) => each !== undefined);
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** JSON has no NaN: numbers that are none are written by name, and read so. */

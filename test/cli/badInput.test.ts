@@ -35,7 +35,11 @@ describe('augment refuses', () => {
     ],
     ['alpha 0', [...ib, '--alpha', '0'], /option alpha\] expected .*found 0/],
     ['a negative alpha', [...ib, '--alpha', '-1'], /option alpha\] expected .*found -1/],
-    ['alpha that is no number', [...ib, '--alpha', 'much'], /option alpha\] expected .*found NaN/],
+    [
+      'alpha that is no number',
+      [...ib, '--alpha', 'much'],
+      /--alpha expects a number, and found "much"\nlossgraft augment --help/,
+    ],
     ['a negative epsilon', [...ib, '--epsilon', '-0.1'], /option epsilon\] expected .*found -0\.1/],
     ['a negative gamma', ['--loss', 'ib-focal', '--gamma=-2'], /option gamma\] expected .*found -2/],
     ['an option of another loss', [...ib, '--gamma', '2'], /loss ib, option gamma\]/],
@@ -218,7 +222,7 @@ describe('run refuses', () => {
       ['--data', data, '--batch-size', '0'],
       /option batch-size\] expected a whole number above 0, found 0/,
     );
-    await attempt(['--data', data, '--batch-size', 'all'], /found NaN/);
+    await attempt(['--data', data, '--batch-size=all'], /--batch-size expects a number, and found "all"/);
     await attempt(['--data', model], /ends in \.npz, \.npy/);
     await attempt(['--data', join(folder, 'none.npz')], /none\.npz\]/);
     await attempt(['--data', data, '--labels', data], /labels-twice|labels once/);
@@ -245,9 +249,9 @@ describe('the command line itself', () => {
     [[], /Which command\?/],
     [['agment'], /Did you mean augment\?/],
     [['train-the-cat', 'x'], /Too many non-option arguments/],
-    [['inspect'], /Not enough non-option arguments/],
+    [['inspect'], /<model> is missing: lossgraft inspect <model>\nlossgraft inspect --help shows the usage/],
     [['inspect', MODEL, 'more'], /Unknown argument: more/],
-    [['validate'], /Not enough non-option arguments/],
+    [['validate'], /<dirs\.\.> is missing: lossgraft validate <dirs\.\.>/],
     [['run', MODEL, '--data'], /Not enough arguments following: data/],
   ])('%j', async (args, message) => {
     const folder = temporaryFolder();

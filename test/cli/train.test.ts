@@ -44,7 +44,7 @@ describe('train', () => {
 
   it.each([
     [['--alpha', 'some'], /--alpha expects a number, and found "some"/],
-    [['--compare', 'ip'], /option loss.*"ip"/],
+    [['--compare', 'ip'], /option compare.*"ip"/],
     [['--recipe', 'ib-imagenet'], /recipe/],
     [['--batch-size', '0'], /option batch-size/],
     [['--validation', '2'], /option validation/],

@@ -117,7 +117,7 @@ describe('a folder with a run', () => {
     await run(folder, interruptAfter(2));
     await expect(run(folder, {})).rejects.toThrow(/a folder without a run/);
     await expect(run(folder, { mode: 'resume', learningRate: 0.1 })).rejects.toThrow(
-      /setting schedule.*"rate":0.05.*"rate":0.1/,
+      /setting schedule\.rate\] expected what the run began with: 0\.05, found 0\.1/,
     );
     const replaced = await run(folder, { mode: 'replace', learningRate: 0.1 });
     expect(replaced.result.interrupted).toBe(false);
