@@ -17,7 +17,7 @@ export const Conv: GradientRule = ({ op, node, input, inputs, dy }) => {
 
 /** Sums blocks into an image, of which taking the blocks out is the adjoint: a Conv with one filter per place in a block. */
 export const Col2Im: GradientRule = ({ op, node, input, constant, dy }) => {
-  const [image, block] = [constant(1), constant(2)];
+  const [image, block] = [constant(1) ?? [], constant(2) ?? []];
   const places = block.reduce((product, length) => product * length, 1);
   const one = Float32Array.from({ length: places * places }, (_, i) => (i % (places + 1) === 0 ? 1 : 0));
   const filters = op.constant({ dtype: 'float32', dims: [places, 1, ...block], data: one });
