@@ -1,4 +1,4 @@
-import { COMPOSITE_DOMAIN, type Graph, type Value } from '../ir/graph.ts';
+import { COMPOSITE_DOMAIN, type Graph, type Node, type Value } from '../ir/graph.ts';
 import { editedBytes } from '../onnx/index.ts';
 import type { ModelProto, NodeInit, ValueInit } from '../onnx/types.ts';
 import type { Dim, Shape, Tensor } from '../tensor.ts';
@@ -58,14 +58,27 @@ function merged(before: Shape, found: readonly Dim[]): Shape {
   return before?.length === found.length ? found.map((dim, i) => dim ?? before[i]) : found;
 }
 
-/** ONNX Runtime gives up on a Reshape to a computed shape, though the length of that shape is the rank: tell it so. */
+/**
+ * ONNX Runtime gives up on a Reshape to a computed shape, though the length of that shape is the rank, and on what scikit-learn's
+ * pipelines rescale: tell it so.
+ */
 function rankHints(asked: readonly Value[], known: readonly ValueInit[]): ValueInit[] {
   const told = new Set(known.map(({ name }) => name));
   return asked.flatMap(({ name, dtype, shape, producer }) => {
-    const rank = producer?.opType === 'Reshape' ? producer.inputs[1]?.shape?.[0] : undefined;
-    if (shape !== undefined || dtype === undefined || typeof rank !== 'number' || told.has(name)) return [];
-    return [{ name, dtype, shape: new Array<undefined>(rank).fill(undefined) }];
+    if (shape !== undefined || dtype === undefined || told.has(name)) return [];
+    const hint = hintOf(producer);
+    return hint ? [{ name, dtype, shape: hint }] : [];
   });
+}
+
+const RESCALING = new Set(['Scaler', 'Normalizer', 'Imputer', 'Binarizer']);
+
+function hintOf(producer: Node | undefined): Shape {
+  if (producer?.domain === 'ai.onnx.ml') {
+    return RESCALING.has(producer.opType) ? producer.inputs[0]?.shape : undefined;
+  }
+  const rank = producer?.opType === 'Reshape' ? producer.inputs[1]?.shape?.[0] : undefined;
+  return typeof rank === 'number' ? new Array<undefined>(rank).fill(undefined) : undefined;
 }
 
 /** An unknown rank reads as `[]`, like a scalar's. The Shape operator's own output tells them apart: `[0]` is a scalar. */

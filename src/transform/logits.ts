@@ -12,7 +12,7 @@ export interface Found {
 
 const FLOATS = new Set<DataType | undefined>(['float32', 'float16', 'bfloat16', 'float64', undefined]);
 
-/** Operators between the logits and a model's output that keep or normalise the scores. */
+/** Operators between the logits and a model's output that keep or normalise the scores; scikit-learn's ZipMap makes dictionaries of them. */
 const TAIL = new Set(['Softmax', 'LogSoftmax', 'Identity', 'Cast', 'Log', 'Flatten', 'Reshape', 'Squeeze', 'Dropout']);
 
 /**
@@ -68,7 +68,9 @@ function noLogits(refused: readonly string[]): LossgraftError {
       ? 'The losses here are for exclusive classes (softmax); a binary or multi-label sigmoid head is not supported'
       : refused.some((reason) => reason.includes('one column'))
         ? 'The losses here are for two or more exclusive classes; where the model has such scores, name them with --logits'
-        : 'Name the scores before the softmax with --logits',
+        : refused.some((reason) => reason.includes('classical'))
+          ? 'A linear model, a tree or a support vector machine in one operator has no gradient here; a network (MLPClassifier) has'
+          : 'Name the scores before the softmax with --logits',
   });
 }
 
@@ -89,6 +91,7 @@ function walkTail(output: Value, opset: number): Found {
 }
 
 function isTail(node: Node, input: Value, opset: number): boolean {
+  if (node.domain === 'ai.onnx.ml') return node.opType === 'ZipMap';
   if (node.domain !== '' || !TAIL.has(node.opType)) return false;
   const { opType } = node;
   if (opType === 'Softmax' || opType === 'LogSoftmax') return normalisesClasses(node, input, opset);
@@ -132,6 +135,13 @@ function whyMultiLabel(graph: Graph, value: Value): string | undefined {
   return sigmoid && `goes into a sigmoid that is an output (${describeNode(sigmoid)}): a binary or multi-label head`;
 }
 
+/** The Concat [1 − p, p] that scikit-learn's binary networks end with. */
+function sigmoidShare(node: Node | undefined): Node | undefined {
+  const isSigmoid = (value: Value | undefined) => SIGMOIDS.has(value?.producer?.opType ?? '');
+  const isShare = (value: Value | undefined) => isSigmoid(value) || value?.producer?.inputs.some(isSigmoid);
+  return node?.opType === 'Concat' && node.inputs.some(isSigmoid) && node.inputs.every(isShare) ? node : undefined;
+}
+
 /** Why a tensor cannot be the logits, as a phrase; `undefined` if it can. */
 function whyNotLogits(value: Value, output: Value, named = false): string | undefined {
   if (!FLOATS.has(value.dtype)) return `holds ${value.dtype}`;
@@ -139,6 +149,8 @@ function whyNotLogits(value: Value, output: Value, named = false): string | unde
   if (!named && producer && SIGMOIDS.has(producer.opType)) {
     return `comes from a sigmoid (${describeNode(producer)}): a binary or multi-label head`;
   }
+  const share = named ? undefined : sigmoidShare(producer);
+  if (share) return `joins a sigmoid and what it leaves of 1 (${describeNode(share)}): a binary head`;
   if (!named && producer?.domain === 'ai.onnx.ml') {
     return `comes from a classical model's operator (${describeNode(producer)}): probabilities, as a rule`;
   }
