@@ -1,5 +1,5 @@
 import { modelFile, timeOurs, timeTorch } from './processes.ts';
-import { type Compared, digits, type Results, type Spread, spreadOf, today } from './results.ts';
+import { type Compared, digits, type Results, type Spread, spreadOf } from './results.ts';
 import { marked, type Section, type Settings, section, shown } from './section.ts';
 import { type Job, type Timing, WORKS, type Work, workNamed } from './works.ts';
 
@@ -29,7 +29,6 @@ const HEAD = [
   'MiB, ours : PyTorch',
   'ratio',
   'at most',
-  'date',
 ];
 
 export function comparison(kind: keyof typeof KINDS, results: Results, settings: Settings): Section {
@@ -48,7 +47,7 @@ export function comparison(kind: keyof typeof KINDS, results: Results, settings:
         const { time, space } = ratios(row);
         const miB = `${row.ourMiB} : ${row.torchMiB}`;
         const times = [shown(row.ours), shown(row.torch), marked(time, limitOf(name)), `${limitOf(name)}`];
-        return [workNamed(name).title, `${row.batch}`, ...times, miB, marked(space, memory), `${memory}`, row.date];
+        return [workNamed(name).title, `${row.batch}`, ...times, miB, marked(space, memory), `${memory}`];
       },
       missed: (row, name) => {
         const { time, space } = ratios(row);
@@ -72,8 +71,7 @@ async function compare(name: string, lower: Job['lower'], settings: Settings): P
   }
   const peak = (timings: readonly Timing[]): number => digits(Math.max(...timings.map(({ rss }) => rss)) / 2 ** 20);
   const ms = (timings: readonly Timing[]): Spread => spreadOf(timings.flatMap((timing) => timing.ms));
-  const date = today();
-  return { date, batch: job.batch, ours: ms(ours), torch: ms(torch), ourMiB: peak(ours), torchMiB: peak(torch) };
+  return { batch: job.batch, ours: ms(ours), torch: ms(torch), ourMiB: peak(ours), torchMiB: peak(torch) };
 }
 
 export function jobOf(work: string, lower: Job['lower'], { threads, rounds, models, batch }: Settings): Job {

@@ -1,6 +1,6 @@
 import { jobOf } from './compare.ts';
 import { modelFile, timeOurs } from './processes.ts';
-import { digits, type Grown, type Results, spreadOf, today } from './results.ts';
+import { digits, type Grown, type Results, spreadOf } from './results.ts';
 import { marked, type Section, type Settings, section } from './section.ts';
 import { DEPTHS } from './works.ts';
 
@@ -36,7 +36,7 @@ const SERIES: Readonly<Record<string, Series>> = {
 };
 
 export function growth(results: Results, settings: Settings): Section {
-  const head = ['8 times as much', 'of', 'milliseconds of a step for each', 'most : least', 'at most', 'date'];
+  const head = ['8 times as much', 'of', 'milliseconds of a step for each', 'most : least', 'at most'];
   return section(
     { title: 'The cost of a step is linear', head, names: Object.keys(SERIES), rows: results.growth },
     {
@@ -44,7 +44,7 @@ export function growth(results: Results, settings: Settings): Section {
       cells: (row, name) => {
         const { title, unit } = seriesNamed(name);
         const each = Object.entries(row.unitMs).map(([units, ms]) => `${units}: ${ms}`);
-        return [title, unit, each.join(', '), marked(dearer(row), LIMIT), `${LIMIT}`, row.date];
+        return [title, unit, each.join(', '), marked(dearer(row), LIMIT), `${LIMIT}`];
       },
       missed: (row) => (dearer(row) > LIMIT ? [`a unit is ${dearer(row)} as dear, at most ${LIMIT}`] : []),
     },
@@ -72,5 +72,5 @@ async function measure({ points }: Series, settings: Settings): Promise<Grown> {
       ms.push(...(await timeOurs(jobOf(work, 'auto', { ...settings, batch }), settings)).ms);
   }
   const each = [...times].map(([{ units }, ms]) => [`${units}`, digits(spreadOf(ms).median / units)]);
-  return { date: today(), unitMs: Object.fromEntries(each) };
+  return { unitMs: Object.fromEntries(each) };
 }

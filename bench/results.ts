@@ -11,11 +11,13 @@ export interface Spread {
   readonly high: number;
 }
 
-interface Dated {
+/** When a row was measured, and how much of the cores' time others took just before, in percent. */
+export interface Dated {
   readonly date: string;
+  readonly busy: number;
 }
 
-export interface Compared extends Dated {
+export interface Compared {
   readonly batch: number;
   /** Milliseconds of a step. */
   readonly ours: Spread;
@@ -26,15 +28,15 @@ export interface Compared extends Dated {
 }
 
 /** What one unit of the work costs in milliseconds, by how many of them there are. */
-export interface Grown extends Dated {
+export interface Grown {
   readonly unitMs: Readonly<Record<string, number>>;
 }
 
-export interface Started extends Dated {
+export interface Started {
   readonly seconds: Spread;
 }
 
-export interface Waited extends Dated {
+export interface Waited {
   readonly epochSeconds: number;
   /** Of the time of steps. */
   readonly percent: number;
@@ -47,11 +49,11 @@ export type Machine = Readonly<
 /** All that was measured, on one machine with one set of versions: rows by names. */
 export interface Results {
   readonly on: Machine;
-  readonly torch: Record<string, Compared>;
-  readonly plain: Record<string, Compared>;
-  readonly growth: Record<string, Grown>;
-  readonly start: Record<string, Started>;
-  readonly waiting: Record<string, Waited>;
+  readonly torch: Record<string, Compared & Dated>;
+  readonly plain: Record<string, Compared & Dated>;
+  readonly growth: Record<string, Grown & Dated>;
+  readonly start: Record<string, Started & Dated>;
+  readonly waiting: Record<string, Waited & Dated>;
 }
 
 /** What is kept, if it is this machine's: rows of different machines make no table. */
@@ -80,8 +82,4 @@ export function spreadOf(values: readonly number[]): Spread {
 /** Three of them. */
 export function digits(value: number): number {
   return Number(value.toPrecision(3));
-}
-
-export function today(): string {
-  return new Date().toISOString().slice(0, 10);
 }

@@ -1,6 +1,7 @@
 import Table from 'cli-table3';
 import type { Build } from './build.ts';
-import type { Spread } from './results.ts';
+import { busyPercent } from './busy.ts';
+import type { Dated, Spread } from './results.ts';
 
 /** How all is measured. */
 export interface Settings {
@@ -14,6 +15,9 @@ export interface Settings {
   /** In place of the works' own. */
   readonly batch: number | undefined;
 }
+
+/** Percent of the processor's time that others may take. */
+const BUSY = 10;
 
 /** One table of the report. */
 export interface Section {
@@ -36,7 +40,10 @@ export function section<Row>(
   {
     rows,
     ...section
-  }: Pick<Section, 'title' | 'head' | 'names'> & { readonly isPlain?: boolean; readonly rows: Record<string, Row> },
+  }: Pick<Section, 'title' | 'head' | 'names'> & {
+    readonly isPlain?: boolean;
+    readonly rows: Record<string, Row & Dated>;
+  },
   of: {
     measure(name: string): Promise<Row>;
     cells(row: Row, name: string): readonly string[];
@@ -46,12 +53,20 @@ export function section<Row>(
   return {
     isPlain: false,
     ...section,
+    head: [...section.head, 'measured'],
     measure: async (name) => {
-      rows[name] = await of.measure(name);
+      const busy = await busyPercent();
+      if (busy > BUSY) console.error(`${name}: other programs take ${busy} % of the processor's time`);
+      const date = new Date().toISOString().slice(0, 10);
+      rows[name] = { ...(await of.measure(name)), date, busy };
     },
-    cells: (name) => rows[name] && of.cells(rows[name], name),
+    cells: (name) => rows[name] && [...of.cells(rows[name], name), dated(rows[name])],
     missed: (name) => (rows[name] ? of.missed(rows[name], name) : []),
   };
+}
+
+function dated({ date, busy }: Dated): string {
+  return busy > BUSY ? `${date}, **beside others, ${busy} %**` : date;
 }
 
 function rowsOf({ names, cells }: Section): (readonly string[])[] {

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { modelFile } from './processes.ts';
-import { type Results, type Started, spreadOf, today } from './results.ts';
+import { type Results, type Started, spreadOf } from './results.ts';
 import { type Section, type Settings, section, shown } from './section.ts';
 
 const LIMIT = 6;
@@ -15,14 +15,14 @@ const ROWS: Readonly<Record<string, string>> = {
 };
 
 export function start(results: Results, settings: Settings): Section {
-  const head = ['from the start of the process to the end of the first step', 'seconds', 'at most', 'date'];
+  const head = ['from the start of the process to the end of the first step', 'seconds', 'at most'];
   return section(
     { title: 'Start', head, names: Object.keys(ROWS), rows: results.start },
     {
       measure: (name) => measure(name === 'first-start', settings),
-      cells: ({ seconds, date }, name) => {
+      cells: ({ seconds }, name) => {
         const time = seconds.median > LIMIT ? `**${shown(seconds)}**` : shown(seconds);
-        return [ROWS[name] ?? '', time, `${LIMIT}`, date];
+        return [ROWS[name] ?? '', time, `${LIMIT}`];
       },
       missed: ({ seconds }) => (seconds.median > LIMIT ? [`${seconds.median} s, at most ${LIMIT}`] : []),
     },
@@ -42,7 +42,7 @@ async function measure(isFirst: boolean, settings: Settings): Promise<Started> {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-  return { date: today(), seconds: spreadOf(seconds) };
+  return { seconds: spreadOf(seconds) };
 }
 
 /** @param folder of the run, and of what is kept of machine and networks. */

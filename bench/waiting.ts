@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { lastLine, modelFile } from './processes.ts';
-import { digits, type Results, spreadOf, today, type Waited } from './results.ts';
+import { digits, type Results, spreadOf, type Waited } from './results.ts';
 import { marked, type Section, type Settings, section } from './section.ts';
 
 /** Of the time of steps, in percent. */
@@ -18,14 +18,14 @@ const ROWS: Readonly<Record<string, { readonly work: string; readonly title: str
 };
 
 export function waiting(results: Results, settings: Settings): Section {
-  const head = ['epochs of `train`', 'seconds of an epoch', 'of them without data, %', 'at most', 'date'];
+  const head = ['epochs of `train`', 'seconds of an epoch', 'of them without data, %', 'at most'];
   return section(
     { title: 'Waiting for data', head, names: Object.keys(ROWS), rows: results.waiting },
     {
       measure: (name) => measure(ROWS[name]?.work ?? '', settings),
-      cells: ({ epochSeconds, percent, date }, name) => {
+      cells: ({ epochSeconds, percent }, name) => {
         const title = ROWS[name]?.title ?? '';
-        return [title, `${epochSeconds}`, marked(percent, LIMIT), `${LIMIT}`, date];
+        return [title, `${epochSeconds}`, marked(percent, LIMIT), `${LIMIT}`];
       },
       missed: ({ percent }) => (percent > LIMIT ? [`${percent} % of the time without data, at most ${LIMIT}`] : []),
     },
@@ -44,7 +44,6 @@ async function measure(work: string, settings: Settings): Promise<Waited> {
   for (let turn = 0; turn < settings.turns; turn++) all.push(await waitsOf(work, settings));
   const median = (of: (waits: Waits) => number): number => digits(spreadOf(all.map(of)).median);
   return {
-    date: today(),
     epochSeconds: median(({ epochSeconds }) => epochSeconds),
     percent: median(({ share }) => 100 * share),
   };
