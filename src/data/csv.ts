@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { createReadStream } from 'node:fs';
 import { extname } from 'node:path';
 import { pipeline, Readable } from 'node:stream';
@@ -70,21 +71,41 @@ function isRecord(item: unknown): item is { record: string[]; info: { lines: num
 /** The bytes of a file, which must be UTF-8. */
 async function* utf8Chunks(path: string): AsyncGenerator<Uint8Array> {
   const decoder = new TextDecoder('utf-8', { fatal: true });
-  let offset = 0;
+  let lines = 1;
   const check = (chunk: Uint8Array | undefined): void => {
     try {
       decoder.decode(chunk, { stream: chunk !== undefined });
     } catch {
-      throw bad('bad-csv', path, 'UTF-8', `other bytes, from ${offset} on`, 'Save the file as UTF-8');
+      const where = `${path}, line ${lines + linesBefore(chunk)}`;
+      throw bad('bad-csv', where, 'UTF-8', 'other bytes', 'Save the file as UTF-8');
     }
   };
   for await (const chunk of createReadStream(path)) {
     if (!(chunk instanceof Uint8Array)) continue;
     check(chunk);
     yield chunk;
-    offset += chunk.length;
+    lines += countLines(chunk);
   }
   check(undefined);
+}
+
+const NEWLINE = 10;
+
+/** How many lines end before one that is no UTF-8. A chunk's first line may begin within a letter: it is taken where no other is. */
+function linesBefore(chunk: Uint8Array = new Uint8Array()): number {
+  for (let start = 0, line = 0; start <= chunk.length; line++) {
+    const at = chunk.indexOf(NEWLINE, start);
+    const end = at < 0 ? chunk.length : at;
+    if (line > 0 && !isUtf8(chunk.subarray(start, end))) return line;
+    start = end + 1;
+  }
+  return 0;
+}
+
+function countLines(chunk: Uint8Array): number {
+  let count = 0;
+  for (let at = chunk.indexOf(NEWLINE); at >= 0; at = chunk.indexOf(NEWLINE, at + 1)) count++;
+  return count;
 }
 
 function checkHeader(path: string, names: readonly string[]): void {

@@ -160,7 +160,9 @@ function noNumber(cell: Cell, where: string, expected: string): LossgraftError {
     where,
     expected,
     missing ? `a missing value (${found})` : found,
-    missing ? 'Fill it in or leave the row out' : 'Correct it, or choose the columns with --feature-columns',
+    missing
+      ? 'Fill it in or leave the row out'
+      : 'Correct it, choose the columns with --feature-columns, or give texts a --tokenizer',
   );
 }
 

@@ -212,10 +212,18 @@ describe('cells and rows that are not right, by row and line', () => {
     expect(await refusal(file(text))).toMatchObject({ code, message: expect.stringMatching(shown) });
   });
 
-  it('bytes that are not UTF-8', async () => {
+  it.each([
+    ['1,zw\xf6lf\n', 2],
+    ['1,a\n2,b\n3,zw\xf6lf\n4,c\n', 4],
+    [`${'1,a\n'.repeat(50_000)}2,zw\xf6lf\n3,b\n`, 50_002],
+    ['1,zw\xf6lf', 2],
+  ])('bytes that are not UTF-8, with their line', async (rows, line) => {
     const path = join(temporaryFolder(), 'latin1.csv');
-    writeFileSync(path, Buffer.from('x,label\n1,zw\xf6lf\n', 'latin1'));
-    expect(await refusal(path)).toMatchObject({ code: 'bad-csv', message: expect.stringMatching(/UTF-8/) });
+    writeFileSync(path, Buffer.from(`x,label\n${rows}`, 'latin1'));
+    const message = expect.stringMatching(
+      new RegExp(`latin1\\.csv, line ${line}\\] expected UTF-8, found other bytes`),
+    );
+    expect(await refusal(path)).toMatchObject({ code: 'bad-csv', message });
   });
 
   it('a line of a gigabyte', async () => {
