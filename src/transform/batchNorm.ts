@@ -2,8 +2,6 @@ import { COMPOSITE_DOMAIN } from '../contract.ts';
 import { LossgraftError } from '../errors.ts';
 import { describeNode, float, floatAttribute, intAttribute } from '../ir/attributes.ts';
 import type { Graph, InitializerSource, Node, NodeAttributes, Value } from '../ir/graph.ts';
-import { topologicalOrder } from '../ir/order.ts';
-import { dependents } from './differentiate.ts';
 import { isRead, replaceNode } from './replaceNode.ts';
 
 /** A running mean or variance that a training step updates. */
@@ -22,20 +20,16 @@ export interface BatchNorms {
 
 /**
  * Makes every BatchNormalization use the running statistics (`frozen`) or the batch's (`train`), whichever the exporter wrote.
- * `train` makes composites `BatchNormTrain`, with PyTorch's unbiased variance in the running one. What normalises weights, and no data,
- * does so in either mode: standardised convolutions (BiT, NFNet) are written in this way.
+ * `train` makes composites `BatchNormTrain`, with PyTorch's unbiased variance in the running one.
  *
  * @throws LossgraftError `batch-norm` where running statistics are computed or shared, or where results of training mode are read.
  */
 export function batchNorm(graph: Graph, mode: 'frozen' | 'train'): BatchNorms {
-  const norms = graph.nodes.filter(isBatchNorm);
-  const ofWeights = normsOfWeights(graph, norms.filter(isTraining));
-  const found = norms.filter((node) => !ofWeights.has(node));
+  const found = graph.nodes.filter(isBatchNorm);
   const training = found.filter(isTraining).length;
   const statistics: RunningStatistic[] = [];
   for (const node of graph.nodes.splice(0)) {
     if (!isBatchNorm(node)) graph.nodes.push(node);
-    else if (ofWeights.has(node)) withBatchStatistics(graph, node);
     else if (mode === 'train') statistics.push(...train(graph, node));
     else if (isTraining(node)) freeze(graph, node);
     else graph.nodes.push(node);
@@ -53,13 +47,6 @@ function notesOf(mode: 'frozen' | 'train', count: number, training: number): str
     'Batch statistics were asked for, but there is no BatchNormalization in this model: an export for inference folds it into the ' +
       'convolution before it. Export in training mode (in PyTorch: training=TrainingMode.TRAINING)',
   ];
-}
-
-/** Those that normalise what does not depend on the data. */
-function normsOfWeights(graph: Graph, norms: readonly Node[]): ReadonlySet<Node> {
-  if (norms.length === 0) return new Set();
-  const onData = dependents(topologicalOrder(graph), graph.inputs);
-  return new Set(norms.filter((node) => !onData.has(inputsOf(node)[0])));
 }
 
 function isBatchNorm(node: Node): boolean {
@@ -86,20 +73,9 @@ function freeze(graph: Graph, node: Node): void {
 }
 
 function train(graph: Graph, node: Node): RunningStatistic[] {
-  const [, , , mean, variance] = inputsOf(node);
-  const sources = [mean, variance].map((value) => sourceOf(graph, node, value));
-  const nexts = withBatchStatistics(graph, node);
-  return [mean, variance].flatMap((current, i) => {
-    const source = sources[i];
-    const next = nexts[i];
-    return source && next ? [{ current, source, next }] : [];
-  });
-}
-
-/** @returns the next running statistics. */
-function withBatchStatistics(graph: Graph, node: Node): Value[] {
   const inputs = inputsOf(node);
-  const [, , , mean] = inputs;
+  const [, , , mean, variance] = inputs;
+  const sources = [mean, variance].map((value) => sourceOf(graph, node, value));
   const fresh = (label: string): Value =>
     graph.define(graph.freshName(`lossgraft/BatchNormTrain/${label}`), mean.dtype, mean.shape);
   const nexts = [fresh('running_mean'), fresh('running_var')];
@@ -111,7 +87,11 @@ function withBatchStatistics(graph: Graph, node: Node): Value[] {
     outputs: [node.outputs[0], ...nexts, fresh('mean'), fresh('inverse_deviation')],
     attributes: attributesOf(node),
   });
-  return nexts;
+  return [mean, variance].flatMap((current, i) => {
+    const source = sources[i];
+    const next = nexts[i];
+    return source && next ? [{ current, source, next }] : [];
+  });
 }
 
 function attributesOf(node: Node): NodeAttributes {

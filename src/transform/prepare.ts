@@ -10,6 +10,7 @@ import type { Draft } from './graft.ts';
 import { inlineFunctions } from './inline.ts';
 import { newOpsetNotes } from './newOpset.ts';
 import { raiseOpset } from './raise.ts';
+import { standardiseWeights } from './standardise.ts';
 import { type Untied, untie } from './untie.ts';
 
 export interface PrepareRequest {
@@ -47,6 +48,7 @@ export async function prepare(model: Model, request: PrepareRequest): Promise<Pr
   const newer = newOpsetNotes(graph, raised.to, TRAIN_OPSETS.last);
   const op = createEmitter(graph, raised.to);
   const masks = dropout(op, request.dropout ?? 'off', request.seed ?? 0, await constantReader(model, graph));
+  standardiseWeights(op);
   const norms = batchNorm(graph, request.batchNorm ?? 'frozen');
   return {
     graph,
