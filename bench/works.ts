@@ -65,7 +65,7 @@ export const WORKS: Readonly<Record<string, Work>> = {
   vit_b_16: {
     title: 'ViT-B/16, 224×224, head and last block, epochs of `train`',
     way: 'train',
-    steps: 2,
+    steps: 6,
     ...IMAGES,
     shape: [4, 3, 224, 224],
     trainable: 'heads.*,encoder.ln.*,encoder.layers.encoder_layer_11.*',
