@@ -35,7 +35,7 @@ describe.runIf(block !== undefined)('a network is held against its plain form', 
     expect(lowering.disagreement).toHaveBeenCalledTimes(1);
     await trained(join(folder, 'third'), { weightDecay: 0.5 });
     expect(lowering.disagreement).toHaveBeenCalledTimes(2);
-  }, 60_000);
+  }, 120_000);
 
   it('and again where it did not agree', async () => {
     writeFileSync(known(), '{}');
@@ -46,7 +46,7 @@ describe.runIf(block !== undefined)('a network is held against its plain form', 
     }
     expect(lowering.disagreement).toHaveBeenCalledTimes(2);
     expect(readFileSync(known(), 'utf8')).toBe('{}');
-  }, 60_000);
+  }, 120_000);
 });
 
 async function trained(folder: string, options: { readonly weightDecay?: number } = {}): Promise<TrainResult> {
