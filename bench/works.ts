@@ -1,5 +1,5 @@
 /**
- * `step`: runs of the training graph alone, all data at hand; `loop`: the same in a Loop over as many steps as `train` gives it. `train`:
+ * `step`: runs of the training graph alone, all data at hand; `loop`: the same in a Scan over as many steps as `train` gives it. `train`:
  * epochs of `train` itself, data and their shuffling included, per step; with `cached`, what is frozen was computed before. `loss`: a loss
  * and its gradient alone.
  */
@@ -53,7 +53,7 @@ export const WORKS: Readonly<Record<string, Work>> = {
     limit: 0.9,
   },
   mlp: {
-    title: 'MLP 784-256-10, in a Loop over steps',
+    title: 'MLP 784-256-10, several steps in a run',
     way: 'loop',
     rounds: 100,
     ...ALL,

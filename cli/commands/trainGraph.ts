@@ -56,7 +56,7 @@ function mainOptions<T>(yargs: Argv<T>) {
     .option('steps-per-run', {
       type: 'number',
       requiresArg: true,
-      describe: 'Loop over steps in one run: data, labels and learning_rate get a leading axis of this many steps',
+      describe: 'Several steps in one run: data, labels and learning_rate get a leading axis of this many steps',
     })
     .option('split', {
       type: 'boolean',

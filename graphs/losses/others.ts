@@ -10,11 +10,16 @@ interface Others {
   readonly lead: Value;
 }
 
+/** Up to so many classes, a pass over them costs less than the nodes that spare it. */
+const FEW = 100;
+
 /**
- * c = 0 is exact and takes the fewest passes, but e^z_k must not leave float32's range. Samples where it does, with logits beyond about
- * ±69, are summed once more with c = max_{k≠y} z_k; the first sample always is, so that there are never none of them but in an empty batch.
+ * Of few classes c = max_{k≠y} z_k, in 15 nodes. Of more c = 0, which is exact and takes the fewest passes, but e^z_k must not leave
+ * float32's range. Samples where it does, with logits beyond about ±69, are summed once more as if there were few; the first sample
+ * always is, so that there are never none of them but in an empty batch.
  */
 export function othersOf(op: Emitter, logits: Value, index: Value): Others {
+  if (Number(logits.shape?.[1]) <= FEW) return shifted(op, logits, index);
   const score = scoreOf(op, logits, index);
   const terms = without(op, op.exp(logits), index, 0);
   const sum = op.reduceSum(terms, [1]);

@@ -127,24 +127,30 @@ function withNumber(context: BlockedContext): ReturnType<BlockedRule> {
 
 /** A mask [y > low], [y < high] or both, as the gradients of Relu and Clip write it. HardSigmoid with a steep slope is that, vectorised. */
 export const Cast: BlockedRule = (context) => {
-  const { op, input } = context;
+  const { op, node, input } = context;
+  if (node.outputs[0]?.dtype !== 'float32') return undefined;
   const condition = input(0).producer;
   const parts = condition?.opType === 'And' ? condition.inputs.map((part) => part?.producer) : [condition];
   const distances = parts.map((part) => part && distance(context, part));
   const [first, second] = distances;
-  if (!first || distances.includes(undefined)) return undefined;
-  return [{ blocked: steep(op, second ? op.mul(steep(op, first), second) : first) }];
+  if (!first || distances.includes(undefined) || (second && second.isBlocked !== first.isBlocked)) return undefined;
+  const mask = steep(op, second ? op.mul(steep(op, first.value), second.value) : first.value);
+  return [first.isBlocked ? { blocked: mask } : { plain: mask }];
 };
 
-/** What is above 0 where the comparison holds. */
-function distance(context: BlockedContext, { opType, inputs }: Node): Value | undefined {
+/** What is above 0 where the comparison with a finite number holds. */
+function distance(
+  context: BlockedContext,
+  { opType, inputs }: Node,
+): { readonly value: Value; readonly isBlocked: boolean } | undefined {
   const { op, numberOf } = context;
   const [y, bound] = inputs;
   const limit = bound && numberOf(bound);
-  if (!y || limit === undefined || !context.isBlocked(y)) return undefined;
-  const blocked = context.blocked(y);
-  if (opType === 'Greater') return limit === 0 ? blocked : op.sub(blocked, limit);
-  return opType === 'Less' ? op.sub(limit, blocked) : undefined;
+  if (y?.dtype !== 'float32' || limit === undefined || !Number.isFinite(limit)) return undefined;
+  const isBlocked = context.isBlocked(y);
+  const form = isBlocked ? context.blocked(y) : context.plain(y);
+  if (opType === 'Greater') return { value: limit === 0 ? form : op.sub(form, limit), isBlocked };
+  return opType === 'Less' ? { value: op.sub(limit, form), isBlocked } : undefined;
 }
 
 /** 1 where x > 0, but for the first subnormal numbers, and else 0. */

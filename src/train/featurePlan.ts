@@ -64,7 +64,7 @@ export async function planFeatures(context: Context): Promise<FeaturePlan> {
   const isAugmented = (request.augmentation?.padding ?? 0) > 0 || request.augmentation?.flip === true;
   const why = isAugmented ? AUGMENTED : mode === 'off' ? 'it was turned off' : undefined;
   if (why !== undefined && mode === 'on') throw refusal(why);
-  // On the CPU, weights of a graph of its own are constants, from which ONNX Runtime makes faster kernels than inside a Loop.
+  // On the CPU, weights of a graph of its own are constants, from which ONNX Runtime makes faster kernels than inside a Scan.
   if (why === undefined || provider === 'cpu') await graphs.putBehind(found);
   if (mode === 'off' || (isAugmented && provider !== 'cpu')) return plain(why ?? '');
   // Validation data are not augmented.

@@ -18,7 +18,7 @@ import { type Built, buildSplit, buildStep, type Step, type StepReport, type Ste
 
 export type { StepReport, StepRequest } from './step.ts';
 
-/** `step`: one graph; `loop`: one graph with a Loop over steps; `split`: gradients and update apart. */
+/** `step`: one graph; `loop`: one graph with a Scan over steps; `split`: gradients and update apart. */
 export type Form = 'step' | 'loop' | 'split';
 
 export interface TrainGraphRequest extends StepRequest {

@@ -7,11 +7,11 @@ import type { Model } from '../model.ts';
 import { blankModel } from '../onnx/index.ts';
 import type { ModelProto } from '../onnx/types.ts';
 import type { GraftReport } from '../transform/graft.ts';
-import { loopSteps } from '../transform/loop.ts';
 import { type OptimizeRequest, optimize, type State } from '../transform/optimize.ts';
 import { addNamedOutputs, type NamedOutput } from '../transform/outputs.ts';
 import { liftParameter } from '../transform/parameters.ts';
 import { prune } from '../transform/prune.ts';
+import { scanSteps } from '../transform/scan.ts';
 import { type Backward, type BackwardRequest, backward, LEARNING_RATE } from './backward.ts';
 import { type StepSettings, settingsOf } from './settings.ts';
 
@@ -54,7 +54,7 @@ export interface Step {
 /**
  * A training step as a graph of standard operators: inputs are the model's, `labels`, `learning_rate`, every parameter under its own
  * name, every slot as `<param>.<slot>`; outputs are `loss` and the next value of each as `<name>.next`. With `loop` data, labels,
- * learning rate and loss get a leading axis, over which a Loop runs.
+ * learning rate and loss get a leading axis, over which a Scan runs.
  */
 export async function buildStep(
   model: Model,
@@ -63,7 +63,7 @@ export async function buildStep(
 ): Promise<Step & { readonly built: Built }> {
   const pass = await backward(model, request);
   const { graph } = pass.draft;
-  const { op, labels } = pass.grafted;
+  const { op } = pass.grafted;
   liftStates(pass);
   const rate = addRate(graph, request);
   const states = [...optimize(op, pass.gradients, rate, request), ...statistics(pass)];
@@ -73,7 +73,7 @@ export async function buildStep(
     states.map(({ next }) => next),
   );
   const settled = states.map((state, i) => ({ ...state, next: nexts[i] ?? state.next }));
-  const form = loop ? loopSteps(model.proto, op, settled, labels, loss) : { states: settled, losses: loss };
+  const form = loop ? scanSteps(model.proto, op, settled, loss) : { states: settled, losses: loss };
   const lossShape = loop ? form.losses.shape : [];
   addNamedOutputs(graph, [
     { name: lossName(pass), source: form.losses, like: { dtype: 'float32', shape: lossShape } },

@@ -2,7 +2,7 @@ import { isText } from '../data/npy.ts';
 import { elementCount, type Tensor, type TensorData } from '../tensor.ts';
 import type { Tensors } from './protocol.ts';
 
-/** How many batches stand one behind the other in the feeds of a Loop: the length of the rate's axis, as of every other. */
+/** How many batches stand one behind the other in the feeds of the loop form: the length of the rate's axis, as of every other. */
 export function stepsOf(feeds: Tensors): number {
   return Object.values(feeds)[0]?.dims[0] ?? 1;
 }

@@ -22,7 +22,7 @@ export const STEP_COUNTER = 'lossgraft.dropout_step';
  * Turns Dropout `off` in training exports, where it becomes the identity, or on (`train`) in whatever export still has it.
  *
  * A mask is a function of the seed, the node, the position and a counter of steps, which is state like a running mean: a run that is
- * resumed, a Loop over steps, the split form, another provider draw the same masks. (ONNX Runtime's own Dropout with a `seed` does not do:
+ * resumed, the loop form, the split form, another provider draw the same masks. (ONNX Runtime's own Dropout with a `seed` does not do:
  * its CPU generator is seeded with seed + run, so that the first element is dropped in every run, the next ones periodically, and
  * node i in run t has the mask of node i + 1 in run t − 1. Seen in 1.30.)
  *

@@ -19,6 +19,7 @@ export function sumDown(op: Emitter, gradient: Value, target: Value, canBroadcas
   }
   if (isAmbiguous) return sumAtRunTime(op, gradient, target, lead);
   if (broadcast.length === 0) return gradient;
+  if (broadcast.length === lead) return op.reduceSum(gradient, broadcast);
   const summed = op.reduceSum(gradient, broadcast, true);
   return lead === 0 ? summed : op.squeeze(summed, range(lead));
 }

@@ -63,7 +63,7 @@ describe('the tables of npm run bench', () => {
   it('show medians with quartiles, and in bold what is above its limit', () => {
     const text = textOf(results, sections);
     expect(text).toContain(
-      '| MLP 784-256-10, in a Loop over steps | 128 | 7 (7 to 8) | 10 (10 to 10) | 0.7 | 0.7 | 9 : 8 | **1.13** | 1 |',
+      '| MLP 784-256-10, several steps in a run | 128 | 7 (7 to 8) | 10 (10 to 10) | 0.7 | 0.7 | 9 : 8 | **1.13** | 1 |',
     );
     expect(text).toContain('| 6 (6 to 7) | 6 | 2026-01-31, **beside others, 80 %** |');
     expect(text).toContain('| **6.1 (6.1 to 6.1)** | 6 |');

@@ -88,7 +88,7 @@ describe('train-graph', () => {
     const { code, stdout } = await lossgraft(['train-graph', '--help']);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^ +lossgraft train-graph net\.onnx -o step\.onnx --loss ib/m);
-    expect(stdout).toMatch(/--steps-per-run +Loop over steps/);
+    expect(stdout).toMatch(/--steps-per-run +Several steps in one run/);
   });
 });
 

@@ -5,6 +5,7 @@ import { augment, fromTensors, open, run, train } from '../../src/index.ts';
 import { openSession } from '../../src/runtime/session.ts';
 import type { Tensor } from '../../src/tensor.ts';
 import { ROOT, temporaryFolder } from '../support/cli.ts';
+import { lossModel } from '../support/lossModel.ts';
 
 const DIGITS = join(ROOT, 'fixtures/digits/model.onnx');
 const COUNTS = [130, 90, 63, 44, 31, 21, 15, 10, 7, 5];
@@ -40,6 +41,21 @@ describe('an empty batch', () => {
           Array.from(data, Number).some((x) => x !== 0),
           name,
         ).toBe(false);
+    } finally {
+      await session.close();
+    }
+  });
+
+  it.each(Object.keys(losses))('%s, of classes whose number is unknown: none', async (name) => {
+    const loss = losses[name];
+    if (!loss) throw new Error(name);
+    const session = await openSession(lossModel({ loss, counts: COUNTS, gradient: 'whole' }).bytes);
+    try {
+      const logits: Tensor = { dtype: 'float32', dims: [0, 10], data: new Float32Array() };
+      const norm = loss.needsFeatures ? { norm: { ...logits, dims: [0] } } : {};
+      const results = await session.run({ logits, labels, ...norm });
+      expect(results).toMatchObject({ loss: { data: Float32Array.of(0) }, loss_per_sample: { dims: [0] } });
+      expect(results['logits.grad']?.dims).toEqual([0, 10]);
     } finally {
       await session.close();
     }

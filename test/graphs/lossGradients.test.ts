@@ -25,14 +25,14 @@ function expected({ logits, label }: Sample, rows: number): number[] {
   return logits.map((z, k) => (k === label ? -miss : Math.exp(z - top) / total) / rows);
 }
 
-it.each(['fused', 'literal'])(
-  'ce, %s: dz of near and far samples in one batch, each alone, and turned around',
-  async (form) => {
+it.each([{ form: 'fused', classes: 3 }, { form: 'fused' }, { form: 'literal' }])(
+  'ce, $form, $classes known classes: dz of near and far samples in one batch, each alone, and turned around',
+  async ({ form, ...known }) => {
     const loss = losses.ce;
     if (!loss) throw new Error('ce');
     const batches = [SAMPLES, [...SAMPLES].reverse(), ...SAMPLES.map((sample) => [sample])];
     for (const samples of batches) {
-      const { logitsGrad } = await runLoss({ loss, options: { form }, gradient: 'whole' }, samples);
+      const { logitsGrad } = await runLoss({ loss, options: { form }, gradient: 'whole', ...known }, samples);
       const want = samples.flatMap((sample) => expected(sample, samples.length));
       expect(logitsGrad).toHaveLength(want.length);
       for (const [i, value] of want.entries()) {

@@ -19,76 +19,53 @@ it('ce, fused', () => {
     const c1: int64[] = 0
     const c3: int64[] = 2147483647
     const c5: int64[1] = 1
-    const c10: float32[] = 0
-    const c17: float32[] = 69
-    const c20: int64[1] = -1
-    const c22: int64[1] = 0
-    const c28: float32[] = -3.3999999521443642e+38
-    const c49: float32[] = -0.5
-    const c54: float32[] = 1.0000000150474662e+30
-    const c58: float32[] = 69.07755279541016
-    const c61: float32[] = 1
+    const c7: float32[] = -3.3999999521443642e+38
+    const c26: float32[] = -0.5
+    const c31: float32[] = 1.0000000150474662e+30
+    const c35: float32[] = 69.07755279541016
+    const c38: float32[] = 1
     Less_2 = Less(labels, c1)
     Where_4 = Where(Less_2, c3, labels)
     Unsqueeze_6 = Unsqueeze(Where_4, c5)
-    GatherElements_7 = GatherElements(logits, Unsqueeze_6) {axis=1}
-    Squeeze_8 = Squeeze(GatherElements_7, c5)
-    Exp_9 = Exp(logits)
-    Shape_11 = Shape(Unsqueeze_6)
-    Expand_12 = Expand(c10, Shape_11)
-    ScatterElements_13 = ScatterElements(Exp_9, Unsqueeze_6, Expand_12) {axis=1}
-    ReduceSum_14 = ReduceSum(ScatterElements_13, c5) {keepdims=0}
-    Log_15 = Log(ReduceSum_14)
-    Abs_16 = Abs(Log_15)
-    Greater_18 = Greater(Abs_16, c17)
-    NonZero_19 = NonZero(Greater_18)
-    Reshape_21 = Reshape(NonZero_19, c20)
-    Shape_23 = Shape(Squeeze_8)
-    Slice_24 = Slice(c22, c22, Shape_23, c22)
-    Concat_25 = Concat(Slice_24, Reshape_21) {axis=0}
-    Gather_26 = Gather(logits, Concat_25) {axis=0}
-    Gather_27 = Gather(Unsqueeze_6, Concat_25) {axis=0}
-    Shape_29 = Shape(Gather_27)
-    Expand_30 = Expand(c28, Shape_29)
-    ScatterElements_31 = ScatterElements(Gather_26, Gather_27, Expand_30) {axis=1}
-    ReduceMax_32 = ReduceMax(ScatterElements_31) {axes=[1], keepdims=1}
-    GatherElements_33 = GatherElements(Gather_26, Gather_27) {axis=1}
-    Sub_34 = Sub(GatherElements_33, ReduceMax_32)
-    Sub_35 = Sub(Sub_34, GatherElements_33)
-    Sub_36 = Sub(Sub_34, Sub_35)
-    Sub_37 = Sub(GatherElements_33, Sub_36)
-    Add_38 = Add(ReduceMax_32, Sub_35)
-    Sub_39 = Sub(Sub_37, Add_38)
-    Sub_40 = Sub(ScatterElements_31, ReduceMax_32)
-    Exp_41 = Exp(Sub_40)
-    Neg_42 = Neg(Sub_39)
-    Exp_43 = Exp(Neg_42)
-    Mul_44 = Mul(Exp_41, Exp_43)
-    ReduceSum_45 = ReduceSum(Mul_44, c5) {keepdims=0}
-    Squeeze_46 = Squeeze(Sub_34, c5)
-    ScatterElements_47 = ScatterElements(ReduceSum_14, Concat_25, ReduceSum_45) {axis=0}
-    ScatterElements_48 = ScatterElements(Squeeze_8, Concat_25, Squeeze_46) {axis=0}
-    Mul_50 = Mul(ScatterElements_48, c49)
-    Exp_51 = Exp(Mul_50)
-    Mul_52 = Mul(ScatterElements_47, Exp_51)
-    Mul_53 = Mul(Mul_52, Exp_51)
-    Min_55 = Min(Mul_53, c54)
-    Log_56 = Log(ScatterElements_47)
-    Sub_57 = Sub(Log_56, ScatterElements_48)
-    Sub_59 = Sub(Sub_57, c58)
-    Relu_60 = Relu(Sub_59)
-    Add_62 = Add(Min_55, c61)
-    Div_63 = Div(Min_55, Add_62)
-    Log_64 = Log(Add_62)
-    Sub_65 = Sub(Add_62, c61)
-    Sub_66 = Sub(Min_55, Sub_65)
-    Div_67 = Div(Sub_66, Add_62)
-    Add_68 = Add(Log_64, Div_67)
-    Add_69 = Add(Add_68, Relu_60)
-    own_gradient_70 = Identity(Add_69)
-    ReduceMean_71 = ReduceMean(own_gradient_70) {keepdims=0}
-    loss = Identity(ReduceMean_71)
-    loss_per_sample = Identity(own_gradient_70)
+    Shape_8 = Shape(Unsqueeze_6)
+    Expand_9 = Expand(c7, Shape_8)
+    ScatterElements_10 = ScatterElements(logits, Unsqueeze_6, Expand_9) {axis=1}
+    ReduceMax_11 = ReduceMax(ScatterElements_10) {axes=[1], keepdims=1}
+    GatherElements_12 = GatherElements(logits, Unsqueeze_6) {axis=1}
+    Sub_13 = Sub(GatherElements_12, ReduceMax_11)
+    Sub_14 = Sub(Sub_13, GatherElements_12)
+    Sub_15 = Sub(Sub_13, Sub_14)
+    Sub_16 = Sub(GatherElements_12, Sub_15)
+    Add_17 = Add(ReduceMax_11, Sub_14)
+    Sub_18 = Sub(Sub_16, Add_17)
+    Sub_19 = Sub(ScatterElements_10, ReduceMax_11)
+    Exp_20 = Exp(Sub_19)
+    Neg_21 = Neg(Sub_18)
+    Exp_22 = Exp(Neg_21)
+    Mul_23 = Mul(Exp_20, Exp_22)
+    ReduceSum_24 = ReduceSum(Mul_23, c5) {keepdims=0}
+    Squeeze_25 = Squeeze(Sub_13, c5)
+    Mul_27 = Mul(Squeeze_25, c26)
+    Exp_28 = Exp(Mul_27)
+    Mul_29 = Mul(ReduceSum_24, Exp_28)
+    Mul_30 = Mul(Mul_29, Exp_28)
+    Min_32 = Min(Mul_30, c31)
+    Log_33 = Log(ReduceSum_24)
+    Sub_34 = Sub(Log_33, Squeeze_25)
+    Sub_36 = Sub(Sub_34, c35)
+    Relu_37 = Relu(Sub_36)
+    Add_39 = Add(Min_32, c38)
+    Div_40 = Div(Min_32, Add_39)
+    Log_41 = Log(Add_39)
+    Sub_42 = Sub(Add_39, c38)
+    Sub_43 = Sub(Min_32, Sub_42)
+    Div_44 = Div(Sub_43, Add_39)
+    Add_45 = Add(Log_41, Div_44)
+    Add_46 = Add(Add_45, Relu_37)
+    own_gradient_47 = Identity(Add_46)
+    ReduceMean_48 = ReduceMean(own_gradient_47) {keepdims=0}
+    loss = Identity(ReduceMean_48)
+    loss_per_sample = Identity(own_gradient_47)
     output loss: float32[]
     output loss_per_sample: float32[N]
     "

@@ -55,7 +55,7 @@ describe("ten steps in one run of onnxruntime-web are PyTorch's", () => {
   );
 });
 
-/** The first micro-batches of a trajectory, in the Loop form. */
+/** The first micro-batches of a trajectory, in the loop form. */
 async function loop(
   { folder, options, learningRate }: Trajectory,
   count: number,

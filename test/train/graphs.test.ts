@@ -73,7 +73,7 @@ describe.each(networks)('%s', (_, network) => {
       expect(repeated(defined), name).toEqual([]);
       expect(repeated(nodes.map((node) => node.name).filter((node) => node !== '')), name).toEqual([]);
     }
-    expect(files.get('step.onnx')?.nodes.some(({ op }) => op === 'Loop') ?? false).toBe(form === 'loop');
+    expect(files.get('step.onnx')?.nodes.some(({ op }) => op === 'Scan') ?? false).toBe(form === 'loop');
   });
 
   it.each(FORMS)('nothing in the form %s is copied to be an output', async (form) => {

@@ -52,7 +52,7 @@ describe('the manifest of a training graph', () => {
     expect(manifest).toMatchObject({ kind: 'train', form: 'step', loss: 'ce', ...DEFAULTS });
   });
 
-  test('says what was chosen, in the Loop form with its steps', async () => {
+  test('says what was chosen, in the loop form with its steps', async () => {
     const chosen = { ...CHOSEN, optimizer: 'adamw', weightDecay: 0.05, form: 'loop', stepsPerRun: 4 } as const;
     expect(manifestOf(await written({ loss: 'ce', trainable: 'all', ...chosen }))).toMatchObject({
       ...CHOSEN,

@@ -93,7 +93,7 @@ async function bySteps(): Promise<{ losses: number[]; state: Record<string, Tens
 }
 
 describe('training with dropout', () => {
-  it('draws the same masks step by step, in a Loop and in the split form, and again', async () => {
+  it('draws the same masks step by step, in the loop and in the split form, and again', async () => {
     const steps = await bySteps();
     expect(toNumbers(steps.state[STEP_COUNTER] as Tensor)).toEqual([STEPS]);
     expect(await bySteps()).toEqual(steps);

@@ -61,5 +61,5 @@ function inverseCount(op: Emitter, x: Value, y: Value, axes: Axes): Operand {
   const known = staticDims(dims);
   if (known) return 1 / elementCount(known);
   const size = (value: Value) => op.cast(op.call('Size', [value], { dtype: 'int64', shape: [] }), 'float32');
-  return op.cast(op.div(size(y), size(x)), x.dtype ?? 'float32');
+  return op.cast(op.div(axes === 'all' ? 1 : size(y), size(x)), x.dtype ?? 'float32');
 }

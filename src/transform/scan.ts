@@ -10,33 +10,24 @@ import type { State } from './optimize.ts';
 const STEPS = 'steps';
 
 /**
- * Makes the step the body of a Loop over the leading axis of its data: inputs that are no states get an axis more, states are
- * carried from one iteration to the next, the loss is collected. So weights cross to the device and back once in many steps.
+ * Makes the step the body of a Scan over the leading axis of its data: inputs that are no states get an axis more, states are
+ * carried from one iteration to the next, the loss is collected. So weights cross to the device and back once in many steps. A
+ * Scan, and no Loop, since it hands the body a view of each batch, where a Loop has to Gather it: 7 to 10 % of a small step.
  *
  * @returns the states with their last values, and the losses [steps].
  */
-export function loopSteps(
+export function scanSteps(
   model: ModelProto,
   op: Emitter,
   states: readonly State[],
-  labels: Value,
   loss: Value,
 ): { readonly states: readonly State[]; readonly losses: Value } {
   const { graph } = op;
   const current = new Set(states.map((state) => state.current));
   const data = graph.inputs.filter((input) => !current.has(input));
-  const iteration = graph.define('lossgraft/step/iteration', 'int64', []);
-  const condition = graph.define('lossgraft/step/condition', 'bool', []);
   const carried = states.map((state) => inner(graph, state.current));
   const rows = data.map((input) => inner(graph, input));
-  const step = graph.nodes.splice(0);
-  for (const [i, input] of data.entries()) {
-    const row = rows[i];
-    if (row) graph.addNode({ opType: 'Gather', inputs: [input, iteration], outputs: [row] });
-    addAxis(graph, input);
-  }
-  graph.nodes.push(...step);
-  const goOn = op.identity(condition);
+  for (const input of data) addAxis(graph, input);
   const seen = new Set<Value>(carried);
   const nexts = states.map((state) => bodyOutput(op, nextInside(state, states, carried), seen));
   const lossOut = bodyOutput(op, loss, seen);
@@ -45,10 +36,10 @@ export function loopSteps(
     name: 'step',
     nodes,
     initializers: [],
-    inputs: [iteration, condition, ...carried].map(valueInit),
-    outputs: [goOn, ...nexts, lossOut].map(valueInit),
+    inputs: [...carried, ...rows].map(valueInit),
+    outputs: [...nexts, lossOut].map(valueInit),
   };
-  return callLoop(op, body, states, labels);
+  return callScan(op, body, states, data);
 }
 
 /** Each output of a body is a value of its own, that the body makes: an Identity copies what is not. */
@@ -67,7 +58,7 @@ function inner(graph: Graph, outer: Value): Value {
   throw new LossgraftError({
     code: 'captured-by-subgraph',
     where: describeNode(left),
-    expected: `"${outer.name}" to be read by nodes of the model itself, to loop over steps`,
+    expected: `"${outer.name}" to be read by nodes of the model itself, to scan over steps`,
     found: 'a subgraph that reads it',
     hint: 'Write a single step instead: leave --steps-per-run out',
   });
@@ -94,20 +85,21 @@ function bodyNode(model: ModelProto, graph: Graph, node: Node): NodeInit | RawNo
   return { raw: rewireNode(model.source, node.proto, wires, patchesInside(graph, node.proto)) };
 }
 
-function callLoop(
+function callScan(
   op: Emitter,
   body: GraphInit,
   states: readonly State[],
-  labels: Value,
+  data: readonly Value[],
 ): { readonly states: readonly State[]; readonly losses: Value } {
-  const count = op.reshape(op.slice(op.shapeOf(labels), { axes: [0], starts: [0], ends: [1] }), op.vector([]));
   const outputs = [
     ...states.map(({ current }) => ({ dtype: current.dtype, shape: current.shape })),
     { dtype: 'float32', shape: [STEPS] } as const,
   ];
-  const inputs = [count, undefined, ...states.map(({ current }) => current)];
-  const values = op.callAll('Loop', inputs, outputs, { attributes: { body: { type: 'graph', value: body } } });
+  const inputs = [...states.map(({ current }) => current), ...data];
+  const values = op.callAll('Scan', inputs, outputs, {
+    attributes: { body: { type: 'graph', value: body }, num_scan_inputs: { type: 'int', value: BigInt(data.length) } },
+  });
   const losses = values[states.length];
-  if (!losses) throw new Error('the Loop has no losses');
+  if (!losses) throw new Error('the Scan has no losses');
   return { states: states.map((state, i) => ({ ...state, next: values[i] ?? state.next })), losses };
 }
