@@ -6,7 +6,7 @@ import { judge } from './judge.ts';
 import type { Metrics } from './metrics.ts';
 import type { TrainerRequest } from './request.ts';
 import { type Runner, setInitialState } from './runner.ts';
-import { fixedBatch } from './samples.ts';
+import { batchesOf } from './samples.ts';
 
 /** What a run that trained has at hand. */
 export interface Done {
@@ -28,9 +28,9 @@ export async function finishRun(done: Done, at: Checkpoint): Promise<Outcome> {
 
 /** The model as it was given, then each arm's best epoch. */
 async function testAll({ request, runner, open, folder, evaluation }: Done, at: Checkpoint): Promise<Metrics[]> {
-  const { test, trainCounts, ports } = request;
+  const { test, trainCounts } = request;
   if (test === undefined) return [];
-  const how = { ...evaluation, trainCounts, fixed: fixedBatch(ports) };
+  const how = { ...evaluation, trainCounts, batches: batchesOf(request) };
   await setInitialState(runner, open.graph);
   const metrics = [(await judge(runner, test, 'evaluation', how)).metrics];
   for (const { file } of at.bests) {
@@ -41,9 +41,9 @@ async function testAll({ request, runner, open, folder, evaluation }: Done, at: 
 }
 
 async function influenceOf({ request, runner, graphs, folder }: Done, at: Checkpoint): Promise<InfluenceOutcome> {
-  const { train, trainCounts, seed, arms, influence, ports } = request;
+  const { train, trainCounts, seed, arms, influence } = request;
   const [best] = at.bests;
   if (best) await runner.ask({ kind: 'load', path: folder.file(best.file) });
-  const plan = { part: train, classes: trainCounts.length, fixed: fixedBatch(ports), seed };
+  const plan = { part: train, classes: trainCounts.length, batches: batchesOf(request), seed };
   return measureInfluence(graphs, runner, { ...plan, request: influence(at.alphas[arms[0]?.name ?? '']) });
 }

@@ -3,21 +3,21 @@ import type { Arm, Graphs } from './arms.ts';
 import { eachBatch } from './judge.ts';
 import type { TrainerRequest } from './request.ts';
 import type { Runner } from './runner.ts';
-import { fixedBatch } from './samples.ts';
+import { type Batches, batchesOf } from './samples.ts';
 
 /** The alpha of an arm for the runner's state, over the training data. */
 export async function calibrateArm(
   graphs: Graphs,
   runner: Runner,
-  { train, ports }: Pick<TrainerRequest, 'train' | 'ports'>,
+  request: Pick<TrainerRequest, 'train' | 'ports' | 'batchSize'>,
   { ce, loss }: NonNullable<Arm['calibration']>,
 ): Promise<number> {
   const [weighted, factors] = [await graphs.judge('alpha ce', ce), await graphs.judge('alpha loss', loss)];
   const names = { ce: weighted.names.loss_per_sample ?? '', factor: factors.names.ib_factor ?? '' };
   const alpha = await calibrateAlpha(
     runner,
-    train,
-    { ce: 'alpha ce', loss: 'alpha loss', fixed: fixedBatch(ports) },
+    request.train,
+    { ce: 'alpha ce', loss: 'alpha loss', batches: batchesOf(request) },
     names,
   );
   for (const key of ['alpha ce', 'alpha loss']) await graphs.close(key);
@@ -28,17 +28,17 @@ export async function calibrateArm(
 async function calibrateAlpha(
   runner: Runner,
   part: TrainerRequest['train'],
-  graphs: { readonly ce: string; readonly loss: string; readonly fixed: number | undefined },
+  graphs: { readonly ce: string; readonly loss: string; readonly batches: Batches },
   names: { readonly ce: string; readonly factor: string },
 ): Promise<number> {
   const losses: number[] = [];
-  const { fixed } = graphs;
-  await eachBatch(runner, part, { graph: graphs.ce, fetches: [names.ce], fixed }, (results, rows) => {
+  const { batches } = graphs;
+  await eachBatch(runner, part, { graph: graphs.ce, fetches: [names.ce], batches }, (results, rows) => {
     losses.push(...Array.from(results[names.ce]?.data ?? [], Number).slice(0, rows.length));
   });
   let weighted = 0;
   let done = 0;
-  await eachBatch(runner, part, { graph: graphs.loss, fetches: [names.factor], fixed }, (results, rows) => {
+  await eachBatch(runner, part, { graph: graphs.loss, fetches: [names.factor], batches }, (results, rows) => {
     const factors = results[names.factor]?.data ?? [];
     for (let i = 0; i < rows.length; i++) weighted += (losses[done + i] ?? 0) * Number(factors[i]);
     done += rows.length;

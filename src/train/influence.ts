@@ -8,6 +8,7 @@ import type { Evaluation } from './evaluation.ts';
 import { eachBatch, type Part } from './judge.ts';
 import { argmaxRows } from './metrics.ts';
 import type { Runner } from './runner.ts';
+import type { Batches } from './samples.ts';
 
 /** How strongly training samples pull at the last layer of a model: Park et al., ICCV 2021, equation 5. */
 export interface Influence {
@@ -53,7 +54,7 @@ const TOP = 24;
 export interface InfluencePlan {
   readonly part: Part;
   readonly classes: number;
-  readonly fixed: number | undefined;
+  readonly batches: Batches;
   readonly seed: number;
   /** The influence-balanced loss, without class weights. */
   readonly request: GraftRequest & { readonly keepTies?: boolean };
@@ -83,13 +84,13 @@ async function measure(
   part: Part,
   graph: string,
   evaluation: Evaluation,
-  { classes, fixed }: InfluencePlan,
+  { classes, batches }: InfluencePlan,
 ): Promise<SampleInfluence[]> {
   const { logits, names } = evaluation;
   const { alpha, epsilon } = optionsOf(evaluation);
   const [factorName, lossName] = [names.ib_factor ?? 'ib_factor', names.loss_per_sample ?? 'loss_per_sample'];
   const found: SampleInfluence[] = [];
-  await eachBatch(runner, part, { graph, fetches: [logits, factorName, lossName], fixed }, (results, rows) => {
+  await eachBatch(runner, part, { graph, fetches: [logits, factorName, lossName], batches }, (results, rows) => {
     const predicted = argmaxRows(results[logits] ? toNumbers(results[logits]) : [], rows.length, classes);
     for (const [i, row] of rows.entries()) {
       const factor = Number(results[factorName]?.data[i]);

@@ -4,7 +4,7 @@ import type { Evaluation } from './evaluation.ts';
 import { argmaxRows, confusionMatrix, type Metrics, metricsOf } from './metrics.ts';
 import type { Tensors } from './protocol.ts';
 import type { Runner } from './runner.ts';
-import { fillUp, type Samples } from './samples.ts';
+import { type Batches, fillUp, type Samples } from './samples.ts';
 
 /** Said of a model that may know the validation data. */
 export const SEEN: string =
@@ -23,19 +23,20 @@ export interface Judgement {
   readonly loss: number;
 }
 
-/** Results of all layers of a batch are in memory: those of 256 photographs would take gigabytes. */
+/** Results of all layers of a batch are in memory: where samples are large, no more of them than a step has. */
 const BATCH = 256;
-const BATCH_BYTES: number = 16 * 2 ** 20;
+const BATCH_BYTES: number = 2 ** 20;
 
 /** Runs a graph that the runner has open over a part, batch by batch, and reads the next one meanwhile; a fixed batch is filled up. */
 export async function eachBatch(
   runner: Runner,
   { samples, rows }: Part,
-  run: { readonly graph: string; readonly fetches: readonly string[]; readonly fixed: number | undefined },
+  run: { readonly graph: string; readonly fetches: readonly string[]; readonly batches: Batches },
   use: (results: Tensors, rows: Uint32Array) => void,
 ): Promise<void> {
-  const { graph, fetches, fixed } = run;
-  const size = fixed ?? Math.max(1, Math.min(BATCH, Math.floor(BATCH_BYTES / samples.rowBytes)));
+  const { graph, fetches, batches } = run;
+  const { fixed, trained } = batches;
+  const size = fixed ?? Math.min(BATCH, Math.max(trained, Math.floor(BATCH_BYTES / samples.rowBytes)));
   const read = async (start: number) => {
     const batch = rows.subarray(start, start + size);
     return { batch, feeds: fillUp(await samples.read(batch), fixed) };
@@ -56,14 +57,14 @@ export async function judge(
   runner: Runner,
   part: Part,
   graph: string,
-  evaluation: Evaluation & { readonly fixed: number | undefined; readonly trainCounts: readonly number[] },
+  evaluation: Evaluation & { readonly batches: Batches; readonly trainCounts: readonly number[] },
 ): Promise<Judgement> {
-  const { logits, trainCounts, fixed } = evaluation;
+  const { logits, trainCounts, batches } = evaluation;
   const perSample = evaluation.names.loss_per_sample ?? 'loss_per_sample';
   const classes = trainCounts.length;
   const confusion = confusionMatrix([], [], classes);
   let loss = 0;
-  await eachBatch(runner, part, { graph, fetches: [logits, perSample], fixed }, (results, rows) => {
+  await eachBatch(runner, part, { graph, fetches: [logits, perSample], batches }, (results, rows) => {
     const scores = results[logits];
     const losses = results[perSample]?.data ?? [];
     const numbers = scores ? toNumbers(scores) : [];

@@ -78,6 +78,24 @@ export function fixedBatch(ports: readonly Port[]): number | undefined {
   return ports.map(({ shape }) => shape?.[0]).find((dim) => typeof dim === 'number');
 }
 
+/** How many samples a run takes. */
+export interface Batches {
+  /** In a model that fixes it. */
+  readonly fixed: number | undefined;
+  /** In a step of training. */
+  readonly trained: number;
+}
+
+export function batchesOf({
+  ports,
+  batchSize,
+}: {
+  readonly ports: readonly Port[];
+  readonly batchSize: number;
+}): Batches {
+  return { fixed: fixedBatch(ports), trained: batchSize };
+}
+
 /** Random crops and flips of the model's one input of images. @throws LossgraftError `augment-images` where there is not one. */
 export function augmenter(
   data: Dataset,

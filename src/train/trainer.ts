@@ -16,7 +16,7 @@ import { type GroupPlan, planGroups } from './planGroups.ts';
 import { progressAt } from './progress.ts';
 import type { Trained, TrainerRequest } from './request.ts';
 import { type Runner, setInitialState, startRunner } from './runner.ts';
-import { augmenter, fixedBatch } from './samples.ts';
+import { augmenter, batchesOf } from './samples.ts';
 import { phaseOf, rateAt } from './schedule.ts';
 
 /** A long epoch is checkpointed in between. */
@@ -258,9 +258,9 @@ class Trainer {
   }
 
   async #judge(part: Part): Promise<Judgement> {
-    const { trainCounts, ports } = this.#request;
+    const { trainCounts } = this.#request;
     if (!this.#evaluation) throw new Error('nothing to judge with');
-    const evaluation = { ...this.#evaluation, trainCounts, fixed: fixedBatch(ports) };
+    const evaluation = { ...this.#evaluation, trainCounts, batches: batchesOf(this.#request) };
     return judge(this.#runner, part, 'evaluation', evaluation);
   }
 
