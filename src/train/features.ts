@@ -7,7 +7,7 @@ import type { FrozenPart } from './frozenPart.ts';
 import type { Part } from './judge.ts';
 import type { Tensors } from './protocol.ts';
 import type { Runner } from './runner.ts';
-import { fillUp, type Samples } from './samples.ts';
+import { buffersOf, fillUp, type Samples } from './samples.ts';
 
 /** The runner's graph of what is frozen. */
 export const FROZEN = 'frozen';
@@ -34,8 +34,9 @@ interface Layout {
 /** What the frozen part gives for rows of some data; tensors of the model that are read behind it are there, too. */
 async function freezeRows({ runner, part, fixed }: Reader, samples: Samples, rows: Uint32Array): Promise<Tensors> {
   const feeds = fillUp(await samples.read(rows), fixed);
-  const made = await runner.ask({ kind: 'freeze', graph: FROZEN, feeds });
   const passed = part.passed.flatMap((name) => (feeds[name] ? [[name, feeds[name]] as const] : []));
+  const handedOn = Object.entries(samples.isFresh ? feeds : {}).filter(([name]) => !part.passed.includes(name));
+  const made = await runner.ask({ kind: 'freeze', graph: FROZEN, feeds }, buffersOf(Object.fromEntries(handedOn)));
   const renamed = Object.entries(made).flatMap(([name, tensor]) => {
     const feed = part.feeds[name];
     return feed === undefined ? [] : [[feed, tensor] as const];

@@ -4,7 +4,7 @@ import type { Evaluation } from './evaluation.ts';
 import { argmaxRows, confusionMatrix, type Metrics, metricsOf } from './metrics.ts';
 import type { Tensors } from './protocol.ts';
 import type { Runner } from './runner.ts';
-import { type Batches, fillUp, type Samples } from './samples.ts';
+import { type Batches, buffersOf, fillUp, type Samples } from './samples.ts';
 
 /** Said of a model that may know the validation data. */
 export const SEEN: string =
@@ -44,7 +44,7 @@ export async function eachBatch(
   let coming = read(0);
   for (let start = 0; start < rows.length; start += size) {
     const { batch, feeds } = await coming;
-    const running = runner.ask({ kind: 'evaluate', graph, feeds, fetches });
+    const running = runner.ask({ kind: 'evaluate', graph, feeds, fetches }, samples.isFresh ? buffersOf(feeds) : []);
     if (start + size < rows.length) coming = read(start + size);
     // Told when it is awaited.
     coming.catch(() => {});

@@ -29,9 +29,12 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
+/** MiB for new objects: what is large in the thread lies outside of V8's heap, which would grow to 48. */
+const YOUNG = 4;
+
 /** Starts the thread. For CUDA, call `withoutTf32` before. */
 export function startRunner(): Runner {
-  const worker = new Worker(workerFile());
+  const worker = new Worker(workerFile(), { resourceLimits: { maxYoungGenerationSizeMb: YOUNG } });
   const waiting = new Map<number, Waiting>();
   let count = 0;
   let dead: unknown;

@@ -74,8 +74,10 @@ async function behindFront({ session, front }: Opened, feeds: Tensors, steps: nu
   const read = (all: Tensors): Tensors => Object.fromEntries(Object.entries(all).filter(([name]) => inputs.has(name)));
   if (wanted.every(([, feed]) => feed in feeds)) return read(feeds);
   const made = await freezeSteps(opened(front.graph), feeds, steps);
+  const left = read(feeds);
+  release(Object.values(feeds).filter((tensor) => !Object.values(left).includes(tensor)));
   return {
-    ...read(feeds),
+    ...left,
     ...Object.fromEntries(wanted.flatMap(([name, feed]) => (made[name] ? [[feed, made[name]]] : []))),
   };
 }
