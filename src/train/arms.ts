@@ -33,6 +33,12 @@ export interface Open {
   readonly names: { readonly loss: string; readonly rate: string };
   /** The key under which the runner has the graph for batches of that size. */
   keyFor(batch: number): Promise<string>;
+  /**
+   * Holds the network itself against its plain form: once, after the first steps, so that nobody waits for them the longer.
+   *
+   * @returns false where they disagree: graphs that are opened from now on are plain, and what was trained is void.
+   */
+  prove(): Promise<boolean>;
 }
 
 /** What all graphs of a run have in common. */
@@ -92,37 +98,36 @@ export class Graphs {
     for (const open of this.#training) await this.#runner.ask({ kind: 'close', graph: open });
     this.#training.clear();
     this.#open = undefined;
-    const graph = await this.#proved(request);
+    const graph = await this.#build(request, this.#target);
     await this.#openTraining(key, graph);
     this.#agree(graph);
     for (const note of notesOf(graph)) this.notes.add(note);
     const names = { loss: graph.report.names.loss ?? 'loss', rate: request.rename?.learning_rate ?? LEARNING_RATE };
     const keyFor = (batch: number): Promise<string> => this.#keyFor(batch, key, request, graph);
-    this.#open = { key, graph, names, keyFor };
+    this.#open = { key, graph, names, keyFor, prove: () => this.#prove(request, graph) };
     return this.#open;
   }
 
-  /** Once the network itself is held against its plain form. A run that goes on finds the same. */
-  async #proved(request: GraphRequest): Promise<TrainGraph> {
+  async #prove(request: GraphRequest, graph: TrainGraph): Promise<boolean> {
     const target = this.#target;
-    const graph = await this.#build(request, target);
-    if (target === undefined || this.#isProved || !graph.isLowered) return graph;
-    const key = proofKey(graph, target);
+    if (target === undefined || this.#isProved || !graph.isLowered) return true;
     this.#isProved = true;
-    if (wasProved(key)) return graph;
+    const key = proofKey(graph, target);
+    if (wasProved(key)) return true;
     const plain = await this.#build(request, undefined);
     const loss = graph.report.names.loss ?? 'loss';
     const where = { batch: target.batch, externalDataFolder: this.#model.dir, loss };
     const why = await disagreement({ plain, lowered: graph }, where);
     if (why === undefined) {
       keepProof(key);
-      return graph;
+      return true;
     }
     this.#target = undefined;
+    this.#open = undefined;
     this.notes.add(
       `Training takes the plain forms: on this network those of the runtime gave ${why}. Please report it`,
     );
-    return plain;
+    return false;
   }
 
   #build(request: GraphRequest, target: LowerTarget | undefined): Promise<TrainGraph> {

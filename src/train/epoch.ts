@@ -35,6 +35,9 @@ export interface Ran {
   readonly waited: number;
 }
 
+/** How a walk ended: `refuted` where the graph turned out not to compute what it should. */
+export type Walked = 'done' | 'interrupted' | 'refuted';
+
 /**
  * Runs the groups one after the other, while the next one's data are read. The order is a function of seed and epoch alone.
  *
@@ -46,14 +49,15 @@ export async function walkEpoch(
   next: (group: Group) => Promise<boolean>,
   use: (ran: Ran) => void,
   keep: (group: Group) => Promise<string>,
-): Promise<boolean> {
+): Promise<Walked> {
   const { runner, open, ahead, epoch, groups } = plan;
   let first: number | undefined;
   let before: number | undefined;
+  let proving = 0;
   const started = performance.now();
   for (const [i, group] of groups.entries()) {
     if (group.step < plan.from) continue;
-    if (!(await next(group))) return false;
+    if (!(await next(group))) return 'interrupted';
     const ready = await ahead.take(epoch, i);
     const feeds = withRates(plan, group, ready.feeds);
     const [isFirst, readAt] = [first === undefined, performance.now()];
@@ -63,14 +67,18 @@ export async function walkEpoch(
     const { losses, note, idle = 0 } = await runner.ask(job, ready.buffers);
     const bad = losses.findIndex((loss) => !Number.isFinite(loss));
     const trend = { before: losses[bad - 1] ?? before, first };
+    if (bad >= 0 && !(await open.prove())) return 'refuted';
     if (bad >= 0) throw await broken(plan, group, await ahead.again(epoch, i), losses, bad, trend, keep);
     first ??= losses[0];
     before = losses.at(-1);
     // Idle for want of data, and not of a graph: before the epoch's first step not longer than the epoch lasts.
-    const waited = Math.min(isFirst ? readAt - started : idle, Math.max(0, idle - opening)) / 1000;
+    const waited = Math.min(isFirst ? readAt - started : idle, Math.max(0, idle - opening - proving)) / 1000;
     use({ group, losses, rate: plan.rate(group.step + group.steps - 1), note, waited });
+    const ran = performance.now();
+    if (!(await open.prove())) return 'refuted';
+    proving = performance.now() - ran;
   }
-  return true;
+  return 'done';
 }
 
 function withRates({ open, rate }: EpochPlan, { step, steps }: Group, feeds: Tensors): Tensors {

@@ -5,7 +5,7 @@ import { type Arm, Graphs, keyOf, type Open } from './arms.ts';
 import { calibrateArm } from './calibrate.ts';
 import { beginning, type Checkpoint, type EpochRecord, RunFolder } from './checkpoint.ts';
 import { brokenWeights } from './divergence.ts';
-import { type Ran, walkEpoch } from './epoch.ts';
+import { type Ran, type Walked, walkEpoch } from './epoch.ts';
 import type { Evaluation } from './evaluation.ts';
 import { describeFeatures, type FeaturePlan, planFeatures } from './featurePlan.ts';
 import { type Group, stepsIn } from './groups.ts';
@@ -112,11 +112,17 @@ class Trainer {
   /** @returns false where it was interrupted. */
   async #arm(arm: Arm): Promise<boolean> {
     const { schedule, patience } = this.#request;
+    const begun = this.#at;
     await this.#start(arm);
     for (let epoch = this.#at.epoch; epoch < schedule.epochs; epoch++) {
       const started = performance.now();
       await this.#switch(arm, epoch);
-      if (!(await this.#epoch(arm, epoch))) return false;
+      const walked = await this.#epoch(arm, epoch);
+      if (walked === 'interrupted') return false;
+      if (walked === 'refuted') {
+        this.#at = begun;
+        return this.#arm(arm);
+      }
       await this.#endEpoch(arm, epoch, started);
       const { best } = this.#at;
       if (patience === undefined || best === null || epoch + 1 - best.epoch < patience) continue;
@@ -172,7 +178,7 @@ class Trainer {
     return this.#graphs.train(keyOf(arm), arm.graph(this.#at.alphas[arm.name]));
   }
 
-  async #epoch(arm: Arm, epoch: number): Promise<boolean> {
+  async #epoch(arm: Arm, epoch: number): Promise<Walked> {
     const { train, seed, schedule, signal } = this.#request;
     const groups = this.#groups;
     const stepsPerEpoch = stepsIn(groups);
@@ -189,21 +195,12 @@ class Trainer {
       if ((await this.#runner.ask({ kind: 'check' })) === '') await this.#save({ epoch, step });
       return this.#folder.path;
     };
-    const plan = {
-      runner: this.#runner,
-      open,
-      train,
-      ahead: this.#ahead,
-      epoch,
-      stepsPerEpoch,
-      groups,
-      from: this.#at.step,
-      rate,
-    };
+    const place = { ahead: this.#ahead, epoch, stepsPerEpoch, groups, from: this.#at.step, rate };
+    const plan = { runner: this.#runner, open, train, ...place };
     const started = performance.now();
-    const goesOn = await walkEpoch(plan, next, (ran) => this.#use(arm, epoch, ran), keep);
+    const walked = await walkEpoch(plan, next, (ran) => this.#use(arm, epoch, ran), keep);
     this.#clock = { ...this.#clock, training: (performance.now() - started) / 1000 };
-    return goesOn;
+    return walked;
   }
 
   #use(arm: Arm, epoch: number, ran: Ran): void {

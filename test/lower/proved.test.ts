@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { fromTensors, open, type TrainResult, train } from '../../src/index.ts';
+import { type EpochRecord, fromTensors, open, type TrainOptions, type TrainResult, train } from '../../src/index.ts';
 import { findBlock } from '../../src/lower/machine.ts';
 import { elementCount } from '../../src/tensor.ts';
 import * as lowering from '../../src/train/lowering.ts';
@@ -47,9 +47,29 @@ describe.runIf(block !== undefined)('a network is held against its plain form', 
     expect(lowering.disagreement).toHaveBeenCalledTimes(2);
     expect(readFileSync(known(), 'utf8')).toBe('{}');
   }, 120_000);
+
+  it('after the first steps, which are void where it did not agree: all is as if it had been plain from the start', async () => {
+    writeFileSync(known(), '{}');
+    const steps: number[] = [];
+    const stepsBefore: number[] = [];
+    vi.mocked(lowering.disagreement).mockImplementation(async () => {
+      stepsBefore.push(steps.length);
+      return 'another step';
+    });
+    const onProgress = ({ step }: { readonly step: number }): void => void steps.push(step);
+    const refuted = await trained(join(folder, 'refuted'), { onProgress, epochs: 3 });
+    expect(stepsBefore).toEqual([1]);
+    const plain = await trained(join(folder, 'plain'), { lower: 'off', epochs: 3 });
+    expect(refuted.history).toHaveLength(4);
+    expect(refuted.history.map(untimed)).toEqual(plain.history.map(untimed));
+  }, 120_000);
 });
 
-async function trained(folder: string, options: { readonly weightDecay?: number } = {}): Promise<TrainResult> {
+function untimed({ seconds, trainSeconds, waitSeconds, ...rest }: EpochRecord): unknown {
+  return rest;
+}
+
+async function trained(folder: string, options: Partial<TrainOptions> = {}): Promise<TrainResult> {
   const model = await open(join(NETWORKS, 'resnet/dynamo-opset20-eval', 'model.onnx'));
   const [port] = inputPorts(model, 'labels');
   const rows = 2 * BATCH;
