@@ -1,6 +1,6 @@
 import type { Emitter, Value } from '../../src/emit/index.ts';
 import type { Form } from './form.ts';
-import { othersOf } from './others.ts';
+import { type Others, othersOf } from './others.ts';
 
 /**
  * One pass over the other classes, and all else per sample. With S = Σ_{k≠y} e^z_k, the odds against the label are o = S · e^−z_y and
@@ -30,11 +30,9 @@ export function fused(op: Emitter, logits: Value, labels: Value): Form {
 /** Beyond these odds 1 − p_y is 1, and −log p_y is the odds' logarithm. */
 const MOST = 1e30;
 
-/** o, at most {@link MOST}, and the logarithm of the rest, [N] each. Halves, since e^−lead alone may overflow where the product does not. */
-function oddsAgainst(op: Emitter, { sum, lead }: { sum: Value; lead: Value }): { odds: Value; beyond: Value } {
-  const half = op.exp(op.mul(lead, -0.5));
-  const odds = op.min(op.mul(op.mul(sum, half), half), MOST);
-  return { odds, beyond: op.relu(op.sub(op.sub(op.log(sum), lead), Math.log(MOST))) };
+/** o, at most {@link MOST}, and the logarithm of the rest, [N] each. */
+function oddsAgainst(op: Emitter, { sum, gap, odds }: Others): { odds: Value; beyond: Value } {
+  return { odds: op.min(odds, MOST), beyond: op.relu(op.sub(op.add(op.log(sum), gap), Math.log(MOST))) };
 }
 
 /** log(1 + x) of total = 1 + x as rounded, and what rounding it lost to first order. */

@@ -1,13 +1,15 @@
 import type { Emitter, Value } from '../../src/emit/index.ts';
 
 /** Of all classes but the label's y, and some c for each sample. */
-interface Others {
+export interface Others {
   /** e^(z_k−c), 0 at the label, [N, C]. */
   terms(): Value;
-  /** Their sum, neither near 0 nor near the end of float32's range, [N]. */
+  /** Their sum S, neither near 0 nor near the end of float32's range, [N]. */
   readonly sum: Value;
-  /** z_y − c, [N]; any number. */
-  readonly lead: Value;
+  /** c − z_y, [N]; any number. */
+  readonly gap: Value;
+  /** S · e^(c−z_y), [N]: infinite only where that is beyond float32's range. */
+  readonly odds: Value;
 }
 
 /** Up to so many classes, a pass over them costs less than the nodes that spare it. */
@@ -20,17 +22,21 @@ const FEW = 100;
  */
 export function othersOf(op: Emitter, logits: Value, index: Value): Others {
   if (Number(logits.shape?.[1]) <= FEW) return shifted(op, logits, index);
-  const score = scoreOf(op, logits, index);
+  const gap = op.neg(scoreOf(op, logits, index));
   const terms = without(op, op.exp(logits), index, 0);
   const sum = op.reduceSum(terms, [1]);
   const isFar = op.greater(op.abs(op.log(sum)), FAR);
   const found = op.reshape(op.call('NonZero', [isFar], { dtype: 'int64' }), [-1]);
-  const rows = op.concat([firstRow(op, score), found], 0);
+  const rows = op.concat([firstRow(op, gap), found], 0);
   const far = shifted(op, op.gather(logits, rows), op.gather(index, rows));
+  const [sums, gaps] = [op.scatterElements(sum, rows, far.sum, 0), op.scatterElements(gap, rows, far.gap, 0)];
+  // Halves, since e^gap alone may overflow where the product does not.
+  const half = op.exp(op.mul(gaps, 0.5));
   return {
     terms: () => op.scatterElements(terms, op.expandLike(op.unsqueeze(rows, [1]), far.terms()), far.terms(), 0),
-    sum: op.scatterElements(sum, rows, far.sum, 0),
-    lead: op.scatterElements(score, rows, far.lead, 0),
+    sum: sums,
+    gap: gaps,
+    odds: op.mul(op.mul(sums, half), half),
   };
 }
 
@@ -44,13 +50,14 @@ function firstRow(op: Emitter, perSample: Value): Value {
 /** |log sum| up to which a sum of float32 is in the middle of its range. */
 const FAR = 69;
 
-/** What rounding z_y − c lost is in the terms instead. */
+/** What rounding c − z_y lost is in the terms instead. One of them is about 1, so that S · e^gap overflows only where e^gap does. */
 function shifted(op: Emitter, logits: Value, index: Value): Others {
   const others = without(op, logits, index, LOWEST);
   const highest = op.reduceMax(others, [1], true);
-  const lead = difference(op, op.gatherElements(logits, index, 1), highest);
-  const terms = op.mul(op.exp(op.sub(others, highest)), op.exp(op.neg(lead.lost)));
-  return { terms: () => terms, sum: op.reduceSum(terms, [1]), lead: op.squeeze(lead.rounded, [1]) };
+  const apart = difference(op, highest, op.gatherElements(logits, index, 1));
+  const terms = op.mul(op.exp(op.sub(others, highest)), op.exp(apart.lost));
+  const [sum, gap] = [op.reduceSum(terms, [1]), op.squeeze(apart.rounded, [1])];
+  return { terms: () => terms, sum, gap, odds: op.mul(sum, op.exp(gap)) };
 }
 
 /** Finite, so that it minus itself is 0 and a model of one class gives a loss of 0. */

@@ -5,6 +5,7 @@ import { attributesOf } from '../gradients/support/composite.ts';
 import { range } from '../support/shapes.ts';
 import { BLOCKED, channelMeans, firstChannels } from './support/calls.ts';
 import { roundUp } from './support/filters.ts';
+import { sumsColumns, turnedGradient } from './support/turned.ts';
 
 export const GlobalAveragePool: BlockedRule = (context) => {
   const { op, input } = context;
@@ -96,8 +97,15 @@ export const Expand: BlockedRule = (context) => {
   return [{ blocked: op.reshape(planes, [-1, channels, h, w]) }];
 };
 
-/** Σ over images and planes: a bias's gradient. */
-export const ReduceSum: BlockedRule = (context) => {
+/** Σ over images, and planes where there are some: a bias's gradient. */
+export const ReduceSum: BlockedRule = (context) => planeSums(context) ?? columnSums(context);
+
+function columnSums(context: BlockedContext): ReturnType<BlockedRule> {
+  const turned = sumsColumns(context, context.node) ? turnedGradient(context, context.input(0)) : undefined;
+  return turned && [{ plain: context.op.reduceSum(turned, [1]) }];
+}
+
+function planeSums(context: BlockedContext): ReturnType<BlockedRule> {
   const { node, input, block, dims, numbersOf } = context;
   const axes = node.inputs[1] ? numbersOf(node.inputs[1]) : intsAttribute(node, 'axes');
   const lengths = dims(input(0));
@@ -105,7 +113,7 @@ export const ReduceSum: BlockedRule = (context) => {
   if (intAttribute(node, 'keepdims', 1) !== 0 || staticDims(node.outputs[0]?.shape) === undefined) return undefined;
   const [n, channels, h, w] = lengths;
   return [{ plain: channelSums(context, input(0), channels, roundUp(channels, block), n * h * w) }];
-};
+}
 
 function channelSums(context: BlockedContext, x: Value, channels: number, up: number, count: number): Value {
   const means = channelMeans(context, context.blocked(x));

@@ -20,10 +20,9 @@ it('ce, fused', () => {
     const c3: int64[] = 2147483647
     const c5: int64[1] = 1
     const c7: float32[] = -3.3999999521443642e+38
-    const c26: float32[] = -0.5
-    const c31: float32[] = 1.0000000150474662e+30
-    const c35: float32[] = 69.07755279541016
-    const c38: float32[] = 1
+    const c27: float32[] = 1.0000000150474662e+30
+    const c31: float32[] = 69.07755279541016
+    const c34: float32[] = 1
     Less_2 = Less(labels, c1)
     Where_4 = Where(Less_2, c3, labels)
     Unsqueeze_6 = Unsqueeze(Where_4, c5)
@@ -32,40 +31,37 @@ it('ce, fused', () => {
     ScatterElements_10 = ScatterElements(logits, Unsqueeze_6, Expand_9) {axis=1}
     ReduceMax_11 = ReduceMax(ScatterElements_10) {axes=[1], keepdims=1}
     GatherElements_12 = GatherElements(logits, Unsqueeze_6) {axis=1}
-    Sub_13 = Sub(GatherElements_12, ReduceMax_11)
-    Sub_14 = Sub(Sub_13, GatherElements_12)
+    Sub_13 = Sub(ReduceMax_11, GatherElements_12)
+    Sub_14 = Sub(Sub_13, ReduceMax_11)
     Sub_15 = Sub(Sub_13, Sub_14)
-    Sub_16 = Sub(GatherElements_12, Sub_15)
-    Add_17 = Add(ReduceMax_11, Sub_14)
+    Sub_16 = Sub(ReduceMax_11, Sub_15)
+    Add_17 = Add(GatherElements_12, Sub_14)
     Sub_18 = Sub(Sub_16, Add_17)
     Sub_19 = Sub(ScatterElements_10, ReduceMax_11)
     Exp_20 = Exp(Sub_19)
-    Neg_21 = Neg(Sub_18)
-    Exp_22 = Exp(Neg_21)
-    Mul_23 = Mul(Exp_20, Exp_22)
-    ReduceSum_24 = ReduceSum(Mul_23, c5) {keepdims=0}
-    Squeeze_25 = Squeeze(Sub_13, c5)
-    Mul_27 = Mul(Squeeze_25, c26)
-    Exp_28 = Exp(Mul_27)
-    Mul_29 = Mul(ReduceSum_24, Exp_28)
-    Mul_30 = Mul(Mul_29, Exp_28)
-    Min_32 = Min(Mul_30, c31)
-    Log_33 = Log(ReduceSum_24)
-    Sub_34 = Sub(Log_33, Squeeze_25)
-    Sub_36 = Sub(Sub_34, c35)
-    Relu_37 = Relu(Sub_36)
-    Add_39 = Add(Min_32, c38)
-    Div_40 = Div(Min_32, Add_39)
-    Log_41 = Log(Add_39)
-    Sub_42 = Sub(Add_39, c38)
-    Sub_43 = Sub(Min_32, Sub_42)
-    Div_44 = Div(Sub_43, Add_39)
-    Add_45 = Add(Log_41, Div_44)
-    Add_46 = Add(Add_45, Relu_37)
-    own_gradient_47 = Identity(Add_46)
-    ReduceMean_48 = ReduceMean(own_gradient_47) {keepdims=0}
-    loss = Identity(ReduceMean_48)
-    loss_per_sample = Identity(own_gradient_47)
+    Exp_21 = Exp(Sub_18)
+    Mul_22 = Mul(Exp_20, Exp_21)
+    ReduceSum_23 = ReduceSum(Mul_22, c5) {keepdims=0}
+    Squeeze_24 = Squeeze(Sub_13, c5)
+    Exp_25 = Exp(Squeeze_24)
+    Mul_26 = Mul(ReduceSum_23, Exp_25)
+    Min_28 = Min(Mul_26, c27)
+    Log_29 = Log(ReduceSum_23)
+    Add_30 = Add(Log_29, Squeeze_24)
+    Sub_32 = Sub(Add_30, c31)
+    Relu_33 = Relu(Sub_32)
+    Add_35 = Add(Min_28, c34)
+    Div_36 = Div(Min_28, Add_35)
+    Log_37 = Log(Add_35)
+    Sub_38 = Sub(Add_35, c34)
+    Sub_39 = Sub(Min_28, Sub_38)
+    Div_40 = Div(Sub_39, Add_35)
+    Add_41 = Add(Log_37, Div_40)
+    Add_42 = Add(Add_41, Relu_33)
+    own_gradient_43 = Identity(Add_42)
+    ReduceMean_44 = ReduceMean(own_gradient_43) {keepdims=0}
+    loss = Identity(ReduceMean_44)
+    loss_per_sample = Identity(own_gradient_43)
     output loss: float32[]
     output loss_per_sample: float32[N]
     "
@@ -181,114 +177,115 @@ it('ib-focal, fused', () => {
     const c1: int64[] = 0
     const c3: int64[] = 2147483647
     const c5: int64[1] = 1
-    const c10: float32[] = 0
-    const c17: float32[] = 69
-    const c20: int64[1] = -1
-    const c22: int64[1] = 0
-    const c28: float32[] = -3.3999999521443642e+38
-    const c49: float32[] = -0.5
-    const c54: float32[] = 1.0000000150474662e+30
-    const c58: float32[] = 69.07755279541016
-    const c61: float32[] = 1
-    const c71: float32[] = 64
-    const c77: float32[] = 0.5
-    const c91: float32[] = 2
-    const c103: float32[] = 0.0010000000474974513
-    const c105: float32[] = 1000
+    const c11: float32[] = 0
+    const c18: float32[] = 69
+    const c21: int64[1] = -1
+    const c23: int64[1] = 0
+    const c29: float32[] = -3.3999999521443642e+38
+    const c51: float32[] = 0.5
+    const c56: float32[] = 1.0000000150474662e+30
+    const c60: float32[] = 69.07755279541016
+    const c63: float32[] = 1
+    const c73: float32[] = 64
+    const c92: float32[] = 2
+    const c104: float32[] = 0.0010000000474974513
+    const c106: float32[] = 1000
     Less_2 = Less(labels, c1)
     Where_4 = Where(Less_2, c3, labels)
     Unsqueeze_6 = Unsqueeze(Where_4, c5)
     GatherElements_7 = GatherElements(logits, Unsqueeze_6) {axis=1}
     Squeeze_8 = Squeeze(GatherElements_7, c5)
-    Exp_9 = Exp(logits)
-    Shape_11 = Shape(Unsqueeze_6)
-    Expand_12 = Expand(c10, Shape_11)
-    ScatterElements_13 = ScatterElements(Exp_9, Unsqueeze_6, Expand_12) {axis=1}
-    ReduceSum_14 = ReduceSum(ScatterElements_13, c5) {keepdims=0}
-    Log_15 = Log(ReduceSum_14)
-    Abs_16 = Abs(Log_15)
-    Greater_18 = Greater(Abs_16, c17)
-    NonZero_19 = NonZero(Greater_18)
-    Reshape_21 = Reshape(NonZero_19, c20)
-    Shape_23 = Shape(Squeeze_8)
-    Slice_24 = Slice(c22, c22, Shape_23, c22)
-    Concat_25 = Concat(Slice_24, Reshape_21) {axis=0}
-    Gather_26 = Gather(logits, Concat_25) {axis=0}
-    Gather_27 = Gather(Unsqueeze_6, Concat_25) {axis=0}
-    Shape_29 = Shape(Gather_27)
-    Expand_30 = Expand(c28, Shape_29)
-    ScatterElements_31 = ScatterElements(Gather_26, Gather_27, Expand_30) {axis=1}
-    ReduceMax_32 = ReduceMax(ScatterElements_31, c5) {keepdims=1}
-    GatherElements_33 = GatherElements(Gather_26, Gather_27) {axis=1}
-    Sub_34 = Sub(GatherElements_33, ReduceMax_32)
-    Sub_35 = Sub(Sub_34, GatherElements_33)
-    Sub_36 = Sub(Sub_34, Sub_35)
-    Sub_37 = Sub(GatherElements_33, Sub_36)
-    Add_38 = Add(ReduceMax_32, Sub_35)
-    Sub_39 = Sub(Sub_37, Add_38)
-    Sub_40 = Sub(ScatterElements_31, ReduceMax_32)
-    Exp_41 = Exp(Sub_40)
-    Neg_42 = Neg(Sub_39)
-    Exp_43 = Exp(Neg_42)
-    Mul_44 = Mul(Exp_41, Exp_43)
+    Neg_9 = Neg(Squeeze_8)
+    Exp_10 = Exp(logits)
+    Shape_12 = Shape(Unsqueeze_6)
+    Expand_13 = Expand(c11, Shape_12)
+    ScatterElements_14 = ScatterElements(Exp_10, Unsqueeze_6, Expand_13) {axis=1}
+    ReduceSum_15 = ReduceSum(ScatterElements_14, c5) {keepdims=0}
+    Log_16 = Log(ReduceSum_15)
+    Abs_17 = Abs(Log_16)
+    Greater_19 = Greater(Abs_17, c18)
+    NonZero_20 = NonZero(Greater_19)
+    Reshape_22 = Reshape(NonZero_20, c21)
+    Shape_24 = Shape(Neg_9)
+    Slice_25 = Slice(c23, c23, Shape_24, c23)
+    Concat_26 = Concat(Slice_25, Reshape_22) {axis=0}
+    Gather_27 = Gather(logits, Concat_26) {axis=0}
+    Gather_28 = Gather(Unsqueeze_6, Concat_26) {axis=0}
+    Shape_30 = Shape(Gather_28)
+    Expand_31 = Expand(c29, Shape_30)
+    ScatterElements_32 = ScatterElements(Gather_27, Gather_28, Expand_31) {axis=1}
+    ReduceMax_33 = ReduceMax(ScatterElements_32, c5) {keepdims=1}
+    GatherElements_34 = GatherElements(Gather_27, Gather_28) {axis=1}
+    Sub_35 = Sub(ReduceMax_33, GatherElements_34)
+    Sub_36 = Sub(Sub_35, ReduceMax_33)
+    Sub_37 = Sub(Sub_35, Sub_36)
+    Sub_38 = Sub(ReduceMax_33, Sub_37)
+    Add_39 = Add(GatherElements_34, Sub_36)
+    Sub_40 = Sub(Sub_38, Add_39)
+    Sub_41 = Sub(ScatterElements_32, ReduceMax_33)
+    Exp_42 = Exp(Sub_41)
+    Exp_43 = Exp(Sub_40)
+    Mul_44 = Mul(Exp_42, Exp_43)
     ReduceSum_45 = ReduceSum(Mul_44, c5) {keepdims=0}
-    Squeeze_46 = Squeeze(Sub_34, c5)
-    ScatterElements_47 = ScatterElements(ReduceSum_14, Concat_25, ReduceSum_45) {axis=0}
-    ScatterElements_48 = ScatterElements(Squeeze_8, Concat_25, Squeeze_46) {axis=0}
-    Mul_50 = Mul(ScatterElements_48, c49)
-    Exp_51 = Exp(Mul_50)
-    Mul_52 = Mul(ScatterElements_47, Exp_51)
-    Mul_53 = Mul(Mul_52, Exp_51)
-    Min_55 = Min(Mul_53, c54)
-    Log_56 = Log(ScatterElements_47)
-    Sub_57 = Sub(Log_56, ScatterElements_48)
-    Sub_59 = Sub(Sub_57, c58)
-    Relu_60 = Relu(Sub_59)
-    Add_62 = Add(Min_55, c61)
-    Div_63 = Div(Min_55, Add_62)
-    Log_64 = Log(Add_62)
-    Sub_65 = Sub(Add_62, c61)
-    Sub_66 = Sub(Min_55, Sub_65)
-    Div_67 = Div(Sub_66, Add_62)
-    Add_68 = Add(Log_64, Div_67)
-    Add_69 = Add(Add_68, Relu_60)
-    own_gradient_70 = Identity(Add_69)
-    Min_72 = Min(own_gradient_70, c71)
-    Neg_73 = Neg(Min_72)
-    Exp_74 = Exp(Neg_73)
-    Sub_75 = Sub(c61, Exp_74)
-    Greater_76 = Greater(Sub_75, c10)
-    Where_78 = Where(Greater_76, Exp_74, c77)
-    Log_79 = Log(Where_78)
-    Mul_80 = Mul(Sub_75, Min_72)
-    Div_81 = Div(Mul_80, Log_79)
-    Neg_82 = Neg(Div_81)
-    Where_83 = Where(Greater_76, Neg_82, own_gradient_70)
-    Neg_84 = Neg(own_gradient_70)
-    Exp_85 = Exp(Neg_84)
-    Neg_86 = Neg(Exp_85)
-    stop_gradient_87 = Identity(Where_83)
-    stop_gradient_88 = Identity(Neg_86)
-    Sub_89 = Sub(Neg_86, stop_gradient_88)
-    Add_90 = Add(stop_gradient_87, Sub_89)
-    Pow_92 = Pow(Add_90, c91)
-    Mul_93 = Mul(Pow_92, own_gradient_70)
-    Neg_94 = Neg(own_gradient_70)
-    Exp_95 = Exp(Neg_94)
-    Neg_96 = Neg(Exp_95)
-    stop_gradient_97 = Identity(Div_63)
-    stop_gradient_98 = Identity(Neg_96)
-    Sub_99 = Sub(Neg_96, stop_gradient_98)
-    Add_100 = Add(stop_gradient_97, Sub_99)
-    Mul_101 = Mul(Add_100, c91)
-    Mul_102 = Mul(Mul_101, norm)
-    Add_104 = Add(Mul_102, c103)
-    Div_106 = Div(c105, Add_104)
-    Mul_107 = Mul(Mul_93, Div_106)
-    ReduceMean_108 = ReduceMean(Mul_107) {keepdims=0}
-    loss = Identity(ReduceMean_108)
-    loss_per_sample = Identity(Mul_107)
-    ib_factor = Identity(Div_106)
+    Squeeze_46 = Squeeze(Sub_35, c5)
+    Exp_47 = Exp(Squeeze_46)
+    Mul_48 = Mul(ReduceSum_45, Exp_47)
+    ScatterElements_49 = ScatterElements(ReduceSum_15, Concat_26, ReduceSum_45) {axis=0}
+    ScatterElements_50 = ScatterElements(Neg_9, Concat_26, Squeeze_46) {axis=0}
+    Mul_52 = Mul(ScatterElements_50, c51)
+    Exp_53 = Exp(Mul_52)
+    Mul_54 = Mul(ScatterElements_49, Exp_53)
+    Mul_55 = Mul(Mul_54, Exp_53)
+    Min_57 = Min(Mul_55, c56)
+    Log_58 = Log(ScatterElements_49)
+    Add_59 = Add(Log_58, ScatterElements_50)
+    Sub_61 = Sub(Add_59, c60)
+    Relu_62 = Relu(Sub_61)
+    Add_64 = Add(Min_57, c63)
+    Div_65 = Div(Min_57, Add_64)
+    Log_66 = Log(Add_64)
+    Sub_67 = Sub(Add_64, c63)
+    Sub_68 = Sub(Min_57, Sub_67)
+    Div_69 = Div(Sub_68, Add_64)
+    Add_70 = Add(Log_66, Div_69)
+    Add_71 = Add(Add_70, Relu_62)
+    own_gradient_72 = Identity(Add_71)
+    Min_74 = Min(own_gradient_72, c73)
+    Neg_75 = Neg(Min_74)
+    Exp_76 = Exp(Neg_75)
+    Sub_77 = Sub(c63, Exp_76)
+    Greater_78 = Greater(Sub_77, c11)
+    Where_79 = Where(Greater_78, Exp_76, c51)
+    Log_80 = Log(Where_79)
+    Mul_81 = Mul(Sub_77, Min_74)
+    Div_82 = Div(Mul_81, Log_80)
+    Neg_83 = Neg(Div_82)
+    Where_84 = Where(Greater_78, Neg_83, own_gradient_72)
+    Neg_85 = Neg(own_gradient_72)
+    Exp_86 = Exp(Neg_85)
+    Neg_87 = Neg(Exp_86)
+    stop_gradient_88 = Identity(Where_84)
+    stop_gradient_89 = Identity(Neg_87)
+    Sub_90 = Sub(Neg_87, stop_gradient_89)
+    Add_91 = Add(stop_gradient_88, Sub_90)
+    Pow_93 = Pow(Add_91, c92)
+    Mul_94 = Mul(Pow_93, own_gradient_72)
+    Neg_95 = Neg(own_gradient_72)
+    Exp_96 = Exp(Neg_95)
+    Neg_97 = Neg(Exp_96)
+    stop_gradient_98 = Identity(Div_65)
+    stop_gradient_99 = Identity(Neg_97)
+    Sub_100 = Sub(Neg_97, stop_gradient_99)
+    Add_101 = Add(stop_gradient_98, Sub_100)
+    Mul_102 = Mul(Add_101, c92)
+    Mul_103 = Mul(Mul_102, norm)
+    Add_105 = Add(Mul_103, c104)
+    Div_107 = Div(c106, Add_105)
+    Mul_108 = Mul(Mul_94, Div_107)
+    ReduceMean_109 = ReduceMean(Mul_108) {keepdims=0}
+    loss = Identity(ReduceMean_109)
+    loss_per_sample = Identity(Mul_108)
+    ib_factor = Identity(Div_107)
     output loss: float32[]
     output loss_per_sample: float32[N]
     output ib_factor: float32[N]
