@@ -64,11 +64,17 @@ export class Graphs {
   #frozen: FrozenPart | undefined;
   #target: LowerTarget | undefined;
   #isProved = false;
+  #proving = 0;
 
   constructor(model: Model, runner: Runner, provider: Provider) {
     this.#model = model;
     this.#runner = runner;
     this.#provider = provider;
+  }
+
+  /** Milliseconds that the network's own proof took. */
+  get proving(): number {
+    return this.#proving;
   }
 
   /** The training graph that is open. */
@@ -104,8 +110,15 @@ export class Graphs {
     for (const note of notesOf(graph)) this.notes.add(note);
     const names = { loss: graph.report.names.loss ?? 'loss', rate: request.rename?.learning_rate ?? LEARNING_RATE };
     const keyFor = (batch: number): Promise<string> => this.#keyFor(batch, key, request, graph);
-    this.#open = { key, graph, names, keyFor, prove: () => this.#prove(request, graph) };
+    this.#open = { key, graph, names, keyFor, prove: () => this.#timed(() => this.#prove(request, graph)) };
     return this.#open;
+  }
+
+  async #timed(prove: () => Promise<boolean>): Promise<boolean> {
+    const started = performance.now();
+    const isRight = await prove();
+    this.#proving += performance.now() - started;
+    return isRight;
   }
 
   async #prove(request: GraphRequest, graph: TrainGraph): Promise<boolean> {

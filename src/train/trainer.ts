@@ -197,9 +197,9 @@ class Trainer {
     };
     const place = { ahead: this.#ahead, epoch, stepsPerEpoch, groups, from: this.#at.step, rate };
     const plan = { runner: this.#runner, open, train, ...place };
-    const started = performance.now();
+    const started = performance.now() - this.#graphs.proving;
     const walked = await walkEpoch(plan, next, (ran) => this.#use(arm, epoch, ran), keep);
-    this.#clock = { ...this.#clock, training: (performance.now() - started) / 1000 };
+    this.#clock = { ...this.#clock, training: (performance.now() - this.#graphs.proving - started) / 1000 };
     return walked;
   }
 

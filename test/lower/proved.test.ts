@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type EpochRecord, fromTensors, open, type TrainOptions, type TrainResult, train } from '../../src/index.ts';
 import { findBlock } from '../../src/lower/machine.ts';
@@ -35,6 +36,17 @@ describe.runIf(block !== undefined)('a network is held against its plain form', 
     expect(lowering.disagreement).toHaveBeenCalledTimes(1);
     await trained(join(folder, 'third'), { weightDecay: 0.5 });
     expect(lowering.disagreement).toHaveBeenCalledTimes(2);
+  }, 120_000);
+
+  it('which is not counted as training', async () => {
+    writeFileSync(known(), '{}');
+    vi.mocked(lowering.disagreement).mockImplementationOnce(async () => {
+      await setTimeout(4000);
+      return undefined;
+    });
+    const { history } = await trained(join(folder, 'slow'));
+    expect(history[1]?.trainSeconds).toBeLessThan(4);
+    expect(history[1]?.seconds).toBeGreaterThan(4);
   }, 120_000);
 
   it('and again where it did not agree', async () => {
