@@ -64,7 +64,7 @@ describe.runIf(block !== undefined)('training in blocked forms', () => {
     120_000,
   );
 
-  it('a rule that is wrong on a network is caught by a step on noise, before training', async () => {
+  it('a rule that is wrong on a network is caught by a step on noise', async () => {
     const model = await open(join(NETWORKS, 'mobile/torchscript-opset17-train', 'model.onnx'));
     const make = (rules: typeof blocked | undefined): Promise<TrainGraph> =>
       trainGraph(model, {
