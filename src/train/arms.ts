@@ -105,12 +105,18 @@ export class Graphs {
     this.#training.clear();
     this.#open = undefined;
     const graph = await this.#build(request, this.#target);
-    await this.#openTraining(key, graph);
+    const prove = (): Promise<boolean> => this.#timed(() => this.#prove(request, graph));
+    try {
+      await this.#openTraining(key, graph);
+    } catch (error) {
+      if (await prove()) throw error;
+      return this.train(key, request);
+    }
     this.#agree(graph);
     for (const note of notesOf(graph)) this.notes.add(note);
     const names = { loss: graph.report.names.loss ?? 'loss', rate: request.rename?.learning_rate ?? LEARNING_RATE };
     const keyFor = (batch: number): Promise<string> => this.#keyFor(batch, key, request, graph);
-    this.#open = { key, graph, names, keyFor, prove: () => this.#timed(() => this.#prove(request, graph)) };
+    this.#open = { key, graph, names, keyFor, prove };
     return this.#open;
   }
 

@@ -64,7 +64,9 @@ export async function walkEpoch(
     const graph = await open.keyFor(group.batch);
     const opening = performance.now() - readAt;
     const job = { kind: 'train', graph, feeds, loss: open.names.loss } as const;
-    const { losses, note, idle = 0 } = await runner.ask(job, ready.buffers);
+    const answer = await runner.ask(job, ready.buffers).catch((error: unknown) => unlessRefuted(open, error));
+    if (answer === undefined) return 'refuted';
+    const { losses, note, idle = 0 } = answer;
     const bad = losses.findIndex((loss) => !Number.isFinite(loss));
     const trend = { before: losses[bad - 1] ?? before, first };
     if (bad >= 0 && !(await open.prove())) return 'refuted';
@@ -79,6 +81,11 @@ export async function walkEpoch(
     proving = performance.now() - ran;
   }
   return 'done';
+}
+
+/** An error of a graph that is right is the user's to know; of another one it is forgotten with the graph. */
+async function unlessRefuted(open: Open, error: unknown): Promise<undefined> {
+  if (await open.prove()) throw error;
 }
 
 function withRates({ open, rate }: EpochPlan, { step, steps }: Group, feeds: Tensors): Tensors {

@@ -75,6 +75,20 @@ describe.runIf(block !== undefined)('a network is held against its plain form', 
     expect(refuted.history).toHaveLength(4);
     expect(refuted.history.map(untimed)).toEqual(plain.history.map(untimed));
   }, 120_000);
+
+  it.each([4, 8])(
+    'blocks of %i, which the runtime does not have: wrong numbers or an error, and the plain graph trains',
+    async (wrong) => {
+      writeFileSync(known(), '{}');
+      vi.mocked(lowering.disagreement).mockReset();
+      vi.mocked(lowering.settleLowering).mockResolvedValueOnce({ lowering: wrong === block ? 2 * wrong : wrong });
+      const misled = await trained(join(folder, `misled-${wrong}`));
+      expect(misled.notes.join()).toMatch(/Training takes the plain forms/);
+      const plain = await trained(join(folder, `plain-${wrong}`), { lower: 'off' });
+      expect(misled.history.map(untimed)).toEqual(plain.history.map(untimed));
+    },
+    120_000,
+  );
 });
 
 function untimed({ seconds, trainSeconds, waitSeconds, ...rest }: EpochRecord): unknown {
