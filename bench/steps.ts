@@ -4,9 +4,9 @@ import { machineLowering } from '../src/lower/machine.ts';
 import { release } from '../src/runtime/release.ts';
 import { openSession, type Session } from '../src/runtime/session.ts';
 import { elementCount, type Tensor } from '../src/tensor.ts';
-import { chooseStepsPerRun } from '../src/train/groups.ts';
-import { type TrainGraph, trainGraph } from '../src/train/index.ts';
-import { TRAINING_SESSION } from '../src/train/sessionOptions.ts';
+import { TRAINING_SESSION } from '../src/thread/sessionOptions.ts';
+import { chooseStepsPerRun } from '../src/trainer/groups.ts';
+import { type TrainGraph, trainGraph } from '../src/trainGraph/trainGraph.ts';
 import type { Job, Work } from './works.ts';
 
 const WARM_UP = 2;

@@ -10,10 +10,10 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { LossgraftError } from '../src/errors.ts';
-import { CUDA_LIBRARY, packageVersion, SHARED_LIBRARY } from '../src/runtime/diagnose.ts';
-import { binaryFolder, runtimeFolder } from '../src/runtime/isolated.ts';
-import { cudaPlacement, describeNode, type Placement } from '../src/runtime/placement.ts';
-import { setupCuda } from '../src/runtime/setupCuda.ts';
+import { CUDA_LIBRARY, packageVersion, SHARED_LIBRARY } from '../src/runtime/cuda/diagnose.ts';
+import { binaryFolder, runtimeFolder } from '../src/runtime/cuda/isolated.ts';
+import { cudaPlacement, describeNode, type Placement } from '../src/runtime/cuda/placement.ts';
+import { setupCuda } from '../src/runtime/cuda/setup.ts';
 import { buildCudaStubs } from './cuda-stub.ts';
 import { type EmittedGraph, emittedGraphs } from './emitted-graphs.ts';
 

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { LossgraftError } from '../src/errors.ts';
-import { readElf } from '../src/runtime/elf.ts';
+import { readElf } from '../src/runtime/cuda/elf.ts';
 
 /**
  * Bodies of the CUDA functions that a session needs to be created; every other one returns 0, success. Memory is the host's and

@@ -1,5 +1,5 @@
 import { Graph, Node, type Value } from '../src/ir/graph.ts';
-import { cudaCoverage } from '../src/runtime/coverage.ts';
+import { cudaCoverage } from '../src/runtime/cuda/coverage.ts';
 import {
   buildGradientCase,
   type GradientCase,

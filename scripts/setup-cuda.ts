@@ -1,7 +1,7 @@
 /** `npm run setup:cuda -- [--to DIR] [--source runtime|wheel] [--force]`: brings the CUDA provider library; see docs/cuda.md. */
 import { parseArgs } from 'node:util';
 import { LossgraftError } from '../src/errors.ts';
-import { setupCuda } from '../src/runtime/setupCuda.ts';
+import { setupCuda } from '../src/runtime/cuda/setup.ts';
 
 const { values } = parseArgs({
   options: { to: { type: 'string' }, source: { type: 'string' }, force: { type: 'boolean', default: false } },

@@ -5,7 +5,7 @@ import type { Graph } from './ir/graph.ts';
 import { type Model, typedGraph } from './model.ts';
 import { editedBytes } from './onnx/index.ts';
 import type { ModelEdit } from './onnx/types.ts';
-import { verifyGraph } from './runtime/oracle.ts';
+import { verifyGraph } from './runtime/oracle/oracle.ts';
 import { constantReader, inferAllTypes, inferOwnTypes } from './transform/constantValues.ts';
 import { makeBatchDynamic } from './transform/dynamicBatch.ts';
 import { addGradientOutputs, type Calculus } from './transform/gradientOutputs.ts';

@@ -2,12 +2,17 @@ import { blocked, expansions, gradients, losses, optimizers, weightings } from '
 import { type Augmented, augment as augmentWith } from './augment.ts';
 import { bindGraft, type GraftOptions, named } from './bind.ts';
 import type { Optimizer } from './contract.ts';
-import { fineTune, type TrainOptions, type TrainResult } from './fineTune/index.ts';
 import { type Inspection, type InspectOptions, inspect as inspectWith } from './inspect.ts';
 import { withLowering } from './lower/diagnose.ts';
 import { type Model, open } from './model.ts';
-import { type DiagnoseOptions, diagnoseProviders, type ProviderReport } from './runtime/diagnose.ts';
-import { type Form, type TrainGraph, type TrainGraphRequest, trainGraph as trainGraphWith } from './train/index.ts';
+import { type DiagnoseOptions, diagnoseProviders, type ProviderReport } from './runtime/cuda/diagnose.ts';
+import { fineTune, type TrainOptions, type TrainResult } from './train/train.ts';
+import {
+  type Form,
+  type TrainGraph,
+  type TrainGraphRequest,
+  trainGraph as trainGraphWith,
+} from './trainGraph/trainGraph.ts';
 import {
   type AugmentCase,
   type ValidateOptions,
@@ -20,28 +25,28 @@ export type { GraftOptions } from './bind.ts';
 export { defineLoss, defineWeighting, type Loss, type OptionSpec, type Weighting } from './contract.ts';
 export { readCounts, readWeights } from './data/counts.ts';
 export { type Dataset, fromTensors } from './data/dataset.ts';
-export { type Column, decodeNpy, encodeNpy } from './data/npy.ts';
-export { writeNpz } from './data/npz.ts';
+export { type Column, decodeNpy, encodeNpy } from './data/numpy/npy.ts';
+export { writeNpz } from './data/numpy/npz.ts';
 export { openData } from './data/open.ts';
 export type { DataOptions } from './data/options.ts';
 export { selectRows } from './data/select.ts';
 export { labelsOf, type Split, stratifiedSplit } from './data/split.ts';
 export { LossgraftError, type Problem } from './errors.ts';
-export type { TrainedArm, TrainOptions, TrainResult } from './fineTune/index.ts';
 export type { Inspection, InspectOptions } from './inspect.ts';
+export type { Metrics } from './records/metrics.ts';
+export { recipes, type Schedule } from './records/schedule.ts';
 export { type ClassSummary, type RunOptions, type RunProgress, type RunResult, run } from './run.ts';
-export type { Finding, ProviderReport } from './runtime/diagnose.ts';
+export type { EpochRecord } from './runFolder/checkpoint.ts';
+export type { Finding, ProviderReport } from './runtime/cuda/diagnose.ts';
 export type { Provider } from './runtime/session.ts';
 export type { DataType, Tensor } from './tensor.ts';
-export type { EpochRecord } from './train/checkpoint.ts';
-export type { CacheMode, FeatureReport } from './train/featurePlan.ts';
-export type { Form, StepReport, TrainGraph } from './train/index.ts';
-export type { InfluenceOutcome } from './train/influence.ts';
-export type { Metrics } from './train/metrics.ts';
-export type { TrainProgress } from './train/progress.ts';
-export { recipes, type Schedule } from './train/schedule.ts';
-export { type TunedOptions, writeTuned } from './train/writeBack.ts';
+export type { TrainedArm, TrainOptions, TrainResult } from './train/train.ts';
+export type { CacheMode, FeatureReport } from './trainer/featurePlan.ts';
+export type { InfluenceOutcome } from './trainer/influence.ts';
+export type { TrainProgress } from './trainer/progress.ts';
+export type { Form, StepReport, TrainGraph } from './trainGraph/trainGraph.ts';
 export type { GraftReport, Reduction } from './transform/graft.ts';
+export { type TunedOptions, writeTuned } from './tuned/writeBack.ts';
 export type { CaseReport, Errors, OutputReport, ValidationReport, Verdict } from './validate/index.ts';
 export { VERSION } from './version.ts';
 export { refuseExisting, type WriteOptions } from './write.ts';

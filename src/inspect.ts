@@ -5,7 +5,7 @@ import { topologicalOrder } from './ir/order.ts';
 import { manifestRecord } from './manifest.ts';
 import { type Model, typedGraph } from './model.ts';
 import type { TensorProto, ValueInfoProto } from './onnx/types.ts';
-import { type CudaCoverage, cudaCoverage } from './runtime/coverage.ts';
+import { type CudaCoverage, cudaCoverage } from './runtime/cuda/coverage.ts';
 import { type Dim, elementCount } from './tensor.ts';
 import { dependents, type GradientRules } from './transform/differentiate.ts';
 import { findFeatures } from './transform/features.ts';

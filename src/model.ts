@@ -3,8 +3,8 @@ import { buildGraph } from './ir/build.ts';
 import type { Graph, Node, Value } from './ir/graph.ts';
 import { openFile, scan } from './onnx/index.ts';
 import type { ModelProto } from './onnx/types.ts';
-import { markBfloat16 } from './runtime/bfloat16.ts';
-import { inferTypes } from './runtime/oracle.ts';
+import { markBfloat16 } from './runtime/oracle/bfloat16.ts';
+import { inferTypes } from './runtime/oracle/oracle.ts';
 
 /** An opened ONNX file. Its structure is in memory, its weights stay in the file; it is never written to. */
 export interface Model {

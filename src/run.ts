@@ -4,7 +4,7 @@ import { fillBatch } from './data/fill.ts';
 import { LossgraftError } from './errors.ts';
 import { type Manifest, readManifest } from './manifest.ts';
 import { fromBytes, openFile, scan } from './onnx/index.ts';
-import { proveOnCuda } from './runtime/proof.ts';
+import { proveOnCuda } from './runtime/cuda/proof.ts';
 import { openSession, type Port, type Provider } from './runtime/session.ts';
 import type { Tensor } from './tensor.ts';
 

@@ -6,15 +6,17 @@ import { describe, expect, it } from 'vitest';
 const FLOORS: readonly (readonly string[])[] = [
   ['src/errors.ts', 'src/tensor.ts', 'src/version.ts', 'src/hash.ts'],
   ['src/classCounts.ts', 'src/onnx'],
-  ['src/manifest.ts', 'src/numbers.ts', 'src/ir'],
+  ['src/manifest.ts', 'src/numbers.ts', 'src/ir', 'src/safetensors'],
   ['src/emit', 'src/runtime'],
-  ['src/contract.ts', 'src/data'],
-  ['src/options.ts', 'src/model.ts'],
-  ['src/lower', 'src/write.ts'],
+  ['src/contract.ts', 'src/model.ts'],
+  ['src/data', 'src/options.ts', 'src/lower', 'src/write.ts'],
   ['src/transform'],
-  ['src/bind.ts', 'src/train'],
+  ['src/bind.ts', 'src/tuned'],
+  ['src/trainGraph', 'src/records'],
+  ['src/thread', 'src/runFolder'],
+  ['src/trainer'],
   ['src/report'],
-  ['src/validate', 'src/fineTune', 'src/augment.ts', 'src/inspect.ts', 'src/run.ts', 'src/browser.ts'],
+  ['src/validate', 'src/train', 'src/augment.ts', 'src/inspect.ts', 'src/run.ts', 'src/browser.ts'],
 ];
 
 /** What stands outside the floors, and all that it may see beside its own room. */
@@ -26,14 +28,14 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
 
 /** Packages that one room keeps to itself. */
 const KEEPERS: Readonly<Record<string, readonly string[]>> = {
-  protobufjs: ['src/onnx/', 'src/train/tensorboard.ts'],
-  '@node-rs/crc32': ['src/train/tfrecord.ts'],
+  protobufjs: ['src/onnx/', 'src/runFolder/tensorboard.ts'],
+  '@node-rs/crc32': ['src/runFolder/tfrecord.ts'],
   'onnxruntime-node': ['src/runtime/session.ts'],
-  sharp: ['src/data/image.ts'],
+  sharp: ['src/data/images/image.ts'],
   '@observablehq/plot': ['src/report/', 'examples/browser/'],
   linkedom: ['src/report/'],
-  'csv-parse': ['src/data/csv.ts'],
-  '@huggingface/tokenizers': ['src/data/tokenizer.ts'],
+  'csv-parse': ['src/data/tables/csv.ts'],
+  '@huggingface/tokenizers': ['src/data/texts/tokenizer.ts'],
   hyparquet: ['src/data/parquet'],
   'hyparquet-compressors': ['src/data/parquet'],
   yargs: ['cli/'],

@@ -1,6 +1,6 @@
 import type { Emitter, Value } from '../../src/emit/index.ts';
 import type { Form } from './form.ts';
-import { type Others, othersOf } from './others.ts';
+import { type Others, othersOf } from './otherClasses.ts';
 
 /**
  * One pass over the other classes, and all else per sample. With S = Σ_{k≠y} e^z_k, the odds against the label are o = S · e^−z_y and

@@ -3,7 +3,7 @@ import { describePort, type Port } from '../runtime/feeds.ts';
 import { type DataType, elementCount, type Shape, type Tensor } from '../tensor.ts';
 import { type Dataset, LABELS } from './dataset.ts';
 import { readLabels } from './labels.ts';
-import { type Column, isText } from './npy.ts';
+import { type Column, isText } from './numpy/npy.ts';
 
 /** Data matched to a model's inputs. */
 export interface BoundData {

@@ -1,10 +1,10 @@
 import { LossgraftError } from '../errors.ts';
 import { labelColumn } from './labels.ts';
 import { MAX_CLASS_NAMES, MAX_CLASSES } from './limits.ts';
-import type { Column } from './npy.ts';
-import { isMissing, isNumeric } from './numeric.ts';
+import type { Column } from './numpy/npy.ts';
 import { byCodePoint } from './order.ts';
-import type { Cell } from './table.ts';
+import { isMissing, isNumeric } from './tables/numeric.ts';
+import type { Cell } from './tables/table.ts';
 
 /** Class indices made of a table's labels. */
 export interface ClassIndex {

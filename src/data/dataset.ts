@@ -1,5 +1,5 @@
 import type { Tensor } from '../tensor.ts';
-import { type Column, tensorColumn } from './npy.ts';
+import { type Column, tensorColumn } from './numpy/npy.ts';
 
 /** The name of the column of labels. */
 export const LABELS = 'labels';

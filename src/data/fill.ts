@@ -1,5 +1,5 @@
 import type { Tensor, TensorData } from '../tensor.ts';
-import { isText } from './npy.ts';
+import { isText } from './numpy/npy.ts';
 
 /** Makes every tensor `size` rows long by repeating its last row. */
 export function fillBatch(feeds: Readonly<Record<string, Tensor>>, size: number): Record<string, Tensor> {

@@ -1,6 +1,6 @@
 import { LossgraftError } from '../errors.ts';
 import type { Tensor } from '../tensor.ts';
-import { type Column, isText } from './npy.ts';
+import { type Column, isText } from './numpy/npy.ts';
 
 /** What labels must be. */
 export interface LabelRange {

@@ -1,15 +1,15 @@
 import { readdirSync, statSync } from 'node:fs';
 import { basename, extname } from 'node:path';
 import { LossgraftError } from '../errors.ts';
-import { openArrays } from './arrays.ts';
 import type { Dataset } from './dataset.ts';
 import { folderKind } from './folder.ts';
-import { holdsIdx, openIdx } from './idx.ts';
-import { isIdxName } from './idxFile.ts';
+import { holdsIdx, openIdx } from './idx/idx.ts';
+import { isIdxName } from './idx/idxFile.ts';
 import { withLabels } from './labelsFile.ts';
-import { readNumbers } from './numberTable.ts';
+import { openArrays } from './numpy/arrays.ts';
 import { type DataKind, type DataOptions, refuseUnused } from './options.ts';
-import type { Table } from './table.ts';
+import { readNumbers } from './tables/numberTable.ts';
+import type { Table } from './tables/table.ts';
 
 /**
  * Opens samples. What is read is told by the path:
@@ -63,8 +63,8 @@ type Reader = (path: string, options: DataOptions) => Promise<Dataset>;
 const READERS: Readonly<Record<DataKind, Reader>> = {
   arrays: openArrays,
   idx: openIdx,
-  images: async (path, options) => (await import('./imageFolder.ts')).openImageFolder(path, options),
-  texts: async (path, options) => (await import('./texts.ts')).openTextFolder(path, options),
+  images: async (path, options) => (await import('./images/imageFolder.ts')).openImageFolder(path, options),
+  texts: async (path, options) => (await import('./texts/texts.ts')).openTextFolder(path, options),
   csv: async (path, options) => readNumbers(await openCsv(path, options), options),
   parquet: async (path, options) => readNumbers(await openParquet(path), options),
   csvTexts: async (path, options) => readTexts(await openCsv(path, options), options),
@@ -72,15 +72,15 @@ const READERS: Readonly<Record<DataKind, Reader>> = {
 };
 
 async function openCsv(path: string, options: DataOptions): Promise<Table> {
-  return (await import('./csv.ts')).openCsv(path, options);
+  return (await import('./tables/csv.ts')).openCsv(path, options);
 }
 
 async function openParquet(path: string): Promise<Table> {
-  return (await import('./parquet.ts')).openParquet(path);
+  return (await import('./parquet/open.ts')).openParquet(path);
 }
 
 async function readTexts(table: Table, options: DataOptions): Promise<Dataset> {
-  return (await import('./texts.ts')).readTexts(table, options);
+  return (await import('./texts/texts.ts')).readTexts(table, options);
 }
 
 function kindOf(path: string, options: DataOptions): DataKind {

@@ -1,7 +1,7 @@
 import { LossgraftError } from '../errors.ts';
 import type { Tensor, TensorData } from '../tensor.ts';
 import type { Dataset } from './dataset.ts';
-import { type Column, isText } from './npy.ts';
+import { type Column, isText } from './numpy/npy.ts';
 
 /**
  * The same data with `rows` as their rows, in that order, repeats allowed: a shuffle, a split, a long tail. Nothing is copied; rows are

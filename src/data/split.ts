@@ -3,7 +3,7 @@ import type { Dataset } from './dataset.ts';
 import { LABELS } from './dataset.ts';
 import { readLabels } from './labels.ts';
 import { MAX_CLASSES } from './limits.ts';
-import type { Column } from './npy.ts';
+import type { Column } from './numpy/npy.ts';
 import { random, shuffle } from './random.ts';
 
 /** Rows of a data set, ascending, in two parts. */

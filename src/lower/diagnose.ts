@@ -1,4 +1,4 @@
-import type { ProviderReport } from '../runtime/diagnose.ts';
+import type { ProviderReport } from '../runtime/cuda/diagnose.ts';
 import type { Forms } from './lower.ts';
 import { machineLowering } from './machine.ts';
 

@@ -4,9 +4,9 @@ import { graphEdit } from '../ir/edit.ts';
 import { Graph } from '../ir/graph.ts';
 import { blankModel, editedBytes } from '../onnx/index.ts';
 import { openSession } from '../runtime/session.ts';
-import { keep, keptFile, machineKey, readKept } from './kept.ts';
 import { BLOCKED_DOMAIN } from './layouts.ts';
 import type { Forms } from './lower.ts';
+import { keep, keptFile, machineKey, readKept } from './machineCache.ts';
 import { digestOf, PROOF_CASES, PROOF_TOLERANCE, proveCase } from './proof.ts';
 
 /** Whether training takes forms that are made for this machine's runtime: where they are proved to be right (`auto`), or never. */

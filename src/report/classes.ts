@@ -1,6 +1,6 @@
 import * as Plot from '@observablehq/plot';
-import type { Metrics } from '../train/metrics.ts';
-import { SHOTS } from '../train/metrics.ts';
+import type { Metrics } from '../records/metrics.ts';
+import { SHOTS } from '../records/metrics.ts';
 import { signedTick, tick } from './axis.ts';
 import { draw } from './draw.ts';
 import { count, percent, points } from './format.ts';

@@ -1,5 +1,5 @@
 import * as Plot from '@observablehq/plot';
-import { MAX_CONFUSION, type Metrics, type Mistake, mistakesOf } from '../train/metrics.ts';
+import { MAX_CONFUSION, type Metrics, type Mistake, mistakesOf } from '../records/metrics.ts';
 import { type Row, rowsOf } from './classes.ts';
 import { draw, WIDTH } from './draw.ts';
 import { count, counted, percent } from './format.ts';

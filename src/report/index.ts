@@ -1,4 +1,4 @@
-import { writeWhole } from '../train/checkpoint.ts';
+import { writeWhole } from '../runFolder/checkpoint.ts';
 import { renderReport } from './page.ts';
 import type { Report } from './report.ts';
 

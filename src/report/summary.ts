@@ -1,6 +1,6 @@
 import * as Plot from '@observablehq/plot';
-import type { Metrics } from '../train/metrics.ts';
-import { SHOTS } from '../train/metrics.ts';
+import type { Metrics } from '../records/metrics.ts';
+import { SHOTS } from '../records/metrics.ts';
 import { draw } from './draw.ts';
 import { count, counted, percent, points } from './format.ts';
 import { type Html, html } from './html.ts';

@@ -4,10 +4,9 @@ import { basename, dirname, join, resolve } from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { LossgraftError } from '../errors.ts';
 import type { Tensor } from '../tensor.ts';
-import { checkBodies, explainRefusal, withoutTf32 } from './cudaGuard.ts';
+import { checkBodies, explainRefusal, withoutTf32 } from './cuda/guard.ts';
+import type { PlacedNode } from './cuda/profile.ts';
 import { checkFeeds, describePort, isRuntimeType, type Port, storageFits } from './feeds.ts';
-
-import type { PlacedNode } from './profile.ts';
 
 export type { Port } from './feeds.ts';
 

@@ -2,8 +2,8 @@ import type { Graph, Node, Value } from '../ir/graph.ts';
 import { topologicalOrder } from '../ir/order.ts';
 import type { Model } from '../model.ts';
 import { toNumbers } from '../numbers.ts';
-import { evaluate } from '../runtime/evaluate.ts';
-import { inferTypes } from '../runtime/oracle.ts';
+import { evaluate } from '../runtime/oracle/evaluate.ts';
+import { inferTypes } from '../runtime/oracle/oracle.ts';
 import { elementCount, type Tensor } from '../tensor.ts';
 import { constantTensor } from './constants.ts';
 

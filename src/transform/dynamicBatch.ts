@@ -5,7 +5,7 @@ import type { Graph, Value } from '../ir/graph.ts';
 import type { Model } from '../model.ts';
 import { editedBytes, relabelDim } from '../onnx/index.ts';
 import type { Replacement, ValueInfoProto } from '../onnx/types.ts';
-import { inferTypes } from '../runtime/oracle.ts';
+import { inferTypes } from '../runtime/oracle/oracle.ts';
 import { openSession, type Session } from '../runtime/session.ts';
 import type { Tensor } from '../tensor.ts';
 import { rowsOf, sampleFeeds, worstDifference } from './rows.ts';

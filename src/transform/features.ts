@@ -4,7 +4,7 @@ import type { Graph, Node, Value } from '../ir/graph.ts';
 import { formatShape } from '../ir/print.ts';
 import { isConstant } from './constants.ts';
 import type { Found } from './logits.ts';
-import { laysRows, picksRows } from './picks.ts';
+import { laysRows, picksRows } from './tokenRows.ts';
 
 /** The features, and what is still to be done to them. */
 export interface Features extends Found {

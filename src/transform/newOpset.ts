@@ -1,5 +1,5 @@
 import type { Graph } from '../ir/graph.ts';
-import { cudaCoverage } from '../runtime/coverage.ts';
+import { cudaCoverage } from '../runtime/cuda/coverage.ts';
 
 /**
  * What the user should know of a model whose opset is above `last`: it is kept, and ONNX Runtime's CUDA provider leaves operators to the

@@ -2,7 +2,7 @@ import { createEmitter } from '../emit/index.ts';
 import { LossgraftError } from '../errors.ts';
 import { buildGraph } from '../ir/build.ts';
 import type { Model } from '../model.ts';
-import { markBfloat16 } from '../runtime/bfloat16.ts';
+import { markBfloat16 } from '../runtime/oracle/bfloat16.ts';
 import { batchNorm, type RunningStatistic } from './batchNorm.ts';
 import { constantReader, inferAllTypes } from './constantValues.ts';
 import { dropout } from './dropout.ts';

@@ -4,7 +4,7 @@ import type { Graph, Node, Value } from '../ir/graph.ts';
 import type { Model } from '../model.ts';
 import { toNumbers } from '../numbers.ts';
 import type { GraphInit, ModelProto, NodeProto, Replacement } from '../onnx/types.ts';
-import { inferTypes } from '../runtime/oracle.ts';
+import { inferTypes } from '../runtime/oracle/oracle.ts';
 import { cannotRaise, type Form } from './adapters/adapter.ts';
 import { changeAt, exists, RAISED } from './adapters/changes.ts';
 import { nestedGraphs, patchNested } from './adapters/nested.ts';

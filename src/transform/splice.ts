@@ -3,7 +3,7 @@ import { LossgraftError } from '../errors.ts';
 import type { Graph } from '../ir/graph.ts';
 import { formatShape } from '../ir/print.ts';
 import type { Features } from './features.ts';
-import { pickRows } from './picks.ts';
+import { pickRows } from './tokenRows.ts';
 
 /** The logits as the losses read them: float32 [N, C]. */
 export function classScores(op: Emitter, logits: Value): Value {

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { LossgraftError } from '../errors.ts';
-import { proveOnCuda } from '../runtime/proof.ts';
+import { proveOnCuda } from '../runtime/cuda/proof.ts';
 import { openSession, type Provider, type Session } from '../runtime/session.ts';
 import type { Tensor } from '../tensor.ts';
 import { type CaseFile, readCaseFile } from './caseFile.ts';

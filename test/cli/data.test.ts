@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { openNpz, writeNpz } from '../../src/data/npz.ts';
+import { openNpz, writeNpz } from '../../src/data/numpy/npz.ts';
 import { random } from '../../src/data/random.ts';
 import type { Tensor } from '../../src/tensor.ts';
 import { lossgraft, ROOT, temporaryFolder } from '../support/cli.ts';

@@ -2,8 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readCounts, readWeights } from '../../src/data/counts.ts';
-import { encodeNpy } from '../../src/data/npy.ts';
-import { writeNpz } from '../../src/data/npz.ts';
+import { encodeNpy } from '../../src/data/numpy/npy.ts';
+import { writeNpz } from '../../src/data/numpy/npz.ts';
 import { ROOT, temporaryFolder } from '../support/cli.ts';
 
 function file(name: string, content: string | Uint8Array): string {

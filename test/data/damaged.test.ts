@@ -6,8 +6,8 @@ import { describe, expect, it } from 'vitest';
 import type { Dataset } from '../../src/data/dataset.ts';
 import { openData } from '../../src/data/open.ts';
 import type { DataOptions } from '../../src/data/options.ts';
-import { codecs } from '../../src/data/parquetCodecs.ts';
-import { checkZstd } from '../../src/data/zstdFrame.ts';
+import { codecs } from '../../src/data/parquet/codecs.ts';
+import { checkZstd } from '../../src/data/parquet/zstdFrame.ts';
 import { LossgraftError } from '../../src/errors.ts';
 import { ROOT, temporaryFolder } from '../support/cli.ts';
 

@@ -12,8 +12,8 @@ import {
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { encodeNpy } from '../../src/data/npy.ts';
-import { openNpz } from '../../src/data/npz.ts';
+import { encodeNpy } from '../../src/data/numpy/npy.ts';
+import { openNpz } from '../../src/data/numpy/npz.ts';
 import { openData } from '../../src/data/open.ts';
 import type { DataOptions } from '../../src/data/options.ts';
 import type { Tensor } from '../../src/tensor.ts';

@@ -1,7 +1,7 @@
 import { copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { openNpz } from '../../src/data/npz.ts';
+import { openNpz } from '../../src/data/numpy/npz.ts';
 import { openData } from '../../src/data/open.ts';
 import type { DataOptions } from '../../src/data/options.ts';
 import type { Tensor } from '../../src/tensor.ts';

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { openNpy } from '../../src/data/arrays.ts';
-import { decodeNpy, encodeNpy } from '../../src/data/npy.ts';
-import { formatNpyHeader } from '../../src/data/npyHeader.ts';
+import { openNpy } from '../../src/data/numpy/arrays.ts';
+import { decodeNpy, encodeNpy } from '../../src/data/numpy/npy.ts';
+import { formatNpyHeader } from '../../src/data/numpy/npyHeader.ts';
 import { LossgraftError } from '../../src/errors.ts';
 import type { Tensor } from '../../src/tensor.ts';
 

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { augmentImages, drawAugmentation } from '../../src/data/augmentation.ts';
 import { fromTensors } from '../../src/data/dataset.ts';
 import { limiter } from '../../src/data/limiter.ts';
-import { openNpz } from '../../src/data/npz.ts';
+import { openNpz } from '../../src/data/numpy/npz.ts';
 import { permutation, random, xoshiro } from '../../src/data/random.ts';
 import { rowStore } from '../../src/data/rowStore.ts';
 import { selectRows } from '../../src/data/select.ts';

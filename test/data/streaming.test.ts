@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { formatNpyHeader } from '../../src/data/npyHeader.ts';
+import { formatNpyHeader } from '../../src/data/numpy/npyHeader.ts';
 import { ROOT, temporaryFolder } from '../support/cli.ts';
 
 const INDEX = pathToFileURL(join(ROOT, 'dist/src/index.js')).href;

@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { inputPorts } from '../../src/data/samples.ts';
 import { type EpochRecord, fromTensors, open, type TrainOptions, type TrainResult, train } from '../../src/index.ts';
 import { findBlock } from '../../src/lower/machine.ts';
 import { elementCount } from '../../src/tensor.ts';
-import * as lowering from '../../src/train/lowering.ts';
-import { inputPorts } from '../../src/train/samples.ts';
+import * as lowering from '../../src/trainer/lowered.ts';
 import { NETWORKS } from '../support/networks.ts';
 
-vi.mock(import('../../src/train/lowering.ts'), { spy: true });
+vi.mock(import('../../src/trainer/lowered.ts'), { spy: true });
 
 const block = await findBlock();
 const BATCH = 4;

@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { blocked, expansions, gradients, losses, optimizers } from '../../graphs/index.ts';
+import { inputPorts } from '../../src/data/samples.ts';
 import { open } from '../../src/index.ts';
 import { findBlock } from '../../src/lower/machine.ts';
 import { openSession } from '../../src/runtime/session.ts';
 import { elementCount, type Tensor } from '../../src/tensor.ts';
-import { type TrainGraph, trainGraph } from '../../src/train/index.ts';
-import { disagreement } from '../../src/train/lowering.ts';
-import { inputPorts } from '../../src/train/samples.ts';
+import { disagreement } from '../../src/trainer/lowered.ts';
+import { type TrainGraph, trainGraph } from '../../src/trainGraph/trainGraph.ts';
 import { NETWORKS } from '../support/networks.ts';
 
 type Tensors = Record<string, Tensor>;

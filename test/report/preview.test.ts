@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { type Dataset, fromTensors } from '../../src/data/dataset.ts';
-import { openNpz } from '../../src/data/npz.ts';
+import { openNpz } from '../../src/data/numpy/npz.ts';
 import { openData } from '../../src/data/open.ts';
 import type { DataOptions } from '../../src/data/options.ts';
+import { openSamples } from '../../src/data/samples.ts';
 import { previewsOf } from '../../src/report/preview.ts';
 import type { Preview } from '../../src/report/report.ts';
 import type { Port } from '../../src/runtime/session.ts';
 import type { DataType, Tensor } from '../../src/tensor.ts';
-import { openSamples } from '../../src/train/samples.ts';
 import { ROOT, temporaryFolder } from '../support/cli.ts';
 
 const DATA = join(ROOT, 'fixtures/data');

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { cudaCoverage, measuredOperators } from '../../src/runtime/coverage.ts';
-import { CUDA_KERNELS } from '../../src/runtime/cudaKernels.ts';
+import { cudaCoverage, measuredOperators } from '../../src/runtime/cuda/coverage.ts';
+import { CUDA_KERNELS } from '../../src/runtime/cuda/kernels.ts';
 
 describe('cudaCoverage', () => {
   it.each([

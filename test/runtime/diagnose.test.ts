@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { onnx } from 'onnx-proto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { copyRuntime } from '../../scripts/check-cuda-placement.ts';
-import { diagnoseCuda, diagnoseProviders, type Finding, packageVersion } from '../../src/runtime/diagnose.ts';
-import { binaryFolder, runIsolated, runtimeFolder } from '../../src/runtime/isolated.ts';
-import type { SearchPath } from '../../src/runtime/libraries.ts';
-import { probeModel } from '../../src/runtime/probeModel.ts';
+import { diagnoseCuda, diagnoseProviders, type Finding, packageVersion } from '../../src/runtime/cuda/diagnose.ts';
+import { binaryFolder, runIsolated, runtimeFolder } from '../../src/runtime/cuda/isolated.ts';
+import type { SearchPath } from '../../src/runtime/cuda/libraries.ts';
+import { probeModel } from '../../src/runtime/cuda/probeModel.ts';
 import { openSession } from '../../src/runtime/session.ts';
 import { hasBinutils } from './tools.ts';
 

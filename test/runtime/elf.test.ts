@@ -3,9 +3,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { readElf } from '../../src/runtime/elf.ts';
-import { binaryFolder, runtimeFolder } from '../../src/runtime/isolated.ts';
-import { dependencies, findLibrary, systemSearchPath } from '../../src/runtime/libraries.ts';
+import { readElf } from '../../src/runtime/cuda/elf.ts';
+import { binaryFolder, runtimeFolder } from '../../src/runtime/cuda/isolated.ts';
+import { dependencies, findLibrary, systemSearchPath } from '../../src/runtime/cuda/libraries.ts';
 import { hasBinutils } from './tools.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'lossgraft-test-'));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readPlacement } from '../../src/runtime/placement.ts';
+import { readPlacement } from '../../src/runtime/cuda/placement.ts';
 
 /** Lines of ONNX Runtime 1.30.0's verbose log, as it printed them over stub CUDA libraries. */
 const at = (line: string): string =>

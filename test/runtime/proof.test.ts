@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { checkNodes, compareOutputs, type Tolerance } from '../../src/runtime/proof.ts';
+import { checkNodes, compareOutputs, type Tolerance } from '../../src/runtime/cuda/proof.ts';
 import type { Tensor } from '../../src/tensor.ts';
 
 const float = (...data: number[]): Tensor => ({ dtype: 'float32', dims: [data.length], data: Float32Array.from(data) });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ZipFile } from 'yazl';
-import { setupCuda, unpack } from '../../src/runtime/setupCuda.ts';
+import { setupCuda, unpack } from '../../src/runtime/cuda/setup.ts';
 
 let folder = '';
 beforeEach(async () => {

@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stubRuntime } from '../../scripts/check-cuda-placement.ts';
-import { cudaCoverage } from '../../src/runtime/coverage.ts';
-import { checkBodies, explainRefusal } from '../../src/runtime/cudaGuard.ts';
-import { diagnoseCuda } from '../../src/runtime/diagnose.ts';
-import { runIsolated } from '../../src/runtime/isolated.ts';
-import { cudaPlacement } from '../../src/runtime/placement.ts';
+import { cudaCoverage } from '../../src/runtime/cuda/coverage.ts';
+import { diagnoseCuda } from '../../src/runtime/cuda/diagnose.ts';
+import { checkBodies, explainRefusal } from '../../src/runtime/cuda/guard.ts';
+import { runIsolated } from '../../src/runtime/cuda/isolated.ts';
+import { cudaPlacement } from '../../src/runtime/cuda/placement.ts';
 import { model, TYPES } from './models.ts';
 
 /** A folder with the real provider libraries (npm run setup:cuda -- --to DIR); without it these tests are skipped. */

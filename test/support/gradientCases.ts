@@ -6,7 +6,7 @@ import { Graph, type Value } from '../../src/ir/graph.ts';
 import { expand } from '../../src/lower/expand.ts';
 import { toNumbers } from '../../src/numbers.ts';
 import type { AttributeInit } from '../../src/onnx/types.ts';
-import { inferTypes } from '../../src/runtime/oracle.ts';
+import { inferTypes } from '../../src/runtime/oracle/oracle.ts';
 import { openSession } from '../../src/runtime/session.ts';
 import type { DataType, Tensor, TensorData } from '../../src/tensor.ts';
 import { differentiate } from '../../src/transform/differentiate.ts';

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { inputPorts, openSamples } from '../../src/data/samples.ts';
 import { stratifiedSplit } from '../../src/data/split.ts';
 import {
   type Dataset,
@@ -13,10 +14,9 @@ import {
   trainGraph,
 } from '../../src/index.ts';
 import { openSession } from '../../src/runtime/session.ts';
+import { readSafetensors } from '../../src/safetensors/read.ts';
 import { elementCount, type Tensor } from '../../src/tensor.ts';
-import { epochOrder } from '../../src/train/ahead.ts';
-import { readSafetensors } from '../../src/train/readSafetensors.ts';
-import { inputPorts, openSamples } from '../../src/train/samples.ts';
+import { epochOrder } from '../../src/trainer/prefetch.ts';
 import { writeBranches } from '../support/branches.ts';
 import { ROOT, temporaryFolder } from '../support/cli.ts';
 import { DIGITS } from './forms.ts';

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { fromTensors, open, type TrainOptions, train } from '../../src/index.ts';
-import { spreadRows } from '../../src/train/influence.ts';
-import type { Part } from '../../src/train/judge.ts';
+import { spreadRows } from '../../src/trainer/influence.ts';
+import type { Part } from '../../src/trainer/judge.ts';
 import { readTensors } from '../../src/validate/dataSet.ts';
 import { ROOT, temporaryFolder } from '../support/cli.ts';
 import { DIGITS } from './forms.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { groupsOf, stepsIn } from '../../src/train/groups.ts';
-import { longTailCounts, longTailRows } from '../../src/train/longTail.ts';
-import { argmaxRows, confusionMatrix, metricsOf } from '../../src/train/metrics.ts';
+import { longTailCounts, longTailRows } from '../../src/data/longTail.ts';
+import { argmaxRows, confusionMatrix, metricsOf } from '../../src/records/metrics.ts';
+import { groupsOf, stepsIn } from '../../src/trainer/groups.ts';
 
 describe('metrics', () => {
   // sklearn 1.9.1: balanced_accuracy_score(y, p) = 0.5833333333333334, accuracy_score = 0.625, recall_score(average=None) = 0.75, 0.5, 0.5.

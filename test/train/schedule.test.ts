@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { checkSchedule, DEFAULT_SCHEDULE, ibCifar, phaseOf, rateAt, type Schedule } from '../../src/train/schedule.ts';
+import {
+  checkSchedule,
+  DEFAULT_SCHEDULE,
+  ibCifar,
+  phaseOf,
+  rateAt,
+  type Schedule,
+} from '../../src/records/schedule.ts';
 
 function rates(schedule: Partial<Schedule>, stepsPerEpoch = 2): number[] {
   const whole = { ...DEFAULT_SCHEDULE, ...schedule };

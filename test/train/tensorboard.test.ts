@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import protobuf from 'protobufjs';
 import { describe, expect, it } from 'vitest';
 import { type Dataset, fromTensors, open, openData, type TrainResult, train } from '../../src/index.ts';
-import type { EpochRecord } from '../../src/train/checkpoint.ts';
-import { EventFiles } from '../../src/train/tensorboard.ts';
-import { frameRecord, maskedCrc32c, readRecords } from '../../src/train/tfrecord.ts';
+import type { EpochRecord } from '../../src/runFolder/checkpoint.ts';
+import { EventFiles } from '../../src/runFolder/tensorboard.ts';
+import { frameRecord, maskedCrc32c, readRecords } from '../../src/runFolder/tfrecord.ts';
 import { writeBranches } from '../support/branches.ts';
 import { ROOT, temporaryFolder } from '../support/cli.ts';
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { open, writeTuned } from '../../src/index.ts';
 import type { Tensor } from '../../src/tensor.ts';
-import { tunedBytes } from '../../src/train/tunedBytes.ts';
+import { tunedBytes } from '../../src/tuned/tunedBytes.ts';
 import { temporaryFolder } from '../support/cli.ts';
 import { digitsWith, type Storage, weightsIn } from './forms.ts';
 

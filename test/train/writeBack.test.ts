@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { open, openData, trainGraph } from '../../src/index.ts';
 import { openSession } from '../../src/runtime/session.ts';
 import type { Tensor } from '../../src/tensor.ts';
-import { writeTuned } from '../../src/train/writeBack.ts';
+import { writeTuned } from '../../src/tuned/writeBack.ts';
 import { temporaryFolder } from '../support/cli.ts';
 import { NETWORKS } from '../support/networks.ts';
 import { DIGITS, digitsWith, type Storage, weightsIn } from './forms.ts';

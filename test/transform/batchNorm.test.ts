@@ -9,7 +9,7 @@ import { expand } from '../../src/lower/expand.ts';
 import type { Model } from '../../src/model.ts';
 import { toNumbers } from '../../src/numbers.ts';
 import { checkEdit, editedBytes } from '../../src/onnx/index.ts';
-import { inferTypes } from '../../src/runtime/oracle.ts';
+import { inferTypes } from '../../src/runtime/oracle/oracle.ts';
 import { openSession } from '../../src/runtime/session.ts';
 import type { Tensor } from '../../src/tensor.ts';
 import { batchNorm } from '../../src/transform/batchNorm.ts';

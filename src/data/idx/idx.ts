@@ -1,0 +1,135 @@
+import { readdirSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { LossgraftError } from '../../errors.ts';
+import { elementCount, type Tensor } from '../../tensor.ts';
+import { type Dataset, LABELS } from '../dataset.ts';
+import { openLabels } from '../labelsFile.ts';
+import { type ByteScale, byteScale } from '../normalize.ts';
+import type { Column } from '../numpy/npy.ts';
+import type { DataOptions } from '../options.ts';
+import { type IdxFile, openIdxFile } from './idxFile.ts';
+
+/**
+ * Images as MNIST and its relatives come: `train-images-idx3-ubyte` with `train-labels-idx1-ubyte` beside it, .gz or not.
+ * Images [N, H, W] become float32 [N, 1, H, W], scaled to 0…1, less the mean, divided by the std.
+ *
+ * @param path the file of images, or the folder; of a folder with several, `split` says which.
+ * @throws LossgraftError where a file is missing, damaged or too large, or the two do not belong together.
+ */
+export async function openIdx(path: string, options: DataOptions): Promise<Dataset> {
+  const { images: imagesPath, notes } = chooseImages(path, options);
+  const labelsPath = options.labels ?? labelsBeside(imagesPath);
+  const images = await openIdxFile(imagesPath);
+  try {
+    const column = imageColumn(imagesPath, images, options);
+    const labels = await openLabels(labelsPath);
+    const [size, count] = [images.dims[0], labels.column.dims[0]];
+    if (size !== count) {
+      labels.close();
+      throw refused(
+        imagesPath,
+        `as many labels as images, ${size}`,
+        `${count} in ${labelsPath}`,
+        'The two files do not belong together',
+      );
+    }
+    return {
+      name: imagesPath,
+      columns: new Map([[LABELS, labels.column]]),
+      unnamed: column,
+      notes: [...notes, `images from ${imagesPath}, labels from ${labelsPath}: ${size} samples`],
+      close: () => {
+        images.close();
+        labels.close();
+      },
+    };
+  } catch (error) {
+    images.close();
+    throw error;
+  }
+}
+
+function imageColumn(path: string, images: IdxFile, { mean = [0], std = [1] }: DataOptions): Column {
+  const [rows = 0, ...size] = images.dims;
+  if (size.length !== 2 || rows === 0 || elementCount(size) === 0) {
+    throw refused(path, 'images, [N, height, width]', `[${images.dims.join(', ')}]`, 'Give the file of images, idx3');
+  }
+  const scale = byteScale(1, { mean, std });
+  return {
+    dtype: 'float32',
+    dims: [rows, 1, ...size],
+    black: scale.black,
+    white: scale.white,
+    read: async (start, count) => scaleBytes(await images.readRows(start, count), scale, size),
+  };
+}
+
+function scaleBytes(
+  { dims: [count = 0], data }: Tensor,
+  { tables: [table] }: ByteScale,
+  size: readonly number[],
+): Tensor {
+  const out = new Float32Array(data.length);
+  for (let i = 0; i < data.length; i++) out[i] = table?.[Number(data[i])] ?? 0;
+  return { dtype: 'float32', dims: [count, 1, ...size], data: out };
+}
+
+/** `train-images-idx3-ubyte`, `t10k-images.idx3-ubyte.gz`, `emnist-letters-test-images-idx3-ubyte` */
+const IMAGES = /images([-.])idx3-ubyte(\.gz)?$/i;
+
+const SPLITS = { train: /train/i, test: /test|t10k/i } as const;
+
+/** Is it a folder with IDX images? */
+export function holdsIdx(names: readonly string[]): boolean {
+  return names.some((name) => IMAGES.test(name));
+}
+
+function chooseImages(
+  path: string,
+  { split, otherwiseSplit = 'train' }: DataOptions,
+): { images: string; notes: readonly string[] } {
+  if (!statSync(path).isDirectory()) {
+    if (!IMAGES.test(path))
+      throw refused(
+        path,
+        'a file of images, …images-idx3-ubyte',
+        basename(path),
+        'Give the images; their labels are found beside them',
+      );
+    if (split !== undefined)
+      throw refused(path, 'a folder, where a split is asked for', 'a file', 'Leave the option split out');
+    return { images: path, notes: [] };
+  }
+  const all = readdirSync(path)
+    .filter((name) => IMAGES.test(name))
+    .sort();
+  const asked = split ?? otherwiseSplit;
+  const found = all.length === 1 && split === undefined ? all : all.filter((name) => SPLITS[asked].test(name));
+  const [images] = found;
+  if (images === undefined || found.length > 1) {
+    throw refused(path, `one file of ${asked} images`, all.join(', ') || 'none', 'Give the file of images itself');
+  }
+  const others = all.filter((name) => name !== images);
+  const note = `${images} of ${path}${others.length > 0 ? `; there are also ${others.join(', ')}` : ''}`;
+  return { images: join(path, images), notes: split === undefined ? [note] : [] };
+}
+
+function labelsBeside(images: string): string {
+  const stem = basename(images).replace(/\.gz$/i, '');
+  const wanted = stem.replace(/images([-.])idx3/i, (_all, dash: string) => `labels${dash}idx1`);
+  const folder = dirname(images);
+  const found = [wanted, `${wanted}.gz`].find((name) =>
+    statSync(join(folder, name), { throwIfNoEntry: false })?.isFile(),
+  );
+  if (found !== undefined) return join(folder, found);
+  throw refused(
+    folder,
+    `labels beside ${basename(images)}: ${wanted} or ${wanted}.gz`,
+    'neither',
+    'Name them with --labels',
+  );
+}
+
+function refused(where: string, expected: string, found: string, hint: string): LossgraftError {
+  return new LossgraftError({ code: 'idx-files', where, expected, found, hint });
+}

@@ -1,0 +1,136 @@
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { LossgraftError } from '../../errors.ts';
+import { openFile } from '../../onnx/index.ts';
+import { type Dataset, LABELS } from '../dataset.ts';
+import { type ClassFolder, listClasses } from '../folder.ts';
+import { labelColumn } from '../labels.ts';
+import { limiter } from '../limiter.ts';
+import { MAX_IMAGE_BYTES } from '../limits.ts';
+import type { DataOptions } from '../options.ts';
+import { numbered } from '../order.ts';
+import { decodeImage, isImage } from './image.ts';
+import { outputSize, type Preprocess, preprocessOf, type Size, shapePixels, writePlanes } from './preprocess.ts';
+import type { Pixels } from './resample.ts';
+
+/**
+ * Images in a subfolder for each class: float32 [N, channels, height, width] and labels, the classes in the order of their sorted
+ * names. Images are read and decoded when their rows are asked for.
+ *
+ * @throws LossgraftError for classes without images, files that are no images, and later, for damaged ones, by name.
+ */
+export async function openImageFolder(path: string, options: DataOptions): Promise<Dataset> {
+  const preprocess = preprocessOf(options);
+  const folder = listClasses(path, 'images', options.classes);
+  for (const file of folder.files) refuseNoImage(join(path, file));
+  const pixelsOf = (row: number): Promise<Pixels> => readPixels(join(path, folder.files[row] ?? ''), preprocess);
+  const size = outputSize(preprocess) ?? (await pixelsOf(0));
+  return {
+    name: path,
+    columns: new Map([[LABELS, labelColumn(folder.labels)]]),
+    unnamed: imageColumn(folder, size, preprocess, pixelsOf),
+    classNames: folder.classes,
+    describeRow: (row) => folder.files[row] ?? '',
+    notes: [`${path}: ${folder.files.length} images, classes ${numbered(folder.classes)}`, ...folder.notes],
+    close() {},
+  };
+}
+
+/** Decoding runs on the library's own threads; more at once only take memory. */
+const decoding = limiter(Math.min(4, availableParallelism()));
+
+function imageColumn(
+  { files }: ClassFolder,
+  { height, width }: Size,
+  { channels, scale }: Preprocess,
+  pixelsOf: (row: number) => Promise<Pixels>,
+) {
+  const dims = [channels, height, width];
+  const one = channels * height * width;
+  return {
+    dtype: 'float32' as const,
+    dims: [files.length, ...dims],
+    isFresh: true,
+    black: scale.black,
+    white: scale.white,
+    read: async (start: number, count: number) => {
+      if (start < 0 || count < 0 || start + count > files.length) throw outside(files.length, start, count);
+      const data = new Float32Array(count * one);
+      const work = Array.from({ length: count }, (_, i) =>
+        decoding(async () => {
+          const pixels = await pixelsOf(start + i);
+          if (pixels.height !== height || pixels.width !== width)
+            throw otherSize(files[start + i] ?? '', pixels, { height, width });
+          writePlanes(pixels, scale, data, i * one);
+        }),
+      );
+      await allOrFirstError(work);
+      return { dtype: 'float32' as const, dims: [count, ...dims], data };
+    },
+  };
+}
+
+/** Waits for all, so that nothing runs on after an error. */
+async function allOrFirstError(work: readonly Promise<void>[]): Promise<void> {
+  for (const result of await Promise.allSettled(work)) if (result.status === 'rejected') throw result.reason;
+}
+
+async function readPixels(path: string, preprocess: Preprocess): Promise<Pixels> {
+  const file = openFile(path);
+  try {
+    if (file.size > MAX_IMAGE_BYTES) throw tooLarge(path, file.size);
+    const bytes = new Uint8Array(file.size);
+    file.readInto(bytes, 0);
+    return shapePixels(await decodeImage(bytes, preprocess.channels, path), preprocess, path);
+  } finally {
+    file.close();
+  }
+}
+
+/** A look at the first bytes finds most of what is no image before anything else begins. */
+function refuseNoImage(path: string): void {
+  const file = openFile(path);
+  try {
+    const start = Uint8Array.from(file.read(0, Math.min(file.size, 16)));
+    if (isImage(start)) return;
+    throw new LossgraftError({
+      code: 'image-format',
+      where: path,
+      expected: 'JPEG, PNG, GIF, WebP or TIFF',
+      found: file.size === 0 ? 'an empty file' : 'other bytes',
+      hint: 'Convert the image, or take it out',
+    });
+  } finally {
+    file.close();
+  }
+}
+
+function otherSize(where: string, found: Size, expected: Size): LossgraftError {
+  return new LossgraftError({
+    code: 'image-size',
+    where,
+    expected: `${expected.height} × ${expected.width} pixels, as the first image has (height × width)`,
+    found: `${found.height} × ${found.width}`,
+    hint: 'Bring all to one size with --resize HEIGHTxWIDTH, or with --resize and --crop',
+  });
+}
+
+function tooLarge(where: string, size: number): LossgraftError {
+  return new LossgraftError({
+    code: 'image-too-large',
+    where,
+    expected: `at most ${MAX_IMAGE_BYTES} bytes`,
+    found: `${size}`,
+    hint: 'Make it smaller first',
+  });
+}
+
+function outside(files: number, start: number, count: number): LossgraftError {
+  return new LossgraftError({
+    code: 'rows-out-of-range',
+    where: 'images',
+    expected: `rows among 0…${files - 1}`,
+    found: `${count} rows from ${start} on`,
+    hint: 'Read within the folder',
+  });
+}

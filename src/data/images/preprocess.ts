@@ -1,0 +1,123 @@
+import { LossgraftError } from '../../errors.ts';
+import { type ByteScale, byteScale } from '../normalize.ts';
+import type { ImageOptions, ResampleFilter } from '../options.ts';
+import { readPreprocessFile } from './preprocessFile.ts';
+import { type Pixels, resample } from './resample.ts';
+
+export interface Size {
+  readonly height: number;
+  readonly width: number;
+}
+
+/** From decoded images to what a model reads, in this order. */
+export interface Preprocess {
+  readonly channels: 1 | 3;
+  /** A number is the length of the shorter side. */
+  readonly resize: number | Size | undefined;
+  readonly filter: ResampleFilter;
+  readonly crop: Size | undefined;
+  readonly scale: ByteScale;
+}
+
+/**
+ * What the options ask for.
+ *
+ * @throws LossgraftError `bad-preprocess` for values that make no sense, and for a preprocess file together with other options.
+ */
+export function preprocessOf(options: ImageOptions): Preprocess {
+  const { preprocess, resize, resample: filter, crop, channels = 3, mean = [0], std = [1] } = options;
+  if (preprocess !== undefined) {
+    const given = { resize, resample: filter, crop, channels: options.channels, mean: options.mean, std: options.std };
+    const other = Object.entries(given).find(([, value]) => value !== undefined);
+    if (other === undefined) return readPreprocessFile(preprocess);
+    throw refused(`option ${other[0]}`, 'a preprocess file, or options of its own', 'both', 'Leave one out');
+  }
+  if (channels !== 1 && channels !== 3) throw refused('option channels', '3 (RGB) or 1 (grey)', String(channels));
+  if (filter !== undefined && resize === undefined) {
+    throw refused('option resample', 'an option resize with it', 'none', 'Give a size, or leave resample out');
+  }
+  return {
+    channels,
+    resize: resize === undefined ? undefined : parseResize(resize),
+    filter: filter ?? 'bilinear',
+    crop: crop === undefined ? undefined : parseCrop(crop),
+    scale: byteScale(channels, { mean, std }),
+  };
+}
+
+function parseResize(text: string): number | Size {
+  const sizes = parseSizes('resize', text);
+  const [height, width] = sizes;
+  return width === undefined ? height : { height, width };
+}
+
+function parseCrop(text: string): Size {
+  const [height, width = height] = parseSizes('crop', text);
+  return { height, width };
+}
+
+function parseSizes(option: string, text: string): [number, number?] {
+  const [, height, width] = /^([1-9]\d{0,4})(?:x([1-9]\d{0,4}))?$/.exec(text.trim()) ?? [];
+  if (height === undefined) throw refused(`option ${option}`, 'pixels, such as 224, or 224x192 (height x width)', text);
+  return width === undefined ? [Number(height)] : [Number(height), Number(width)];
+}
+
+/** The size of every image after preprocessing; `undefined` where it depends on the image. */
+export function outputSize({ resize, crop }: Preprocess): Size | undefined {
+  return crop ?? (typeof resize === 'object' ? resize : undefined);
+}
+
+/**
+ * Resizes and crops. The shorter side comes to `resize`, the longer one to the whole part of its share; a crop takes the middle, and
+ * of an odd rest the smaller half lies above and to the left.
+ *
+ * @throws LossgraftError `image-smaller-than-crop`
+ */
+export function shapePixels(image: Pixels, { resize, filter, crop }: Preprocess, where: string): Pixels {
+  const resized = resize === undefined ? image : resample(image, targetSize(image, resize), filter);
+  return crop === undefined ? resized : cropMiddle(resized, crop, where);
+}
+
+function targetSize({ height, width }: Size, resize: number | Size): Size {
+  if (typeof resize === 'object') return resize;
+  const long = Math.trunc((resize * Math.max(height, width)) / Math.min(height, width));
+  return height <= width ? { height: resize, width: long } : { height: long, width: resize };
+}
+
+function cropMiddle(image: Pixels, { height, width }: Size, where: string): Pixels {
+  if (height > image.height || width > image.width) {
+    throw new LossgraftError({
+      code: 'image-smaller-than-crop',
+      where,
+      expected: `at least ${height} × ${width} pixels to crop (height × width)`,
+      found: `${image.height} × ${image.width}`,
+      hint: 'Resize first, for example with --resize',
+    });
+  }
+  const { channels, data } = image;
+  const [top, left] = [Math.trunc((image.height - height) / 2), Math.trunc((image.width - width) / 2)];
+  const out = new Uint8Array(height * width * channels);
+  for (let y = 0; y < height; y++) {
+    const from = ((top + y) * image.width + left) * channels;
+    out.set(data.subarray(from, from + width * channels), y * width * channels);
+  }
+  return { height, width, channels, data: out };
+}
+
+/** Writes an image into `out` at `offset`, channels apart, scaled and normalised. */
+export function writePlanes(
+  { height, width, channels, data }: Pixels,
+  { tables }: ByteScale,
+  out: Float32Array,
+  offset: number,
+): void {
+  const plane = height * width;
+  for (let c = 0; c < channels; c++) {
+    const table = tables[c];
+    for (let i = 0; i < plane; i++) out[offset + c * plane + i] = table?.[data[i * channels + c] ?? 0] ?? 0;
+  }
+}
+
+function refused(where: string, expected: string, found: string, hint = 'Correct it'): LossgraftError {
+  return new LossgraftError({ code: 'bad-preprocess', where, expected, found, hint });
+}

@@ -1,0 +1,189 @@
+import { LossgraftError } from '../errors.ts';
+import type { Model } from '../model.ts';
+import { ownBuffers } from '../runtime/release.ts';
+import type { Port } from '../runtime/session.ts';
+import { elementCount, type Tensor, type TensorData } from '../tensor.ts';
+import { type Augmentation, augmentImages } from './augmentation.ts';
+import { type BoundData, bindData, type LabelInput } from './bind.ts';
+import { type Dataset, LABELS } from './dataset.ts';
+import { fillBatch } from './fill.ts';
+import { isText } from './numpy/npy.ts';
+import { selectRows } from './select.ts';
+import { labelsOf } from './split.ts';
+
+type Feeds = Record<string, Tensor>;
+
+/** Data that a model can be fed with, in any order. */
+export interface Samples {
+  readonly name: string;
+  readonly size: number;
+  /** Class indices, checked. */
+  readonly labels: BigInt64Array;
+  readonly notes: readonly string[];
+  /** Of one row's inputs. */
+  readonly rowBytes: number;
+  /** Whether `read` gives arrays that nobody else holds. */
+  readonly isFresh: boolean;
+  /** What a row is to the user: a file, a line; else its number. */
+  describeRow(row: number): string;
+  /** The feeds of these rows, in this order. */
+  read(rows: Uint32Array): Promise<Feeds>;
+}
+
+/** Data of up to this size are read once and kept; larger ones are read batch by batch. */
+const KEPT_BYTES: number = 256 * 2 ** 20;
+const READ_AT_ONCE = 1024;
+
+/**
+ * Matches data to a model's inputs, and reads all labels.
+ *
+ * @throws LossgraftError for data that don't fit and labels out of range, with the row; see `bindData`.
+ */
+export async function openSamples(data: Dataset, inputs: readonly Port[], labels: LabelInput): Promise<Samples> {
+  const bound = bindData(data, inputs, labels);
+  const column = data.columns.get(labels.name) ?? data.columns.get(LABELS);
+  const all = await labelsOf({ ...data, columns: new Map(column ? [[LABELS, column]] : []) }, labels.classes);
+  const first = await bound.read(0, 1);
+  const rowBytes = Object.values(first).reduce((sum, tensor) => sum + bytesOf(tensor), 0);
+  const kept = bound.size * rowBytes <= KEPT_BYTES ? await readAll(bound, first) : undefined;
+  const read = async (rows: Uint32Array): Promise<Feeds> =>
+    kept === undefined ? bindData(selectRows(data, rows), inputs, labels).read(0, rows.length) : pick(kept, rows);
+  const describeRow = (row: number): string => data.describeRow?.(row) ?? `row ${row}`;
+  return {
+    name: data.name,
+    size: bound.size,
+    labels: all,
+    rowBytes,
+    // Without a shuffle's copy, a run of rows may be a view of the user's own array.
+    isFresh:
+      kept !== undefined || [...data.columns.values(), data.unnamed].every((own) => own?.isFresh ?? own === column),
+    notes: [...(data.notes ?? []), ...bound.notes],
+    describeRow,
+    read,
+  };
+}
+
+/** The inputs of a model as data are matched to them, with that of the labels. */
+export function inputPorts(model: Model, labels: string): Port[] {
+  const { inputs, initializers } = model.proto.graph;
+  const constants = new Set(initializers.map(({ name }) => name));
+  const own = inputs
+    .filter(({ name }) => !constants.has(name))
+    .map(({ name, type }) => ({ name, dtype: type?.dtype, shape: type?.shape }));
+  return [...own, { name: labels, dtype: 'int64', shape: [undefined] }];
+}
+
+/** The batch that a model fixes. */
+export function fixedBatch(ports: readonly Port[]): number | undefined {
+  return ports.map(({ shape }) => shape?.[0]).find((dim) => typeof dim === 'number');
+}
+
+/** How many samples a run takes. */
+export interface Batches {
+  /** In a model that fixes it. */
+  readonly fixed: number | undefined;
+  /** In a step of training. */
+  readonly trained: number;
+}
+
+export function batchesOf({
+  ports,
+  batchSize,
+}: {
+  readonly ports: readonly Port[];
+  readonly batchSize: number;
+}): Batches {
+  return { fixed: fixedBatch(ports), trained: batchSize };
+}
+
+/** Random crops and flips of the model's one input of images. @throws LossgraftError `augment-images` where there is not one. */
+export function augmenter(
+  data: Dataset,
+  ports: readonly Port[],
+  options: Augmentation | undefined,
+): (feeds: Feeds, keys: Parameters<typeof augmentImages>[2]) => Feeds {
+  if (options === undefined || ((options.padding ?? 0) === 0 && !options.flip)) return (feeds) => feeds;
+  const images = ports.filter(({ dtype, shape }) => dtype === 'float32' && shape?.length === 4);
+  const [port] = images;
+  if (images.length !== 1 || port === undefined) {
+    throw new LossgraftError({
+      code: 'augment-images',
+      where: 'augmentation',
+      expected: 'a model with one input of images, float32 [N, C, H, W]',
+      found: `${images.length} such inputs`,
+      hint: 'Leave random crops and flips out',
+    });
+  }
+  const { name } = port;
+  const black = (data.columns.get(name) ?? data.unnamed)?.black;
+  return (feeds, keys) => {
+    const tensor = feeds[name];
+    return tensor === undefined ? feeds : { ...feeds, [name]: augmentImages(tensor, options, keys, black) };
+  };
+}
+
+/** The buffers of feeds that are nobody else's, to be handed on to another thread: small ones are copied as fast. */
+export function buffersOf(feeds: Readonly<Feeds>): ArrayBuffer[] {
+  return ownBuffers(Object.values(feeds)).filter(({ byteLength }) => byteLength >= HANDED_ON);
+}
+
+const HANDED_ON: number = 64 * 2 ** 10;
+
+/** Makes a last batch as large as a model's fixed one. */
+export function fillUp(feeds: Feeds, fixed: number | undefined): Feeds {
+  return fixed === undefined ? feeds : fillBatch(feeds, fixed);
+}
+
+function bytesOf({ data }: Tensor): number {
+  return isText(data) ? data.reduce((sum, text) => sum + 2 * text.length, 0) : data.byteLength;
+}
+
+/** Everything, read in pieces: each is checked, and copied into its place where it is not in memory anyway. */
+async function readAll(bound: BoundData, first: Feeds): Promise<Feeds> {
+  const own = Object.entries(first).filter(([name]) => bound.whole[name] === undefined);
+  const copies = new Map(own.map(([name, tensor]) => [name, allocateLike(tensor, bound.size)]));
+  for (let start = 0; start < bound.size; start += READ_AT_ONCE) {
+    const piece = await bound.read(start, Math.min(READ_AT_ONCE, bound.size - start));
+    for (const [name, { data, dims }] of Object.entries(piece)) {
+      const target = copies.get(name)?.data;
+      if (target !== undefined) copyItems(target, data, start * elementCount(dims.slice(1)));
+    }
+  }
+  return { ...bound.whole, ...Object.fromEntries(copies) };
+}
+
+function pick(kept: Feeds, rows: Uint32Array): Feeds {
+  return Object.fromEntries(
+    Object.entries(kept).map(([name, tensor]) => {
+      const width = elementCount(tensor.dims.slice(1));
+      const picked = allocateLike({ ...tensor, dims: [1, ...tensor.dims.slice(1)] }, rows.length);
+      for (const [i, row] of rows.entries()) {
+        const { data } = tensor;
+        copyItems(
+          picked.data,
+          isText(data) ? data.slice(row * width, (row + 1) * width) : data.subarray(row * width, (row + 1) * width),
+          i * width,
+        );
+      }
+      return [name, picked];
+    }),
+  );
+}
+
+/** Room for `rows` rows such as the tensor's. */
+function allocateLike({ dtype, dims, data }: Tensor, rows: number): Tensor {
+  const shape = [rows, ...dims.slice(1)];
+  if (isText(data)) return { dtype, dims: shape, data: Array<string>(elementCount(shape)).fill('') };
+  const Kind = data.constructor as new (length: number) => typeof data;
+  return { dtype, dims: shape, data: new Kind(elementCount(shape)) };
+}
+
+function copyItems(target: TensorData, source: TensorData, at: number): void {
+  if (isText(source)) {
+    if (isText(target)) (target as string[]).splice(at, source.length, ...source);
+  } else if (!isText(target)) {
+    const bytes = new Uint8Array(target.buffer, target.byteOffset, target.byteLength);
+    const from = new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
+    bytes.set(from, at * source.BYTES_PER_ELEMENT);
+  }
+}

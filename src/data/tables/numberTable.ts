@@ -1,0 +1,219 @@
+import { LossgraftError } from '../../errors.ts';
+import type { Tensor } from '../../tensor.ts';
+import { labelCollector } from '../classIndex.ts';
+import { type Dataset, LABELS } from '../dataset.ts';
+import type { Column } from '../numpy/npy.ts';
+import type { DataOptions } from '../options.ts';
+import { numbered } from '../order.ts';
+import { type RowStore, rowStore } from '../rowStore.ts';
+import { isMissing, isNumeric } from './numeric.ts';
+import { type Cell, placeOf, type Table } from './table.ts';
+import { chooseLabels, columnIndex } from './tableColumns.ts';
+
+/**
+ * Reads a table of numbers: every row is checked now, and kept as float32 in memory or a temporary file.
+ *
+ * @throws LossgraftError for cells that are missing or no numbers, with row and column, and for labels that make no classes.
+ */
+export async function readNumbers(table: Table, options: DataOptions): Promise<Dataset> {
+  const labels = chooseLabels(table, options);
+  const inputs = plan(table, options, labels).map((input) => ({ ...input, store: rowStore(table.name) }));
+  try {
+    const collector = labelCollector(options.classes);
+    const needed = [...inputs.flatMap(({ columns }) => columns), ...(labels === undefined ? [] : [labels])];
+    let size = 0;
+    for await (const { cells, line } of table.rows(needed)) {
+      const place = (column: number): string => `${placeOf(table, size, line)}, column ${table.columns[column]}`;
+      writeInputs(inputs, cells, place);
+      if (labels !== undefined) collector.add(cells.at(-1) ?? null, place(labels));
+      size++;
+    }
+    if (size === 0) throw refused('data-size', table.name, 'at least one row', 'none', 'Write the data again');
+    const index = labels === undefined ? undefined : collector.finish(`${table.name}, column ${table.columns[labels]}`);
+    const columns = inputs.map((input) => [input.name, inputColumn(input, size, table.name)] as const);
+    return {
+      name: table.name,
+      columns: new Map<string, Column>([
+        ...columns.flatMap(([name, column]) => (name === undefined ? [] : [[name, column] as const])),
+        ...(index === undefined ? [] : [[LABELS, index.column] as const]),
+      ]),
+      unnamed: columns.find(([name]) => name === undefined)?.[1],
+      ...(index?.names === undefined ? {} : { classNames: index.names }),
+      showRow: (row) => inputs.map((input) => showCells(table, input, row)).join(', '),
+      notes: describe(table, size, inputs, labels, index?.names),
+      close: () => inputs.forEach(({ store }) => void store.close()),
+    };
+  } catch (error) {
+    for (const { store } of inputs) store.close();
+    throw error;
+  } finally {
+    table.close();
+  }
+}
+
+const SHOWN_CELLS = 24;
+
+interface PlannedInput {
+  /** `undefined`: the model's one input. */
+  readonly name: string | undefined;
+  readonly dtype: 'float32' | 'int64';
+  readonly columns: readonly number[];
+}
+
+interface Input extends PlannedInput {
+  readonly store: RowStore;
+}
+
+function plan(
+  table: Table,
+  { featureColumns, labels: labelsFile }: DataOptions,
+  labels: number | undefined,
+): PlannedInput[] {
+  const all = table.columns.map((_, i) => i).filter((i) => i !== labels);
+  if (featureColumns === undefined) return [{ name: undefined, dtype: 'float32', columns: nonEmpty(table, all) }];
+  if (isList(featureColumns))
+    return [{ name: undefined, dtype: 'float32', columns: pick(table, featureColumns, labels) }];
+  if (labelsFile === undefined && Object.hasOwn(featureColumns, LABELS)) {
+    throw refused(
+      'table-columns',
+      'option feature-columns',
+      'inputs but the labels',
+      LABELS,
+      'Name their column with --label-column',
+    );
+  }
+  return Object.entries(featureColumns).map(([key, names]) => {
+    const isInteger = key.endsWith(':int64');
+    return {
+      name: key.replace(/:int64$/, ''),
+      dtype: isInteger ? 'int64' : 'float32',
+      columns: pick(table, names, labels),
+    };
+  });
+}
+
+function isList(columns: NonNullable<DataOptions['featureColumns']>): columns is readonly string[] {
+  return Array.isArray(columns);
+}
+
+function pick(table: Table, names: readonly string[], labels: number | undefined): readonly number[] {
+  const columns = names.map((name) => columnIndex(table, name, 'feature-columns'));
+  if (labels === undefined || !columns.includes(labels)) return nonEmpty(table, columns);
+  throw refused(
+    'table-columns',
+    'option feature-columns',
+    'columns but that of the labels',
+    table.columns[labels] ?? '',
+    'A model that reads the label learns nothing; leave it out',
+  );
+}
+
+function nonEmpty(table: Table, columns: readonly number[]): readonly number[] {
+  if (columns.length > 0) return columns;
+  throw refused(
+    'table-columns',
+    table.name,
+    'at least one column of numbers',
+    table.columns.join(', '),
+    'Name them with --feature-columns',
+  );
+}
+
+function writeInputs(inputs: readonly Input[], cells: readonly Cell[], place: (column: number) => string): void {
+  let at = 0;
+  for (const { columns, dtype, store } of inputs) {
+    const values = cells.slice(at, at + columns.length);
+    const where = (i: number): string => place(columns[i] ?? 0);
+    store.append(new Uint8Array((dtype === 'int64' ? toIntegers(values, where) : toFloats(values, where)).buffer));
+    at += columns.length;
+  }
+}
+
+function toFloats(cells: readonly Cell[], where: (i: number) => string): Float32Array<ArrayBuffer> {
+  const floats = new Float32Array(cells.length);
+  for (const [i, cell] of cells.entries()) {
+    const number = toNumber(cell);
+    floats[i] = number;
+    if (!Number.isFinite(floats[i])) throw noNumber(cell, where(i), 'a finite number that float32 can hold');
+  }
+  return floats;
+}
+
+function toIntegers(cells: readonly Cell[], where: (i: number) => string): BigInt64Array<ArrayBuffer> {
+  return BigInt64Array.from(cells, (cell, i) => {
+    const number = toNumber(cell);
+    if (!Number.isSafeInteger(number)) throw noNumber(cell, where(i), 'a whole number');
+    return BigInt(number);
+  });
+}
+
+function toNumber(cell: Cell): number {
+  if (typeof cell === 'string') return isNumeric(cell) ? Number(cell) : Number.NaN;
+  return cell === null ? Number.NaN : Number(cell);
+}
+
+function noNumber(cell: Cell, where: string, expected: string): LossgraftError {
+  const missing = cell === null || (typeof cell === 'string' && isMissing(cell)) || Number.isNaN(cell);
+  const found = cell === null ? 'nothing' : typeof cell === 'string' ? JSON.stringify(cell.slice(0, 80)) : String(cell);
+  return refused(
+    missing ? 'missing-value' : 'no-number',
+    where,
+    expected,
+    missing ? `a missing value (${found})` : found,
+    missing
+      ? 'Fill it in or leave the row out'
+      : 'Correct it, choose the columns with --feature-columns, or give texts a --tokenizer',
+  );
+}
+
+function inputColumn({ columns, dtype, store }: Input, size: number, name: string): Column {
+  const width = columns.length;
+  const Values = dtype === 'int64' ? BigInt64Array : Float32Array;
+  const read = async (start: number, count: number): Promise<Tensor> => {
+    if (start < 0 || count < 0 || start + count > size) {
+      throw refused(
+        'rows-out-of-range',
+        name,
+        `rows among 0…${size - 1}`,
+        `${count} rows from ${start} on`,
+        'Read within the table',
+      );
+    }
+    const data = new Values(count * width);
+    store.readInto(new Uint8Array(data.buffer), start * width * Values.BYTES_PER_ELEMENT);
+    return { dtype, dims: [count, width], data };
+  };
+  return { dtype, dims: [size, width], read };
+}
+
+/** `age = 31, height = 1.8, …` */
+function showCells(table: Table, { columns, dtype, store }: Input, row: number): string {
+  const data = new (dtype === 'int64' ? BigInt64Array : Float32Array)(columns.length);
+  store.readInto(new Uint8Array(data.buffer), row * data.byteLength);
+  const cells = columns.slice(0, SHOWN_CELLS).map((column, i) => {
+    const value = Number(data[i]);
+    return `${table.columns[column]} = ${Number(value.toPrecision(6))}`;
+  });
+  return cells.join(', ') + (columns.length > SHOWN_CELLS ? ', …' : '');
+}
+
+function describe(
+  table: Table,
+  size: number,
+  inputs: readonly Input[],
+  labels: number | undefined,
+  names: readonly string[] | undefined,
+): string[] {
+  const shown = inputs.map(({ name, columns }) => {
+    const list = columns.map((i) => table.columns[i]);
+    const short = list.length > 12 ? `${list.slice(0, 12).join(', ')}, … (${list.length})` : list.join(', ');
+    return name === undefined ? short : `${name} = ${short}`;
+  });
+  const labelled = labels === undefined ? '' : `; labels from ${table.columns[labels]}`;
+  const classes = names === undefined ? '' : `, classes ${numbered(names)}`;
+  return [`${table.name}: ${size} rows; features ${shown.join('; ')}${labelled}${classes}`];
+}
+
+function refused(code: string, where: string, expected: string, found: string, hint: string): LossgraftError {
+  return new LossgraftError({ code, where, expected, found, hint });
+}

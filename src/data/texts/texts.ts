@@ -1,0 +1,234 @@
+import { join } from 'node:path';
+import { LossgraftError } from '../../errors.ts';
+import { openFile } from '../../onnx/index.ts';
+import type { Tensor } from '../../tensor.ts';
+import { labelCollector } from '../classIndex.ts';
+import { type Dataset, LABELS } from '../dataset.ts';
+import { listClasses } from '../folder.ts';
+import { labelColumn } from '../labels.ts';
+import { MAX_TEXT_CHARACTERS } from '../limits.ts';
+import type { Column } from '../numpy/npy.ts';
+import type { DataOptions, TextOptions } from '../options.ts';
+import { numbered } from '../order.ts';
+import { type RowStore, rowStore } from '../rowStore.ts';
+import { placeOf, type Table } from '../tables/table.ts';
+import { chooseLabels, columnIndex } from '../tables/tableColumns.ts';
+import { loadTokenizer, type TextEncoder } from './tokenizer.ts';
+
+/**
+ * Reads a column of texts: every one is turned into tokens now, and kept in memory or a temporary file. Columns `input_ids`,
+ * `attention_mask` and `token_type_ids`, int64 [N, maxLength]; a model with one input gets the first, whatever it is called.
+ *
+ * @throws LossgraftError for missing texts and labels, with the row, and as the tokenizer does.
+ */
+export async function readTexts(table: Table, options: DataOptions): Promise<Dataset> {
+  try {
+    const encoder = loadTokenizer(options);
+    const texts = columnIndex(table, options.textColumn ?? 'text', 'text-column');
+    const labels = chooseLabels(table, options);
+    const collector = labelCollector(options.classes);
+    const store = tokenStore(table.name, encoder, options);
+    try {
+      for await (const { cells, line } of table.rows(labels === undefined ? [texts] : [texts, labels])) {
+        const place = placeOf(table, store.size, line);
+        const [text] = cells;
+        if (typeof text !== 'string' || text === '') throw noText(`${place}, column ${table.columns[texts]}`, text);
+        store.add(text, place);
+        if (labels !== undefined) collector.add(cells[1] ?? null, `${place}, column ${table.columns[labels]}`);
+      }
+      if (store.size === 0) throw noText(table.name, undefined);
+      const index =
+        labels === undefined ? undefined : collector.finish(`${table.name}, column ${table.columns[labels]}`);
+      const names = index?.names === undefined ? '' : `, classes ${numbered(index.names)}`;
+      const columns = store.columns();
+      return {
+        name: table.name,
+        columns: new Map([...columns, ...(index === undefined ? [] : [[LABELS, index.column] as const])]),
+        unnamed: columns[0]?.[1],
+        ...(index?.names === undefined ? {} : { classNames: index.names }),
+        showRow: store.show,
+        notes: [`${table.name}: ${store.size} texts from column ${table.columns[texts]}${names}; ${encoder.how}`],
+        close: store.close,
+      };
+    } catch (error) {
+      store.close();
+      throw error;
+    }
+  } finally {
+    table.close();
+  }
+}
+
+/**
+ * Reads .txt files in a subfolder for each class, as {@link readTexts} does.
+ *
+ * @throws LossgraftError for files that are no UTF-8, or too long, by name.
+ */
+export async function openTextFolder(path: string, options: DataOptions): Promise<Dataset> {
+  const encoder = loadTokenizer(options);
+  const folder = listClasses(path, 'texts', options.classes);
+  const store = tokenStore(path, encoder, options);
+  try {
+    for (const file of folder.files) store.add(readText(join(path, file)), join(path, file));
+  } catch (error) {
+    store.close();
+    throw error;
+  }
+  const columns = store.columns();
+  return {
+    name: path,
+    columns: new Map([...columns, [LABELS, labelColumn(folder.labels)]]),
+    unnamed: columns[0]?.[1],
+    classNames: folder.classes,
+    describeRow: (row) => folder.files[row] ?? '',
+    showRow: store.show,
+    notes: [
+      `${path}: ${folder.files.length} texts, classes ${numbered(folder.classes)}; ${encoder.how}`,
+      ...folder.notes,
+    ],
+    close: store.close,
+  };
+}
+
+function readText(path: string): string {
+  const file = openFile(path);
+  try {
+    // A character takes up to 4 bytes of UTF-8.
+    if (file.size > 4 * MAX_TEXT_CHARACTERS)
+      throw badText(path, `at most ${4 * MAX_TEXT_CHARACTERS} bytes`, `${file.size}`);
+    const bytes = new Uint8Array(file.size);
+    file.readInto(bytes, 0);
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (cause) {
+    if (cause instanceof LossgraftError) throw cause;
+    throw badText(path, 'UTF-8', 'other bytes');
+  } finally {
+    file.close();
+  }
+}
+
+interface TokenStore {
+  readonly size: number;
+  add(text: string, where: string): void;
+  columns(): [string, Column][];
+  /** The text of a row as its tokens tell it. */
+  show(row: number): string;
+  close(): void;
+}
+
+/** What the tokens are called: as Hugging Face's models call them, or as `tokenInputs` says. */
+function tokenNames({ tokenInputs = {} }: TextOptions): readonly [string, string, string] {
+  const own = ['input_ids', 'attention_mask', 'token_type_ids'] as const;
+  const stray = Object.keys(tokenInputs).find((name) => !own.some((known) => known === name));
+  const [ids, mask, types] = own.map((name) => tokenInputs[name] ?? name);
+  if (
+    ids !== undefined &&
+    mask !== undefined &&
+    types !== undefined &&
+    stray === undefined &&
+    new Set([ids, mask, types]).size === 3
+  )
+    return [ids, mask, types];
+  throw new LossgraftError({
+    code: 'token-inputs',
+    where: 'option token-inputs',
+    expected: `other names for ${own.join(', ')}, each its own`,
+    found: stray ?? Object.values(tokenInputs).join(', '),
+    hint: 'Correct it: input_ids=ids,attention_mask=mask',
+  });
+}
+
+function tokenStore(name: string, encoder: TextEncoder, options: TextOptions): TokenStore {
+  const [idsName, maskName, typesName] = tokenNames(options);
+  const { maxLength } = encoder;
+  const ids = rowStore(name);
+  const masks = rowStore(name);
+  const types = rowStore(name);
+  let size = 0;
+  const column = (read: Read): Column => tokenColumn(name, [size, maxLength], read);
+  return {
+    get size() {
+      return size;
+    },
+    add: (text, where) => {
+      const tokens = encoder.encode(text, where);
+      ids.append(new Uint8Array(tokens.ids.buffer));
+      masks.append(tokens.mask);
+      types.append(tokens.types);
+      size++;
+    },
+    columns: () => [
+      [
+        idsName,
+        column((start, count) => {
+          const words = new Int32Array(count);
+          ids.readInto(new Uint8Array(words.buffer), 4 * start);
+          return words;
+        }),
+      ],
+      [maskName, column(readBytes(masks))],
+      [typesName, column(readBytes(types))],
+    ],
+    show: (row) => {
+      const words = new Int32Array(maxLength);
+      ids.readInto(new Uint8Array(words.buffer), 4 * maxLength * row);
+      const isText = readBytes(masks)(maxLength * row, maxLength);
+      return encoder.decode([...words].filter((_, i) => isText[i] === 1));
+    },
+    close: () => {
+      for (const store of [ids, masks, types]) store.close();
+    },
+  };
+}
+
+/** The elements from `start` on. */
+type Read = (start: number, count: number) => Int32Array | Uint8Array;
+
+function readBytes(store: RowStore): Read {
+  return (start, count) => {
+    const bytes = new Uint8Array(count);
+    store.readInto(bytes, start);
+    return bytes;
+  };
+}
+
+function tokenColumn(name: string, dims: readonly [number, number], elements: Read): Column {
+  const [size, width] = dims;
+  const read = async (start: number, count: number): Promise<Tensor> => {
+    if (start < 0 || count < 0 || start + count > size) throw outside(name, size, start, count);
+    const data = BigInt64Array.from(elements(start * width, count * width), BigInt);
+    return { dtype: 'int64', dims: [count, width], data };
+  };
+  return { dtype: 'int64', dims, read };
+}
+
+function noText(where: string, found: unknown): LossgraftError {
+  const shown = found === null || found === undefined || found === '' ? 'nothing' : typeof found;
+  return new LossgraftError({
+    code: 'missing-value',
+    where,
+    expected: 'a text',
+    found: shown,
+    hint: 'Fill it in or leave the row out',
+  });
+}
+
+function badText(where: string, expected: string, found: string): LossgraftError {
+  return new LossgraftError({
+    code: 'bad-text',
+    where,
+    expected,
+    found,
+    hint: 'Convert or cut the file, or take it out',
+  });
+}
+
+function outside(where: string, size: number, start: number, count: number): LossgraftError {
+  return new LossgraftError({
+    code: 'rows-out-of-range',
+    where,
+    expected: `rows among 0…${size - 1}`,
+    found: `${count} rows from ${start} on`,
+    hint: 'Read within the data',
+  });
+}

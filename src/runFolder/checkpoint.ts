@@ -1,0 +1,286 @@
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { LossgraftError } from '../errors.ts';
+import type { Metrics } from '../records/metrics.ts';
+import type { InfluenceOutcome } from '../trainer/influence.ts';
+import type { Tie } from '../tuned/locate.ts';
+import { VERSION } from '../version.ts';
+import { checkWritable } from '../write.ts';
+import { EventFiles } from './tensorboard.ts';
+
+/** What is known of an epoch. */
+export interface EpochRecord extends Metrics {
+  readonly arm: string;
+  /** From 1 on; 0 is the model as it was given. */
+  readonly epoch: number;
+  readonly phase: 'before' | 'first' | 'loss';
+  /** At the epoch's end; `null` before training, as is the training loss. */
+  readonly rate: number | null;
+  readonly trainLoss: number | null;
+  /** Unweighted cross-entropy, whatever the training loss is: comparable across losses. */
+  readonly validationLoss: number;
+  readonly seconds: number;
+  /** Of the steps alone; none before training. Of an epoch that was interrupted, what came after. */
+  readonly trainSeconds?: number;
+  /** Of these, those in which the training thread had no data to work on. */
+  readonly waitSeconds?: number;
+  /** Channels in a block of the training graph's forms; `null` for plain ones. */
+  readonly block?: number | null;
+}
+
+/** The best epoch of an arm, and where its state is. */
+export interface Best {
+  readonly epoch: number;
+  readonly balancedAccuracy: number;
+  readonly file: string;
+}
+
+/** Where a run is. All plain data: it is written as JSON beside the states. */
+export interface Checkpoint {
+  readonly version: string;
+  /** What the run was asked for; a run that goes on must be asked for the same. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** Index of the arm, epoch and step that come next. */
+  readonly arm: number;
+  readonly epoch: number;
+  readonly step: number;
+  /** Sum of losses and number of samples of the epoch so far. */
+  readonly lossSum: number;
+  readonly lossCount: number;
+  /** Channels in a block of the graph's forms, `null` for plain ones; settled when the run begins. */
+  readonly block?: number | null;
+  /** The current state. */
+  readonly file: string;
+  /** The state at the switch from cross-entropy, from which every arm goes on. */
+  readonly shared: string | null;
+  readonly best: Best | null;
+  /** Those of the arms that are done. */
+  readonly bests: readonly Best[];
+  /** Calibrated alphas by arm. */
+  readonly alphas: Readonly<Record<string, number>>;
+  readonly history: readonly EpochRecord[];
+  /** Set when all is done. */
+  readonly outcome: Outcome | null;
+}
+
+/** How a run ended. */
+export interface Outcome {
+  /** What is written back: names in the state of the first arm's best epoch. */
+  readonly tuned: readonly string[];
+  readonly untied: readonly Tie[];
+  /** On the test data: the model as it was given, then each arm's best epoch. None without test data. */
+  readonly tests: readonly Metrics[];
+  /** Of the tuned model on training data. */
+  readonly influence: InfluenceOutcome;
+}
+
+/** Of a run that begins. */
+export function beginning(settings: Checkpoint['settings']): Checkpoint {
+  return {
+    version: VERSION,
+    settings,
+    arm: 0,
+    epoch: 0,
+    step: 0,
+    lossSum: 0,
+    lossCount: 0,
+    file: '',
+    shared: null,
+    best: null,
+    bests: [],
+    alphas: {},
+    history: [],
+    outcome: null,
+  };
+}
+
+/** What is done with a run that is in the folder already: refused, gone on with, or replaced. */
+export type RunMode = 'new' | 'resume' | 'replace';
+
+const FILE = 'checkpoint.json';
+
+/** The folder of a run: `checkpoint.json`, the states that it names, `metrics.jsonl`, and event files for TensorBoard. */
+export class RunFolder {
+  readonly path: string;
+  readonly #events: EventFiles;
+  #count = 0;
+
+  /** @param classNames in the order of their indices, for the tags of their recalls. */
+  constructor(path: string, classNames?: readonly string[]) {
+    this.path = path;
+    this.#events = new EventFiles(join(path, 'tensorboard'), classNames);
+  }
+
+  /** @throws LossgraftError `run-exists` where a run is there already that is neither to be resumed nor replaced. */
+  begin(mode: RunMode, settings: Checkpoint['settings']): Checkpoint | undefined {
+    this.#make();
+    if (mode === 'replace') for (const name of [FILE, ...this.#states()]) rmSync(this.file(name), { force: true });
+    const there = existsSync(join(this.path, FILE));
+    if (mode === 'new' && there) throw this.#exists();
+    this.#sweep();
+    if (!there) return undefined;
+    const checkpoint = this.#read();
+    this.#compare(checkpoint.settings, settings);
+    const numbers = this.#states().map((file) => Number(/-(\d+)\.safetensors$/.exec(file)?.[1] ?? 0));
+    this.#count = Math.max(0, ...numbers);
+    return checkpoint;
+  }
+
+  #make(): void {
+    try {
+      mkdirSync(this.path, { recursive: true });
+    } catch (cause) {
+      throw new LossgraftError({
+        code: 'output-folder',
+        where: this.path,
+        expected: 'a folder for checkpoints that can be made',
+        found: cause instanceof Error ? cause.message : String(cause),
+        hint: 'Choose another one (--run DIR), or change permissions',
+        cause,
+      });
+    }
+    checkWritable(this.path, this.path);
+  }
+
+  /** The checkpoint that is there. @throws LossgraftError `bad-checkpoint` */
+  checkpoint(): Checkpoint | undefined {
+    return existsSync(this.file(FILE)) ? this.#read() : undefined;
+  }
+
+  /** Where a new state goes: never a name that a checkpoint refers to. */
+  fresh(kind: 'state' | 'best' | 'shared'): string {
+    this.#count += 1;
+    return `${kind}-${this.#count}.safetensors`;
+  }
+
+  file(name: string): string {
+    return join(this.path, name);
+  }
+
+  /** Makes `checkpoint` the one that counts, in one rename, then removes states that it does not name. */
+  commit(checkpoint: Checkpoint): void {
+    writeWhole(this.file(FILE), `${JSON.stringify(checkpoint, withNames)}\n`);
+    const { file, shared, best, bests } = checkpoint;
+    const kept = new Set([file, shared, best?.file, ...bests.map((b) => b.file)]);
+    for (const name of this.#states()) if (!kept.has(name)) rmSync(this.file(name), { force: true });
+  }
+
+  /** One line of JSON per epoch, and the same in TensorBoard's event files. */
+  writeMetrics(history: readonly EpochRecord[]): void {
+    writeWhole(this.file('metrics.jsonl'), history.map((record) => `${JSON.stringify(record, withNames)}\n`).join(''));
+    this.#events.sync(history);
+  }
+
+  /** Half-written files of a process that was killed. */
+  #sweep(): void {
+    for (const name of readdirSync(this.path)) if (/\.\d+\.tmp$/.test(name)) rmSync(this.file(name), { force: true });
+  }
+
+  #states(): string[] {
+    return readdirSync(this.path).filter((file) => /^\.?(state|best|shared)-\d+\.safetensors/.test(file));
+  }
+
+  #read(): Checkpoint {
+    const path = this.file(FILE);
+    try {
+      const found = JSON.parse(readFileSync(path, 'utf8'), withNumbers) as Checkpoint;
+      if (typeof found.file === 'string' && Array.isArray(found.history)) return found;
+    } catch {
+      // Told below.
+    }
+    throw new LossgraftError({
+      code: 'bad-checkpoint',
+      where: path,
+      expected: 'a checkpoint of lossgraft train',
+      found: 'something else',
+      hint: 'Begin again in another folder',
+    });
+  }
+
+  #compare(before: Checkpoint['settings'], now: Checkpoint['settings']): void {
+    const other = difference(before, now);
+    if (other === undefined) return;
+    throw new LossgraftError({
+      code: 'resume-settings',
+      where: `${this.path}, setting ${other.setting}`,
+      expected: `what the run began with: ${JSON.stringify(other.before) ?? 'nothing'}`,
+      found: JSON.stringify(other.now) ?? 'nothing',
+      hint: 'Resume with the same options, or begin again in another folder',
+    });
+  }
+
+  #exists(): LossgraftError {
+    return new LossgraftError({
+      code: 'run-exists',
+      where: this.path,
+      expected: 'a folder without a run',
+      found: FILE,
+      hint: 'Go on with it (--resume), choose another folder (--run DIR), or begin again (--force)',
+    });
+  }
+}
+
+interface Difference {
+  readonly setting: string;
+  readonly before: unknown;
+  readonly now: unknown;
+}
+
+/** The first part in which two settings differ, such as `schedule.epochs`. */
+function difference(before: unknown, now: unknown, setting = ''): Difference | undefined {
+  if (JSON.stringify(before) === JSON.stringify(now)) return undefined;
+  if (!isRecord(before) || !isRecord(now)) return { setting, before, now };
+  const keys = [...new Set([...Object.keys(before), ...Object.keys(now)])];
+  const found = keys.map((key) => difference(before[key], now[key], setting === '' ? key : `${setting}.${key}`));
+  return found.find((each) => each !== undefined);
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** JSON has no NaN: numbers that are none are written by name, and read so. */
+function withNames(_key: string, value: unknown): unknown {
+  return typeof value === 'number' && !Number.isFinite(value) ? `#${value}` : value;
+}
+
+function withNumbers(_key: string, value: unknown): unknown {
+  return typeof value === 'string' && /^#(NaN|-?Infinity)$/.test(value) ? Number(value.slice(1)) : value;
+}
+
+/** Writes a file whole or not at all. @throws LossgraftError `write-failed` */
+export function writeWhole(path: string, text: string): void {
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    const fd = openSync(temporary, 'w');
+    try {
+      const bytes = Buffer.from(text);
+      for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(temporary, path);
+  } catch (cause) {
+    rmSync(temporary, { force: true });
+    throw new LossgraftError({
+      code: 'write-failed',
+      where: path,
+      expected: 'a file that can be written',
+      found: cause instanceof Error ? cause.message : String(cause),
+      hint: 'Free space on the disk: the checkpoint before this one is whole, and --resume goes on from it',
+      cause,
+    });
+  }
+}

@@ -1,0 +1,220 @@
+import { createReadStream, existsSync, readFileSync } from 'node:fs';
+import { access, readdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { LossgraftError } from '../../errors.ts';
+import { binaryFolder, runIsolated, runtimeFolder } from './isolated.ts';
+import { dependencies, findLibrary, type SearchPath, systemSearchPath } from './libraries.ts';
+import { loadError } from './placement.ts';
+import { probeAnswer, probeFeeds, probeModel } from './probeModel.ts';
+
+/** One thing that was looked at. */
+export interface Finding {
+  readonly check: string;
+  readonly ok: boolean;
+  readonly found: string;
+  /** What to do; empty where all is well. */
+  readonly hint: string;
+}
+
+/** Whether a provider computes right numbers on this machine, and what was found on the way. */
+export interface ProviderReport {
+  readonly provider: 'cpu' | 'cuda';
+  readonly works: boolean;
+  /** In the order in which they are needed: the first that is not ok is the one to mend first. */
+  readonly findings: readonly Finding[];
+}
+
+/** Other places to look in than this machine's. */
+export interface DiagnoseOptions {
+  /** The folder of an onnxruntime-node package. */
+  readonly runtime?: string;
+  readonly search?: SearchPath;
+  readonly devices?: string;
+  /** As in process: `linux x64`. */
+  readonly platform?: string;
+}
+
+/** Complete in itself, also where lossgraft is an installed package without its scripts. */
+function setupHint(runtime: string): string {
+  const wheel = `the Python wheel onnxruntime-gpu==${packageVersion(runtime)}`;
+  const folder = binaryFolder(runtime);
+  return `Run npm run setup:cuda in lossgraft's repository, or unzip the libonnxruntime_providers_{cuda,shared}.so of ${wheel} into ${folder}`;
+}
+
+/** Finds out which providers really work here, each by a run in a child process whose numbers are checked, and why not. */
+export async function diagnoseProviders(options: DiagnoseOptions = {}): Promise<ProviderReport[]> {
+  return [await diagnoseCpu(options), await diagnoseCuda(options)];
+}
+
+async function diagnoseCpu(options: DiagnoseOptions): Promise<ProviderReport> {
+  const run = await probe(
+    'cpu',
+    options,
+    'Install onnxruntime-node again; it has binaries for Linux, Windows and macOS on arm64',
+  );
+  return { provider: 'cpu', works: run.ok, findings: [run] };
+}
+
+/** What stands between this machine and a CUDA session. */
+export async function diagnoseCuda(options: DiagnoseOptions = {}): Promise<ProviderReport> {
+  const platform = options.platform ?? `${process.platform} ${process.arch}`;
+  if (platform !== 'linux x64') {
+    const hint = 'onnxruntime-node has CUDA on Linux x64 only: run there, or use the CPU';
+    return { provider: 'cuda', works: false, findings: [{ check: 'platform', ok: false, found: platform, hint }] };
+  }
+  const runtime = options.runtime ?? runtimeFolder();
+  const search = options.search ?? (await systemSearchPath());
+  const provider = await checkProvider(runtime);
+  const present = provider.every(({ check, ok }) => ok || check === VERSION_CHECK);
+  const findings = [
+    { check: 'platform', ok: true, found: platform, hint: '' },
+    ...provider,
+    ...(present ? await checkLibraries(join(binaryFolder(runtime), CUDA_LIBRARY), search) : []),
+    checkCudnn(search),
+    checkDriver(search),
+    await checkDevice(options.devices ?? '/dev'),
+  ];
+  const first = findings.find(({ ok }) => !ok);
+  const run = present
+    ? await probe('cuda', options, first?.hint ?? 'See docs/cuda.md; nvidia-smi shows whether the driver works')
+    : { check: 'run', ok: false, found: 'not tried: the provider library is missing', hint: setupHint(runtime) };
+  return { provider: 'cuda', works: run.ok, findings: [...findings, run] };
+}
+
+export const SHARED_LIBRARY = 'libonnxruntime_providers_shared.so';
+export const CUDA_LIBRARY = 'libonnxruntime_providers_cuda.so';
+const VERSION_CHECK = `version of ${CUDA_LIBRARY}`;
+
+async function checkProvider(runtime: string): Promise<Finding[]> {
+  const folder = binaryFolder(runtime);
+  const missing = [SHARED_LIBRARY, CUDA_LIBRARY].filter((name) => !existsSync(join(folder, name)));
+  const files = [SHARED_LIBRARY, CUDA_LIBRARY].map((name) => {
+    const ok = !missing.includes(name);
+    return { check: name, ok, found: ok ? folder : `missing in ${folder}`, hint: ok ? '' : setupHint(runtime) };
+  });
+  if (missing.includes(CUDA_LIBRARY)) return files;
+  const wanted = packageVersion(runtime);
+  const versions = await versionsIn(join(folder, CUDA_LIBRARY));
+  const ok = versions.has(wanted);
+  const found = [...versions].join(', ') || 'no version';
+  const hint = ok ? '' : `It must be that of onnxruntime-node ${wanted}: remove it and run npm run setup:cuda`;
+  return [...files, { check: VERSION_CHECK, ok, found, hint }];
+}
+
+/** The version of the onnxruntime-node package in a folder. */
+export function packageVersion(runtime: string): string {
+  const manifest: unknown = JSON.parse(readFileSync(join(runtime, 'package.json'), 'utf8'));
+  if (typeof manifest === 'object' && manifest !== null && 'version' in manifest) return String(manifest.version);
+  throw new LossgraftError({
+    code: 'no-version',
+    where: join(runtime, 'package.json'),
+    expected: 'a version',
+    found: 'none',
+    hint: 'Install onnxruntime-node again',
+  });
+}
+
+/** The C strings in a library that read like a version of ONNX Runtime. */
+export async function versionsIn(library: string): Promise<Set<string>> {
+  const versions = new Set<string>();
+  let tail = '';
+  for await (const chunk of createReadStream(library, { encoding: 'latin1', highWaterMark: 1 << 22 })) {
+    const text = tail + chunk;
+    for (const [, version = ''] of text.matchAll(/\0(1\.\d{1,2}\.\d{1,2})(?=\0)/g)) versions.add(version);
+    tail = text.slice(-16);
+  }
+  return versions;
+}
+
+async function checkLibraries(provider: string, search: SearchPath): Promise<Finding[]> {
+  try {
+    const needed = await dependencies(provider, search);
+    return needed
+      .filter(({ name, path }) => name !== DRIVER && (path === undefined || /^lib(cu|nv)/.test(name)))
+      .map(({ name, neededBy, path }) => ({
+        check: name,
+        ok: path !== undefined,
+        found: path ?? `missing; ${basename(neededBy)} needs it`,
+        hint: path === undefined ? libraryHint(name) : '',
+      }));
+  } catch (error) {
+    if (!(error instanceof LossgraftError)) throw error;
+    const { where, found, hint } = error.problem;
+    return [{ check: basename(where), ok: false, found, hint }];
+  }
+}
+
+function libraryHint(name: string): string {
+  const [, library = '', major = ''] = /^lib(cu\w+|nv\w+)\.so\.?(\d*)/.exec(name) ?? [];
+  if (library === '') return `Install the system package that has ${name}`;
+  const cuda = library === 'curand' ? '' : ` of CUDA ${major}`;
+  return `Install the runtime libraries${cuda} and put the folder of ${name} on LD_LIBRARY_PATH before Node starts`;
+}
+
+const DRIVER_HINT = "Install NVIDIA's driver; in a container, start it with the GPU (docker run --gpus all)";
+
+const DRIVER = 'libcuda.so.1';
+
+function checkDriver(search: SearchPath): Finding {
+  const path = findLibrary(DRIVER, search);
+  const hint = path === undefined ? DRIVER_HINT : '';
+  return { check: DRIVER, ok: path !== undefined, found: path ?? 'missing: the driver', hint };
+}
+
+function checkCudnn(search: SearchPath): Finding {
+  const path = findLibrary('libcudnn.so.9', search);
+  const hint =
+    path === undefined
+      ? 'Install cuDNN 9 for the same CUDA and put its folder on LD_LIBRARY_PATH before Node starts'
+      : '';
+  return {
+    check: 'libcudnn.so.9',
+    ok: path !== undefined,
+    found: path ?? 'missing; Conv, pooling and others need it',
+    hint,
+  };
+}
+
+async function checkDevice(folder: string): Promise<Finding> {
+  const files = await readdir(folder).catch(() => []);
+  const device = files.find((name) => /^nvidia\d+$/.test(name)) ?? files.find((name) => name === 'dxg');
+  if (device === undefined)
+    return { check: 'GPU', ok: false, found: `no nvidia device in ${folder}`, hint: DRIVER_HINT };
+  const path = join(folder, device);
+  const ok = await access(path, 6).then(
+    () => true,
+    () => false,
+  );
+  return {
+    check: 'GPU',
+    ok,
+    found: ok ? path : `${path}, not readable`,
+    hint: ok ? '' : `Give this user access to ${path}`,
+  };
+}
+
+async function probe(provider: 'cpu' | 'cuda', options: DiagnoseOptions, hint: string): Promise<Finding> {
+  const environment = options.search === undefined ? {} : { LD_LIBRARY_PATH: options.search.environment.join(':') };
+  const runtime = options.runtime ?? runtimeFolder();
+  const { outputs, error, log } = await runIsolated({
+    model: probeModel,
+    feeds: probeFeeds,
+    provider,
+    runtime,
+    environment,
+  });
+  if (error !== undefined) return { check: 'run', ok: false, found: `${error.trim()}${loadError(log)}`, hint };
+  const numbers = outputs?.y ?? [];
+  const ok =
+    numbers.length === probeAnswer.length &&
+    probeAnswer.every((want, i) => Math.abs((numbers[i] ?? NaN) - want) <= 1e-4);
+  const found = ok
+    ? `Conv and MatMul computed ${numbers.join(', ')}`
+    : `computed ${numbers.join(', ')}, not ${probeAnswer.join(', ')}`;
+  return {
+    check: 'run',
+    ok,
+    found,
+    hint: ok ? '' : 'The provider computes wrong numbers: do not use it; check the driver',
+  };
+}

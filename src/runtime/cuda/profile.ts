@@ -1,0 +1,53 @@
+import { readFile } from 'node:fs/promises';
+import { LossgraftError } from '../../errors.ts';
+
+/** A node and the provider that has it. */
+export interface PlacedNode {
+  /** `CPUExecutionProvider`, `CUDAExecutionProvider`, … */
+  readonly provider: string;
+  readonly op: string;
+  /** Empty for a node without a name. */
+  readonly name: string;
+}
+
+/**
+ * The nodes that a profile of ONNX Runtime saw running, each once, in the order of their first run.
+ *
+ * @throws LossgraftError where the file is no profile, or names no provider for a node.
+ */
+export async function readProfile(path: string): Promise<PlacedNode[]> {
+  const refuse = (found: string, cause?: unknown): LossgraftError =>
+    new LossgraftError({
+      code: 'bad-profile',
+      where: path,
+      expected: "ONNX Runtime's profile: a JSON array of events, each Node event with args.provider and args.op_name",
+      found,
+      hint: 'End profiling before reading it',
+      cause,
+    });
+  let events: unknown;
+  try {
+    events = JSON.parse(await readFile(path, 'utf8'));
+  } catch (cause) {
+    throw refuse(cause instanceof Error ? cause.message : String(cause), cause);
+  }
+  if (!Array.isArray(events)) throw refuse('no array');
+  const nodes = new Map<string, PlacedNode>();
+  for (const event of events.filter(isKernelEvent)) {
+    const { provider, op_name: op, node_index: index } = event.args;
+    if (provider === undefined || op === undefined) throw refuse(`the event ${event.name} without them`);
+    const name = event.name.replace(/_kernel_time$/, '');
+    nodes.set(`${index} ${name} ${op} ${provider}`, { provider, op, name });
+  }
+  return [...nodes.values()];
+}
+
+interface KernelEvent {
+  readonly name: string;
+  readonly args: { readonly provider?: string; readonly op_name?: string; readonly node_index?: string };
+}
+
+function isKernelEvent(event: unknown): event is KernelEvent {
+  if (typeof event !== 'object' || event === null || !('cat' in event) || event.cat !== 'Node') return false;
+  return 'name' in event && typeof event.name === 'string' && event.name.endsWith('_kernel_time') && 'args' in event;
+}

@@ -1,0 +1,162 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { LossgraftError } from '../../errors.ts';
+import type { Tensor } from '../../tensor.ts';
+import { openSession, type SessionOptions } from '../session.ts';
+import { strayNodes } from './guard.ts';
+import { type PlacedNode, readProfile } from './profile.ts';
+
+/** Two numbers agree when |cuda − cpu| ≤ absolute + relative·|cpu|. Integers, booleans and strings must be equal. */
+export interface Tolerance {
+  readonly relative: number;
+  readonly absolute: number;
+}
+
+/** For float32 without TF32: sums in another order, over thousands of terms. */
+export const CUDA_TOLERANCE: Tolerance = { relative: 1e-4, absolute: 1e-5 };
+
+/** How far an output of two providers lies apart. */
+export interface Agreement {
+  readonly output: string;
+  readonly elements: number;
+  readonly maxAbsolute: number;
+  readonly maxRelative: number;
+  readonly agrees: boolean;
+}
+
+/** What a run on CUDA proved. */
+export interface CudaProof {
+  /** The nodes that the profile saw on CUDAExecutionProvider. */
+  readonly cudaNodes: readonly PlacedNode[];
+  /** Shape arithmetic that ONNX Runtime keeps on the CPU. */
+  readonly shapeNodes: readonly PlacedNode[];
+  readonly agreement: readonly Agreement[];
+  readonly outputs: Readonly<Record<string, Tensor>>;
+}
+
+/** TF32 is off here: a proof compares with float32 on the CPU. */
+export type ProofOptions = Omit<SessionOptions, 'provider' | 'profile' | 'tf32'> & { readonly tolerance?: Tolerance };
+
+/**
+ * Runs the model on CUDA and on the CPU with the same feeds, and proves that CUDA did it: the profile names CUDAExecutionProvider for
+ * every node (shape arithmetic apart), and the numbers agree.
+ *
+ * @throws LossgraftError naming the node that ran on the CPU, or the output that differs.
+ */
+export async function proveOnCuda(
+  model: string | Uint8Array,
+  feeds: Readonly<Record<string, Tensor>>,
+  { tolerance = CUDA_TOLERANCE, ...options }: ProofOptions = {},
+): Promise<CudaProof> {
+  const name = options.name ?? (typeof model === 'string' ? model : 'model');
+  const folder = await mkdtemp(join(tmpdir(), 'lossgraft-'));
+  try {
+    const { outputs, nodes, shapeNodes } = await profiledRun(model, feeds, {
+      ...options,
+      profile: join(folder, 'cuda'),
+    });
+    const cudaNodes = checkNodes(name, nodes, shapeNodes);
+    const cpu = await openSession(model, { ...options, provider: 'cpu' });
+    const agreement = compareOutputs(outputs, await cpu.run(feeds), tolerance);
+    await cpu.close();
+    checkAgreement(name, agreement, tolerance);
+    return { cudaNodes, shapeNodes, agreement, outputs };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function profiledRun(
+  model: string | Uint8Array,
+  feeds: Readonly<Record<string, Tensor>>,
+  options: SessionOptions,
+): Promise<{ outputs: Record<string, Tensor>; nodes: PlacedNode[]; shapeNodes: readonly PlacedNode[] }> {
+  const session = await openSession(model, { ...options, provider: 'cuda' });
+  try {
+    const outputs = await session.run(feeds);
+    return { outputs, nodes: await readProfile(await session.endProfiling()), shapeNodes: session.shapeNodesOnCpu };
+  } finally {
+    await session.close();
+  }
+}
+
+/**
+ * The nodes of a profile that ran on CUDA.
+ *
+ * @throws LossgraftError where one ran elsewhere and is not among `shapeNodes`, or where none ran on CUDA.
+ */
+export function checkNodes(
+  model: string,
+  nodes: readonly PlacedNode[],
+  shapeNodes: readonly PlacedNode[],
+): readonly PlacedNode[] {
+  const isShape = (node: PlacedNode): boolean =>
+    shapeNodes.some(({ op, name }) => op === node.op && (name === node.name || name === ''));
+  const elsewhere = nodes.filter(({ provider }) => provider !== 'CUDAExecutionProvider');
+  const strays = elsewhere.filter((node) => !isShape(node));
+  if (strays.length > 0) throw strayNodes(model, strays);
+  const cudaNodes = nodes.filter(({ provider }) => provider === 'CUDAExecutionProvider');
+  if (cudaNodes.length > 0) return cudaNodes;
+  throw new LossgraftError({
+    code: 'nothing-on-cuda',
+    where: model,
+    expected: 'nodes on CUDAExecutionProvider in the profile',
+    found: `${nodes.length} nodes, none of them there`,
+    hint: 'The optimizer may have folded the whole model into constants',
+  });
+}
+
+/** Compares the outputs of two runs, element by element; NaN agrees with NaN, and an infinity with itself. */
+export function compareOutputs(
+  actual: Readonly<Record<string, Tensor>>,
+  expected: Readonly<Record<string, Tensor>>,
+  tolerance: Tolerance,
+): Agreement[] {
+  return Object.entries(expected).map(([output, want]) => compareTensor(output, actual[output], want, tolerance));
+}
+
+function compareTensor(output: string, got: Tensor | undefined, want: Tensor, tolerance: Tolerance): Agreement {
+  const elements = want.data.length;
+  const same = got !== undefined && got.dtype === want.dtype && got.dims.join() === want.dims.join();
+  if (!same) return { output, elements, maxAbsolute: Infinity, maxRelative: Infinity, agrees: false };
+  const floating = want.dtype.startsWith('float');
+  const decode = want.dtype === 'float16' ? fromHalf : Number;
+  let maxAbsolute = 0;
+  let maxRelative = 0;
+  let agrees = true;
+  for (let i = 0; i < elements; i++) {
+    const [a, b] = [got.data[i], want.data[i]];
+    if (a === b) continue;
+    const [x, y] = [decode(Number(a)), decode(Number(b))];
+    if (floating && Object.is(x, y)) continue;
+    const difference = Math.abs(x - y);
+    const apart = Number.isFinite(difference) ? difference : Infinity;
+    maxAbsolute = Math.max(maxAbsolute, apart);
+    maxRelative = Math.max(maxRelative, apart === 0 ? 0 : apart / Math.abs(y) || Infinity);
+    const close = Number.isFinite(apart) && apart <= tolerance.absolute + tolerance.relative * Math.abs(y);
+    agrees &&= floating && close;
+  }
+  return { output, elements, maxAbsolute, maxRelative, agrees };
+}
+
+/** The value of an IEEE 754 binary16 bit pattern. */
+function fromHalf(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : NaN;
+  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1 + fraction / 1024) * 2 ** (exponent - 15));
+}
+
+function checkAgreement(model: string, agreement: readonly Agreement[], { relative, absolute }: Tolerance): void {
+  const worst = agreement.find(({ agrees }) => !agrees);
+  if (worst === undefined) return;
+  throw new LossgraftError({
+    code: 'cuda-disagrees',
+    where: `${model}, output ${worst.output}`,
+    expected: `the CPU's numbers within ${absolute} + ${relative}·|value|`,
+    found: `differences up to ${worst.maxAbsolute} (relative ${worst.maxRelative})`,
+    hint: 'Do not trust this GPU run; compare drivers and versions with docs/cuda.md, or state another tolerance',
+  });
+}

@@ -1,0 +1,189 @@
+import { parentPort } from 'node:worker_threads';
+import { LossgraftError } from '../errors.ts';
+import { proveOnCuda } from '../runtime/cuda/proof.ts';
+import { ownBuffers, release } from '../runtime/release.ts';
+import { openSession, type Provider, type Session } from '../runtime/session.ts';
+import { readSafetensors } from '../safetensors/read.ts';
+import { writeSafetensors } from '../safetensors/write.ts';
+import type { Tensor } from '../tensor.ts';
+import { elementCount } from '../tensor.ts';
+import type { Answer, Answers, Front, Job, Losses, Question, Tensors } from './protocol.ts';
+import { TRAINING_SESSION } from './sessionOptions.ts';
+import { stackBatches, stepOf, stepsOf } from './steps.ts';
+
+/** The thread in which ONNX Runtime runs: it blocks, so that the main thread reads data, reports and listens meanwhile. */
+
+interface Opened {
+  readonly session: Session;
+  readonly bytes: Uint8Array;
+  readonly provider: Provider;
+  readonly externalDataFolder: string;
+  readonly front: Front | undefined;
+  proved: boolean;
+}
+
+const graphs = new Map<string, Opened>();
+let state: Readonly<Record<string, Tensor>> = {};
+
+async function answer(job: Job, idle: number): Promise<Answers[Job['kind']]> {
+  switch (job.kind) {
+    case 'open':
+      await open(job);
+      return;
+    case 'close':
+      await opened(job.graph).session.close();
+      graphs.delete(job.graph);
+      return;
+    case 'load':
+      replaceState(Object.fromEntries(readSafetensors(job.path)));
+      return;
+    case 'save':
+      save(job.path);
+      return;
+    case 'set':
+      replaceState(job.state);
+      return;
+    case 'train':
+      return train(job, idle);
+    case 'evaluate':
+      return evaluate(job);
+    case 'freeze':
+      return using(job.feeds, () => freeze(opened(job.graph), job.feeds));
+    case 'check':
+      return firstBad() ?? '';
+  }
+}
+
+async function open(job: Extract<Job, { kind: 'open' }>): Promise<void> {
+  const { graph, bytes, provider, externalDataFolder, front } = job;
+  const session = await openSession(bytes, { ...TRAINING_SESSION, name: graph, provider, externalDataFolder });
+  graphs.set(graph, { session, bytes, provider, externalDataFolder, front, proved: provider === 'cpu' });
+}
+
+function opened(graph: string): Opened {
+  const found = graphs.get(graph);
+  if (found) return found;
+  throw new Error(`no graph ${graph} is open`);
+}
+
+/** What a graph reads of the feeds; what comes before it is computed first, for each of `steps` batches, unless the feeds hold that. */
+async function behindFront({ session, front }: Opened, feeds: Tensors, steps: number | undefined): Promise<Tensors> {
+  if (!front) return feeds;
+  const inputs = new Set(session.inputs.map(({ name }) => name));
+  const wanted = Object.entries(front.feeds).filter(([, feed]) => inputs.has(feed));
+  const read = (all: Tensors): Tensors => Object.fromEntries(Object.entries(all).filter(([name]) => inputs.has(name)));
+  if (wanted.every(([, feed]) => feed in feeds)) return read(feeds);
+  const made = await freezeSteps(opened(front.graph), feeds, steps);
+  const left = read(feeds);
+  release(Object.values(feeds).filter((tensor) => !Object.values(left).includes(tensor)));
+  return {
+    ...left,
+    ...Object.fromEntries(wanted.flatMap(([name, feed]) => (made[name] ? [[feed, made[name]]] : []))),
+  };
+}
+
+async function freeze(open: Opened, feeds: Tensors): Promise<Tensors> {
+  const inputs = open.session.inputs.map(({ name }) => name);
+  const given = Object.fromEntries(inputs.flatMap((name) => (feeds[name] ? [[name, feeds[name]]] : [])));
+  await prove(open, given);
+  return open.session.run(given);
+}
+
+/** Batches one behind the other are run one after the other: together they would take the memory of all. */
+async function freezeSteps(open: Opened, feeds: Tensors, steps: number | undefined): Promise<Tensors> {
+  if (steps === undefined) return freeze(open, feeds);
+  const made: Tensors[] = [];
+  for (let step = 0; step < steps; step++) made.push(await freeze(open, stepOf(feeds, step)));
+  return stackBatches(made);
+}
+
+/** The feeds and, of the state, what the graph reads besides. */
+function withState({ session }: Opened, feeds: Tensors): Tensors {
+  const names = session.inputs.map(({ name }) => name).filter((name) => !(name in feeds));
+  return { ...feeds, ...Object.fromEntries(names.flatMap((name) => (state[name] ? [[name, state[name]]] : []))) };
+}
+
+async function train({ graph, feeds, loss }: Extract<Job, { kind: 'train' }>, idle: number): Promise<Losses> {
+  const open = opened(graph);
+  const own = await behindFront(open, feeds, stepsOf(feeds));
+  const given = withState(open, own);
+  const note = await prove(open, given);
+  const results = await using({ ...feeds, ...own }, () => open.session.run(given));
+  const losses = Array.from(results[loss]?.data ?? [], Number);
+  const next = Object.entries(state).map(([name, tensor]) => [name, results[`${name}.next`] ?? tensor] as const);
+  if (losses.every(Number.isFinite)) replaceState(Object.fromEntries(next));
+  return { losses, idle, ...note };
+}
+
+async function evaluate({ graph, feeds, fetches }: Extract<Job, { kind: 'evaluate' }>): Promise<Tensors> {
+  const open = opened(graph);
+  const own = await behindFront(open, feeds, undefined);
+  return using({ ...feeds, ...own }, () => open.session.run(withState(open, own), fetches));
+}
+
+/** Feeds are there for one run: their memory goes back at once. */
+async function using(feeds: Tensors, run: () => Promise<Tensors>): Promise<Tensors> {
+  const results = await run();
+  release(Object.values(feeds));
+  return results;
+}
+
+function replaceState(next: Tensors): void {
+  const kept = new Set(Object.values(next));
+  release(Object.values(state).filter((tensor) => !kept.has(tensor)));
+  state = next;
+}
+
+async function prove(open: Opened, feeds: Tensors): Promise<{ note?: string }> {
+  if (open.proved) return {};
+  const { externalDataFolder } = open;
+  const { cudaNodes, shapeNodes } = await proveOnCuda(open.bytes, feeds, { externalDataFolder });
+  open.proved = true;
+  const shapes = shapeNodes.length > 0 ? `, ${shapeNodes.length} of shape arithmetic on the CPU` : '';
+  return { note: `CUDA proved on the first batch: ${cudaNodes.length} nodes on CUDAExecutionProvider${shapes}` };
+}
+
+function save(path: string): void {
+  const tensors = Object.entries(state).map(([name, tensor]) => ({
+    name,
+    dtype: tensor.dtype,
+    dims: tensor.dims,
+    bytes: 4 * elementCount(tensor.dims),
+    read: () => tensor,
+  }));
+  writeSafetensors(path, tensors, { kind: 'lossgraft training state' });
+}
+
+function firstBad(): string | undefined {
+  return Object.entries(state).find(
+    ([, { data }]) => data instanceof Float32Array && !data.every(Number.isFinite),
+  )?.[0];
+}
+
+async function reply({ id, job }: Question, idle: number): Promise<Answer> {
+  try {
+    return { id, value: await answer(job, idle) };
+  } catch (error) {
+    if (!(error instanceof LossgraftError))
+      return { id, error: error instanceof Error ? String(error.stack) : String(error) };
+    const { cause: _cause, ...problem } = error.problem;
+    return { id, problem };
+  }
+}
+
+/** Buffers of results: they are handed on, not copied. */
+function resultsOf(answered: Answer): ArrayBuffer[] {
+  const { value } = 'value' in answered ? answered : {};
+  return typeof value === 'object' && !('losses' in value) ? ownBuffers(Object.values(value as Tensors)) : [];
+}
+
+// One job after the other, in the order in which they were asked.
+let last: Promise<void> = Promise.resolve();
+let idleSince = performance.now();
+parentPort?.on('message', (question: Question) => {
+  last = last.then(async () => {
+    const answered = await reply(question, performance.now() - idleSince);
+    parentPort?.postMessage(answered, resultsOf(answered));
+    idleSince = performance.now();
+  });
+});

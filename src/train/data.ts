@@ -1,0 +1,135 @@
+import { createHash } from 'node:crypto';
+import type { Dataset } from '../data/dataset.ts';
+import { longTailRows } from '../data/longTail.ts';
+import { openSamples, type Samples } from '../data/samples.ts';
+import { labelsOf, stratifiedSplit } from '../data/split.ts';
+import { LossgraftError } from '../errors.ts';
+import type { Port } from '../runtime/session.ts';
+import type { Part } from '../trainer/judge.ts';
+import type { TrainOptions } from './options.ts';
+
+/** The data of a run, divided. */
+export interface Parts {
+  readonly train: Part;
+  readonly validation: Part;
+  readonly test?: Part;
+  /** Training samples of each class. */
+  readonly counts: readonly number[];
+  readonly notes: readonly string[];
+  /** What tells these data from others. */
+  readonly settings: Readonly<Record<string, unknown>>;
+}
+
+const DEFAULT_SHARE = 0.2;
+
+/** Opens all data of a run, cuts the long tail, holds out the validation part. @throws LossgraftError for data that don't fit. */
+export async function divide(
+  options: TrainOptions,
+  ports: readonly Port[],
+  labels: { readonly name: string; readonly classes: number },
+  seed: number,
+): Promise<Parts> {
+  const { data, validation = DEFAULT_SHARE, test, imbalance: ratio, imbalanceType: type = 'exp' } = options;
+  const open = (dataset: Dataset): Promise<Samples> => openSamples(dataset, ports, labels);
+  await refuseMore(data, labels.classes);
+  const samples = await open(data);
+  const all = ratio === undefined ? everyRow(samples) : longTailRows(samples.labels, { ratio, type, seed });
+  const own = typeof validation === 'number' ? undefined : await open(validation);
+  const held =
+    typeof validation === 'number' ? holdOut(samples, all, validation, seed) : { train: all, validation: undefined };
+  const train = { samples, rows: held.train };
+  const judged = own ? { samples: own, rows: everyRow(own) } : { samples, rows: held.validation ?? new Uint32Array() };
+  const tested = test === undefined ? undefined : await open(test);
+  const counts = countsOf(train, labels.classes);
+  const openedAll = [samples, own, tested].filter((opened) => opened !== undefined);
+  return {
+    train,
+    validation: judged,
+    ...(tested ? { test: { samples: tested, rows: everyRow(tested) } } : {}),
+    counts,
+    notes: [
+      ...(ratio === undefined ? [] : [`The long tail keeps ${all.length} of ${samples.size} samples`]),
+      ...openedAll.flatMap(({ notes }) => notes),
+      ...fewer(data, labels.classes),
+      ...lacking(countsOf(judged, labels.classes)),
+      ...same('validation', data, validation),
+      ...same('test', data, test),
+    ],
+    settings: {
+      data: identity(samples),
+      validation: own ? identity(own) : validation,
+      test: tested ? identity(tested) : null,
+      imbalance: ratio === undefined ? null : `${ratio} ${type}`,
+    },
+  };
+}
+
+function everyRow({ size }: Samples): Uint32Array {
+  return Uint32Array.from({ length: size }, (_, row) => row);
+}
+
+function holdOut(
+  samples: Samples,
+  rows: Uint32Array,
+  share: number,
+  seed: number,
+): { train: Uint32Array; validation: Uint32Array } {
+  const labels = Array.from(rows, (row) => samples.labels[row] ?? 0n);
+  const { train, validation } = stratifiedSplit(labels, share, seed);
+  const back = (places: Uint32Array): Uint32Array => places.map((place) => rows[place] ?? 0);
+  return { train: back(train), validation: back(validation) };
+}
+
+function countsOf({ samples, rows }: Part, classes: number): number[] {
+  const counts = Array<number>(classes).fill(0);
+  for (const row of rows) {
+    const label = Number(samples.labels[row]);
+    counts[label] = (counts[label] ?? 0) + 1;
+  }
+  return counts;
+}
+
+function lacking(counts: readonly number[]): string[] {
+  const empty = counts.flatMap((count, label) => (count === 0 ? [label] : []));
+  if (empty.length === 0) return [];
+  return [
+    `No validation sample of class ${empty.slice(0, 10).join(', ')}${empty.length > 10 ? ', …' : ''}: it does not count in the balanced accuracy`,
+  ];
+}
+
+/** Of data with more classes than the model. @throws LossgraftError `class-count-mismatch`, which shows the rarest ones: a typo is rare. */
+async function refuseMore(data: Dataset, classes: number): Promise<void> {
+  const { classNames: names = [] } = data;
+  if (names.length <= classes) return;
+  const counts = Array<number>(names.length).fill(0);
+  for (const label of await labelsOf(data, names.length)) counts[Number(label)] = (counts[Number(label)] ?? 0) + 1;
+  const rarest = names.map((name, k) => ({ name, count: counts[k] ?? 0 })).sort((a, b) => a.count - b.count);
+  const shown = rarest.slice(0, 3).map(({ name, count }) => `${JSON.stringify(name)} (${count})`);
+  throw new LossgraftError({
+    code: 'class-count-mismatch',
+    where: data.name,
+    expected: `at most ${classes} classes, which the model tells apart`,
+    found: `${names.length}, with the fewest samples ${shown.join(', ')}`,
+    hint: 'A label or folder with a typo is a class of its own: correct it, or name the classes with --classes',
+  });
+}
+
+/** Sorted names give other indices than the model's where one of them is missing. */
+function fewer({ name, classNames }: Dataset, classes: number): string[] {
+  if (classNames === undefined || classNames.length === classes) return [];
+  return [
+    `${name} has ${classNames.length} classes, the model tells ${classes} apart: where that is not meant, --classes names all of them in the model's order, so that no index moves`,
+  ];
+}
+
+/** Data that are judged should not be those that are trained on. */
+function same(what: string, data: Dataset, other: Dataset | number | undefined): string[] {
+  if (typeof other !== 'object' || other.name !== data.name) return [];
+  return [`The ${what} data are the training data, ${data.name}: they say nothing about other samples`];
+}
+
+/** Size and labels: a checkpoint goes on with the same data only, wherever they are. */
+function identity({ size, labels }: Samples): string {
+  const bytes = new Uint8Array(labels.buffer, labels.byteOffset, labels.byteLength);
+  return `${size} samples, labels ${createHash('sha256').update(bytes).digest('hex').slice(0, 16)}`;
+}

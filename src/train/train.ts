@@ -1,0 +1,213 @@
+import { join } from 'node:path';
+import { fixedBatch, inputPorts } from '../data/samples.ts';
+import { LossgraftError } from '../errors.ts';
+import { sha256 } from '../hash.ts';
+import type { Model } from '../model.ts';
+import type { Metrics } from '../records/metrics.ts';
+import type { Schedule } from '../records/schedule.ts';
+import type { Checkpoint, EpochRecord } from '../runFolder/checkpoint.ts';
+import { recallNote } from '../runFolder/tensorboard.ts';
+import { readSafetensors } from '../safetensors/read.ts';
+import type { FeatureReport } from '../trainer/featurePlan.ts';
+import type { InfluenceOutcome } from '../trainer/influence.ts';
+import { runTraining } from '../trainer/trainer.ts';
+import { evaluationGraph } from '../trainGraph/evaluation.ts';
+import { writeTuned } from '../tuned/writeBack.ts';
+import { type Arms, bindArms } from './bindArms.ts';
+import { divide, type Parts } from './data.ts';
+import { badOption, type Catalogue, type Plan, planOf, type TrainOptions } from './options.ts';
+import { checkReport, reportBroken, reportRun } from './report.ts';
+
+export type { TrainOptions } from './options.ts';
+
+/** One loss of a run. */
+export interface TrainedArm {
+  readonly name: string;
+  /** What `alpha: 'auto'` came to. */
+  readonly alpha: number | null;
+  readonly best: EpochRecord;
+  readonly last: EpochRecord;
+  /** The best epoch on the test data. */
+  readonly test: Metrics | null;
+}
+
+/** What fine-tuning came to. */
+export interface TrainResult {
+  /** Ended by the signal: `mode: 'resume'` goes on. */
+  readonly interrupted: boolean;
+  readonly folder: string;
+  /** The page that was written; `null` where none was wanted. */
+  readonly report: string | null;
+  readonly schedule: Schedule;
+  /** Training samples of each class. */
+  readonly classCounts: readonly number[];
+  readonly classNames: readonly string[] | null;
+  /** The model as it was given. */
+  readonly before: { readonly validation: EpochRecord | null; readonly test: Metrics | null };
+  /** Those that are done: the loss that was asked for first. */
+  readonly arms: readonly TrainedArm[];
+  readonly history: readonly EpochRecord[];
+  /** Of training samples on the tuned model; `null` where the run is not done. */
+  readonly influence: InfluenceOutcome | null;
+  /** Whether what is frozen was computed once for each sample, and why; `null` where the run was done before. */
+  readonly features: FeatureReport | null;
+  readonly notes: readonly string[];
+  /**
+   * Writes the tuned model: the user's file, in which only the trained tensors' bytes are other ones.
+   *
+   * @returns the files that were written.
+   * @throws LossgraftError `not-trained` after an interruption, and those of writing.
+   */
+  write(path: string, options?: { readonly force?: boolean }): Promise<readonly string[]>;
+}
+
+/**
+ * Fine-tunes a model: trains with a loss (after a phase of cross-entropy, if asked for) and beside it with others from the same start,
+ * judges each epoch on validation data, and keeps the best. What a run does is a function of its options: one that was interrupted
+ * and goes on ends with the same bytes.
+ *
+ * @throws LossgraftError naming what cannot be trained, the data's row that does not fit, or the step at which a loss was not finite.
+ */
+export async function fineTune(catalogue: Catalogue, model: Model, options: TrainOptions): Promise<TrainResult> {
+  const plan = planOf(options);
+  checkReport(options);
+  const labels = options.rename?.labels ?? 'labels';
+  const ports = inputPorts(model, labels);
+  const classes = await classesOf(catalogue, model, options);
+  const parts = await divide(options, ports, { name: labels, classes }, plan.seed);
+  const bound = bindArms(catalogue, options, plan, parts.counts);
+  const batchSize = fixedBatch(ports) ?? plan.batchSize;
+  refuseBatch(options, batchSize);
+  const {
+    onProgress,
+    onEpoch,
+    signal,
+    stepsPerRun,
+    patience,
+    cacheFeatures,
+    lower,
+    onFeatures,
+    test: _test,
+    ...more
+  } = options;
+  const arms = bound.arms.map(({ name }) => name);
+  const run = { model, options, parts, ports, schedule: plan.schedule, arms };
+  const trained = await runTraining({
+    model,
+    ...bound,
+    data: options.data,
+    ports,
+    train: parts.train,
+    validation: parts.validation,
+    ...(parts.test ? { test: parts.test } : {}),
+    trainCounts: parts.counts,
+    schedule: plan.schedule,
+    batchSize,
+    seed: plan.seed,
+    augmentation: plan.augmentation,
+    select: more.select ?? 'best',
+    folder: more.folder,
+    mode: more.mode ?? 'new',
+    provider: more.provider ?? 'cpu',
+    settings: await settingsOf(model, options, plan, parts, bound),
+    ...defined({ onProgress, onEpoch, onFeatures, signal, stepsPerRun, patience, cacheFeatures, lower }),
+  }).catch(async (error: unknown) => {
+    await reportBroken({ ...run, notes: parts.notes }, error);
+    throw error;
+  });
+  const { checkpoint } = trained;
+  const untold = recallNote(classes);
+  const notes = [...new Set([...parts.notes, ...trained.notes, ...(untold === undefined ? [] : [untold])])];
+  const report = await reportRun({ ...run, checkpoint, notes });
+  return {
+    interrupted: trained.interrupted,
+    folder: more.folder,
+    report,
+    schedule: plan.schedule,
+    classCounts: parts.counts,
+    classNames: options.data.classNames ?? null,
+    before: { validation: checkpoint.history[0] ?? null, test: checkpoint.outcome?.tests[0] ?? null },
+    arms: armsOf(bound, checkpoint),
+    history: checkpoint.history,
+    influence: checkpoint.outcome?.influence ?? null,
+    features: trained.features ?? null,
+    notes,
+    write: async (path, { force = false } = {}) => write(model, more.folder, checkpoint, path, force),
+  };
+}
+
+/** How many classes the model tells apart. @throws LossgraftError `unknown-classes` where its logits do not say. */
+async function classesOf(catalogue: Catalogue, model: Model, options: TrainOptions): Promise<number> {
+  const { logits, rename, keepTies } = options;
+  const ce = catalogue.losses.ce;
+  if (!ce) throw new Error('the catalogue has no cross-entropy');
+  const { ib_factor: _, ...names } = rename ?? {};
+  const place = { ...defined({ logits, keepTies }), rename: names };
+  const { classes } = await evaluationGraph(model, { loss: ce, lossOptions: {}, ...place }, []);
+  if (classes !== undefined) return classes;
+  throw new LossgraftError({
+    code: 'unknown-classes',
+    where: model.name,
+    expected: 'logits [N, C] whose number of classes is known',
+    found: 'a dimension that is not',
+    hint: 'Name the scores before the softmax with --logits',
+  });
+}
+
+function refuseBatch({ batchSize }: TrainOptions, fixed: number): void {
+  if (batchSize !== undefined && batchSize !== fixed)
+    throw badOption('batch-size', `${fixed}, the batch that is fixed in this model`, batchSize);
+}
+
+async function settingsOf(
+  model: Model,
+  options: TrainOptions,
+  plan: Plan,
+  parts: Parts,
+  bound: Arms,
+): Promise<Readonly<Record<string, unknown>>> {
+  const { alpha, stepsPerRun, patience, cacheFeatures, lower, select = 'best', provider = 'cpu' } = options;
+  const own = { model: await sha256(model.path), ...plan, ...parts.settings, ...bound.settings };
+  const settings = { ...own, alpha, stepsPerRun, patience, cacheFeatures, lower, select, provider };
+  // As they come back from the file: without what is undefined, numbers as JSON has them.
+  return JSON.parse(JSON.stringify(settings)) as Record<string, unknown>;
+}
+
+function armsOf({ arms }: Arms, { bests, history, alphas, outcome }: Checkpoint): TrainedArm[] {
+  return bests.flatMap((best, i) => {
+    const name = arms[i]?.name ?? '';
+    const own = history.filter(({ arm, phase }) => arm === name && phase === 'loss');
+    const record = own.find(({ epoch }) => epoch === best.epoch);
+    const last = own.at(-1);
+    if (!record || !last) return [];
+    return [{ name, alpha: alphas[name] ?? null, best: record, last, test: outcome?.tests[i + 1] ?? null }];
+  });
+}
+
+function write(
+  model: Model,
+  folder: string,
+  { bests, outcome }: Checkpoint,
+  path: string,
+  force: boolean,
+): readonly string[] {
+  const [best] = bests;
+  if (best === undefined || outcome === null) {
+    throw new LossgraftError({
+      code: 'not-trained',
+      where: path,
+      expected: 'a run that is done',
+      found: 'one that was interrupted',
+      hint: 'Go on with it: --resume',
+    });
+  }
+  const state = readSafetensors(join(folder, best.file));
+  const tuned = new Set(outcome.tuned);
+  const kept = new Map([...state].filter(([name]) => tuned.has(name)));
+  return writeTuned(model, kept, path, { force, untied: outcome.untied });
+}
+
+function defined<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given) as { [K in keyof T]?: Exclude<T[K], undefined> };
+}

@@ -1,0 +1,53 @@
+import { graphEdit } from '../ir/edit.ts';
+import type { Model } from '../model.ts';
+import { verifyGraph } from '../runtime/oracle/oracle.ts';
+import { type CutPlace, cutAt } from '../transform/frozen.ts';
+import { type GraftRequest, graft } from '../transform/graft.ts';
+import { liftParameter } from '../transform/parameters.ts';
+import { prepare } from '../transform/prepare.ts';
+import { prune } from '../transform/prune.ts';
+import { LEARNING_RATE } from './backward.ts';
+import { sessionBytes } from './sessionBytes.ts';
+
+/** A model with a loss, whose trained tensors are inputs: so it judges any state. */
+export interface Evaluation {
+  readonly bytes: Uint8Array;
+  readonly logits: string;
+  /** `undefined` where the model does not tell. */
+  readonly classes: number | undefined;
+  /** Of the loss, defaults included. */
+  readonly options: Readonly<Record<string, unknown>>;
+  /** lossgraft's own names to those in this graph. */
+  readonly names: Readonly<Record<string, string>>;
+}
+
+/**
+ * The forward pass and a loss as the network is used: running statistics, no Dropout. Inputs are the model's, `labels` and the
+ * `lifted` tensors; outputs the logits, `loss_per_sample` and what the loss declares. Behind a frozen part it reads what that gives.
+ */
+export async function evaluationGraph(
+  model: Model,
+  request: GraftRequest & { readonly keepTies?: boolean },
+  lifted: readonly string[],
+  frozen?: CutPlace,
+): Promise<Evaluation> {
+  const keep = request.keepTies === undefined ? {} : { keepTies: request.keepTies };
+  const draft = await prepare(model, { batchNorm: 'frozen', dropout: 'off', ...keep });
+  const { graph } = draft;
+  const data = [...graph.inputs];
+  const among = new Set(graph.nodes);
+  const { logits, outputs, report } = graft(draft, request, [LEARNING_RATE]);
+  const [, ...perSample] = outputs;
+  graph.outputs.splice(0, graph.outputs.length, logits, ...perSample);
+  if (frozen) cutAt(graph, frozen, { outputs: [...graph.outputs], data, among });
+  for (const name of lifted) liftParameter(graph, graph.value(name, 'states of training'));
+  prune(graph, { all: true });
+  await verifyGraph(model.proto, graph);
+  return {
+    bytes: sessionBytes(model, graphEdit(model.proto, graph)),
+    logits: logits.name,
+    classes: report.classes ?? undefined,
+    options: report.options,
+    names: report.names,
+  };
+}

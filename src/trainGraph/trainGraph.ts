@@ -1,0 +1,203 @@
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { LossgraftError } from '../errors.ts';
+import { sha256 } from '../hash.ts';
+import { graphEdit, isView } from '../ir/edit.ts';
+import { BLOCKED_DOMAIN } from '../lower/layouts.ts';
+import type { Model } from '../model.ts';
+import { editedBytes, readTensor, writeModel } from '../onnx/index.ts';
+import type { ModelEdit } from '../onnx/types.ts';
+import { verifyGraph } from '../runtime/oracle/oracle.ts';
+import { type LazyTensor, writeSafetensors } from '../safetensors/write.ts';
+import { elementCount, type Tensor } from '../tensor.ts';
+import type { Tie } from '../tuned/locate.ts';
+import { VERSION } from '../version.ts';
+import { refuseExisting, type WriteOptions, writeEdited } from '../write.ts';
+import { sessionBytes } from './sessionBytes.ts';
+import { type Built, buildSplit, buildStep, type Step, type StepReport, type StepRequest } from './step.ts';
+
+export type { StepReport, StepRequest } from './step.ts';
+
+/** `step`: one graph; `loop`: one graph with a Scan over steps; `split`: gradients and update apart. */
+export type Form = 'step' | 'loop' | 'split';
+
+export interface TrainGraphRequest extends StepRequest {
+  readonly form: Form;
+  /** Written into the manifest of the `loop` form: how many steps to feed in one run. */
+  readonly stepsPerRun?: number;
+}
+
+/** Training graphs, not yet written. */
+export interface TrainGraph {
+  readonly report: StepReport;
+  /** Tensors that are one in the user's file and trained apart; {@link writeTuned} needs them. */
+  readonly untied: readonly Tie[];
+  /** Whether it holds forms for this machine's runtime and one batch: it is never written. */
+  readonly isLowered: boolean;
+  /** The files by name, in memory: `step.onnx`, or `gradients.onnx` and `apply.onnx`. */
+  bytes(): ReadonlyMap<string, Uint8Array>;
+  /** The one graph of the forms `step` and `loop`, for a session with the model's folder for external data. */
+  sessionBytes(): Uint8Array;
+  /** What the states are at the start: the model's weights and statistics; slots are zeros. New arrays at every call. */
+  initialState(): ReadonlyMap<string, Tensor>;
+  /**
+   * Writes the graph to `path` and the state beside it as `<name>.safetensors`; the `split` form writes `gradients.onnx`,
+   * `apply.onnx` and `state.safetensors` into the folder `path`.
+   *
+   * @returns the files that were written.
+   */
+  write(path: string, options?: WriteOptions): Promise<readonly string[]>;
+}
+
+/**
+ * A training step of a classifier as standard ONNX operators: forward, loss, backward and optimizer.
+ *
+ * @throws LossgraftError naming what cannot be trained, and why.
+ */
+export async function trainGraph(model: Model, request: TrainGraphRequest): Promise<TrainGraph> {
+  const { step, files } = await build(model, request);
+  const names = [...files.keys()];
+  const isLowered = [...files.values()].some(({ graph }) => graph.opsetImports.has(BLOCKED_DOMAIN));
+  for (const { proto, graph } of files.values()) await verifyGraph(proto, graph);
+  const edit = (name: string, hash?: string): ModelEdit => {
+    const file = files.get(name);
+    if (!file) throw new Error(`no file ${name}`);
+    const manifest = manifestOf(step, request, hash, names);
+    return { ...graphEdit(file.proto, file.graph), metadata: new Map([['lossgraft', JSON.stringify(manifest)]]) };
+  };
+  const bytesOf = (name: string): Uint8Array => editedBytes((files.get(name) as Built).proto, edit(name));
+  return {
+    report: step.report,
+    untied: step.backward.draft.untied.map(({ parameter, name }) => ({ parameter, name })),
+    isLowered,
+    bytes: () => new Map(names.map((name) => [name, bytesOf(name)])),
+    sessionBytes: () => sessionBytes(model, edit('step.onnx')),
+    initialState: () => new Map(lazyState(model, step).map(({ name, read }) => [name, read()])),
+    write: async (path, options = {}) => {
+      if (isLowered) throw new Error('a graph with forms for one machine is not for a file');
+      const hash = await sha256(model.path);
+      if (request.form === 'split') return writeSplit(model, step, files, (name) => edit(name, hash), path, options);
+      const state = path.replace(/(\.onnx)?$/, '.safetensors');
+      refuseExisting(state, options.force ?? false);
+      return writeTogether([
+        [path, () => writeEdited(model, edit('step.onnx', hash), path, options)],
+        [state, () => writeState(state, model, step)],
+      ]);
+    },
+  };
+}
+
+async function build(
+  model: Model,
+  request: TrainGraphRequest,
+): Promise<{ step: Step; files: ReadonlyMap<string, Built> }> {
+  if (request.form === 'split') {
+    const step = await buildSplit(model, request);
+    return {
+      step,
+      files: new Map([
+        ['gradients.onnx', step.gradients],
+        ['apply.onnx', step.apply],
+      ]),
+    };
+  }
+  const step = await buildStep(model, request, request.form === 'loop');
+  return { step, files: new Map([['step.onnx', step.built]]) };
+}
+
+function writeSplit(
+  model: Model,
+  step: Step,
+  files: ReadonlyMap<string, Built>,
+  edit: (name: string) => ModelEdit,
+  folder: string,
+  options: WriteOptions,
+): string[] {
+  refuseFile(folder);
+  mkdirSync(folder, { recursive: true });
+  const state = join(folder, 'state.safetensors');
+  const paths = [...[...files.keys()].map((name) => join(folder, name)), state];
+  for (const path of paths) refuseExisting(path, options.force ?? false);
+  const graphs = [...files].map(([name, { proto }]) => {
+    const path = join(folder, name);
+    const write = (): void =>
+      proto === model.proto ? writeEdited(model, edit(name), path, options) : writeModel(proto, edit(name), path);
+    return [path, write] as const;
+  });
+  return writeTogether([...graphs, [state, () => writeState(state, model, step)]]);
+}
+
+/** All of the files, or none: what was written before a failure is removed. */
+function writeTogether(files: readonly (readonly [path: string, write: () => void])[]): string[] {
+  const written: string[] = [];
+  try {
+    for (const [path, write] of files) {
+      write();
+      written.push(path);
+    }
+    return written;
+  } catch (error) {
+    for (const path of written) rmSync(path, { force: true });
+    throw error;
+  }
+}
+
+function refuseFile(folder: string): void {
+  if (!existsSync(folder) || !folder.endsWith('.onnx')) return;
+  throw new LossgraftError({
+    code: 'output-folder',
+    where: folder,
+    expected: 'a folder for the two graphs of the split form',
+    found: 'a path that ends in .onnx',
+    hint: 'Name a folder',
+  });
+}
+
+function writeState(path: string, model: Model, step: Step): void {
+  writeSafetensors(path, lazyState(model, step), { lossgraft: VERSION, model: model.name });
+}
+
+/** Of its own, so that it may be handed on. */
+function copy({ dtype, dims, data }: Tensor): Tensor {
+  return { dtype, dims, data: data.slice() };
+}
+
+/** The states at the start, each read when it is asked for. */
+function lazyState(model: Model, { states, backward }: Step): LazyTensor[] {
+  const kept = [
+    ...backward.trained,
+    ...backward.draft.statistics.map(({ current, source }) => ({ value: current, source })),
+  ];
+  const sources = new Map(kept.map(({ value, source }) => [value.name, source]));
+  return states.map(({ current, kind }) => {
+    const dims = (current.shape ?? []).map(Number);
+    const read = (): Tensor => {
+      const source = sources.get(current.name);
+      if (source)
+        return isView(source) ? readTensor(model.proto.source, source, { modelDir: model.dir }) : copy(source);
+      if (kind === 'slot') return { dtype: 'float32', dims, data: new Float32Array(elementCount(dims)) };
+      throw new Error(`no initial value of ${current.name}`);
+    };
+    return { name: current.name, dtype: 'float32', dims, bytes: 4 * elementCount(dims), read };
+  });
+}
+
+function manifestOf(
+  step: Step,
+  request: TrainGraphRequest,
+  hash: string | undefined,
+  files: readonly string[],
+): Readonly<Record<string, unknown>> {
+  const { model, notes: _notes, unreached: _unreached, leftOut: _leftOut, ...rest } = step.report;
+  const { form, stepsPerRun } = request;
+  const source = { file: model, ...(hash === undefined ? {} : { sha256: hash }) };
+  return {
+    version: VERSION,
+    kind: 'train',
+    form,
+    files,
+    ...(stepsPerRun === undefined ? {} : { stepsPerRun }),
+    ...rest,
+    source,
+  };
+}

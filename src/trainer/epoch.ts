@@ -1,0 +1,124 @@
+import type { Tensor } from '../tensor.ts';
+import type { Tensors } from '../thread/protocol.ts';
+import type { Runner } from '../thread/runner.ts';
+import { stackSteps } from '../thread/steps.ts';
+import { nanLoss } from './divergence.ts';
+import type { Open } from './graphs.ts';
+import type { Group } from './groups.ts';
+import type { Part } from './judge.ts';
+import type { Ahead, Batches } from './prefetch.ts';
+
+export { epochOrder } from './prefetch.ts';
+
+/** How an epoch is walked through. */
+export interface EpochPlan {
+  readonly runner: Runner;
+  readonly open: Open;
+  readonly train: Part;
+  readonly ahead: Ahead;
+  readonly epoch: number;
+  readonly stepsPerEpoch: number;
+  /** All of the epoch, and the step to begin with. */
+  readonly groups: readonly Group[];
+  readonly from: number;
+  rate(step: number): number;
+}
+
+/** What one run of the training graph gave. */
+export interface Ran {
+  readonly group: Group;
+  readonly losses: readonly number[];
+  /** Of the group's last step. */
+  readonly rate: number;
+  readonly note: string | undefined;
+  /** Seconds that the training thread had nothing to do before, for want of data. */
+  readonly waited: number;
+}
+
+/** How a walk ended: `refuted` where the graph turned out not to compute what it should. */
+export type Walked = 'done' | 'interrupted' | 'refuted';
+
+/**
+ * Runs the groups one after the other, while the next one's data are read. The order is a function of seed and epoch alone.
+ *
+ * @param next is called before each group; false ends the walk.
+ * @throws LossgraftError `nan-loss`; the runner's state is then the one before the step, which `keep` puts on the disk.
+ */
+export async function walkEpoch(
+  plan: EpochPlan,
+  next: (group: Group) => Promise<boolean>,
+  use: (ran: Ran) => void,
+  keep: (group: Group) => Promise<string>,
+): Promise<Walked> {
+  const { runner, open, ahead, epoch, groups } = plan;
+  let first: number | undefined;
+  let before: number | undefined;
+  let proving = 0;
+  const started = performance.now();
+  for (const [i, group] of groups.entries()) {
+    if (group.step < plan.from) continue;
+    if (!(await next(group))) return 'interrupted';
+    const ready = await ahead.take(epoch, i);
+    const feeds = withRates(plan, group, ready.feeds);
+    const [isFirst, readAt] = [first === undefined, performance.now()];
+    const graph = await open.keyFor(group.batch);
+    const opening = performance.now() - readAt;
+    const job = { kind: 'train', graph, feeds, loss: open.names.loss } as const;
+    const answer = await runner.ask(job, ready.buffers).catch((error: unknown) => unlessRefuted(open, error));
+    if (answer === undefined) return 'refuted';
+    const { losses, note, idle = 0 } = answer;
+    const bad = losses.findIndex((loss) => !Number.isFinite(loss));
+    const trend = { before: losses[bad - 1] ?? before, first };
+    if (bad >= 0 && !(await open.prove())) return 'refuted';
+    if (bad >= 0) throw await broken(plan, group, await ahead.again(epoch, i), losses, bad, trend, keep);
+    first ??= losses[0];
+    before = losses.at(-1);
+    // Idle for want of data, and not of a graph: before the epoch's first step not longer than the epoch lasts.
+    const waited = Math.min(isFirst ? readAt - started : idle, Math.max(0, idle - opening - proving)) / 1000;
+    use({ group, losses, rate: plan.rate(group.step + group.steps - 1), note, waited });
+    const ran = performance.now();
+    if (!(await open.prove())) return 'refuted';
+    proving = performance.now() - ran;
+  }
+  return 'done';
+}
+
+/** An error of a graph that is right is the user's to know; of another one it is forgotten with the graph. */
+async function unlessRefuted(open: Open, error: unknown): Promise<undefined> {
+  if (await open.prove()) throw error;
+}
+
+function withRates({ open, rate }: EpochPlan, { step, steps }: Group, feeds: Tensors): Tensors {
+  const rates = Float32Array.from({ length: steps }, (_, i) => rate(step + i));
+  const tensor: Tensor = { dtype: 'float32', dims: [steps], data: rates };
+  return { ...stackSteps(feeds, steps), [open.names.rate]: tensor };
+}
+
+async function broken(
+  plan: EpochPlan,
+  group: Group,
+  { rows, feeds }: Batches,
+  losses: readonly number[],
+  bad: number,
+  trend: { readonly before: number | undefined; readonly first: number | undefined },
+  keep: (group: Group) => Promise<string>,
+): Promise<Error> {
+  const { runner, epoch, stepsPerEpoch, train } = plan;
+  const tensor = await runner.ask({ kind: 'check' });
+  const batch = rows.subarray(bad * group.batch, (bad + 1) * group.batch);
+  const rowAt = (share: number): string => train.samples.describeRow(rows[Math.floor(share * rows.length)] ?? 0);
+  return nanLoss({
+    epoch,
+    step: group.step + bad,
+    stepsPerEpoch,
+    loss: losses[bad] ?? Number.NaN,
+    rate: plan.rate(group.step + bad),
+    ...trend,
+    rows: Array.from(batch, (row) => train.samples.describeRow(row)),
+    inputs: Object.entries(feeds).flatMap(([name, { data }]) =>
+      data instanceof Float32Array ? [{ name, data, rowOf: (element: number) => rowAt(element / data.length) }] : [],
+    ),
+    broken: tensor === '' ? undefined : tensor,
+    kept: await keep(group),
+  });
+}

@@ -1,0 +1,192 @@
+import { fixedBatch } from '../data/samples.ts';
+import { LossgraftError } from '../errors.ts';
+import type { Runner } from '../thread/runner.ts';
+import { type FrozenPart, type FrozenRequest, findFrozenPart } from '../trainGraph/frozenPart.ts';
+import { cacheFeatures, type FeatureCache, probeRows } from './features.ts';
+import type { Graphs } from './graphs.ts';
+import type { Part } from './judge.ts';
+import type { TrainerRequest } from './request.ts';
+
+/** `auto`: where it is worth it; `on`: else an error says why not; `off`: never. */
+export type CacheMode = 'auto' | 'on' | 'off';
+
+/** Whether what is frozen is computed once for each training sample, and why. As plain data. */
+export interface FeatureReport {
+  readonly cached: boolean;
+  readonly why: string;
+  /** The tensors that are kept, by the names that they have in the model. */
+  readonly tensors: readonly string[];
+  /** Operators before them. */
+  readonly nodes: number;
+  /** Of which they are kept: where training data are augmented, those of validation. */
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+/** The data of a run as the graphs behind the frozen part take them. */
+export interface FeaturePlan {
+  readonly train: Part;
+  readonly validation: Part;
+  readonly report: FeatureReport;
+  close(): void;
+}
+
+/** By itself a cache takes no more than this on the disk, and holds no more for a row than this many times the row's own inputs. */
+export const AUTO: { readonly bytes: number; readonly growth: number; readonly tensors: number } = {
+  bytes: 8 * 2 ** 30,
+  growth: 2,
+  tensors: 4,
+};
+
+interface Context {
+  readonly request: TrainerRequest;
+  readonly runner: Runner;
+  readonly graphs: Graphs;
+  readonly mode: CacheMode;
+}
+
+/**
+ * Takes the frozen part out of the run's graphs, and runs it once over the data where that can be done.
+ *
+ * @param mode with `on`, what would make it `off` is an error.
+ * @throws LossgraftError `cache-features`, saying why there can be no cache; `store-failed` on a full disk.
+ */
+export async function planFeatures(context: Context): Promise<FeaturePlan> {
+  const { request, graphs, mode } = context;
+  const { train, validation, provider } = request;
+  const found = await findFrozenPart(request.model, requestsOf(request));
+  const part = 'why' in found ? undefined : found;
+  const plain = (why: string): FeaturePlan => {
+    if (mode === 'on') throw refusal(why);
+    return { train, validation, report: reportOf(part, { why }), close: () => {} };
+  };
+  if ('why' in found) return plain(found.why);
+  const isAugmented = (request.augmentation?.padding ?? 0) > 0 || request.augmentation?.flip === true;
+  const why = isAugmented ? AUGMENTED : mode === 'off' ? 'it was turned off' : undefined;
+  if (why !== undefined && mode === 'on') throw refusal(why);
+  // On the CPU, weights of a graph of its own are constants, from which ONNX Runtime makes faster kernels than inside a Scan.
+  if (why === undefined || provider === 'cpu') await graphs.putBehind(found);
+  if (mode === 'off' || (isAugmented && provider !== 'cpu')) return plain(why ?? '');
+  // Validation data are not augmented.
+  const parts = isAugmented ? { validation } : { train, validation };
+  const size = await sizeOf(context, found, parts);
+  return 'why' in size ? plain(why ?? size.why) : cacheParts(context, found, parts, { ...size, why });
+}
+
+const AUGMENTED = 'crops and flips make other samples in each epoch';
+
+/** Those of all graphs of the run that differ in what they read. */
+function requestsOf({ first, crossEntropy, arms }: TrainerRequest): FrozenRequest[] {
+  const all: FrozenRequest[] = [first, crossEntropy, ...arms.map((arm) => arm.graph(undefined))];
+  const key = ({ loss, logits, features, featuresAreNorm }: FrozenRequest): string =>
+    JSON.stringify([loss.needsFeatures, logits, features, featuresAreNorm]);
+  return [...new Map(all.map((request) => [key(request), request])).values()];
+}
+
+/** Data of which the frozen part's results are kept. */
+interface Kept {
+  readonly train?: Part;
+  readonly validation: Part;
+}
+
+async function sizeOf(
+  { request, runner, mode }: Context,
+  part: FrozenPart,
+  { train, validation }: Kept,
+): Promise<{ readonly rowBytes: number } | { readonly why: string }> {
+  const { ports, batchSize } = request;
+  if (mode === 'auto' && part.names.length > AUTO.tensors)
+    return { why: `the trained part begins at ${part.names.length} tensors` };
+  const looked = train ?? validation;
+  const probed = await probeRows({ runner, part, batch: batchSize, fixed: fixedBatch(ports) }, looked);
+  if ('why' in probed || mode === 'on') return probed;
+  const { rowBytes } = probed;
+  if (rowBytes > AUTO.growth * looked.samples.rowBytes)
+    return { why: `a sample would take ${sized(rowBytes)}, its data ${sized(looked.samples.rowBytes)}` };
+  const bytes = rowBytes * ((train?.rows.length ?? 0) + validation.rows.length);
+  return bytes > AUTO.bytes
+    ? { why: `it would take ${sized(bytes)}; by itself it takes up to ${sized(AUTO.bytes)}` }
+    : probed;
+}
+
+async function cacheParts(
+  { request, runner }: Context,
+  part: FrozenPart,
+  parts: Kept,
+  { rowBytes, why }: { readonly rowBytes: number; readonly why: string | undefined },
+): Promise<FeaturePlan> {
+  const { ports, batchSize, folder, onFeatures } = request;
+  const reader = { runner, part, batch: batchSize, fixed: fixedBatch(ports) };
+  const labels = ports.at(-1)?.name ?? 'labels';
+  const total = (parts.train?.rows.length ?? 0) + parts.validation.rows.length;
+  const caches: FeatureCache[] = [];
+  const close = (): void => {
+    for (const cache of caches) cache.close();
+  };
+  let before = 0;
+  const cached = async (own: Part): Promise<Part> => {
+    const onRows = (done: number): void => onFeatures?.({ done: before + done, total });
+    const cache = await cacheFeatures(reader, own.samples, own.rows, { labels, folder, onRows });
+    caches.push(cache);
+    before += own.rows.length;
+    return { ...own, samples: cache.samples };
+  };
+  try {
+    const train = parts.train ? await cached(parts.train) : request.train;
+    const validation = await cached(parts.validation);
+    const because = why ?? `${part.nodes} operators before the trained part never change`;
+    const report = reportOf(part, {
+      cached: parts.train !== undefined,
+      why: because,
+      rows: total,
+      bytes: rowBytes * total,
+    });
+    return { train, validation, report, close };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+function reportOf(
+  part: FrozenPart | undefined,
+  {
+    cached = false,
+    why,
+    rows = 0,
+    bytes = 0,
+  }: { readonly cached?: boolean; readonly why: string; readonly rows?: number; readonly bytes?: number },
+): FeatureReport {
+  const tensors = part === undefined ? [] : [...part.names, ...part.passed];
+  return { cached, why, tensors, nodes: part?.nodes ?? 0, rows, bytes };
+}
+
+/** For the notes of a run; none where nothing is frozen. */
+export function describeFeatures({ cached, why, tensors, rows, bytes, nodes }: FeatureReport): string | undefined {
+  if (nodes === 0) return undefined;
+  const names = tensors.map((name) => `"${name}"`).join(', ');
+  const kept = rows > 0 ? `; of ${rows} validation samples it is kept (${sized(bytes)})` : '';
+  if (!cached) return `What is frozen (${nodes} operators, up to ${names}) is computed in every epoch: ${why}${kept}`;
+  return `What is frozen is computed once: ${why}; ${names} of ${rows} samples are kept (${sized(bytes)})`;
+}
+
+function sized(bytes: number): string {
+  const [size = 1, unit = 'B'] = UNITS.find(([least]) => bytes >= least) ?? [];
+  return `${Number((bytes / size).toPrecision(3))} ${unit}`;
+}
+
+const UNITS = [
+  [2 ** 30, 'GiB'],
+  [2 ** 20, 'MiB'],
+  [2 ** 10, 'KiB'],
+] as const;
+
+function refusal(why: string): LossgraftError {
+  return new LossgraftError({
+    code: 'cache-features',
+    where: 'option cache-features',
+    expected: 'a frozen part whose results can be kept',
+    found: why,
+    hint: 'Leave the option out, or train the last layers only: --trainable head',
+  });
+}

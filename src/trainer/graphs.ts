@@ -1,0 +1,223 @@
+import { LossgraftError } from '../errors.ts';
+import type { LowerTarget } from '../lower/layouts.ts';
+import type { Model } from '../model.ts';
+import type { Provider } from '../runtime/session.ts';
+import { elementCount } from '../tensor.ts';
+import type { Runner } from '../thread/runner.ts';
+import { LEARNING_RATE } from '../trainGraph/backward.ts';
+import { type Evaluation, evaluationGraph } from '../trainGraph/evaluation.ts';
+import type { FrozenPart } from '../trainGraph/frozenPart.ts';
+import { type TrainGraph, type TrainGraphRequest, trainGraph } from '../trainGraph/trainGraph.ts';
+import { STEP_COUNTER } from '../transform/dropout.ts';
+import type { GraftRequest } from '../transform/graft.ts';
+import { locate, type Tie } from '../tuned/locate.ts';
+import { FROZEN } from './features.ts';
+import { disagreement } from './lowered.ts';
+import { keepProof, proofKey, wasProved } from './proofCache.ts';
+
+export type GraphRequest = Omit<TrainGraphRequest, 'form' | 'stepsPerRun'>;
+
+/** One way to train, beside others from the same start. */
+export interface Arm {
+  readonly name: string;
+  /** The loss's training graph, for an alpha that was calibrated. */
+  graph(alpha: number | undefined): GraphRequest;
+  /** Where alpha is calibrated: the cross-entropy and the loss at α = 1, both with the arm's class weights. */
+  readonly calibration?: { readonly ce: GraftRequest; readonly loss: GraftRequest };
+}
+
+/** A training graph that the runner has open. */
+export interface Open {
+  readonly key: string;
+  readonly graph: TrainGraph;
+  readonly names: { readonly loss: string; readonly rate: string };
+  /** The key under which the runner has the graph for batches of that size. */
+  keyFor(batch: number): Promise<string>;
+  /**
+   * Holds the network itself against its plain form: once, after the first steps, so that nobody waits for them the longer.
+   *
+   * @returns false where they disagree: graphs that are opened from now on are plain, and what was trained is void.
+   */
+  prove(): Promise<boolean>;
+}
+
+/** What all graphs of a run have in common. */
+export interface Common {
+  readonly stateNames: readonly string[];
+  readonly stateBytes: number;
+  /** Parameters and running statistics, which go back into the file. */
+  readonly tuned: readonly string[];
+  readonly untied: readonly Tie[];
+}
+
+/** The graphs of a run, built and opened when their time comes: one for training, and those that judge. */
+export class Graphs {
+  readonly #model: Model;
+  readonly #runner: Runner;
+  readonly #provider: Provider;
+  /** What preparing the graphs came upon. */
+  readonly notes: Set<string> = new Set();
+  #open: Open | undefined;
+  /** Keys of the training graphs that the runner has open. */
+  readonly #training = new Set<string>();
+  #common: Common | undefined;
+  #frozen: FrozenPart | undefined;
+  #target: LowerTarget | undefined;
+  #isProved = false;
+  #proving = 0;
+
+  constructor(model: Model, runner: Runner, provider: Provider) {
+    this.#model = model;
+    this.#runner = runner;
+    this.#provider = provider;
+  }
+
+  /** Milliseconds that the network's own proof took. */
+  get proving(): number {
+    return this.#proving;
+  }
+
+  /** The training graph that is open. */
+  get current(): Open | undefined {
+    return this.#open;
+  }
+
+  get common(): Common {
+    if (this.#common) return this.#common;
+    throw new Error('no training graph was built yet');
+  }
+
+  /** Takes a frozen part out of all graphs that are opened from now on. What they are fed with goes through it, or comes from it. */
+  async putBehind(part: FrozenPart): Promise<void> {
+    await this.#openInRunner(FROZEN, part.bytes);
+    this.#frozen = part;
+  }
+
+  /** Training graphs that are opened from now on take the forms of this machine's runtime, for batches of that size. */
+  lowerFor(target: LowerTarget): void {
+    this.#target = target;
+  }
+
+  /** Opens a training graph in place of the one before. @throws LossgraftError naming what cannot be trained or written back. */
+  async train(key: string, request: GraphRequest): Promise<Open> {
+    if (this.#open?.key === key) return this.#open;
+    for (const open of this.#training) await this.#runner.ask({ kind: 'close', graph: open });
+    this.#training.clear();
+    this.#open = undefined;
+    const graph = await this.#build(request, this.#target);
+    const prove = (): Promise<boolean> => this.#timed(() => this.#prove(request, graph));
+    try {
+      await this.#openTraining(key, graph);
+    } catch (error) {
+      if (await prove()) throw error;
+      return this.train(key, request);
+    }
+    this.#agree(graph);
+    for (const note of notesOf(graph)) this.notes.add(note);
+    const names = { loss: graph.report.names.loss ?? 'loss', rate: request.rename?.learning_rate ?? LEARNING_RATE };
+    const keyFor = (batch: number): Promise<string> => this.#keyFor(batch, key, request, graph);
+    this.#open = { key, graph, names, keyFor, prove };
+    return this.#open;
+  }
+
+  async #timed(prove: () => Promise<boolean>): Promise<boolean> {
+    const started = performance.now();
+    const isRight = await prove();
+    this.#proving += performance.now() - started;
+    return isRight;
+  }
+
+  async #prove(request: GraphRequest, graph: TrainGraph): Promise<boolean> {
+    const target = this.#target;
+    if (target === undefined || this.#isProved || !graph.isLowered) return true;
+    this.#isProved = true;
+    const key = proofKey(graph, target);
+    if (wasProved(key)) return true;
+    const plain = await this.#build(request, undefined);
+    const loss = graph.report.names.loss ?? 'loss';
+    const where = { batch: target.batch, externalDataFolder: this.#model.dir, loss };
+    const why = await disagreement({ plain, lowered: graph }, where);
+    if (why === undefined) {
+      keepProof(key);
+      return true;
+    }
+    this.#target = undefined;
+    this.#open = undefined;
+    this.notes.add(
+      `Training takes the plain forms: on this network those of the runtime gave ${why}. Please report it`,
+    );
+    return false;
+  }
+
+  #build(request: GraphRequest, target: LowerTarget | undefined): Promise<TrainGraph> {
+    const lower = target ? { lower: target } : {};
+    return trainGraph(this.#model, { ...request, ...this.#cut, ...lower, form: 'loop' });
+  }
+
+  async #openTraining(key: string, graph: TrainGraph): Promise<void> {
+    await this.#openInRunner(key, graph.sessionBytes());
+    this.#training.add(key);
+  }
+
+  /** Blocked forms are made for one size of batch: the last batch of an epoch gets a graph of its own, when it first comes. */
+  async #keyFor(batch: number, key: string, request: GraphRequest, { isLowered }: TrainGraph): Promise<string> {
+    const target = this.#target;
+    if (!isLowered || target === undefined || batch === target.batch) return key;
+    const own = `${key}, batches of ${batch}`;
+    if (!this.#training.has(own)) await this.#openTraining(own, await this.#build(request, { ...target, batch }));
+    return own;
+  }
+
+  /** Opens a graph that judges states. */
+  async judge(key: string, request: GraftRequest & { readonly keepTies?: boolean }): Promise<Evaluation> {
+    const evaluation = await evaluationGraph(this.#model, request, this.common.tuned, this.#frozen);
+    await this.#openInRunner(key, evaluation.bytes);
+    return evaluation;
+  }
+
+  async close(key: string): Promise<void> {
+    await this.#runner.ask({ kind: 'close', graph: key });
+  }
+
+  async #openInRunner(graph: string, bytes: Uint8Array): Promise<void> {
+    const where = { provider: this.#provider, externalDataFolder: this.#model.dir };
+    const front = this.#frozen ? { front: { graph: FROZEN, feeds: this.#frozen.feeds } } : {};
+    await this.#runner.ask({ kind: 'open', graph, bytes, ...where, ...front });
+  }
+
+  get #cut(): Pick<TrainGraphRequest, 'frozen'> {
+    return this.#frozen ? { frozen: this.#frozen } : {};
+  }
+
+  /** Momentum is carried across the switch of losses: all graphs must have the same states. */
+  #agree({ report, untied }: TrainGraph): void {
+    const stateNames = report.states.map(({ name }) => name).sort();
+    const tuned = report.states
+      .filter(({ kind, name }) => kind !== 'slot' && name !== STEP_COUNTER)
+      .map(({ name }) => name);
+    locate(this.#model, tuned, untied);
+    const stateBytes = report.states.reduce((sum, { shape }) => sum + 4 * elementCount(shape), 0);
+    const before = this.#common?.stateNames ?? stateNames;
+    this.#common = { stateNames, stateBytes, tuned, untied };
+    const other =
+      before.find((name) => !stateNames.includes(name)) ?? stateNames.find((name) => !before.includes(name));
+    if (other === undefined) return;
+    throw new LossgraftError({
+      code: 'states-differ',
+      where: `loss ${report.loss}, state "${other}"`,
+      expected: 'the same trained parameters under every loss of a run',
+      found: 'one that only some of the losses depend on',
+      hint: 'Leave that parameter out of --trainable',
+    });
+  }
+}
+
+function notesOf({ report: { notes, unreached } }: TrainGraph): readonly string[] {
+  if (unreached.length === 0) return notes;
+  return [...notes, `Not trained, since the loss does not depend on them: ${unreached.join(', ')}`];
+}
+
+/** Under which {@link Graphs} keeps an arm's graph. */
+export function keyOf({ name }: Arm): string {
+  return `loss ${name}`;
+}

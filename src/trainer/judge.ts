@@ -1,0 +1,91 @@
+import { type Batches, buffersOf, fillUp, type Samples } from '../data/samples.ts';
+import { LossgraftError } from '../errors.ts';
+import { toNumbers } from '../numbers.ts';
+import { argmaxRows, confusionMatrix, type Metrics, metricsOf } from '../records/metrics.ts';
+import type { Tensors } from '../thread/protocol.ts';
+import type { Runner } from '../thread/runner.ts';
+import type { Evaluation } from '../trainGraph/evaluation.ts';
+
+/** Said of a model that may know the validation data. */
+export const SEEN: string =
+  'The model as it was given is right on every validation sample: it may have been trained on them, and then they cannot tell which epoch ' +
+  'is best. Give data that it has not seen (--validation FILE), or take the last epoch (--select last)';
+
+/** Some rows of some data. */
+export interface Part {
+  readonly samples: Samples;
+  readonly rows: Uint32Array;
+}
+
+export interface Judgement {
+  readonly metrics: Metrics;
+  /** The mean cross-entropy. */
+  readonly loss: number;
+}
+
+/** Results of all layers of a batch are in memory: where samples are large, no more of them than a step has. */
+const BATCH = 256;
+const BATCH_BYTES: number = 2 ** 20;
+
+/** Runs a graph that the runner has open over a part, batch by batch, and reads the next one meanwhile; a fixed batch is filled up. */
+export async function eachBatch(
+  runner: Runner,
+  { samples, rows }: Part,
+  run: { readonly graph: string; readonly fetches: readonly string[]; readonly batches: Batches },
+  use: (results: Tensors, rows: Uint32Array) => void,
+): Promise<void> {
+  const { graph, fetches, batches } = run;
+  const { fixed, trained } = batches;
+  const size = fixed ?? Math.min(BATCH, Math.max(trained, Math.floor(BATCH_BYTES / samples.rowBytes)));
+  const read = async (start: number) => {
+    const batch = rows.subarray(start, start + size);
+    return { batch, feeds: fillUp(await samples.read(batch), fixed) };
+  };
+  let coming = read(0);
+  for (let start = 0; start < rows.length; start += size) {
+    const { batch, feeds } = await coming;
+    const running = runner.ask({ kind: 'evaluate', graph, feeds, fetches }, samples.isFresh ? buffersOf(feeds) : []);
+    if (start + size < rows.length) coming = read(start + size);
+    // Told when it is awaited.
+    coming.catch(() => {});
+    use(await running, batch);
+  }
+}
+
+/** Judges the runner's state on a part. */
+export async function judge(
+  runner: Runner,
+  part: Part,
+  graph: string,
+  evaluation: Evaluation & { readonly batches: Batches; readonly trainCounts: readonly number[] },
+): Promise<Judgement> {
+  const { logits, trainCounts, batches } = evaluation;
+  const perSample = evaluation.names.loss_per_sample ?? 'loss_per_sample';
+  const classes = trainCounts.length;
+  const confusion = confusionMatrix([], [], classes);
+  let loss = 0;
+  await eachBatch(runner, part, { graph, fetches: [logits, perSample], batches }, (results, rows) => {
+    const scores = results[logits];
+    const losses = results[perSample]?.data ?? [];
+    const numbers = scores ? toNumbers(scores) : [];
+    if (numbers.length < rows.length * classes) throw wrongLogits(logits, rows.length, classes, numbers.length);
+    const predicted = argmaxRows(numbers, rows.length, classes);
+    for (const [i, row] of rows.entries()) {
+      const counts = confusion[Number(part.samples.labels[row])];
+      const column = predicted[i] ?? 0;
+      if (counts) counts[column] = (counts[column] ?? 0) + 1;
+      loss += Number(losses[i]);
+    }
+  });
+  return { metrics: metricsOf(confusion, trainCounts), loss: loss / part.rows.length };
+}
+
+function wrongLogits(name: string, rows: number, classes: number, found: number): LossgraftError {
+  return new LossgraftError({
+    code: 'wrong-output',
+    where: `output ${name}`,
+    expected: `${rows} × ${classes} scores`,
+    found: `${found}`,
+    hint: 'Name the scores before the softmax with --logits, and see that every class has training samples',
+  });
+}

@@ -1,0 +1,115 @@
+import { permutation } from '../data/random.ts';
+import { buffersOf } from '../data/samples.ts';
+import type { Tensor } from '../tensor.ts';
+import type { Tensors } from '../thread/protocol.ts';
+import type { Group } from './groups.ts';
+import type { Part } from './judge.ts';
+
+/** What a run of the training graph is fed with, without the learning rate. */
+export interface Batches {
+  readonly rows: Uint32Array;
+  readonly feeds: Tensors;
+  /** Of the feeds: what nobody else holds. */
+  readonly buffers: readonly ArrayBuffer[];
+}
+
+export interface AheadPlan {
+  readonly train: Part;
+  readonly seed: number;
+  readonly epochs: number;
+  /** Of a whole epoch. */
+  readonly groups: readonly Group[];
+  augment(
+    feeds: Record<string, Tensor>,
+    keys: { seed: number; epoch: number; rows: Uint32Array },
+  ): Record<string, Tensor>;
+}
+
+/** Read before it is needed: up to so many bytes, but at least one group, and at most {@link MAX_GROUPS}. */
+const AHEAD_BYTES: number = 16 * 2 ** 20;
+const MAX_GROUPS = 4;
+
+/**
+ * Reads and augments data while steps run, also across the end of an epoch, while it is judged. What is read is a function of seed,
+ * epoch and group alone, so nothing depends on how far ahead it was.
+ */
+export class Ahead {
+  readonly #plan: AheadPlan;
+  readonly #depth: number;
+  readonly #reading = new Map<number, Promise<Batches>>();
+  #order: { readonly epoch: number; readonly rows: Uint32Array } | undefined;
+
+  constructor(plan: AheadPlan) {
+    const [{ steps, batch } = { steps: 1, batch: 1 }] = plan.groups;
+    this.#plan = plan;
+    this.#depth = Math.min(
+      MAX_GROUPS,
+      Math.max(1, Math.floor(AHEAD_BYTES / (steps * batch * plan.train.samples.rowBytes))),
+    );
+  }
+
+  /** The data of a group; those of the next ones are begun. @throws LossgraftError as reading them does. */
+  take(epoch: number, group: number): Promise<Batches> {
+    const { groups, epochs } = this.#plan;
+    const place = epoch * groups.length + group;
+    const taken = this.#begin(place);
+    this.#reading.delete(place);
+    // Left over from an arm before, or from a run that was interrupted.
+    for (const other of this.#reading.keys())
+      if (other < place || other > place + this.#depth) this.#reading.delete(other);
+    // Behind the one that is needed: reading shares the processor with it.
+    taken.then(
+      () => this.#beginNext(place, epochs * groups.length),
+      () => {},
+    );
+    return taken;
+  }
+
+  /** The same once more. */
+  again(epoch: number, group: number): Promise<Batches> {
+    return this.#read(epoch * this.#plan.groups.length + group);
+  }
+
+  #beginNext(place: number, end: number): void {
+    for (let next = place + 1; next <= place + this.#depth && next < end; next++) this.#begin(next);
+  }
+
+  #begin(place: number): Promise<Batches> {
+    const known = this.#reading.get(place);
+    if (known) return known;
+    const reading = this.#read(place);
+    // Told when it is awaited; without this a failure meanwhile would end the process.
+    reading.catch(() => {});
+    this.#reading.set(place, reading);
+    return reading;
+  }
+
+  async #read(place: number): Promise<Batches> {
+    const { groups, train, seed, augment } = this.#plan;
+    const epoch = Math.floor(place / groups.length);
+    const group = groups[place % groups.length];
+    if (!group) throw new Error('an epoch without steps');
+    const rows = this.#rowsOf(epoch).subarray(group.start, group.start + group.steps * group.batch);
+    const read = await train.samples.read(rows);
+    const feeds = augment(read, { seed, epoch, rows });
+    const own = train.samples.isFresh
+      ? feeds
+      : Object.fromEntries(Object.entries(feeds).filter(([name, tensor]) => tensor !== read[name]));
+    return { rows, feeds, buffers: buffersOf(own) };
+  }
+
+  #rowsOf(epoch: number): Uint32Array {
+    if (this.#order?.epoch !== epoch) {
+      this.#order = { epoch, rows: epochOrder(this.#plan.train.rows, this.#plan.seed, epoch) };
+    }
+    return this.#order.rows;
+  }
+}
+
+/** Keeps the shuffle's stream of random numbers apart from others of the same seed. */
+const SHUFFLE = 1;
+
+/** The order in which an epoch, counted from 0, takes the training rows. */
+export function epochOrder(rows: Uint32Array, seed: number, epoch: number): Uint32Array {
+  return permutation(rows.length, seed, epoch, SHUFFLE).map((i) => rows[i] ?? 0);
+}

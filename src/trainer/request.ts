@@ -1,0 +1,65 @@
+import type { Augmentation } from '../data/augmentation.ts';
+import type { Dataset } from '../data/dataset.ts';
+import type { LowerMode } from '../lower/machine.ts';
+import type { Model } from '../model.ts';
+import type { Schedule } from '../records/schedule.ts';
+import type { Checkpoint, EpochRecord, RunMode } from '../runFolder/checkpoint.ts';
+import type { Port, Provider } from '../runtime/session.ts';
+import type { GraftRequest } from '../transform/graft.ts';
+import type { CacheMode, FeatureReport } from './featurePlan.ts';
+import type { Arm, GraphRequest } from './graphs.ts';
+import type { Part } from './judge.ts';
+import type { TrainProgress } from './progress.ts';
+
+export interface TrainerRequest {
+  readonly model: Model;
+  /** The first one is what is written back. */
+  readonly arms: readonly Arm[];
+  /** Of the first phase. */
+  readonly first: GraphRequest;
+  /** Without class weights: judges every epoch. */
+  readonly crossEntropy: GraphRequest;
+  /** The influence-balanced loss without class weights, with the first arm's alpha: by it samples are compared in the end. */
+  influence(alpha: number | undefined): GraftRequest & { readonly keepTies?: boolean };
+  /** Of the training data, for what black is. */
+  readonly data: Dataset;
+  readonly ports: readonly Port[];
+  readonly train: Part;
+  /** Training samples of each class. */
+  readonly trainCounts: readonly number[];
+  readonly validation: Part;
+  /** Looked at when all is done, never before. */
+  readonly test?: Part;
+  readonly schedule: Schedule;
+  readonly batchSize: number;
+  readonly stepsPerRun?: number;
+  readonly seed: number;
+  readonly augmentation?: Augmentation;
+  /** Epochs of the loss without a better balanced accuracy after which an arm ends. */
+  readonly patience?: number;
+  readonly select: 'best' | 'last';
+  /** Default `auto`. */
+  readonly cacheFeatures?: CacheMode;
+  /** Default `auto`. */
+  readonly lower?: LowerMode;
+  readonly folder: string;
+  readonly mode: RunMode;
+  /** All that makes the result, as plain data. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly provider: Provider;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: TrainProgress) => void;
+  /** While the frozen part runs over the data. */
+  readonly onFeatures?: (progress: { readonly done: number; readonly total: number }) => void;
+  readonly onEpoch?: (record: EpochRecord) => void;
+}
+
+/** What a run came to. */
+export interface Trained {
+  /** Ended by the signal: the checkpoint is written, and there is no outcome yet. */
+  readonly interrupted: boolean;
+  readonly checkpoint: Checkpoint;
+  /** `undefined` where the run was done before. */
+  readonly features?: FeatureReport;
+  readonly notes: readonly string[];
+}
