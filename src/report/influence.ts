@@ -1,5 +1,5 @@
 import * as Plot from '@observablehq/plot';
-import type { Influence } from '../trainer/influence.ts';
+import type { Influence } from '../records/influence.ts';
 import { logAxis, tick } from './axis.ts';
 import { byClass, MAX_ROWS, type Row, rowsOf } from './classes.ts';
 import { draw } from './draw.ts';

@@ -12,8 +12,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { LossgraftError } from '../errors.ts';
+import type { InfluenceOutcome } from '../records/influence.ts';
 import type { Metrics } from '../records/metrics.ts';
-import type { InfluenceOutcome } from '../trainer/influence.ts';
 import type { Tie } from '../tuned/locate.ts';
 import { VERSION } from '../version.ts';
 import { checkWritable } from '../write.ts';

@@ -1,10 +1,11 @@
 import { batchesOf } from '../data/samples.ts';
+import type { InfluenceOutcome } from '../records/influence.ts';
 import type { Metrics } from '../records/metrics.ts';
 import type { Checkpoint, Outcome, RunFolder } from '../runFolder/checkpoint.ts';
 import { type Runner, setInitialState } from '../thread/runner.ts';
 import type { Evaluation } from '../trainGraph/evaluation.ts';
 import type { Graphs, Open } from './graphs.ts';
-import { type InfluenceOutcome, measureInfluence } from './influence.ts';
+import { measureInfluence } from './influence.ts';
 import { judge } from './judge.ts';
 import type { TrainerRequest } from './request.ts';
 

@@ -3,48 +3,13 @@ import type { Batches } from '../data/samples.ts';
 import { rowsByClass } from '../data/split.ts';
 import { LossgraftError } from '../errors.ts';
 import { toNumbers } from '../numbers.ts';
+import type { ClassInfluence, InfluenceOutcome, SampleInfluence } from '../records/influence.ts';
 import { argmaxRows } from '../records/metrics.ts';
 import type { Runner } from '../thread/runner.ts';
 import type { Evaluation } from '../trainGraph/evaluation.ts';
 import type { GraftRequest } from '../transform/graft.ts';
 import type { Graphs } from './graphs.ts';
 import { eachBatch, type Part } from './judge.ts';
-
-/** How strongly training samples pull at the last layer of a model: Park et al., ICCV 2021, equation 5. */
-export interface Influence {
-  readonly alpha: number;
-  readonly epsilon: number;
-  /** How many samples were looked at, of how many. */
-  readonly samples: number;
-  readonly of: number;
-  /** Means by class; `null` for a class without samples. */
-  readonly classes: readonly (ClassInfluence | null)[];
-  /** Those with the largest influence, the largest first. */
-  readonly top: readonly SampleInfluence[];
-}
-
-/** g·H, g the L1 norm of the loss's gradient with respect to the logits, H that of the features; the factor is α / (g·H + ε). */
-interface Measured {
-  readonly influence: number;
-  readonly factor: number;
-  /** The unweighted cross-entropy. */
-  readonly loss: number;
-}
-
-export interface ClassInfluence extends Measured {
-  readonly samples: number;
-}
-
-export interface SampleInfluence extends Measured {
-  readonly row: number;
-  /** What the row is to the user. */
-  readonly where: string;
-  readonly label: number;
-  readonly predicted: number;
-}
-
-/** What was measured, or why nothing was. */
-export type InfluenceOutcome = Influence | { readonly missing: string };
 
 /** At most so many samples are looked at: a forward pass over them is a fraction of what training took. */
 const MAX_SAMPLES = 5000;
