@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { openFurther } from '../../cli/dataOptions.ts';
 import { type Dataset, fromTensors, open, openData, type Tensor, type TrainOptions, train } from '../../src/index.ts';
 import { ROOT, temporaryFolder } from '../support/cli.ts';
-import { DIGITS } from './forms.ts';
+import { DIGITS } from '../support/digits.ts';
 
 const labelsOf = (labels: readonly number[]): Tensor => ({
   dtype: 'int64',

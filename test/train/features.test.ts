@@ -19,7 +19,7 @@ import { elementCount, type Tensor } from '../../src/tensor.ts';
 import { epochOrder } from '../../src/trainer/prefetch.ts';
 import { writeBranches } from '../support/branches.ts';
 import { ROOT, temporaryFolder } from '../support/cli.ts';
-import { DIGITS } from './forms.ts';
+import { DIGITS } from '../support/digits.ts';
 
 const SMALL = { epochs: 2, batchSize: 16, learningRate: 0.05, loss: 'ib', report: false } as const;
 

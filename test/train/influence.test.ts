@@ -5,7 +5,7 @@ import { spreadRows } from '../../src/trainer/influence.ts';
 import type { Part } from '../../src/trainer/judge.ts';
 import { readTensors } from '../../src/validate/dataSet.ts';
 import { ROOT, temporaryFolder } from '../support/cli.ts';
-import { DIGITS } from './forms.ts';
+import { DIGITS } from '../support/digits.ts';
 
 const CASE = join(ROOT, 'fixtures/cases/digits/ib/test_data_set_0');
 const [images, labels] = readTensors(CASE, 'input').map(({ tensor }) => tensor);

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { lossgraft, ROOT, temporaryFolder } from '../support/cli.ts';
-import { DIGITS } from './forms.ts';
+import { DIGITS } from '../support/digits.ts';
 
 const MAIN = join(ROOT, 'dist/cli/main.js');
 

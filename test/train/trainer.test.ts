@@ -14,7 +14,7 @@ import {
 } from '../../src/index.ts';
 import type { Tensor } from '../../src/tensor.ts';
 import { temporaryFolder } from '../support/cli.ts';
-import { DIGITS } from './forms.ts';
+import { DIGITS } from '../support/digits.ts';
 
 const MODEL = join(DIGITS, 'model.onnx');
 const SMALL = { epochs: 2, batchSize: 32, stepsPerRun: 2, learningRate: 0.05, augmentation: { padding: 1 } } as const;

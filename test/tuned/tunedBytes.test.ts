@@ -5,7 +5,7 @@ import { open, writeTuned } from '../../src/index.ts';
 import type { Tensor } from '../../src/tensor.ts';
 import { tunedBytes } from '../../src/tuned/tunedBytes.ts';
 import { temporaryFolder } from '../support/cli.ts';
-import { digitsWith, type Storage, weightsIn } from './forms.ts';
+import { digitsWith, type Storage, weightsIn } from '../support/digits.ts';
 
 /** Other elements for some weights of the file. */
 function trained(path: string): Map<string, Tensor> {

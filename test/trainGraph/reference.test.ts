@@ -56,7 +56,9 @@ describe.skipIf(!pythonHas('onnx'))("Python's onnx", () => {
   }, 120_000);
 
   it('passes the full check of every file, or knows no such opset', () => {
-    const { check } = JSON.parse(python('../train/reference.py', JSON.stringify({ check: files, run: [] }))) as Answer;
+    const { check } = JSON.parse(
+      python('../trainGraph/reference.py', JSON.stringify({ check: files, run: [] })),
+    ) as Answer;
     const bad = files
       .filter((_, i) => !/^(ok$|skip: onnx)/.test(check[i] ?? ''))
       .map((file) => [file, check[files.indexOf(file)]]);
@@ -74,7 +76,7 @@ describe.skipIf(!pythonHas('onnx'))("Python's onnx", () => {
         state: join(folderOf(network), 'state.safetensors'),
         reference: network.reference,
       }));
-      answers = (JSON.parse(python('../train/reference.py', JSON.stringify({ check: [], run }))) as Answer).run;
+      answers = (JSON.parse(python('../trainGraph/reference.py', JSON.stringify({ check: [], run }))) as Answer).run;
     }, 300_000);
 
     it.each(networks.map((network, i) => [network.name, network, i] as const))(

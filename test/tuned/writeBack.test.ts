@@ -6,8 +6,8 @@ import { openSession } from '../../src/runtime/session.ts';
 import type { Tensor } from '../../src/tensor.ts';
 import { writeTuned } from '../../src/tuned/writeBack.ts';
 import { temporaryFolder } from '../support/cli.ts';
+import { DIGITS, digitsWith, type Storage, weightsIn } from '../support/digits.ts';
 import { NETWORKS } from '../support/networks.ts';
-import { DIGITS, digitsWith, type Storage, weightsIn } from './forms.ts';
 
 const CE = { loss: 'ce', trainable: 'all' } as const;
 

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { onnx } from '../onnx/models.ts';
-import { ROOT } from '../support/cli.ts';
+import { ROOT } from './cli.ts';
 
 export const DIGITS: string = join(ROOT, 'fixtures/digits');
 
