@@ -1,40 +1,12 @@
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
 import { context } from 'esbuild';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
-
-const NAMES = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'];
-
-/**
- * Chromium: the file that CHROMIUM names, else the first one on the PATH.
- *
- * @throws Error where there is none: a test in the browser fails then, it is not skipped.
- */
-export function findChromium(): string {
-  const named = process.env.CHROMIUM;
-  const folders = (process.env.PATH ?? '').split(delimiter);
-  const places = named ? [named] : NAMES.flatMap((name) => folders.map((folder) => join(folder, name)));
-  const found = places.find(isExecutable);
-  if (found !== undefined) return found;
-  const what = named ? `CHROMIUM=${named} is no program` : `none of ${NAMES.join(', ')} is on the PATH`;
-  throw new Error(
-    `This test needs chromium, and ${what}. On Debian: apt-get install chromium; elsewhere set CHROMIUM to its path.`,
-  );
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
+import { findChromium } from './chromium.ts';
 
 /** Starts chromium without a window. Close it when done. */
-export function launchChromium(): Promise<Browser> {
+export async function launchChromium(): Promise<Browser> {
+  const { executablePath, env } = await findChromium();
   // Root, as in containers, has no sandbox, and a container's /dev/shm may be too small.
-  return chromium.launch({ executablePath: findChromium(), args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+  return chromium.launch({ executablePath, env, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
 }
 
 /** A page and what went wrong on it, as it happens. */
