@@ -1,6 +1,6 @@
 import * as Plot from '@observablehq/plot';
+import type { EpochRecord } from '../records/epoch.ts';
 import { SHOTS } from '../records/metrics.ts';
-import type { EpochRecord } from '../runFolder/checkpoint.ts';
 import { logAxis, tick } from './axis.ts';
 import { draw } from './draw.ts';
 import { number, percent } from './format.ts';

@@ -1,7 +1,7 @@
+import type { EpochRecord } from '../records/epoch.ts';
 import type { InfluenceOutcome, SampleInfluence } from '../records/influence.ts';
 import type { Metrics } from '../records/metrics.ts';
 import type { Schedule } from '../records/schedule.ts';
-import type { EpochRecord } from '../runFolder/checkpoint.ts';
 
 /** What a run's page shows: all plain data, as the run recorded them. */
 export interface Report {

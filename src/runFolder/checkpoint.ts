@@ -12,32 +12,13 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { LossgraftError } from '../errors.ts';
+import type { EpochRecord } from '../records/epoch.ts';
 import type { InfluenceOutcome } from '../records/influence.ts';
 import type { Metrics } from '../records/metrics.ts';
 import type { Tie } from '../tuned/locate.ts';
 import { VERSION } from '../version.ts';
 import { checkWritable } from '../write.ts';
 import { EventFiles } from './tensorboard.ts';
-
-/** What is known of an epoch. */
-export interface EpochRecord extends Metrics {
-  readonly arm: string;
-  /** From 1 on; 0 is the model as it was given. */
-  readonly epoch: number;
-  readonly phase: 'before' | 'first' | 'loss';
-  /** At the epoch's end; `null` before training, as is the training loss. */
-  readonly rate: number | null;
-  readonly trainLoss: number | null;
-  /** Unweighted cross-entropy, whatever the training loss is: comparable across losses. */
-  readonly validationLoss: number;
-  readonly seconds: number;
-  /** Of the steps alone; none before training. Of an epoch that was interrupted, what came after. */
-  readonly trainSeconds?: number;
-  /** Of these, those in which the training thread had no data to work on. */
-  readonly waitSeconds?: number;
-  /** Channels in a block of the training graph's forms; `null` for plain ones. */
-  readonly block?: number | null;
-}
 
 /** The best epoch of an arm, and where its state is. */
 export interface Best {

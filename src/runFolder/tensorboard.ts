@@ -12,7 +12,7 @@ import {
 import { join } from 'node:path';
 import protobuf from 'protobufjs';
 import { LossgraftError } from '../errors.ts';
-import type { EpochRecord } from './checkpoint.ts';
+import type { EpochRecord } from '../records/epoch.ts';
 import { frameRecord, readRecords } from './tfrecord.ts';
 
 /** Of TensorFlow's event.proto and summary.proto, what scalars need; event.proto says that the first event of a file is its version. */

@@ -1,20 +1,6 @@
+import type { TrainProgress } from '../records/progress.ts';
 import type { Schedule } from '../records/schedule.ts';
 import type { Ran } from './epoch.ts';
-
-export interface TrainProgress {
-  readonly arm: string;
-  /** Counted from 1, as is `step`. */
-  readonly epoch: number;
-  readonly epochs: number;
-  readonly step: number;
-  readonly stepsPerEpoch: number;
-  readonly loss: number;
-  readonly rate: number;
-  /** Steps of the whole run. */
-  readonly done: number;
-  readonly total: number;
-  readonly secondsLeft: number;
-}
 
 /** Where a run is: the arm's number and name, the epoch, and the steps that this process took since it began. */
 export interface Place {

@@ -2,14 +2,15 @@ import type { Augmentation } from '../data/augmentation.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { LowerMode } from '../lower/machine.ts';
 import type { Model } from '../model.ts';
+import type { EpochRecord } from '../records/epoch.ts';
+import type { TrainProgress } from '../records/progress.ts';
 import type { Schedule } from '../records/schedule.ts';
-import type { Checkpoint, EpochRecord, RunMode } from '../runFolder/checkpoint.ts';
+import type { Checkpoint, RunMode } from '../runFolder/checkpoint.ts';
 import type { Port, Provider } from '../runtime/session.ts';
 import type { GraftRequest } from '../transform/graft.ts';
 import type { CacheMode, FeatureReport } from './featurePlan.ts';
 import type { Arm, GraphRequest } from './graphs.ts';
 import type { Part } from './judge.ts';
-import type { TrainProgress } from './progress.ts';
 
 export interface TrainerRequest {
   readonly model: Model;

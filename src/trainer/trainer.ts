@@ -1,7 +1,8 @@
 import { augmenter, batchesOf } from '../data/samples.ts';
+import type { EpochRecord } from '../records/epoch.ts';
 import type { Metrics } from '../records/metrics.ts';
 import { phaseOf, rateAt } from '../records/schedule.ts';
-import { beginning, type Checkpoint, type EpochRecord, RunFolder } from '../runFolder/checkpoint.ts';
+import { beginning, type Checkpoint, RunFolder } from '../runFolder/checkpoint.ts';
 import { withoutTf32 } from '../runtime/cuda/guard.ts';
 import { type Runner, setInitialState, startRunner } from '../thread/runner.ts';
 import type { Evaluation } from '../trainGraph/evaluation.ts';

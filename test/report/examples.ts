@@ -1,9 +1,9 @@
 import { random } from '../../src/data/random.ts';
+import type { EpochRecord } from '../../src/records/epoch.ts';
 import type { ClassInfluence } from '../../src/records/influence.ts';
 import { type Metrics, metricsOf } from '../../src/records/metrics.ts';
 import { DEFAULT_SCHEDULE } from '../../src/records/schedule.ts';
 import type { Report, ReportArm, ReportSample } from '../../src/report/report.ts';
-import type { EpochRecord } from '../../src/runFolder/checkpoint.ts';
 
 export interface Example {
   readonly classes: number;

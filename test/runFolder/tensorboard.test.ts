@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import protobuf from 'protobufjs';
 import { describe, expect, it } from 'vitest';
 import { type Dataset, fromTensors, open, openData, type TrainResult, train } from '../../src/index.ts';
-import type { EpochRecord } from '../../src/runFolder/checkpoint.ts';
+import type { EpochRecord } from '../../src/records/epoch.ts';
 import { EventFiles } from '../../src/runFolder/tensorboard.ts';
 import { frameRecord, maskedCrc32c, readRecords } from '../../src/runFolder/tfrecord.ts';
 import { writeBranches } from '../support/branches.ts';

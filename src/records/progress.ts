@@ -1,0 +1,15 @@
+/** Where a training is, after a run of its graph. */
+export interface TrainProgress {
+  readonly arm: string;
+  /** Counted from 1, as is `step`. */
+  readonly epoch: number;
+  readonly epochs: number;
+  readonly step: number;
+  readonly stepsPerEpoch: number;
+  readonly loss: number;
+  readonly rate: number;
+  /** Steps of the whole run. */
+  readonly done: number;
+  readonly total: number;
+  readonly secondsLeft: number;
+}
