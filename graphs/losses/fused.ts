@@ -1,6 +1,6 @@
 import type { Emitter, Value } from '../../src/emit/index.ts';
 import type { Form } from './form.ts';
-import { type Others, othersOf } from './otherClasses.ts';
+import { type OtherClasses, otherClasses } from './otherClasses.ts';
 
 /**
  * One pass over the other classes, and all else per sample. With S = Σ_{k≠y} e^z_k, the odds against the label are o = S · e^−z_y and
@@ -12,7 +12,7 @@ import { type Others, othersOf } from './otherClasses.ts';
  */
 export function fused(op: Emitter, logits: Value, labels: Value): Form {
   const index = op.unsqueeze(labels, [1]);
-  const others = othersOf(op, logits, index);
+  const others = otherClasses(op, logits, index);
   const { odds, beyond } = oddsAgainst(op, others);
   const total = op.add(odds, 1);
   const miss = op.div(odds, total);
@@ -31,7 +31,7 @@ export function fused(op: Emitter, logits: Value, labels: Value): Form {
 const MOST = 1e30;
 
 /** o, at most {@link MOST}, and the logarithm of the rest, [N] each. */
-function oddsAgainst(op: Emitter, { sum, gap, odds }: Others): { odds: Value; beyond: Value } {
+function oddsAgainst(op: Emitter, { sum, gap, odds }: OtherClasses): { odds: Value; beyond: Value } {
   return { odds: op.min(odds, MOST), beyond: op.relu(op.sub(op.add(op.log(sum), gap), Math.log(MOST))) };
 }
 

@@ -1,7 +1,7 @@
 import type { Emitter, Value } from '../../src/emit/index.ts';
 
 /** Of all classes but the label's y, and some c for each sample. */
-export interface Others {
+export interface OtherClasses {
   /** e^(z_k−c), 0 at the label, [N, C]. */
   terms(): Value;
   /** Their sum S, neither near 0 nor near the end of float32's range, [N]. */
@@ -20,7 +20,7 @@ const FEW = 100;
  * float32's range. Samples where it does, with logits beyond about ±69, are summed once more as if there were few; the first sample
  * always is, so that there are never none of them but in an empty batch.
  */
-export function othersOf(op: Emitter, logits: Value, index: Value): Others {
+export function otherClasses(op: Emitter, logits: Value, index: Value): OtherClasses {
   if (Number(logits.shape?.[1]) <= FEW) return shifted(op, logits, index);
   const gap = op.neg(scoreOf(op, logits, index));
   const terms = without(op, op.exp(logits), index, 0);
@@ -51,7 +51,7 @@ function firstRow(op: Emitter, perSample: Value): Value {
 const FAR = 69;
 
 /** What rounding c − z_y lost is in the terms instead. One of them is about 1, so that S · e^gap overflows only where e^gap does. */
-function shifted(op: Emitter, logits: Value, index: Value): Others {
+function shifted(op: Emitter, logits: Value, index: Value): OtherClasses {
   const others = without(op, logits, index, LOWEST);
   const highest = op.reduceMax(others, [1], true);
   const apart = difference(op, highest, op.gatherElements(logits, index, 1));

@@ -79,20 +79,20 @@ export function fixedBatch(ports: readonly Port[]): number | undefined {
 }
 
 /** How many samples a run takes. */
-export interface Batches {
+export interface BatchSizes {
   /** In a model that fixes it. */
   readonly fixed: number | undefined;
   /** In a step of training. */
   readonly trained: number;
 }
 
-export function batchesOf({
+export function batchSizesOf({
   ports,
   batchSize,
 }: {
   readonly ports: readonly Port[];
   readonly batchSize: number;
-}): Batches {
+}): BatchSizes {
   return { fixed: fixedBatch(ports), trained: batchSize };
 }
 

@@ -6,7 +6,7 @@ import { blankModel, editedBytes } from '../onnx/index.ts';
 import { openSession } from '../runtime/session.ts';
 import { BLOCKED_DOMAIN } from './layouts.ts';
 import type { Forms } from './lower.ts';
-import { keep, keptFile, machineKey, readKept } from './machineCache.ts';
+import { addToCache, cacheFile, machineKey, readCache } from './machineCache.ts';
 import { digestOf, PROOF_CASES, PROOF_TOLERANCE, proveCase } from './proof.ts';
 
 /** Whether training takes forms that are made for this machine's runtime: where they are proved to be right (`auto`), or never. */
@@ -35,14 +35,14 @@ export async function machineLowering(
   forms: Omit<Forms, 'constant'>,
   options: LoweringOptions = {},
 ): Promise<Lowering> {
-  const file = options.cache ?? keptFile('lowering.json');
+  const file = options.cache ?? cacheFile('lowering.json');
   const key = `${machineKey()}, rules ${digestOf(forms)}`;
   if (options.block === undefined) {
-    const known = readKept<Lowering>(file)[key];
+    const known = readCache<Lowering>(file)[key];
     if (known) return known;
   }
   const found = await prove(forms, options.block);
-  if (options.block === undefined) keep(file, key, found, KEPT);
+  if (options.block === undefined) addToCache(file, key, found, KEPT);
   return found;
 }
 

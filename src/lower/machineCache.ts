@@ -5,7 +5,7 @@ import { runtimeVersion } from '../runtime/session.ts';
 import { VERSION } from '../version.ts';
 
 /** Where findings about this machine are kept from run to run: under XDG_CACHE_HOME, or ~/.cache. */
-export function keptFile(name: string): string {
+export function cacheFile(name: string): string {
   return join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'lossgraft', name);
 }
 
@@ -14,7 +14,7 @@ export function machineKey(): string {
   return `lossgraft ${VERSION}, onnxruntime-node ${runtimeVersion}, ${cpus()[0]?.model ?? process.arch}`;
 }
 
-export function readKept<Value>(file: string): Record<string, Value> {
+export function readCache<Value>(file: string): Record<string, Value> {
   try {
     return JSON.parse(readFileSync(file, 'utf8'));
   } catch {
@@ -24,11 +24,16 @@ export function readKept<Value>(file: string): Record<string, Value> {
 }
 
 /** A folder that cannot be written costs some seconds at each start, and no more. @param most of several, the newest stay. */
-export function keep<Value>(file: string, key: string, found: Value, most: number = Number.POSITIVE_INFINITY): void {
+export function addToCache<Value>(
+  file: string,
+  key: string,
+  found: Value,
+  most: number = Number.POSITIVE_INFINITY,
+): void {
   try {
     mkdirSync(dirname(file), { recursive: true });
     const part = `${file}.${process.pid}`;
-    const { [key]: _older, ...others } = readKept<Value>(file);
+    const { [key]: _older, ...others } = readCache<Value>(file);
     const kept = [...Object.entries(others), [key, found] as const].slice(-most);
     writeFileSync(part, JSON.stringify(Object.fromEntries(kept), null, 1));
     renameSync(part, file);

@@ -26,7 +26,7 @@ export interface NoFrozenPart {
 
 export type FrozenRequest = GraftRequest & PrepareRequest & { readonly trainable: string };
 
-interface Found {
+interface FoundCut {
   readonly cut: Cut;
   /** Whether to compute it once saves anything: it has weights of its own, or operators that take a while. */
   readonly matters: boolean;
@@ -74,7 +74,7 @@ export async function findFrozenPart(
 const NOTHING = 'no layer lies before the trained ones';
 const STIRRED = 'Dropout or BatchNorm in training mode changes what lies before the trained layers in each step';
 
-async function cutFor(model: Model, request: FrozenRequest): Promise<Found> {
+async function cutFor(model: Model, request: FrozenRequest): Promise<FoundCut> {
   const draft = await prepare(model, request);
   const { graph } = draft;
   const data = [...graph.inputs];

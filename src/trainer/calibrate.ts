@@ -1,13 +1,13 @@
-import { type Batches, batchesOf } from '../data/samples.ts';
+import { type BatchSizes, batchSizesOf } from '../data/samples.ts';
 import { LossgraftError } from '../errors.ts';
 import type { Runner } from '../thread/runner.ts';
-import type { Arm, Graphs } from './graphs.ts';
+import type { Arm, GraphPool } from './graphPool.ts';
 import { eachBatch } from './judge.ts';
 import type { TrainerRequest } from './request.ts';
 
 /** The alpha of an arm for the runner's state, over the training data. */
 export async function calibrateArm(
-  graphs: Graphs,
+  graphs: GraphPool,
   runner: Runner,
   request: Pick<TrainerRequest, 'train' | 'ports' | 'batchSize'>,
   { ce, loss }: NonNullable<Arm['calibration']>,
@@ -17,7 +17,7 @@ export async function calibrateArm(
   const alpha = await calibrateAlpha(
     runner,
     request.train,
-    { ce: 'alpha ce', loss: 'alpha loss', batches: batchesOf(request) },
+    { ce: 'alpha ce', loss: 'alpha loss', batches: batchSizesOf(request) },
     names,
   );
   for (const key of ['alpha ce', 'alpha loss']) await graphs.close(key);
@@ -28,7 +28,7 @@ export async function calibrateArm(
 async function calibrateAlpha(
   runner: Runner,
   part: TrainerRequest['train'],
-  graphs: { readonly ce: string; readonly loss: string; readonly batches: Batches },
+  graphs: { readonly ce: string; readonly loss: string; readonly batches: BatchSizes },
   names: { readonly ce: string; readonly factor: string },
 ): Promise<number> {
   const losses: number[] = [];

@@ -3,19 +3,19 @@ import type { Tensors } from '../thread/protocol.ts';
 import type { Runner } from '../thread/runner.ts';
 import { stackSteps } from '../thread/steps.ts';
 import { nanLoss } from './divergence.ts';
-import type { Open } from './graphs.ts';
+import type { OpenGraph } from './graphPool.ts';
 import type { Group } from './groups.ts';
 import type { Part } from './judge.ts';
-import type { Ahead, Batches } from './prefetch.ts';
+import type { GroupFeeds, Prefetcher } from './prefetcher.ts';
 
-export { epochOrder } from './prefetch.ts';
+export { epochOrder } from './prefetcher.ts';
 
 /** How an epoch is walked through. */
 export interface EpochPlan {
   readonly runner: Runner;
-  readonly open: Open;
+  readonly open: OpenGraph;
   readonly train: Part;
-  readonly ahead: Ahead;
+  readonly prefetcher: Prefetcher;
   readonly epoch: number;
   readonly stepsPerEpoch: number;
   /** All of the epoch, and the step to begin with. */
@@ -25,7 +25,7 @@ export interface EpochPlan {
 }
 
 /** What one run of the training graph gave. */
-export interface Ran {
+export interface GroupResult {
   readonly group: Group;
   readonly losses: readonly number[];
   /** Of the group's last step. */
@@ -36,7 +36,7 @@ export interface Ran {
 }
 
 /** How a walk ended: `refuted` where the graph turned out not to compute what it should. */
-export type Walked = 'done' | 'interrupted' | 'refuted';
+export type EpochEnd = 'done' | 'interrupted' | 'refuted';
 
 /**
  * Runs the groups one after the other, while the next one's data are read. The order is a function of seed and epoch alone.
@@ -47,10 +47,10 @@ export type Walked = 'done' | 'interrupted' | 'refuted';
 export async function walkEpoch(
   plan: EpochPlan,
   next: (group: Group) => Promise<boolean>,
-  use: (ran: Ran) => void,
+  use: (ran: GroupResult) => void,
   keep: (group: Group) => Promise<string>,
-): Promise<Walked> {
-  const { runner, open, ahead, epoch, groups } = plan;
+): Promise<EpochEnd> {
+  const { runner, open, prefetcher, epoch, groups } = plan;
   let first: number | undefined;
   let before: number | undefined;
   let proving = 0;
@@ -58,7 +58,7 @@ export async function walkEpoch(
   for (const [i, group] of groups.entries()) {
     if (group.step < plan.from) continue;
     if (!(await next(group))) return 'interrupted';
-    const ready = await ahead.take(epoch, i);
+    const ready = await prefetcher.take(epoch, i);
     const feeds = withRates(plan, group, ready.feeds);
     const [isFirst, readAt] = [first === undefined, performance.now()];
     const graph = await open.keyFor(group.batch);
@@ -70,7 +70,7 @@ export async function walkEpoch(
     const bad = losses.findIndex((loss) => !Number.isFinite(loss));
     const trend = { before: losses[bad - 1] ?? before, first };
     if (bad >= 0 && !(await open.prove())) return 'refuted';
-    if (bad >= 0) throw await broken(plan, group, await ahead.again(epoch, i), losses, bad, trend, keep);
+    if (bad >= 0) throw await broken(plan, group, await prefetcher.again(epoch, i), losses, bad, trend, keep);
     first ??= losses[0];
     before = losses.at(-1);
     // Idle for want of data, and not of a graph: before the epoch's first step not longer than the epoch lasts.
@@ -84,7 +84,7 @@ export async function walkEpoch(
 }
 
 /** An error of a graph that is right is the user's to know; of another one it is forgotten with the graph. */
-async function unlessRefuted(open: Open, error: unknown): Promise<undefined> {
+async function unlessRefuted(open: OpenGraph, error: unknown): Promise<undefined> {
   if (await open.prove()) throw error;
 }
 
@@ -97,7 +97,7 @@ function withRates({ open, rate }: EpochPlan, { step, steps }: Group, feeds: Ten
 async function broken(
   plan: EpochPlan,
   group: Group,
-  { rows, feeds }: Batches,
+  { rows, feeds }: GroupFeeds,
   losses: readonly number[],
   bad: number,
   trend: { readonly before: number | undefined; readonly first: number | undefined },

@@ -3,7 +3,7 @@ import { LossgraftError } from '../errors.ts';
 import type { Runner } from '../thread/runner.ts';
 import { type FrozenPart, type FrozenRequest, findFrozenPart } from '../trainGraph/frozenPart.ts';
 import { cacheFeatures, type FeatureCache, probeRows } from './features.ts';
-import type { Graphs } from './graphs.ts';
+import type { GraphPool } from './graphPool.ts';
 import type { Part } from './judge.ts';
 import type { TrainerRequest } from './request.ts';
 
@@ -41,7 +41,7 @@ export const AUTO: { readonly bytes: number; readonly growth: number; readonly t
 interface Context {
   readonly request: TrainerRequest;
   readonly runner: Runner;
-  readonly graphs: Graphs;
+  readonly graphs: GraphPool;
   readonly mode: CacheMode;
 }
 
@@ -84,7 +84,7 @@ function requestsOf({ first, crossEntropy, arms }: TrainerRequest): FrozenReques
 }
 
 /** Data of which the frozen part's results are kept. */
-interface Kept {
+interface CachedParts {
   readonly train?: Part;
   readonly validation: Part;
 }
@@ -92,7 +92,7 @@ interface Kept {
 async function sizeOf(
   { request, runner, mode }: Context,
   part: FrozenPart,
-  { train, validation }: Kept,
+  { train, validation }: CachedParts,
 ): Promise<{ readonly rowBytes: number } | { readonly why: string }> {
   const { ports, batchSize } = request;
   if (mode === 'auto' && part.names.length > AUTO.tensors)
@@ -112,7 +112,7 @@ async function sizeOf(
 async function cacheParts(
   { request, runner }: Context,
   part: FrozenPart,
-  parts: Kept,
+  parts: CachedParts,
   { rowBytes, why }: { readonly rowBytes: number; readonly why: string | undefined },
 ): Promise<FeaturePlan> {
   const { ports, batchSize, folder, onFeatures } = request;

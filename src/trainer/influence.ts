@@ -1,5 +1,5 @@
 import { random, shuffle } from '../data/random.ts';
-import type { Batches } from '../data/samples.ts';
+import type { BatchSizes } from '../data/samples.ts';
 import { rowsByClass } from '../data/split.ts';
 import { LossgraftError } from '../errors.ts';
 import { toNumbers } from '../numbers.ts';
@@ -8,7 +8,7 @@ import { argmaxRows } from '../records/metrics.ts';
 import type { Runner } from '../thread/runner.ts';
 import type { Evaluation } from '../trainGraph/evaluation.ts';
 import type { GraftRequest } from '../transform/graft.ts';
-import type { Graphs } from './graphs.ts';
+import type { GraphPool } from './graphPool.ts';
 import { eachBatch, type Part } from './judge.ts';
 
 /** At most so many samples are looked at: a forward pass over them is a fraction of what training took. */
@@ -19,14 +19,18 @@ const TOP = 24;
 export interface InfluencePlan {
   readonly part: Part;
   readonly classes: number;
-  readonly batches: Batches;
+  readonly batches: BatchSizes;
   readonly seed: number;
   /** The influence-balanced loss, without class weights. */
   readonly request: GraftRequest & { readonly keepTies?: boolean };
 }
 
 /** Measures the runner's state on training samples, by the graph of the influence-balanced loss. */
-export async function measureInfluence(graphs: Graphs, runner: Runner, plan: InfluencePlan): Promise<InfluenceOutcome> {
+export async function measureInfluence(
+  graphs: GraphPool,
+  runner: Runner,
+  plan: InfluencePlan,
+): Promise<InfluenceOutcome> {
   const graph = 'influence';
   try {
     const evaluation = await graphs.judge(graph, plan.request);

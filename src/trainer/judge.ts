@@ -1,4 +1,4 @@
-import { type Batches, buffersOf, fillUp, type Samples } from '../data/samples.ts';
+import { type BatchSizes, buffersOf, fillUp, type Samples } from '../data/samples.ts';
 import { LossgraftError } from '../errors.ts';
 import { toNumbers } from '../numbers.ts';
 import { argmaxRows, confusionMatrix, type Metrics, metricsOf } from '../records/metrics.ts';
@@ -31,7 +31,7 @@ const BATCH_BYTES: number = 2 ** 20;
 export async function eachBatch(
   runner: Runner,
   { samples, rows }: Part,
-  run: { readonly graph: string; readonly fetches: readonly string[]; readonly batches: Batches },
+  run: { readonly graph: string; readonly fetches: readonly string[]; readonly batches: BatchSizes },
   use: (results: Tensors, rows: Uint32Array) => void,
 ): Promise<void> {
   const { graph, fetches, batches } = run;
@@ -57,7 +57,7 @@ export async function judge(
   runner: Runner,
   part: Part,
   graph: string,
-  evaluation: Evaluation & { readonly batches: Batches; readonly trainCounts: readonly number[] },
+  evaluation: Evaluation & { readonly batches: BatchSizes; readonly trainCounts: readonly number[] },
 ): Promise<Judgement> {
   const { logits, trainCounts, batches } = evaluation;
   const perSample = evaluation.names.loss_per_sample ?? 'loss_per_sample';

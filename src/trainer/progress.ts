@@ -1,6 +1,6 @@
 import type { TrainProgress } from '../records/progress.ts';
 import type { Schedule } from '../records/schedule.ts';
-import type { Ran } from './epoch.ts';
+import type { GroupResult } from './epoch.ts';
 
 /** Where a run is: the arm's number and name, the epoch, and the steps that this process took since it began. */
 export interface Place {
@@ -14,7 +14,7 @@ export interface Place {
 }
 
 /** Progress after a run of the graph. All arms but the first begin where the loss takes over. */
-export function progressAt(schedule: Schedule, place: Place, { group, losses, rate }: Ran): TrainProgress {
+export function progressAt(schedule: Schedule, place: Place, { group, losses, rate }: GroupResult): TrainProgress {
   const { epochs, ibFrom } = schedule;
   const { index, arms, arm, epoch, stepsPerEpoch } = place;
   const later = epochs - ibFrom;

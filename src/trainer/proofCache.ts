@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { LowerTarget } from '../lower/layouts.ts';
-import { keep, keptFile, machineKey, readKept } from '../lower/machineCache.ts';
+import { addToCache, cacheFile, machineKey, readCache } from '../lower/machineCache.ts';
 import type { TrainGraph } from '../trainGraph/trainGraph.ts';
 
 /** How many networks are known. */
@@ -14,9 +14,9 @@ export function proofKey(graph: TrainGraph, { batch }: LowerTarget): string {
 
 /** Whether it took a step as its plain form does, before. */
 export function wasProved(key: string): boolean {
-  return key in readKept<string>(keptFile('networks.json'));
+  return key in readCache<string>(cacheFile('networks.json'));
 }
 
 export function keepProof(key: string): void {
-  keep(keptFile('networks.json'), key, new Date().toISOString(), MOST);
+  addToCache(cacheFile('networks.json'), key, new Date().toISOString(), MOST);
 }

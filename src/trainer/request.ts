@@ -9,7 +9,7 @@ import type { Checkpoint, RunMode } from '../runFolder/checkpoint.ts';
 import type { Port, Provider } from '../runtime/session.ts';
 import type { GraftRequest } from '../transform/graft.ts';
 import type { CacheMode, FeatureReport } from './featurePlan.ts';
-import type { Arm, GraphRequest } from './graphs.ts';
+import type { Arm, GraphRequest } from './graphPool.ts';
 import type { Part } from './judge.ts';
 
 export interface TrainerRequest {
@@ -56,7 +56,7 @@ export interface TrainerRequest {
 }
 
 /** What a run came to. */
-export interface Trained {
+export interface TrainedRun {
   /** Ended by the signal: the checkpoint is written, and there is no outcome yet. */
   readonly interrupted: boolean;
   readonly checkpoint: Checkpoint;

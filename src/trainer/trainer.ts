@@ -1,4 +1,4 @@
-import { augmenter, batchesOf } from '../data/samples.ts';
+import { augmenter, batchSizesOf } from '../data/samples.ts';
 import type { EpochRecord } from '../records/epoch.ts';
 import type { Metrics } from '../records/metrics.ts';
 import { phaseOf, rateAt } from '../records/schedule.ts';
@@ -8,23 +8,23 @@ import { type Runner, setInitialState, startRunner } from '../thread/runner.ts';
 import type { Evaluation } from '../trainGraph/evaluation.ts';
 import { calibrateArm } from './calibrate.ts';
 import { brokenWeights } from './divergence.ts';
-import { type Ran, type Walked, walkEpoch } from './epoch.ts';
+import { type EpochEnd, type GroupResult, walkEpoch } from './epoch.ts';
 import { describeFeatures, type FeaturePlan, planFeatures } from './featurePlan.ts';
-import { type Done, finishRun } from './finish.ts';
-import { type Arm, Graphs, keyOf, type Open } from './graphs.ts';
+import { type FinishContext, finishRun } from './finish.ts';
+import { type Arm, GraphPool, keyOf, type OpenGraph } from './graphPool.ts';
 import { type Group, stepsIn } from './groups.ts';
 import { type Judgement, judge, type Part, SEEN } from './judge.ts';
 import { settleLowering } from './lowered.ts';
 import { type GroupPlan, planGroups } from './planGroups.ts';
-import { Ahead } from './prefetch.ts';
+import { Prefetcher } from './prefetcher.ts';
 import { progressAt } from './progress.ts';
-import type { Trained, TrainerRequest } from './request.ts';
+import type { TrainedRun, TrainerRequest } from './request.ts';
 
 /** A long epoch is checkpointed in between. */
 const SAVE_SECONDS = 600;
 
 /** Trains all arms, or goes on where a run was left. @throws LossgraftError as its parts do; the last checkpoint stays whole. */
-export async function runTraining(request: TrainerRequest): Promise<Trained> {
+export async function runTraining(request: TrainerRequest): Promise<TrainedRun> {
   if (request.provider === 'cuda') withoutTf32();
   const runner = startRunner();
   let trainer: Trainer | undefined;
@@ -40,14 +40,14 @@ export async function runTraining(request: TrainerRequest): Promise<Trained> {
 class Trainer {
   #request: TrainerRequest;
   readonly #runner: Runner;
-  readonly #graphs: Graphs;
+  readonly #graphs: GraphPool;
   readonly #folder: RunFolder;
   readonly #augment: ReturnType<typeof augmenter>;
   readonly #notes: string[] = [];
   readonly #started: number = performance.now();
   #at: Checkpoint;
   #plan: GroupPlan | undefined;
-  #ahead: Ahead | undefined;
+  #prefetcher: Prefetcher | undefined;
   #features: FeaturePlan | undefined;
   #evaluation: Evaluation | undefined;
   #stepsHere = 0;
@@ -58,13 +58,13 @@ class Trainer {
   constructor(request: TrainerRequest, runner: Runner) {
     this.#request = request;
     this.#runner = runner;
-    this.#graphs = new Graphs(request.model, runner, request.provider);
+    this.#graphs = new GraphPool(request.model, runner, request.provider);
     this.#folder = new RunFolder(request.folder, request.data.classNames);
     this.#augment = augmenter(request.data, request.ports, request.augmentation);
     this.#at = this.#folder.begin(request.mode, request.settings) ?? beginning(request.settings);
   }
 
-  async run(): Promise<Trained> {
+  async run(): Promise<TrainedRun> {
     const { arms } = this.#request;
     if (this.#at.outcome) return this.#trained(false);
     await this.#lower();
@@ -79,7 +79,7 @@ class Trainer {
     return this.#trained(false);
   }
 
-  #trained(interrupted: boolean): Trained {
+  #trained(interrupted: boolean): TrainedRun {
     const [given] = this.#at.history;
     const seen = given?.phase === 'before' && given.accuracy === 1 ? [SEEN] : [];
     const features = this.#features ? { features: this.#features.report } : {};
@@ -163,7 +163,7 @@ class Trainer {
   }
 
   /** Opens the graph of an epoch's phase. Where the loss takes over, the state is kept for the other arms, and alpha calibrated. */
-  async #switch(arm: Arm, epoch: number): Promise<Open> {
+  async #switch(arm: Arm, epoch: number): Promise<OpenGraph> {
     const { schedule, first } = this.#request;
     if (phaseOf(schedule, epoch) === 'first') return this.#graphs.train('first', first);
     const { arm: index, shared, alphas } = this.#at;
@@ -179,13 +179,13 @@ class Trainer {
     return this.#graphs.train(keyOf(arm), arm.graph(this.#at.alphas[arm.name]));
   }
 
-  async #epoch(arm: Arm, epoch: number): Promise<Walked> {
+  async #epoch(arm: Arm, epoch: number): Promise<EpochEnd> {
     const { train, seed, schedule, signal } = this.#request;
     const groups = this.#groups;
     const stepsPerEpoch = stepsIn(groups);
     const rate = (step: number): number => rateAt(schedule, { epoch, step, stepsPerEpoch });
     const open = await this.#switch(arm, epoch);
-    this.#ahead ??= new Ahead({ train, seed, epochs: schedule.epochs, groups, augment: this.#augment });
+    this.#prefetcher ??= new Prefetcher({ train, seed, epochs: schedule.epochs, groups, augment: this.#augment });
     this.#clock = { training: 0, waiting: 0 };
     const next = async ({ step }: Group): Promise<boolean> => {
       const isDue = performance.now() - this.#saved > 1000 * SAVE_SECONDS;
@@ -196,7 +196,7 @@ class Trainer {
       if ((await this.#runner.ask({ kind: 'check' })) === '') await this.#save({ epoch, step });
       return this.#folder.path;
     };
-    const place = { ahead: this.#ahead, epoch, stepsPerEpoch, groups, from: this.#at.step, rate };
+    const place = { prefetcher: this.#prefetcher, epoch, stepsPerEpoch, groups, from: this.#at.step, rate };
     const plan = { runner: this.#runner, open, train, ...place };
     const started = performance.now() - this.#graphs.proving;
     const walked = await walkEpoch(plan, next, (ran) => this.#use(arm, epoch, ran), keep);
@@ -204,7 +204,7 @@ class Trainer {
     return walked;
   }
 
-  #use(arm: Arm, epoch: number, ran: Ran): void {
+  #use(arm: Arm, epoch: number, ran: GroupResult): void {
     const { schedule, onProgress, arms } = this.#request;
     const { group, losses, note, waited } = ran;
     this.#clock = { ...this.#clock, waiting: this.#clock.waiting + waited };
@@ -258,7 +258,7 @@ class Trainer {
   async #judge(part: Part): Promise<Judgement> {
     const { trainCounts } = this.#request;
     if (!this.#evaluation) throw new Error('nothing to judge with');
-    const evaluation = { ...this.#evaluation, trainCounts, batches: batchesOf(this.#request) };
+    const evaluation = { ...this.#evaluation, trainCounts, batches: batchSizesOf(this.#request) };
     return judge(this.#runner, part, 'evaluation', evaluation);
   }
 
@@ -275,7 +275,7 @@ class Trainer {
   }
 
   /** A run that was cut short between its last step and its end has no graph open. */
-  async #done(): Promise<Done> {
+  async #done(): Promise<FinishContext> {
     const { first, crossEntropy } = this.#request;
     const open = this.#graphs.current ?? (await this.#graphs.train('first', first));
     this.#evaluation ??= await this.#graphs.judge('evaluation', crossEntropy);

@@ -3,15 +3,15 @@ import { describeNode, intAttribute } from '../ir/attributes.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
 import { formatShape } from '../ir/print.ts';
 import { isConstant } from './constants.ts';
-import type { Found } from './logits.ts';
+import type { FoundLogits } from './logits.ts';
 import { laysRows, picksRows } from './tokenRows.ts';
 
 /** The features, and what is still to be done to them. */
-export interface Features extends Found {
+export interface Features extends FoundLogits {
   /** Of a convolution head: they are averaged over space. */
   readonly pool: boolean;
   /** Of a head that scores every token: the nodes that pick the samples' scores, in order. */
-  readonly picks: readonly Node[];
+  readonly tokenRows: readonly Node[];
 }
 
 /** Nodes between the linear head and the logits that only relabel or carry the scores. */
@@ -36,18 +36,18 @@ export function findFeatures(graph: Graph, logits: Value): Features {
   let value = logits;
   let pooled = false;
   let passedRelu: Node | undefined;
-  const picks: Node[] = [];
+  const tokenRows: Node[] = [];
   for (;;) {
     const node = value.producer;
     if (!node) throw noFeatures(logits, 'nothing: the logits are an input of the model');
-    if (picksRows(node) || (picks.length > 0 && laysRows(node))) {
-      picks.unshift(node);
+    if (picksRows(node) || (tokenRows.length > 0 && laysRows(node))) {
+      tokenRows.unshift(node);
       value = first(node, logits);
-    } else if (picks.length > 0 && RESHAPES.has(node.opType)) throw refuse(logits, node);
+    } else if (tokenRows.length > 0 && RESHAPES.has(node.opType)) throw refuse(logits, node);
     else if (node.domain === '' && CARRIERS.has(node.opType)) value = first(node, logits);
     else if (node.domain === '' && POOLS.has(node.opType)) [value, pooled] = [first(node, logits), true];
     else if (node.opType === 'Relu' && pooled) [value, passedRelu] = [first(node, logits), node];
-    else return { ...headFeatures(graph, logits, node, { pooled, passedRelu, picks }), picks };
+    else return { ...headFeatures(graph, logits, node, { pooled, passedRelu, tokenRows }), tokenRows };
   }
 }
 
@@ -61,10 +61,10 @@ function first(node: Node, logits: Value): Value {
 interface Passed {
   readonly pooled: boolean;
   readonly passedRelu: Node | undefined;
-  readonly picks: readonly Node[];
+  readonly tokenRows: readonly Node[];
 }
 
-type Head = Omit<Features, 'picks'>;
+type Head = Omit<Features, 'tokenRows'>;
 
 function headFeatures(graph: Graph, logits: Value, node: Node, passed: Passed): Head {
   const linear = node.opType === 'Add' ? biased(graph, node) : node;
@@ -83,14 +83,14 @@ function biased(graph: Graph, add: Node): Node | undefined {
   return isConstant(graph, a) ? b.producer : undefined;
 }
 
-function gemmFeatures(graph: Graph, logits: Value, node: Node, { pooled, picks }: Passed): Head {
+function gemmFeatures(graph: Graph, logits: Value, node: Node, { pooled, tokenRows }: Passed): Head {
   const [features, weight] = node.inputs;
   if (!features || !weight) throw noFeatures(logits, `${describeNode(node)} without inputs`);
   if (weight.producer && QUANTISED.has(weight.producer.opType)) throw refuse(logits, weight.producer);
   if (pooled) throw noFeatures(logits, `a pooling after ${describeNode(node)}`);
   if (!isConstant(graph, weight)) throw noFeatures(logits, `${describeNode(node)}, whose weight is computed`);
   if (intAttribute(node, 'transA', 0) !== 0) throw noFeatures(logits, `${describeNode(node)} with transA`);
-  const [pick] = picks;
+  const [pick] = tokenRows;
   const rank = pick ? pick.inputs[0]?.shape?.length : 2;
   if (features.shape !== undefined && features.shape.length !== rank) {
     throw noFeatures(logits, `${describeNode(node)}, which reads ${formatShape(features.shape)} and not [N, D]`);
@@ -99,11 +99,11 @@ function gemmFeatures(graph: Graph, logits: Value, node: Node, { pooled, picks }
   return { value: features, how: `activation input of the last ${describeNode(node)}${rows}`, pool: false };
 }
 
-function convFeatures(logits: Value, node: Node, { pooled, passedRelu, picks }: Passed): Head {
+function convFeatures(logits: Value, node: Node, { pooled, passedRelu, tokenRows }: Passed): Head {
   const [features, weight] = node.inputs;
   if (!features || !weight) throw noFeatures(logits, `${describeNode(node)} without inputs`);
   const kernel = weight.shape?.slice(2);
-  if (picks.length > 0) throw refuse(logits, node);
+  if (tokenRows.length > 0) throw refuse(logits, node);
   if (!kernel?.every((dim) => dim === 1)) {
     throw noFeatures(logits, `${describeNode(node)} with a kernel of ${formatShape(weight.shape)}, not 1x1`);
   }

@@ -5,7 +5,7 @@ import { LossgraftError } from '../errors.ts';
 import type { Graph } from '../ir/graph.ts';
 import { resolveOptions } from '../options.ts';
 import { type Features, findFeatures } from './features.ts';
-import { type Found, findLogits, namedLogits } from './logits.ts';
+import { type FoundLogits, findLogits, namedLogits } from './logits.ts';
 import { classScores, featureNorm, namedFeatures } from './splice.ts';
 
 export type Reduction = 'mean' | 'sum' | 'none';
@@ -114,7 +114,7 @@ export function graft({ graph, opset }: Draft, request: GraftRequest, furtherNam
   };
 }
 
-function featuresOf(graph: Graph, logits: Found, request: GraftRequest): Features {
+function featuresOf(graph: Graph, logits: FoundLogits, request: GraftRequest): Features {
   if (request.features !== undefined) return namedFeatures(graph, request.features, request.featuresAreNorm ?? false);
   if (request.featuresAreNorm) {
     throw new LossgraftError({

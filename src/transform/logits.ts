@@ -5,7 +5,7 @@ import { formatShape } from '../ir/print.ts';
 import type { DataType } from '../tensor.ts';
 
 /** A tensor that was found, and how. */
-export interface Found {
+export interface FoundLogits {
   readonly value: Value;
   readonly how: string;
 }
@@ -21,8 +21,8 @@ const TAIL = new Set(['Softmax', 'LogSoftmax', 'Identity', 'Cast', 'Log', 'Flatt
  * @throws LossgraftError `no-logits` where no output leads to scores of two or more classes, `sigmoid-head`, or
  *   `ambiguous-logits` where two do.
  */
-export function findLogits(graph: Graph, opset: number): Found {
-  const candidates = new Map<Value, Found>();
+export function findLogits(graph: Graph, opset: number): FoundLogits {
+  const candidates = new Map<Value, FoundLogits>();
   const refused: string[] = [];
   for (const output of graph.outputs) {
     const found = walkTail(output, opset);
@@ -44,7 +44,7 @@ export function findLogits(graph: Graph, opset: number): Found {
 }
 
 /** Checks a tensor that the user named. */
-export function namedLogits(graph: Graph, name: string): Found {
+export function namedLogits(graph: Graph, name: string): FoundLogits {
   const value = graph.value(name, 'option logits');
   const reason = whyNotLogits(value, value, true);
   if (reason === undefined) return { value, how: 'named by --logits' };
@@ -75,7 +75,7 @@ function noLogits(refused: readonly string[]): LossgraftError {
 }
 
 /** Walks back from an output over normalising and passing nodes. */
-function walkTail(output: Value, opset: number): Found {
+function walkTail(output: Value, opset: number): FoundLogits {
   const passed: string[] = [];
   let value = output;
   for (;;) {

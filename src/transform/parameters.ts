@@ -36,7 +36,7 @@ export interface LeftOut extends Parameter {
   readonly why: string;
 }
 
-export interface Found {
+export interface FoundParameters {
   readonly parameters: readonly Parameter[];
   readonly leftOut: readonly LeftOut[];
 }
@@ -46,7 +46,7 @@ export interface Found {
  * reads as data, in the order of the file. Running statistics and settings such as a Clip's bounds are none, nor are numbers of formulas and buffers, as far
  * as a file tells them from weights: they are left out.
  */
-export function findParameters(graph: Graph): Found {
+export function findParameters(graph: Graph): FoundParameters {
   const parameters: Parameter[] = [];
   const leftOut: LeftOut[] = [];
   const inputs = rescaledInputs(graph);
@@ -99,7 +99,7 @@ function isSetting(node: Node, input: number): boolean {
  *
  * @throws LossgraftError `no-parameters` if a part names none.
  */
-export function selectParameters(graph: Graph, trainable: string, logits: Value): Found {
+export function selectParameters(graph: Graph, trainable: string, logits: Value): FoundParameters {
   const found = findParameters(graph);
   const parts = trainable.split(',').map((part) => part.trim());
   const parameters = [...new Set(parts.flatMap((part) => selected(found, part, logits)))];
@@ -107,7 +107,7 @@ export function selectParameters(graph: Graph, trainable: string, logits: Value)
   return { parameters, leftOut };
 }
 
-function selected({ parameters, leftOut }: Found, part: string, logits: Value): readonly Parameter[] {
+function selected({ parameters, leftOut }: FoundParameters, part: string, logits: Value): readonly Parameter[] {
   if (part === 'all') return parameters;
   if (part === 'head') return headParameters(parameters, logits);
   const named = leftOut.find(({ value }) => value.name === part);

@@ -16,7 +16,7 @@ export function classScores(op: Emitter, logits: Value): Value {
 
 /** H = Σ|h| of each sample, float32 [N]; features of a convolution are averaged over space first, as its head does. */
 export function featureNorm(op: Emitter, features: Features, isNorm: boolean): Value {
-  const value = toFloat32(op, pickRows(op, features.value, features.picks));
+  const value = toFloat32(op, pickRows(op, features.value, features.tokenRows));
   if (isNorm) return op.reshape(value, [-1]);
   const spatial = (value.shape?.length ?? 2) - 2;
   const axes = Array.from({ length: spatial }, (_, i) => i + 2);
@@ -41,7 +41,7 @@ export function namedFeatures(graph: Graph, name: string, isNorm: boolean): Feat
   const trailing = shape?.slice(isNorm ? 1 : 2) ?? [];
   const fits = shape !== undefined && shape.length >= (isNorm ? 1 : 2) && trailing.every((dim) => dim === 1);
   if (fits && (value.dtype === undefined || FLOATS.has(value.dtype))) {
-    return { value, how: isNorm ? 'norms named by --features' : 'named by --features', pool: false, picks: [] };
+    return { value, how: isNorm ? 'norms named by --features' : 'named by --features', pool: false, tokenRows: [] };
   }
   throw new LossgraftError({
     code: 'not-features',

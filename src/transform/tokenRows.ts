@@ -26,9 +26,9 @@ export function laysRows(node: Node): boolean {
 }
 
 /** The same nodes, in order, over the features of all tokens: those of the samples, [N, D]. */
-export function pickRows(op: Emitter, features: Value, picks: readonly Node[]): Value {
+export function pickRows(op: Emitter, features: Value, tokenRows: readonly Node[]): Value {
   const width = features.shape?.at(-1);
-  return picks.reduce((value, node) => {
+  return tokenRows.reduce((value, node) => {
     const shape = node.outputs[0]?.shape?.with(-1, width);
     const names = ['axis', 'batch_dims'].filter((name) => node.attributes.has(name));
     const attributes = Object.fromEntries(names.map((name) => [name, int(intAttribute(node, name, 0))]));

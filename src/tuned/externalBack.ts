@@ -29,7 +29,7 @@ export interface ExternalPlan {
 }
 
 /** A tensor of the file and its new elements. */
-export interface Trained {
+export interface TrainedTensor {
   readonly place: TensorProto;
   readonly bytes: Uint8Array;
 }
@@ -50,7 +50,7 @@ interface Region {
  */
 export function planExternal(
   model: Model,
-  trained: readonly Trained[],
+  trained: readonly TrainedTensor[],
   output: { readonly path: string; readonly force: boolean },
 ): ExternalPlan {
   const regions = findTensors(model.proto.source)
@@ -84,7 +84,7 @@ function renamed(path: string, location: string): string {
   return join(dirname(location), `${stem}.${basename(location)}`).replaceAll('\\', '/');
 }
 
-function patchesOf(model: Model, regions: readonly Region[], trained: readonly Trained[]): BytePatch[] {
+function patchesOf(model: Model, regions: readonly Region[], trained: readonly TrainedTensor[]): BytePatch[] {
   return trained.flatMap(({ place, bytes }) => {
     const own = regions.find(({ tensor }) => tensor.span.start === place.span.start);
     if (own === undefined) return [];

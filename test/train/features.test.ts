@@ -16,7 +16,7 @@ import {
 import { openSession } from '../../src/runtime/session.ts';
 import { readSafetensors } from '../../src/safetensors/read.ts';
 import { elementCount, type Tensor } from '../../src/tensor.ts';
-import { epochOrder } from '../../src/trainer/prefetch.ts';
+import { epochOrder } from '../../src/trainer/prefetcher.ts';
 import { writeBranches } from '../support/branches.ts';
 import { ROOT, temporaryFolder } from '../support/cli.ts';
 import { DIGITS } from '../support/digits.ts';

@@ -6,14 +6,14 @@ import type { Group } from './groups.ts';
 import type { Part } from './judge.ts';
 
 /** What a run of the training graph is fed with, without the learning rate. */
-export interface Batches {
+export interface GroupFeeds {
   readonly rows: Uint32Array;
   readonly feeds: Tensors;
   /** Of the feeds: what nobody else holds. */
   readonly buffers: readonly ArrayBuffer[];
 }
 
-export interface AheadPlan {
+export interface PrefetchPlan {
   readonly train: Part;
   readonly seed: number;
   readonly epochs: number;
@@ -33,13 +33,13 @@ const MAX_GROUPS = 4;
  * Reads and augments data while steps run, also across the end of an epoch, while it is judged. What is read is a function of seed,
  * epoch and group alone, so nothing depends on how far ahead it was.
  */
-export class Ahead {
-  readonly #plan: AheadPlan;
+export class Prefetcher {
+  readonly #plan: PrefetchPlan;
   readonly #depth: number;
-  readonly #reading = new Map<number, Promise<Batches>>();
+  readonly #reading = new Map<number, Promise<GroupFeeds>>();
   #order: { readonly epoch: number; readonly rows: Uint32Array } | undefined;
 
-  constructor(plan: AheadPlan) {
+  constructor(plan: PrefetchPlan) {
     const [{ steps, batch } = { steps: 1, batch: 1 }] = plan.groups;
     this.#plan = plan;
     this.#depth = Math.min(
@@ -49,7 +49,7 @@ export class Ahead {
   }
 
   /** The data of a group; those of the next ones are begun. @throws LossgraftError as reading them does. */
-  take(epoch: number, group: number): Promise<Batches> {
+  take(epoch: number, group: number): Promise<GroupFeeds> {
     const { groups, epochs } = this.#plan;
     const place = epoch * groups.length + group;
     const taken = this.#begin(place);
@@ -66,7 +66,7 @@ export class Ahead {
   }
 
   /** The same once more. */
-  again(epoch: number, group: number): Promise<Batches> {
+  again(epoch: number, group: number): Promise<GroupFeeds> {
     return this.#read(epoch * this.#plan.groups.length + group);
   }
 
@@ -74,7 +74,7 @@ export class Ahead {
     for (let next = place + 1; next <= place + this.#depth && next < end; next++) this.#begin(next);
   }
 
-  #begin(place: number): Promise<Batches> {
+  #begin(place: number): Promise<GroupFeeds> {
     const known = this.#reading.get(place);
     if (known) return known;
     const reading = this.#read(place);
@@ -84,7 +84,7 @@ export class Ahead {
     return reading;
   }
 
-  async #read(place: number): Promise<Batches> {
+  async #read(place: number): Promise<GroupFeeds> {
     const { groups, train, seed, augment } = this.#plan;
     const epoch = Math.floor(place / groups.length);
     const group = groups[place % groups.length];

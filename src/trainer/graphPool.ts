@@ -27,7 +27,7 @@ export interface Arm {
 }
 
 /** A training graph that the runner has open. */
-export interface Open {
+export interface OpenGraph {
   readonly key: string;
   readonly graph: TrainGraph;
   readonly names: { readonly loss: string; readonly rate: string };
@@ -51,13 +51,13 @@ export interface Common {
 }
 
 /** The graphs of a run, built and opened when their time comes: one for training, and those that judge. */
-export class Graphs {
+export class GraphPool {
   readonly #model: Model;
   readonly #runner: Runner;
   readonly #provider: Provider;
   /** What preparing the graphs came upon. */
   readonly notes: Set<string> = new Set();
-  #open: Open | undefined;
+  #open: OpenGraph | undefined;
   /** Keys of the training graphs that the runner has open. */
   readonly #training = new Set<string>();
   #common: Common | undefined;
@@ -78,7 +78,7 @@ export class Graphs {
   }
 
   /** The training graph that is open. */
-  get current(): Open | undefined {
+  get current(): OpenGraph | undefined {
     return this.#open;
   }
 
@@ -99,7 +99,7 @@ export class Graphs {
   }
 
   /** Opens a training graph in place of the one before. @throws LossgraftError naming what cannot be trained or written back. */
-  async train(key: string, request: GraphRequest): Promise<Open> {
+  async train(key: string, request: GraphRequest): Promise<OpenGraph> {
     if (this.#open?.key === key) return this.#open;
     for (const open of this.#training) await this.#runner.ask({ kind: 'close', graph: open });
     this.#training.clear();
@@ -217,7 +217,7 @@ function notesOf({ report: { notes, unreached } }: TrainGraph): readonly string[
   return [...notes, `Not trained, since the loss does not depend on them: ${unreached.join(', ')}`];
 }
 
-/** Under which {@link Graphs} keeps an arm's graph. */
+/** Under which {@link GraphPool} keeps an arm's graph. */
 export function keyOf({ name }: Arm): string {
   return `loss ${name}`;
 }
