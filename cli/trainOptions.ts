@@ -57,6 +57,7 @@ export interface TrainArgs extends TensorArgs, StepArgs, DataArgs, FileArgs {
   'cache-features': 'auto' | 'on' | 'off' | undefined;
   lower: 'auto' | 'off' | undefined;
   provider: 'cpu' | 'cuda' | undefined;
+  threads: number | undefined;
 }
 
 const text = (describe: string): Options => ({ type: 'string', requiresArg: true, describe });
@@ -119,6 +120,7 @@ const SCHEDULE = {
     choices: ['auto', 'off'],
   },
   provider: { ...text('Who computes (default cpu); cuda never falls back'), choices: ['cpu', 'cuda'] },
+  threads: number('That compute one operator (default: as many as the processor has cores)'),
 };
 
 const DATA = {
@@ -206,6 +208,7 @@ function plainOptions(args: TrainArgs): Partial<TrainOptions> {
     cacheFeatures: args['cache-features'],
     lower: args.lower,
     provider: args.provider,
+    threads: args.threads,
     logits: args.logits,
     features: args.features,
     featuresAreNorm: args['features-are-norm'],

@@ -19,6 +19,8 @@ export type Job =
       readonly bytes: Uint8Array;
       readonly provider: Provider;
       readonly externalDataFolder: string;
+      /** Of one operator; default: as many as the processor has cores. */
+      readonly threads?: number;
       /** Runs first, batch by batch, where the feeds are what it reads and not what it gives. */
       readonly front?: Front;
     }

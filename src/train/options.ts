@@ -90,6 +90,11 @@ export interface TrainOptions
   readonly lower?: LowerMode;
   /** Default `cpu`. */
   readonly provider?: Provider;
+  /**
+   * Threads that compute one operator; default: as many as the processor has cores. A run may go on with another number: sums are then
+   * divided in other places, so that its weights may differ in their last digits from those of a run that was never interrupted.
+   */
+  readonly threads?: number;
   /** Where the page with the run's curves and figures goes; `false`: none is written. Default `report.html` in `folder`. */
   readonly report?: string | false;
   /** Ends the run after the step that is under way; the checkpoint is written. */
@@ -150,6 +155,7 @@ const OWN_KEYS: readonly string[] = [
   'patience',
   'select',
   'provider',
+  'threads',
   'cacheFeatures',
   'lower',
   'onFeatures',
@@ -181,8 +187,9 @@ export function planOf(options: TrainOptions): Plan {
   const schedule: Schedule = { ...base.schedule, ...stated };
   checkSchedule(schedule);
   refuseUnused(options, schedule);
-  const { batchSize = base.batchSize, seed = 0, patience, stepsPerRun } = options;
-  for (const [option, value] of Object.entries({ 'batch-size': batchSize, patience, 'steps-per-run': stepsPerRun })) {
+  const { batchSize = base.batchSize, seed = 0, patience, stepsPerRun, threads } = options;
+  const counts = { 'batch-size': batchSize, patience, 'steps-per-run': stepsPerRun, threads };
+  for (const [option, value] of Object.entries(counts)) {
     if (value !== undefined && !(Number.isSafeInteger(value) && value > 0))
       throw badOption(option, 'a whole number above 0', value);
   }

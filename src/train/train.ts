@@ -87,6 +87,7 @@ export async function fineTune(catalogue: Catalogue, model: Model, options: Trai
     patience,
     cacheFeatures,
     lower,
+    threads,
     onFeatures,
     test: _test,
     ...more
@@ -111,7 +112,7 @@ export async function fineTune(catalogue: Catalogue, model: Model, options: Trai
     mode: more.mode ?? 'new',
     provider: more.provider ?? 'cpu',
     settings: await settingsOf(model, options, plan, parts, bound),
-    ...defined({ onProgress, onEpoch, onFeatures, signal, stepsPerRun, patience, cacheFeatures, lower }),
+    ...defined({ onProgress, onEpoch, onFeatures, signal, stepsPerRun, patience, cacheFeatures, lower, threads }),
   }).catch(async (error: unknown) => {
     await reportBroken({ ...run, notes: parts.notes }, error);
     throw error;

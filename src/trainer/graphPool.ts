@@ -55,6 +55,7 @@ export class GraphPool {
   readonly #model: Model;
   readonly #runner: Runner;
   readonly #provider: Provider;
+  readonly #threads: { readonly threads?: number };
   /** What preparing the graphs came upon. */
   readonly notes: Set<string> = new Set();
   #open: OpenGraph | undefined;
@@ -66,10 +67,12 @@ export class GraphPool {
   #isProved = false;
   #proving = 0;
 
-  constructor(model: Model, runner: Runner, provider: Provider) {
+  /** @param threads of one operator; default: as many as the processor has cores. */
+  constructor(model: Model, runner: Runner, provider: Provider, threads?: number) {
     this.#model = model;
     this.#runner = runner;
     this.#provider = provider;
+    this.#threads = threads === undefined ? {} : { threads };
   }
 
   /** Milliseconds that the network's own proof took. */
@@ -180,7 +183,7 @@ export class GraphPool {
   }
 
   async #openInRunner(graph: string, bytes: Uint8Array): Promise<void> {
-    const where = { provider: this.#provider, externalDataFolder: this.#model.dir };
+    const where = { provider: this.#provider, externalDataFolder: this.#model.dir, ...this.#threads };
     const front = this.#frozen ? { front: { graph: FROZEN, feeds: this.#frozen.feeds } } : {};
     await this.#runner.ask({ kind: 'open', graph, bytes, ...where, ...front });
   }

@@ -48,6 +48,8 @@ export interface TrainerRequest {
   /** All that makes the result, as plain data. */
   readonly settings: Readonly<Record<string, unknown>>;
   readonly provider: Provider;
+  /** Of one operator; default: as many as the processor has cores. */
+  readonly threads?: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: TrainProgress) => void;
   /** While the frozen part runs over the data. */

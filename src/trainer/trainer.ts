@@ -58,7 +58,7 @@ class Trainer {
   constructor(request: TrainerRequest, runner: Runner) {
     this.#request = request;
     this.#runner = runner;
-    this.#graphs = new GraphPool(request.model, runner, request.provider);
+    this.#graphs = new GraphPool(request.model, runner, request.provider, request.threads);
     this.#folder = new RunFolder(request.folder, request.data.classNames);
     this.#augment = augmenter(request.data, request.ports, request.augmentation);
     this.#at = this.#folder.begin(request.mode, request.settings) ?? beginning(request.settings);
