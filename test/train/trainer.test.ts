@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
@@ -162,6 +162,26 @@ describe('metrics', () => {
     const { result } = await run(temporaryFolder(), { epochs: 9, patience: 2, learningRate: 1e-6 });
     expect(result.history.at(-1)?.epoch).toBe(3);
     expect(result.notes.join()).toMatch(/ended after epoch 3/);
+  });
+});
+
+describe('threads', () => {
+  it.skipIf(!existsSync('/proc/self/task'))('are as many as were asked for', async () => {
+    const most = async (threads: number): Promise<number> => {
+      let seen = 0;
+      const onProgress = (): void => {
+        seen = Math.max(seen, readdirSync('/proc/self/task').length);
+      };
+      await run(temporaryFolder(), { epochs: 1, threads, onProgress });
+      return seen;
+    };
+    const one = await most(1);
+    // At least the training graph and the one that judges are open.
+    expect(await most(5)).toBeGreaterThanOrEqual(one + 2 * 4);
+  });
+
+  it('are at least one', async () => {
+    await expect(run(temporaryFolder(), { threads: 0 })).rejects.toThrow(/option threads.*whole number above 0/);
   });
 });
 
