@@ -2,9 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { longTailRows } from '../../src/data/longTail.ts';
 import { labelsOf } from '../../src/data/split.ts';
 import { openData } from '../../src/index.ts';
-import { longTailRows } from '../../src/data/longTail.ts';
 
 export interface Setup {
   /** A folder with train/CLASS/ and test/CLASS/. */
