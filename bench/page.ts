@@ -7,7 +7,7 @@ import { markdownOf, type Section, type Settings } from './section.ts';
 import { start } from './start.ts';
 import { waiting } from './waiting.ts';
 
-const PAGE: string = fileURLToPath(new URL('../docs/performance.md', import.meta.url));
+const PAGE: string = fileURLToPath(new URL('../docs/internals/performance.md', import.meta.url));
 const BEGIN = '<!-- begin: npm run bench -->';
 const END = '<!-- end: npm run bench -->';
 

@@ -1,8 +1,8 @@
 /**
- * Everything that docs/performance.md shows of speed and memory, measured on this machine. PyTorch and lossgraft take turns, each in
+ * Everything that docs/internals/performance.md shows of speed and memory, measured on this machine. PyTorch and lossgraft take turns, each in
  * processes of their own, with the same threads; medians, and quartiles in brackets.
  *
- *   npm run bench -- --python PYTHON             all rows (about 10 minutes), into bench/results.json and docs/performance.md
+ *   npm run bench -- --python PYTHON             all rows (about 10 minutes), into bench/results.json and docs/internals/performance.md
  *   npm run bench -- --python PYTHON --works mlp,ib-loss     these rows alone; the others stay
  *   npm run bench -- --python PYTHON --works ''              none: the page is written anew from what is kept
  *   npm run bench -- --python PYTHON --lower off             plain forms, against limits of their own

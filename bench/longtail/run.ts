@@ -1,6 +1,6 @@
 /**
  * Long-tailed data through `lossgraft train`, beside PyTorch on the same initial weights and batch order: balanced accuracy on the test
- * data after the last epoch, the first 100 steps of every loss, the time of an epoch. docs/results.md has what came out.
+ * data after the last epoch, the first 100 steps of every loss, the time of an epoch. docs/internals/results.md has what came out.
  *
  *   npx tsx bench/longtail/run.ts STAGE WORK --python PYTHON --data FOLDER --out FOLDER [--seeds 0,1,2] [--threads 2]
  *

@@ -13,7 +13,7 @@ const settings: Settings = {
   batch: undefined,
 };
 
-describe('docs/performance.md', () => {
+describe('docs/internals/performance.md', () => {
   it('shows the rows that bench/results.json keeps', () => {
     const kept = keptResults();
     const shown = kept ? textOf(kept, sectionsOf(kept, settings)) : '\n';
