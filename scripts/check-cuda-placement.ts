@@ -15,7 +15,8 @@ import { binaryFolder, runtimeFolder } from '../src/runtime/cuda/isolated.ts';
 import { cudaPlacement, describeNode, type Placement } from '../src/runtime/cuda/placement.ts';
 import { setupCuda } from '../src/runtime/cuda/setup.ts';
 import { buildCudaStubs } from './cuda-stub.ts';
-import { type EmittedGraph, emittedGraphs } from './emitted-graphs.ts';
+import type { EmittedGraph } from './emitted-graph.ts';
+import { emittedGraphs } from './emitted-graphs.ts';
 
 const LEVELS = { off: 'disabled', basic: 'basic', all: 'all' } as const;
 

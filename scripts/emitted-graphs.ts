@@ -1,18 +1,9 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AugmentOptions, augment, type Loss, losses, open } from '../src/index.ts';
+import type { EmittedGraph } from './emitted-graph.ts';
 import { ruleGraphs } from './emitted-rules.ts';
 import { trainingGraphs } from './emitted-training.ts';
-
-/** A graph that lossgraft writes, under the name that a report shows. */
-export interface EmittedGraph {
-  readonly name: string;
-  readonly model: string | Uint8Array;
-  /** What the graph is made of, where several were put beside each other to save sessions. */
-  readonly parts?: readonly EmittedGraph[];
-  /** Operators in it for which the CUDA provider has no kernel, because the host has them. */
-  readonly lacking?: readonly string[];
-}
 
 /**
  * Every kind of graph that lossgraft writes, for checks that must cover them all. Whoever adds a kind adds it here; a new loss, option,

@@ -7,7 +7,7 @@ import {
   gradientFamilies,
 } from '../test/support/gradientCases.ts';
 import { modelBytes } from '../test/support/scratch.ts';
-import type { EmittedGraph } from './emitted-graphs.ts';
+import type { EmittedGraph } from './emitted-graph.ts';
 
 /** So many cases share a graph: a session costs more than the nodes in it. */
 const TOGETHER = 40;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { augment, type GraftOptions, type Model, open, type TrainGraphOptions, trainGraph } from '../src/index.ts';
 import { findNetworks } from '../test/support/networks.ts';
 import { findTrajectories } from '../test/support/trajectories.ts';
-import type { EmittedGraph } from './emitted-graphs.ts';
+import type { EmittedGraph } from './emitted-graph.ts';
 
 /** Gradients and training steps of every network of the fixtures, in every form, mode and optimizer. */
 export async function* trainingGraphs(root: string): AsyncGenerator<EmittedGraph> {

@@ -49,12 +49,16 @@ interface Import {
 }
 
 const root = join(import.meta.dirname, '..');
-const files = ['src', 'graphs', 'cli', 'examples'].flatMap((folder) =>
-  readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-    .map((file) => posix.join(folder, file.replaceAll('\\', '/')))
-    .filter((file) => file.endsWith('.ts')),
-);
+const files = filesIn(['src', 'graphs', 'cli', 'examples']);
 const imports = files.flatMap(importsOf);
+
+function filesIn(folders: readonly string[]): string[] {
+  return folders.flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .map((file) => posix.join(folder, file.replaceAll('\\', '/')))
+      .filter((file) => file.endsWith('.ts')),
+  );
+}
 
 function importsOf(from: string): Import[] {
   const text = readFileSync(join(root, from), 'utf8');
@@ -79,6 +83,14 @@ function shown(wrong: readonly Import[]): string[] {
   return wrong.map(({ from, to }) => `${from} → ${to}`);
 }
 
+/** Imports in circles: what is left when those that begin or end a chain are taken away, again and again. */
+function circles(all: readonly Import[]): Import[] {
+  const importing = new Set(all.map(({ from }) => from));
+  const imported = new Set(all.map(({ to }) => to));
+  const left = all.filter(({ from, to }) => importing.has(to) && imported.has(from));
+  return left.length === all.length ? left : circles(left);
+}
+
 describe('import directions', () => {
   it('every file of src stands on a floor', () => {
     const homeless = files.filter((file) => file.startsWith('src/') && file !== 'src/index.ts' && floorOf(file) < 0);
@@ -96,6 +108,11 @@ describe('import directions', () => {
         floorOf(to) >= floorOf(from),
     );
     expect(shown(wrong)).toEqual([]);
+  });
+
+  it('no file imports itself through others, not even for types', () => {
+    const known = [...imports, ...filesIn(['bench', 'scripts', 'test']).flatMap(importsOf)];
+    expect(shown(circles(known.filter(({ to }) => to.endsWith('.ts'))))).toEqual([]);
   });
 
   it('nothing in src but the public door sees the public door, the catalogue or the command line', () => {

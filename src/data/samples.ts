@@ -78,6 +78,12 @@ export function fixedBatch(ports: readonly Port[]): number | undefined {
   return ports.map(({ shape }) => shape?.[0]).find((dim) => typeof dim === 'number');
 }
 
+/** Some rows of some data. */
+export interface Part {
+  readonly samples: Samples;
+  readonly rows: Uint32Array;
+}
+
 /** How many samples a run takes. */
 export interface BatchSizes {
   /** In a model that fixes it. */

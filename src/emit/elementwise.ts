@@ -2,54 +2,20 @@ import { int, ints } from '../ir/attributes.ts';
 import type { Value } from '../ir/graph.ts';
 import type { Dim, Shape } from '../tensor.ts';
 import { broadcastShapes } from './broadcast.ts';
-import type { Calls, Emitter, Operand } from './emitter.ts';
+import {
+  BINARY,
+  type Binary,
+  COMPARISON,
+  LOGIC,
+  type Operand,
+  REDUCTION,
+  type Reduction,
+  UNARY,
+  type Unary,
+} from './tables.ts';
+import type { Calls, Emitter } from './types.ts';
 
-const UNARY = {
-  abs: 'Abs',
-  ceil: 'Ceil',
-  cos: 'Cos',
-  cosh: 'Cosh',
-  erf: 'Erf',
-  exp: 'Exp',
-  floor: 'Floor',
-  identity: 'Identity',
-  log: 'Log',
-  neg: 'Neg',
-  not: 'Not',
-  reciprocal: 'Reciprocal',
-  relu: 'Relu',
-  sigmoid: 'Sigmoid',
-  sign: 'Sign',
-  sin: 'Sin',
-  sinh: 'Sinh',
-  softplus: 'Softplus',
-  sqrt: 'Sqrt',
-  tanh: 'Tanh',
-} as const;
-
-const BINARY = { add: 'Add', div: 'Div', mul: 'Mul', pow: 'Pow', sub: 'Sub', max: 'Max', min: 'Min' } as const;
-const LOGIC = { and: 'And', or: 'Or' } as const;
-const COMPARISON = { equal: 'Equal', greater: 'Greater', less: 'Less' } as const;
-const REDUCTION = {
-  reduceL1: 'ReduceL1',
-  reduceMax: 'ReduceMax',
-  reduceMean: 'ReduceMean',
-  reduceMin: 'ReduceMin',
-  reduceProd: 'ReduceProd',
-  reduceSum: 'ReduceSum',
-  reduceSumSquare: 'ReduceSumSquare',
-} as const;
-
-export type Unary = { readonly [K in keyof typeof UNARY]: (x: Value) => Value };
-export type Binary = {
-  readonly [K in keyof (typeof BINARY & typeof LOGIC & typeof COMPARISON)]: (a: Operand, b: Operand) => Value;
-};
-/** Without `axes` everything is reduced. Dimensions go away unless `keepDims`. */
-export type Reduction = {
-  readonly [K in keyof typeof REDUCTION]: (x: Value, axes?: readonly number[], keepDims?: boolean) => Value;
-};
-
-/** The methods that the tables above list. */
+/** The methods that the tables list. */
 export function tableForms(base: Calls, opset: number): Unary & Binary & Reduction {
   return {
     ...mapValues(UNARY, (op) => (x: Value) => base.call(op, [x], { shape: x.shape })),

@@ -3,8 +3,8 @@ import type { Value } from '../ir/graph.ts';
 import { DATA_TYPES, type Shape } from '../tensor.ts';
 import { broadcastShapes, staticDims } from './broadcast.ts';
 import { operands, reducedShape, type tableForms } from './elementwise.ts';
-import type { Calls, Emitter } from './emitter.ts';
 import { withGradient } from './ownGradient.ts';
+import type { Calls, Emitter } from './types.ts';
 
 /** Names of nodes that stop the gradient begin with this. */
 export const STOP_GRADIENT = 'lossgraft/stop_gradient';

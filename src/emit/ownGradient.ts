@@ -1,5 +1,5 @@
 import type { Node, Value } from '../ir/graph.ts';
-import type { Calls } from './emitter.ts';
+import type { Calls } from './types.ts';
 
 /** The gradient that a value was given by hand: that of `source`, from the value's own. */
 export interface OwnGradient {

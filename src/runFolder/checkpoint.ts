@@ -13,58 +13,10 @@ import {
 import { join } from 'node:path';
 import { LossgraftError } from '../errors.ts';
 import type { EpochRecord } from '../records/epoch.ts';
-import type { InfluenceOutcome } from '../records/influence.ts';
-import type { Metrics } from '../records/metrics.ts';
-import type { Tie } from '../tuned/locate.ts';
+import type { Checkpoint, RunMode } from '../records/run.ts';
 import { VERSION } from '../version.ts';
 import { checkWritable } from '../write.ts';
 import { EventFiles } from './tensorboard.ts';
-
-/** The best epoch of an arm, and where its state is. */
-export interface Best {
-  readonly epoch: number;
-  readonly balancedAccuracy: number;
-  readonly file: string;
-}
-
-/** Where a run is. All plain data: it is written as JSON beside the states. */
-export interface Checkpoint {
-  readonly version: string;
-  /** What the run was asked for; a run that goes on must be asked for the same. */
-  readonly settings: Readonly<Record<string, unknown>>;
-  /** Index of the arm, epoch and step that come next. */
-  readonly arm: number;
-  readonly epoch: number;
-  readonly step: number;
-  /** Sum of losses and number of samples of the epoch so far. */
-  readonly lossSum: number;
-  readonly lossCount: number;
-  /** Channels in a block of the graph's forms, `null` for plain ones; settled when the run begins. */
-  readonly block?: number | null;
-  /** The current state. */
-  readonly file: string;
-  /** The state at the switch from cross-entropy, from which every arm goes on. */
-  readonly shared: string | null;
-  readonly best: Best | null;
-  /** Those of the arms that are done. */
-  readonly bests: readonly Best[];
-  /** Calibrated alphas by arm. */
-  readonly alphas: Readonly<Record<string, number>>;
-  readonly history: readonly EpochRecord[];
-  /** Set when all is done. */
-  readonly outcome: Outcome | null;
-}
-
-/** How a run ended. */
-export interface Outcome {
-  /** What is written back: names in the state of the first arm's best epoch. */
-  readonly tuned: readonly string[];
-  readonly untied: readonly Tie[];
-  /** On the test data: the model as it was given, then each arm's best epoch. None without test data. */
-  readonly tests: readonly Metrics[];
-  /** Of the tuned model on training data. */
-  readonly influence: InfluenceOutcome;
-}
 
 /** Of a run that begins. */
 export function beginning(settings: Checkpoint['settings']): Checkpoint {
@@ -85,9 +37,6 @@ export function beginning(settings: Checkpoint['settings']): Checkpoint {
     outcome: null,
   };
 }
-
-/** What is done with a run that is in the folder already: refused, gone on with, or replaced. */
-export type RunMode = 'new' | 'resume' | 'replace';
 
 const FILE = 'checkpoint.json';
 

@@ -1,7 +1,7 @@
 import { bindGraft, type GraftOptions, named } from '../bind.ts';
 import type { Loss, Optimizer, OptionSpecs } from '../contract.ts';
 import { LossgraftError } from '../errors.ts';
-import type { Arm, GraphRequest } from '../trainer/graphPool.ts';
+import type { Arm, GraphRequest } from '../trainer/request.ts';
 import type { GraftRequest } from '../transform/graft.ts';
 import {
   badOption,

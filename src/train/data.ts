@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { Dataset } from '../data/dataset.ts';
 import { longTailRows } from '../data/longTail.ts';
+import type { Part } from '../data/samples.ts';
 import { openSamples, type Samples } from '../data/samples.ts';
 import { labelsOf, stratifiedSplit } from '../data/split.ts';
 import { LossgraftError } from '../errors.ts';
 import type { Port } from '../runtime/session.ts';
-import type { Part } from '../trainer/judge.ts';
 import type { TrainOptions } from './options.ts';
 
 /** The data of a run, divided. */

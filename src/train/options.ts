@@ -6,11 +6,11 @@ import type { ImbalanceType } from '../data/longTail.ts';
 import { LossgraftError } from '../errors.ts';
 import type { LowerMode } from '../lower/machine.ts';
 import type { EpochRecord } from '../records/epoch.ts';
+import type { CacheMode } from '../records/features.ts';
 import type { TrainProgress } from '../records/progress.ts';
+import type { RunMode } from '../records/run.ts';
 import { checkSchedule, DEFAULT_SCHEDULE, type Recipe, recipes, type Schedule } from '../records/schedule.ts';
-import type { RunMode } from '../runFolder/checkpoint.ts';
 import type { Provider } from '../runtime/session.ts';
-import type { CacheMode } from '../trainer/featurePlan.ts';
 import type { TrainGraphRequest } from '../trainGraph/trainGraph.ts';
 import type { Calculus } from '../transform/gradientOutputs.ts';
 

@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import { LossgraftError } from '../errors.ts';
 import type { Model } from '../model.ts';
+import type { Checkpoint } from '../records/run.ts';
 import type { Schedule } from '../records/schedule.ts';
 import type { Report, ReportArm, ReportSample } from '../report/index.ts';
-import { type Checkpoint, RunFolder } from '../runFolder/checkpoint.ts';
+import { RunFolder } from '../runFolder/checkpoint.ts';
 import { packageVersion } from '../runtime/cuda/diagnose.ts';
 import { runtimeFolder } from '../runtime/cuda/isolated.ts';
 import type { Port } from '../runtime/session.ts';

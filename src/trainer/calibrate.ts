@@ -1,9 +1,9 @@
 import { type BatchSizes, batchSizesOf } from '../data/samples.ts';
 import { LossgraftError } from '../errors.ts';
 import type { Runner } from '../thread/runner.ts';
-import type { Arm, GraphPool } from './graphPool.ts';
+import type { GraphPool } from './graphPool.ts';
 import { eachBatch } from './judge.ts';
-import type { TrainerRequest } from './request.ts';
+import type { Arm, TrainerRequest } from './request.ts';
 
 /** The alpha of an arm for the runner's state, over the training data. */
 export async function calibrateArm(

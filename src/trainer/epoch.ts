@@ -1,3 +1,4 @@
+import type { Part } from '../data/samples.ts';
 import type { Tensor } from '../tensor.ts';
 import type { Tensors } from '../thread/protocol.ts';
 import type { Runner } from '../thread/runner.ts';
@@ -5,7 +6,6 @@ import { stackSteps } from '../thread/steps.ts';
 import { nanLoss } from './divergence.ts';
 import type { OpenGraph } from './graphPool.ts';
 import type { Group } from './groups.ts';
-import type { Part } from './judge.ts';
 import type { GroupFeeds, Prefetcher } from './prefetcher.ts';
 
 export { epochOrder } from './prefetcher.ts';

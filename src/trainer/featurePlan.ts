@@ -1,27 +1,12 @@
+import type { Part } from '../data/samples.ts';
 import { fixedBatch } from '../data/samples.ts';
 import { LossgraftError } from '../errors.ts';
+import type { CacheMode, FeatureReport } from '../records/features.ts';
 import type { Runner } from '../thread/runner.ts';
 import { type FrozenPart, type FrozenRequest, findFrozenPart } from '../trainGraph/frozenPart.ts';
 import { cacheFeatures, type FeatureCache, probeRows } from './features.ts';
 import type { GraphPool } from './graphPool.ts';
-import type { Part } from './judge.ts';
 import type { TrainerRequest } from './request.ts';
-
-/** `auto`: where it is worth it; `on`: else an error says why not; `off`: never. */
-export type CacheMode = 'auto' | 'on' | 'off';
-
-/** Whether what is frozen is computed once for each training sample, and why. As plain data. */
-export interface FeatureReport {
-  readonly cached: boolean;
-  readonly why: string;
-  /** The tensors that are kept, by the names that they have in the model. */
-  readonly tensors: readonly string[];
-  /** Operators before them. */
-  readonly nodes: number;
-  /** Of which they are kept: where training data are augmented, those of validation. */
-  readonly rows: number;
-  readonly bytes: number;
-}
 
 /** The data of a run as the graphs behind the frozen part take them. */
 export interface FeaturePlan {

@@ -1,5 +1,6 @@
 import { isText } from '../data/numpy/npy.ts';
 import { type RowStore, rowStore } from '../data/rowStore.ts';
+import type { Part } from '../data/samples.ts';
 import { buffersOf, fillUp, type Samples } from '../data/samples.ts';
 import { isRuntimeType, type RuntimeType, viewAs } from '../runtime/feeds.ts';
 import { elementCount, type Tensor } from '../tensor.ts';
@@ -7,7 +8,6 @@ import type { Tensors } from '../thread/protocol.ts';
 import type { Runner } from '../thread/runner.ts';
 import type { FrozenPart } from '../trainGraph/frozenPart.ts';
 import { rowOf, worstDifference } from '../transform/rows.ts';
-import type { Part } from './judge.ts';
 
 /** The runner's graph of what is frozen. */
 export const FROZEN = 'frozen';

@@ -1,7 +1,8 @@
 import { batchSizesOf } from '../data/samples.ts';
 import type { InfluenceOutcome } from '../records/influence.ts';
 import type { Metrics } from '../records/metrics.ts';
-import type { Checkpoint, Outcome, RunFolder } from '../runFolder/checkpoint.ts';
+import type { Checkpoint, Outcome } from '../records/run.ts';
+import type { RunFolder } from '../runFolder/checkpoint.ts';
 import { type Runner, setInitialState } from '../thread/runner.ts';
 import type { Evaluation } from '../trainGraph/evaluation.ts';
 import type { GraphPool, OpenGraph } from './graphPool.ts';

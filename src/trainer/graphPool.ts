@@ -14,17 +14,7 @@ import { locate, type Tie } from '../tuned/locate.ts';
 import { FROZEN } from './features.ts';
 import { disagreement } from './lowered.ts';
 import { keepProof, proofKey, wasProved } from './proofCache.ts';
-
-export type GraphRequest = Omit<TrainGraphRequest, 'form' | 'stepsPerRun'>;
-
-/** One way to train, beside others from the same start. */
-export interface Arm {
-  readonly name: string;
-  /** The loss's training graph, for an alpha that was calibrated. */
-  graph(alpha: number | undefined): GraphRequest;
-  /** Where alpha is calibrated: the cross-entropy and the loss at α = 1, both with the arm's class weights. */
-  readonly calibration?: { readonly ce: GraftRequest; readonly loss: GraftRequest };
-}
+import type { Arm, GraphRequest } from './request.ts';
 
 /** A training graph that the runner has open. */
 export interface OpenGraph {

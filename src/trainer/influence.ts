@@ -1,5 +1,5 @@
 import { random, shuffle } from '../data/random.ts';
-import type { BatchSizes } from '../data/samples.ts';
+import type { BatchSizes, Part } from '../data/samples.ts';
 import { rowsByClass } from '../data/split.ts';
 import { LossgraftError } from '../errors.ts';
 import { toNumbers } from '../numbers.ts';
@@ -9,7 +9,7 @@ import type { Runner } from '../thread/runner.ts';
 import type { Evaluation } from '../trainGraph/evaluation.ts';
 import type { GraftRequest } from '../transform/graft.ts';
 import type { GraphPool } from './graphPool.ts';
-import { eachBatch, type Part } from './judge.ts';
+import { eachBatch } from './judge.ts';
 
 /** At most so many samples are looked at: a forward pass over them is a fraction of what training took. */
 const MAX_SAMPLES = 5000;

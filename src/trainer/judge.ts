@@ -1,4 +1,4 @@
-import { type BatchSizes, buffersOf, fillUp, type Samples } from '../data/samples.ts';
+import { type BatchSizes, buffersOf, fillUp, type Part } from '../data/samples.ts';
 import { LossgraftError } from '../errors.ts';
 import { toNumbers } from '../numbers.ts';
 import { argmaxRows, confusionMatrix, type Metrics, metricsOf } from '../records/metrics.ts';
@@ -10,12 +10,6 @@ import type { Evaluation } from '../trainGraph/evaluation.ts';
 export const SEEN: string =
   'The model as it was given is right on every validation sample: it may have been trained on them, and then they cannot tell which epoch ' +
   'is best. Give data that it has not seen (--validation FILE), or take the last epoch (--select last)';
-
-/** Some rows of some data. */
-export interface Part {
-  readonly samples: Samples;
-  readonly rows: Uint32Array;
-}
 
 export interface Judgement {
   readonly metrics: Metrics;

@@ -1,9 +1,9 @@
 import { permutation } from '../data/random.ts';
+import type { Part } from '../data/samples.ts';
 import { buffersOf } from '../data/samples.ts';
 import type { Tensor } from '../tensor.ts';
 import type { Tensors } from '../thread/protocol.ts';
 import type { Group } from './groups.ts';
-import type { Part } from './judge.ts';
 
 /** What a run of the training graph is fed with, without the learning rate. */
 export interface GroupFeeds {

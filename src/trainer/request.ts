@@ -1,16 +1,27 @@
 import type { Augmentation } from '../data/augmentation.ts';
 import type { Dataset } from '../data/dataset.ts';
+import type { Part } from '../data/samples.ts';
 import type { LowerMode } from '../lower/machine.ts';
 import type { Model } from '../model.ts';
 import type { EpochRecord } from '../records/epoch.ts';
+import type { CacheMode, FeatureReport } from '../records/features.ts';
 import type { TrainProgress } from '../records/progress.ts';
+import type { Checkpoint, RunMode } from '../records/run.ts';
 import type { Schedule } from '../records/schedule.ts';
-import type { Checkpoint, RunMode } from '../runFolder/checkpoint.ts';
 import type { Port, Provider } from '../runtime/session.ts';
+import type { TrainGraphRequest } from '../trainGraph/trainGraph.ts';
 import type { GraftRequest } from '../transform/graft.ts';
-import type { CacheMode, FeatureReport } from './featurePlan.ts';
-import type { Arm, GraphRequest } from './graphPool.ts';
-import type { Part } from './judge.ts';
+
+export type GraphRequest = Omit<TrainGraphRequest, 'form' | 'stepsPerRun'>;
+
+/** One way to train, beside others from the same start. */
+export interface Arm {
+  readonly name: string;
+  /** The loss's training graph, for an alpha that was calibrated. */
+  graph(alpha: number | undefined): GraphRequest;
+  /** Where alpha is calibrated: the cross-entropy and the loss at α = 1, both with the arm's class weights. */
+  readonly calibration?: { readonly ce: GraftRequest; readonly loss: GraftRequest };
+}
 
 export interface TrainerRequest {
   readonly model: Model;

@@ -1,8 +1,9 @@
-import { augmenter, batchSizesOf } from '../data/samples.ts';
+import { augmenter, batchSizesOf, type Part } from '../data/samples.ts';
 import type { EpochRecord } from '../records/epoch.ts';
 import type { Metrics } from '../records/metrics.ts';
+import type { Checkpoint } from '../records/run.ts';
 import { phaseOf, rateAt } from '../records/schedule.ts';
-import { beginning, type Checkpoint, RunFolder } from '../runFolder/checkpoint.ts';
+import { beginning, RunFolder } from '../runFolder/checkpoint.ts';
 import { withoutTf32 } from '../runtime/cuda/guard.ts';
 import { type Runner, setInitialState, startRunner } from '../thread/runner.ts';
 import type { Evaluation } from '../trainGraph/evaluation.ts';
@@ -11,14 +12,14 @@ import { brokenWeights } from './divergence.ts';
 import { type EpochEnd, type GroupResult, walkEpoch } from './epoch.ts';
 import { describeFeatures, type FeaturePlan, planFeatures } from './featurePlan.ts';
 import { type FinishContext, finishRun } from './finish.ts';
-import { type Arm, GraphPool, keyOf, type OpenGraph } from './graphPool.ts';
+import { GraphPool, keyOf, type OpenGraph } from './graphPool.ts';
 import { type Group, stepsIn } from './groups.ts';
-import { type Judgement, judge, type Part, SEEN } from './judge.ts';
+import { type Judgement, judge, SEEN } from './judge.ts';
 import { settleLowering } from './lowered.ts';
 import { type GroupPlan, planGroups } from './planGroups.ts';
 import { Prefetcher } from './prefetcher.ts';
 import { progressAt } from './progress.ts';
-import type { TrainedRun, TrainerRequest } from './request.ts';
+import type { Arm, TrainedRun, TrainerRequest } from './request.ts';
 
 /** A long epoch is checkpointed in between. */
 const SAVE_SECONDS = 600;

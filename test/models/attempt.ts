@@ -5,7 +5,12 @@
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { augment, inspect, LossgraftError, open } from '../../src/index.ts';
-import type { Flip } from './robustness.ts';
+
+/** One bit of one byte. */
+export interface Flip {
+  readonly at: number;
+  readonly bit: number;
+}
 
 export interface Attempt {
   readonly model: string;

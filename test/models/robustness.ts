@@ -4,13 +4,7 @@ import { join } from 'node:path';
 import { fromBytes, scan } from '../../src/onnx/index.ts';
 import { ROOT } from '../support/cli.ts';
 import { generator } from '../support/grafted.ts';
-import type { Attempt } from './attempt.ts';
-
-/** One bit of one byte. */
-export interface Flip {
-  readonly at: number;
-  readonly bit: number;
-}
+import type { Attempt, Flip } from './attempt.ts';
 
 export interface Run {
   readonly attempts: readonly Attempt[];

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { Part } from '../../src/data/samples.ts';
 import { fromTensors, open, type TrainOptions, train } from '../../src/index.ts';
 import { spreadRows } from '../../src/trainer/influence.ts';
-import type { Part } from '../../src/trainer/judge.ts';
 import { readTensors } from '../../src/validate/dataSet.ts';
 import { ROOT, temporaryFolder } from '../support/cli.ts';
 import { DIGITS } from '../support/digits.ts';

@@ -10,8 +10,9 @@ import { MAX_IMAGE_BYTES } from '../limits.ts';
 import type { DataOptions } from '../options.ts';
 import { numbered } from '../order.ts';
 import { decodeImage, isImage } from './image.ts';
-import { outputSize, type Preprocess, preprocessOf, type Size, shapePixels, writePlanes } from './preprocess.ts';
-import type { Pixels } from './resample.ts';
+import { outputSize, type Preprocess, shapePixels, writePlanes } from './preprocess.ts';
+import { preprocessOf } from './preprocessOptions.ts';
+import type { Pixels, Size } from './resample.ts';
 
 /**
  * Images in a subfolder for each class: float32 [N, channels, height, width] and labels, the classes in the order of their sorted

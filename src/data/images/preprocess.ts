@@ -1,13 +1,7 @@
 import { LossgraftError } from '../../errors.ts';
-import { type ByteScale, byteScale } from '../normalize.ts';
-import type { ImageOptions, ResampleFilter } from '../options.ts';
-import { readPreprocessFile } from './preprocessFile.ts';
-import { type Pixels, resample } from './resample.ts';
-
-export interface Size {
-  readonly height: number;
-  readonly width: number;
-}
+import type { ByteScale } from '../normalize.ts';
+import type { ResampleFilter } from '../options.ts';
+import { type Pixels, resample, type Size } from './resample.ts';
 
 /** From decoded images to what a model reads, in this order. */
 export interface Preprocess {
@@ -17,49 +11,6 @@ export interface Preprocess {
   readonly filter: ResampleFilter;
   readonly crop: Size | undefined;
   readonly scale: ByteScale;
-}
-
-/**
- * What the options ask for.
- *
- * @throws LossgraftError `bad-preprocess` for values that make no sense, and for a preprocess file together with other options.
- */
-export function preprocessOf(options: ImageOptions): Preprocess {
-  const { preprocess, resize, resample: filter, crop, channels = 3, mean = [0], std = [1] } = options;
-  if (preprocess !== undefined) {
-    const given = { resize, resample: filter, crop, channels: options.channels, mean: options.mean, std: options.std };
-    const other = Object.entries(given).find(([, value]) => value !== undefined);
-    if (other === undefined) return readPreprocessFile(preprocess);
-    throw refused(`option ${other[0]}`, 'a preprocess file, or options of its own', 'both', 'Leave one out');
-  }
-  if (channels !== 1 && channels !== 3) throw refused('option channels', '3 (RGB) or 1 (grey)', String(channels));
-  if (filter !== undefined && resize === undefined) {
-    throw refused('option resample', 'an option resize with it', 'none', 'Give a size, or leave resample out');
-  }
-  return {
-    channels,
-    resize: resize === undefined ? undefined : parseResize(resize),
-    filter: filter ?? 'bilinear',
-    crop: crop === undefined ? undefined : parseCrop(crop),
-    scale: byteScale(channels, { mean, std }),
-  };
-}
-
-function parseResize(text: string): number | Size {
-  const sizes = parseSizes('resize', text);
-  const [height, width] = sizes;
-  return width === undefined ? height : { height, width };
-}
-
-function parseCrop(text: string): Size {
-  const [height, width = height] = parseSizes('crop', text);
-  return { height, width };
-}
-
-function parseSizes(option: string, text: string): [number, number?] {
-  const [, height, width] = /^([1-9]\d{0,4})(?:x([1-9]\d{0,4}))?$/.exec(text.trim()) ?? [];
-  if (height === undefined) throw refused(`option ${option}`, 'pixels, such as 224, or 224x192 (height x width)', text);
-  return width === undefined ? [Number(height)] : [Number(height), Number(width)];
 }
 
 /** The size of every image after preprocessing; `undefined` where it depends on the image. */
@@ -116,8 +67,4 @@ export function writePlanes(
     const table = tables[c];
     for (let i = 0; i < plane; i++) out[offset + c * plane + i] = table?.[data[i * channels + c] ?? 0] ?? 0;
   }
-}
-
-function refused(where: string, expected: string, found: string, hint = 'Correct it'): LossgraftError {
-  return new LossgraftError({ code: 'bad-preprocess', where, expected, found, hint });
 }

@@ -3,7 +3,8 @@ import { LossgraftError } from '../../errors.ts';
 import { MAX_CONFIG_BYTES } from '../limits.ts';
 import { byteScale } from '../normalize.ts';
 import type { ResampleFilter } from '../options.ts';
-import type { Preprocess, Size } from './preprocess.ts';
+import type { Preprocess } from './preprocess.ts';
+import type { Size } from './resample.ts';
 
 /**
  * Reads Hugging Face's preprocessor_config.json.

@@ -8,7 +8,7 @@ export interface Pixels {
   readonly data: Uint8Array;
 }
 
-interface Size {
+export interface Size {
   readonly height: number;
   readonly width: number;
 }
