@@ -1,3 +1,4 @@
+import { findClassNames } from './classes/find.ts';
 import { noGradient } from './contract.ts';
 import { LossgraftError } from './errors.ts';
 import type { Graph, Node, Value } from './ir/graph.ts';
@@ -51,6 +52,10 @@ export interface Inspection {
   readonly parameters: number;
   readonly externalFiles: readonly string[];
   readonly classes: number | null;
+  /** The classes' names in the order of the scores, and where they were found. */
+  readonly classNames: { readonly names: readonly string[]; readonly from: string } | null;
+  /** What is to be known of the names, such as sources that contradict each other. */
+  readonly classNotes: readonly string[];
   readonly logits: Search;
   readonly features: Search;
   readonly ops: readonly OpReport[];
@@ -92,7 +97,10 @@ export async function inspect(model: Model, rules: GradientRules, options: Inspe
     if ('problem' in logits) return undefined;
     return placeIn(graph, manifest?.features) ?? findFeatures(graph, graph.value(logits.name));
   });
-  const classes = 'problem' in logits ? undefined : graph.value(logits.name).shape?.[1];
+  const width = 'problem' in logits ? undefined : graph.value(logits.name).shape?.[1];
+  const stated = typeof manifest?.classes === 'number' ? manifest.classes : undefined;
+  const classes = typeof width === 'number' ? width : stated;
+  const { names, notes } = findClassNames({ proto, dir: model.dir, classes });
   return {
     file: model.name,
     bytes: proto.source.size,
@@ -106,7 +114,9 @@ export async function inspect(model: Model, rules: GradientRules, options: Inspe
     manifest,
     parameters: parameterCount(graph, proto.graph.initializers),
     externalFiles: externalFiles(proto.graph.initializers),
-    classes: typeof classes === 'number' ? classes : typeof manifest?.classes === 'number' ? manifest.classes : null,
+    classes: classes ?? null,
+    classNames: names === undefined ? null : { names: names.names, from: names.from },
+    classNotes: notes,
     logits,
     features,
     ops: operators(graph, model.opset),

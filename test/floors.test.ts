@@ -8,7 +8,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['src/classCounts.ts', 'src/onnx'],
   ['src/manifest.ts', 'src/numbers.ts', 'src/ir', 'src/safetensors'],
   ['src/emit', 'src/runtime'],
-  ['src/contract.ts', 'src/model.ts'],
+  ['src/contract.ts', 'src/model.ts', 'src/classes'],
   ['src/data', 'src/options.ts', 'src/lower', 'src/write.ts'],
   ['src/transform'],
   ['src/bind.ts', 'src/tuned'],

@@ -59,10 +59,19 @@ function describe(found: Inspection): string {
 function graftRows(found: Inspection): (readonly [string, string])[] {
   return [
     ['classes', found.classes === null ? 'unknown' : String(found.classes)],
+    ['class names', describeNames(found)],
+    ...found.classNotes.map((text) => ['', text] as const),
     ['logits', describeSearch(found.logits)],
     ['features', describeSearch(found.features)],
     ...(found.manifest?.kind === 'train' ? [] : parameterRows(found)),
   ];
+}
+
+function describeNames({ classNames }: Inspection): string {
+  if (classNames === null) return 'unknown';
+  const { names, from } = classNames;
+  const shown = names.slice(0, 20).map((name, index) => `${index} ${name}`);
+  return `${shown.join(', ')}${names.length > 20 ? `, … (${names.length})` : ''}: ${from}`;
 }
 
 function parameterRows(found: Inspection): (readonly [string, string])[] {

@@ -1,0 +1,111 @@
+import { readFileSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { MANIFEST_KEY, manifestRecord } from '../manifest.ts';
+import type { ModelProto } from '../onnx/types.ts';
+import { labelsInGraph } from './graphLabels.ts';
+import { type ClassNames, classNames, namesIn, namesInText } from './names.ts';
+
+/** What is known of a model's class names, and what the user should know of it. */
+export interface FoundNames {
+  readonly names: ClassNames | undefined;
+  readonly notes: readonly string[];
+}
+
+/** Where to look. */
+export interface NamesPlace {
+  /** Names that the user gave. */
+  readonly given?: readonly string[] | undefined;
+  readonly proto: ModelProto;
+  /** The model's folder, in which a config.json may stand. */
+  readonly dir?: string | undefined;
+  /** How many classes the model tells apart. */
+  readonly classes?: number | undefined;
+}
+
+/**
+ * The names of a model's classes: those that were given, else lossgraft's manifest in the file, its metadata (Ultralytics' `names` and
+ * relatives), labels in its graph (ZipMap and others of ai.onnx.ml), else `config.json` of Hugging Face beside it, or above a folder `onnx`.
+ * Names that do not count up to the model's classes are left aside, and placeholders where there are others; notes say so, and where sources
+ * contradict each other.
+ */
+export function findClassNames({ given, proto, dir, classes }: NamesPlace): FoundNames {
+  const notes: string[] = [];
+  const all = [
+    ...(given === undefined ? [] : [classNames(given, '--classes', true)]),
+    ...fromManifest(proto),
+    ...fromMetadata(proto, classes),
+    ...labelsInGraph(proto, dir),
+    ...(dir === undefined ? [] : fromConfig(dir, notes)),
+  ];
+  const fitting = all.filter(({ names, from }) => {
+    const fits = classes === undefined || names.length === classes || from === '--classes';
+    if (!fits) notes.push(`${from} names ${names.length} classes, but the model tells ${classes} apart: left aside`);
+    return fits;
+  });
+  const names = given === undefined ? (fitting.find((one) => !one.arePlaceholders) ?? fitting[0]) : fitting[0];
+  const other = fitting.find((one) => names && !one.arePlaceholders && differ(one, names));
+  if (names && other) notes.push(`${names.from} and ${other.from} name the classes differently: ${names.from} counts`);
+  return { names, notes };
+}
+
+function differ(a: ClassNames, b: ClassNames): boolean {
+  return a.names.some((name, i) => name !== b.names[i]);
+}
+
+function fromManifest(proto: ModelProto): ClassNames[] {
+  const manifest = manifestRecord(proto);
+  const names = namesIn(manifest?.classNames);
+  return names === undefined ? [] : [classNames(names, "lossgraft's manifest", manifest?.classesAreValues === true)];
+}
+
+/** What exporters call it, without case and punctuation. */
+const KEYS: readonly string[] = [
+  'names',
+  'classes',
+  'classnames',
+  'classlabels',
+  'labels',
+  'labelnames',
+  'id2label',
+  'label2id',
+  'categories',
+];
+
+function fromMetadata({ metadata }: ModelProto, classes: number | undefined): ClassNames[] {
+  const entries = [...metadata].filter(([key]) => key !== MANIFEST_KEY);
+  const found = entries.flatMap(([key, text]) => {
+    const place = KEYS.indexOf(key.toLowerCase().replace(/[^a-z\d]/g, ''));
+    const names = place < 0 ? undefined : namesInText(text, classes, KEYS[place] === 'label2id');
+    return names === undefined ? [] : [{ place, names: classNames(names, `the metadata "${key}" of the file`) }];
+  });
+  return found.sort((a, b) => a.place - b.place).map(({ names }) => names);
+}
+
+/** A config.json of 22,000 classes has 1 MB; more is taken for something else (CWE-770). */
+const MAX_CONFIG_BYTES: number = 16 * 2 ** 20;
+
+function fromConfig(dir: string, notes: string[]): ClassNames[] {
+  const paths = [join(dir, 'config.json'), ...(basename(dir) === 'onnx' ? [join(dirname(dir), 'config.json')] : [])];
+  for (const path of paths) {
+    const size = statSync(path, { throwIfNoEntry: false })?.size;
+    if (size === undefined) continue;
+    const config = size > MAX_CONFIG_BYTES ? undefined : readJson(path);
+    if (config === undefined)
+      notes.push(`${path} is no JSON file of at most ${MAX_CONFIG_BYTES} bytes: not looked into`);
+    const key = ['id2label', 'label2id', 'label_names'].find(
+      (name) => namesIn(config?.[name], name === 'label2id') !== undefined,
+    );
+    const names = key === undefined ? undefined : namesIn(config?.[key], key === 'label2id');
+    if (names !== undefined) return [classNames(names, `${key} of ${path}`)];
+  }
+  return [];
+}
+
+function readJson(path: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    return typeof value === 'object' && value !== null ? { ...value } : undefined;
+  } catch {
+    return undefined;
+  }
+}
