@@ -18,7 +18,7 @@ const KEEPERS: Readonly<Record<string, readonly string[]>> = {
   '@observablehq/plot': ['src/report/', 'examples/browser/'],
   linkedom: ['src/report/'],
   'csv-parse': ['src/data/tables/csv.ts'],
-  '@huggingface/tokenizers': ['src/data/texts/tokenizer.ts'],
+  tokenizers: ['src/data/texts/tokenizerChild.ts'],
   hyparquet: ['src/data/parquet'],
   'hyparquet-compressors': ['src/data/parquet'],
   yargs: ['cli/'],

@@ -19,7 +19,7 @@ export interface Dataset {
   /** What a row is to the user: a file, a line. */
   describeRow?(row: number): string;
   /** What a row holds, for people: the text, or the table's cells by column. */
-  showRow?(row: number): string;
+  showRow?(row: number): string | Promise<string>;
   close(): void;
 }
 

@@ -24,7 +24,7 @@ export async function previewsOf(
 }
 
 async function previewOf(data: Dataset, ports: readonly Port[], samples: Samples, row: number): Promise<Preview> {
-  if (data.showRow) return { kind: 'text', text: shortened(data.showRow(row), MAX_TEXT) };
+  if (data.showRow) return { kind: 'text', text: shortened(await data.showRow(row), MAX_TEXT) };
   const feeds = await samples.read(Uint32Array.of(row));
   // The last port is that of the labels.
   const inputs = ports.slice(0, -1).flatMap(({ name }) => (feeds[name] ? [{ name, tensor: feeds[name] }] : []));

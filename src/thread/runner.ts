@@ -1,6 +1,5 @@
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import { builtFile } from '../builtFile.ts';
 import { LossgraftError } from '../errors.ts';
 import { ownBuffers } from '../runtime/release.ts';
 import type { TrainGraph } from '../trainGraph/trainGraph.ts';
@@ -34,7 +33,9 @@ const YOUNG = 4;
 
 /** Starts the thread. For CUDA, call `withoutTf32` before. */
 export function startRunner(): Runner {
-  const worker = new Worker(workerFile(), { resourceLimits: { maxYoungGenerationSizeMb: YOUNG } });
+  const worker = new Worker(builtFile(new URL('./worker.js', import.meta.url)), {
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG },
+  });
   const waiting = new Map<number, Waiting>();
   let count = 0;
   let dead: unknown;
@@ -67,18 +68,4 @@ export function startRunner(): Runner {
       await worker.terminate();
     },
   };
-}
-
-/** Node 20 runs no TypeScript in a thread: from sources, the built worker is taken. */
-function workerFile(): string {
-  const isSource = import.meta.url.endsWith('.ts');
-  const path = fileURLToPath(new URL(isSource ? '../../dist/src/thread/worker.js' : './worker.js', import.meta.url));
-  if (existsSync(path)) return path;
-  throw new LossgraftError({
-    code: 'no-worker',
-    where: path,
-    expected: 'the built training thread',
-    found: 'no file there',
-    hint: 'Run npm run build',
-  });
 }

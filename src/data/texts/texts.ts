@@ -13,7 +13,7 @@ import { numbered } from '../order.ts';
 import { type RowStore, rowStore } from '../rowStore.ts';
 import { placeOf, type Table } from '../tables/table.ts';
 import { chooseLabels, columnIndex } from '../tables/tableColumns.ts';
-import { loadTokenizer, type TextEncoder } from './tokenizer.ts';
+import { loadTokenizer } from './tokenizer.ts';
 
 /**
  * Reads a column of texts: every one is turned into tokens now, and kept in memory or a temporary file. Columns `input_ids`,
@@ -23,19 +23,19 @@ import { loadTokenizer, type TextEncoder } from './tokenizer.ts';
  */
 export async function readTexts(table: Table, options: DataOptions): Promise<Dataset> {
   try {
-    const encoder = loadTokenizer(options);
     const texts = columnIndex(table, options.textColumn ?? 'text', 'text-column');
     const labels = chooseLabels(table, options);
     const collector = labelCollector(options.classes);
-    const store = tokenStore(table.name, encoder, options);
+    const store = await tokenStore(table.name, options);
     try {
       for await (const { cells, line } of table.rows(labels === undefined ? [texts] : [texts, labels])) {
         const place = placeOf(table, store.size, line);
         const [text] = cells;
         if (typeof text !== 'string' || text === '') throw noText(`${place}, column ${table.columns[texts]}`, text);
-        store.add(text, place);
+        await store.add(text, place);
         if (labels !== undefined) collector.add(cells[1] ?? null, `${place}, column ${table.columns[labels]}`);
       }
+      await store.finish();
       if (store.size === 0) throw noText(table.name, undefined);
       const index =
         labels === undefined ? undefined : collector.finish(`${table.name}, column ${table.columns[labels]}`);
@@ -47,7 +47,7 @@ export async function readTexts(table: Table, options: DataOptions): Promise<Dat
         unnamed: columns[0]?.[1],
         ...(index?.names === undefined ? {} : { classNames: index.names }),
         showRow: store.show,
-        notes: [`${table.name}: ${store.size} texts from column ${table.columns[texts]}${names}; ${encoder.how}`],
+        notes: [`${table.name}: ${store.size} texts from column ${table.columns[texts]}${names}; ${store.how}`],
         close: store.close,
       };
     } catch (error) {
@@ -65,11 +65,11 @@ export async function readTexts(table: Table, options: DataOptions): Promise<Dat
  * @throws LossgraftError for files that are no UTF-8, or too long, by name.
  */
 export async function openTextFolder(path: string, options: DataOptions): Promise<Dataset> {
-  const encoder = loadTokenizer(options);
   const folder = listClasses(path, 'texts', options.classes);
-  const store = tokenStore(path, encoder, options);
+  const store = await tokenStore(path, options);
   try {
-    for (const file of folder.files) store.add(readText(join(path, file)), join(path, file));
+    for (const file of folder.files) await store.add(readText(join(path, file)), join(path, file));
+    await store.finish();
   } catch (error) {
     store.close();
     throw error;
@@ -83,7 +83,7 @@ export async function openTextFolder(path: string, options: DataOptions): Promis
     describeRow: (row) => folder.files[row] ?? '',
     showRow: store.show,
     notes: [
-      `${path}: ${folder.files.length} texts, classes ${numbered(folder.classes)}; ${encoder.how}`,
+      `${path}: ${folder.files.length} texts, classes ${numbered(folder.classes)}; ${store.how}`,
       ...folder.notes,
     ],
     close: store.close,
@@ -109,10 +109,15 @@ function readText(path: string): string {
 
 interface TokenStore {
   readonly size: number;
-  add(text: string, where: string): void;
+  /** How texts are cut and filled up. */
+  readonly how: string;
+  /** @throws LossgraftError for this text, or one that was added before. */
+  add(text: string, where: string): Promise<void>;
+  /** After the last text. */
+  finish(): Promise<void>;
   columns(): [string, Column][];
   /** The text of a row as its tokens tell it. */
-  show(row: number): string;
+  show(row: number): Promise<string>;
   close(): void;
 }
 
@@ -138,51 +143,93 @@ function tokenNames({ tokenInputs = {} }: TextOptions): readonly [string, string
   });
 }
 
-function tokenStore(name: string, encoder: TextEncoder, options: TextOptions): TokenStore {
+interface Placed {
+  readonly text: string;
+  readonly where: string;
+}
+
+/** Texts that are tokenized at a time. */
+const TEXTS_AT_ONCE = 1024;
+
+/** Hands texts on, many at a time; few where they are long, or their tokens many. */
+function inBatches(width: number, work: (batch: readonly Placed[]) => Promise<void>) {
+  let waiting: Placed[] = [];
+  let characters = 0;
+  const flush = async (): Promise<void> => {
+    const batch = waiting;
+    waiting = [];
+    characters = 0;
+    if (batch.length > 0) await work(batch);
+  };
+  return {
+    add: async (placed: Placed): Promise<void> => {
+      waiting.push(placed);
+      characters += Math.max(placed.text.length, width);
+      if (waiting.length === TEXTS_AT_ONCE || characters >= MAX_TEXT_CHARACTERS) await flush();
+    },
+    flush,
+  };
+}
+
+async function tokenStore(name: string, options: TextOptions): Promise<TokenStore> {
   const [idsName, maskName, typesName] = tokenNames(options);
-  const { maxLength } = encoder;
+  const encoder = await loadTokenizer(options);
+  const { width } = encoder;
   const ids = rowStore(name);
   const masks = rowStore(name);
   const types = rowStore(name);
   let size = 0;
-  const column = (read: Read): Column => tokenColumn(name, [size, maxLength], read);
+  const column = (read: Read): Column => tokenColumn(name, [size, width], read);
+  const batches = inBatches(width, async (batch) => {
+    const block = await encoder.encode(
+      batch.map(({ text }) => text),
+      (i) => batch[i]?.where ?? name,
+    );
+    ids.append(new Uint8Array(block.ids.buffer, block.ids.byteOffset, block.ids.byteLength));
+    masks.append(block.mask);
+    types.append(block.types);
+  });
   return {
+    how: encoder.how,
     get size() {
       return size;
     },
-    add: (text, where) => {
-      const tokens = encoder.encode(text, where);
-      ids.append(new Uint8Array(tokens.ids.buffer));
-      masks.append(tokens.mask);
-      types.append(tokens.types);
+    add: async (text, where) => {
+      if (text.length > MAX_TEXT_CHARACTERS) throw tooLong(where, text.length);
       size++;
+      await batches.add({ text, where });
+    },
+    finish: async () => {
+      await batches.flush();
+      encoder.rest();
     },
     columns: () => [
-      [
-        idsName,
-        column((start, count) => {
-          const words = new Int32Array(count);
-          ids.readInto(new Uint8Array(words.buffer), 4 * start);
-          return words;
-        }),
-      ],
+      [idsName, column(readWords(ids))],
       [maskName, column(readBytes(masks))],
       [typesName, column(readBytes(types))],
     ],
     show: (row) => {
-      const words = new Int32Array(maxLength);
-      ids.readInto(new Uint8Array(words.buffer), 4 * maxLength * row);
-      const isText = readBytes(masks)(maxLength * row, maxLength);
+      const words = readWords(ids)(width * row, width);
+      const isText = readBytes(masks)(width * row, width);
       return encoder.decode([...words].filter((_, i) => isText[i] === 1));
     },
     close: () => {
+      encoder.rest();
       for (const store of [ids, masks, types]) store.close();
     },
   };
 }
 
 /** The elements from `start` on. */
-type Read = (start: number, count: number) => Int32Array | Uint8Array;
+type Read = (start: number, count: number) => Uint32Array | Uint8Array;
+
+function readWords(store: RowStore): Read {
+  return (start, count) => {
+    const words = new Uint32Array(count);
+    store.readInto(new Uint8Array(words.buffer), 4 * start);
+    return words;
+  };
+}
 
 function readBytes(store: RowStore): Read {
   return (start, count) => {
@@ -210,6 +257,16 @@ function noText(where: string, found: unknown): LossgraftError {
     expected: 'a text',
     found: shown,
     hint: 'Fill it in or leave the row out',
+  });
+}
+
+function tooLong(where: string, found: number): LossgraftError {
+  return new LossgraftError({
+    code: 'text-too-long',
+    where,
+    expected: `at most ${MAX_TEXT_CHARACTERS} characters`,
+    found: `${found}`,
+    hint: 'Cut the text',
   });
 }
 

@@ -1,181 +1,128 @@
-import { readFileSync, statSync } from 'node:fs';
-import { Tokenizer } from '@huggingface/tokenizers';
+import { readFile, stat } from 'node:fs/promises';
 import { LossgraftError } from '../../errors.ts';
 import { MAX_TEXT_CHARACTERS, MAX_TOKENIZER_BYTES } from '../limits.ts';
 import type { TextOptions } from '../options.ts';
-
-/** A text as a model reads it, `maxLength` tokens. */
-export interface Tokens {
-  readonly ids: Int32Array<ArrayBuffer>;
-  /** 1 for tokens of the text, 0 for padding. */
-  readonly mask: Uint8Array;
-  readonly types: Uint8Array;
-}
+import {
+  type Block,
+  type Opened,
+  type TokenizerPlan,
+  type TokenizerProcess,
+  tokenizerProcess,
+} from './tokenizerProcess.ts';
 
 /** Turns texts into tokens. */
 export interface TextEncoder {
-  readonly maxLength: number;
+  /** Tokens of a text, with padding. */
+  readonly width: number;
   /** How texts are cut and filled up, for notes. */
   readonly how: string;
-  /** @throws LossgraftError `text-too-long`, `unknown-token` */
-  encode(text: string, where: string): Tokens;
+  /** @throws LossgraftError `untokenized` with the place of the text that the tokenizer has no tokens for. */
+  encode(texts: readonly string[], placeOf: (index: number) => string): Promise<Block>;
   /** About the text that these tokens stand for. */
-  decode(ids: readonly number[]): string;
+  decode(ids: readonly number[]): Promise<string>;
+  /** Frees the tokenizer's memory; it is loaded again where it is needed. */
+  rest(): void;
 }
 
 /**
- * Loads a tokenizer.json. Texts are cut, and filled up, at the sides that the file says: on the right unless it says otherwise.
+ * Loads a tokenizer.json, and leaves all parts of it to Hugging Face's own library in Rust. Texts are cut, and filled up, at the
+ * sides that the file says: on the right unless it says otherwise.
  *
  * @throws LossgraftError `bad-tokenizer` for files that are none, or have parts that are not known; `max-length`
  */
-export function loadTokenizer({ tokenizer: path, maxLength }: TextOptions): TextEncoder {
+export async function loadTokenizer({ tokenizer: path, maxLength }: TextOptions): Promise<TextEncoder> {
   if (path === undefined)
-    throw refused(
-      'bad-tokenizer',
-      'option tokenizer',
-      'a tokenizer.json for texts',
-      'none',
-      'Name it with --tokenizer',
-    );
-  const config = readConfig(path);
-  const tokenizer = construct(path, config);
-  const truncation = isRecord(config.truncation) ? config.truncation : {};
-  const padding = isRecord(config.padding) ? config.padding : {};
-  const length = checkLength(maxLength ?? truncation.max_length);
-  const pad = padOf(path, tokenizer, padding);
-  const cutLeft = isLeft(path, truncation.direction);
-  const padLeft = isLeft(path, padding.direction);
+    throw badTokenizer('option tokenizer', 'a tokenizer.json for texts', 'none', 'Name it with --tokenizer');
+  const config = await readConfig(path);
+  const plan = planOf(path, config, maxLength);
+  const library = tokenizerProcess(plan);
+  const padId = await padIdOf(path, config, plan, library);
+  const encode = async (texts: readonly string[], placeOf: (index: number) => string): Promise<Block> => {
+    try {
+      return await library.encode(texts);
+    } catch (cause) {
+      if (texts.length === 1) throw untokenized(placeOf(0), cause);
+      for (const [i, text] of texts.entries()) await encode([text], () => placeOf(i));
+      throw untokenized(`${placeOf(0)} and the ${texts.length - 1} after it`, cause);
+    }
+  };
   return {
-    maxLength: length,
-    how: `cut on the ${cutLeft ? 'left' : 'right'} and padded on the ${padLeft ? 'left' : 'right'} with ${pad.id} to ${length} tokens`,
-    decode: (tokens) => tokenizer.decode([...tokens], { skip_special_tokens: true }),
-    encode: (text, where) => {
-      if (text.length > MAX_TEXT_CHARACTERS) {
-        throw refused(
-          'text-too-long',
-          where,
-          `at most ${MAX_TEXT_CHARACTERS} characters`,
-          `${text.length}`,
-          'Cut the text',
-        );
-      }
-      return fill(cut(tokenizer, text, length, cutLeft, where), length, padLeft, pad);
-    },
+    width: plan.width,
+    how: `cut on the ${plan.cut} and padded on the ${plan.pad.side} with ${padId} to ${plan.width} tokens`,
+    encode,
+    decode: library.decode,
+    rest: library.stop,
   };
-}
-
-interface Cut {
-  readonly ids: readonly number[];
-  readonly types: readonly number[];
-}
-
-/** Special tokens stay: they are what the post-processor puts around the text. */
-function cut(tokenizer: Tokenizer, text: string, length: number, fromLeft: boolean, where: string): Cut {
-  const whole = encode(tokenizer, text, true, where);
-  if (whole.ids.length <= length) return whole;
-  const bare = encode(tokenizer, text, false, where);
-  const special = whole.ids.length - bare.ids.length;
-  const before = prefixLength(whole.ids, bare.ids);
-  const kept = length - special;
-  if (before < 0 || kept < 0) {
-    throw refused(
-      'max-length',
-      where,
-      `at least ${special} tokens, which the tokenizer puts around a text`,
-      `${length}`,
-      'Give a larger --max-length',
-    );
-  }
-  const start = before + (fromLeft ? bare.ids.length - kept : 0);
-  const end = before + bare.ids.length;
-  const pick = (values: readonly number[]): number[] => [
-    ...values.slice(0, before),
-    ...values.slice(start, start + kept),
-    ...values.slice(end),
-  ];
-  return { ids: pick(whole.ids), types: pick(whole.types) };
-}
-
-/** How many tokens stand before those of the text; −1 where they are not found. */
-function prefixLength(whole: readonly number[], bare: readonly number[]): number {
-  for (let before = 0; before <= whole.length - bare.length; before++) {
-    if (bare.every((id, i) => whole[before + i] === id)) return before;
-  }
-  return -1;
-}
-
-function encode(tokenizer: Tokenizer, text: string, add_special_tokens: boolean, where: string): Cut {
-  const encoding: Encoded = tokenizer.encode(text, { add_special_tokens, return_token_type_ids: true });
-  const { ids, tokens, token_type_ids: types = ids.map(() => 0) } = encoding;
-  const unknown = ids.findIndex((id) => !Number.isSafeInteger(id));
-  if (unknown < 0) return { ids, types };
-  throw refused(
-    'unknown-token',
-    where,
-    'tokens of the vocabulary',
-    JSON.stringify(tokens[unknown] ?? ''),
-    'The tokenizer has no token for what is unknown; leave the text out',
-  );
-}
-
-/** The package's own declaration of it leads nowhere. */
-interface Encoded {
-  readonly ids: readonly number[];
-  readonly tokens: readonly string[];
-  readonly token_type_ids?: readonly number[];
-}
-
-interface Pad {
-  readonly id: number;
-  readonly type: number;
-}
-
-function fill({ ids, types }: Cut, length: number, fromLeft: boolean, pad: Pad): Tokens {
-  const out = {
-    ids: new Int32Array(length).fill(pad.id),
-    mask: new Uint8Array(length),
-    types: new Uint8Array(length).fill(pad.type),
-  };
-  const start = fromLeft ? length - ids.length : 0;
-  out.ids.set(ids, start);
-  out.types.set(types, start);
-  out.mask.fill(1, start, start + ids.length);
-  return out;
 }
 
 const PAD_NAMES = ['[PAD]', '<pad>', '<|pad|>'];
 
-/** The padding that the file names, or a token with one of the usual names. */
-function padOf(path: string, tokenizer: Tokenizer, padding: Readonly<Record<string, unknown>>): Pad {
-  const { pad_id: id, pad_type_id: type = 0 } = padding;
-  if (typeof id === 'number' && typeof type === 'number') return { id, type };
-  const found = PAD_NAMES.map((name) => tokenizer.token_to_id(name)).find((known) => known !== undefined);
-  if (found !== undefined) return { id: found, type: 0 };
-  throw refused(
-    'bad-tokenizer',
+type Config = Readonly<Record<string, unknown>>;
+
+function planOf(path: string, config: Config, maxLength: number | undefined): TokenizerPlan {
+  const truncation = isRecord(config.truncation) ? config.truncation : {};
+  const padding = isRecord(config.padding) ? config.padding : {};
+  const length = checkLength(maxLength ?? truncation.max_length);
+  const { pad_id: id, pad_type_id: type } = padding;
+  return {
+    json: JSON.stringify({ ...config, truncation: null, padding: null }),
+    length,
+    cut: sideOf(path, truncation.direction),
+    width: maxLength ?? paddedWidth(length, padding),
+    pad: {
+      id: typeof id === 'number' ? id : undefined,
+      names: PAD_NAMES,
+      type: typeof type === 'number' ? type : 0,
+      side: sideOf(path, padding.direction),
+    },
+  };
+}
+
+/** Where the file itself says how long texts are, it also says how far they are filled up. */
+function paddedWidth(length: number, { strategy, pad_to_multiple_of: multiple }: Config): number {
+  const fixed = isRecord(strategy) ? strategy.Fixed : undefined;
+  const width = Math.max(length, typeof fixed === 'number' ? fixed : 0);
+  return checkLength(typeof multiple === 'number' && multiple > 0 ? Math.ceil(width / multiple) * multiple : width);
+}
+
+/** Opens the library, and its process ends where it refuses. */
+async function padIdOf(path: string, config: Config, plan: TokenizerPlan, library: TokenizerProcess): Promise<number> {
+  try {
+    return checked(path, plan, await library.open());
+  } catch (cause) {
+    library.stop();
+    throw cause instanceof LossgraftError ? cause : unknownParts(path, config, cause);
+  }
+}
+
+/** @returns the id of the padding token */
+function checked(path: string, { length }: TokenizerPlan, { special, padId }: Opened): number {
+  if (padId === undefined)
+    throw badTokenizer(
+      path,
+      `padding, or a token among ${PAD_NAMES.join(', ')}`,
+      'neither',
+      'Set it in Python: tokenizer.enable_padding(pad_id=…, pad_token=…)',
+    );
+  if (special <= length) return padId;
+  throw badLength(
     path,
-    `padding, or a token among ${PAD_NAMES.join(', ')}`,
-    'neither',
-    'Set it in Python: tokenizer.enable_padding(pad_id=…, pad_token=…)',
+    `at least ${special} tokens, which the tokenizer puts around a text`,
+    `${length}`,
+    'Give a larger --max-length',
   );
 }
 
-function isLeft(path: string, direction: unknown): boolean {
-  if (direction === undefined || direction === 'Right' || direction === 'Left') return direction === 'Left';
-  throw refused(
-    'bad-tokenizer',
-    path,
-    'a direction Left or Right',
-    JSON.stringify(direction),
-    'Save the tokenizer again',
-  );
+function sideOf(path: string, direction: unknown): 'left' | 'right' {
+  if (direction === undefined || direction === 'Right') return 'right';
+  if (direction === 'Left') return 'left';
+  throw badTokenizer(path, 'a direction Left or Right', JSON.stringify(direction), 'Save the tokenizer again');
 }
 
 function checkLength(length: unknown): number {
   if (typeof length === 'number' && Number.isSafeInteger(length) && length > 0 && length <= MAX_TEXT_CHARACTERS)
     return length;
-  throw refused(
-    'max-length',
+  throw badLength(
     'option max-length',
     'a number of tokens',
     length === undefined ? 'none' : String(length),
@@ -183,39 +130,53 @@ function checkLength(length: unknown): number {
   );
 }
 
-function construct(path: string, config: object): Tokenizer {
+async function readConfig(path: string): Promise<Config> {
   try {
-    return new Tokenizer(config, {});
-  } catch (cause) {
-    throw refused(
-      'bad-tokenizer',
-      path,
-      'a tokenizer of parts that are known',
-      message(cause),
-      'Save it again with a current library',
-    );
-  }
-}
-
-function readConfig(path: string): Readonly<Record<string, unknown>> {
-  try {
-    const { size } = statSync(path);
+    const { size } = await stat(path);
     if (size > MAX_TOKENIZER_BYTES) throw new Error(`${size} bytes, above the bound of ${MAX_TOKENIZER_BYTES}`);
-    const config: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    const config: unknown = JSON.parse(await readFile(path, 'utf8'));
     if (isRecord(config)) return config;
     throw new Error('JSON of another kind');
   } catch (cause) {
-    throw refused(
-      'bad-tokenizer',
-      path,
-      'a tokenizer.json',
-      message(cause),
-      'Save it in Python: tokenizer.save("tokenizer.json")',
-    );
+    throw badTokenizer(path, 'a tokenizer.json', message(cause), 'Save it in Python: tokenizer.save("tokenizer.json")');
   }
 }
 
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+/** The parts of a tokenizer.json by the name of the library's type. */
+const PARTS: Readonly<Record<string, string>> = {
+  Normalizer: 'normalizer',
+  PreTokenizer: 'pre_tokenizer',
+  Model: 'model',
+  PostProcessor: 'post_processor',
+  Decoder: 'decoder',
+};
+
+/** The library names the type that it could not read, and not what it read. */
+function unknownParts(path: string, config: Config, cause: unknown): LossgraftError {
+  const said = message(cause);
+  if (/native binding/.test(said)) {
+    const hint = 'Texts cannot be tokenized on this machine: turn them into arrays elsewhere';
+    return badTokenizer('package tokenizers', `its library for ${process.platform} ${process.arch}`, said, hint);
+  }
+  const part = PARTS[/untagged enum (\w+?)(?:Untagged|Wrapper|Helper)?\b/.exec(said)?.[1] ?? ''];
+  const shown = part === undefined ? '' : `; its ${part} is ${JSON.stringify(config[part])?.slice(0, 120)}`;
+  const hint = 'Save it again with a current library';
+  return badTokenizer(path, 'a tokenizer of parts that are known', `${said}${shown}`, hint);
+}
+
+function untokenized(where: string, cause: unknown): LossgraftError {
+  const hint = 'Leave the text out, or take a tokenizer that can read it';
+  return new LossgraftError({
+    code: 'untokenized',
+    where,
+    expected: 'a text that the tokenizer can read',
+    found: `its error: ${message(cause)}`,
+    hint,
+    cause,
+  });
+}
+
+function isRecord(value: unknown): value is Config {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
@@ -223,6 +184,10 @@ function message(cause: unknown): string {
   return (cause instanceof Error ? cause.message : String(cause)).slice(0, 200);
 }
 
-function refused(code: string, where: string, expected: string, found: string, hint: string): LossgraftError {
-  return new LossgraftError({ code, where, expected, found, hint });
+function badTokenizer(where: string, expected: string, found: string, hint: string): LossgraftError {
+  return new LossgraftError({ code: 'bad-tokenizer', where, expected, found, hint });
+}
+
+function badLength(where: string, expected: string, found: string, hint: string): LossgraftError {
+  return new LossgraftError({ code: 'max-length', where, expected, found, hint });
 }
