@@ -68,17 +68,16 @@ export async function walkEpoch(
     if (answer === undefined) return 'refuted';
     const { losses, note, idle = 0 } = answer;
     const bad = losses.findIndex((loss) => !Number.isFinite(loss));
-    const trend = { before: losses[bad - 1] ?? before, first };
-    if (bad >= 0 && !(await open.prove())) return 'refuted';
-    if (bad >= 0) throw await broken(plan, group, await prefetcher.again(epoch, i), losses, bad, trend, keep);
-    first ??= losses[0];
-    before = losses.at(-1);
     // Idle for want of data, and not of a graph: before the epoch's first step not longer than the epoch lasts.
     const waited = Math.min(isFirst ? readAt - started : idle, Math.max(0, idle - opening - proving)) / 1000;
-    use({ group, losses, rate: plan.rate(group.step + group.steps - 1), note, waited });
+    if (bad < 0) use({ group, losses, rate: plan.rate(group.step + group.steps - 1), note, waited });
     const ran = performance.now();
     if (!(await open.prove())) return 'refuted';
     proving = performance.now() - ran;
+    const trend = { before: losses[bad - 1] ?? before, first };
+    if (bad >= 0) throw await broken(plan, group, await prefetcher.again(epoch, i), losses, bad, trend, keep);
+    first ??= losses[0];
+    before = losses.at(-1);
   }
   return 'done';
 }

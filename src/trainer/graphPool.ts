@@ -1,5 +1,4 @@
 import { LossgraftError } from '../errors.ts';
-import type { LowerTarget } from '../lower/layouts.ts';
 import type { Model } from '../model.ts';
 import type { Provider } from '../runtime/session.ts';
 import { elementCount } from '../tensor.ts';
@@ -7,13 +6,12 @@ import type { Runner } from '../thread/runner.ts';
 import { LEARNING_RATE } from '../trainGraph/backward.ts';
 import { type Evaluation, evaluationGraph } from '../trainGraph/evaluation.ts';
 import type { FrozenPart } from '../trainGraph/frozenPart.ts';
-import { type TrainGraph, type TrainGraphRequest, trainGraph } from '../trainGraph/trainGraph.ts';
+import type { TrainGraph, TrainGraphRequest } from '../trainGraph/trainGraph.ts';
 import { STEP_COUNTER } from '../transform/dropout.ts';
 import type { GraftRequest } from '../transform/graft.ts';
 import { locate, type Tie } from '../tuned/locate.ts';
 import { FROZEN } from './features.ts';
-import { disagreement } from './lowered.ts';
-import { keepProof, proofKey, wasProved } from './proofCache.ts';
+import { type LoopRequest, Lowering } from './lowering.ts';
 import type { Arm, GraphRequest } from './request.ts';
 
 /** A training graph that the runner has open. */
@@ -45,6 +43,7 @@ export class GraphPool {
   readonly #model: Model;
   readonly #runner: Runner;
   readonly #provider: Provider;
+  readonly lowering: Lowering;
   readonly #threads: { readonly threads?: number };
   /** What preparing the graphs came upon. */
   readonly notes: Set<string> = new Set();
@@ -53,21 +52,14 @@ export class GraphPool {
   readonly #training = new Set<string>();
   #common: Common | undefined;
   #frozen: FrozenPart | undefined;
-  #target: LowerTarget | undefined;
-  #isProved = false;
-  #proving = 0;
 
   /** @param threads of one operator; default: as many as the processor has cores. */
   constructor(model: Model, runner: Runner, provider: Provider, threads?: number) {
     this.#model = model;
     this.#runner = runner;
+    this.lowering = new Lowering(model);
     this.#provider = provider;
     this.#threads = threads === undefined ? {} : { threads };
-  }
-
-  /** Milliseconds that the network's own proof took. */
-  get proving(): number {
-    return this.#proving;
   }
 
   /** The training graph that is open. */
@@ -86,55 +78,40 @@ export class GraphPool {
     this.#frozen = part;
   }
 
-  /** Training graphs that are opened from now on take the forms of this machine's runtime, for batches of that size. */
-  lowerFor(target: LowerTarget): void {
-    this.#target = target;
-  }
-
   /** Opens a training graph in place of the one before. @throws LossgraftError naming what cannot be trained or written back. */
-  async train(key: string, request: GraphRequest): Promise<OpenGraph> {
+  async train(key: string, own: GraphRequest): Promise<OpenGraph> {
     if (this.#open?.key === key) return this.#open;
     for (const open of this.#training) await this.#runner.ask({ kind: 'close', graph: open });
     this.#training.clear();
     this.#open = undefined;
-    const graph = await this.#build(request, this.#target);
-    const prove = (): Promise<boolean> => this.#timed(() => this.#prove(request, graph));
-    try {
-      await this.#openTraining(key, graph);
-    } catch (error) {
-      if (await prove()) throw error;
-      return this.train(key, request);
-    }
+    const request: LoopRequest = { ...own, ...this.#cut };
+    const graph = await this.#openSound(key, request);
     this.#agree(graph);
     for (const note of notesOf(graph)) this.notes.add(note);
     const names = { loss: graph.report.names.loss ?? 'loss', rate: request.rename?.learning_rate ?? LEARNING_RATE };
     const keyFor = (batch: number): Promise<string> => this.#keyFor(batch, key, request, graph);
+    const prove = (): Promise<boolean> => this.#prove(request, graph);
     this.#open = { key, graph, names, keyFor, prove };
     return this.#open;
   }
 
-  async #timed(prove: () => Promise<boolean>): Promise<boolean> {
-    const started = performance.now();
-    const isRight = await prove();
-    this.#proving += performance.now() - started;
-    return isRight;
+  /** Where a lowered graph that is wrong cannot be opened, the plain one. */
+  async #openSound(key: string, request: LoopRequest): Promise<TrainGraph> {
+    const graph = await this.lowering.build(request);
+    try {
+      await this.#openTraining(key, graph);
+      return graph;
+    } catch (error) {
+      if (await this.#prove(request, graph)) throw error;
+    }
+    const plain = await this.lowering.build(request);
+    await this.#openTraining(key, plain);
+    return plain;
   }
 
-  async #prove(request: GraphRequest, graph: TrainGraph): Promise<boolean> {
-    const target = this.#target;
-    if (target === undefined || this.#isProved || !graph.isLowered) return true;
-    this.#isProved = true;
-    const key = proofKey(graph, target);
-    if (wasProved(key)) return true;
-    const plain = await this.#build(request, undefined);
-    const loss = graph.report.names.loss ?? 'loss';
-    const where = { batch: target.batch, externalDataFolder: this.#model.dir, loss };
-    const why = await disagreement({ plain, lowered: graph }, where);
-    if (why === undefined) {
-      keepProof(key);
-      return true;
-    }
-    this.#target = undefined;
+  async #prove(request: LoopRequest, graph: TrainGraph): Promise<boolean> {
+    const why = await this.lowering.disprove(request, graph);
+    if (why === undefined) return true;
     this.#open = undefined;
     this.notes.add(
       `Training takes the plain forms: on this network those of the runtime gave ${why}. Please report it`,
@@ -142,22 +119,16 @@ export class GraphPool {
     return false;
   }
 
-  #build(request: GraphRequest, target: LowerTarget | undefined): Promise<TrainGraph> {
-    const lower = target ? { lower: target } : {};
-    return trainGraph(this.#model, { ...request, ...this.#cut, ...lower, form: 'loop' });
-  }
-
   async #openTraining(key: string, graph: TrainGraph): Promise<void> {
     await this.#openInRunner(key, graph.sessionBytes());
     this.#training.add(key);
   }
 
-  /** Blocked forms are made for one size of batch: the last batch of an epoch gets a graph of its own, when it first comes. */
-  async #keyFor(batch: number, key: string, request: GraphRequest, { isLowered }: TrainGraph): Promise<string> {
-    const target = this.#target;
-    if (!isLowered || target === undefined || batch === target.batch) return key;
+  /** The last batch of an epoch gets a graph of its own, when it first comes. */
+  async #keyFor(batch: number, key: string, request: LoopRequest, graph: TrainGraph): Promise<string> {
+    if (this.lowering.fits(graph, batch)) return key;
     const own = `${key}, batches of ${batch}`;
-    if (!this.#training.has(own)) await this.#openTraining(own, await this.#build(request, { ...target, batch }));
+    if (!this.#training.has(own)) await this.#openTraining(own, await this.lowering.build(request, batch));
     return own;
   }
 

@@ -15,7 +15,6 @@ import { type FinishContext, finishRun } from './finish.ts';
 import { GraphPool, keyOf, type OpenGraph } from './graphPool.ts';
 import { type Group, stepsIn } from './groups.ts';
 import { type Judgement, judge, SEEN } from './judge.ts';
-import { settleLowering } from './lowered.ts';
 import { type GroupPlan, planGroups } from './planGroups.ts';
 import { Prefetcher } from './prefetcher.ts';
 import { progressAt } from './progress.ts';
@@ -90,9 +89,9 @@ class Trainer {
 
   /** A run that goes on does as it did before, to the last bit; elsewhere that cannot be. */
   async #lower(): Promise<void> {
-    const { lowering, note } = await settleLowering(this.#request, this.#at.block);
-    if (lowering !== null) this.#graphs.lowerFor({ block: lowering, batch: this.#request.batchSize });
-    this.#at = { ...this.#at, block: lowering };
+    const { lowering } = this.#graphs;
+    const note = await lowering.settle(this.#request, this.#at.block);
+    this.#at = { ...this.#at, block: lowering.block };
     if (note !== undefined) this.#notes.push(note);
   }
 
@@ -199,9 +198,9 @@ class Trainer {
     };
     const place = { prefetcher: this.#prefetcher, epoch, stepsPerEpoch, groups, from: this.#at.step, rate };
     const plan = { runner: this.#runner, open, train, ...place };
-    const started = performance.now() - this.#graphs.proving;
+    const started = performance.now() - this.#graphs.lowering.proving;
     const walked = await walkEpoch(plan, next, (ran) => this.#use(arm, epoch, ran), keep);
-    this.#clock = { ...this.#clock, training: (performance.now() - this.#graphs.proving - started) / 1000 };
+    this.#clock = { ...this.#clock, training: (performance.now() - this.#graphs.lowering.proving - started) / 1000 };
     return walked;
   }
 

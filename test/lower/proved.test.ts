@@ -5,14 +5,15 @@ import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { inputPorts } from '../../src/data/samples.ts';
 import { type EpochRecord, fromTensors, open, type TrainOptions, type TrainResult, train } from '../../src/index.ts';
-import { findBlock } from '../../src/lower/machine.ts';
+import * as machine from '../../src/lower/machine.ts';
 import { elementCount } from '../../src/tensor.ts';
-import * as lowering from '../../src/trainer/lowered.ts';
+import * as comparison from '../../src/trainer/disagreement.ts';
 import { NETWORKS } from '../support/networks.ts';
 
-vi.mock(import('../../src/trainer/lowered.ts'), { spy: true });
+vi.mock(import('../../src/lower/machine.ts'), { spy: true });
+vi.mock(import('../../src/trainer/disagreement.ts'), { spy: true });
 
-const block = await findBlock();
+const block = await machine.findBlock();
 const BATCH = 4;
 
 describe.runIf(block !== undefined)('a network is held against its plain form', () => {
@@ -30,17 +31,17 @@ describe.runIf(block !== undefined)('a network is held against its plain form', 
 
   it('once, and again where anything is another', async () => {
     await trained(join(folder, 'first'));
-    expect(lowering.disagreement).toHaveBeenCalledTimes(1);
+    expect(comparison.disagreement).toHaveBeenCalledTimes(1);
     expect(Object.keys(JSON.parse(readFileSync(known(), 'utf8')))).toHaveLength(1);
     await trained(join(folder, 'second'));
-    expect(lowering.disagreement).toHaveBeenCalledTimes(1);
+    expect(comparison.disagreement).toHaveBeenCalledTimes(1);
     await trained(join(folder, 'third'), { weightDecay: 0.5 });
-    expect(lowering.disagreement).toHaveBeenCalledTimes(2);
+    expect(comparison.disagreement).toHaveBeenCalledTimes(2);
   }, 120_000);
 
   it('which is not counted as training', async () => {
     writeFileSync(known(), '{}');
-    vi.mocked(lowering.disagreement).mockImplementationOnce(async () => {
+    vi.mocked(comparison.disagreement).mockImplementationOnce(async () => {
       await setTimeout(4000);
       return undefined;
     });
@@ -51,12 +52,12 @@ describe.runIf(block !== undefined)('a network is held against its plain form', 
 
   it('and again where it did not agree', async () => {
     writeFileSync(known(), '{}');
-    vi.mocked(lowering.disagreement).mockClear().mockResolvedValue('a loss of 2 in place of 1');
+    vi.mocked(comparison.disagreement).mockClear().mockResolvedValue('a loss of 2 in place of 1');
     for (const name of ['fourth', 'fifth']) {
       const { notes } = await trained(join(folder, name));
       expect(notes.join()).toMatch(/Training takes the plain forms: .* a loss of 2 in place of 1/);
     }
-    expect(lowering.disagreement).toHaveBeenCalledTimes(2);
+    expect(comparison.disagreement).toHaveBeenCalledTimes(2);
     expect(readFileSync(known(), 'utf8')).toBe('{}');
   }, 120_000);
 
@@ -64,7 +65,7 @@ describe.runIf(block !== undefined)('a network is held against its plain form', 
     writeFileSync(known(), '{}');
     const steps: number[] = [];
     const stepsBefore: number[] = [];
-    vi.mocked(lowering.disagreement).mockImplementation(async () => {
+    vi.mocked(comparison.disagreement).mockImplementation(async () => {
       stepsBefore.push(steps.length);
       return 'another step';
     });
@@ -80,8 +81,11 @@ describe.runIf(block !== undefined)('a network is held against its plain form', 
     'blocks of %i, which the runtime does not have: wrong numbers or an error, and the plain graph trains',
     async (wrong) => {
       writeFileSync(known(), '{}');
-      vi.mocked(lowering.disagreement).mockReset();
-      vi.mocked(lowering.settleLowering).mockResolvedValueOnce({ lowering: wrong === block ? 2 * wrong : wrong });
+      vi.mocked(comparison.disagreement).mockReset();
+      vi.mocked(machine.machineLowering).mockResolvedValueOnce({
+        block: wrong === block ? 2 * wrong : wrong,
+        why: 'asked for',
+      });
       const misled = await trained(join(folder, `misled-${wrong}`));
       expect(misled.notes.join()).toMatch(/Training takes the plain forms/);
       const plain = await trained(join(folder, `plain-${wrong}`), { lower: 'off' });

@@ -6,7 +6,7 @@ import { open } from '../../src/index.ts';
 import { findBlock } from '../../src/lower/machine.ts';
 import { openSession } from '../../src/runtime/session.ts';
 import { elementCount, type Tensor } from '../../src/tensor.ts';
-import { disagreement } from '../../src/trainer/lowered.ts';
+import { disagreement } from '../../src/trainer/disagreement.ts';
 import { type TrainGraph, trainGraph } from '../../src/trainGraph/trainGraph.ts';
 import { NETWORKS } from '../support/networks.ts';
 

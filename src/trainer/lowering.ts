@@ -1,0 +1,106 @@
+import { LossgraftError } from '../errors.ts';
+import type { LowerTarget } from '../lower/layouts.ts';
+import { machineLowering } from '../lower/machine.ts';
+import type { Model } from '../model.ts';
+import { type TrainGraph, type TrainGraphRequest, trainGraph } from '../trainGraph/trainGraph.ts';
+import { disagreement } from './disagreement.ts';
+import { keepProof, proofKey, wasProved } from './proofCache.ts';
+import type { TrainerRequest } from './request.ts';
+
+export type LoopRequest = Omit<TrainGraphRequest, 'form' | 'stepsPerRun' | 'lower'>;
+
+/** Builds the training graphs of a run: lowered to forms of this machine's runtime, or plain. It alone decides which. */
+export class Lowering {
+  readonly #model: Model;
+  #target: LowerTarget | undefined;
+  #isProved = false;
+  #proving = 0;
+
+  constructor(model: Model) {
+    this.#model = model;
+  }
+
+  /** Channels in a block; `null` for plain forms. */
+  get block(): number | null {
+    return this.#target?.block ?? null;
+  }
+
+  /** Milliseconds that the proof took. */
+  get proving(): number {
+    return this.#proving;
+  }
+
+  /**
+   * Decides for the run.
+   *
+   * @param before of a run that goes on: its block when it began.
+   * @returns a note where this machine has no other forms.
+   * @throws LossgraftError `lowering-differs` where this machine's runtime cannot go on as it was begun.
+   */
+  async settle(
+    { provider, lower = 'auto', first, batchSize }: TrainerRequest,
+    before: number | null | undefined,
+  ): Promise<string | undefined> {
+    if (provider !== 'cpu' || lower === 'off' || before === null) return undefined;
+    const { block, why } = await machineLowering(first.calculus);
+    if (before !== undefined && before !== block) {
+      throw new LossgraftError({
+        code: 'lowering-differs',
+        where: 'the run that is gone on with',
+        expected: `a machine whose runtime has blocks of ${before} channels, as where the run began`,
+        found: why,
+        hint: 'Go on with it there, or begin a new run here',
+      });
+    }
+    if (block === null) return `Training takes the plain forms: ${why}`;
+    this.#target = { block, batch: batchSize };
+    return undefined;
+  }
+
+  /** @param batch other than the run's: blocked forms are made for one size of batch. */
+  build(request: LoopRequest, batch?: number): Promise<TrainGraph> {
+    const target = this.#target;
+    if (target === undefined) return this.#plain(request);
+    return trainGraph(this.#model, {
+      ...request,
+      lower: { ...target, batch: batch ?? target.batch },
+      form: 'loop',
+    });
+  }
+
+  #plain(request: LoopRequest): Promise<TrainGraph> {
+    return trainGraph(this.#model, { ...request, form: 'loop' });
+  }
+
+  /** Whether a graph is for batches of that size. */
+  fits({ isLowered }: TrainGraph, batch: number): boolean {
+    return !isLowered || batch === this.#target?.batch;
+  }
+
+  /**
+   * Holds a lowered graph against its plain form, once in a run.
+   *
+   * @returns why they disagree: graphs that are built from now on are plain.
+   */
+  async disprove(request: LoopRequest, graph: TrainGraph): Promise<string | undefined> {
+    const target = this.#target;
+    if (target === undefined || this.#isProved || !graph.isLowered) return undefined;
+    this.#isProved = true;
+    const started = performance.now();
+    const why = await this.#compare(request, graph, target);
+    this.#proving += performance.now() - started;
+    if (why !== undefined) this.#target = undefined;
+    return why;
+  }
+
+  async #compare(request: LoopRequest, graph: TrainGraph, target: LowerTarget): Promise<string | undefined> {
+    const key = proofKey(graph, target);
+    if (wasProved(key)) return undefined;
+    const plain = await this.#plain(request);
+    const loss = graph.report.names.loss ?? 'loss';
+    const where = { batch: target.batch, externalDataFolder: this.#model.dir, loss };
+    const why = await disagreement({ plain, lowered: graph }, where);
+    if (why === undefined) keepProof(key);
+    return why;
+  }
+}
