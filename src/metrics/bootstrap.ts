@@ -1,0 +1,165 @@
+import { random } from '../data/random.ts';
+import { type CostMatrix, judged, METRICS, type MetricName } from './metrics.ts';
+import type { Scored } from './scored.ts';
+
+/** Between these lie 95 % of the draws. */
+export interface Interval {
+  readonly low: number;
+  readonly high: number;
+}
+
+export interface BootstrapOptions {
+  readonly metrics: readonly MetricName[];
+  /** Default 1000. */
+  readonly draws?: number;
+  /** Default 0: the same seed gives the same draws on every machine. */
+  readonly seed?: number;
+  readonly costs?: CostMatrix;
+}
+
+const DRAWS = 1000;
+const LOW = 0.025;
+
+/** Metrics of ranks go through all samples once for each class and draw: above so many visits, several seconds, they get no interval. */
+export const MAX_RANK_VISITS = 1e9;
+
+/**
+ * Intervals of metrics by the percentile bootstrap (Efron 1979), class by class: each draw has as many samples of a class as the data. Of a
+ * class with a handful of samples the interval is too narrow, as the draws hold nothing but these.
+ *
+ * @returns `null` where a metric is not defined, or ranks too much (see {@link MAX_RANK_VISITS}).
+ */
+export function intervalsOf(scored: Scored, options: BootstrapOptions): Partial<Record<MetricName, Interval | null>> {
+  const { draws = DRAWS, costs } = options;
+  const drawn = drawMetrics([scored], options, draws, costs);
+  return Object.fromEntries(
+    drawn.map(({ metric, values: [own] }) => [metric, own === undefined ? null : intervalOf(own)]),
+  );
+}
+
+/** Of two models on the same samples. Differences are the second's figure less the first's. */
+export interface Difference extends Interval {
+  readonly first: number;
+  readonly second: number;
+  readonly difference: number;
+  /** The share of draws in which the second is better, whichever way the metric counts; equal ones count half. */
+  readonly better: number;
+  /** Twice the share of draws on the rarer side of 0, 0 included on both: how easily chance alone gives such a difference. */
+  readonly p: number;
+}
+
+/** Compares two models by a paired bootstrap: each draw takes the same samples for both. */
+export function differencesOf(
+  first: Scored,
+  second: Scored,
+  options: BootstrapOptions,
+): Partial<Record<MetricName, Difference | null>> {
+  const { draws = DRAWS, costs } = options;
+  if (first.labels.length !== second.labels.length || first.labels.some((label, row) => label !== second.labels[row]))
+    throw new RangeError('two models are compared on the same samples, and their labels differ');
+  const drawn = drawMetrics([first, second], options, draws, costs);
+  const whole = [first, second].map((scored) => judged(scored, costs === undefined ? {} : { costs }));
+  return Object.fromEntries(
+    drawn.map(({ metric, values: [a, b] }) => {
+      const [before, after] = whole.map((each) => METRICS[metric].of(each));
+      const isKnown = a !== undefined && b !== undefined && typeof before === 'number' && typeof after === 'number';
+      return [
+        metric,
+        isKnown
+          ? differenceOf(
+              metric,
+              [before, after],
+              a.map((value, i) => (b[i] ?? 0) - value),
+            )
+          : null,
+      ];
+    }),
+  );
+}
+
+function differenceOf(metric: MetricName, [first, second]: readonly [number, number], drawn: Float64Array): Difference {
+  const sign = METRICS[metric].better === 'higher' ? 1 : -1;
+  const count = (test: (difference: number) => boolean): number =>
+    drawn.reduce((n, d) => n + (test(sign * d) ? 1 : 0), 0);
+  const [won, lost] = [count((d) => d > 0), count((d) => d < 0)];
+  const ties = drawn.length - won - lost;
+  return {
+    first,
+    second,
+    difference: second - first,
+    ...intervalOf(drawn),
+    better: (won + ties / 2) / drawn.length,
+    p: Math.min(1, (2 * (1 + Math.min(won, lost) + ties)) / (1 + drawn.length)),
+  };
+}
+
+interface Drawn {
+  readonly metric: MetricName;
+  /** The draws of each model; none where the metric is not defined. */
+  readonly values: readonly (Float64Array | undefined)[];
+}
+
+function drawMetrics(
+  models: readonly Scored[],
+  { metrics, seed = 0 }: BootstrapOptions,
+  draws: number,
+  costs: CostMatrix | undefined,
+): Drawn[] {
+  const visits = draws * models.reduce((sum, { size, classes }) => sum + size * classes, 0);
+  const able = metrics.filter((metric) => !METRICS[metric].ranks || visits <= MAX_RANK_VISITS);
+  const values = new Map(able.map((metric) => [metric, models.map(() => new Float64Array(draws))]));
+  const rows = rowsOf(models[0]);
+  for (let draw = 0; draw < draws && values.size > 0; draw++) {
+    const weights = resample(rows, models[0]?.size ?? 0, seed, draw);
+    for (const [i, scored] of models.entries()) {
+      const each = judged(scored, { weights, ...(costs === undefined ? {} : { costs }) });
+      for (const [metric, own] of values) {
+        const into = own[i];
+        if (into) into[draw] = METRICS[metric].of(each) ?? Number.NaN;
+      }
+    }
+  }
+  return metrics.map((metric) => ({
+    metric,
+    values: models.map((_, i) => {
+      const own = values.get(metric)?.[i];
+      return own?.some(Number.isNaN) ? undefined : own;
+    }),
+  }));
+}
+
+/** The samples of each class. */
+function rowsOf(scored: Scored | undefined): number[][] {
+  const rows: number[][] = Array.from({ length: scored?.classes ?? 0 }, () => []);
+  for (const [row, label] of scored?.labels.entries() ?? []) rows[label]?.push(row);
+  return rows;
+}
+
+/** How often each sample is in a draw. */
+function resample(classes: readonly (readonly number[])[], size: number, seed: number, draw: number): Uint32Array {
+  const { below } = random(seed, draw, RESAMPLE);
+  const weights = new Uint32Array(size);
+  for (const rows of classes) {
+    for (let i = 0; i < rows.length; i++) {
+      const row = rows[below(rows.length)] ?? 0;
+      weights[row] = (weights[row] ?? 0) + 1;
+    }
+  }
+  return weights;
+}
+
+/** Keeps these draws apart from others of the same seed. */
+const RESAMPLE = 7;
+
+function intervalOf(values: Float64Array): Interval {
+  const sorted = Float64Array.from(values).sort();
+  return { low: quantile(sorted, LOW), high: quantile(sorted, 1 - LOW) };
+}
+
+/** Of ascending values, between which it is linear, as NumPy has it. */
+export function quantile(sorted: ArrayLike<number>, share: number): number {
+  const place = share * (sorted.length - 1);
+  const [low, rest] = [Math.floor(place), place % 1];
+  const value = sorted[low] ?? Number.NaN;
+  return rest === 0 ? value : value + rest * ((sorted[low + 1] ?? value) - value);
+}

@@ -1,0 +1,34 @@
+import type { Scored } from './scored.ts';
+
+/** Samples that one of two models has right and the other wrong. */
+export interface McNemar {
+  readonly onlyFirst: number;
+  readonly onlySecond: number;
+  /** How likely chance gives as uneven a division or a more uneven one, if both models are right equally often. */
+  readonly p: number;
+}
+
+/** McNemar's exact test of two models' accuracy on the same samples (1947): among samples that one alone has right each side is a coin's. */
+export function mcNemar(first: Scored, second: Scored): McNemar {
+  let [onlyFirst, onlySecond] = [0, 0];
+  for (const [row, label] of first.labels.entries()) {
+    const [a, b] = [first.predicted[row] === label, second.predicted[row] === label];
+    if (a && !b) onlyFirst++;
+    if (b && !a) onlySecond++;
+  }
+  return { onlyFirst, onlySecond, p: coinTest(onlyFirst, onlySecond) };
+}
+
+/** Two-sided: 2 · Σ_{i ≤ min} C(n, i) / 2ⁿ, at most 1. */
+export function coinTest(heads: number, tails: number): number {
+  const [few, n] = [Math.min(heads, tails), heads + tails];
+  let log = -n * Math.LN2;
+  for (let i = 1; i <= few; i++) log += Math.log((n - few + i) / i);
+  let [sum, share] = [0, 1];
+  // From the largest term down, each by its ratio to the one before.
+  for (let i = few; i >= 0 && share > 1e-20; i--) {
+    sum += share;
+    share *= i / (n - i + 1);
+  }
+  return Math.min(1, 2 * Math.exp(log + Math.log(sum)));
+}

@@ -1,0 +1,172 @@
+import { calibrationError, logLossOf, reliabilityOf } from './calibration.ts';
+import { averagePrecision, divide, rocAuc } from './ranking.ts';
+import type { Scored } from './scored.ts';
+import { f1Of, geometricMeanOf, mccOf, meanOf, precisionOf, recallOf, type Tally, tallyOf } from './tally.ts';
+
+/** What a wrong prediction costs: rows are true classes, columns predictions. */
+export type CostMatrix = readonly (readonly number[])[];
+
+/** Predictions that are judged, each counted as often as its weight says. */
+export interface Judged {
+  readonly scored: Scored;
+  readonly tally: Tally;
+  readonly weights: ArrayLike<number> | undefined;
+  readonly costs: CostMatrix | undefined;
+}
+
+export function judged(
+  scored: Scored,
+  { weights, costs }: { weights?: ArrayLike<number>; costs?: CostMatrix } = {},
+): Judged {
+  return { scored, tally: tallyOf(scored, weights), weights, costs };
+}
+
+/** One number for all samples. */
+export interface Metric {
+  readonly title: string;
+  readonly describe: string;
+  readonly better: 'higher' | 'lower';
+  /** Shares are shown in percent. */
+  readonly isShare: boolean;
+  /** Whether it needs the order of all samples by each class's probability: more work and memory. */
+  readonly ranks?: boolean;
+  /** `null` where it is not defined: no class has what it needs, or there is no cost matrix. */
+  of(judged: Judged): number | null;
+}
+
+const classes = (tally: Tally): number[] => Array.from(tally.totals.keys());
+const recalls = (tally: Tally): (number | null)[] => classes(tally).map((k) => recallOf(tally, k));
+
+/** A new metric is a name here and its entry in {@link METRICS}. */
+export type MetricName =
+  | 'accuracy'
+  | 'balancedAccuracy'
+  | 'macroF1'
+  | 'gMean'
+  | 'mcc'
+  | 'prAuc'
+  | 'rocAuc'
+  | 'logLoss'
+  | 'ece'
+  | 'cost';
+
+/** Every metric of a whole model. */
+export const METRICS: Readonly<Record<MetricName, Metric>> = {
+  accuracy: {
+    title: 'accuracy',
+    describe: 'samples that are predicted right',
+    better: 'higher',
+    isShare: true,
+    of: ({ tally }) => tally.hits.reduce((sum, n) => sum + n, 0) / tally.samples,
+  },
+  balancedAccuracy: {
+    title: 'balanced accuracy',
+    describe: 'the mean recall of the classes that have samples',
+    better: 'higher',
+    isShare: true,
+    of: ({ tally }) => meanOf(recalls(tally)),
+  },
+  macroF1: {
+    title: 'macro-F1',
+    describe: 'the mean F1 of the classes that have samples or are predicted',
+    better: 'higher',
+    isShare: true,
+    of: ({ tally }) => meanOf(classes(tally).map((k) => f1Of(tally, k))),
+  },
+  gMean: {
+    title: 'G-mean',
+    describe: 'the geometric mean of the recalls: 0 where one class is never recognised',
+    better: 'higher',
+    isShare: true,
+    of: ({ tally }) => geometricMeanOf(recalls(tally)),
+  },
+  mcc: {
+    title: 'MCC',
+    describe: 'Matthews’ correlation of labels and predictions: 1 for all right, 0 for chance',
+    better: 'higher',
+    isShare: false,
+    of: ({ tally }) => mccOf(tally),
+  },
+  prAuc: {
+    title: 'PR-AUC',
+    describe: 'average precision, each class against all others, the mean of the classes that have samples',
+    better: 'higher',
+    isShare: true,
+    ranks: true,
+    of: (judged) => meanOf(classes(judged.tally).map((k) => CLASS_METRICS.averagePrecision.of(judged, k))),
+  },
+  rocAuc: {
+    title: 'ROC-AUC',
+    describe: 'the area under the ROC curve, each class against all others, the mean of the classes that have samples',
+    better: 'higher',
+    isShare: true,
+    ranks: true,
+    of: (judged) => meanOf(classes(judged.tally).map((k) => CLASS_METRICS.rocAuc.of(judged, k))),
+  },
+  logLoss: {
+    title: 'log loss',
+    describe: 'the mean of −log p of the true class, p at least 2.2e-16',
+    better: 'lower',
+    isShare: false,
+    of: ({ scored, weights }) => logLossOf(scored, weights),
+  },
+  ece: {
+    title: 'ECE',
+    describe: 'the expected calibration error: how far accuracy and confidence lie apart, in 15 bins',
+    better: 'lower',
+    isShare: true,
+    of: ({ scored, weights }) => calibrationError(reliabilityOf(scored, weights)),
+  },
+  cost: {
+    title: 'cost',
+    describe: 'the mean cost of a sample, by the cost matrix',
+    better: 'lower',
+    isShare: false,
+    of: ({ scored: { labels, predicted }, tally, weights, costs }) => {
+      if (costs === undefined) return null;
+      const all = labels.reduce(
+        (sum, k, row) => sum + (weights?.[row] ?? 1) * (costs[k]?.[predicted[row] ?? 0] ?? 0),
+        0,
+      );
+      return all / tally.samples;
+    },
+  },
+};
+
+/** One number for each class. */
+export interface ClassMetric {
+  readonly title: string;
+  readonly describe: string;
+  readonly ranks?: boolean;
+  /** `null` where it is not defined. */
+  of(judged: Judged, k: number): number | null;
+}
+
+export type ClassMetricName = 'recall' | 'precision' | 'f1' | 'averagePrecision' | 'rocAuc';
+
+/** Every metric of a class. */
+export const CLASS_METRICS: Readonly<Record<ClassMetricName, ClassMetric>> = {
+  recall: {
+    title: 'recall',
+    describe: 'of the class’s samples those that are predicted right',
+    of: ({ tally }, k) => recallOf(tally, k),
+  },
+  precision: {
+    title: 'precision',
+    describe: 'of what is taken for the class the share that is',
+    of: ({ tally }, k) => precisionOf(tally, k),
+  },
+  f1: { title: 'F1', describe: 'the harmonic mean of precision and recall', of: ({ tally }, k) => f1Of(tally, k) },
+  averagePrecision: {
+    title: 'average precision',
+    describe: 'the area under the precision-recall curve of the class against all others',
+    ranks: true,
+    of: ({ scored, weights }, k) => averagePrecision(divide(scored.ranks(k), scored.labels, k, weights)),
+  },
+  rocAuc: {
+    title: 'ROC-AUC',
+    describe: 'how often a sample of the class has a higher probability of it than another sample',
+    ranks: true,
+    of: ({ scored, weights }, k) => rocAuc(divide(scored.ranks(k), scored.labels, k, weights)),
+  },
+};

@@ -1,0 +1,61 @@
+/** Cross-entropies of samples, and their classes. */
+export interface Losses {
+  readonly labels: ArrayLike<number>;
+  readonly losses: ArrayLike<number>;
+}
+
+export interface Newness {
+  /** `null` where no class has two samples on either side. */
+  readonly z: number | null;
+  /** Whether the validation data are harder for the model than the training data: it knows these, or both are new to it, where not. */
+  readonly isNew: boolean;
+}
+
+/** A class-wise z from here on says that the validation data are new to a model that knows the training data. */
+export const NEW_FROM = 2;
+
+/** Said where nothing shows that the validation data are new. */
+export const MAYBE_SEEN: string =
+  'The validation data are no harder for the model as it was given than the training data. If it was trained on both, they flatter it, and a ' +
+  'better model may look worse: give data that it has not seen (--validation FILE)';
+
+/**
+ * Whether a model has seen its validation data: Σ_k d_k / √(Σ_k var d_k), d_k the difference of a class's mean cross-entropies on validation
+ * and on training data, with Welch's variance. Class by class, as the two may be divided differently.
+ */
+export function newnessOf(validation: Losses, training: Losses, classes: number): Newness {
+  const [of, than] = [momentsOf(validation, classes), momentsOf(training, classes)];
+  let [sum, variance, used] = [0, 0, 0];
+  for (const [k, a] of of.entries()) {
+    const b = than[k];
+    if (b === undefined || a.n < 2 || b.n < 2) continue;
+    sum += a.mean - b.mean;
+    variance += a.squares / (a.n - 1) / a.n + b.squares / (b.n - 1) / b.n;
+    used++;
+  }
+  if (used === 0 || (variance === 0 && sum === 0)) return { z: null, isNew: false };
+  const z = sum / Math.sqrt(variance);
+  return { z, isNew: z >= NEW_FROM };
+}
+
+interface Moments {
+  n: number;
+  mean: number;
+  /** Σ (x − mean)² */
+  squares: number;
+}
+
+/** Welford's way: no digits are lost where losses are nearly the same. */
+function momentsOf({ labels, losses }: Losses, classes: number): Moments[] {
+  const all = Array.from({ length: classes }, (): Moments => ({ n: 0, mean: 0, squares: 0 }));
+  for (let row = 0; row < labels.length; row++) {
+    const own = all[labels[row] ?? -1];
+    const loss = losses[row];
+    if (own === undefined || loss === undefined) continue;
+    own.n++;
+    const off = loss - own.mean;
+    own.mean += off / own.n;
+    own.squares += off * (loss - own.mean);
+  }
+  return all;
+}

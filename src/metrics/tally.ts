@@ -1,0 +1,66 @@
+import type { Scored } from './scored.ts';
+
+/** Samples counted by class. */
+export interface Tally {
+  readonly samples: number;
+  /** By true class. */
+  readonly totals: Float64Array;
+  /** By predicted class. */
+  readonly predicted: Float64Array;
+  /** Rightly predicted. */
+  readonly hits: Float64Array;
+}
+
+/** @param weights how often each sample counts; once without. */
+export function tallyOf({ labels, predicted, classes }: Scored, weights?: ArrayLike<number>): Tally {
+  const [totals, chosen, hits] = [new Float64Array(classes), new Float64Array(classes), new Float64Array(classes)];
+  let samples = 0;
+  for (const [row, label] of labels.entries()) {
+    const weight = weights?.[row] ?? 1;
+    const k = predicted[row] ?? 0;
+    samples += weight;
+    totals[label] = (totals[label] ?? 0) + weight;
+    chosen[k] = (chosen[k] ?? 0) + weight;
+    if (k === label) hits[k] = (hits[k] ?? 0) + weight;
+  }
+  return { samples, totals, predicted: chosen, hits };
+}
+
+/** Hits among the class's samples; `null` for a class without samples. */
+export function recallOf({ totals, hits }: Tally, k: number): number | null {
+  return ratio(hits[k], totals[k]);
+}
+
+/** Hits among the samples that were taken for the class; `null` where none was. */
+export function precisionOf({ predicted, hits }: Tally, k: number): number | null {
+  return ratio(hits[k], predicted[k]);
+}
+
+/** 2 · hits / (samples + predictions); `null` for a class that has neither. */
+export function f1Of({ totals, predicted, hits }: Tally, k: number): number | null {
+  return ratio(2 * (hits[k] ?? 0), (totals[k] ?? 0) + (predicted[k] ?? 0));
+}
+
+function ratio(part = 0, whole = 0): number | null {
+  return whole === 0 ? null : part / whole;
+}
+
+/** Matthews' correlation of labels and predictions for any number of classes (Gorodkin 2004); 0 where one of them is constant. */
+export function mccOf({ samples, totals, predicted, hits }: Tally): number {
+  const dot = (a: Float64Array, b: Float64Array): number => a.reduce((sum, value, k) => sum + value * (b[k] ?? 0), 0);
+  const right = hits.reduce((sum, n) => sum + n, 0);
+  const spread = (samples ** 2 - dot(predicted, predicted)) * (samples ** 2 - dot(totals, totals));
+  return spread === 0 ? 0 : (right * samples - dot(totals, predicted)) / Math.sqrt(spread);
+}
+
+/** Of what is not `null`; `null` where all is. */
+export function meanOf(values: readonly (number | null)[]): number | null {
+  const numbers = values.filter((value) => value !== null);
+  return numbers.length === 0 ? null : numbers.reduce((sum, n) => sum + n, 0) / numbers.length;
+}
+
+/** The geometric mean of what is not `null`: 0 where one is 0. */
+export function geometricMeanOf(values: readonly (number | null)[]): number | null {
+  const mean = meanOf(values.map((value) => (value === null ? null : Math.log(value))));
+  return mean === null ? null : Math.exp(mean);
+}

@@ -1,0 +1,163 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { random } from '../../src/data/random.ts';
+import { gamma } from '../../src/metrics/gamma.ts';
+import { type GateRequest, gate } from '../../src/metrics/gate.ts';
+import { judged, METRICS } from '../../src/metrics/metrics.ts';
+import { Scored } from '../../src/metrics/scored.ts';
+import { type Losses, newnessOf } from '../../src/metrics/seen.ts';
+import { ROOT } from '../support/cli.ts';
+
+interface Case extends Pick<GateRequest, 'labels' | 'before' | 'after' | 'classes'> {
+  readonly name: string;
+  readonly is: Readonly<Record<'jointBetter' | 'macroF1Better' | 'balancedAccuracy' | 'macroF1', number>>;
+}
+
+const { cases, newness }: { cases: readonly Case[]; newness: readonly NewnessCase[] } = JSON.parse(
+  readFileSync(join(ROOT, 'fixtures/metrics/gate.json'), 'utf8'),
+);
+
+interface NewnessCase {
+  readonly name: string;
+  readonly classes: number;
+  readonly validation: Losses;
+  readonly training: Losses;
+  readonly z: number;
+}
+
+function caseOf(name: string): Case {
+  const found = cases.find((each) => each.name === name);
+  if (found) return found;
+  throw new Error(name);
+}
+
+describe.each(cases)('the gate, $name', ({ is, ...request }) => {
+  it('has the likelihoods that NumPy has in 200,000 draws', () => {
+    const found = gate({ ...request, isSafe: true, draws: 20_000 });
+    // Four standard errors of 20,000 draws are 0.014.
+    expect(Math.abs(found.jointBetter - is.jointBetter)).toBeLessThan(0.015);
+    expect(Math.abs(found.macroF1Better - is.macroF1Better)).toBeLessThan(0.015);
+    expect(found.balancedAccuracy).toBeCloseTo(is.balancedAccuracy, 12);
+    expect(found.macroF1).toBeCloseTo(is.macroF1, 12);
+    expect(found.joint).toBeCloseTo((is.balancedAccuracy + is.macroF1) / 2, 12);
+  });
+});
+
+describe('decisions', () => {
+  const decided = (name: string, isSafe: boolean) => gate({ ...caseOf(name), isSafe });
+
+  it.each([
+    ['the rare class is found', 'take', 'take'],
+    ['the rare class is lost', 'keep', 'keep'],
+    ['recall bought with precision', 'keep', 'keep'],
+    ['noise', 'take', 'keep'],
+    ['few samples, a lucky one', 'take', 'keep'],
+    ['three samples of the rarest', 'untold', 'untold'],
+  ] as const)('%s: a safe recipe %s, another one %s', (name, safe, other) => {
+    expect(decided(name, true).decision).toBe(safe);
+    expect(decided(name, false).decision).toBe(other);
+  });
+
+  it('say why, with the class that is too rare', () => {
+    const { why, rarest } = decided('three samples of the rarest', true);
+    expect(rarest).toEqual({ class: 2, samples: 3 });
+    expect(
+      gate({ ...caseOf('three samples of the rarest'), isSafe: true, classNames: ['a', 'b', 'lynx'] }).why,
+    ).toMatch(/^class lynx has/);
+    expect(why).toMatch(/^class 2 has 3 samples to judge by, and below 4 nothing can be told: .*likelihood of \d+ %/);
+    expect(decided('the rare class is lost', true).why).toMatch(/changed by −\d+\.\d points/);
+  });
+
+  it('are the same for the same seed, and nearly the same for others', () => {
+    const request = { ...caseOf('binary'), isSafe: false };
+    expect(gate(request)).toEqual(gate(request));
+    const likelihoods = [1, 2, 3].map((seed) => gate({ ...request, seed }).jointBetter);
+    expect(new Set(likelihoods).size).toBeGreaterThan(1);
+    // Four standard errors of 300 draws at most.
+    expect(Math.max(...likelihoods) - Math.min(...likelihoods)).toBeLessThan(0.12);
+  });
+
+  it('pass over classes that nobody trains, and count those that are trained and missing here', () => {
+    const { labels, before, after } = caseOf('binary');
+    const request = { labels, before, after, classes: 4, isSafe: true };
+    expect(gate({ ...request, trainCounts: [900, 90, 0, 0] }).rarest).toEqual({ class: 1, samples: 15 });
+    expect(gate({ ...request, trainCounts: [900, 90, 0, 5] })).toMatchObject({
+      decision: 'untold',
+      rarest: { class: 3, samples: 0 },
+    });
+  });
+
+  it('of a model that predicts the same: nothing is gained or lost, and both are as likely', () => {
+    const { labels, before } = caseOf('the rare class is found');
+    const found = gate({ labels, before, after: before, classes: 3, isSafe: true, draws: 4000 });
+    expect(found).toMatchObject({ decision: 'take', joint: 0, macroF1: 0 });
+    expect(Math.abs(found.jointBetter - 0.5)).toBeLessThan(0.04);
+  });
+
+  it('before and after turned round have the other likelihood', () => {
+    const { labels, before, after } = caseOf('binary');
+    const there = gate({ labels, before, after, classes: 2, isSafe: true, draws: 20_000 });
+    const back = gate({ labels, before: after, after: before, classes: 2, isSafe: true, draws: 20_000, seed: 5 });
+    expect(Math.abs(there.jointBetter + back.jointBetter - 1)).toBeLessThan(0.02);
+  });
+
+  it('a class alone can be judged', () => {
+    expect(
+      gate({
+        labels: [0, 0, 0, 0],
+        before: [0, 1, 0, 0],
+        after: [0, 0, 0, 0],
+        classes: 2,
+        isSafe: true,
+        trainCounts: [9, 0],
+      }).decision,
+    ).toBe('take');
+  });
+
+  it('refuses predictions that are not those of the samples', () => {
+    expect(() => gate({ labels: [0, 1], before: [0], after: [0, 1], classes: 2, isSafe: true })).toThrow(
+      /2 labels, 1 and 2/,
+    );
+    expect(() => gate({ labels: [2], before: [0], after: [0], classes: 2, isSafe: true })).toThrow(
+      /0 to 1 expected, 2 found/,
+    );
+  });
+
+  it('has the differences of the metrics', () => {
+    const { labels, before, after, classes } = caseOf('binary');
+    const ofClass = (predicted: ArrayLike<number>) =>
+      judged(
+        new Scored({
+          labels,
+          classes,
+          probabilities: Array.from(predicted).flatMap((k) => (k === 0 ? [1, 0] : [0, 1])),
+        }),
+      );
+    const f1 = (predicted: ArrayLike<number>): number => METRICS.macroF1.of(ofClass(predicted)) ?? 0;
+    expect(gate({ ...caseOf('binary'), isSafe: true }).macroF1).toBeCloseTo(f1(after) - f1(before), 12);
+  });
+});
+
+describe.each(newness)('whether validation data are new, $name', ({ classes, validation, training, z, name }) => {
+  it('is the z of SciPy', () => {
+    const found = newnessOf(validation, training, classes);
+    expect(found.z).toBeCloseTo(z, 10);
+    expect(found.isNew).toBe(name !== 'three classes, seen');
+  });
+});
+
+it('nothing is known of classes with one sample', () => {
+  const one = { labels: [0, 1], losses: [0.3, 0.2] };
+  expect(newnessOf(one, one, 2)).toEqual({ z: null, isNew: false });
+});
+
+it.each([0.5, 1, 3.5, 200])('gamma draws of shape %s have its mean, variance and skew', (shape) => {
+  const draws = Array.from({ length: 40_000 }, (_, i) => gamma(shape, random(3, i)));
+  const mean = draws.reduce((sum, x) => sum + x, 0) / draws.length;
+  const central = (power: number) => draws.reduce((sum, x) => sum + (x - mean) ** power, 0) / draws.length;
+  expect(mean / shape).toBeCloseTo(1, 1);
+  expect(central(2) / shape).toBeGreaterThan(0.94);
+  expect(central(2) / shape).toBeLessThan(1.06);
+  expect(Math.abs(central(3) / central(2) ** 1.5 - 2 / Math.sqrt(shape))).toBeLessThan(0.25);
+});
