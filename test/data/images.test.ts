@@ -182,14 +182,11 @@ describe('folders that are not right', () => {
     expect(notes?.at(-1)).toBe(`${folder}: 2 other files left aside, the first README.md`);
   });
 
-  it('CMYK and 16 bits are refused by name', async () => {
+  it('16 bits of grey are refused by name', async () => {
     const folder = join(temporaryFolder(), 'images');
     mkdirSync(join(folder, 'a'), { recursive: true });
-    for (const name of ['cmyk.jpg', 'grey16.png']) {
-      copyFileSync(join(DATA, 'refused', name), join(folder, 'a', name));
-      await expect(images({ resize: '8x8' }, folder)).rejects.toMatchObject({ code: 'image-format' });
-      rmSync(join(folder, 'a', name));
-    }
+    copyFileSync(join(DATA, 'refused/grey16.png'), join(folder, 'a/grey16.png'));
+    await expect(images({ resize: '8x8' }, folder)).rejects.toMatchObject({ code: 'image-format' });
   });
 
   it('a picture of a billion pixels is refused before it is decoded', async () => {

@@ -1,7 +1,10 @@
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { LossgraftError } from '../../errors.ts';
 import { MAX_IMAGE_PIXELS } from '../limits.ts';
+import { firstPicture } from './gif.ts';
+import { onScreen, toGrey, toRgb } from './pixels.ts';
 import type { Pixels } from './resample.ts';
+import { misread } from './tiff.ts';
 
 /** The formats that are read, by their first bytes in hex. Others that the library knows (SVG, PDF) are programs rather than pictures. */
 const SIGNATURES: Readonly<Record<string, RegExp>> = {
@@ -9,73 +12,108 @@ const SIGNATURES: Readonly<Record<string, RegExp>> = {
   PNG: /^89504e470d0a1a0a/,
   GIF: /^474946383[79]61/,
   WebP: /^52494646.{8}57454250/,
-  TIFF: /^(49492a00|4d4d002a)/,
+  TIFF: /^(49492[ab]00|4d4d002[ab])/,
 };
 
 /** Does a file begin as an image of a format that is read? */
 export function isImage(start: Uint8Array): boolean {
+  return formatOf(start) !== undefined;
+}
+
+function formatOf(start: Uint8Array): string | undefined {
   const hex = Buffer.from(start.subarray(0, 16)).toString('hex');
-  return Object.values(SIGNATURES).some((signature) => signature.test(hex));
+  return Object.keys(SIGNATURES).find((format) => SIGNATURES[format]?.test(hex));
 }
 
 /**
  * Decodes an image to bytes, as Pillow's `Image.open(…).convert('RGB')` or `convert('L')` does: the first frame, alpha and colour
- * profile dropped, not turned by its EXIF orientation.
+ * profile dropped, turned by its orientation only in TIFF.
  *
- * @throws LossgraftError `bad-image` where it is damaged or cut short; `image-format` for other formats than {@link SIGNATURES}, CMYK
- * and 16-bit samples; `image-too-large`.
+ * @throws LossgraftError `bad-image` where it is damaged or cut short; `image-format` for other formats than {@link SIGNATURES}, and
+ * grey of 16 bits, which Pillow clips at 255; `image-too-large`.
  */
 export async function decodeImage(bytes: Uint8Array, channels: 1 | 3, where: string): Promise<Pixels> {
-  if (!isImage(bytes)) throw badFormat(where, bytes.length === 0 ? 'an empty file' : 'other bytes');
+  const format = formatOf(bytes);
+  if (format === undefined) throw badFormat(where, bytes.length === 0 ? 'an empty file' : 'other bytes');
   try {
-    const open = () => sharp(bytes, { failOn: 'error', ignoreIcc: true, limitInputPixels: false });
-    const { space, depth, width, height } = await open().metadata();
-    if (width * height > MAX_IMAGE_PIXELS) throw tooLarge(where, width, height);
-    if (space !== 'srgb' && space !== 'b-w') throw badFormat(where, `colours ${space}`);
-    if (depth !== 'uchar') throw badFormat(where, `samples ${depth}`);
-    const { data, info } = await open().removeAlpha().toColourspace('srgb').raw().toBuffer({ resolveWithObject: true });
-    const rgb = { height: info.height, width: info.width, channels: 3, data };
+    const rgb = format === 'GIF' ? await decodeGif(bytes, where) : await decode(bytes, format, where);
     return channels === 1 ? toGrey(rgb) : rgb;
   } catch (cause) {
     if (cause instanceof LossgraftError) throw cause;
-    throw new LossgraftError({
-      code: 'bad-image',
-      where,
-      expected: 'a whole image',
-      found: cause instanceof Error ? [...new Set(cause.message.split('\n'))].join('; ') : String(cause),
-      hint: 'The file is damaged or cut short; replace it or take it out',
-      cause,
-    });
+    throw undecoded(where, cause);
   }
 }
 
-/** ITU-R 601 in 16-bit fixed point, as Pillow has it. */
-function toGrey({ height, width, data }: Pixels): Pixels {
-  const grey = new Uint8Array(height * width);
-  for (let i = 0; i < grey.length; i++) {
-    const [r = 0, g = 0, b = 0] = [data[3 * i], data[3 * i + 1], data[3 * i + 2]];
-    grey[i] = (r * 19595 + g * 38470 + b * 7471 + 0x8000) >> 16;
-  }
-  return { height, width, channels: 1, data: grey };
+/** Transparent pixels keep their colour, and the first picture may be smaller than the screen. */
+async function decodeGif(bytes: Uint8Array, where: string): Promise<Pixels> {
+  const first = firstPicture(bytes);
+  if (first === undefined) throw new Error('the file ends within its first picture');
+  checkSize(where, first.screen);
+  return onScreen(await decode(first.bytes, 'GIF', where), first);
+}
+
+async function decode(bytes: Uint8Array, format: string, where: string): Promise<Pixels> {
+  // Pillow turns what it loads from a TIFF, and from no other format.
+  const options = { failOn: 'error', ignoreIcc: true, limitInputPixels: false, autoOrient: format === 'TIFF' } as const;
+  const open = (): Sharp => sharp(bytes, options);
+  const { space, depth, width, height } = await open().metadata();
+  checkSize(where, { width, height });
+  const other = format === 'TIFF' ? misread(bytes, depth) : undefined;
+  if (other !== undefined) throw badFormat(where, other);
+  const isGrey16 = space === 'grey16' && !(format === 'PNG' && bytes[PNG_COLOUR_TYPE] === GREY_WITH_ALPHA);
+  const target = isGrey16 ? undefined : COLOURS[`${space} ${depth}`];
+  if (target === undefined) throw badFormat(where, `colours ${space}, samples ${depth}`);
+  const raw = open().removeAlpha().pipelineColourspace(target).toColourspace(target);
+  const { data, info } = await raw.raw({ depth }).toBuffer({ resolveWithObject: true });
+  const samples = depth === 'ushort' ? new Uint16Array(data.buffer, data.byteOffset, data.length / 2) : data;
+  return toRgb({ height: info.height, width: info.width, channels: info.channels, data: samples });
+}
+
+/** Pillow reads 16 bits of grey and alpha as it reads RGB's, and clips those of grey alone. */
+const PNG_COLOUR_TYPE = 25;
+const GREY_WITH_ALPHA = 4;
+
+/** The colours and samples that are read, and the colours that the library gives them in. */
+const COLOURS: Readonly<Record<string, 'srgb' | 'rgb16' | 'grey16' | 'cmyk'>> = {
+  'srgb uchar': 'srgb',
+  'b-w uchar': 'srgb',
+  'cmyk uchar': 'cmyk',
+  'rgb16 ushort': 'rgb16',
+  'grey16 ushort': 'grey16',
+};
+
+function checkSize(where: string, { width, height }: { width: number; height: number }): void {
+  if (width * height <= MAX_IMAGE_PIXELS) return;
+  throw new LossgraftError({
+    code: 'image-too-large',
+    where,
+    expected: `at most ${MAX_IMAGE_PIXELS} pixels`,
+    found: `${width} × ${height}`,
+    hint: 'Make it smaller first',
+  });
+}
+
+function undecoded(where: string, cause: unknown): LossgraftError {
+  const found = cause instanceof Error ? [...new Set(cause.message.split('\n'))].join('; ') : String(cause);
+  // A compression that this build of the library has no decoder for.
+  if (/not configured/.test(found)) return badFormat(where, found);
+  return new LossgraftError({
+    code: 'bad-image',
+    where,
+    expected: 'a whole image',
+    found,
+    hint: 'The file is damaged or cut short; replace it or take it out',
+    cause,
+  });
 }
 
 function badFormat(where: string, found: string): LossgraftError {
   return new LossgraftError({
     code: 'image-format',
     where,
-    expected: `${Object.keys(SIGNATURES).join(', ')}, in RGB or grey with 8 bits a sample`,
+    expected: `${Object.keys(SIGNATURES).join(', ')}, in RGB, CMYK or grey with 8 bits a sample, or RGB with 16`,
     found,
     hint: 'Convert the image, or take it out',
-  });
-}
-
-function tooLarge(where: string, width: number, height: number): LossgraftError {
-  return new LossgraftError({
-    code: 'image-too-large',
-    where,
-    expected: `at most ${MAX_IMAGE_PIXELS} pixels`,
-    found: `${width} × ${height}`,
-    hint: 'Make it smaller first',
   });
 }
 

@@ -1,0 +1,91 @@
+/** A GIF's first picture in a form without what Pillow, and so torchvision, passes over: transparency, offsets, later pictures. */
+export interface FirstPicture {
+  /** A GIF of this picture alone, in all its colours. */
+  readonly bytes: Uint8Array;
+  /** Where it lies on the screen. */
+  readonly left: number;
+  readonly top: number;
+  readonly screen: { readonly height: number; readonly width: number };
+  /** What the rest of the screen shows: the transparent colour, or the first. */
+  readonly rest: readonly [number, number, number];
+}
+
+const EXTENSION = 0x21;
+const GRAPHIC_CONTROL = 0xf9;
+const IMAGE = 0x2c;
+const HAS_TABLE = 0x80;
+const INTERLACED = 0x40;
+
+/**
+ * Reads the blocks up to the first picture (GIF89a, appendix A). Pillow shows a transparent pixel in the colour that the table has
+ * for it.
+ *
+ * @returns undefined where there is none, or the file ends before it does.
+ */
+export function firstPicture(bytes: Uint8Array): FirstPicture | undefined {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const u8 = (at: number): number => bytes[at] ?? 0;
+  const u16 = (at: number): number => (at + 2 <= bytes.length ? view.getUint16(at, true) : 0);
+  let at = 13;
+  const shared = readTable(bytes, at, u8(10));
+  at += shared?.length ?? 0;
+  let transparent: number | undefined;
+  for (; u8(at) === EXTENSION; at = endOfBlocks(bytes, at + 2)) {
+    if (u8(at + 1) === GRAPHIC_CONTROL && (u8(at + 3) & 1) === 1) transparent = u8(at + 6);
+  }
+  if (u8(at) !== IMAGE) return undefined;
+  const [left, top, width, height, flags] = [u16(at + 1), u16(at + 3), u16(at + 5), u16(at + 7), u8(at + 9)];
+  at += 10;
+  const own = readTable(bytes, at, flags);
+  at += own?.length ?? 0;
+  const end = endOfBlocks(bytes, at + 1);
+  if (end > bytes.length) return undefined;
+  const colours = allColours(own ?? shared);
+  const index = 3 * (transparent ?? 0);
+  return {
+    bytes: Buffer.concat([
+      header(width, height, flags & INTERLACED, colours),
+      bytes.subarray(at, end),
+      Buffer.of(0x3b),
+    ]),
+    left,
+    top,
+    screen: { height: Math.max(u16(8), top + height), width: Math.max(u16(6), left + width) },
+    rest: [colours[index] ?? 0, colours[index + 1] ?? 0, colours[index + 2] ?? 0],
+  };
+}
+
+function readTable(bytes: Uint8Array, at: number, flags: number): Uint8Array | undefined {
+  return flags & HAS_TABLE ? bytes.subarray(at, at + 3 * 2 ** ((flags & 7) + 1)) : undefined;
+}
+
+/** 256 of them: black where a table ends, greys where there is none. */
+function allColours(table: Uint8Array | undefined): Uint8Array {
+  const colours = Uint8Array.from({ length: 768 }, (_, i) => (table === undefined ? Math.floor(i / 3) : 0));
+  colours.set(table ?? []);
+  return colours;
+}
+
+/** Blocks of data: each has its length before it, and one of length 0 ends them. */
+function endOfBlocks(bytes: Uint8Array, start: number): number {
+  let at = start;
+  for (;;) {
+    const length = bytes[at];
+    if (length === undefined) return bytes.length + 1;
+    at += 1 + length;
+    if (length === 0) return at;
+  }
+}
+
+function header(width: number, height: number, interlaced: number, colours: Uint8Array): Uint8Array {
+  const size = Buffer.alloc(4);
+  size.writeUInt16LE(width, 0);
+  size.writeUInt16LE(height, 2);
+  const screen = [...size, HAS_TABLE | 0x70 | 7, 0, 0];
+  return Buffer.concat([
+    Buffer.from('GIF89a'),
+    Buffer.of(...screen),
+    colours,
+    Buffer.of(IMAGE, 0, 0, 0, 0, ...size, interlaced),
+  ]);
+}
