@@ -63,8 +63,9 @@ export class GraphPool {
   }
 
   /** The training graph that is open. */
-  get current(): OpenGraph | undefined {
-    return this.#open;
+  get current(): OpenGraph {
+    if (this.#open) return this.#open;
+    throw new Error('no training graph is open');
   }
 
   get common(): Common {

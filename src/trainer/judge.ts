@@ -46,15 +46,17 @@ export async function eachBatch(
   }
 }
 
+/** How a run's graph judges. */
+export interface Judging extends Evaluation {
+  readonly batches: BatchSizes;
+  /** Training samples of each class. */
+  readonly trainCounts: readonly number[];
+}
+
 /** Judges the runner's state on a part. */
-export async function judge(
-  runner: Runner,
-  part: Part,
-  graph: string,
-  evaluation: Evaluation & { readonly batches: BatchSizes; readonly trainCounts: readonly number[] },
-): Promise<Judgement> {
-  const { logits, trainCounts, batches } = evaluation;
-  const perSample = evaluation.names.loss_per_sample ?? 'loss_per_sample';
+export async function judge(runner: Runner, part: Part, graph: string, judging: Judging): Promise<Judgement> {
+  const { logits, trainCounts, batches } = judging;
+  const perSample = judging.names.loss_per_sample ?? 'loss_per_sample';
   const classes = trainCounts.length;
   const confusion = confusionMatrix([], [], classes);
   let loss = 0;

@@ -1,4 +1,4 @@
-import { augmenter, batchSizesOf, type Part } from '../data/samples.ts';
+import { augmenter, type Part } from '../data/samples.ts';
 import type { EpochRecord } from '../records/epoch.ts';
 import type { Metrics } from '../records/metrics.ts';
 import type { Checkpoint } from '../records/run.ts';
@@ -6,18 +6,16 @@ import { phaseOf, rateAt } from '../records/schedule.ts';
 import { beginning, RunFolder } from '../runFolder/checkpoint.ts';
 import { withoutTf32 } from '../runtime/cuda/guard.ts';
 import { type Runner, setInitialState, startRunner } from '../thread/runner.ts';
-import type { Evaluation } from '../trainGraph/evaluation.ts';
 import { calibrateArm } from './calibrate.ts';
 import { brokenWeights } from './divergence.ts';
 import { type EpochEnd, type GroupResult, walkEpoch } from './epoch.ts';
-import { describeFeatures, type FeaturePlan, planFeatures } from './featurePlan.ts';
-import { type FinishContext, finishRun } from './finish.ts';
+import { describeFeatures, planFeatures } from './featurePlan.ts';
+import { finishRun } from './finish.ts';
 import { GraphPool, keyOf, type OpenGraph } from './graphPool.ts';
 import { type Group, stepsIn } from './groups.ts';
 import { type Judgement, judge, SEEN } from './judge.ts';
-import { type GroupPlan, planGroups } from './planGroups.ts';
-import { Prefetcher } from './prefetcher.ts';
-import { progressAt } from './progress.ts';
+import { openArm, openParts, type RunBasis, type RunParts, startOf } from './parts.ts';
+import { ProgressMeter } from './progress.ts';
 import type { Arm, TrainedRun, TrainerRequest } from './request.ts';
 
 /** A long epoch is checkpointed in between. */
@@ -27,108 +25,83 @@ const SAVE_SECONDS = 600;
 export async function runTraining(request: TrainerRequest): Promise<TrainedRun> {
   if (request.provider === 'cuda') withoutTf32();
   const runner = startRunner();
-  let trainer: Trainer | undefined;
   try {
-    trainer = new Trainer(request, runner);
-    return await trainer.run();
+    return await trainIn(runner, request);
   } finally {
-    trainer?.close();
     await runner.close();
   }
 }
 
+async function trainIn(runner: Runner, request: TrainerRequest): Promise<TrainedRun> {
+  const graphs = new GraphPool(request.model, runner, request.provider, request.threads);
+  const folder = new RunFolder(request.folder, request.data.classNames);
+  const augment = augmenter(request.data, request.ports, request.augmentation);
+  const at = folder.begin(request.mode, request.settings) ?? beginning(request.settings);
+  if (at.outcome) return { interrupted: false, checkpoint: at, notes: seenNotes(at) };
+  // A run that goes on does as it did before, to the last bit; elsewhere that cannot be.
+  const note = await graphs.lowering.settle(request, at.block);
+  const { cacheFeatures: mode = 'auto' } = request;
+  const { train, validation, report, close } = await planFeatures({ request, runner, graphs, mode });
+  const notes = [note, describeFeatures(report)].filter((text) => text !== undefined);
+  try {
+    const basis: RunBasis = { request: { ...request, train, validation }, runner, graphs, folder, notes };
+    const parts = await openParts(basis, at, augment);
+    const { interrupted, checkpoint } = await new Trainer(parts, at).run();
+    return { interrupted, checkpoint, features: report, notes: [...graphs.notes, ...seenNotes(checkpoint), ...notes] };
+  } finally {
+    close();
+  }
+}
+
+function seenNotes({ history: [given] }: Checkpoint): string[] {
+  return given?.phase === 'before' && given.accuracy === 1 ? [SEEN] : [];
+}
+
+/** How an epoch went: seconds of its steps, and of them without data. */
+interface WalkedEpoch {
+  readonly end: EpochEnd;
+  readonly trainSeconds: number;
+  readonly waitSeconds: number;
+}
+
 class Trainer {
-  #request: TrainerRequest;
-  readonly #runner: Runner;
-  readonly #graphs: GraphPool;
-  readonly #folder: RunFolder;
-  readonly #augment: ReturnType<typeof augmenter>;
-  readonly #notes: string[] = [];
-  readonly #started: number = performance.now();
+  readonly #parts: RunParts;
+  readonly #progress: ProgressMeter;
   #at: Checkpoint;
-  #plan: GroupPlan | undefined;
-  #prefetcher: Prefetcher | undefined;
-  #features: FeaturePlan | undefined;
-  #evaluation: Evaluation | undefined;
-  #stepsHere = 0;
-  /** Seconds of the epoch's steps so far, and of them without data. */
-  #clock = { training: 0, waiting: 0 };
   #saved: number = performance.now();
 
-  constructor(request: TrainerRequest, runner: Runner) {
-    this.#request = request;
-    this.#runner = runner;
-    this.#graphs = new GraphPool(request.model, runner, request.provider, request.threads);
-    this.#folder = new RunFolder(request.folder, request.data.classNames);
-    this.#augment = augmenter(request.data, request.ports, request.augmentation);
-    this.#at = this.#folder.begin(request.mode, request.settings) ?? beginning(request.settings);
+  constructor(parts: RunParts, at: Checkpoint) {
+    const { request, groups, graphs } = parts;
+    this.#parts = parts;
+    this.#progress = new ProgressMeter(request.schedule, request.arms.length, stepsIn(groups));
+    this.#at = { ...at, block: graphs.lowering.block };
   }
 
-  async run(): Promise<TrainedRun> {
-    const { arms } = this.#request;
-    if (this.#at.outcome) return this.#trained(false);
-    await this.#lower();
-    await this.#freeze();
-    for (let arm = arms[this.#at.arm]; arm !== undefined; arm = arms[this.#at.arm]) {
-      if (!(await this.#arm(arm))) return this.#trained(true);
+  async run(): Promise<{ readonly interrupted: boolean; readonly checkpoint: Checkpoint }> {
+    const { request, folder } = this.#parts;
+    for (let arm = request.arms[this.#at.arm]; arm !== undefined; arm = request.arms[this.#at.arm]) {
+      if (!(await this.#arm(arm))) return { interrupted: true, checkpoint: this.#at };
     }
-    const outcome = await finishRun(await this.#done(), this.#at);
+    const outcome = await finishRun(this.#parts, this.#at);
     const [best] = this.#at.bests;
     this.#at = { ...this.#at, file: best?.file ?? this.#at.file, shared: null, outcome };
-    this.#folder.commit(this.#at);
-    return this.#trained(false);
-  }
-
-  #trained(interrupted: boolean): TrainedRun {
-    const [given] = this.#at.history;
-    const seen = given?.phase === 'before' && given.accuracy === 1 ? [SEEN] : [];
-    const features = this.#features ? { features: this.#features.report } : {};
-    const notes = [...this.#graphs.notes, ...seen, ...this.#notes];
-    return { interrupted, checkpoint: this.#at, ...features, notes };
-  }
-
-  /** A run that goes on does as it did before, to the last bit; elsewhere that cannot be. */
-  async #lower(): Promise<void> {
-    const { lowering } = this.#graphs;
-    const note = await lowering.settle(this.#request, this.#at.block);
-    this.#at = { ...this.#at, block: lowering.block };
-    if (note !== undefined) this.#notes.push(note);
-  }
-
-  /** What is frozen gets a graph of its own, and is computed once where that can be done: a run that goes on decides the same. */
-  async #freeze(): Promise<void> {
-    const { cacheFeatures: mode = 'auto' } = this.#request;
-    const plan = await planFeatures({ request: this.#request, runner: this.#runner, graphs: this.#graphs, mode });
-    const { train, validation, report } = plan;
-    this.#features = plan;
-    this.#request = { ...this.#request, train, validation };
-    const note = describeFeatures(report);
-    if (note !== undefined) this.#notes.push(note);
-  }
-
-  close(): void {
-    this.#features?.close();
+    folder.commit(this.#at);
+    return { interrupted: false, checkpoint: this.#at };
   }
 
   /** @returns false where it was interrupted. */
   async #arm(arm: Arm): Promise<boolean> {
-    const { schedule, patience } = this.#request;
-    const begun = this.#at;
-    await this.#start(arm);
-    for (let epoch = this.#at.epoch; epoch < schedule.epochs; epoch++) {
+    const { schedule } = this.#parts.request;
+    const start = startOf(this.#at, schedule.ibFrom);
+    this.#at = { ...this.#at, epoch: start.epoch };
+    await this.#load(start.file);
+    await this.#judgeGiven(arm);
+    for (let epoch = start.epoch; epoch < schedule.epochs; epoch++) {
       const started = performance.now();
-      await this.#switch(arm, epoch);
-      const walked = await this.#epoch(arm, epoch);
-      if (walked === 'interrupted') return false;
-      if (walked === 'refuted') {
-        this.#at = begun;
-        return this.#arm(arm);
-      }
-      await this.#endEpoch(arm, epoch, started);
-      const { best } = this.#at;
-      if (patience === undefined || best === null || epoch + 1 - best.epoch < patience) continue;
-      this.#notes.push(`${arm.name}: ended after epoch ${epoch + 1}, the best of the last ${patience} being no better`);
-      break;
+      const walked = await this.#walkSound(arm, epoch, start.file);
+      if (walked.end === 'interrupted') return false;
+      await this.#endEpoch(arm, epoch, walked, started);
+      if (this.#isOverdue(arm, epoch)) break;
     }
     const { best, bests } = this.#at;
     const next = { arm: this.#at.arm + 1, epoch: 0, step: 0 };
@@ -136,106 +109,100 @@ class Trainer {
     return true;
   }
 
-  /** Gives the runner the state that an arm begins or goes on with, and judges the model as it was given. */
-  async #start(arm: Arm): Promise<void> {
-    const { epoch, step, file, shared, arm: index, history, alphas } = this.#at;
-    const { schedule, first, crossEntropy, validation } = this.#request;
-    const isFresh = epoch === 0 && step === 0;
-    const joins = isFresh && index > 0 && shared !== null;
-    if (joins) this.#at = { ...this.#at, epoch: schedule.ibFrom };
-    const alpha = alphas[arm.name];
-    const isFirst =
-      phaseOf(schedule, this.#at.epoch) === 'first' || (arm.calibration !== undefined && alpha === undefined);
-    const open = await (isFirst
-      ? this.#graphs.train('first', first)
-      : this.#graphs.train(keyOf(arm), arm.graph(alpha)));
-    const source = joins ? shared : isFresh ? undefined : file;
-    if (source === undefined) await setInitialState(this.#runner, open.graph);
-    else await this.#runner.ask({ kind: 'load', path: this.#folder.file(source) });
-    this.#evaluation ??= await this.#graphs.judge('evaluation', crossEntropy);
-    this.#plan ??= planGroups(this.#request, this.#graphs.common.stateBytes);
-    this.#notes.push(...this.#plan.notes.filter((note) => !this.#notes.includes(note)));
-    this.#folder.writeMetrics(history);
-    if (history.length > 0) return;
+  /** Gives the runner the state with which an arm begins or goes on. */
+  async #load(file: string | undefined): Promise<void> {
+    const { runner, folder } = this.#parts;
+    const open = await openArm(this.#parts, this.#at);
+    if (file === undefined) await setInitialState(runner, open.graph);
+    else await runner.ask({ kind: 'load', path: folder.file(file) });
+  }
+
+  /** Judges the model as it was given, when a run begins. */
+  async #judgeGiven(arm: Arm): Promise<void> {
+    const { folder, request } = this.#parts;
+    folder.writeMetrics(this.#at.history);
+    if (this.#at.history.length > 0) return;
     const start = performance.now();
-    const judged = await this.#judge(validation);
+    const judged = await this.#judge(request.validation);
     this.#record({ arm: arm.name, epoch: 0, phase: 'before', rate: null, trainLoss: null }, judged, start);
+  }
+
+  /** Walks an epoch, and once more from the arm's start where its first steps were those of a graph that is wrong. */
+  async #walkSound(arm: Arm, epoch: number, startFile: string | undefined): Promise<WalkedEpoch> {
+    const open = await this.#switch(arm, epoch);
+    const { lossSum, lossCount } = this.#at;
+    const walked = await this.#walk(arm, epoch, open);
+    if (walked.end !== 'refuted') return walked;
+    this.#at = { ...this.#at, lossSum, lossCount, block: this.#parts.graphs.lowering.block };
+    await this.#load(startFile);
+    return this.#walk(arm, epoch, await this.#switch(arm, epoch));
   }
 
   /** Opens the graph of an epoch's phase. Where the loss takes over, the state is kept for the other arms, and alpha calibrated. */
   async #switch(arm: Arm, epoch: number): Promise<OpenGraph> {
-    const { schedule, first } = this.#request;
-    if (phaseOf(schedule, epoch) === 'first') return this.#graphs.train('first', first);
+    const { graphs, runner, request, folder } = this.#parts;
+    if (phaseOf(request.schedule, epoch) === 'first') return graphs.train('first', request.first);
     const { arm: index, shared, alphas } = this.#at;
-    if (index === 0 && schedule.ibFrom > 0 && shared === null) {
-      const file = this.#folder.fresh('shared');
-      await this.#runner.ask({ kind: 'save', path: this.#folder.file(file) });
+    if (index === 0 && request.schedule.ibFrom > 0 && shared === null) {
+      const file = folder.fresh('shared');
+      await runner.ask({ kind: 'save', path: folder.file(file) });
       this.#at = { ...this.#at, shared: file };
     }
     if (arm.calibration && alphas[arm.name] === undefined) {
-      const alpha = await calibrateArm(this.#graphs, this.#runner, this.#request, arm.calibration);
+      const alpha = await calibrateArm(graphs, runner, request, arm.calibration);
       this.#at = { ...this.#at, alphas: { ...this.#at.alphas, [arm.name]: alpha } };
     }
-    return this.#graphs.train(keyOf(arm), arm.graph(this.#at.alphas[arm.name]));
+    return graphs.train(keyOf(arm), arm.graph(this.#at.alphas[arm.name]));
   }
 
-  async #epoch(arm: Arm, epoch: number): Promise<EpochEnd> {
-    const { train, seed, schedule, signal } = this.#request;
-    const groups = this.#groups;
+  async #walk(arm: Arm, epoch: number, open: OpenGraph): Promise<WalkedEpoch> {
+    const { request, runner, groups, prefetcher, graphs, folder } = this.#parts;
+    const { train, schedule, signal } = request;
     const stepsPerEpoch = stepsIn(groups);
     const rate = (step: number): number => rateAt(schedule, { epoch, step, stepsPerEpoch });
-    const open = await this.#switch(arm, epoch);
-    this.#prefetcher ??= new Prefetcher({ train, seed, epochs: schedule.epochs, groups, augment: this.#augment });
-    this.#clock = { training: 0, waiting: 0 };
+    let waitSeconds = 0;
     const next = async ({ step }: Group): Promise<boolean> => {
-      const isDue = performance.now() - this.#saved > 1000 * SAVE_SECONDS;
+      // Nothing is new at the step that the checkpoint has.
+      const isDue = performance.now() - this.#saved > 1000 * SAVE_SECONDS && step !== this.#at.step;
       if (signal?.aborted || isDue) await this.#save({ epoch, step });
       return !signal?.aborted;
     };
-    const keep = async ({ step }: Group): Promise<string> => {
-      if ((await this.#runner.ask({ kind: 'check' })) === '') await this.#save({ epoch, step });
-      return this.#folder.path;
+    const use = (result: GroupResult): void => {
+      waitSeconds += result.waited;
+      this.#use(arm, epoch, result);
     };
-    const place = { prefetcher: this.#prefetcher, epoch, stepsPerEpoch, groups, from: this.#at.step, rate };
-    const plan = { runner: this.#runner, open, train, ...place };
-    const started = performance.now() - this.#graphs.lowering.proving;
-    const walked = await walkEpoch(plan, next, (ran) => this.#use(arm, epoch, ran), keep);
-    this.#clock = { ...this.#clock, training: (performance.now() - this.#graphs.lowering.proving - started) / 1000 };
-    return walked;
+    const keep = async ({ step }: Group): Promise<string> => {
+      if ((await runner.ask({ kind: 'check' })) === '') await this.#save({ epoch, step });
+      return folder.path;
+    };
+    const place = { prefetcher, epoch, stepsPerEpoch, groups, from: this.#at.step, rate };
+    const started = performance.now() - graphs.lowering.proving;
+    const end = await walkEpoch({ runner, open, train, ...place }, next, use, keep);
+    const trainSeconds = (performance.now() - graphs.lowering.proving - started) / 1000;
+    return { end, trainSeconds, waitSeconds };
   }
 
-  #use(arm: Arm, epoch: number, ran: GroupResult): void {
-    const { schedule, onProgress, arms } = this.#request;
-    const { group, losses, note, waited } = ran;
-    this.#clock = { ...this.#clock, waiting: this.#clock.waiting + waited };
-    if (note !== undefined) this.#notes.push(note);
+  #use(arm: Arm, epoch: number, result: GroupResult): void {
+    const { request, notes } = this.#parts;
+    const { group, losses, note } = result;
+    if (note !== undefined) notes.push(note);
     const lossSum = losses.reduce((total, loss) => total + loss * group.batch, this.#at.lossSum);
     this.#at = { ...this.#at, lossSum, lossCount: this.#at.lossCount + losses.length * group.batch };
-    this.#stepsHere += group.steps;
-    const place = {
-      index: this.#at.arm,
-      arms: arms.length,
-      arm: arm.name,
-      epoch,
-      stepsPerEpoch: stepsIn(this.#groups),
-    };
-    onProgress?.(progressAt(schedule, { ...place, stepsHere: this.#stepsHere, started: this.#started }, ran));
+    const progress = this.#progress.after({ index: this.#at.arm, arm: arm.name, epoch }, result);
+    request.onProgress?.(progress);
   }
 
-  get #groups(): readonly Group[] {
-    return this.#plan?.groups ?? [];
-  }
-
-  async #endEpoch(arm: Arm, epoch: number, started: number): Promise<void> {
-    const { schedule, select } = this.#request;
+  async #endEpoch(arm: Arm, epoch: number, walked: WalkedEpoch, started: number): Promise<void> {
+    const { request, groups, graphs, runner, folder } = this.#parts;
+    const { schedule, select } = request;
     await this.#refuseBroken(epoch);
     const phase = phaseOf(schedule, epoch);
-    const last = stepsIn(this.#groups) - 1;
+    const last = stepsIn(groups) - 1;
     const rate = rateAt(schedule, { epoch, step: last, stepsPerEpoch: last + 1 });
     const trainLoss = this.#at.lossSum / this.#at.lossCount;
-    const judged = await this.#judge(this.#request.validation);
-    const { training: trainSeconds, waiting: waitSeconds } = this.#clock;
-    const block = this.#graphs.current?.graph.isLowered ? (this.#at.block ?? null) : null;
+    const judged = await this.#judge(request.validation);
+    const { trainSeconds, waitSeconds } = walked;
+    const block = graphs.current.graph.isLowered ? (this.#at.block ?? null) : null;
     const known = { arm: arm.name, epoch: epoch + 1, phase, rate, trainLoss, trainSeconds, waitSeconds, block };
     this.#record(known, judged, started);
     const { balancedAccuracy } = judged.metrics;
@@ -244,22 +211,30 @@ class Trainer {
     if (phase === 'first' || (best !== null && select === 'best' && balancedAccuracy <= best.balancedAccuracy)) {
       return this.#save(next);
     }
-    const file = this.#folder.fresh('best');
-    await this.#runner.ask({ kind: 'save', path: this.#folder.file(file) });
+    const file = folder.fresh('best');
+    await runner.ask({ kind: 'save', path: folder.file(file) });
     await this.#save({ ...next, best: { epoch: epoch + 1, balancedAccuracy, file } });
   }
 
   /** Weights may leave the range of float32 in the very last update, which no loss has seen yet. */
   async #refuseBroken(epoch: number): Promise<void> {
-    const tensor = await this.#runner.ask({ kind: 'check' });
-    if (tensor !== '') throw brokenWeights(epoch, tensor, this.#folder.path);
+    const tensor = await this.#parts.runner.ask({ kind: 'check' });
+    if (tensor !== '') throw brokenWeights(epoch, tensor, this.#parts.folder.path);
   }
 
-  async #judge(part: Part): Promise<Judgement> {
-    const { trainCounts } = this.#request;
-    if (!this.#evaluation) throw new Error('nothing to judge with');
-    const evaluation = { ...this.#evaluation, trainCounts, batches: batchSizesOf(this.#request) };
-    return judge(this.#runner, part, 'evaluation', evaluation);
+  /** Whether an arm ends early, for want of a better epoch. */
+  #isOverdue(arm: Arm, epoch: number): boolean {
+    const { patience } = this.#parts.request;
+    const { best } = this.#at;
+    if (patience === undefined || best === null || epoch + 1 - best.epoch < patience) return false;
+    this.#parts.notes.push(
+      `${arm.name}: ended after epoch ${epoch + 1}, the best of the last ${patience} being no better`,
+    );
+    return true;
+  }
+
+  #judge(part: Part): Promise<Judgement> {
+    return judge(this.#parts.runner, part, 'evaluation', this.#parts.judging);
   }
 
   #record(
@@ -267,28 +242,21 @@ class Trainer {
     judged: Judgement,
     started: number,
   ): void {
+    const { folder, request } = this.#parts;
     const seconds = (performance.now() - started) / 1000;
     const record: EpochRecord = { ...known, ...judged.metrics, validationLoss: judged.loss, seconds };
     this.#at = { ...this.#at, history: [...this.#at.history, record] };
-    this.#folder.writeMetrics(this.#at.history);
-    this.#request.onEpoch?.(record);
-  }
-
-  /** A run that was cut short between its last step and its end has no graph open. */
-  async #done(): Promise<FinishContext> {
-    const { first, crossEntropy } = this.#request;
-    const open = this.#graphs.current ?? (await this.#graphs.train('first', first));
-    this.#evaluation ??= await this.#graphs.judge('evaluation', crossEntropy);
-    const here = { request: this.#request, runner: this.#runner, graphs: this.#graphs, folder: this.#folder };
-    return { ...here, open, evaluation: this.#evaluation };
+    folder.writeMetrics(this.#at.history);
+    request.onEpoch?.(record);
   }
 
   /** Writes the runner's state and makes it the checkpoint. */
   async #save(change: Partial<Checkpoint>): Promise<void> {
-    const file = this.#folder.fresh('state');
-    await this.#runner.ask({ kind: 'save', path: this.#folder.file(file) });
+    const { runner, folder } = this.#parts;
+    const file = folder.fresh('state');
+    await runner.ask({ kind: 'save', path: folder.file(file) });
     this.#at = { ...this.#at, ...change, file };
-    this.#folder.commit(this.#at);
+    folder.commit(this.#at);
     this.#saved = performance.now();
   }
 }

@@ -70,8 +70,11 @@ describe.runIf(block !== undefined)('a network is held against its plain form', 
       return 'another step';
     });
     const onProgress = ({ step }: { readonly step: number }): void => void steps.push(step);
-    const refuted = await trained(join(folder, 'refuted'), { onProgress, epochs: 3, stepsPerRun: 1 });
+    const told: number[] = [];
+    const onEpoch = ({ epoch }: EpochRecord): void => void told.push(epoch);
+    const refuted = await trained(join(folder, 'refuted'), { onProgress, onEpoch, epochs: 3, stepsPerRun: 1 });
     expect(stepsBefore).toEqual([1]);
+    expect(told).toEqual([0, 1, 2, 3]);
     const plain = await trained(join(folder, 'plain'), { lower: 'off', epochs: 3, stepsPerRun: 1 });
     expect(refuted.history).toHaveLength(4);
     expect(refuted.history.map(untimed)).toEqual(plain.history.map(untimed));

@@ -1,0 +1,61 @@
+import { batchSizesOf } from '../data/samples.ts';
+import type { Checkpoint } from '../records/run.ts';
+import { phaseOf } from '../records/schedule.ts';
+import type { RunFolder } from '../runFolder/checkpoint.ts';
+import type { Runner } from '../thread/runner.ts';
+import { type GraphPool, keyOf, type OpenGraph } from './graphPool.ts';
+import type { Group } from './groups.ts';
+import type { Judging } from './judge.ts';
+import { planGroups } from './planGroups.ts';
+import { Prefetcher, type PrefetchPlan } from './prefetcher.ts';
+import type { TrainerRequest } from './request.ts';
+
+/** What a run begins with. */
+export interface RunBasis {
+  /** Its data are what the graphs read: behind a frozen part, that part's results. */
+  readonly request: TrainerRequest;
+  readonly runner: Runner;
+  readonly graphs: GraphPool;
+  readonly folder: RunFolder;
+  readonly notes: string[];
+}
+
+/** What a run needs from its first step to its end. */
+export interface RunParts extends RunBasis {
+  readonly judging: Judging;
+  /** Of a whole epoch. */
+  readonly groups: readonly Group[];
+  readonly prefetcher: Prefetcher;
+}
+
+/** Opens the first graphs of a run, and plans its epochs. @throws LossgraftError as its parts do. */
+export async function openParts(basis: RunBasis, at: Checkpoint, augment: PrefetchPlan['augment']): Promise<RunParts> {
+  const { request, graphs, notes } = basis;
+  const { train, trainCounts, seed, schedule, crossEntropy } = request;
+  await openArm(basis, at);
+  const evaluation = await graphs.judge('evaluation', crossEntropy);
+  const { groups, notes: own } = planGroups(request, graphs.common.stateBytes);
+  notes.push(...own);
+  const prefetcher = new Prefetcher({ train, seed, epochs: schedule.epochs, groups, augment });
+  return { ...basis, judging: { ...evaluation, trainCounts, batches: batchSizesOf(request) }, groups, prefetcher };
+}
+
+/** Opens the training graph with which the arm of a checkpoint begins or goes on. */
+export function openArm({ request, graphs }: RunBasis, at: Checkpoint): Promise<OpenGraph> {
+  const { arms, first, schedule } = request;
+  const arm = arms[at.arm];
+  const alpha = at.alphas[arm?.name ?? ''];
+  const isFirst = phaseOf(schedule, startOf(at, schedule.ibFrom).epoch) === 'first';
+  const isPending = arm?.calibration !== undefined && alpha === undefined;
+  if (arm === undefined || isFirst || isPending) return graphs.train('first', first);
+  return graphs.train(keyOf(arm), arm.graph(alpha));
+}
+
+/** Where the arm of a checkpoint begins or goes on: the epoch, and the file of the state; without one, the model as it was given. */
+export function startOf(
+  { arm, epoch, step, file, shared }: Checkpoint,
+  ibFrom: number,
+): { readonly epoch: number; readonly file?: string } {
+  if (epoch > 0 || step > 0) return { epoch, file };
+  return arm > 0 && shared !== null ? { epoch: ibFrom, file: shared } : { epoch };
+}
