@@ -1,5 +1,6 @@
 import yargs, { type Argv } from 'yargs';
-import { VERSION } from '../src/index.ts';
+import { VERSION } from '../src/catalogue.ts';
+import type { Command } from './command.ts';
 import { augmentCommand } from './commands/augment.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { inspectCommand } from './commands/inspect.ts';
@@ -18,22 +19,27 @@ Results go to stdout, progress and notes to stderr.`;
 /** Else --no-decay-for-vectors would be read as the opposite of an option --decay-for-vectors. */
 const PARSER = { 'boolean-negation': false };
 
+const COMMANDS: readonly Command[] = [
+  inspectCommand,
+  augmentCommand,
+  trainGraphCommand,
+  trainCommand,
+  runCommand,
+  validateCommand,
+  doctorCommand,
+];
+
 /** The command line. Wrong usage throws; nothing exits the process. */
 export function createCli(args: readonly string[]): Argv {
-  return yargs([...args])
+  const all = args.includes('--help-all');
+  const cli = yargs(args.map((arg) => (arg === '--help-all' ? '--help' : arg)))
     .scriptName('lossgraft')
     .parserConfiguration(PARSER)
     .locale('en')
     .usage('$0 COMMAND [OPTIONS]\n\nGraft imbalance-aware losses onto exported ONNX classifiers.')
     .option('json', { type: 'boolean', describe: 'Print the result as JSON', group: EVERYWHERE })
     .option('debug', { type: 'boolean', describe: 'Show the stack of errors', group: EVERYWHERE })
-    .command(inspectCommand)
-    .command(augmentCommand)
-    .command(trainGraphCommand)
-    .command(trainCommand)
-    .command(runCommand)
-    .command(validateCommand)
-    .command(doctorCommand)
+    .option('help-all', { type: 'boolean', describe: 'Show help with all options of a command', group: EVERYWHERE })
     .version(VERSION)
     .help()
     .alias('h', 'help')
@@ -49,6 +55,8 @@ export function createCli(args: readonly string[]): Argv {
     .fail((message, error) => {
       throw message === null ? error : new UsageError(explain(message, args));
     });
+  for (const command of COMMANDS) cli.command(command.module(all));
+  return cli;
 }
 
 /** Options given twice come as lists; which one counts would be anybody's guess. */
@@ -68,19 +76,9 @@ function refuseNoNumbers(argv: Readonly<Record<string, unknown>>, args: readonly
   throw new UsageError(`${flag} expects a number, and found ${JSON.stringify(given)}`);
 }
 
-const COMMANDS: readonly { readonly command?: string | readonly string[] | undefined }[] = [
-  inspectCommand,
-  augmentCommand,
-  trainGraphCommand,
-  trainCommand,
-  runCommand,
-  validateCommand,
-  doctorCommand,
-];
-
 /** The usage of the command that a command line begins with, such as `train <model>`. */
 function usageOf([first = '']: readonly string[]): string | undefined {
-  return COMMANDS.map(({ command }) => String(command)).find((usage) => usage.split(' ')[0] === first);
+  return COMMANDS.map(({ usage }) => usage).find((usage) => usage.split(' ')[0] === first);
 }
 
 /** Where the help is: `lossgraft train --help`. */

@@ -1,10 +1,65 @@
-import type { CommandModule } from 'yargs';
+import type { Argv, CommandModule } from 'yargs';
+import type { OptionsOf, Rows } from '../src/catalogue.ts';
+import { declareCatalogue, type Group, givenOfCatalogue } from './declared.ts';
+import { declareRows, givenByRows } from './rows.ts';
 
-/** The options of every command. */
-export interface Shared {
-  json: boolean | undefined;
-  debug: boolean | undefined;
+/** All that lossgraft can do. It is loaded when a command runs: help needs none of it. */
+export type Door = typeof import('../src/index.ts');
+
+/** What a command line says. */
+export interface Given<T extends Rows> {
+  readonly options: OptionsOf<T>;
+  /** Options that losses, weightings and optimizers declare. */
+  readonly declared: Readonly<Record<string, unknown>>;
+  readonly json: boolean;
 }
 
-/** A command with the arguments `A`. */
-export type Command<A> = CommandModule<Shared, Shared & A>;
+interface Definition<T extends Rows> {
+  readonly name: string;
+  readonly describe: string;
+  readonly rows: T;
+  /** What of the catalogue has options here. */
+  readonly catalogue?: readonly Group[];
+  readonly examples: readonly (readonly [command: string, what: string])[];
+  readonly epilogue?: string;
+  readonly run: (given: Given<T>, lossgraft: Door) => Promise<void>;
+}
+
+/** A command of yargs; `all`: its help shows all options, not only those that a first run needs. */
+export interface Command {
+  readonly usage: string;
+  module(all: boolean): CommandModule;
+}
+
+export function command<T extends Rows>(definition: Definition<T>): Command {
+  const { name, describe, rows, catalogue = [], run } = definition;
+  const usage = [name, ...Object.entries(rows).flatMap(positionalOf)].join(' ');
+  return {
+    usage,
+    module: (all) => ({
+      command: usage,
+      describe,
+      builder: (yargs) => {
+        declareRows(yargs, rows, all);
+        for (const group of catalogue) declareCatalogue(yargs, group, rows, all);
+        return outro(yargs, definition, all);
+      },
+      handler: async (argv) => {
+        const [options, lossgraft] = await Promise.all([givenByRows(rows, argv), import('../src/index.ts')]);
+        await run({ options, declared: givenOfCatalogue(catalogue, rows, argv), json: argv.json === true }, lossgraft);
+      },
+    }),
+  };
+}
+
+function positionalOf([key, { positional }]: readonly [string, Rows[string]]): string[] {
+  if (positional === undefined) return [];
+  return [positional === 'many' ? `<${key}..>` : `<${key}>`];
+}
+
+function outro<T extends Rows>(yargs: Argv, { name, rows, examples, epilogue }: Definition<T>, all: boolean): Argv {
+  for (const [line, what] of examples) yargs.example(`$0 ${line}`, what);
+  const isPartial = !all && Object.values(rows).some(({ first, required }) => !first && !required);
+  const more = isPartial ? `lossgraft ${name} --help-all shows all options.` : '';
+  return yargs.epilogue([epilogue, more].filter(Boolean).join('\n\n'));
+}

@@ -1,10 +1,5 @@
 import type { Argv, Options } from 'yargs';
-import { losses, type OptionSpec, optimizers, weightings } from '../src/index.ts';
-
-/** `focalScale` → `focal-scale` */
-export function kebabCase(key: string): string {
-  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-}
+import { kebabCase, losses, type OptionSpec, optimizers, type Rows, weightings } from '../src/catalogue.ts';
 
 interface Declared {
   readonly key: string;
@@ -30,7 +25,7 @@ const OWNERS: Readonly<Record<Group, readonly Owner[]>> = {
 };
 
 /** Every option that a group declares, by its key. One declared by several is described by the first. */
-function declaredOptions(group: Group): Declared[] {
+function declaredBy(group: Group): Declared[] {
   const found = new Map<string, Declared>();
   for (const { name, options } of OWNERS[group]) {
     for (const [key, spec] of Object.entries(options)) {
@@ -42,23 +37,24 @@ function declaredOptions(group: Group): Declared[] {
   return [...found.values()];
 }
 
-/**
- * Declares the options of all losses and weightings, or of all optimizers.
- *
- * @param except keys that a command declares for itself.
- */
-export function declareOptions<T>(yargs: Argv<T>, group: Group, except: readonly string[] = []): Argv<T> {
-  for (const { key, spec, owners } of declaredOptions(group)) {
-    if (except.includes(key)) continue;
+/** Declares the options of all losses and weightings, or of all optimizers, but for those that the command's table has. */
+export function declareCatalogue(yargs: Argv, group: Group, table: Rows, all: boolean): void {
+  for (const { key, spec, owners } of declaredBy(group)) {
+    if (key in table) continue;
     const describe = `${spec.describe} (${describeDefaults(owners)})`;
-    yargs.option(kebabCase(key), { ...kindOf(spec), group: `Options of the ${group}:`, describe });
+    const heading = `Options of the ${group}:`;
+    yargs.option(kebabCase(key), { ...kindOf(spec), group: heading, describe, hidden: !all });
   }
-  return yargs;
 }
 
-/** The given ones of {@link declareOptions}, by the keys under which they are declared. */
-export function givenOptions(argv: Readonly<Record<string, unknown>>, group: Group): Record<string, unknown> {
-  const given = declaredOptions(group).map(({ key }) => [key, argv[kebabCase(key)]] as const);
+/** What is given of {@link declareCatalogue}, by the keys under which it is declared. */
+export function givenOfCatalogue(
+  groups: readonly Group[],
+  table: Rows,
+  argv: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  const keys = groups.flatMap(declaredBy).map(({ key }) => key);
+  const given = keys.filter((key) => !(key in table)).map((key) => [key, argv[kebabCase(key)]] as const);
   return Object.fromEntries(given.filter(([, value]) => value !== undefined));
 }
 

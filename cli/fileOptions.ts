@@ -1,16 +1,13 @@
-import type { Argv } from 'yargs';
+import { flag, text } from '../src/catalogue.ts';
 
-/** The arguments of a command that makes a file of a model. */
-export interface FileArgs {
-  model: string;
-  output: string;
-  force: boolean | undefined;
-}
+/** The file that a command reads. */
+export const modelRow = text('An ONNX classifier', { positional: 'one', required: true });
 
-/** Declares {@link FileArgs}; `output` says what is written. */
-export function fileOptions<T>(yargs: Argv<T>, output: string): Argv<T & FileArgs> {
-  return yargs
-    .positional('model', { type: 'string', demandOption: true, describe: 'An ONNX classifier' })
-    .option('output', { alias: 'o', type: 'string', requiresArg: true, demandOption: true, describe: output })
-    .option('force', { type: 'boolean', describe: 'Replace the output if it exists' });
+/** What a command that makes a file of a model takes; `output` says what is written. */
+export function fileRows(output: string) {
+  return {
+    model: modelRow,
+    output: text(output, { alias: 'o', required: true }),
+    force: flag('Replace the output if it exists', { first: true }),
+  } as const;
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
-import { LossgraftError } from '../src/index.ts';
+import { LossgraftError } from '../src/catalogue.ts';
 import { UsageError } from './usage.ts';
 
 /** Prints a result as JSON. Numbers that JSON does not have (NaN, Infinity) become their names. */

@@ -1,5 +1,5 @@
+import { kebabCase } from '../src/catalogue.ts';
 import type { Inspection } from '../src/index.ts';
-import { kebabCase } from './declared.ts';
 import { formatNumber } from './io.ts';
 
 type Manifest = Readonly<Record<string, unknown>>;

@@ -1,14 +1,19 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { LossgraftError, refuseExisting } from '../src/index.ts';
+import { LossgraftError } from '../src/catalogue.ts';
+import type { Door } from './command.ts';
 
 /**
  * Checks before the work that an output may be written after it.
  *
  * @throws LossgraftError `output-is-input`, `output-folder` or `output-exists`.
  */
-export function checkOutput(path: string, options: { force: boolean; inputs: readonly string[] }): void {
+export function checkOutput(
+  { refuseExisting }: Door,
+  path: string,
+  options: { force: boolean; inputs: readonly string[] },
+): void {
   if (options.inputs.some((input) => isSameFile(path, input))) {
     throw new LossgraftError({
       code: 'output-is-input',

@@ -2,60 +2,53 @@ import { normalizeToMeanOne } from './classCounts.ts';
 import type { Loss, Optimizer, Weighting } from './contract.ts';
 import { LossgraftError } from './errors.ts';
 import { nearestNames } from './ir/graph.ts';
-import { resolveOptions, unknownOption } from './options.ts';
+import { pick, unknownOption } from './options/check.ts';
+import { resolveOptions } from './options/declared.ts';
+import type { OptionsOf, Rows } from './options/row.ts';
+import { graftRows } from './tables/graft.ts';
 import type { GraftRequest } from './transform/graft.ts';
 
 /** What the public door lets a user say about a loss. Further keys are options of the loss, the weighting or the optimizer. */
-export interface GraftOptions
-  extends Pick<GraftRequest, 'reduction' | 'logits' | 'features' | 'featuresAreNorm' | 'rename'> {
-  /** A name from `losses`, or a loss of one's own. */
-  readonly loss: string | Loss;
-  /** Samples of each class in the training data: for class weights, and for the losses that are made from them. */
-  readonly classCounts?: readonly number[];
-  /** A name from `weightings`, or one weight per class. Default: `inverse` with counts, `none` without, and `none` for a loss with `needsCounts`. */
-  readonly classWeights?: string | readonly number[];
-  readonly [option: string]: unknown;
-}
+export type GraftOptions = OptionsOf<typeof graftRows> & { readonly [option: string]: unknown };
 
 export interface Registries {
   readonly losses: Readonly<Record<string, Loss>>;
   readonly weightings: Readonly<Record<string, Weighting>>;
 }
 
-const GRAFT_KEYS = ['reduction', 'logits', 'features', 'featuresAreNorm', 'rename'];
-const BOUND_KEYS = ['loss', 'classCounts', 'classWeights'];
+/** What goes to the graft as it is given. */
+const { loss: _loss, classCounts: _counts, classWeights: _weights, ...plainRows } = graftRows;
 
 /**
  * Turns names into values and hands every further option to what declares it.
  *
- * @param own keys that the verb takes for itself.
+ * @param rows the verb's own options.
  * @param others what else declares options: the optimizer.
  * @throws LossgraftError for unknown names, and options that nothing declares.
  */
 export function bindGraft(
   { losses, weightings }: Registries,
+  rows: Rows,
   options: GraftOptions,
-  own: readonly string[],
   others: Pick<Optimizer, 'name' | 'options'> = { name: '', options: {} },
 ): { readonly request: GraftRequest; readonly otherOptions: Readonly<Record<string, unknown>> } {
   const loss = typeof options.loss === 'string' ? named(losses, options.loss, 'loss') : options.loss;
   // What only class weights can use.
   const spare = loss.needsCounts ? undefined : options.classCounts;
   const { weighting, custom } = weightsAsked(weightings, options, spare);
-  const known = new Set([...GRAFT_KEYS, ...BOUND_KEYS, ...own]);
-  const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  const rest = given.filter(([key]) => !known.has(key));
+  const rest = Object.entries(options).filter(([key, value]) => value !== undefined && !Object.hasOwn(rows, key));
   const all = { ...loss.options, ...weighting.options, ...others.options };
   const stray = rest.find(([key]) => !(key in all));
-  if (stray)
-    throw unknownOption(all, stray[0], [`loss ${loss.name}`, others.name].filter(Boolean).join(', optimizer '));
+  if (stray) {
+    const where = [`loss ${loss.name}`, others.name].filter(Boolean).join(', optimizer ');
+    throw unknownOption(stray[0], Object.keys(all), `${where}, option ${stray[0]}`);
+  }
   const ownerOf = (key: string) => (key in loss.options ? 'loss' : key in weighting.options ? 'weights' : 'other');
   const partOf = (owner: string) => Object.fromEntries(rest.filter(([key]) => ownerOf(key) === owner));
   const classWeights = custom ?? weightsFrom(weighting, partOf('weights'), options.classCounts, spare);
   const classCounts = loss.needsCounts ? options.classCounts : undefined;
-  const shared = Object.fromEntries(given.filter(([key]) => GRAFT_KEYS.includes(key)));
   const request = {
-    ...shared,
+    ...pick(plainRows, options),
     loss,
     lossOptions: partOf('loss'),
     ...(classWeights ? { classWeights } : {}),

@@ -1,24 +1,19 @@
 import { blocked, expansions, gradients, losses, optimizers, weightings } from '../graphs/index.ts';
 import { type Augmented, augment as augmentWith } from './augment.ts';
 import { bindGraft, type GraftOptions, named } from './bind.ts';
-import type { Optimizer } from './contract.ts';
 import { type Inspection, type InspectOptions, inspect as inspectWith } from './inspect.ts';
 import { withLowering } from './lower/diagnose.ts';
 import { type Model, open } from './model.ts';
+import { checkNeeds, checkOptions, pick } from './options/check.ts';
+import type { OptionsOf } from './options/row.ts';
 import { type DiagnoseOptions, diagnoseProviders, type ProviderReport } from './runtime/cuda/diagnose.ts';
+import { augmentRows } from './tables/augment.ts';
+import { inspectRows } from './tables/inspect.ts';
+import { graphRows, trainGraphRows } from './tables/trainGraph.ts';
 import { fineTune, type TrainOptions, type TrainResult } from './train/train.ts';
-import {
-  type Form,
-  type TrainGraph,
-  type TrainGraphRequest,
-  trainGraph as trainGraphWith,
-} from './trainGraph/trainGraph.ts';
-import {
-  type AugmentCase,
-  type ValidateOptions,
-  type ValidationReport,
-  validate as validateCases,
-} from './validate/index.ts';
+import { type TrainGraph, trainGraph as trainGraphWith } from './trainGraph/trainGraph.ts';
+import { type AugmentCase, type ValidationReport, validate as validateCases } from './validate/index.ts';
+import { validateRows } from './validate/options.ts';
 
 export type { Augmented, AugmentReport } from './augment.ts';
 export type { GraftOptions } from './bind.ts';
@@ -37,9 +32,9 @@ export type { EpochRecord } from './records/epoch.ts';
 export type { CacheMode, FeatureReport } from './records/features.ts';
 export type { InfluenceOutcome } from './records/influence.ts';
 export type { Metrics } from './records/metrics.ts';
-export type { TrainProgress } from './records/progress.ts';
+export type { RunProgress, TrainProgress } from './records/progress.ts';
 export { recipes, type Schedule } from './records/schedule.ts';
-export { type ClassSummary, type RunOptions, type RunProgress, type RunResult, run } from './run.ts';
+export { type ClassSummary, type RunOptions, type RunResult, run } from './run.ts';
 export type { Finding, ProviderReport } from './runtime/cuda/diagnose.ts';
 export type { Provider } from './runtime/session.ts';
 export type { DataType, Tensor } from './tensor.ts';
@@ -52,12 +47,8 @@ export { VERSION } from './version.ts';
 export { refuseExisting, type WriteOptions } from './write.ts';
 export { losses, type Model, open, optimizers, weightings };
 
-export interface AugmentOptions extends GraftOptions {
-  /** Makes a fixed batch free, and proves that it may be. */
-  readonly dynamicBatch?: boolean;
-  /** Also gives gradients, as outputs `<tensor>.grad`: `logits`, `features`, `parameters`, or names of tensors. */
-  readonly grad?: readonly string[];
-}
+/** Options of {@link augment}. Further keys are options of the loss and the weighting. */
+export type AugmentOptions = OptionsOf<typeof augmentRows> & GraftOptions;
 
 /** What is differentiated and how: the catalogue's rules. */
 const calculus = { gradients, expansions, blocked };
@@ -79,8 +70,9 @@ export async function doctor(options: DiagnoseOptions = {}): Promise<ProviderRep
  * @throws LossgraftError where logits or features cannot be told, or an option makes no sense.
  */
 export async function augment(model: Model, options: AugmentOptions): Promise<Augmented> {
+  checkOptions(augmentRows, options, () => true);
+  const { request } = bindGraft({ losses, weightings }, augmentRows, options);
   const { dynamicBatch, grad } = options;
-  const { request } = bindGraft({ losses, weightings }, options, ['dynamicBatch', 'grad']);
   return augmentWith(model, {
     ...request,
     calculus,
@@ -96,45 +88,12 @@ export async function augment(model: Model, options: AugmentOptions): Promise<Au
  * @throws LossgraftError if the model cannot be read, or ONNX Runtime refuses it.
  */
 export async function inspect(model: Model, options: InspectOptions = {}): Promise<Inspection> {
+  checkOptions(inspectRows, options);
   return inspectWith(model, gradients, options);
 }
 
 /** Options of {@link trainGraph}. Further keys are options of the loss, the weighting or the optimizer, such as `momentum`. */
-export interface TrainGraphOptions
-  extends GraftOptions,
-    Omit<Partial<TrainGraphRequest>, keyof GraftOptions | TakenByDoor> {
-  /** A name from {@link optimizers}, or an optimizer of one's own. Default `sgd`. */
-  readonly optimizer?: string | Optimizer;
-  /** `head`, `all`, or patterns of parameter names with `*`, separated by commas. Default `head`. */
-  readonly trainable?: string;
-  /** Default `step`. */
-  readonly form?: Form;
-}
-
-type TakenByDoor =
-  | 'loss'
-  | 'lossOptions'
-  | 'classWeights'
-  | 'optimizer'
-  | 'optimizerOptions'
-  | 'calculus'
-  | 'trainable'
-  | 'form';
-
-const TRAIN_KEYS = [
-  'optimizer',
-  'trainable',
-  'form',
-  'stepsPerRun',
-  'clipNorm',
-  'noDecayForVectors',
-  'rateFactors',
-  'accumulate',
-  'batchNorm',
-  'dropout',
-  'seed',
-  'keepTies',
-] as const;
+export type TrainGraphOptions = OptionsOf<typeof trainGraphRows> & GraftOptions;
 
 /**
  * A training step of a classifier as standard ONNX operators: forward, loss, backward and optimizer.
@@ -146,14 +105,13 @@ const TRAIN_KEYS = [
  * @throws LossgraftError naming what cannot be trained, and why.
  */
 export async function trainGraph(model: Model, options: TrainGraphOptions): Promise<TrainGraph> {
+  checkOptions(trainGraphRows, options, () => true);
+  checkNeeds(trainGraphRows, options);
   const { optimizer: asked = 'sgd', trainable = 'head', form = 'step' } = options;
   const optimizer = typeof asked === 'string' ? named(optimizers, asked, 'optimizer') : asked;
-  const bound = bindGraft({ losses, weightings }, options, TRAIN_KEYS, optimizer);
-  const own = Object.fromEntries(
-    TRAIN_KEYS.flatMap((key) => (options[key] === undefined ? [] : [[key, options[key]]])),
-  );
+  const bound = bindGraft({ losses, weightings }, trainGraphRows, options, optimizer);
   return trainGraphWith(model, {
-    ...own,
+    ...pick(graphRows, options),
     ...bound.request,
     calculus,
     optimizer,
@@ -185,8 +143,9 @@ export async function train(model: Model, options: TrainOptions): Promise<TrainR
  */
 export async function validate(
   dirs: readonly string[],
-  options: Omit<ValidateOptions, 'augmentCase'> = {},
+  options: OptionsOf<typeof validateRows> = {},
 ): Promise<ValidationReport> {
+  checkOptions(validateRows, options);
   return validateCases(dirs, { ...options, augmentCase });
 }
 

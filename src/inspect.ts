@@ -6,7 +6,9 @@ import { topologicalOrder } from './ir/order.ts';
 import { manifestRecord } from './manifest.ts';
 import { type Model, typedGraph } from './model.ts';
 import type { TensorProto, ValueInfoProto } from './onnx/types.ts';
+import type { OptionsOf } from './options/row.ts';
 import { type CudaCoverage, cudaCoverage } from './runtime/cuda/coverage.ts';
+import type { inspectRows } from './tables/inspect.ts';
 import { type Dim, elementCount } from './tensor.ts';
 import { dependents, type GradientRules } from './transform/differentiate.ts';
 import { findFeatures } from './transform/features.ts';
@@ -69,10 +71,7 @@ export interface Inspection {
   readonly missingGradientRules: readonly string[];
 }
 
-export interface InspectOptions {
-  readonly logits?: string;
-  readonly features?: string;
-}
+export type InspectOptions = OptionsOf<typeof inspectRows>;
 
 /**
  * Says what a model is: formats, inputs and outputs, logits and features with how they were found, operators and whether the CUDA

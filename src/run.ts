@@ -4,23 +4,14 @@ import { fillBatch } from './data/fill.ts';
 import { LossgraftError } from './errors.ts';
 import { type Manifest, readManifest } from './manifest.ts';
 import { fromBytes, openFile, scan } from './onnx/index.ts';
+import { checkOptions } from './options/check.ts';
+import type { OptionsOf } from './options/row.ts';
 import { proveOnCuda } from './runtime/cuda/proof.ts';
 import { openSession, type Port, type Provider } from './runtime/session.ts';
+import { runRows } from './tables/run.ts';
 import type { Tensor } from './tensor.ts';
 
-export interface RunOptions {
-  /** Default `cpu`. On `cuda` the first batch proves that CUDA computes it, and computes it right. */
-  readonly provider?: Provider;
-  /** Samples per run of the model; default 256. A model with a fixed batch takes that and nothing else. */
-  readonly batchSize?: number;
-  /** Called after every batch. */
-  readonly onProgress?: (progress: RunProgress) => void;
-}
-
-export interface RunProgress {
-  readonly done: number;
-  readonly total: number;
-}
+export type RunOptions = OptionsOf<typeof runRows>;
 
 /** The samples of one class. */
 export interface ClassSummary {
@@ -57,6 +48,7 @@ export interface RunResult {
  * @throws LossgraftError for data that don't fit the model, labels out of range and NaN (with the row), and as `openSession` does.
  */
 export async function run(model: string | Uint8Array, data: Dataset, options: RunOptions = {}): Promise<RunResult> {
+  checkOptions(runRows, options);
   const { provider = 'cpu', onProgress } = options;
   const manifest = manifestOf(model);
   const session = await openSession(model, { provider });
@@ -102,17 +94,15 @@ function fixedBatch(inputs: readonly Port[]): number | undefined {
 }
 
 function chooseBatch(fixed: number | undefined, asked: number | undefined, samples: number): number {
-  const wrong = asked !== undefined && !(Number.isSafeInteger(asked) && asked > 0);
-  if (wrong || (fixed !== undefined && asked !== undefined && asked !== fixed)) {
-    throw new LossgraftError({
-      code: 'batch-size',
-      where: 'option batch-size',
-      expected: wrong ? 'a whole number above 0' : `${fixed}, the batch that is fixed in this model`,
-      found: String(asked),
-      hint: wrong ? 'Correct it' : 'Leave the option out, or augment the model with --dynamic-batch',
-    });
-  }
-  return fixed ?? Math.min(asked ?? DEFAULT_BATCH, samples);
+  if (fixed === undefined || asked === undefined || asked === fixed)
+    return fixed ?? Math.min(asked ?? DEFAULT_BATCH, samples);
+  throw new LossgraftError({
+    code: 'batch-size',
+    where: 'option batch-size',
+    expected: `${fixed}, the batch that is fixed in this model`,
+    found: String(asked),
+    hint: 'Leave the option out, or augment the model with --dynamic-batch',
+  });
 }
 
 function fillNote(samples: number, fixed: number | undefined): string[] {

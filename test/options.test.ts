@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { losses } from '../graphs/index.ts';
 import type { Loss } from '../src/contract.ts';
 import { LossgraftError } from '../src/errors.ts';
-import { resolveOptions } from '../src/options.ts';
+import { resolveOptions } from '../src/options/declared.ts';
 
 function resolve(name: string, given: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   const loss: Loss | undefined = losses[name];

@@ -1,21 +1,20 @@
-import { doctor, type ProviderReport } from '../../src/index.ts';
-import type { Command } from '../command.ts';
+import type { ProviderReport } from '../../src/index.ts';
+import { command } from '../command.ts';
 import { print, printJson, table } from '../io.ts';
 
 /** lossgraft doctor */
-export const doctorCommand: Command<unknown> = {
-  command: 'doctor',
+export const doctorCommand = command({
+  name: 'doctor',
   describe: 'Which providers really work on this machine, and why not',
-  builder: (yargs) =>
-    yargs
-      .example('$0 doctor', 'runs a small model on each provider and checks its numbers')
-      .epilogue('Exit status 1 when the CPU provider does not work. CUDA is optional; its line says what is missing.'),
-  handler: async ({ json }) => {
+  rows: {},
+  examples: [['doctor', 'runs a small model on each provider and checks its numbers']],
+  epilogue: 'Exit status 1 when the CPU provider does not work. CUDA is optional; its line says what is missing.',
+  run: async ({ json }, { doctor }) => {
     const reports = await doctor();
     await (json ? printJson(reports) : print(reports.map(describe).join('\n')));
     if (reports.some(({ provider, works }) => provider === 'cpu' && !works)) process.exitCode = 1;
   },
-};
+});
 
 function describe({ provider, works, findings }: ProviderReport): string {
   const rows = findings.map(({ check, ok, found }) => [ok ? 'ok' : 'NO', check, found]);

@@ -1,36 +1,29 @@
-import { type Inspection, inspect, open } from '../../src/index.ts';
-import type { Command } from '../command.ts';
-import { defined } from '../defined.ts';
+import { inspectRows, pick } from '../../src/catalogue.ts';
+import type { Inspection } from '../../src/index.ts';
+import { command } from '../command.ts';
+import { modelRow } from '../fileOptions.ts';
 import { describeType, print, printJson, table } from '../io.ts';
 import { manifestRows, otherPorts } from '../manifestRows.ts';
 
-interface Args {
-  model: string;
-  logits: string | undefined;
-  features: string | undefined;
-}
-
 /** lossgraft inspect */
-export const inspectCommand: Command<Args> = {
-  command: 'inspect <model>',
+export const inspectCommand = command({
+  name: 'inspect',
   describe: 'What a model is: inputs, outputs, logits, features, operators, CUDA coverage',
-  builder: (yargs) =>
-    yargs
-      .positional('model', { type: 'string', demandOption: true, describe: 'An ONNX file' })
-      .option('logits', { type: 'string', requiresArg: true, describe: 'Take this tensor for the logits' })
-      .option('features', { type: 'string', requiresArg: true, describe: 'Take this tensor for the features' })
-      .example('$0 inspect classifier.onnx', 'a table')
-      .example('$0 inspect classifier.onnx --json', 'the same for programs'),
-  handler: async ({ model: path, logits, features, json }) => {
-    const model = await open(path);
+  rows: { model: { ...modelRow, describe: 'An ONNX file' }, ...inspectRows },
+  examples: [
+    ['inspect classifier.onnx', 'a table'],
+    ['inspect classifier.onnx --json', 'the same for programs'],
+  ],
+  run: async ({ options, json }, { open, inspect }) => {
+    const model = await open(options.model);
     try {
-      const found = await inspect(model, defined({ logits, features }));
+      const found = await inspect(model, pick(inspectRows, options));
       await (json ? printJson(found) : print(describe(found)));
     } finally {
       model.close();
     }
   },
-};
+});
 
 function describe(found: Inspection): string {
   const opsets = Object.entries(found.opsets).map(([domain, version]) => `${domain} ${version}`);

@@ -1,74 +1,52 @@
-import { openData, type Provider, type RunResult, run, type Tensor, writeNpz } from '../../src/index.ts';
-import type { Command, Shared } from '../command.ts';
-import { DATA_FORMATS, type DataArgs, dataOptions, givenData } from '../dataOptions.ts';
-import { defined } from '../defined.ts';
+import { dataRows, flag, type OptionsOf, pick, runRows, text } from '../../src/catalogue.ts';
+import type { RunResult, Tensor } from '../../src/index.ts';
+import { command, type Door } from '../command.ts';
+import { dataOptionRows } from '../dataOptions.ts';
+import { modelRow } from '../fileOptions.ts';
 import { formatNumber, note, print, printJson, progressBar, table } from '../io.ts';
 import { checkOutput, writeText, writeWhole } from '../output.ts';
 
-interface Args extends DataArgs {
-  model: string;
-  data: string;
-  labels: string | undefined;
-  csv: string | undefined;
-  npz: string | undefined;
-  'batch-size': number | undefined;
-  provider: Provider | undefined;
-  force: boolean | undefined;
-}
+const rows = {
+  model: { ...modelRow, describe: 'A model that augment wrote' },
+  ...dataOptionRows,
+  csv: text('Write the samples to this file instead of stdout', { first: true }),
+  npz: text('Write the samples to this .npz', { first: true }),
+  force: flag('Replace outputs that exist', { first: true }),
+  ...runRows,
+} as const;
 
-const PROVIDERS: readonly Provider[] = ['cpu', 'cuda'];
+type Options = OptionsOf<typeof rows>;
 
 /** lossgraft run */
-export const runCommand: Command<Args> = {
-  command: 'run <model>',
+export const runCommand = command({
+  name: 'run',
   describe: 'Run an augmented model over data: loss and factor of every sample as CSV, and their means by class',
-  builder: (yargs) =>
-    dataOptions(yargs)
-      .positional('model', { type: 'string', demandOption: true, describe: 'A model that augment wrote' })
-      .option('data', {
-        type: 'string',
-        requiresArg: true,
-        demandOption: true,
-        describe: DATA_FORMATS,
-      })
-      .option('labels', { type: 'string', requiresArg: true, describe: 'A file of labels, if --data has none' })
-      .option('csv', {
-        type: 'string',
-        requiresArg: true,
-        describe: 'Write the samples to this file instead of stdout',
-      })
-      .option('npz', { type: 'string', requiresArg: true, describe: 'Write the samples to this .npz' })
-      .option('force', { type: 'boolean', describe: 'Replace outputs that exist' })
-      .option('batch-size', { type: 'number', requiresArg: true, describe: 'Samples per run (default 256)' })
-      .option('provider', {
-        choices: PROVIDERS,
-        requiresArg: true,
-        describe: 'Who computes (default cpu); cuda never falls back',
-      })
-      .example('$0 run net-ib.onnx --data train.npz > samples.csv', 'samples as CSV; the table by class on stderr')
-      .example('$0 run net-ib.onnx --data train.npz --csv samples.csv', 'samples in a file; the table on stdout')
-      .example('$0 run net-ib.onnx --data images.npy --labels labels.npy --json', 'the means as JSON')
-      .example('$0 run net-ib.onnx --data photos --preprocess preprocessor_config.json', 'images in class folders')
-      .example('$0 run net-ib.onnx --data train.csv --label-column species', 'a table of numbers')
-      .example('$0 run net-ib.onnx --data train.csv --tokenizer tokenizer.json --max-length 128', 'a table of texts')
-      .epilogue('--json prints loss, means by class and notes; the samples go to --csv or --npz.'),
-  handler: async (args) => {
-    const inputs = [args.model, args.data, ...(args.labels === undefined ? [] : [args.labels])];
-    for (const path of [args.csv, args.npz]) {
-      if (path !== undefined) checkOutput(path, { force: args.force ?? false, inputs });
-    }
-    const result = await compute(args);
-    await write(args, result);
+  rows,
+  examples: [
+    ['run net-ib.onnx --data train.npz > samples.csv', 'samples as CSV; the table by class on stderr'],
+    ['run net-ib.onnx --data train.npz --csv samples.csv', 'samples in a file; the table on stdout'],
+    ['run net-ib.onnx --data images.npy --labels labels.npy --json', 'the means as JSON'],
+    ['run net-ib.onnx --data photos --preprocess preprocessor_config.json', 'images in class folders'],
+    ['run net-ib.onnx --data train.csv --label-column species', 'a table of numbers'],
+    ['run net-ib.onnx --data train.csv --tokenizer tokenizer.json --max-length 128', 'a table of texts'],
+  ],
+  epilogue: '--json prints loss, means by class and notes; the samples go to --csv or --npz.',
+  run: async ({ options, json }, lossgraft) => {
+    const { model, data, labels, csv, npz, force = false } = options;
+    const inputs = [model, data, ...(labels === undefined ? [] : [labels])];
+    for (const path of [csv, npz]) if (path !== undefined) checkOutput(lossgraft, path, { force, inputs });
+    const result = await compute(options, lossgraft);
+    await write(options, json, result, lossgraft);
     for (const text of result.notes) note(text);
   },
-};
+});
 
-async function compute(args: Args): Promise<RunResult> {
-  const data = await openData(args.data, { ...givenData(args), ...defined({ labels: args.labels }) });
+async function compute(options: Options, { openData, run }: Door): Promise<RunResult> {
+  const data = await openData(options.data, pick(dataRows, options));
   const bar = progressBar('samples');
   try {
-    return await run(args.model, data, {
-      ...defined({ provider: args.provider, batchSize: args['batch-size'] }),
+    return await run(options.model, data, {
+      ...pick(runRows, options),
       onProgress: ({ done, total }) => bar.update(done, total),
     });
   } finally {
@@ -77,15 +55,15 @@ async function compute(args: Args): Promise<RunResult> {
   }
 }
 
-async function write(args: Args & Shared, result: RunResult): Promise<void> {
-  if (args.csv !== undefined) await writeText(args.csv, csv(result));
-  if (args.npz !== undefined) {
+async function write({ csv: path, npz }: Options, json: boolean, result: RunResult, { writeNpz }: Door): Promise<void> {
+  if (path !== undefined) await writeText(path, csv(result));
+  if (npz !== undefined) {
     const arrays = arraysOf(result);
-    await writeWhole(args.npz, (temporary) => writeNpz(temporary, arrays));
+    await writeWhole(npz, (temporary) => writeNpz(temporary, arrays));
   }
   const { labels: _labels, perSample: _perSample, ...summary } = result;
-  if (args.json) await printJson(summary);
-  else if (args.csv !== undefined || args.npz !== undefined) await print(describe(result));
+  if (json) await printJson(summary);
+  else if (path !== undefined || npz !== undefined) await print(describe(result));
   else {
     for (const piece of csv(result)) await print(piece);
     process.stderr.write(describe(result));

@@ -1,37 +1,53 @@
-import { type Dataset, open, type TrainResult, train } from '../../src/index.ts';
-import type { Command, Shared } from '../command.ts';
+import { existsSync } from 'node:fs';
+import { dataRows, flag, type OptionsOf, pick, type Row, text, trainRows } from '../../src/catalogue.ts';
+import type { Dataset, TrainOptions, TrainResult } from '../../src/index.ts';
+import { command, type Door, type Given } from '../command.ts';
+import { dataOptionRows, openFurther } from '../dataOptions.ts';
+import { fileRows } from '../fileOptions.ts';
 import { note, print, printJson } from '../io.ts';
 import { checkOutput } from '../output.ts';
-import { givenTrain, type TrainArgs, trainOptions } from '../trainOptions.ts';
 import { describeTraining, describeWaiting, trainWatch } from '../trainReport.ts';
 
 /** What a shell expects of a program that Ctrl-C ended: 128 + SIGINT. */
 const INTERRUPTED = 130;
 
+/** An option that takes data: here it is a path. */
+const path = ({ describe }: Row) => text(describe, { first: true });
+
+const rows = {
+  ...fileRows('The tuned model to write'),
+  ...dataOptionRows,
+  ...trainRows,
+  data: dataOptionRows.data,
+  validation: path(trainRows.validation),
+  test: path(trainRows.test),
+  folder: { ...trainRows.folder, required: false } as const,
+  resume: flag('Resume the run in that folder; the result is the same as without the interruption', { first: true }),
+  force: flag('Replace the output, and begin a run again, if they exist', { first: true }),
+};
+
 /** lossgraft train */
-export const trainCommand: Command<TrainArgs> = {
-  command: 'train <model>',
+export const trainCommand = command({
+  name: 'train',
   describe: 'Fine-tune a classifier on data, judged by balanced accuracy, and write the weights back into its file',
-  builder: (yargs) =>
-    trainOptions(yargs)
-      .example('$0 train net.onnx --data train.npz -o tuned.onnx --baseline', 'ib and class-weighted cross-entropy')
-      .example(
-        '$0 train net.onnx --data train.npz -o tuned.onnx --epochs 12 --ib-from 8 --ib-rate-factor 0.2 --alpha auto',
-        'cross-entropy for 8 epochs, then ib for 4',
-      )
-      .example('$0 train net.onnx --data train.npz -o tuned.onnx --resume', 'go on after Ctrl-C or a crash')
-      .epilogue(
-        'Ctrl-C saves a checkpoint and leaves with exit status 130; a second one leaves at once, and --resume goes on from the ' +
-          'checkpoint before.',
-      ),
-  handler: async (args) => {
-    const inputs = [args.model, args.data, args.test, args.validation].filter((path) => path !== undefined);
-    checkOutput(args.output, { force: args.force ?? false, inputs });
-    if (args.report !== undefined) {
-      checkOutput(args.report, { force: (args.force || args.resume) ?? false, inputs: [...inputs, args.output] });
-    }
+  rows,
+  catalogue: ['losses', 'optimizers'],
+  examples: [
+    ['train net.onnx --data train.npz -o tuned.onnx --baseline', 'ib and class-weighted cross-entropy'],
+    [
+      'train net.onnx --data train.npz -o tuned.onnx --epochs 12 --ib-from 8 --ib-rate-factor 0.2 --alpha auto',
+      'cross-entropy for 8 epochs, then ib for 4',
+    ],
+    ['train net.onnx --data train.npz -o tuned.onnx --resume', 'resume after Ctrl-C or a crash'],
+  ],
+  epilogue:
+    'Ctrl-C saves a checkpoint and leaves with exit status 130; a second one leaves at once, and --resume continues from the ' +
+    'checkpoint before.',
+  run: async (given, lossgraft) => {
+    const { options, json } = given;
+    checkOutputs(options, lossgraft);
     const opened: Dataset[] = [];
-    const model = await open(args.model);
+    const model = await lossgraft.open(options.model);
     const watch = trainWatch();
     const stop = new AbortController();
     const interrupt = (): void => {
@@ -42,10 +58,10 @@ export const trainCommand: Command<TrainArgs> = {
     process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
     try {
       const { onProgress, onEpoch, onFeatures } = watch;
-      const options = await givenTrain(args, opened);
-      const result = await train(model, { ...options, onProgress, onEpoch, onFeatures, signal: stop.signal });
+      const asked = await optionsOf(given, lossgraft, opened);
+      const result = await lossgraft.train(model, { ...asked, onProgress, onEpoch, onFeatures, signal: stop.signal });
       watch.stop();
-      await finish(args, result);
+      await finish(options, json, result);
     } finally {
       watch.stop();
       process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
@@ -53,19 +69,61 @@ export const trainCommand: Command<TrainArgs> = {
       model.close();
     }
   },
-};
+});
 
-async function finish(args: TrainArgs & Shared, result: TrainResult): Promise<void> {
+type Options = OptionsOf<typeof rows>;
+
+function checkOutputs({ model, data, test, validation, output, report, force, resume }: Options, door: Door): void {
+  const inputs = [model, data, test, validation].filter((path) => path !== undefined);
+  checkOutput(door, output, { force: force ?? false, inputs });
+  if (typeof report !== 'string') return;
+  checkOutput(door, report, { force: (force || resume) ?? false, inputs: [...inputs, output] });
+}
+
+/** What the command line says, as the library takes it; data are opened, to be closed by the caller. */
+async function optionsOf(
+  { options, declared }: Given<typeof rows>,
+  door: Door,
+  opened: Dataset[],
+): Promise<TrainOptions> {
+  const { output, folder = `${output.replace(/\.onnx$/, '')}.run`, resume, force } = options;
+  const how = pick(dataRows, options);
+  const data = await door.openData(options.data, how);
+  opened.push(data);
+  const open = async (path: string): Promise<Dataset> => {
+    const further = await openFurther(door, path, how, data);
+    opened.push(further);
+    return further;
+  };
+  const { validation, test, ...others } = options;
+  return {
+    ...declared,
+    ...pick(trainRows, others),
+    data,
+    folder,
+    mode: resume ? 'resume' : force ? 'replace' : 'new',
+    ...(validation === undefined
+      ? {}
+      : { validation: isShare(validation) ? Number(validation) : await open(validation) }),
+    ...(test === undefined ? {} : { test: await open(test) }),
+  };
+}
+
+function isShare(validation: string): boolean {
+  return !existsSync(validation) && Number.isFinite(Number(validation));
+}
+
+async function finish({ output, force = false }: Options, json: boolean, result: TrainResult): Promise<void> {
   for (const text of result.notes) note(text);
   const page = result.report === null ? '' : `; the report is ${result.report}`;
   if (result.interrupted) {
-    note(`the checkpoint is in ${result.folder}; the same command with --resume goes on${page}`);
+    note(`the checkpoint is in ${result.folder}; the same command with --resume continues it${page}`);
     process.exitCode = INTERRUPTED;
     return;
   }
-  const files = await result.write(args.output, { force: args.force ?? false });
+  const files = await result.write(output, { force });
   const { write: _write, ...rest } = result;
-  if (args.json) await printJson({ files, ...rest });
+  if (json) await printJson({ files, ...rest });
   else
     await print(
       `${describeTraining(result)}\nwritten ${files.join(', ')}; checkpoints and metrics.jsonl in ${result.folder}${page}${describeWaiting(result.history)}\n`,

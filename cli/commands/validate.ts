@@ -1,52 +1,39 @@
 import { relative } from 'node:path';
-import { type CaseReport, type OutputReport, type Provider, type ValidationReport, validate } from '../../src/index.ts';
-import type { Command } from '../command.ts';
-import { defined } from '../defined.ts';
+import { flag, pick, texts, validateRows } from '../../src/catalogue.ts';
+import type { CaseReport, OutputReport, ValidationReport } from '../../src/index.ts';
+import { command } from '../command.ts';
 import { print, printJson, progressBar, table } from '../io.ts';
 
-interface Args {
-  dirs: string[];
-  provider: Provider | undefined;
-  summary: boolean | undefined;
-}
-
-const PROVIDERS: readonly Provider[] = ['cpu', 'cuda'];
-
 /** lossgraft validate */
-export const validateCommand: Command<Args> = {
-  command: 'validate <dirs..>',
+export const validateCommand = command({
+  name: 'validate',
   describe: 'Compare models with reference outputs; exit status 1 where one is out of tolerance',
-  builder: (yargs) =>
-    yargs
-      .positional('dirs', {
-        type: 'string',
-        array: true,
-        demandOption: true,
-        describe:
-          'Folders with cases at any depth, in the layout of ONNX’s backend tests: model.onnx, test_data_set_0/*.pb',
-      })
-      .option('provider', {
-        choices: PROVIDERS,
-        requiresArg: true,
-        describe: 'Who computes (default cpu); cuda never falls back, and is compared with the CPU too',
-      })
-      .option('summary', { type: 'boolean', describe: 'Print the counts and what failed, not every output' })
-      .example('$0 validate fixtures/cases/digits', 'the cases that come with lossgraft')
-      .example('$0 validate my-cases --json', 'a folder of one’s own'),
-  handler: async ({ dirs, provider, summary, json }) => {
+  rows: {
+    dirs: texts(
+      'Folders with cases at any depth, in the layout of ONNX’s backend tests: model.onnx, test_data_set_0/*.pb',
+      { positional: 'many', required: true },
+    ),
+    ...validateRows,
+    summary: flag('Print the counts and what failed, not every output', { first: true }),
+  },
+  examples: [
+    ['validate fixtures/cases/digits', 'the cases that come with lossgraft'],
+    ['validate my-cases --json', 'a folder of one’s own'],
+  ],
+  run: async ({ options, json }, { validate }) => {
     const bar = progressBar('cases');
     let done = 0;
     const onCase = (_report: CaseReport, total: number): void => bar.update(++done, total);
     let result: ValidationReport;
     try {
-      result = await validate(dirs, { ...defined({ provider }), onCase });
+      result = await validate(options.dirs, { ...pick(validateRows, options), onCase });
     } finally {
       bar.stop();
     }
-    await (json ? printJson(result) : print(describe(result, summary ?? false)));
+    await (json ? printJson(result) : print(describe(result, options.summary ?? false)));
     if (result.verdict === 'fail') process.exitCode = 1;
   },
-};
+});
 
 const HEAD = ['case', 'output', 'max abs', 'max rel', 'max ulp', 'PyTorch float32', 'tolerance', 'verdict'];
 

@@ -1,13 +1,14 @@
 import { readdirSync, statSync } from 'node:fs';
 import { basename, extname } from 'node:path';
 import { LossgraftError } from '../errors.ts';
+import { checkOptions } from '../options/check.ts';
 import type { Dataset } from './dataset.ts';
 import { folderKind } from './folder.ts';
 import { holdsIdx, openIdx } from './idx/idx.ts';
 import { isIdxName } from './idx/idxFile.ts';
 import { withLabels } from './labelsFile.ts';
 import { openArrays } from './numpy/arrays.ts';
-import { type DataKind, type DataOptions, refuseUnused } from './options.ts';
+import { type DataKind, type DataOptions, dataRows, refuseUnused } from './options.ts';
 import { readNumbers } from './tables/numberTable.ts';
 import type { Table } from './tables/table.ts';
 
@@ -22,6 +23,7 @@ import type { Table } from './tables/table.ts';
  * or come twice; and for options that such data do not have.
  */
 export async function openData(path: string, options: DataOptions = {}): Promise<Dataset> {
+  checkOptions(dataRows, options);
   refuseTwins(options);
   try {
     const kind = kindOf(path, options);

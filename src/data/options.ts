@@ -1,92 +1,21 @@
 import { LossgraftError } from '../errors.ts';
+import { pick } from '../options/check.ts';
+import {
+  choice,
+  count,
+  flag,
+  isObject,
+  isText,
+  names,
+  number,
+  numbers,
+  type OptionsOf,
+  text,
+  texts,
+  value,
+} from '../options/row.ts';
 
-/** Of images. */
-export interface ImageOptions {
-  /** A preprocess file, Hugging Face's preprocessor_config.json, instead of the options below. */
-  readonly preprocess?: string;
-  /** `256`: the shorter side; `224x224`: height and width. */
-  readonly resize?: string;
-  /** Default `bilinear`. */
-  readonly resample?: ResampleFilter;
-  /** The middle of the image: `224`, or `224x192`, height and width. */
-  readonly crop?: string;
-  /** 3 (RGB, the default) or 1 (grey). */
-  readonly channels?: number;
-  /** Subtracted from the channels after they are scaled to 0…1: one number for all channels, or one for each. Default 0. */
-  readonly mean?: readonly number[];
-  /** What the channels are divided by then. Default 1. */
-  readonly std?: readonly number[];
-}
-
-/** Pillow's filters. */
-export type ResampleFilter = 'nearest' | 'box' | 'bilinear' | 'hamming' | 'bicubic' | 'lanczos';
-
-/** Of CSV and Parquet tables. */
-export interface TableOptions {
-  /** The column of labels. Default: the one called `label` or `labels`. */
-  readonly labelColumn?: string;
-  /**
-   * The model's inputs and the numeric columns that make each: `{ x: ['age', 'height'] }`, or a list for a model with one input.
-   * Default: all columns but that of the labels, in the file's order.
-   */
-  readonly featureColumns?: readonly string[] | Readonly<Record<string, readonly string[]>>;
-  /** What separates the cells of a CSV. Default: a tab in .tsv files, a comma in others. */
-  readonly delimiter?: string;
-  /** Does the first line of a CSV name the columns? Default yes; otherwise they are called `0`, `1`, …. */
-  readonly header?: boolean;
-}
-
-/** Of texts. */
-export interface TextOptions {
-  /** A tokenizer.json of Hugging Face. */
-  readonly tokenizer?: string;
-  /** The column of texts in a table. */
-  readonly textColumn?: string;
-  /** Texts are cut, and filled up with padding, to this many tokens. */
-  readonly maxLength?: number;
-  /** What the model calls `input_ids`, `attention_mask` and `token_type_ids`, where it has other names for them. */
-  readonly tokenInputs?: Readonly<Record<string, string>>;
-}
-
-/** How data are read. An option that the kind of data does not have is refused. */
-export interface DataOptions extends ImageOptions, TableOptions, TextOptions {
-  /** A file of labels, for data that have none: .npy, .npz with an array `labels`, or IDX. */
-  readonly labels?: string;
-  /** Names of the classes in the order of their indices. Default: they are sorted; labels in a table that are whole numbers are indices. */
-  readonly classes?: readonly string[];
-  /** Which part of a folder in the manner of MNIST. Default `train`. */
-  readonly split?: 'train' | 'test';
-  /** Which part where a folder in the manner of MNIST has several and `split` says nothing. Other data have no parts. */
-  readonly otherwiseSplit?: 'train' | 'test';
-}
-
-type DataOption = keyof DataOptions;
-
-/** A kind of data. */
-export type DataKind = 'arrays' | 'idx' | 'images' | 'csv' | 'parquet' | 'csvTexts' | 'parquetTexts' | 'texts';
-
-const OPTIONS_OF: Readonly<Record<DataKind, readonly DataOption[]>> = {
-  arrays: ['labels'],
-  idx: ['labels', 'split', 'mean', 'std'],
-  images: ['classes', 'preprocess', 'resize', 'resample', 'crop', 'channels', 'mean', 'std'],
-  csv: ['labels', 'labelColumn', 'featureColumns', 'delimiter', 'header', 'classes'],
-  parquet: ['labels', 'labelColumn', 'featureColumns', 'classes'],
-  csvTexts: [
-    'labels',
-    'labelColumn',
-    'delimiter',
-    'header',
-    'classes',
-    'tokenizer',
-    'textColumn',
-    'maxLength',
-    'tokenInputs',
-  ],
-  parquetTexts: ['labels', 'labelColumn', 'classes', 'tokenizer', 'textColumn', 'maxLength', 'tokenInputs'],
-  texts: ['classes', 'tokenizer', 'maxLength', 'tokenInputs'],
-};
-
-const KIND_NAMES: Readonly<Record<DataKind, string>> = {
+const KIND_NAMES = {
   arrays: 'NumPy arrays',
   idx: 'IDX files',
   images: 'a folder of images',
@@ -95,20 +24,141 @@ const KIND_NAMES: Readonly<Record<DataKind, string>> = {
   csvTexts: 'a CSV of texts',
   parquetTexts: 'a Parquet table of texts',
   texts: 'a folder of texts',
+} as const;
+
+/** A kind of data. */
+export type DataKind = keyof typeof KIND_NAMES;
+
+const TABLES = ['csv', 'parquet', 'csvTexts', 'parquetTexts'] as const;
+const CSV = ['csv', 'csvTexts'] as const;
+const TEXTS = ['csvTexts', 'parquetTexts', 'texts'] as const;
+const IMAGES = ['images'] as const;
+
+/** Of images. */
+const imageRows = {
+  /** A preprocess file, Hugging Face's preprocessor_config.json, instead of the options below. */
+  preprocess: text('Images: a preprocessor_config.json of Hugging Face, instead of the next six', {
+    first: true,
+    kinds: IMAGES,
+  }),
+  /** `256`: the shorter side; `224x224`: height and width. */
+  resize: text('Images: 256, the shorter side, or 224x192, height and width', { kinds: IMAGES }),
+  /** Default `bilinear`. */
+  resample: choice(
+    ['nearest', 'box', 'bilinear', 'hamming', 'bicubic', 'lanczos'],
+    'Images: how they are resized, as Pillow does it',
+    { default: 'bilinear', kinds: IMAGES },
+  ),
+  /** The middle of the image: `224`, or `224x192`, height and width. */
+  crop: text('Images: the middle, 224 or 224x192', { kinds: IMAGES }),
+  /** 3 (RGB, the default) or 1 (grey). */
+  channels: number('Images: 3, RGB (default), or 1, grey', '1 or 3', (n) => n === 1 || n === 3, { kinds: IMAGES }),
+  /** Subtracted from the channels after they are scaled to 0…1: one number for all channels, or one for each. Default 0. */
+  mean: numbers('Images, IDX: subtracted once bytes are 0…1: 0.5, or a number for each channel (default 0)', {
+    kinds: ['images', 'idx'],
+  }),
+  /** What the channels are divided by then. Default 1. */
+  std: numbers('Images, IDX: divided by then (default 1)', { kinds: ['images', 'idx'] }),
 };
+
+type Columns = readonly string[] | Readonly<Record<string, readonly string[]>>;
+
+const isTexts = (given: unknown): given is readonly string[] => Array.isArray(given) && given.every(isText);
+const isColumns = (given: unknown): given is Columns =>
+  isTexts(given) || (isObject(given) && Object.values(given).every(isTexts));
+
+/** Of CSV and Parquet tables. */
+const tableRows = {
+  /** The column of labels. Default: the one called `label` or `labels`. */
+  labelColumn: text('Tables: the column of labels (default: label or labels)', { first: true, kinds: TABLES }),
+  /**
+   * The model's inputs and the numeric columns that make each: `{ x: ['age', 'height'] }`, or a list for a model with one input.
+   * Default: all columns but that of the labels, in the file's order.
+   */
+  featureColumns: value(
+    'a list of columns, or an object that gives each input its list',
+    isColumns,
+    'Tables: columns of numbers, a,b,c, or x=a,b;y=c for several inputs (default: all others)',
+    { kinds: ['csv', 'parquet'], reads: 'COLUMN,… or INPUT=COLUMN,…;… with each input once', parse: parseColumns },
+  ),
+  /** The column of texts in a table. */
+  textColumn: text('Tables: the column of texts (default text)', { kinds: ['csvTexts', 'parquetTexts'] }),
+  /** What separates the cells of a CSV. Default: a tab in .tsv files, a comma in others. */
+  delimiter: value('a text', isText, 'CSV: what separates cells; tab for a tab (default a comma)', {
+    kinds: CSV,
+    parse: (given: string) => (given === 'tab' ? '\t' : given),
+  }),
+  /** Does the first line of a CSV name the columns? Default yes; otherwise they are called `0`, `1`, …. */
+  header: flag('', {
+    flag: false,
+    kinds: CSV,
+    switches: { 'no-header': { value: false, describe: 'CSV: the first line names no columns' } },
+  }),
+};
+
+/** Of texts. */
+const textRows = {
+  /** A tokenizer.json of Hugging Face. */
+  tokenizer: text('Texts: a tokenizer.json', { first: true, kinds: TEXTS }),
+  /** Texts are cut, and filled up with padding, to this many tokens. */
+  maxLength: count('Texts: cut and padded to so many tokens', { kinds: TEXTS }),
+  /** What the model calls `input_ids`, `attention_mask` and `token_type_ids`, where it has other names for them. */
+  tokenInputs: names('Texts: names of the model’s own, input_ids=ids,attention_mask=mask', 'input_ids=ids', {
+    kinds: TEXTS,
+  }),
+};
+
+/** The options of `openData`. Each says which kinds of data have it; others refuse it. */
+export const dataRows = {
+  /** A file of labels, for data that have none: .npy, .npz with an array `labels`, or IDX. */
+  labels: text('A file of labels, if --data has none', { kinds: ['arrays', 'idx', ...TABLES] }),
+  /** Which part of a folder in the manner of MNIST. Default `train`. */
+  split: choice(
+    ['train', 'test'],
+    'IDX folders: which part of --data (default train); --validation and --test take the test part',
+    { kinds: ['idx'] },
+  ),
+  /** Which part where a folder in the manner of MNIST has several and `split` says nothing. Other data have no parts. */
+  otherwiseSplit: choice(['train', 'test'], '', { flag: false, kinds: Object.keys(KIND_NAMES) }),
+  /** Names of the classes in the order of their indices. Default: they are sorted; labels in a table that are whole numbers are indices. */
+  classes: texts('Names: the classes in the order of their indices, a,b,c (default: sorted)', {
+    kinds: ['images', 'texts', ...TABLES],
+  }),
+  ...imageRows,
+  ...tableRows,
+  ...textRows,
+} as const;
+
+/** How data are read. */
+export type DataOptions = OptionsOf<typeof dataRows>;
+export type ImageOptions = OptionsOf<typeof imageRows>;
+export type TableOptions = OptionsOf<typeof tableRows>;
+export type TextOptions = OptionsOf<typeof textRows>;
+
+/** Pillow's filters. */
+export type ResampleFilter = NonNullable<ImageOptions['resample']>;
 
 /** @throws LossgraftError `unused-data-option` for an option that would be ignored. */
 export function refuseUnused(path: string, kind: DataKind, options: DataOptions): void {
-  const known: readonly string[] = OPTIONS_OF[kind];
-  const unused = Object.entries(options).find(
-    ([key, value]) => value !== undefined && key !== 'otherwiseSplit' && !known.includes(key),
-  );
+  const kindsOf = new Map<string, readonly string[]>(Object.entries(dataRows).map(([key, { kinds }]) => [key, kinds]));
+  const unused = Object.keys(pick(dataRows, options)).find((key) => !kindsOf.get(key)?.includes(kind));
   if (unused === undefined) return;
+  const known = [...kindsOf].flatMap(([key, kinds]) => (kinds.includes(kind) && key !== 'otherwiseSplit' ? [key] : []));
   throw new LossgraftError({
     code: 'unused-data-option',
-    where: `${path}, option ${unused[0]}`,
+    where: `${path}, option ${unused}`,
     expected: `${KIND_NAMES[kind]}: options ${known.join(', ')}`,
-    found: `the option ${unused[0]}, which such data do not have`,
+    found: `the option ${unused}, which such data do not have`,
     hint: 'Leave it out',
   });
+}
+
+/** `a,b` or `x=a,b;y=c` */
+function parseColumns(given: string): Columns | undefined {
+  if (!given.includes('=')) return given.split(',');
+  const pairs = given.split(';').map((part) => [part.slice(0, part.indexOf('=')).trim(), part] as const);
+  const inputs = new Set(pairs.map(([input]) => input));
+  if (inputs.size !== pairs.length || pairs.some(([input, part]) => input === '' || !part.includes('=')))
+    return undefined;
+  return Object.fromEntries(pairs.map(([input, part]) => [input, part.slice(part.indexOf('=') + 1).split(',')]));
 }

@@ -13,3 +13,9 @@ export interface TrainProgress {
   readonly total: number;
   readonly secondsLeft: number;
 }
+
+/** Samples, or whatever else is counted. */
+export interface RunProgress {
+  readonly done: number;
+  readonly total: number;
+}

@@ -1,17 +1,14 @@
 import { bindGraft, type GraftOptions, named } from '../bind.ts';
 import type { Loss, Optimizer, OptionSpecs } from '../contract.ts';
 import { LossgraftError } from '../errors.ts';
+import { badOption, pick, unknownOption } from '../options/check.ts';
+import type { OptionsOf } from '../options/row.ts';
+import { graftRows, placeRows } from '../tables/graft.ts';
+import { stepRows } from '../tables/step.ts';
+import { trainRows } from '../tables/train.ts';
 import type { Arm, GraphRequest } from '../trainer/request.ts';
 import type { GraftRequest } from '../transform/graft.ts';
-import {
-  badOption,
-  type Catalogue,
-  declaredOptions,
-  PLACE_KEYS,
-  type Plan,
-  STEP_KEYS,
-  type TrainOptions,
-} from './options.ts';
+import { type Catalogue, declaredOptions, type Plan, type TrainOptions } from './options.ts';
 
 /** What is trained, beside one another. */
 export interface Arms {
@@ -100,8 +97,7 @@ class Binder {
       ...(alpha === undefined ? {} : { alpha }),
     };
     const seed = options.dropout === 'train' ? { seed: plan.seed } : {};
-    const step = STEP_KEYS.flatMap((key) => (options[key] === undefined ? [] : [[key, options[key]] as const]));
-    this.#step = { ...Object.fromEntries(step), ...seed };
+    this.#step = { ...pick(stepRows, options), ...seed };
   }
 
   arm(spec: Spec): Arm {
@@ -147,13 +143,7 @@ class Binder {
       );
     }
     if (stray === undefined) return;
-    throw new LossgraftError({
-      code: 'unknown-option',
-      where: `option ${stray}`,
-      expected: 'an option of training, of its losses, class weights or optimizer',
-      found: `"${stray}"`,
-      hint: 'Leave it out',
-    });
+    throw unknownOption(stray, [...Object.keys(trainRows), ...owners.flatMap(Object.keys)], `option ${stray}`);
   }
 
   #graft({ loss, ...spec }: Spec, alpha: number | undefined): ReturnType<typeof bindGraft> {
@@ -170,18 +160,16 @@ class Binder {
       classWeights: weights,
       ...(usesCounts ? { classCounts: this.#counts } : {}),
     };
-    return bindGraft(this.#catalogue, options, [], this.#optimizer);
+    return bindGraft(this.#catalogue, graftRows, options, this.#optimizer);
   }
 
   /** Where the loss goes; what only influence needs is left out for losses without it. */
-  #place(loss: Loss): Pick<GraftRequest, (typeof PLACE_KEYS)[number]> {
-    const given = PLACE_KEYS.flatMap((key) =>
-      this.#options[key] === undefined ? [] : [[key, this.#options[key]] as const],
-    );
-    if (loss.needsFeatures) return Object.fromEntries(given);
-    const { ib_factor: _, ...rename } = this.#options.rename ?? {};
-    const plainKeys = given.filter(([key]) => key === 'logits');
-    return { ...Object.fromEntries(plainKeys), ...(Object.keys(rename).length > 0 ? { rename } : {}) };
+  #place(loss: Loss): OptionsOf<typeof placeRows> {
+    const given = pick(placeRows, this.#options);
+    if (loss.needsFeatures) return given;
+    const { ib_factor: _, ...rename } = given.rename ?? {};
+    const { logits } = given;
+    return { ...(logits === undefined ? {} : { logits }), ...(Object.keys(rename).length > 0 ? { rename } : {}) };
   }
 
   #weightsOf({ loss, weights }: Spec): string | readonly number[] {

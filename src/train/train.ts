@@ -3,6 +3,7 @@ import { fixedBatch, inputPorts } from '../data/samples.ts';
 import { LossgraftError } from '../errors.ts';
 import { sha256 } from '../hash.ts';
 import type { Model } from '../model.ts';
+import { badOption, checkOptions, complete, ownSettings } from '../options/check.ts';
 import type { EpochRecord } from '../records/epoch.ts';
 import type { FeatureReport } from '../records/features.ts';
 import type { InfluenceOutcome } from '../records/influence.ts';
@@ -11,12 +12,13 @@ import type { Checkpoint } from '../records/run.ts';
 import type { Schedule } from '../records/schedule.ts';
 import { recallNote } from '../runFolder/tensorboard.ts';
 import { readSafetensors } from '../safetensors/read.ts';
+import { trainerRows, trainRows } from '../tables/train.ts';
 import { runTraining } from '../trainer/trainer.ts';
 import { evaluationGraph } from '../trainGraph/evaluation.ts';
 import { writeTuned } from '../tuned/writeBack.ts';
 import { type Arms, bindArms } from './bindArms.ts';
 import { divide, type Parts } from './data.ts';
-import { badOption, type Catalogue, type Plan, planOf, type TrainOptions } from './options.ts';
+import { type Catalogue, type Plan, planOf, type TrainOptions } from './options.ts';
 import { checkReport, reportBroken, reportRun } from './report.ts';
 
 export type { TrainOptions } from './options.ts';
@@ -70,6 +72,8 @@ export interface TrainResult {
  * @throws LossgraftError naming what cannot be trained, the data's row that does not fit, or the step at which a loss was not finite.
  */
 export async function fineTune(catalogue: Catalogue, model: Model, options: TrainOptions): Promise<TrainResult> {
+  checkOptions(trainRows, options, () => true);
+  const { folder } = options;
   const plan = planOf(options);
   checkReport(options);
   const labels = options.rename?.labels ?? 'labels';
@@ -79,19 +83,6 @@ export async function fineTune(catalogue: Catalogue, model: Model, options: Trai
   const bound = bindArms(catalogue, options, plan, parts.counts);
   const batchSize = fixedBatch(ports) ?? plan.batchSize;
   refuseBatch(options, batchSize);
-  const {
-    onProgress,
-    onEpoch,
-    signal,
-    stepsPerRun,
-    patience,
-    cacheFeatures,
-    lower,
-    threads,
-    onFeatures,
-    test: _test,
-    ...more
-  } = options;
   const arms = bound.arms.map(({ name }) => name);
   const run = { model, options, parts, ports, schedule: plan.schedule, arms };
   const trained = await runTraining({
@@ -107,12 +98,10 @@ export async function fineTune(catalogue: Catalogue, model: Model, options: Trai
     batchSize,
     seed: plan.seed,
     augmentation: plan.augmentation,
-    select: more.select ?? 'best',
-    folder: more.folder,
-    mode: more.mode ?? 'new',
-    provider: more.provider ?? 'cpu',
+    folder,
+    mode: options.mode ?? 'new',
+    ...complete(trainerRows, options),
     settings: await settingsOf(model, options, plan, parts, bound),
-    ...defined({ onProgress, onEpoch, onFeatures, signal, stepsPerRun, patience, cacheFeatures, lower, threads }),
   }).catch(async (error: unknown) => {
     await reportBroken({ ...run, notes: parts.notes }, error);
     throw error;
@@ -123,7 +112,7 @@ export async function fineTune(catalogue: Catalogue, model: Model, options: Trai
   const report = await reportRun({ ...run, checkpoint, notes });
   return {
     interrupted: trained.interrupted,
-    folder: more.folder,
+    folder,
     report,
     schedule: plan.schedule,
     classCounts: parts.counts,
@@ -134,7 +123,7 @@ export async function fineTune(catalogue: Catalogue, model: Model, options: Trai
     influence: checkpoint.outcome?.influence ?? null,
     features: trained.features ?? null,
     notes,
-    write: async (path, { force = false } = {}) => write(model, more.folder, checkpoint, path, force),
+    write: async (path, { force = false } = {}) => write(model, folder, checkpoint, path, force),
   };
 }
 
@@ -158,7 +147,7 @@ async function classesOf(catalogue: Catalogue, model: Model, options: TrainOptio
 
 function refuseBatch({ batchSize }: TrainOptions, fixed: number): void {
   if (batchSize !== undefined && batchSize !== fixed)
-    throw badOption('batch-size', `${fixed}, the batch that is fixed in this model`, batchSize);
+    throw badOption('batchSize', `${fixed}, the batch that is fixed in this model`, batchSize);
 }
 
 async function settingsOf(
@@ -168,9 +157,8 @@ async function settingsOf(
   parts: Parts,
   bound: Arms,
 ): Promise<Readonly<Record<string, unknown>>> {
-  const { alpha, stepsPerRun, patience, cacheFeatures, lower, select = 'best', provider = 'cpu' } = options;
-  const own = { model: await sha256(model.path), ...plan, ...parts.settings, ...bound.settings };
-  const settings = { ...own, alpha, stepsPerRun, patience, cacheFeatures, lower, select, provider };
+  const made = { model: await sha256(model.path), ...plan, ...parts.settings, ...bound.settings };
+  const settings = { ...made, ...ownSettings(trainRows, options) };
   // As they come back from the file: without what is undefined, numbers as JSON has them.
   return JSON.parse(JSON.stringify(settings)) as Record<string, unknown>;
 }

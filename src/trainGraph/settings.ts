@@ -1,4 +1,4 @@
-import { resolveOptions } from '../options.ts';
+import { resolveOptions } from '../options/declared.ts';
 import type { OptimizeRequest } from '../transform/optimize.ts';
 import type { PrepareRequest } from '../transform/prepare.ts';
 

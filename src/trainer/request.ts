@@ -1,14 +1,13 @@
 import type { Augmentation } from '../data/augmentation.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Part } from '../data/samples.ts';
-import type { LowerMode } from '../lower/machine.ts';
 import type { Model } from '../model.ts';
-import type { EpochRecord } from '../records/epoch.ts';
-import type { CacheMode, FeatureReport } from '../records/features.ts';
-import type { TrainProgress } from '../records/progress.ts';
+import type { CompleteOptions } from '../options/row.ts';
+import type { FeatureReport } from '../records/features.ts';
 import type { Checkpoint, RunMode } from '../records/run.ts';
 import type { Schedule } from '../records/schedule.ts';
-import type { Port, Provider } from '../runtime/session.ts';
+import type { Port } from '../runtime/session.ts';
+import type { trainerRows } from '../tables/train.ts';
 import type { TrainGraphRequest } from '../trainGraph/trainGraph.ts';
 import type { GraftRequest } from '../transform/graft.ts';
 
@@ -23,7 +22,7 @@ export interface Arm {
   readonly calibration?: { readonly ce: GraftRequest; readonly loss: GraftRequest };
 }
 
-export interface TrainerRequest {
+export interface TrainerRequest extends CompleteOptions<typeof trainerRows> {
   readonly model: Model;
   /** The first one is what is written back. */
   readonly arms: readonly Arm[];
@@ -44,28 +43,12 @@ export interface TrainerRequest {
   readonly test?: Part;
   readonly schedule: Schedule;
   readonly batchSize: number;
-  readonly stepsPerRun?: number;
   readonly seed: number;
   readonly augmentation?: Augmentation;
-  /** Epochs of the loss without a better balanced accuracy after which an arm ends. */
-  readonly patience?: number;
-  readonly select: 'best' | 'last';
-  /** Default `auto`. */
-  readonly cacheFeatures?: CacheMode;
-  /** Default `auto`. */
-  readonly lower?: LowerMode;
   readonly folder: string;
   readonly mode: RunMode;
   /** All that makes the result, as plain data. */
   readonly settings: Readonly<Record<string, unknown>>;
-  readonly provider: Provider;
-  /** Of one operator; default: as many as the processor has cores. */
-  readonly threads?: number;
-  readonly signal?: AbortSignal;
-  readonly onProgress?: (progress: TrainProgress) => void;
-  /** While the frozen part runs over the data. */
-  readonly onFeatures?: (progress: { readonly done: number; readonly total: number }) => void;
-  readonly onEpoch?: (record: EpochRecord) => void;
 }
 
 /** What a run came to. */

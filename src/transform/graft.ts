@@ -3,7 +3,7 @@ import type { Loss, LossOutputs } from '../contract.ts';
 import { createEmitter, type Emitter, type Value } from '../emit/index.ts';
 import { LossgraftError } from '../errors.ts';
 import type { Graph } from '../ir/graph.ts';
-import { resolveOptions } from '../options.ts';
+import { resolveOptions } from '../options/declared.ts';
 import { type Features, findFeatures } from './features.ts';
 import { type FoundLogits, findLogits, namedLogits } from './logits.ts';
 import { classScores, featureNorm, namedFeatures } from './splice.ts';

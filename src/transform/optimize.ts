@@ -2,7 +2,7 @@ import type { Optimizer, OptionSpecs, OptionValues } from '../contract.ts';
 import type { Emitter, Value } from '../emit/index.ts';
 import { LossgraftError } from '../errors.ts';
 import { RENAME_TENSOR } from '../ir/graph.ts';
-import { resolveOptions } from '../options.ts';
+import { resolveOptions } from '../options/declared.ts';
 import { globRegex } from './parameters.ts';
 
 export interface OptimizeRequest {

@@ -1,18 +1,16 @@
-import { type Provider, runtimeVersion } from '../runtime/session.ts';
+import type { OptionsOf } from '../options/row.ts';
+import { runtimeVersion } from '../runtime/session.ts';
 import { findCases } from './findCases.ts';
+import type { validateRows } from './options.ts';
 import type { CaseReport, ValidationReport } from './report.ts';
 import { type AugmentCase, runCase } from './runCase.ts';
 
 export type { CaseReport, Errors, OutputReport, ValidationReport, Verdict } from './report.ts';
 export type { AugmentCase } from './runCase.ts';
 
-export interface ValidateOptions {
-  /** Default `cpu`. `cuda` is strict: it is proved that CUDA computed, and its numbers agree with the CPU's. */
-  readonly provider?: Provider;
+export interface ValidateOptions extends OptionsOf<typeof validateRows> {
   /** Grafts what a case.json asks for. Without it, only models that are run as they are can be validated. */
   readonly augmentCase?: AugmentCase;
-  /** Called after each case, with how many there are. */
-  readonly onCase?: (report: CaseReport, total: number) => void;
 }
 
 /**

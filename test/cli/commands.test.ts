@@ -127,7 +127,7 @@ describe('augment and run', () => {
 
 describe('options of the losses', () => {
   it('are all there, with their defaults, from what the losses declare', async () => {
-    const { stdout } = await ok(['augment', '--help']);
+    const { stdout } = await ok(['augment', '--help-all']);
     const text = stdout.replace(/\s+/g, ' ');
     for (const { name, options } of [...Object.values(losses), ...Object.values(weightings)]) {
       expect(text).toContain(`${name}: `);

@@ -129,7 +129,7 @@ describe('options that cannot be meant', () => {
   const csv = join(ROOT, 'fixtures/data/tables/plain.csv');
   it.each([
     [['--feature-columns', 'x=a;b'], /INPUT=COLUMN/],
-    [['--feature-columns', 'x=a;x=b'], /names x twice/],
+    [['--feature-columns', 'x=a;x=b'], /each input once, and found "x=a;x=b"/],
     [['--mean', '0.5,a'], /numbers separated by commas/],
     [['--resample', 'cubic'], /Choices/],
     [['--crop', '8'], /a CSV of numbers: options .*, found the option crop/],

@@ -43,14 +43,14 @@ describe('train', () => {
   });
 
   it.each([
-    [['--alpha', 'some'], /--alpha expects a number, and found "some"/],
+    [['--alpha', 'some'], /--alpha expects a number, or auto, and found "some"/],
     [['--compare', 'ip'], /option compare.*"ip"/],
     [['--recipe', 'ib-imagenet'], /recipe/],
     [['--batch-size', '0'], /option batch-size/],
     [['--validation', '2'], /option validation/],
     [['--ib-rate-factor', '0.1', '--ib-from', '1'], /option ib-from/],
     [['--imbalance', '50'], /class \d would have none/],
-    [['--milestones', '1,x'], /--milestones expects a number/],
+    [['--milestones', '1,x'], /--milestones expects numbers separated by commas, and found "1,x"/],
   ])('refuses %s', async (more, message) => {
     const folder = temporaryFolder();
     const { code, stderr } = await train(folder, ...more);

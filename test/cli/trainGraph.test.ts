@@ -85,18 +85,22 @@ describe('train-graph', () => {
   });
 
   it('has help with examples', async () => {
-    const { code, stdout } = await lossgraft(['train-graph', '--help']);
+    const { code, stdout } = await lossgraft(['train-graph', '--help-all']);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^ +lossgraft train-graph net\.onnx -o step\.onnx --loss ib/m);
     expect(stdout).toMatch(/--steps-per-run +Several steps in one run/);
+    const short = await lossgraft(['train-graph', '--help']);
+    expect(short.stdout).toMatch(/lossgraft train-graph --help-all shows all options/);
+    expect(short.stdout).toMatch(/--class-counts/);
+    expect(short.stdout).not.toMatch(/--steps-per-run +Several|--momentum/);
   });
 });
 
 describe('train-graph refuses', () => {
   it.each<[string, string, RegExp]>([
     ['--split together with --steps-per-run', '--split --steps-per-run 4', /exclude each other/],
-    ['steps that are none', '--steps-per-run 0', /--steps-per-run expects a whole number above 0, and found 0/],
-    ['a seed without dropout', '--seed 3', /--seed is of use with --dropout train only/],
+    ['steps that are none', '--steps-per-run 0', /option steps-per-run\] expected a whole number above 0, found 0/],
+    ['a seed without dropout', '--seed 3', /option seed\] expected to be left out without --dropout train/],
     ['factors that are none', '--rate-factors fc2.*', /--rate-factors expects PATTERN=FACTOR.*found "fc2\.\*"/],
     ['a factor below 0', '--rate-factors fc2.*=-1', /option rate-factor\] expected .*found -1 for "fc2\.\*"/],
     ['a pattern that matches nothing', '--trainable layer4.*', /option trainable\].*which matches none of 8/],

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { weightings } from '../../graphs/index.ts';
 import type { Weighting } from '../../src/contract.ts';
 import { LossgraftError } from '../../src/errors.ts';
-import { resolveOptions } from '../../src/options.ts';
+import { resolveOptions } from '../../src/options/declared.ts';
 
 function weightsOf(
   name: string,

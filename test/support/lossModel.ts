@@ -6,7 +6,7 @@ import { graphEdit } from '../../src/ir/edit.ts';
 import type { Graph } from '../../src/ir/graph.ts';
 import { expand } from '../../src/lower/expand.ts';
 import { editedBytes, fromBytes, scan } from '../../src/onnx/index.ts';
-import { resolveOptions } from '../../src/options.ts';
+import { resolveOptions } from '../../src/options/declared.ts';
 import { differentiate } from '../../src/transform/differentiate.ts';
 import { prune } from '../../src/transform/prune.ts';
 

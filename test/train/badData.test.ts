@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openFurther } from '../../cli/dataOptions.ts';
+import * as lossgraft from '../../src/index.ts';
 import { type Dataset, fromTensors, open, openData, type Tensor, type TrainOptions, train } from '../../src/index.ts';
 import { ROOT, temporaryFolder } from '../support/cli.ts';
 import { DIGITS } from '../support/digits.ts';
@@ -55,10 +56,9 @@ describe('training refuses, before it begins, with the data’s name', () => {
 
 it('--validation and --test of an IDX folder are its test part, whatever --split says', async () => {
   const folder = join(ROOT, 'fixtures/data/idx');
-  const none = Object.fromEntries([]) as Parameters<typeof openFurther>[1];
   for (const split of [undefined, 'train'] as const) {
     const first = await openData(folder, split === undefined ? {} : { split });
-    const further = await openFurther(folder, { ...none, split }, first);
+    const further = await openFurther(lossgraft, folder, split === undefined ? {} : { split }, first);
     expect(first.columns.get('labels')?.dims).toEqual([30]);
     expect(further.columns.get('labels')?.dims).toEqual([10]);
     first.close();

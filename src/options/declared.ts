@@ -1,6 +1,6 @@
-import type { OptionSpec, OptionSpecs, OptionValues } from './contract.ts';
-import { LossgraftError } from './errors.ts';
-import { nearestNames } from './ir/graph.ts';
+import type { OptionSpec, OptionSpecs, OptionValues } from '../contract.ts';
+import { LossgraftError } from '../errors.ts';
+import { unknownOption } from './check.ts';
 
 /**
  * The values of declared options: what was given, checked, and the defaults of the rest. `undefined` counts as not given.
@@ -14,7 +14,8 @@ export function resolveOptions<S extends OptionSpecs>(
   where: string,
 ): OptionValues<S> {
   for (const [name, value] of Object.entries(given)) {
-    if (value !== undefined && !Object.hasOwn(specs, name)) throw unknownOption(specs, name, where);
+    if (value !== undefined && !Object.hasOwn(specs, name))
+      throw unknownOption(name, Object.keys(specs), `${where}, option ${name}`);
   }
   const values = Object.entries(specs).map(([name, spec]) => {
     const value = given[name];
@@ -43,17 +44,4 @@ function problem(code: string, where: string, expected: string, value: unknown, 
   const found =
     typeof value === 'string' ? `"${value}"` : typeof value === 'object' ? JSON.stringify(value) : String(value);
   return new LossgraftError({ code, where, expected, found, hint: `The default is ${spec.default}` });
-}
-
-/** @param where what declares them, for messages. */
-export function unknownOption(specs: OptionSpecs, name: string, where: string): LossgraftError {
-  const known = Object.keys(specs);
-  const [nearest] = nearestNames(name, known);
-  return new LossgraftError({
-    code: 'unknown-option',
-    where: `${where}, option ${name}`,
-    expected: known.length > 0 ? `one of its options: ${known.join(', ')}` : 'no option, because it has none',
-    found: `"${name}"`,
-    hint: nearest === undefined ? 'Leave it out' : `Leave it out, or did you mean ${nearest}`,
-  });
 }

@@ -1,0 +1,97 @@
+import type { Argv, Options } from 'yargs';
+import { flagOf, losses, type OptionsOf, optimizers, type Row, type Rows, weightings } from '../src/catalogue.ts';
+import { UsageError } from './usage.ts';
+
+const REGISTRIES = { losses, optimizers, weightings };
+
+/** Declares the options of a table; those that a first run does not need only if `all` are shown. */
+export function declareRows(yargs: Argv, rows: Rows, all: boolean): void {
+  for (const [key, row] of Object.entries(rows)) {
+    if (row.kind === 'group') declareRows(yargs, row.rows, all);
+    else if (row.positional)
+      yargs.positional(key, {
+        type: 'string',
+        array: row.positional === 'many',
+        demandOption: true,
+        describe: helpOf(row, all),
+      });
+    else if (row.flag !== false) yargs.option(nameOf(key, row), declaration(row, all));
+    for (const [name, { describe }] of Object.entries(row.switches ?? {})) {
+      yargs.option(name, { type: 'boolean', describe, hidden: !isShown(row, all), ...grouped(row) });
+    }
+  }
+}
+
+/** What the command line says, as the library takes it. @throws UsageError for a text that cannot be read. */
+export async function givenByRows<T extends Rows>(
+  rows: T,
+  argv: Readonly<Record<string, unknown>>,
+): Promise<OptionsOf<T>> {
+  const values = await Promise.all(
+    Object.entries(rows).map(async ([key, row]) => [key, await givenBy(key, row, argv)] as const),
+  );
+  return Object.fromEntries(values.filter(([, value]) => value !== undefined)) as OptionsOf<T>;
+}
+
+async function givenBy(key: string, row: Row, argv: Readonly<Record<string, unknown>>): Promise<unknown> {
+  if (row.kind === 'group') {
+    const options = await givenByRows(row.rows, argv);
+    return Object.keys(options).length > 0 ? options : undefined;
+  }
+  const found = row.flag === false ? undefined : argv[row.positional ? key : nameOf(key, row)];
+  const switched = Object.entries(row.switches ?? {}).find(([name]) => argv[name] === true);
+  if (switched === undefined) return typeof found === 'string' ? read(key, row, found) : found;
+  if (found === undefined) return switched[1].value;
+  throw new UsageError(`--${switched[0]} contradicts ${flagOf(key, row)} ${found}`);
+}
+
+async function read(key: string, row: Row, text: string): Promise<unknown> {
+  if (row.kind !== 'value' || row.parse === undefined) return text;
+  const value = await row.parse(text);
+  if (value !== undefined) return value;
+  throw new UsageError(`${flagOf(key, row)} expects ${row.reads ?? row.expects}, and found "${text}"`);
+}
+
+function nameOf(key: string, row: Row): string {
+  return flagOf(key, row).slice(2);
+}
+
+function declaration(row: Row, all: boolean): Options {
+  return {
+    ...typeOf(row),
+    describe: helpOf(row, all),
+    hidden: !isShown(row, all),
+    ...(row.alias === undefined ? {} : { alias: row.alias }),
+    ...(row.required ? { demandOption: true } : {}),
+    ...grouped(row),
+  };
+}
+
+function isShown({ first, required }: Row, all: boolean): boolean {
+  return all || first === true || required === true;
+}
+
+function grouped({ group }: Row): Options {
+  return group === undefined ? {} : { group };
+}
+
+function typeOf(row: Row): Options {
+  if (row.kind === 'flag') return { type: 'boolean' };
+  if (row.kind === 'number') return { type: 'number', requiresArg: true };
+  if (row.kind === 'choice') return { type: 'string', requiresArg: true, choices: row.choices };
+  // Class weights may be a file.
+  const choices =
+    row.registry && row.registry !== 'weightings' ? { choices: Object.keys(REGISTRIES[row.registry]) } : {};
+  return { type: 'string', requiresArg: true, ...choices };
+}
+
+function helpOf(row: Row, all: boolean): string {
+  const known = 'default' in row && row.default !== undefined && row.kind !== 'flag' ? ` (default ${row.default})` : '';
+  if (!all) return `${row.describe}${known}`;
+  const entries = row.registry === undefined ? [] : Object.values(REGISTRIES[row.registry]);
+  const lines = entries.map((entry) => {
+    const isMadeOfCounts = 'needsCounts' in entry && entry.needsCounts;
+    return `${entry.name}: ${entry.summary}${isMadeOfCounts ? '; made from the class counts' : ''}`;
+  });
+  return [`${row.describe}${known}`, ...lines, ...(row.more === undefined ? [] : [row.more])].join('\n');
+}

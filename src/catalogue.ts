@@ -1,0 +1,17 @@
+/**
+ * What can be told of options and names without a model at hand: the light door, for the command line's help. It knows no files and no
+ * sessions.
+ */
+export { losses, optimizers, weightings } from '../graphs/catalogue.ts';
+export type { OptionSpec } from './contract.ts';
+export { dataRows } from './data/options.ts';
+export { LossgraftError } from './errors.ts';
+export { flagOf, kebabCase, pick } from './options/check.ts';
+export { flag, type OptionsOf, type Row, type Rows, text, texts, type ValueRow } from './options/row.ts';
+export { augmentRows } from './tables/augment.ts';
+export { inspectRows } from './tables/inspect.ts';
+export { runRows } from './tables/run.ts';
+export { trainRows } from './tables/train.ts';
+export { trainGraphRows } from './tables/trainGraph.ts';
+export { validateRows } from './validate/options.ts';
+export { VERSION } from './version.ts';

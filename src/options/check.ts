@@ -1,0 +1,160 @@
+import { LossgraftError } from '../errors.ts';
+import { nearestNames } from '../ir/graph.ts';
+import type { CompleteOptions, OptionsOf, Row, Rows } from './row.ts';
+
+/** `focalScale` → `focal-scale` */
+export function kebabCase(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** What the command line calls an option: `--class-counts`, or `-o` where there is nothing longer. */
+export function flagOf(key: string, row?: Row): string {
+  return `--${typeof row?.flag === 'string' ? row.flag : kebabCase(key)}`;
+}
+
+/**
+ * Checks the options of a verb by its table; `undefined` counts as not given.
+ *
+ * @param isElsewhere whether something else declares a key that the table has not, such as a loss.
+ * @throws LossgraftError `unknown-option`, `missing-option`, `option-kind`, `option-range` or `option-conflict`.
+ */
+export function checkOptions(rows: Rows, given: object, isElsewhere: (key: string) => boolean = () => false): void {
+  for (const [key, value] of entriesOf(given)) {
+    const row = rowOf(rows, key);
+    if (row !== undefined) checkValue(key, row, value);
+    else if (!isElsewhere(key)) throw unknownOption(key, Object.keys(rows), `option ${key}`);
+  }
+  const keys = new Set(entriesOf(given).map(([key]) => key));
+  for (const [key, row] of Object.entries(rows)) {
+    if (row.required && !keys.has(key)) throw missing(key, row);
+    const other = keys.has(key) ? row.excludes?.find((excluded) => keys.has(excluded)) : undefined;
+    if (other !== undefined) throw conflict(key, row, other, rowOf(rows, other));
+  }
+}
+
+/**
+ * Refuses options that would do nothing because what they need is not given.
+ *
+ * @param effective the values that count in the end, where they may come from elsewhere than `given`.
+ * @throws LossgraftError `option-range`
+ */
+export function checkNeeds(rows: Rows, given: object, effective: object = given): void {
+  const values = new Map(entriesOf(effective));
+  for (const [key] of entriesOf(given)) {
+    const [other, wanted] = rowOf(rows, key)?.needs?.split('=') ?? [];
+    if (other === undefined) continue;
+    const found = values.get(other);
+    const isMet = wanted === undefined ? found !== undefined && found !== 0 && found !== false : found === wanted;
+    if (isMet) continue;
+    const needed = [flagOf(other, rowOf(rows, other)), wanted].filter((part) => part !== undefined).join(' ');
+    throw badOption(key, `to be left out without ${needed}`, 'it given');
+  }
+}
+
+/** The given options that a table declares. */
+export function pick<T extends Rows, O extends object>(rows: T, given: O): Pick<O, Extract<keyof T, keyof O>> {
+  const own = entriesOf(given).filter(([key]) => Object.hasOwn(rows, key));
+  return Object.fromEntries(own) as Pick<O, Extract<keyof T, keyof O>>;
+}
+
+/** The given options that a table declares, and the defaults of the others. */
+export function complete<T extends Rows>(rows: T, given: OptionsOf<T>): CompleteOptions<T> {
+  const defaults = Object.entries(rows).map(([key, row]) => [key, defaultOf(row)] as const);
+  const known = defaults.filter(([, value]) => value !== undefined);
+  return { ...Object.fromEntries(known), ...pick(rows, given) } as CompleteOptions<T>;
+}
+
+/** What a resumed run must have as before, of the options that belong to it as they are: what was given, or the defaults. */
+export function ownSettings(rows: Rows, given: object): Readonly<Record<string, unknown>> {
+  const values = new Map(entriesOf(given));
+  const own = Object.entries(rows).filter(([, { settings }]) => settings === 'own');
+  return Object.fromEntries(own.map(([key, row]) => [key, values.get(key) ?? defaultOf(row)]));
+}
+
+function defaultOf(row: Row): unknown {
+  return 'default' in row ? row.default : undefined;
+}
+
+function entriesOf(given: object): [key: string, value: unknown][] {
+  return Object.entries(given).filter(([, value]) => value !== undefined);
+}
+
+function rowOf(rows: Rows, key: string): Row | undefined {
+  return Object.hasOwn(rows, key) ? rows[key] : undefined;
+}
+
+function checkValue(key: string, row: Row, value: unknown): void {
+  const bad = (code: string, expected: string): LossgraftError => refused(code, key, row, expected, value);
+  switch (row.kind) {
+    case 'number':
+      if (typeof value !== 'number') throw bad('option-kind', row.expects);
+      if (!Number.isFinite(value) || !row.accepts(value)) throw bad('option-range', row.expects);
+      return;
+    case 'flag':
+      if (typeof value !== 'boolean') throw bad('option-kind', 'true or false');
+      return;
+    case 'choice':
+      if (!row.choices.some((each) => each === value)) throw bad('option-range', `one of ${row.choices.join(', ')}`);
+      return;
+    case 'group':
+      if (typeof value !== 'object' || value === null) throw bad('option-kind', Object.keys(row.rows).join(', '));
+      checkOptions(row.rows, value);
+      return;
+    case 'value':
+      if (!row.accepts(value)) throw bad('option-kind', row.expects);
+  }
+}
+
+function refused(code: string, key: string, row: Row, expected: string, value: unknown): LossgraftError {
+  const found = typeof value === 'string' ? `"${value}"` : shown(value);
+  const known = defaultOf(row);
+  const hint = known === undefined ? 'Correct it, or leave it out' : `The default is ${known}`;
+  return new LossgraftError({ code, where: `option ${kebabCase(key)}`, expected, found, hint });
+}
+
+function shown(value: unknown): string {
+  if (typeof value === 'object') return JSON.stringify(value);
+  return typeof value === 'function' ? 'a function' : String(value);
+}
+
+export function badOption(key: string, expected: string, found: unknown): LossgraftError {
+  return new LossgraftError({
+    code: 'option-range',
+    where: `option ${kebabCase(key)}`,
+    expected,
+    found: String(found),
+    hint: 'Correct it, or leave it out',
+  });
+}
+
+function missing(key: string, row: Row): LossgraftError {
+  return new LossgraftError({
+    code: 'missing-option',
+    where: `option ${kebabCase(key)}`,
+    expected: 'expects' in row ? row.expects : 'a value',
+    found: 'nothing',
+    hint: 'Give it',
+  });
+}
+
+function conflict(key: string, row: Row, other: string, otherRow: Row | undefined): LossgraftError {
+  return new LossgraftError({
+    code: 'option-conflict',
+    where: `option ${kebabCase(key)}`,
+    expected: `either ${flagOf(key, row)} or ${flagOf(other, otherRow)}`,
+    found: 'both',
+    hint: 'Leave one of them out',
+  });
+}
+
+/** @param where what declares the known ones, for messages. */
+export function unknownOption(name: string, known: readonly string[], where: string): LossgraftError {
+  const [nearest] = nearestNames(name, known);
+  return new LossgraftError({
+    code: 'unknown-option',
+    where,
+    expected: known.length > 0 ? `one of its options: ${known.join(', ')}` : 'no option, because it has none',
+    found: `"${name}"`,
+    hint: nearest === undefined ? 'Leave it out' : `Leave it out, or did you mean ${nearest}`,
+  });
+}

@@ -1,0 +1,11 @@
+import { flag, texts } from '../options/row.ts';
+import { graftRows } from './graft.ts';
+
+/** The options of `augment`. */
+export const augmentRows = {
+  ...graftRows,
+  /** Makes a fixed batch free, and proves that it may be. */
+  dynamicBatch: flag('Make a fixed batch free, and prove by runs that it may be', {}),
+  /** Also gives gradients, as outputs `<tensor>.grad`: `logits`, `features`, `parameters`, or names of tensors. */
+  grad: texts('Give gradients too, as outputs TENSOR.grad: logits, features, parameters, or names of tensors', {}),
+};

@@ -1,0 +1,65 @@
+import type { Loss } from '../contract.ts';
+import { choice, flag, isNumbers, isObject, isText, names, text, value } from '../options/row.ts';
+
+/** Where a loss is grafted on, and what its inputs and outputs are called. */
+export const placeRows = {
+  /** The scores before the softmax, [N, C]. */
+  logits: text('The scores before the softmax, [N, C]', { settings: 'within' }),
+  /** What the last linear layer reads, [N, D]. */
+  features: text('What the last linear layer reads, [N, D]', { settings: 'within' }),
+  /** `features` holds the norms themselves, [N] or [N, 1]. */
+  featuresAreNorm: flag('--features holds the norms themselves, [N] or [N, 1]', { settings: 'within' }),
+  /** Other names for lossgraft's inputs and outputs. */
+  rename: names('Other names for lossgraft’s inputs and outputs: labels=target,loss=ib_loss', 'labels=target', {
+    settings: 'within',
+  }),
+};
+
+/** A name from `losses`, or a loss of one's own. */
+const isLoss = (given: unknown): given is string | Loss => isText(given) || (isObject(given) && 'build' in given);
+
+/** A name from `weightings`, or one weight per class. */
+const isWeights = (given: unknown): given is string | readonly number[] => isText(given) || isNumbers(given);
+
+/** Which loss, by name or as a value. */
+export const lossRow = value('a name or a loss', isLoss, 'Which loss', {
+  first: true,
+  registry: 'losses',
+  settings: 'within',
+});
+
+export const WEIGHTS_FILE = 'FILE (.json, .csv, .npy): one weight per class';
+
+/** How classes weigh. */
+export const classWeightsRow = value('a name or one weight per class', isWeights, 'How classes weigh', {
+  first: true,
+  registry: 'weightings',
+  settings: 'within',
+  parse: async (given: string) =>
+    /\.(json|csv|npy)$/i.test(given) ? (await import('../data/counts.ts')).readWeights(given) : given,
+});
+
+/** Of every verb that grafts a loss for a file. */
+export const graftRows = {
+  /** A name from `losses`, or a loss of one's own. */
+  loss: { ...lossRow, required: true },
+  /** Samples of each class in the training data: for class weights, and for the losses that are made from them. */
+  classCounts: value(
+    'a list of numbers',
+    isNumbers,
+    'Training samples of each class: 5000,2997,… or a file: .json, .csv, or an .npy of labels, which are counted',
+    { first: true, parse: async (given: string) => (await import('../data/counts.ts')).readCounts(given) },
+  ),
+  /** A name from `weightings`, or one weight per class. Default: `inverse` with counts, `none` without, and `none` for a loss with `needsCounts`. */
+  classWeights: {
+    ...classWeightsRow,
+    more: `${WEIGHTS_FILE}\nDefault: inverse with --class-counts, none without; always none for losses that are made from the counts`,
+  },
+  /** How the output `loss` combines the samples. Default `mean`: divided by N, never by the sum of the weights. */
+  reduction: choice(
+    ['mean', 'sum', 'none'],
+    'How the output loss combines the samples; the mean is divided by N, never by the sum of the weights',
+    { default: 'mean' },
+  ),
+  ...placeRows,
+} as const;

@@ -1,0 +1,76 @@
+import type { Optimizer } from '../contract.ts';
+import { choice, count, flag, isObject, isText, number, text, value } from '../options/row.ts';
+
+/** The learning rate of parameters whose name matches a pattern is multiplied; the first match counts. */
+export interface RateFactor {
+  readonly pattern: string;
+  readonly factor: number;
+}
+
+const isOptimizer = (given: unknown): given is string | Optimizer =>
+  isText(given) || (isObject(given) && 'update' in given);
+
+const isFactors = (given: unknown): given is readonly RateFactor[] =>
+  Array.isArray(given) &&
+  given.every((each) => isObject(each) && isText(each.pattern) && typeof each.factor === 'number');
+
+/** Which optimizer, by name or as a value. */
+export const optimizerRow = value('a name or an optimizer', isOptimizer, 'Which optimizer', {
+  registry: 'optimizers',
+  settings: 'within',
+});
+
+/** What is trained. */
+export const trainableRow = text(
+  'head, the last linear layer; all; or names with *, separated by commas: layer4.*,fc.*',
+  {
+    first: true,
+    settings: 'within',
+  },
+);
+
+/** How a training step treats the model and its gradients. These go to the training graph as they are. */
+export const stepRows = {
+  /** `frozen`: running statistics; `train`: the batch's, and the running ones are updated as PyTorch updates them. Default `frozen`. */
+  batchNorm: choice(
+    ['frozen', 'train'],
+    'frozen: running statistics; train: those of the batch, and the running ones are updated as in PyTorch',
+    { default: 'frozen', settings: 'within' },
+  ),
+  /** Whether Dropout drops. Default `off`. */
+  dropout: choice(['off', 'train'], 'Whether Dropout drops', { default: 'off', settings: 'within' }),
+  /** Keeps tensors together that the exporter merged because they were equal. Default false: each reader gets its own. */
+  keepTies: flag(
+    'Keep tensors merged that the exporter merged because they were equal; otherwise each reader gets its own',
+    {
+      settings: 'within',
+    },
+  ),
+  /** Scales all gradients together so that their Euclidean norm is at most this: torch.nn.utils.clip_grad_norm_. */
+  clipNorm: number('Scale all gradients together down to this norm', 'a number above 0', (norm) => norm > 0, {
+    settings: 'within',
+  }),
+  /** Gradients are averaged over this many micro-batches before a step is taken. */
+  accumulate: count('Average gradients over this many micro-batches before a step is taken', { settings: 'within' }),
+  /** No weight decay for parameters of rank 1: biases and the scales of normalisations. */
+  noDecayForVectors: flag('No weight decay for tensors of rank 1: biases and the scales of normalisations', {
+    settings: 'within',
+  }),
+  /** The learning rate of parameters whose name matches a pattern is multiplied; the first match counts. */
+  rateFactors: value(
+    'a list of { pattern, factor }',
+    isFactors,
+    'Learning rates of parameters relative to learning_rate: layer1.*=0.1,fc.*=10; the first match counts',
+    { reads: 'PATTERN=FACTOR,…, for example layer1.*=0.1', parse: parseFactors, settings: 'within' },
+  ),
+};
+
+/** `layer1.*=0.1,fc.*=10` */
+function parseFactors(given: string): readonly RateFactor[] | undefined {
+  const factors = given.split(',').map((part) => {
+    const at = part.lastIndexOf('=');
+    const factor = part.slice(at + 1).trim();
+    return { pattern: part.slice(0, Math.max(at, 0)).trim(), factor: factor === '' ? Number.NaN : Number(factor) };
+  });
+  return factors.every(({ pattern, factor }) => pattern !== '' && Number.isFinite(factor)) ? factors : undefined;
+}

@@ -1,0 +1,254 @@
+import type { Dataset } from '../data/dataset.ts';
+import {
+  choice,
+  count,
+  flag,
+  given,
+  group,
+  isFunction,
+  isObject,
+  isText,
+  number,
+  numbers,
+  text,
+  texts,
+  value,
+} from '../options/row.ts';
+import type { EpochRecord } from '../records/epoch.ts';
+import type { RunProgress, TrainProgress } from '../records/progress.ts';
+import { DEFAULT_SCHEDULE, recipes } from '../records/schedule.ts';
+import { classWeightsRow, lossRow, placeRows, WEIGHTS_FILE } from './graft.ts';
+import { providerRow } from './run.ts';
+import { optimizerRow, stepRows, trainableRow } from './step.ts';
+
+const isDataset = (data: unknown): data is Dataset => isObject(data) && data.columns instanceof Map;
+const isShare = (data: unknown): data is Dataset | number => typeof data === 'number' || isDataset(data);
+const isPage = (path: unknown): path is string | false => path === false || isText(path);
+const isAlpha = (alpha: unknown): alpha is number | 'auto' => alpha === 'auto' || typeof alpha === 'number';
+const isSignal = (signal: unknown): boolean => signal instanceof AbortSignal;
+
+const isPositive = (given: number): boolean => given > 0;
+const isWhole = (given: number): boolean => Number.isSafeInteger(given) && given >= 0;
+
+const within = { settings: 'within' } as const;
+const own = { settings: 'own' } as const;
+const none = { settings: 'none' } as const;
+
+const dataRows = {
+  data: value('data, as openData gives them', isDataset, '', { ...within, first: true, required: true }),
+  /** Data to choose the best epoch by, or the share of `data` that is held out for it, class by class. Default 0.2. */
+  validation: value(
+    'data, or a share of them',
+    isShare,
+    'Data to choose the best epoch by, or a share of --data, held out class by class (default 0.2)',
+    { ...within, first: true },
+  ),
+  /** Judged once, when all is done: nothing is chosen by it. */
+  test: value('data, as openData gives them', isDataset, 'Data to judge once, at the end: nothing is chosen by them', {
+    ...within,
+    first: true,
+  }),
+  augmentation: group(
+    {
+      /** Pads every side by this many black pixels and crops the image's own size at a random place. Default 0. */
+      padding: number(
+        'Random crops: pad images by so many pixels, and crop their own size',
+        'a whole number of pixels from 0 on',
+        isWhole,
+        {},
+      ),
+      /** Mirrors half of the images left to right. */
+      flip: flag('Mirror half of the images', {}),
+    },
+    within,
+  ),
+  /** Cuts a long tail from balanced data: the largest class has `imbalance` times the samples of the smallest. */
+  imbalance: number(
+    'Cut a long tail from balanced data: the largest class has so many times the samples of the smallest',
+    'a ratio of 1 or more, such as 100',
+    (ratio) => ratio >= 1,
+    within,
+  ),
+  /** Default `exp`. */
+  imbalanceType: choice(['exp', 'step'], 'exp: a long tail; step: half of the classes are rare', {
+    ...within,
+    default: 'exp',
+    needs: 'imbalance',
+  }),
+};
+
+const folderRows = {
+  /** The folder of checkpoints, metrics.jsonl, TensorBoard's event files and report.html. */
+  folder: text(
+    'The folder of checkpoints, metrics.jsonl, TensorBoard’s event files and report.html (default: the output with .run for .onnx)',
+    { ...none, required: true, flag: 'run' },
+  ),
+  /** What is done with a run that is in `folder` already: it is refused (`new`, the default), resumed, or replaced. */
+  mode: choice(['new', 'resume', 'replace'], '', { ...none, flag: false, default: 'new' }),
+  /** Where the page with the run's curves and figures goes; `false`: none is written. Default `report.html` in `folder`. */
+  report: value(
+    'a path, or false',
+    isPage,
+    'The page with curves and figures, instead of report.html in the run’s folder',
+    {
+      ...none,
+      switches: { 'no-report': { value: false, describe: 'Write no such page' } },
+    },
+  ),
+};
+
+const lossRows = {
+  /** A name from `losses`, or a loss of one's own. Default `ib`. */
+  loss: { ...lossRow, default: 'ib' },
+  /** A name from `weightings`, or one weight per class. Default: `inverse` for the influence-balanced losses, `none` for others. */
+  classWeights: {
+    ...classWeightsRow,
+    more: `${WEIGHTS_FILE}\nDefault: inverse for the influence-balanced losses, none for others. Classes are counted in the training data`,
+  },
+  /** A number, or `auto`: where the loss takes over, its mean is made that of the cross-entropy. */
+  alpha: value(
+    'a number, or auto',
+    isAlpha,
+    'A number (default 1000), or auto: where the loss takes over, its mean is made that of the cross-entropy',
+    { ...own, reads: 'a number, or auto', parse: parseAlpha },
+  ),
+  /** Also trains with class-weighted cross-entropy, from the same start. */
+  baseline: flag('Also train with class-weighted cross-entropy from the same start: on some data it wins', {
+    ...within,
+    first: true,
+  }),
+  /** Further losses to train with from the same start: `ce`, or with class weights `ce+inverse`. */
+  compare: texts('Further losses to train with from the same start: ce,ib-focal,ce+effective', within),
+  /** The loss of the first phase, with class weights as in `ldam+none`. Default `ce`, without. */
+  firstLoss: text('The loss of the first phase, with class weights as in ldam+none (default ce, without)', {
+    ...within,
+    needs: 'ibFrom',
+  }),
+  ...placeRows,
+};
+
+const scheduleRows = {
+  /** `ib-cifar`; options that are given override what the recipe sets. */
+  recipe: choice(
+    Object.keys(recipes),
+    'ib-cifar: what the authors of the IB loss did on CIFAR; other options override it',
+    within,
+  ),
+  epochs: count('How many times to go through the data', {
+    ...within,
+    first: true,
+    default: DEFAULT_SCHEDULE.epochs,
+  }),
+  learningRate: number('The learning rate', 'a number above 0', isPositive, {
+    ...within,
+    first: true,
+    default: DEFAULT_SCHEDULE.rate,
+  }),
+  schedule: choice(['constant', 'step', 'cosine'], 'How the learning rate changes', {
+    ...within,
+    default: DEFAULT_SCHEDULE.kind,
+  }),
+  warmup: number(
+    'Epochs over which the learning rate rises from 0',
+    'a number of epochs from 0 on',
+    (n) => n >= 0,
+    within,
+  ),
+  milestones: numbers('Epochs after which the learning rate is multiplied by --step-factor: 160,180', {
+    ...within,
+    needs: 'schedule=step',
+  }),
+  /** Of the `step` schedule. */
+  stepFactor: number(
+    'What the learning rate is multiplied by at --milestones',
+    'a factor above 0, at most 1',
+    (by) => by > 0 && by <= 1,
+    {
+      ...within,
+      default: DEFAULT_SCHEDULE.gamma,
+      needs: 'schedule=step',
+    },
+  ),
+  /** Epochs of the first loss before the loss. Default 0. */
+  ibFrom: number('Epochs of the first loss before the loss', 'a whole number of epochs from 0 on', isWhole, {
+    ...within,
+    default: DEFAULT_SCHEDULE.ibFrom,
+  }),
+  /** By what the learning rate is multiplied when the loss takes over. Default 0.01, as in the reference. */
+  ibRateFactor: number(
+    'What the learning rate is multiplied by when the loss takes over',
+    'a number above 0',
+    isPositive,
+    {
+      ...within,
+      default: DEFAULT_SCHEDULE.ibRateFactor,
+      needs: 'ibFrom',
+    },
+  ),
+  batchSize: count('Samples in a step', { ...within, default: 64 }),
+  /** Of shuffling, the split, the long tail, augmentation and Dropout. Default 0. */
+  seed: number('Of shuffling, split, long tail, augmentation and Dropout', 'a whole number from 0 on', isWhole, {
+    ...within,
+    default: 0,
+  }),
+};
+
+/** What the trainer takes as it is. */
+export const trainerRows = {
+  /** Steps in one run of ONNX Runtime. Default: by the size of the weights. */
+  stepsPerRun: count('Steps in one run of ONNX Runtime (default: by the size of the weights)', own),
+  /** Ends after so many epochs without a better balanced accuracy on the validation data. */
+  patience: count('End after so many epochs without a better balanced accuracy on the validation data', own),
+  /** Which epoch is taken: the best on the validation data (default), or the last. */
+  select: choice(['best', 'last'], 'Which epoch is taken', { ...own, default: 'best' }),
+  /**
+   * Whether what lies before everything that is trained is computed once for each sample and kept, with the same numbers: where it is worth
+   * it (`auto`, the default), always (`on`: an error says why not), or never.
+   */
+  cacheFeatures: choice(
+    ['auto', 'on', 'off'],
+    'Compute what is frozen once for each sample, not in each epoch (default auto: where nothing forbids it)',
+    own,
+  ),
+  /**
+   * Whether the training graph takes forms that are made for this machine's ONNX Runtime and CPU, which are faster: where they are proved to
+   * compute the same (`auto`, the default), or never (`off`). No file ever holds them.
+   */
+  lower: choice(
+    ['auto', 'off'],
+    'Use forms made for this machine’s runtime while training (default auto: where they are proved right)',
+    own,
+  ),
+  /** Default `cpu`. */
+  provider: { ...providerRow, ...own },
+  /**
+   * Threads that compute one operator. A run may go on with another number: sums are then divided in other places, so that its weights may
+   * differ in their last digits from those of a run that was never interrupted.
+   */
+  threads: count('Threads that compute one operator (default: as many as the processor has cores)', none),
+  /** Ends the run after the step that is under way; the checkpoint is written. */
+  signal: given<AbortSignal>('an AbortSignal', isSignal),
+  onProgress: given<(progress: TrainProgress) => void>('a function', isFunction),
+  onEpoch: given<(record: EpochRecord) => void>('a function', isFunction),
+  /** While what is frozen is computed, before the first epoch. */
+  onFeatures: given<(progress: RunProgress) => void>('a function', isFunction),
+} as const;
+
+/** The options of `train`. */
+export const trainRows = {
+  ...dataRows,
+  ...lossRows,
+  ...scheduleRows,
+  /** A name from `optimizers`, or an optimizer of one's own. Default `sgd`. */
+  optimizer: { ...optimizerRow, default: 'sgd' },
+  /** `head`, `all`, or patterns. Default `all`. */
+  trainable: { ...trainableRow, default: 'all' },
+  ...stepRows,
+  ...trainerRows,
+  ...folderRows,
+} as const;
+
+function parseAlpha(text: string): number | 'auto' | undefined {
+  if (text === 'auto') return text;
+  return text.trim() === '' || !Number.isFinite(Number(text)) ? undefined : Number(text);
+}

@@ -1,0 +1,40 @@
+import { choice, count, number } from '../options/row.ts';
+import { graftRows } from './graft.ts';
+import { optimizerRow, stepRows, trainableRow } from './step.ts';
+
+/** What a training graph is asked for beside its loss. */
+export const graphRows = {
+  ...stepRows,
+  /** `step`: one graph; `loop`: one graph with a Scan over steps; `split`: gradients and update apart. Default `step`. */
+  form: choice(['step', 'loop', 'split'], '', {
+    flag: false,
+    default: 'step',
+    switches: {
+      split: {
+        value: 'split',
+        describe: 'Write gradients.onnx and apply.onnx apart, so that gradients can be reduced between them',
+      },
+    },
+  }),
+  /** Written into the manifest of the `loop` form: how many steps to feed in one run. */
+  stepsPerRun: count(
+    'Several steps in one run: data, labels and learning_rate get a leading axis of this many steps',
+    {},
+  ),
+  /** Of Dropout's masks. Default 0. */
+  seed: number('Of Dropout', 'a whole number from 0 on', (seed) => Number.isSafeInteger(seed) && seed >= 0, {
+    default: 0,
+    needs: 'dropout=train',
+  }),
+};
+
+/** The options of `trainGraph`. */
+export const trainGraphRows = {
+  ...graftRows,
+  reduction: { ...graftRows.reduction, flag: false },
+  /** A name from `optimizers`, or an optimizer of one's own. Default `sgd`. */
+  optimizer: { ...optimizerRow, first: true, default: 'sgd' },
+  /** `head`, `all`, or patterns of parameter names with `*`, separated by commas. Default `head`. */
+  trainable: { ...trainableRow, default: 'head' },
+  ...graphRows,
+} as const;

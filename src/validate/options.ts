@@ -1,0 +1,15 @@
+import { given, isFunction } from '../options/row.ts';
+import { providerRow } from '../tables/run.ts';
+import type { CaseReport } from './report.ts';
+
+/** The options of `validate`. */
+export const validateRows = {
+  /** Default `cpu`. `cuda` is strict: it is proved that CUDA computed, and its numbers agree with the CPU's. */
+  provider: {
+    ...providerRow,
+    first: true,
+    describe: 'Who computes; cuda never falls back, and is compared with the CPU too',
+  },
+  /** Called after each case, with how many there are. */
+  onCase: given<(report: CaseReport, total: number) => void>('a function', isFunction),
+} as const;
