@@ -1,4 +1,4 @@
-import { bfloat16ToNumber, float16ToNumber, numberToBfloat16, numberToFloat16 } from './onnx/index.ts';
+import { bfloat16ToNumber, float16ToNumber, numberToBfloat16, numberToFloat16 } from './onnx/half.ts';
 import type { DataType, Tensor, TensorData } from './tensor.ts';
 
 /** A tensor's elements as numbers: half precisions are decoded, int64 beyond ±2^53 rounds, bool is 0 or 1. */
