@@ -1,13 +1,13 @@
 import { bindData } from './data/bind.ts';
 import type { Dataset } from './data/dataset.ts';
-import { fillBatch } from './data/fill.ts';
+import { fillUp, fixedBatch } from './data/samples.ts';
 import { LossgraftError } from './errors.ts';
 import { type Manifest, readManifest } from './manifest.ts';
 import { fromBytes, openFile, scan } from './onnx/index.ts';
 import { checkOptions } from './options/check.ts';
 import type { OptionsOf } from './options/row.ts';
 import { proveOnCuda } from './runtime/cuda/proof.ts';
-import { openSession, type Port, type Provider } from './runtime/session.ts';
+import { openSession, type Provider } from './runtime/session.ts';
 import { runRows } from './tables/run.ts';
 import type { Tensor } from './tensor.ts';
 
@@ -61,7 +61,7 @@ export async function run(model: string | Uint8Array, data: Dataset, options: Ru
     for (let start = 0; start < bound.size; start += batchSize) {
       const count = Math.min(batchSize, bound.size - start);
       const feeds = await bound.read(start, count);
-      const filled = fixed === undefined ? feeds : fillBatch(feeds, fixed);
+      const filled = fillUp(feeds, fixed);
       if (provider === 'cuda' && start === 0) notes.push(await proof(model, filled));
       collected.add(start, count, feeds, await session.run(filled, [...collected.outputs.values()]));
       onProgress?.({ done: start + count, total: bound.size });
@@ -87,11 +87,6 @@ function named(manifest: Manifest, own: string): string {
 }
 
 const DEFAULT_BATCH = 256;
-
-/** The size of the first dimension where an input fixes it. */
-function fixedBatch(inputs: readonly Port[]): number | undefined {
-  return inputs.map(({ shape }) => shape?.[0]).find((dim) => typeof dim === 'number');
-}
 
 function chooseBatch(fixed: number | undefined, asked: number | undefined, samples: number): number {
   if (fixed === undefined || asked === undefined || asked === fixed)

@@ -64,3 +64,8 @@ export type Shape = readonly Dim[] | undefined;
 export function elementCount(dims: readonly number[]): number {
   return dims.reduce((n, d) => n * d, 1);
 }
+
+/** Is it an array of strings? */
+export function isText(data: TensorData): data is readonly string[] {
+  return Array.isArray(data);
+}

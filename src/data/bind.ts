@@ -1,9 +1,9 @@
 import { LossgraftError } from '../errors.ts';
 import { describePort, type Port } from '../runtime/feeds.ts';
-import { type DataType, elementCount, type Shape, type Tensor } from '../tensor.ts';
+import { type DataType, elementCount, isText, type Shape, type Tensor } from '../tensor.ts';
+import type { Column } from './dataset.ts';
 import { type Dataset, LABELS } from './dataset.ts';
 import { readLabels } from './labels.ts';
-import { type Column, isText } from './numpy/npy.ts';
 
 /** Data matched to a model's inputs. */
 export interface BoundData {

@@ -1,7 +1,7 @@
 import { LossgraftError } from '../errors.ts';
+import type { Column } from './dataset.ts';
 import { labelColumn } from './labels.ts';
 import { MAX_CLASS_NAMES, MAX_CLASSES } from './limits.ts';
-import type { Column } from './numpy/npy.ts';
 import { byCodePoint } from './order.ts';
 import { isMissing, isNumeric } from './tables/numeric.ts';
 import type { Cell } from './tables/table.ts';

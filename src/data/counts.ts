@@ -2,9 +2,9 @@ import { readFileSync, statSync } from 'node:fs';
 import { extname } from 'node:path';
 import { checkClassCounts } from '../classCounts.ts';
 import { LossgraftError } from '../errors.ts';
+import { isText } from '../tensor.ts';
 import { MAX_TEXT_BYTES } from './limits.ts';
 import { openArrays } from './numpy/arrays.ts';
-import { isText } from './numpy/npy.ts';
 import { countClasses } from './split.ts';
 
 /**

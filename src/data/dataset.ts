@@ -1,5 +1,23 @@
-import type { Tensor } from '../tensor.ts';
-import { type Column, tensorColumn } from './numpy/npy.ts';
+import { LossgraftError } from '../errors.ts';
+import type { DataType, Tensor } from '../tensor.ts';
+import { sliceRows } from '../tensorRows.ts';
+
+/** Rows along the first axis of one array, read when they are asked for. */
+export interface Column {
+  readonly dtype: DataType;
+  /** The first is the number of rows; a scalar has none. */
+  readonly dims: readonly number[];
+  /** What a black pixel is, by channel, where the rows are images [C, H, W]. */
+  readonly black?: readonly number[];
+  /** And a white one. */
+  readonly white?: readonly number[];
+  /** Whether `read` gives arrays that nobody else holds, in buffers of their own: they may be handed on to another thread. */
+  readonly isFresh?: boolean;
+  /** All rows, where they are in memory anyway. */
+  readonly whole?: Tensor;
+  /** Rows `start` to `start + count`. Memory: those rows. */
+  read(start: number, count: number): Promise<Tensor>;
+}
 
 /** The name of the column of labels. */
 export const LABELS = 'labels';
@@ -27,4 +45,28 @@ export interface Dataset {
 export function fromTensors(tensors: Readonly<Record<string, Tensor>>, name = 'tensors'): Dataset {
   const columns = new Map(Object.entries(tensors).map(([key, tensor]) => [key, tensorColumn(tensor)]));
   return { name, columns, unnamed: undefined, close() {} };
+}
+
+/** A column over a tensor in memory. */
+export function tensorColumn(whole: Tensor): Column {
+  const { dtype, dims } = whole;
+  const read = async (start: number, count: number): Promise<Tensor> => {
+    if (dims.length === 0) return whole;
+    checkRows(dims, start, count, 'tensor');
+    return sliceRows(whole, start, count);
+  };
+  return { dtype, dims, whole, read };
+}
+
+/** @throws LossgraftError `rows-out-of-range` */
+export function checkRows(dims: readonly number[], start: number, count: number, name: string): void {
+  const rows = dims[0] ?? 1;
+  if (start >= 0 && count >= 0 && start + count <= rows) return;
+  throw new LossgraftError({
+    code: 'rows-out-of-range',
+    where: name,
+    expected: `rows among 0…${rows - 1}`,
+    found: `${count} rows from ${start} on`,
+    hint: 'Read within the array',
+  });
 }

@@ -1,6 +1,7 @@
 import { LossgraftError } from '../errors.ts';
 import type { Tensor } from '../tensor.ts';
-import { type Column, isText } from './numpy/npy.ts';
+import { isText } from '../tensor.ts';
+import type { Column } from './dataset.ts';
 
 /** What labels must be. */
 export interface LabelRange {

@@ -1,9 +1,9 @@
 import { basename, extname } from 'node:path';
 import { LossgraftError } from '../errors.ts';
+import type { Column } from './dataset.ts';
 import { type Dataset, LABELS } from './dataset.ts';
 import { isIdxName, openIdxFile } from './idx/idxFile.ts';
 import { openArrays } from './numpy/arrays.ts';
-import type { Column } from './numpy/npy.ts';
 
 /**
  * Opens a file of labels: .npy, .npz with an array `labels`, or IDX.

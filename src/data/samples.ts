@@ -2,12 +2,11 @@ import { LossgraftError } from '../errors.ts';
 import type { Model } from '../model.ts';
 import { ownBuffers } from '../runtime/release.ts';
 import type { Port } from '../runtime/session.ts';
-import { elementCount, type Tensor, type TensorData } from '../tensor.ts';
+import { isText, type Tensor } from '../tensor.ts';
+import { allocateRows, mapTensors, padRows, pickRows, setRows } from '../tensorRows.ts';
 import { type Augmentation, augmentImages } from './augmentation.ts';
 import { type BoundData, bindData, type LabelInput } from './bind.ts';
 import { type Dataset, LABELS } from './dataset.ts';
-import { fillBatch } from './fill.ts';
-import { isText } from './numpy/npy.ts';
 import { selectRows } from './select.ts';
 import { labelsOf } from './split.ts';
 
@@ -47,7 +46,9 @@ export async function openSamples(data: Dataset, inputs: readonly Port[], labels
   const rowBytes = Object.values(first).reduce((sum, tensor) => sum + bytesOf(tensor), 0);
   const kept = bound.size * rowBytes <= KEPT_BYTES ? await readAll(bound, first) : undefined;
   const read = async (rows: Uint32Array): Promise<Feeds> =>
-    kept === undefined ? bindData(selectRows(data, rows), inputs, labels).read(0, rows.length) : pick(kept, rows);
+    kept === undefined
+      ? bindData(selectRows(data, rows), inputs, labels).read(0, rows.length)
+      : mapTensors(kept, (tensor) => pickRows(tensor, rows));
   const describeRow = (row: number): string => data.describeRow?.(row) ?? `row ${row}`;
   return {
     name: data.name,
@@ -136,8 +137,8 @@ export function buffersOf(feeds: Readonly<Feeds>): ArrayBuffer[] {
 const HANDED_ON: number = 64 * 2 ** 10;
 
 /** Makes a last batch as large as a model's fixed one. */
-export function fillUp(feeds: Feeds, fixed: number | undefined): Feeds {
-  return fixed === undefined ? feeds : fillBatch(feeds, fixed);
+export function fillUp(feeds: Readonly<Feeds>, fixed: number | undefined): Readonly<Feeds> {
+  return fixed === undefined ? feeds : mapTensors(feeds, (tensor) => padRows(tensor, fixed));
 }
 
 function bytesOf({ data }: Tensor): number {
@@ -147,49 +148,13 @@ function bytesOf({ data }: Tensor): number {
 /** Everything, read in pieces: each is checked, and copied into its place where it is not in memory anyway. */
 async function readAll(bound: BoundData, first: Feeds): Promise<Feeds> {
   const own = Object.entries(first).filter(([name]) => bound.whole[name] === undefined);
-  const copies = new Map(own.map(([name, tensor]) => [name, allocateLike(tensor, bound.size)]));
+  const copies = new Map(own.map(([name, tensor]) => [name, allocateRows(tensor, bound.size)]));
   for (let start = 0; start < bound.size; start += READ_AT_ONCE) {
     const piece = await bound.read(start, Math.min(READ_AT_ONCE, bound.size - start));
-    for (const [name, { data, dims }] of Object.entries(piece)) {
-      const target = copies.get(name)?.data;
-      if (target !== undefined) copyItems(target, data, start * elementCount(dims.slice(1)));
+    for (const [name, rows] of Object.entries(piece)) {
+      const target = copies.get(name);
+      if (target !== undefined) setRows(target, start, rows);
     }
   }
   return { ...bound.whole, ...Object.fromEntries(copies) };
-}
-
-function pick(kept: Feeds, rows: Uint32Array): Feeds {
-  return Object.fromEntries(
-    Object.entries(kept).map(([name, tensor]) => {
-      const width = elementCount(tensor.dims.slice(1));
-      const picked = allocateLike({ ...tensor, dims: [1, ...tensor.dims.slice(1)] }, rows.length);
-      for (const [i, row] of rows.entries()) {
-        const { data } = tensor;
-        copyItems(
-          picked.data,
-          isText(data) ? data.slice(row * width, (row + 1) * width) : data.subarray(row * width, (row + 1) * width),
-          i * width,
-        );
-      }
-      return [name, picked];
-    }),
-  );
-}
-
-/** Room for `rows` rows such as the tensor's. */
-function allocateLike({ dtype, dims, data }: Tensor, rows: number): Tensor {
-  const shape = [rows, ...dims.slice(1)];
-  if (isText(data)) return { dtype, dims: shape, data: Array<string>(elementCount(shape)).fill('') };
-  const Kind = data.constructor as new (length: number) => typeof data;
-  return { dtype, dims: shape, data: new Kind(elementCount(shape)) };
-}
-
-function copyItems(target: TensorData, source: TensorData, at: number): void {
-  if (isText(source)) {
-    if (isText(target)) (target as string[]).splice(at, source.length, ...source);
-  } else if (!isText(target)) {
-    const bytes = new Uint8Array(target.buffer, target.byteOffset, target.byteLength);
-    const from = new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
-    bytes.set(from, at * source.BYTES_PER_ELEMENT);
-  }
 }

@@ -1,7 +1,7 @@
 import { LossgraftError } from '../errors.ts';
-import type { Tensor, TensorData } from '../tensor.ts';
-import type { Dataset } from './dataset.ts';
-import { type Column, isText } from './numpy/npy.ts';
+import type { Tensor } from '../tensor.ts';
+import { joinData } from '../tensorRows.ts';
+import type { Column, Dataset } from './dataset.ts';
 
 /**
  * The same data with `rows` as their rows, in that order, repeats allowed: a shuffle, a split, a long tail. Nothing is copied; rows are
@@ -42,7 +42,7 @@ export async function readRows(column: Column, rows: Uint32Array): Promise<Tenso
   if (only !== undefined && runs.length === 1) return column.read(only.start, only.count);
   const parts = await Promise.all(runs.map(({ start, count }) => column.read(start, count)));
   const dims = [rows.length, ...(parts[0]?.dims ?? column.dims).slice(1)];
-  return { dtype: column.dtype, dims, data: concatenate(parts.map(({ data }) => data)) };
+  return { dtype: column.dtype, dims, data: joinData(parts.map(({ data }) => data)) };
 }
 
 interface Run {
@@ -58,20 +58,6 @@ function runsOf(rows: Uint32Array): Run[] {
     else runs.push({ start: row, count: 1 });
   }
   return runs;
-}
-
-function concatenate(parts: readonly TensorData[]): TensorData {
-  const [first = []] = parts;
-  if (isText(first)) return parts.flatMap((part) => (isText(part) ? part : []));
-  const arrays = parts.flatMap((part) => (isText(part) ? [] : [part]));
-  const bytes = new Uint8Array(arrays.reduce((sum, { byteLength }) => sum + byteLength, 0));
-  let done = 0;
-  for (const { buffer, byteOffset, byteLength } of arrays) {
-    bytes.set(new Uint8Array(buffer, byteOffset, byteLength), done);
-    done += byteLength;
-  }
-  const Kind = first.constructor as new (buffer: ArrayBuffer) => typeof first;
-  return new Kind(bytes.buffer);
 }
 
 function outside(where: string, size: number, found: string): LossgraftError {

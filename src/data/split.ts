@@ -1,9 +1,8 @@
 import { LossgraftError } from '../errors.ts';
-import type { Dataset } from './dataset.ts';
+import type { Column, Dataset } from './dataset.ts';
 import { LABELS } from './dataset.ts';
 import { readLabels } from './labels.ts';
 import { MAX_CLASSES } from './limits.ts';
-import type { Column } from './numpy/npy.ts';
 import { random, shuffle } from './random.ts';
 
 /** Rows of a data set, ascending, in two parts. */

@@ -1,10 +1,10 @@
-import type { Dataset } from '../data/dataset.ts';
+import type { Column, Dataset } from '../data/dataset.ts';
 import { encodeThumbnail } from '../data/images/image.ts';
-import { type Column, isText } from '../data/numpy/npy.ts';
 import type { Samples } from '../data/samples.ts';
 import { toNumbers } from '../numbers.ts';
 import type { Port } from '../runtime/session.ts';
 import type { Tensor } from '../tensor.ts';
+import { isText } from '../tensor.ts';
 import { shortened } from './html.ts';
 import type { Preview } from './report.ts';
 

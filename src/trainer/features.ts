@@ -1,13 +1,13 @@
-import { isText } from '../data/numpy/npy.ts';
 import { type RowStore, rowStore } from '../data/rowStore.ts';
 import type { Part } from '../data/samples.ts';
 import { buffersOf, fillUp, type Samples } from '../data/samples.ts';
 import { isRuntimeType, type RuntimeType, viewAs } from '../runtime/feeds.ts';
-import { elementCount, type Tensor } from '../tensor.ts';
+import { elementCount, isText, type Tensor } from '../tensor.ts';
+import { rowOf } from '../tensorRows.ts';
 import type { Tensors } from '../thread/protocol.ts';
 import type { Runner } from '../thread/runner.ts';
 import type { FrozenPart } from '../trainGraph/frozenPart.ts';
-import { rowOf, worstDifference } from '../transform/rows.ts';
+import { worstDifference } from '../transform/rows.ts';
 
 /** The runner's graph of what is frozen. */
 export const FROZEN = 'frozen';

@@ -8,7 +8,8 @@ import type { Replacement, ValueInfoProto } from '../onnx/types.ts';
 import { inferTypes } from '../runtime/oracle/oracle.ts';
 import { openSession, type Session } from '../runtime/session.ts';
 import type { Tensor } from '../tensor.ts';
-import { rowsOf, sampleFeeds, worstDifference } from './rows.ts';
+import { mapTensors, rowOf } from '../tensorRows.ts';
+import { sampleFeeds, worstDifference } from './rows.ts';
 
 const SYMBOL = 'batch';
 /** Rows of one run and of single runs may differ by the order of summation, and by no more. */
@@ -21,7 +22,7 @@ const TOLERANCE = { float16: 2e-2, bfloat16: 5e-2, other: 1e-4 };
  * @throws LossgraftError `batch-not-free` naming the node or the output at which the rows disagree.
  */
 export async function makeBatchDynamic(model: Model, graph: Graph): Promise<string> {
-  const size = fixedBatch(graph);
+  const size = batchToFree(graph);
   if (size === undefined) return 'The batch is already free in this model: --dynamic-batch changed nothing';
   relabel(model, graph, size);
   await inferAll(model, graph);
@@ -30,7 +31,7 @@ export async function makeBatchDynamic(model: Model, graph: Graph): Promise<stri
 }
 
 /** The first dimension that all inputs share, if it is a number. */
-function fixedBatch(graph: Graph): number | undefined {
+function batchToFree(graph: Graph): number | undefined {
   const sizes = new Set(graph.inputs.map((input) => input.shape?.[0]));
   const [size] = sizes;
   if (sizes.size === 1 && typeof size === 'number') return size;
@@ -80,7 +81,7 @@ async function prove(model: Model, graph: Graph): Promise<void> {
     const feeds = sampleFeeds(session.inputs, 3);
     const together = await runOrRefuse(session, feeds, graph);
     for (let row = 0; row < 3; row++) {
-      const single = await session.run(rowsOf(feeds, row));
+      const single = await session.run(mapTensors(feeds, (tensor) => rowOf(tensor, row)));
       for (const [name, tensor] of Object.entries(together)) compareRow(graph, name, tensor, single[name], row);
     }
   } finally {

@@ -2,6 +2,7 @@ import { LossgraftError } from '../errors.ts';
 import { fromNumbers, toNumbers } from '../numbers.ts';
 import type { Port } from '../runtime/session.ts';
 import { elementCount, type Tensor, type TensorData } from '../tensor.ts';
+import { rowOf } from '../tensorRows.ts';
 
 /** A free dimension other than the batch gets this size. */
 const FREE_SIZE = 32;
@@ -40,18 +41,6 @@ function unfeedable(name: string, found: string): LossgraftError {
     found,
     hint: 'Export the model with a dynamic batch',
   });
-}
-
-/** One row of each feed. */
-export function rowsOf(feeds: Readonly<Record<string, Tensor>>, row: number): Record<string, Tensor> {
-  return Object.fromEntries(Object.entries(feeds).map(([name, tensor]) => [name, rowOf(tensor, row)]));
-}
-
-/** One row of a tensor, as a batch of one. */
-export function rowOf(tensor: Tensor, row: number): Tensor {
-  const dims = [1, ...tensor.dims.slice(1)];
-  const length = elementCount(dims);
-  return { ...tensor, dims, data: tensor.data.slice(row * length, (row + 1) * length) };
 }
 
 /** The largest difference between a row of a batch and a single run's row, relative to the largest magnitude in it. */

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { bindData } from '../../src/data/bind.ts';
 import { fromTensors } from '../../src/data/dataset.ts';
-import { fillBatch } from '../../src/data/fill.ts';
 import type { Port } from '../../src/runtime/session.ts';
 import type { DataType, Tensor } from '../../src/tensor.ts';
+import { mapTensors, padRows } from '../../src/tensorRows.ts';
 
 const ROWS = 40;
 const LABELS = { name: 'labels', classes: 3 };
@@ -66,14 +66,14 @@ describe('batches', () => {
 
 describe('a batch that is filled', () => {
   it('repeats its last row, of any dtype', () => {
-    const filled = fillBatch(
+    const filled = mapTensors(
       {
         floats: { dtype: 'float32', dims: [2, 2], data: Float32Array.of(1, 2, 3, 4) },
         halves: { dtype: 'float16', dims: [2, 1], data: Uint16Array.of(5, 6) },
         longs: { dtype: 'int64', dims: [2], data: BigInt64Array.of(7n, -8n) },
         texts: { dtype: 'string', dims: [2, 2], data: ['a', 'b', 'c', 'd'] },
       },
-      4,
+      (tensor) => padRows(tensor, 4),
     );
     expect(filled).toEqual({
       floats: { dtype: 'float32', dims: [4, 2], data: Float32Array.of(1, 2, 3, 4, 3, 4, 3, 4) },
@@ -86,7 +86,7 @@ describe('a batch that is filled', () => {
   it('of the right size is left alone, views of larger buffers too', () => {
     const view = Float32Array.of(0, 1, 2).subarray(1);
     const tensor: Tensor = { dtype: 'float32', dims: [2], data: view };
-    expect(fillBatch({ x: tensor }, 2).x).toBe(tensor);
-    expect(fillBatch({ x: tensor }, 3).x?.data).toEqual(Float32Array.of(1, 2, 2));
+    expect(padRows(tensor, 2)).toBe(tensor);
+    expect(padRows(tensor, 3).data).toEqual(Float32Array.of(1, 2, 2));
   });
 });

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { tensorColumn } from '../../src/data/numpy/npy.ts';
+import { tensorColumn } from '../../src/data/dataset.ts';
 import { open, trainGraph } from '../../src/index.ts';
 import { toNumbers } from '../../src/numbers.ts';
 import type { Tensor } from '../../src/tensor.ts';

@@ -2,10 +2,10 @@ import { readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { LossgraftError } from '../../errors.ts';
 import { elementCount, type Tensor } from '../../tensor.ts';
+import type { Column } from '../dataset.ts';
 import { type Dataset, LABELS } from '../dataset.ts';
 import { openLabels } from '../labelsFile.ts';
 import { type ByteScale, byteScale } from '../normalize.ts';
-import type { Column } from '../numpy/npy.ts';
 import type { DataOptions } from '../options.ts';
 import { type IdxFile, openIdxFile } from './idxFile.ts';
 

@@ -1,7 +1,7 @@
 import { extname } from 'node:path';
 import { openFile } from '../../onnx/index.ts';
-import type { Dataset } from '../dataset.ts';
-import { type Column, npyColumn } from './npy.ts';
+import type { Column, Dataset } from '../dataset.ts';
+import { npyColumn } from './npy.ts';
 import { HEADER_WINDOW, parseNpyHeader } from './npyHeader.ts';
 import { openNpz } from './npz.ts';
 

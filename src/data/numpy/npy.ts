@@ -1,26 +1,10 @@
 import { LossgraftError } from '../../errors.ts';
-import { type DataType, elementCount, type Tensor, type TensorData } from '../../tensor.ts';
+import { elementCount, isText, type Tensor, type TensorData } from '../../tensor.ts';
+import { type Column, checkRows } from '../dataset.ts';
 import { formatNpyHeader, HEADER_WINDOW, type NpyHeader, npyDescr, parseNpyHeader } from './npyHeader.ts';
 
 /** Fills `target` with the bytes at `offset`. */
 export type ReadBytes = (target: Uint8Array, offset: number) => Promise<void>;
-
-/** Rows along the first axis of one array, read when they are asked for. */
-export interface Column {
-  readonly dtype: DataType;
-  /** The first is the number of rows; a scalar has none. */
-  readonly dims: readonly number[];
-  /** What a black pixel is, by channel, where the rows are images [C, H, W]. */
-  readonly black?: readonly number[];
-  /** And a white one. */
-  readonly white?: readonly number[];
-  /** Whether `read` gives arrays that nobody else holds, in buffers of their own: they may be handed on to another thread. */
-  readonly isFresh?: boolean;
-  /** All rows, where they are in memory anyway. */
-  readonly whole?: Tensor;
-  /** Rows `start` to `start + count`. Memory: those rows. */
-  read(start: number, count: number): Promise<Tensor>;
-}
 
 /**
  * Reads a whole .npy file from memory: row-major, in this machine's byte order.
@@ -65,23 +49,6 @@ export function encodeNpy(tensor: Tensor): Uint8Array {
 export function npyColumn(header: NpyHeader, name: string, read: ReadBytes): Column {
   const { dtype, dims } = header;
   return { dtype, dims, read: (start, count) => readRows(header, start, count, name, read) };
-}
-
-/** A column over a tensor in memory. */
-export function tensorColumn(whole: Tensor): Column {
-  const { dtype, dims, data } = whole;
-  const width = elementCount(dims.slice(1));
-  const read = async (start: number, count: number): Promise<Tensor> => {
-    if (dims.length === 0) return { dtype, dims, data };
-    checkRows(dims, start, count, 'tensor');
-    return { dtype, dims: [count, ...dims.slice(1)], data: data.slice(start * width, (start + count) * width) };
-  };
-  return { dtype, dims, whole, read };
-}
-
-/** Is it an array of strings? */
-export function isText(data: TensorData): data is readonly string[] {
-  return Array.isArray(data);
 }
 
 async function readRows(
@@ -201,16 +168,4 @@ function utf32(items: readonly string[], width: number): Uint8Array {
     );
   }
   return new Uint8Array(points.buffer);
-}
-
-function checkRows(dims: readonly number[], start: number, count: number, name: string): void {
-  const rows = dims[0] ?? 1;
-  if (start >= 0 && count >= 0 && start + count <= rows) return;
-  throw new LossgraftError({
-    code: 'rows-out-of-range',
-    where: name,
-    expected: `rows among 0…${rows - 1}`,
-    found: `${count} rows from ${start} on`,
-    hint: 'Read within the array',
-  });
 }

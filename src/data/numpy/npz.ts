@@ -7,9 +7,10 @@ import { ZipFile as ZipWriter } from 'yazl';
 import { LossgraftError } from '../../errors.ts';
 import { type ByteSource, openFile } from '../../onnx/index.ts';
 import type { Tensor } from '../../tensor.ts';
+import type { Column } from '../dataset.ts';
 import { MAX_ENTRIES, MAX_INFLATED_BYTES } from '../limits.ts';
 import { type RowStore, rowStore } from '../rowStore.ts';
-import { type Column, encodeNpy, npyColumn, type ReadBytes } from './npy.ts';
+import { encodeNpy, npyColumn, type ReadBytes } from './npy.ts';
 import { HEADER_WINDOW, parseNpyHeader } from './npyHeader.ts';
 
 /** The arrays of an .npz by name. Stored arrays are read in place; compressed ones are inflated when they are first read. */

@@ -1,8 +1,8 @@
 import { LossgraftError } from '../../errors.ts';
 import type { Tensor } from '../../tensor.ts';
 import { labelCollector } from '../classIndex.ts';
+import type { Column } from '../dataset.ts';
 import { type Dataset, LABELS } from '../dataset.ts';
-import type { Column } from '../numpy/npy.ts';
 import type { DataOptions } from '../options.ts';
 import { numbered } from '../order.ts';
 import { type RowStore, rowStore } from '../rowStore.ts';
