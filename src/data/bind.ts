@@ -4,7 +4,7 @@ import { type DataType, elementCount, isText, type Shape, type Tensor } from '..
 import type { Column } from './dataset.ts';
 import { type Dataset, LABELS } from './dataset.ts';
 import { readLabels } from './labels.ts';
-
+import { noRows } from './noRows.ts';
 /** Data matched to a model's inputs. */
 export interface BoundData {
   /** Samples. */
@@ -142,6 +142,7 @@ function commonSize(
   const sizes = columns.map(({ input, column }) => ({ name: input.name, rows: column.dims[0] }));
   const size = sizes[0]?.rows;
   if (size !== undefined && size > 0 && sizes.every(({ rows }) => rows === size)) return size;
+  if (sizes.every(({ rows }) => rows === 0)) throw noRows(data.name);
   throw new LossgraftError({
     code: 'data-size',
     where: data.name,

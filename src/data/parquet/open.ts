@@ -89,6 +89,8 @@ async function* readRows(
   try {
     for (const [index, group] of metadata.row_groups.entries()) {
       const count = Number(group.num_rows);
+      // Some writers give it no pages, others a page without values.
+      if (count === 0) continue;
       const chunks = chunksByName(`${path}, row group ${index}`, group);
       const parts = columns.map((element) => {
         const chunk = chunks.get(element.name);

@@ -3,6 +3,7 @@ import type { Tensor } from '../../tensor.ts';
 import { labelCollector } from '../classIndex.ts';
 import type { Column } from '../dataset.ts';
 import { type Dataset, LABELS } from '../dataset.ts';
+import { noRows } from '../noRows.ts';
 import type { DataOptions } from '../options.ts';
 import { numbered } from '../order.ts';
 import { type RowStore, rowStore } from '../rowStore.ts';
@@ -28,7 +29,7 @@ export async function readNumbers(table: Table, options: DataOptions): Promise<D
       if (labels !== undefined) collector.add(cells.at(-1) ?? null, place(labels));
       size++;
     }
-    if (size === 0) throw refused('data-size', table.name, 'at least one row', 'none', 'Write the data again');
+    if (size === 0) throw noRows(table.name);
     const index = labels === undefined ? undefined : collector.finish(`${table.name}, column ${table.columns[labels]}`);
     const columns = inputs.map((input) => [input.name, inputColumn(input, size, table.name)] as const);
     return {

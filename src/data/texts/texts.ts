@@ -8,6 +8,7 @@ import { type Dataset, LABELS } from '../dataset.ts';
 import { listClasses } from '../folder.ts';
 import { labelColumn } from '../labels.ts';
 import { MAX_TEXT_CHARACTERS } from '../limits.ts';
+import { noRows } from '../noRows.ts';
 import type { DataOptions, TextOptions } from '../options.ts';
 import { numbered } from '../order.ts';
 import { type RowStore, rowStore } from '../rowStore.ts';
@@ -36,7 +37,7 @@ export async function readTexts(table: Table, options: DataOptions): Promise<Dat
         if (labels !== undefined) collector.add(cells[1] ?? null, `${place}, column ${table.columns[labels]}`);
       }
       await store.finish();
-      if (store.size === 0) throw noText(table.name, undefined);
+      if (store.size === 0) throw noRows(table.name);
       const index =
         labels === undefined ? undefined : collector.finish(`${table.name}, column ${table.columns[labels]}`);
       const names = index?.names === undefined ? '' : `, classes ${numbered(index.names)}`;
@@ -93,6 +94,7 @@ export async function openTextFolder(path: string, options: DataOptions): Promis
 function readText(path: string): string {
   const file = openFile(path);
   try {
+    if (file.size === 0) throw noText(path, undefined);
     // A character takes up to 4 bytes of UTF-8.
     if (file.size > 4 * MAX_TEXT_CHARACTERS)
       throw badText(path, `at most ${4 * MAX_TEXT_CHARACTERS} bytes`, `${file.size}`);
