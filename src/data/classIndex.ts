@@ -18,16 +18,17 @@ export interface LabelCollector {
   /** @throws LossgraftError for a missing label, one that is not among the given classes, or too many classes. */
   add(cell: Cell, where: string): void;
   /** @throws LossgraftError `label-names` for numbers that are no indices. */
-  finish(where: string): ClassIndex;
+  finish(): ClassIndex;
 }
 
 /** @param classes the classes in the order of their indices, where they are given. */
 export function labelCollector(classes: readonly string[] | undefined): LabelCollector {
   const codes = new Map<string, number>((classes ?? []).map((name, index) => [name, index]));
+  const firstPlaces: string[] = [];
   const rows = growingArray();
   const add = (cell: Cell, where: string): void => {
     const label = cell === null ? '' : String(cell);
-    let code = codes.get(label);
+    let code = codes.get(label) ?? (classes === undefined ? undefined : codes.get(wholeNumber(label)));
     if (code === undefined) {
       if (isMissing(label))
         throw refused('missing-value', where, 'a label', cell === null ? 'none' : JSON.stringify(label));
@@ -36,28 +37,36 @@ export function labelCollector(classes: readonly string[] | undefined): LabelCol
         throw refused('label-names', where, `at most ${MAX_CLASS_NAMES} different labels`, 'more');
       code = codes.size;
       codes.set(label, code);
+      firstPlaces.push(where);
     }
     rows.push(code);
   };
-  const finish = (where: string): ClassIndex => {
+  const finish = (): ClassIndex => {
     if (classes !== undefined) return { column: labelColumn(rows.finish()), names: classes };
     const found = [...codes.keys()];
     const isNumbers = found.every(isNumeric);
     const sorted = isNumbers ? undefined : found.toSorted(byCodePoint);
     const places = new Map(sorted?.map((name, index) => [name, index]));
-    const indices = found.map((label) => (isNumbers ? indexOf(label, where) : (places.get(label) ?? 0)));
+    const indices = found.map((label, code) =>
+      isNumbers ? indexOf(label, firstPlaces[code] ?? '') : (places.get(label) ?? 0),
+    );
     return { column: labelColumn(rows.finish().map((code) => indices[code] ?? 0)), names: sorted };
   };
   return { add, finish };
 }
 
+/** `2.0` as `2`: writers that know only floating point say whole numbers so. */
+function wholeNumber(label: string): string {
+  return label.trim().replace(/^(\d+)\.0*$/, '$1');
+}
+
 function indexOf(label: string, where: string): number {
   const index = Number(label);
-  if (/^\d+$/.test(label.trim()) && index < MAX_CLASSES) return index;
+  if (Number.isInteger(index) && index >= 0 && index < MAX_CLASSES) return index;
   throw refused(
     'label-names',
     where,
-    'class indices: whole numbers from 0 on',
+    `class indices: whole numbers from 0 to ${MAX_CLASSES - 1}`,
     label,
     'Give the classes in their order with --classes, so that numbers count as names',
   );

@@ -41,23 +41,25 @@ export async function readLabels(
       hint: 'Convert them, for example labels.astype("int64")',
     });
   }
-  const labels = toInt64(await column.read(start, count));
-  const last = range.classes === undefined ? undefined : BigInt(range.classes) - 1n;
-  const bad = labels.findIndex((label) => label < 0n || (last !== undefined && label > last));
-  if (bad < 0) return labels;
-  throw new LossgraftError({
-    code: 'label-out-of-range',
-    where: `${range.where}, row ${start + bad}`,
-    expected: last === undefined ? 'a class index from 0 on' : `a class index among 0…${last}`,
-    found: `${labels[bad]}`,
-    hint: 'Class indices begin at 0; correct the label or leave the row out',
-  });
+  const labels = toBigInts(await column.read(start, count));
+  const last = range.classes === undefined ? MAX_INT64 : BigInt(range.classes) - 1n;
+  for (const [row, label] of labels.entries()) {
+    if (label >= 0n && label <= last) continue;
+    throw new LossgraftError({
+      code: 'label-out-of-range',
+      where: `${range.where}, row ${start + row}`,
+      expected: range.classes === undefined ? 'a class index from 0 on' : `a class index among 0…${last}`,
+      found: `${label}`,
+      hint: 'Class indices begin at 0; correct the label or leave the row out',
+    });
+  }
+  return labels instanceof BigInt64Array ? labels : new BigInt64Array(labels.buffer, labels.byteOffset, labels.length);
 }
 
-/** uint64 above 2^63 − 1 wraps to a negative number, which the range refuses. */
-function toInt64({ data }: Tensor): BigInt64Array {
-  if (data instanceof BigInt64Array) return data;
-  if (data instanceof BigUint64Array) return new BigInt64Array(data.buffer, data.byteOffset, data.length);
+const MAX_INT64 = 2n ** 63n - 1n;
+
+function toBigInts({ data }: Tensor): BigInt64Array | BigUint64Array {
+  if (data instanceof BigInt64Array || data instanceof BigUint64Array) return data;
   return BigInt64Array.from(isText(data) ? [] : Array.from(data, BigInt));
 }
 

@@ -81,12 +81,21 @@ describe('Parquet as pyarrow writes it', () => {
     byIndex.close();
   });
 
+  it('with row groups that have no rows', async () => {
+    const data = await openData(join(TABLES, 'groups.parquet'));
+    expect(await all(data)).toEqual({ dtype: 'float32', dims: [5, 1], data: Float32Array.of(1, 2, 3, 1, 2) });
+    data.close();
+  });
+
   it.each([
     ['missing', { labelColumn: 'index', featureColumns: ['single'] }, 'missing-value', /row 105, column single/],
     ['none', { labelColumn: 'index', featureColumns: ['text'] }, 'no-number', /row 0, column text/],
     ['prefixes', { labelColumn: 'species', featureColumns: ['single'] }, 'parquet-encoding', /DELTA_BYTE_ARRAY/],
     ['lists', {}, 'bad-parquet', /lists or structures/],
     ['dates', {}, 'parquet-column', /dates/],
+    ['empty', {}, 'data-size', /found no rows/],
+    ['groupless', {}, 'data-size', /found no rows/],
+    ['uint64', {}, 'label-names', /row 1, column label\] .* found 18446744073709551615/],
   ] as const)('%s is refused', async (name, options, code, shown) => {
     const error = await refusal(join(TABLES, `${name}.parquet`), options);
     expect(error).toMatchObject({ code, message: expect.stringMatching(shown) });
@@ -174,6 +183,19 @@ describe('labels', () => {
     expect(notes?.[0]).toContain('classes 0 10, 1 A, 2 b');
   });
 
+  it('that floating point writes are indices too, as in Parquet', async () => {
+    expect(await labelsOf(['3.0', '0', '0.', '1e0'])).toMatchObject({ names: undefined, indices: [3, 0, 0, 1] });
+    const classes = ['7', '3', '1.0'];
+    expect(await labelsOf(['3.0', '7', '1.0'], { classes })).toMatchObject({ names: classes, indices: [1, 0, 2] });
+    const data = await openData(join(TABLES, 'groups.parquet'));
+    expect((await all(data, 'labels')).data).toEqual(BigInt64Array.of(0n, 1n, 2n, 0n, 1n));
+    data.close();
+  });
+
+  it('that are names stay as they are written', async () => {
+    expect(await labelsOf(['1.0', 'beta', '1'])).toMatchObject({ names: ['1', '1.0', 'beta'], indices: [1, 2, 0] });
+  });
+
   it('have the order that is given', async () => {
     expect(await labelsOf(['3', '1'], { classes: ['1', '2', '3'] })).toMatchObject({
       names: ['1', '2', '3'],
@@ -183,7 +205,10 @@ describe('labels', () => {
 
   it.each([
     [['-1', '0'], {}, 'label-names'],
-    [['0.0', '1.0'], {}, 'label-names'],
+    [['0.0', '0.5'], {}, 'label-names'],
+    [['0', '18446744073709551615'], {}, 'label-names'],
+    [['-0.5', '1e7'], {}, 'label-names'],
+    [['1.5', '2'], { classes: ['1', '2'] }, 'unknown-class'],
     [['0', ''], {}, 'missing-value'],
     [['a', 'NaN'], {}, 'missing-value'],
     [['a', 'b'], { classes: ['a'] }, 'unknown-class'],
@@ -207,7 +232,8 @@ describe('cells and rows that are not right, by row and line', () => {
     ['x,\n1,0\n', 'csv-header', /column 1 without/],
     ['1,0\n2,1\n', 'csv-header', /no-header/],
     ['', 'csv-header', /an empty file/],
-    ['x,label\n', 'data-size', /at least one row/],
+    ['x,label\n', 'data-size', /no rows/],
+    ['x,label\n1,0\n2,1.5\n', 'label-names', /row 1 \(line 3\), column label\] .* found 1\.5/],
   ])('%j', async (text, code, shown) => {
     expect(await refusal(file(text))).toMatchObject({ code, message: expect.stringMatching(shown) });
   });

@@ -30,7 +30,7 @@ export async function readNumbers(table: Table, options: DataOptions): Promise<D
       size++;
     }
     if (size === 0) throw noRows(table.name);
-    const index = labels === undefined ? undefined : collector.finish(`${table.name}, column ${table.columns[labels]}`);
+    const index = labels === undefined ? undefined : collector.finish();
     const columns = inputs.map((input) => [input.name, inputColumn(input, size, table.name)] as const);
     return {
       name: table.name,
@@ -142,10 +142,19 @@ function toFloats(cells: readonly Cell[], where: (i: number) => string): Float32
 
 function toIntegers(cells: readonly Cell[], where: (i: number) => string): BigInt64Array<ArrayBuffer> {
   return BigInt64Array.from(cells, (cell, i) => {
-    const number = toNumber(cell);
-    if (!Number.isSafeInteger(number)) throw noNumber(cell, where(i), 'a whole number');
-    return BigInt(number);
+    const whole = toInteger(cell);
+    if (whole === undefined || BigInt.asIntN(64, whole) !== whole)
+      throw noNumber(cell, where(i), 'a whole number that int64 can hold');
+    return whole;
   });
+}
+
+/** To the last digit: identifiers are larger than what floating point tells apart. */
+function toInteger(cell: Cell): bigint | undefined {
+  if (typeof cell === 'bigint') return cell;
+  if (typeof cell === 'string' && /^\s*[+-]?\d+\s*$/.test(cell)) return BigInt(cell.trim().replace(/^\+/, ''));
+  const number = toNumber(cell);
+  return Number.isSafeInteger(number) ? BigInt(number) : undefined;
 }
 
 function toNumber(cell: Cell): number {

@@ -38,8 +38,7 @@ export async function readTexts(table: Table, options: DataOptions): Promise<Dat
       }
       await store.finish();
       if (store.size === 0) throw noRows(table.name);
-      const index =
-        labels === undefined ? undefined : collector.finish(`${table.name}, column ${table.columns[labels]}`);
+      const index = labels === undefined ? undefined : collector.finish();
       const names = index?.names === undefined ? '' : `, classes ${numbered(index.names)}`;
       const columns = store.columns();
       return {
