@@ -9,11 +9,17 @@ export function graftRows(done: GraftReport): (readonly [string, string])[] {
   return [
     ['loss', [`${done.loss}, ${done.reduction} over the samples`, ...options].join(', ')],
     ['logits', `${logits.name}: ${logits.how}`],
+    ['head', headName(done.head)],
     ...(features === null ? [] : [['features', `${features.name}: ${features.how}`] as const]),
     ['classes', done.classes === null ? 'unknown' : String(done.classes)],
     ['class weights', classWeights === null ? 'none' : `${classWeights.how}: ${shortList(classWeights.values)}`],
     ...(classCounts === null ? [] : [['class counts', shortList(classCounts)] as const]),
   ];
+}
+
+/** `softmax`, and whether the file says so. */
+export function headName({ kind, isStated }: GraftReport['head']): string {
+  return kind !== 'softmax' || isStated ? kind : 'softmax (exclusive classes), taken for granted';
 }
 
 function shortList(values: readonly number[]): string {

@@ -12,8 +12,9 @@ import type { inspectRows } from './tables/inspect.ts';
 import { type Dim, elementCount } from './tensor.ts';
 import { dependents, type GradientRules } from './transform/differentiate.ts';
 import { findFeatures } from './transform/features.ts';
+import type { HeadKind } from './transform/head.ts';
 import { inlineFunctions } from './transform/inline.ts';
-import { findLogits, namedLogits } from './transform/logits.ts';
+import { findLogits, modelHead, namedLogits } from './transform/logits.ts';
 import { findParameters } from './transform/parameters.ts';
 import { namedFeatures } from './transform/splice.ts';
 import { untie } from './transform/untie.ts';
@@ -54,6 +55,8 @@ export interface Inspection {
   readonly parameters: number;
   readonly externalFiles: readonly string[];
   readonly classes: number | null;
+  /** What its outputs say, and what speaks for it; not stated is what such scores usually are. `null` in a file of lossgraft's. */
+  readonly head: { readonly kind: HeadKind; readonly isStated: boolean; readonly why: string } | null;
   /** The classes' names in the order of the scores, and where they were found. */
   readonly classNames: { readonly names: readonly string[]; readonly from: string } | null;
   /** What is to be known of the names, such as sources that contradict each other. */
@@ -86,7 +89,7 @@ export async function inspect(model: Model, rules: GradientRules, options: Inspe
   });
   const manifest = manifestRecord(proto);
   const logits = search(() => {
-    if (options.logits !== undefined) return namedLogits(graph, options.logits);
+    if (options.logits !== undefined) return namedLogits(graph, options.logits, model.opset);
     return (
       placeIn(graph, manifest?.logits) ?? (manifest?.kind === 'train' ? undefined : findLogits(graph, model.opset))
     );
@@ -116,11 +119,17 @@ export async function inspect(model: Model, rules: GradientRules, options: Inspe
     classes: classes ?? null,
     classNames: names === undefined ? null : { names: names.names, from: names.from },
     classNotes: notes,
+    head: manifest === null ? headReport(graph, model.opset) : null,
     logits,
     features,
     ops: operators(graph, model.opset),
     ...training(graph, rules, 'problem' in logits ? graph.outputs : [graph.value(logits.name)]),
   };
+}
+
+function headReport(graph: Graph, opset: number): Inspection['head'] {
+  const { kind, isStated, why } = modelHead(graph, opset);
+  return { kind, isStated, why };
 }
 
 /** A tensor that the manifest of an augmented model or a training graph names, where the graph still has it. */

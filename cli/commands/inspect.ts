@@ -2,6 +2,7 @@ import { inspectRows, pick } from '../../src/catalogue.ts';
 import type { Inspection } from '../../src/index.ts';
 import { command } from '../command.ts';
 import { modelRow } from '../fileOptions.ts';
+import { headName } from '../graftReport.ts';
 import { describeType, print, printJson, table } from '../io.ts';
 import { manifestRows, otherPorts } from '../manifestRows.ts';
 
@@ -51,6 +52,7 @@ function describe(found: Inspection): string {
 
 function graftRows(found: Inspection): (readonly [string, string])[] {
   return [
+    ...(found.head === null ? [] : [['head', `${headName(found.head)}: ${found.head.why}`] as const]),
     ['classes', found.classes === null ? 'unknown' : String(found.classes)],
     ['class names', describeNames(found)],
     ...found.classNotes.map((text) => ['', text] as const),

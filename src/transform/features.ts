@@ -3,11 +3,11 @@ import { describeNode, intAttribute } from '../ir/attributes.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
 import { formatShape } from '../ir/print.ts';
 import { isConstant } from './constants.ts';
-import type { FoundLogits } from './logits.ts';
+import type { FoundTensor } from './logits.ts';
 import { laysRows, picksRows } from './tokenRows.ts';
 
 /** The features, and what is still to be done to them. */
-export interface Features extends FoundLogits {
+export interface Features extends FoundTensor {
   /** Of a convolution head: they are averaged over space. */
   readonly pool: boolean;
   /** Of a head that scores every token: the nodes that pick the samples' scores, in order. */

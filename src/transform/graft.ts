@@ -5,7 +5,8 @@ import { LossgraftError } from '../errors.ts';
 import type { Graph } from '../ir/graph.ts';
 import { resolveOptions } from '../options/declared.ts';
 import { type Features, findFeatures } from './features.ts';
-import { type FoundLogits, findLogits, namedLogits } from './logits.ts';
+import type { HeadKind } from './head.ts';
+import { type FoundTensor, findLogits, namedLogits } from './logits.ts';
 import { classScores, featureNorm, namedFeatures } from './splice.ts';
 
 export type Reduction = 'mean' | 'sum' | 'none';
@@ -40,6 +41,8 @@ export interface GraftReport {
   readonly reduction: Reduction;
   readonly logits: TensorReport;
   readonly features: TensorReport | null;
+  /** What the scores say, and whether an operator of the file (a softmax, an argmax) or an option says so. */
+  readonly head: { readonly kind: HeadKind; readonly isStated: boolean };
   readonly classes: number | null;
   readonly classWeights: { readonly how: string; readonly values: readonly number[] } | null;
   /** What the loss was made from; `null` where it reads no counts. */
@@ -72,11 +75,16 @@ export interface Grafted {
  * @param furtherNames names of our own beside these that may be renamed.
  * @throws LossgraftError where logits or features cannot be told, an option makes no sense, or a name is taken.
  */
-export function graft({ graph, opset }: Draft, request: GraftRequest, furtherNames: readonly string[] = []): Grafted {
+export function graft(
+  { graph, opset, notes }: Draft,
+  request: GraftRequest,
+  furtherNames: readonly string[] = [],
+): Grafted {
   const { loss } = request;
   const options = resolveOptions(loss.options, request.lossOptions, `loss ${loss.name}`);
   refuseUnused(request);
-  const logits = request.logits === undefined ? findLogits(graph, opset) : namedLogits(graph, request.logits);
+  const logits = request.logits === undefined ? findLogits(graph, opset) : namedLogits(graph, request.logits, opset);
+  notes.push(...logits.notes);
   const features = loss.needsFeatures ? featuresOf(graph, logits, request) : undefined;
   const op = createEmitter(graph, opset);
   const scores = classScores(op, logits.value);
@@ -97,6 +105,7 @@ export function graft({ graph, opset }: Draft, request: GraftRequest, furtherNam
     reduction,
     logits: { name: logits.value.name, how: logits.how },
     features: features ? { name: features.value.name, how: features.how } : null,
+    head: { kind: logits.kind, isStated: logits.isStated },
     classes: classes ?? null,
     classWeights: request.classWeights ?? null,
     classCounts: counts ?? null,
@@ -114,7 +123,7 @@ export function graft({ graph, opset }: Draft, request: GraftRequest, furtherNam
   };
 }
 
-function featuresOf(graph: Graph, logits: FoundLogits, request: GraftRequest): Features {
+function featuresOf(graph: Graph, logits: FoundTensor, request: GraftRequest): Features {
   if (request.features !== undefined) return namedFeatures(graph, request.features, request.featuresAreNorm ?? false);
   if (request.featuresAreNorm) {
     throw new LossgraftError({

@@ -1,0 +1,184 @@
+import { describeNode, intAttribute } from '../ir/attributes.ts';
+import type { Graph, Node, Value } from '../ir/graph.ts';
+import { formatShape } from '../ir/print.ts';
+import type { DataType, Shape } from '../tensor.ts';
+import { isConstant } from './constants.ts';
+import { type Tail, walkTail } from './tail.ts';
+
+/**
+ * What an output of a model says of a sample. Losses are for `softmax`; the others are recognised so that they are refused for what
+ * they are:
+ *
+ * - `softmax`: scores of exclusive classes, [N, C]
+ * - `sigmoid-binary`: one score per sample, [N] or [N, 1]
+ * - `sigmoid-multi-label`: scores of classes of which several may hold, [N, C]
+ * - `ordinal`: one score per sample and a threshold per class (CORAL, cumulative logits), [N, C − 1]
+ * - `token`: a row for each token or position, [N, T, C]
+ * - `segmentation`: a value for each pixel, [N, C, H, W]
+ * - `detector`: boxes with scores
+ * - `embedding`: a vector of length 1
+ * - `classical`: a tree or a linear model in one operator of ai.onnx.ml
+ */
+export type HeadKind =
+  | 'softmax'
+  | 'sigmoid-binary'
+  | 'sigmoid-multi-label'
+  | 'ordinal'
+  | 'token'
+  | 'segmentation'
+  | 'detector'
+  | 'embedding'
+  | 'classical'
+  | 'unknown';
+
+/** One output of a model, recognised. */
+export interface Head {
+  readonly kind: HeadKind;
+  /** The scores before the final softmax or sigmoid. */
+  readonly scores: Value;
+  /** How they were found, as `input of the final Softmax`. */
+  readonly how: string;
+  /** Whether an operator of the file says so (a softmax, a sigmoid, an argmax), or it is what such scores usually are. */
+  readonly isStated: boolean;
+  /** A phrase: what speaks for the kind. */
+  readonly why: string;
+}
+
+export interface OutputHead {
+  readonly output: Value;
+  readonly head: Head;
+}
+
+export const FLOATS: ReadonlySet<DataType | undefined> = new Set([
+  'float32',
+  'float16',
+  'bfloat16',
+  'float64',
+  undefined,
+]);
+
+/** Recognises what each output says. Scores of which another output is the softmax or the sigmoid are of that output's kind. */
+export function headsOf(graph: Graph, opset: number): readonly OutputHead[] {
+  const heads = graph.outputs.map((output) => ({ output, head: headOf(graph, output, opset) }));
+  const stated = new Map(heads.filter(({ head }) => head.isStated).map((each) => [each.head.scores, each]));
+  return heads.map(({ output, head }) => {
+    const other = head.isStated ? undefined : stated.get(head.scores);
+    if (!other) return { output, head };
+    const { kind, why } = other.head;
+    const way = `goes into a sigmoid that is the output "${other.output.name}"`;
+    const isSigmoid = kind === 'sigmoid-binary' || kind === 'sigmoid-multi-label';
+    const told = isSigmoid ? `${way}: a ${kind === 'sigmoid-binary' ? 'binary' : 'multi-label'} head` : why;
+    return { output, head: { ...other.head, how: head.how, why: told } };
+  });
+}
+
+/** Recognises what one output, or a tensor on the way to one, says. */
+export function headOf(graph: Graph, output: Value, opset: number): Head {
+  const tail = walkTail(output, opset);
+  const { scores, how } = tail;
+  const of = (kind: HeadKind, why: string, isStated = true): Head => ({ kind, scores, how, isStated, why });
+  if (!FLOATS.has(scores.dtype)) return of('unknown', `holds ${scores.dtype}`);
+  const at = tail.sigmoid && describeNode(tail.sigmoid);
+  if (tail.isShare && at) return of('sigmoid-binary', `joins a sigmoid and what it leaves of 1 (${at}): a binary head`);
+  const { producer, shape } = scores;
+  if (producer?.opType === 'TopK') return of('unknown', `are the largest of other scores (${describeNode(producer)})`);
+  if (producer?.domain === 'ai.onnx.ml') {
+    return of('classical', `comes from a classical model's operator (${describeNode(producer)})`);
+  }
+  const sigmoid = at === undefined ? '' : `comes from a sigmoid (${at})`;
+  if (shape === undefined) {
+    if (at) return of('sigmoid-multi-label', `${sigmoid}: a binary or multi-label head`);
+    return of('unknown', 'has an unknown rank');
+  }
+  if (isOneScore(shape)) {
+    if (at) return of('sigmoid-binary', `${sigmoid}: a binary head, ${formatShape(output.shape)}`);
+    const why = `has one score per sample (${formatShape(output.shape)}): a binary head, a regression or a norm`;
+    return of('sigmoid-binary', why, false);
+  }
+  const map = mapHead(graph, shape);
+  if (map) return of(map.kind, map.why);
+  if (!isRow(shape)) return of('unknown', `has the shape ${formatShape(shape)}`);
+  return { ...rowHead(graph, tail), scores, how };
+}
+
+/** One row of scores, [N, C] or [N, C, 1, …]. */
+function rowHead(graph: Graph, { scores, sigmoid, normaliser }: Tail): Pick<Head, 'kind' | 'isStated' | 'why'> {
+  const thresholds = thresholdsOf(graph, scores);
+  if (thresholds && !normaliser) {
+    const why = `adds a threshold per class to one score per sample (${describeNode(thresholds)}): an ordinal head`;
+    return { kind: 'ordinal', isStated: sigmoid !== undefined, why };
+  }
+  if (sigmoid) {
+    const why = `comes from a sigmoid (${describeNode(sigmoid)}): a multi-label head`;
+    return { kind: 'sigmoid-multi-label', isStated: true, why };
+  }
+  const norm = normaliser ? undefined : unitLength(scores);
+  if (norm) {
+    return { kind: 'embedding', isStated: true, why: `is divided by its length (${describeNode(norm)}): an embedding` };
+  }
+  const why = normaliser ? `goes into ${describeNode(normaliser)}` : 'no softmax or sigmoid follows';
+  return { kind: 'softmax', isStated: normaliser !== undefined, why };
+}
+
+function isOneScore(shape: readonly unknown[]): boolean {
+  return shape.length > 0 && shape.slice(1).every((dim) => dim === 1);
+}
+
+/** [N, C] or [N, C, 1, …] */
+function isRow(shape: readonly unknown[]): boolean {
+  return shape.length >= 2 && shape.slice(2).every((dim) => dim === 1);
+}
+
+/** What has a row for each position or pixel, told by the ranks. */
+function mapHead(graph: Graph, shape: NonNullable<Shape>): Pick<Head, 'kind' | 'why'> | undefined {
+  const rank = shape.length;
+  const ones = shape.slice(1).filter((dim) => dim === 1).length;
+  if (rank < 3 || ones >= rank - 2) return undefined;
+  const found = `has the shape ${formatShape(shape)}`;
+  if (graph.inputs.some((input) => (input.shape?.length ?? 0) >= 4) && (rank > 3 || isImage(graph, shape))) {
+    return { kind: 'segmentation', why: `${found}: a value for each pixel` };
+  }
+  return rank === 3 ? { kind: 'token', why: `${found}: a row for each token or position` } : undefined;
+}
+
+/** [N, H, W], as large as the input's images. */
+function isImage(graph: Graph, shape: NonNullable<Shape>): boolean {
+  const sizes = shape.slice(1);
+  return graph.inputs.some(({ shape: input }) =>
+    [input?.slice(2), input?.slice(1, 3)].some(
+      (size) => size?.length === 2 && size.every((dim, i) => typeof dim === 'number' && dim === sizes[i]),
+    ),
+  );
+}
+
+/** The node that adds a constant per class to one score per sample, as ordinal heads do. */
+function thresholdsOf(graph: Graph, { producer, shape }: Value): Node | undefined {
+  if (producer?.domain !== '' || (producer.opType !== 'Add' && producer.opType !== 'Sub')) return undefined;
+  const [a, b] = producer.inputs;
+  if (!a || !b || shape?.[1] === 1) return undefined;
+  const [score, constant] = isConstant(graph, a) ? [b, a] : [a, b];
+  const isOne = score.shape !== undefined && score.shape.length === 2 && score.shape[1] === 1;
+  return isOne && dependsOnConstantsAlone(graph, constant) ? producer : undefined;
+}
+
+/** Thresholds that are kept in order are computed, such as a running sum of positive steps. */
+function dependsOnConstantsAlone(graph: Graph, value: Value): boolean {
+  const inputs = new Set(graph.inputs);
+  const seen = new Set<Value>([value]);
+  for (const each of seen) {
+    if (inputs.has(each) && !graph.initializers.has(each)) return false;
+    for (const input of each.producer?.inputs ?? []) if (input) seen.add(input);
+  }
+  return true;
+}
+
+const GUARDS = new Set(['Expand', 'Clip', 'Max', 'Add', 'Sqrt', 'Unsqueeze', 'Reshape']);
+
+/** The node that divides a vector by its own length. */
+function unitLength({ producer }: Value): Node | undefined {
+  if (producer?.opType === 'LpNormalization' && intAttribute(producer, 'p', 2) === 2) return producer;
+  const [vector, divisor] = producer?.opType === 'Div' ? producer.inputs : [];
+  let length = divisor;
+  while (length?.producer && GUARDS.has(length.producer.opType)) length = length.producer.inputs[0];
+  return length?.producer?.opType === 'ReduceL2' && length.producer.inputs[0] === vector ? producer : undefined;
+}
