@@ -16,6 +16,7 @@ import type { HeadKind } from './transform/head.ts';
 import { inlineFunctions } from './transform/inline.ts';
 import { findLogits, modelHead, namedLogits } from './transform/logits.ts';
 import { findParameters } from './transform/parameters.ts';
+import { whyNoFloats } from './transform/quantised.ts';
 import { namedFeatures } from './transform/splice.ts';
 import { untie } from './transform/untie.ts';
 
@@ -69,6 +70,8 @@ export interface Inspection {
     readonly tensors: number;
     readonly elements: number;
     readonly leftOut: readonly { readonly name: string; readonly why: string }[];
+    /** Why nothing of this file can be trained; `null` where something can. */
+    readonly problem: string | null;
   };
   /** Operators between the weights and the logits that no gradient can pass: what lies before them has to stay frozen. */
   readonly missingGradientRules: readonly string[];
@@ -123,7 +126,7 @@ export async function inspect(model: Model, rules: GradientRules, options: Inspe
     logits,
     features,
     ops: operators(graph, model.opset),
-    ...training(graph, rules, 'problem' in logits ? graph.outputs : [graph.value(logits.name)]),
+    ...training(graph, rules, 'problem' in logits ? undefined : graph.value(logits.name)),
   };
 }
 
@@ -188,7 +191,7 @@ function externalFiles(initializers: readonly TensorProto[]): string[] {
 function training(
   graph: Graph,
   rules: GradientRules,
-  ends: readonly Value[],
+  logits: Value | undefined,
 ): Pick<Inspection, 'trainable' | 'missingGradientRules'> {
   untie(graph);
   const found = findParameters(graph);
@@ -198,14 +201,25 @@ function training(
   const order = topologicalOrder(graph);
   const passes = order.filter((node) => rules[operatorName(node)] !== noGradient);
   const dependent = dependents(passes, weights);
-  const before = nodesBefore(order, ends);
+  const before = nodesBefore(order, logits ? [logits] : graph.outputs);
   const missing = passes
     .filter(
       (node) => before.has(node) && [...node.inputs, ...node.captures].some((read) => read && dependent.has(read)),
     )
     .map(operatorName)
     .filter((op) => !Object.hasOwn(rules, op));
-  return { trainable: { tensors: weights.length, elements, leftOut }, missingGradientRules: [...new Set(missing)] };
+  const problem = whyUntrained(graph, weights, logits);
+  return {
+    trainable: { tensors: weights.length, elements, leftOut, problem },
+    missingGradientRules: [...new Set(missing)],
+  };
+}
+
+function whyUntrained(graph: Graph, weights: readonly Value[], logits: Value | undefined): string | null {
+  if (logits === undefined) return 'no logits were found';
+  if (weights.length > 0) return null;
+  const { found, hint } = whyNoFloats(graph);
+  return `${found}. ${hint}`;
 }
 
 /** The nodes that one of `ends` depends on. */

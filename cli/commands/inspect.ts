@@ -69,18 +69,14 @@ function describeNames({ classNames }: Inspection): string {
   return `${shown.join(', ')}${names.length > 20 ? `, … (${names.length})` : ''}: ${from}`;
 }
 
-function parameterRows(found: Inspection): (readonly [string, string])[] {
+function parameterRows({ parameters, trainable, missingGradientRules }: Inspection): (readonly [string, string])[] {
+  const { tensors, elements, leftOut, problem } = trainable;
+  const rules = missingGradientRules.length === 0 ? 'all there' : `missing: ${missingGradientRules.join(', ')}`;
   return [
-    ['parameters', found.parameters.toLocaleString('en')],
-    [
-      'trainable',
-      `${found.trainable.elements.toLocaleString('en')} in ${found.trainable.tensors.toLocaleString('en')} float32 tensors`,
-    ],
-    ...found.trainable.leftOut.map(({ name, why }) => ['no parameter', `${name}: ${why}`] as const),
-    [
-      'gradient rules',
-      found.missingGradientRules.length === 0 ? 'all there' : `missing: ${found.missingGradientRules.join(', ')}`,
-    ],
+    ['parameters', parameters.toLocaleString('en')],
+    ['trainable', `${elements.toLocaleString('en')} in ${tensors.toLocaleString('en')} float32 tensors`],
+    ...leftOut.map(({ name, why }) => ['no parameter', `${name}: ${why}`] as const),
+    ['gradient rules', problem === null ? rules : `not asked: nothing can be trained, ${problem}`],
   ];
 }
 

@@ -78,7 +78,8 @@ export async function fineTune(catalogue: Catalogue, model: Model, options: Trai
   checkReport(options);
   const labels = options.rename?.labels ?? 'labels';
   const ports = inputPorts(model, labels);
-  const classes = await classesOf(catalogue, model, options);
+  const judged = await judgedBy(catalogue, model, options);
+  const { classes } = judged;
   const parts = await divide(options, ports, { name: labels, classes }, plan.seed);
   const bound = bindArms(catalogue, options, plan, parts.counts);
   const batchSize = fixedBatch(ports) ?? plan.batchSize;
@@ -108,7 +109,9 @@ export async function fineTune(catalogue: Catalogue, model: Model, options: Trai
   });
   const { checkpoint } = trained;
   const untold = recallNote(classes);
-  const notes = [...new Set([...parts.notes, ...trained.notes, ...(untold === undefined ? [] : [untold])])];
+  const notes = [
+    ...new Set([...judged.notes, ...parts.notes, ...trained.notes, ...(untold === undefined ? [] : [untold])]),
+  ];
   const report = await reportRun({ ...run, checkpoint, notes });
   return {
     interrupted: trained.interrupted,
@@ -127,23 +130,35 @@ export async function fineTune(catalogue: Catalogue, model: Model, options: Trai
   };
 }
 
-/** How many classes the model tells apart. @throws LossgraftError `unknown-classes` where its logits do not say. */
-async function classesOf(catalogue: Catalogue, model: Model, options: TrainOptions): Promise<number> {
-  const { logits, rename, keepTies } = options;
+/**
+ * How many classes the model tells apart, and what the user should know of its scores: found before data are opened.
+ *
+ * @throws LossgraftError `unknown-classes` where the logits do not say, and where nothing can be trained.
+ */
+async function judgedBy(
+  catalogue: Catalogue,
+  model: Model,
+  options: TrainOptions,
+): Promise<{ readonly classes: number; readonly notes: readonly string[] }> {
+  const { logits, rename, keepTies, trainable = 'head' } = options;
   const ce = catalogue.losses.ce;
   if (!ce) throw new Error('the catalogue has no cross-entropy');
   const { ib_factor: _, ...names } = rename ?? {};
   const place = { ...defined({ logits, keepTies }), rename: names };
-  const { classes } = await evaluationGraph(model, { loss: ce, lossOptions: {}, ...place }, []);
-  if (classes !== undefined) return classes;
+  const request = { loss: ce, lossOptions: {}, trainable, ...place };
+  const { classes, head, notes } = await evaluationGraph(model, request, []);
+  if (classes !== undefined) return { classes, notes: head.isStated ? notes : [...notes, UNSTATED] };
   throw new LossgraftError({
     code: 'unknown-classes',
     where: model.name,
     expected: 'logits [N, C] whose number of classes is known',
     found: 'a dimension that is not',
-    hint: 'Name the scores before the softmax with --logits',
+    hint: 'Export the model with a fixed number of classes, or name scores that have one with --logits',
   });
 }
+
+const UNSTATED =
+  'Nothing in the file follows the scores, neither a softmax nor a sigmoid: they are taken for those of exclusive classes, of which each sample has one';
 
 function refuseBatch({ batchSize }: TrainOptions, fixed: number): void {
   if (batchSize !== undefined && batchSize !== fixed)

@@ -8,6 +8,7 @@ import type { Calculus } from '../transform/gradientOutputs.ts';
 import { type Grafted, type GraftRequest, graft } from '../transform/graft.ts';
 import { type LeftOut, leftOutNotes, type Parameter, selectParameters } from '../transform/parameters.ts';
 import { type Prepared, type PrepareRequest, prepare } from '../transform/prepare.ts';
+import { otherWeightsNotes } from '../transform/quantised.ts';
 
 export interface BackwardRequest extends GraftRequest, PrepareRequest {
   readonly calculus: Calculus;
@@ -53,19 +54,20 @@ export async function backward(model: Model, request: BackwardRequest): Promise<
   const gradients = differentiate(grafted.op, grafted.loss, wrt, { rules: request.calculus.gradients, constant });
   const trained = asked.filter(({ value }) => gradients.has(value));
   const unreached = asked.filter(({ value }) => !gradients.has(value));
-  if (trained.length === 0) throw nothingTrained(request.trainable, unreached);
+  if (trained.length === 0) throw nothingTrained(unreached, grafted.logits);
   draft.notes.push(...leftOutNotes(leftOut, '--trainable'));
+  if (request.trainable === 'all') draft.notes.push(...otherWeightsNotes(graph));
   return { draft, grafted, gradients, trained, unreached, leftOut, constant };
 }
 
-function nothingTrained(trainable: string, unreached: readonly Parameter[]): LossgraftError {
-  const names = unreached.map(({ value }) => `"${value.name}"`).join(', ');
+function nothingTrained(unreached: readonly Parameter[], logits: Value): LossgraftError {
+  const names = unreached.slice(0, 3).map(({ value }) => `"${value.name}"`);
   return new LossgraftError({
     code: 'no-parameters',
     where: 'option trainable',
-    expected: 'parameters on which the loss depends',
-    found: names === '' ? `"${trainable}", and the model has no float32 weights` : `${names}, on which it does not`,
-    hint: 'lossgraft inspect lists the parameters that can be trained',
+    expected: `parameters from which the logits "${logits.name}" are computed`,
+    found: `${names.join(', ')}${unreached.length > names.length ? ', …' : ''}, from which they are not`,
+    hint: 'Name others, or take --trainable all for all that can be trained',
   });
 }
 

@@ -2,8 +2,8 @@ import { graphEdit } from '../ir/edit.ts';
 import type { Model } from '../model.ts';
 import { verifyGraph } from '../runtime/oracle/oracle.ts';
 import { type CutPlace, cutAt } from '../transform/frozen.ts';
-import { type GraftRequest, graft } from '../transform/graft.ts';
-import { liftParameter } from '../transform/parameters.ts';
+import { type GraftReport, type GraftRequest, graft } from '../transform/graft.ts';
+import { liftParameter, selectParameters } from '../transform/parameters.ts';
 import { prepare } from '../transform/prepare.ts';
 import { prune } from '../transform/prune.ts';
 import { LEARNING_RATE } from './backward.ts';
@@ -13,6 +13,9 @@ import { sessionBytes } from './sessionBytes.ts';
 export interface Evaluation {
   readonly bytes: Uint8Array;
   readonly logits: string;
+  readonly head: GraftReport['head'];
+  /** What the user should know of. */
+  readonly notes: readonly string[];
   /** `undefined` where the model does not tell. */
   readonly classes: number | undefined;
   /** Of the loss, defaults included. */
@@ -24,10 +27,12 @@ export interface Evaluation {
 /**
  * The forward pass and a loss as the network is used: running statistics, no Dropout. Inputs are the model's, `labels` and the
  * `lifted` tensors; outputs the logits, `loss_per_sample` and what the loss declares. Behind a frozen part it reads what that gives.
+ *
+ * @throws LossgraftError where `trainable` is given and names nothing that can be trained.
  */
 export async function evaluationGraph(
   model: Model,
-  request: GraftRequest & { readonly keepTies?: boolean },
+  request: GraftRequest & { readonly keepTies?: boolean; readonly trainable?: string },
   lifted: readonly string[],
   frozen?: CutPlace,
 ): Promise<Evaluation> {
@@ -37,6 +42,7 @@ export async function evaluationGraph(
   const data = [...graph.inputs];
   const among = new Set(graph.nodes);
   const { logits, outputs, report } = graft(draft, request, [LEARNING_RATE]);
+  if (request.trainable !== undefined) selectParameters(graph, request.trainable, logits);
   const [, ...perSample] = outputs;
   graph.outputs.splice(0, graph.outputs.length, logits, ...perSample);
   if (frozen) cutAt(graph, frozen, { outputs: [...graph.outputs], data, among });
@@ -46,6 +52,8 @@ export async function evaluationGraph(
   return {
     bytes: sessionBytes(model, graphEdit(model.proto, graph)),
     logits: logits.name,
+    head: report.head,
+    notes: draft.notes,
     classes: report.classes ?? undefined,
     options: report.options,
     names: report.names,

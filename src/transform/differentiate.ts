@@ -4,6 +4,7 @@ import { LossgraftError } from '../errors.ts';
 import { describeNode } from '../ir/attributes.ts';
 import type { Node, Value } from '../ir/graph.ts';
 import { topologicalOrder } from '../ir/order.ts';
+import { isQuantised, QUANTISED_HINT } from './quantised.ts';
 import { sumDown } from './sumDown.ts';
 
 export type GradientRules = Readonly<Record<string, GradientRule>>;
@@ -138,7 +139,9 @@ function noRule(node: Node): LossgraftError {
     where: describeNode(node),
     expected: 'operators with a gradient rule between the trainable parameters and the loss',
     found: `${keyOf(node)}, which has none`,
-    hint: `Freeze what lies before it: --trainable head, or a pattern that names only parameters behind this node${otherwise(node)}`,
+    hint: isQuantised(node)
+      ? QUANTISED_HINT
+      : `Freeze what lies before it: --trainable head, or a pattern that names only parameters behind this node${otherwise(node)}`,
   });
 }
 

@@ -4,6 +4,7 @@ import type { Graph, Node, Value } from '../ir/graph.ts';
 import { formatShape } from '../ir/print.ts';
 import { isConstant } from './constants.ts';
 import type { FoundTensor } from './logits.ts';
+import { isQuantised, QUANTISED_HINT, quantisedBehind } from './quantised.ts';
 import { laysRows, picksRows } from './tokenRows.ts';
 
 /** The features, and what is still to be done to them. */
@@ -18,14 +19,6 @@ export interface Features extends FoundTensor {
 const CARRIERS = new Set(['Identity', 'Cast', 'Flatten', 'Reshape', 'Squeeze', 'Dropout']);
 const RESHAPES = new Set(['Flatten', 'Reshape', 'Squeeze']);
 const POOLS = new Set(['GlobalAveragePool', 'AveragePool', 'ReduceMean']);
-const QUANTISED = new Set([
-  'QLinearMatMul',
-  'MatMulInteger',
-  'QGemm',
-  'QLinearConv',
-  'ConvInteger',
-  'DequantizeLinear',
-]);
 
 /**
  * The features: the activations that the last linear layer reads, by walking back from the logits.
@@ -86,7 +79,7 @@ function biased(graph: Graph, add: Node): Node | undefined {
 function gemmFeatures(graph: Graph, logits: Value, node: Node, { pooled, tokenRows }: Passed): Head {
   const [features, weight] = node.inputs;
   if (!features || !weight) throw noFeatures(logits, `${describeNode(node)} without inputs`);
-  if (weight.producer && QUANTISED.has(weight.producer.opType)) throw refuse(logits, weight.producer);
+  if (weight.producer && isQuantised(weight.producer)) throw refuse(logits, weight.producer);
   if (pooled) throw noFeatures(logits, `a pooling after ${describeNode(node)}`);
   if (!isConstant(graph, weight)) throw noFeatures(logits, `${describeNode(node)}, whose weight is computed`);
   if (intAttribute(node, 'transA', 0) !== 0) throw noFeatures(logits, `${describeNode(node)} with transA`);
@@ -134,9 +127,8 @@ const ACTIVATIONS = new Set([
 
 function refuse(logits: Value, node: Node): LossgraftError {
   const at = describeNode(node);
-  if (QUANTISED.has(node.opType)) {
-    return noFeatures(logits, `a quantised layer, ${at}`, 'Use the float model from which it was quantised');
-  }
+  const quantised = node.outputs[0] && quantisedBehind(node.outputs[0]);
+  if (quantised) return noFeatures(logits, `a quantised layer, ${describeNode(quantised)}`, QUANTISED_HINT);
   if (ACTIVATIONS.has(node.opType)) {
     const before = node.inputs[0]?.name ?? '';
     return noFeatures(

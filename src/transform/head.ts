@@ -2,7 +2,6 @@ import { describeNode, intAttribute } from '../ir/attributes.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
 import { formatShape } from '../ir/print.ts';
 import type { DataType, Shape } from '../tensor.ts';
-import { isConstant } from './constants.ts';
 import { type Tail, walkTail } from './tail.ts';
 
 /**
@@ -77,7 +76,11 @@ export function headOf(graph: Graph, output: Value, opset: number): Head {
   const tail = walkTail(output, opset);
   const { scores, how } = tail;
   const of = (kind: HeadKind, why: string, isStated = true): Head => ({ kind, scores, how, isStated, why });
-  if (!FLOATS.has(scores.dtype)) return of('unknown', `holds ${scores.dtype}`);
+  if (!FLOATS.has(scores.dtype)) {
+    const found = `holds ${scores.dtype} ${formatShape(scores.shape)}`;
+    const isMap = readsImages(graph) && (scores.shape?.length ?? 0) >= 3;
+    return isMap ? of('segmentation', `${found}: a class for each pixel`) : of('unknown', found);
+  }
   const at = tail.sigmoid && describeNode(tail.sigmoid);
   if (tail.isShare && at) return of('sigmoid-binary', `joins a sigmoid and what it leaves of 1 (${at}): a binary head`);
   const { producer, shape } = scores;
@@ -135,10 +138,14 @@ function mapHead(graph: Graph, shape: NonNullable<Shape>): Pick<Head, 'kind' | '
   const ones = shape.slice(1).filter((dim) => dim === 1).length;
   if (rank < 3 || ones >= rank - 2) return undefined;
   const found = `has the shape ${formatShape(shape)}`;
-  if (graph.inputs.some((input) => (input.shape?.length ?? 0) >= 4) && (rank > 3 || isImage(graph, shape))) {
+  if (readsImages(graph) && (rank > 3 || isImage(graph, shape))) {
     return { kind: 'segmentation', why: `${found}: a value for each pixel` };
   }
   return rank === 3 ? { kind: 'token', why: `${found}: a row for each token or position` } : undefined;
+}
+
+function readsImages(graph: Graph): boolean {
+  return graph.inputs.some(({ shape }) => (shape?.length ?? 0) >= 4);
 }
 
 /** [N, H, W], as large as the input's images. */
@@ -156,9 +163,9 @@ function thresholdsOf(graph: Graph, { producer, shape }: Value): Node | undefine
   if (producer?.domain !== '' || (producer.opType !== 'Add' && producer.opType !== 'Sub')) return undefined;
   const [a, b] = producer.inputs;
   if (!a || !b || shape?.[1] === 1) return undefined;
-  const [score, constant] = isConstant(graph, a) ? [b, a] : [a, b];
-  const isOne = score.shape !== undefined && score.shape.length === 2 && score.shape[1] === 1;
-  return isOne && dependsOnConstantsAlone(graph, constant) ? producer : undefined;
+  const isOrdinal = (score: Value, thresholds: Value): boolean =>
+    score.shape?.length === 2 && score.shape[1] === 1 && dependsOnConstantsAlone(graph, thresholds);
+  return isOrdinal(a, b) || isOrdinal(b, a) ? producer : undefined;
 }
 
 /** Thresholds that are kept in order are computed, such as a running sum of positive steps. */

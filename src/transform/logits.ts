@@ -59,7 +59,13 @@ export interface ModelHead {
 export function modelHead(graph: Graph, opset: number): ModelHead {
   const heads = headsOf(graph, opset);
   const found = new Map<Value, Head>();
-  for (const { head } of heads) if (head.kind === 'softmax' && !found.has(head.scores)) found.set(head.scores, head);
+  // An output of scores says more of them than one of class indices.
+  const scoresFirst = heads.toSorted(
+    (a, b) => Number(!FLOATS.has(a.output.dtype)) - Number(!FLOATS.has(b.output.dtype)),
+  );
+  for (const { head } of scoresFirst) {
+    if (head.kind === 'softmax' && !found.has(head.scores)) found.set(head.scores, head);
+  }
   const softmax = [...found.values()];
   const detects = whySelectsBoxes(graph) ?? (softmax.length === 0 ? whyDetects(graph) : undefined);
   if (detects !== undefined) return { kind: 'detector', isStated: true, why: detects, softmax: [], scores: '' };

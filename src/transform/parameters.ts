@@ -1,8 +1,10 @@
 import { LossgraftError } from '../errors.ts';
+import { describeNode } from '../ir/attributes.ts';
 import { isView } from '../ir/edit.ts';
 import { type Graph, type InitializerSource, type Node, nearestNames, type Value } from '../ir/graph.ts';
 import { elementCount } from '../tensor.ts';
 import { isNamedNumber, rescaledInputs, whyNoWeight } from './literals.ts';
+import { isQuantised, QUANTISED_HINT, quantisedBehind, whyNoFloats } from './quantised.ts';
 
 /** A tensor of weights in the user's file, wherever it is kept. */
 export interface Parameter {
@@ -25,8 +27,6 @@ const SETTINGS = new Set([
   'Range 0',
   'Range 1',
   'Range 2',
-  'QuantizeLinear 1',
-  'DequantizeLinear 1',
   'lossgraft::BatchNormTrain 3',
   'lossgraft::BatchNormTrain 4',
 ]);
@@ -88,7 +88,9 @@ function isData(value: Value, { dtype }: InitializerSource): boolean {
   );
 }
 
+/** Scales of quantised operators are settings, too. */
 function isSetting(node: Node, input: number): boolean {
+  if (isQuantised(node)) return true;
   const op = node.domain === '' ? node.opType : `${node.domain}::${node.opType}`;
   return SETTINGS.has(`${op} ${input}`);
 }
@@ -102,9 +104,20 @@ function isSetting(node: Node, input: number): boolean {
 export function selectParameters(graph: Graph, trainable: string, logits: Value): FoundParameters {
   const found = findParameters(graph);
   const parts = trainable.split(',').map((part) => part.trim());
+  const isNamed = found.leftOut.some(({ value }) => parts.includes(value.name));
+  if (found.parameters.length === 0 && !isNamed) throw noFloats(graph);
   const parameters = [...new Set(parts.flatMap((part) => selected(found, part, logits)))];
   const leftOut = parts.includes('all') ? found.leftOut.filter((each) => !parameters.includes(each)) : [];
   return { parameters, leftOut };
+}
+
+function noFloats(graph: Graph): LossgraftError {
+  return new LossgraftError({
+    code: 'no-parameters',
+    where: 'the model',
+    expected: 'float32 weights to train',
+    ...whyNoFloats(graph),
+  });
 }
 
 function selected({ parameters, leftOut }: FoundParameters, part: string, logits: Value): readonly Parameter[] {
@@ -127,10 +140,7 @@ function matching(all: readonly Parameter[], pattern: string): Parameter[] {
     where: 'option trainable',
     expected: '"all", "head", or a pattern that matches the names of parameters',
     found: `"${pattern}", which matches none of ${all.length}`,
-    hint:
-      near.length > 0
-        ? `Near names are ${near.map((name) => `"${name}"`).join(', ')}`
-        : 'The model has no float32 weights',
+    hint: `Near names are ${near.map((name) => `"${name}"`).join(', ')}`,
   });
 }
 
@@ -145,22 +155,25 @@ function headParameters(all: readonly Parameter[], logits: Value): Parameter[] {
   const byValue = new Map(all.map((parameter) => [parameter.value, parameter]));
   const found = new Set<Parameter>();
   const passed = new Set<Value>([logits]);
+  let quantised = quantisedBehind(logits);
   for (const { producer: node } of passed) {
+    if (quantised) break;
     if (!node) continue;
+    quantised = node.inputs[1] && LINEAR.has(node.opType) ? quantisedBehind(node.inputs[1]) : undefined;
     for (const parameter of node.inputs.flatMap((input) => weightBehind(byValue, input))) found.add(parameter);
     if (LINEAR.has(node.opType)) continue;
     const data = node.inputs.filter((input) => input !== undefined && weightBehind(byValue, input).length === 0);
     for (const value of JOINS.has(node.opType) ? data : data.slice(0, 1)) if (value) passed.add(value);
   }
   const head = [...found];
+  if (quantised) throw noHead(`a quantised one (${describeNode(quantised)})`, QUANTISED_HINT);
   if (head.length > 0) return head;
-  throw new LossgraftError({
-    code: 'no-parameters',
-    where: 'option trainable',
-    expected: 'a last linear layer with float32 weights before the logits',
-    found: `none before "${logits.name}"`,
-    hint: 'Name the parameters by patterns, or take --trainable all',
-  });
+  throw noHead(`none before "${logits.name}"`, 'Name the parameters by patterns, or take --trainable all');
+}
+
+function noHead(found: string, hint: string): LossgraftError {
+  const expected = 'a last linear layer with float32 weights before the logits';
+  return new LossgraftError({ code: 'no-parameters', where: 'option trainable', expected, found, hint });
 }
 
 const LINEAR = new Set(['Gemm', 'MatMul', 'Conv']);

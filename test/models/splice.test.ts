@@ -62,6 +62,7 @@ const FOUND: Readonly<Record<string, Found>> = {
   'tail-class-index': z('h'),
   'logits-and-probabilities': z('h', ROWS, 'model output'),
   norms: z('h', ROWS, 'model output'),
+  'class-index': z('h', ROWS, 'input of the final ArgMax'),
   float16: z('h'),
   'float16-conv': z('h', MAPS),
   float64: z('h'),
@@ -131,13 +132,12 @@ describe('bfloat16, for which the CPU provider has no kernels', () => {
 });
 
 const REFUSED: readonly (readonly [host: string, code: string, message: RegExp])[] = [
-  ['sigmoid', 'sigmoid-head', /node "Sigmoid_3" \(Sigmoid\)\): a binary or multi-label head/],
-  ['logits-and-sigmoid', 'sigmoid-head', /output "z" goes into a sigmoid that is an output \(node "Sigmoid_3"/],
-  ['single-column', 'no-logits', /output "y" has one column \(\[N, 1\]\).*two or more exclusive classes/],
-  ['segmentation', 'no-logits', /output "y" has the shape \[N, 4, 4, 4\]/],
-  ['class-index', 'no-logits', /output "y" holds int64/],
+  ['sigmoid', 'sigmoid-head', /node "Sigmoid_3" \(Sigmoid\)\): a multi-label head\. .*add --logits "z"/],
+  ['logits-and-sigmoid', 'sigmoid-head', /output "z" goes into a sigmoid that is the output "y": a multi-label head/],
+  ['single-column', 'sigmoid-head', /output "y" has one score per sample \(\[N, 1\]\).*a softmax over \[0, z\]/],
+  ['segmentation', 'segmentation-head', /output "y" has the shape \[N, 4, 4, 4\]: a value for each pixel/],
   ['two-heads', 'ambiguous-logits', /found 2: "z" \[N, 4\] .*; "z2" \[N, 3\] .*--logits z/],
-  ['quantised', 'no-features', /a quantised layer, node "DequantizeLinear_\d" .*Use the float model/],
+  ['quantised', 'no-features', /a quantised layer, node "DequantizeLinear_\d" .*Train the float model/],
   ['quantised-output', 'no-features', /a quantised layer, node "DequantizeLinear_\d"/],
   ['batch-norm-after', 'no-features', /node "BatchNormalization_3".*--logits "g", or name the features/],
   ['relu-after', 'no-features', /node "Relu_3" \(Relu\).*--logits "g", or keep these and name/],

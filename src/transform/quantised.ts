@@ -1,0 +1,65 @@
+import { describeNode } from '../ir/attributes.ts';
+import type { Graph, Node, Value } from '../ir/graph.ts';
+import { elementCount } from '../tensor.ts';
+
+const QUANTISED = /^(Q[A-Z]\w*|\w*([Qq]uantize|Integer)\w*|MatMul(NBits|Bnb4|FpQ4))$/;
+
+/** Whether an operator reads or makes quantised numbers: QDQ pairs, QLinear…, …Integer, and onnxruntime's own. */
+export function isQuantised({ opType }: Node): boolean {
+  return QUANTISED.test(opType);
+}
+
+/** Between a quantised product and what reads it: scales, a bias, a cast. */
+const RESCALING = new Set(['Add', 'Mul', 'Cast', 'Identity', 'Reshape', 'Flatten', 'Squeeze']);
+
+/** The quantised operator that made a value, or nothing. */
+export function quantisedBehind(value: Value, depth = 6): Node | undefined {
+  const { producer } = value;
+  if (!producer || depth === 0) return undefined;
+  if (isQuantised(producer)) return producer;
+  if (!RESCALING.has(producer.opType)) return undefined;
+  const found = producer.inputs.map((input) => input && quantisedBehind(input, depth - 1));
+  return found.find((node) => node !== undefined);
+}
+
+/** What to do about a model, or a part of one, whose weights are quantised. */
+export const QUANTISED_HINT = 'Train the float model from which it was quantised, then quantise the result';
+
+export interface Untrainable {
+  readonly found: string;
+  readonly hint: string;
+}
+
+/** Why a graph without float32 weights has none, and what to do. */
+export function whyNoFloats(graph: Graph): Untrainable {
+  const quantised = graph.nodes.find(isQuantised);
+  if (quantised) return { found: `a quantised model (${describeNode(quantised)})`, hint: QUANTISED_HINT };
+  const [dtype] = [...otherWeights(graph)].sort(([, a], [, b]) => b - a)[0] ?? [];
+  if (dtype === undefined) return { found: 'a model without weights', hint: 'There is nothing to train in it' };
+  return {
+    found: `weights in ${dtype}`,
+    hint: `Train the model with float32 weights: export it again without the conversion to ${dtype}, and convert the result`,
+  };
+}
+
+/** What to tell of weights that `all` does not reach, because they are not in float32. */
+export function otherWeightsNotes(graph: Graph): string[] {
+  return [...otherWeights(graph)].map(
+    ([dtype, elements]) =>
+      `${elements.toLocaleString('en')} weights in ${dtype} stay as they are: only float32 weights are trained`,
+  );
+}
+
+const HALVES = new Set<string | undefined>(['float16', 'bfloat16', 'float64']);
+
+/** Elements of weights by data type, other than float32: floats, and whole numbers that quantised operators read. */
+function otherWeights(graph: Graph): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const [value, { dtype, dims }] of graph.initializers) {
+    const elements = elementCount(dims);
+    const isWhole = dtype !== 'float32' && [...value.uses].some(isQuantised);
+    if (dtype === undefined || elements < 2 || value.uses.size === 0 || !(HALVES.has(dtype) || isWhole)) continue;
+    counts.set(dtype, (counts.get(dtype) ?? 0) + elements);
+  }
+  return counts;
+}

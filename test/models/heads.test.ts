@@ -1,0 +1,141 @@
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { inspect, LossgraftError, open, trainGraph } from '../../src/index.ts';
+import { ROOT } from '../support/cli.ts';
+import { augmentFile } from '../support/grafted.ts';
+import { refusalOf } from './hosts.ts';
+
+/** See fixtures/heads/generate.py. */
+const path = (name: string): string => join(ROOT, 'fixtures/heads', `${name}.onnx`);
+
+async function inspected(name: string, options = {}) {
+  const model = await open(path(name));
+  try {
+    return await inspect(model, options);
+  } finally {
+    model.close();
+  }
+}
+
+describe('a head is recognised, and refused for what it is', () => {
+  it.each([
+    [
+      'multi_label',
+      'sigmoid-multi-label',
+      'sigmoid-head',
+      /"\/head\/head\.1\/Sigmoid" \(Sigmoid\)\): a multi-label head/,
+    ],
+    ['binary_n1', 'sigmoid-binary', 'sigmoid-head', /a binary head, \[N, 1\]/],
+    ['binary_n', 'sigmoid-binary', 'sigmoid-head', /a binary head, \[N\]/],
+    ['binary_n_before', 'sigmoid-binary', 'sigmoid-head', /a binary head, \[N\]/],
+    ['binary_n111', 'sigmoid-binary', 'sigmoid-head', /a binary head, \[N, 1, 1, 1\]/],
+    ['binary_view', 'sigmoid-binary', 'sigmoid-head', /a binary head, \[N, 1, 1, 1\]/],
+    ['binary_n_logit', 'sigmoid-binary', 'sigmoid-head', /one score per sample \(\[N\]\): a binary head, a regression/],
+    ['binary_n1_logit', 'sigmoid-binary', 'sigmoid-head', /one score per sample \(\[N, 1\]\)/],
+    ['coral', 'ordinal', 'ordinal-head', /adds a threshold per class .*"\/head\/Add" \(Add\)\): an ordinal head/],
+    ['coral_sigmoid', 'ordinal', 'ordinal-head', /an ordinal head/],
+    ['cumulative', 'ordinal', 'ordinal-head', /"\/head\/Sub" \(Sub\)\): an ordinal head/],
+    ['cumulative_steps', 'ordinal', 'ordinal-head', /an ordinal head/],
+    ['token', 'token', 'token-head', /\[N, 6, 5\]: a row for each token or position/],
+    ['token_softmax', 'token', 'token-head', /a row for each token or position/],
+    ['segmentation', 'segmentation', 'segmentation-head', /a value for each pixel/],
+    ['segmentation_binary', 'segmentation', 'segmentation-head', /a value for each pixel/],
+    ['segmentation_index', 'segmentation', 'segmentation-head', /holds int64 \[N, .*\]: a class for each pixel/],
+    ['yolo5', 'detector', 'detector', /joins boxes and scores/],
+    ['yolo8', 'detector', 'detector', /joins boxes and scores/],
+    ['detr', 'detector', 'detector', /output "boxes" .* holds boxes/],
+    ['nms', 'detector', 'detector', /NonMaxSuppression/],
+    ['embedding', 'embedding', 'embedding', /is divided by its length/],
+  ])('%s: %s', async (name, kind, code, message) => {
+    const found = await refusalOf(path(name), { loss: 'ce' });
+    expect(found.message).toMatch(message);
+    expect(found.message).not.toMatch(/before the softmax|argmax/);
+    expect(found.code).toBe(code);
+    const { head, trainable } = await inspected(name);
+    expect(head?.kind).toBe(kind);
+    expect(trainable.problem).toBe('no logits were found');
+  });
+
+  it.each([
+    ['softmax', true],
+    ['class_index', true],
+    ['bare', false],
+    ['dense', false],
+  ])('%s: exclusive classes, stated by the file: %s', async (name, isStated) => {
+    expect((await inspected(name)).head).toMatchObject({ kind: 'softmax', isStated });
+    expect((await augmentFile(path(name), { loss: 'ib' })).report.head).toEqual({ kind: 'softmax', isStated });
+  });
+});
+
+describe('the way out that a refusal names leads out', () => {
+  it.each(['multi_label', 'coral', 'coral_sigmoid', 'embedding'])('%s', async (name) => {
+    const { message } = await refusalOf(path(name), { loss: 'ce' });
+    const logits = /add --logits "([^"]+)"/.exec(message)?.[1] ?? '';
+    const { report } = await augmentFile(path(name), { loss: 'ce', logits });
+    expect(report.notes).toEqual([expect.stringMatching(/its classes are taken for exclusive ones \(softmax\)$/)]);
+  });
+
+  it('probabilities that are named for logits: their softmax has an input', async () => {
+    const { code, message } = await refusalOf(path('softmax'), { loss: 'ce', logits: 'y' });
+    expect(code).toBe('not-logits');
+    const logits = /--logits "([^"]+)"/.exec(message)?.[1] ?? '';
+    expect((await augmentFile(path('softmax'), { loss: 'ce', logits })).report.notes).toEqual([]);
+  });
+});
+
+describe('weights that are not float32', () => {
+  const FLOAT = /Train the float model from which it was quantised/;
+  const HALF = /Train the model with float32 weights: export it again without the conversion to float16/;
+
+  it.each([
+    ['float16', HALF, /weights in float16/],
+    ['float16_inside', HALF, /weights in float16/],
+    ['qdq', FLOAT, /DequantizeLinear|QuantizeLinear/],
+    ['qdq_per_channel', FLOAT, /DequantizeLinear|QuantizeLinear/],
+    ['qdq_dense', FLOAT, /DequantizeLinear|QuantizeLinear/],
+    ['qoperator', FLOAT, /QuantizeLinear|QLinear|QGemm/],
+    ['qoperator_dense', FLOAT, /QuantizeLinear|QGemm/],
+    ['four_bits', FLOAT, /MatMulNBits/],
+  ])('%s: nothing can be trained, and every command says the same', async (name, hint, found) => {
+    for (const trainable of ['head', 'all', '*weight*']) {
+      const { message } = await untrained(name, trainable);
+      expect(message).toMatch(found);
+      expect(message).toMatch(hint);
+      expect(message).not.toMatch(/--trainable|inspect/);
+    }
+    const { trainable, missingGradientRules } = await inspected(name);
+    expect(trainable).toMatchObject({ tensors: 0, elements: 0, problem: expect.stringMatching(hint) });
+    expect(missingGradientRules).toEqual([]);
+  });
+
+  it.each(['dynamic', 'dynamic_conv'])('%s: biases are float32, and nothing leads to them', async (name) => {
+    for (const trainable of ['head', 'all']) {
+      const { message } = await untrained(name, trainable);
+      expect(message).toMatch(/MatMulInteger|DynamicQuantizeLinear/);
+      expect(message).toMatch(FLOAT);
+    }
+    expect((await inspected(name)).missingGradientRules).toContain('MatMulInteger');
+    expect((await inspected(name)).features).toMatchObject({ problem: expect.stringMatching(FLOAT) });
+  });
+
+  it('a body that is quantised and a head that is not: the head is trained, the rest is named', async () => {
+    const model = await open(path('qdq_body'));
+    const { report } = await trainGraph(model, { loss: 'ce', trainable: 'all' });
+    model.close();
+    expect(report.trainable).toEqual(['head.weight', 'head.bias']);
+    expect(report.notes.join('\n')).toMatch(/324 weights in int8 stay as they are/);
+  });
+});
+
+async function untrained(name: string, trainable: string): Promise<LossgraftError> {
+  const model = await open(path(name));
+  try {
+    await trainGraph(model, { loss: 'ce', trainable });
+  } catch (error) {
+    if (error instanceof LossgraftError) return error;
+    throw error;
+  } finally {
+    model.close();
+  }
+  throw new Error('it was trained');
+}
