@@ -19,7 +19,7 @@ export function graftRows(done: GraftReport): (readonly [string, string])[] {
 
 /** `softmax`, and whether the file says so. */
 export function headName({ kind, isStated }: GraftReport['head']): string {
-  return kind !== 'softmax' || isStated ? kind : 'softmax (exclusive classes), taken for granted';
+  return kind !== 'softmax' || isStated ? kind : 'softmax (exclusive classes), assumed';
 }
 
 function shortList(values: readonly number[]): string {
