@@ -5,6 +5,7 @@ import type { Column } from './dataset.ts';
 import { type Dataset, LABELS } from './dataset.ts';
 import { readLabels } from './labels.ts';
 import { noRows } from './noRows.ts';
+
 /** Data matched to a model's inputs. */
 export interface BoundData {
   /** Samples. */

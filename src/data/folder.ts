@@ -26,27 +26,47 @@ const EXTENSIONS: Readonly<Record<FolderKind, RegExp>> = {
   texts: /^\.txt$/i,
 };
 
-/** The kind of the files in the class folders. @throws LossgraftError `class-folders` where there are none, or of both kinds. */
-export function folderKind(folder: string): FolderKind {
-  const found = new Set<FolderKind>();
-  for (const name of subfolders(folder)) {
-    for (const file of readdirSync(join(folder, name))) {
-      for (const kind of KINDS) if (EXTENSIONS[kind].test(extname(file))) found.add(kind);
-    }
-    if (found.size > 0) break;
-  }
-  const [kind, other] = found;
-  if (kind !== undefined && other === undefined) return kind;
+/**
+ * The kind of the files in the class folders: the one that more classes have, or else of which there are more files. With a tokenizer
+ * it is texts, where there are any.
+ *
+ * @throws LossgraftError `class-folders` where there are none, or as many of both kinds.
+ */
+export function folderKind(folder: string, { tokenizer }: { readonly tokenizer?: string | undefined }): FolderKind {
+  const listings = subfolders(folder).map((name) => visibleNames(join(folder, name)));
+  const [most, least] = KINDS.map((kind) => countsOf(kind, listings)).toSorted(
+    (a, b) => b.classes - a.classes || b.files - a.files,
+  );
+  if (most === undefined || least === undefined || most.files === 0)
+    throw refused(
+      folder,
+      'a subfolder for each class, with images or .txt files; or IDX files',
+      describe(folder),
+      'Put the samples of each class into a folder of its own',
+    );
+  if (tokenizer !== undefined && least.files > 0) return 'texts';
+  if (most.classes > least.classes || most.files > least.files) return most.kind;
   throw refused(
     folder,
-    'a subfolder for each class, with images or .txt files; or IDX files',
-    other === undefined ? describe(folder) : 'images and texts beside each other',
-    'Put the samples of each class into a folder of its own',
+    'images or texts in the folders of the classes',
+    `${most.files} of both`,
+    'Give the texts a --tokenizer, or take them out',
   );
 }
 
+interface KindCount {
+  readonly kind: FolderKind;
+  readonly classes: number;
+  readonly files: number;
+}
+
+function countsOf(kind: FolderKind, listings: readonly (readonly string[])[]): KindCount {
+  const counts = listings.map((names) => names.filter((name) => EXTENSIONS[kind].test(extname(name))).length);
+  return { kind, classes: counts.filter((count) => count > 0).length, files: counts.reduce((a, b) => a + b, 0) };
+}
+
 /**
- * Lists a folder's classes and their files. Names that begin with a dot are passed over.
+ * Lists a folder's classes and their files.
  *
  * @param given the classes in the order of their indices; not all of them need a folder.
  * @throws LossgraftError `class-folders` for an empty class and for folders in class folders, `unknown-class` for folders that are not
@@ -59,11 +79,11 @@ export function listClasses(folder: string, kind: FolderKind, given?: readonly s
   const root = realpathSync(folder);
   const files: string[] = [];
   const labels: number[] = [];
-  const aside: string[] = visible(folder).filter((name) => !found.includes(name));
+  const aside: string[] = visibleNames(folder).filter((name) => !found.includes(name));
   for (const name of found) {
     const label = classes.indexOf(name);
     const before = files.length;
-    for (const entry of visible(join(folder, name))) {
+    for (const entry of visibleNames(join(folder, name))) {
       const path = `${name}/${entry}`;
       if (!EXTENSIONS[kind].test(extname(entry))) aside.push(path);
       else files.push(path);
@@ -91,14 +111,19 @@ function refuseUnknown(folder: string, found: readonly string[], classes: readon
   });
 }
 
-function visible(folder: string): string[] {
+/** What systems leave in folders by themselves: never a class, and never a sample. */
+const HIDDEN =
+  /^(\..*|__MACOSX|(eh)?thumbs\.db|desktop\.ini|@eaDir|\$RECYCLE\.BIN|System Volume Information|lost\+found|Icon\r)$/i;
+
+/** The names in a folder, but those that a system hides, sorted. */
+export function visibleNames(folder: string): string[] {
   return readdirSync(folder)
-    .filter((name) => !name.startsWith('.'))
+    .filter((name) => !HIDDEN.test(name))
     .sort(byCodePoint);
 }
 
 function subfolders(folder: string): string[] {
-  return visible(folder).filter((name) => statSync(join(folder, name), { throwIfNoEntry: false })?.isDirectory());
+  return visibleNames(folder).filter((name) => statSync(join(folder, name), { throwIfNoEntry: false })?.isDirectory());
 }
 
 function refuseOutside(root: string, folder: string, path: string): void {
@@ -132,9 +157,10 @@ function attempt<T>(work: () => T): T | undefined {
 }
 
 function describe(folder: string): string {
-  const names = visible(folder);
-  const shown = names.slice(0, 5).join(', ');
-  return names.length === 0 ? 'an empty folder' : `${shown}${names.length > 5 ? `, … (${names.length})` : ''}`;
+  const names = visibleNames(folder);
+  if (names.length === 0) return 'an empty folder';
+  const shown = `${names.slice(0, 5).join(', ')}${names.length > 5 ? `, … (${names.length})` : ''}`;
+  return subfolders(folder).length === 0 ? shown : `${shown}, without such files`;
 }
 
 function refused(where: string, expected: string, found: string, hint: string): LossgraftError {

@@ -1,9 +1,9 @@
-import { readdirSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { basename, extname } from 'node:path';
 import { LossgraftError } from '../errors.ts';
 import { checkOptions } from '../options/check.ts';
 import type { Dataset } from './dataset.ts';
-import { folderKind } from './folder.ts';
+import { folderKind, visibleNames } from './folder.ts';
 import { holdsIdx, openIdx } from './idx/idx.ts';
 import { isIdxName } from './idx/idxFile.ts';
 import { withLabels } from './labelsFile.ts';
@@ -87,7 +87,7 @@ async function readTexts(table: Table, options: DataOptions): Promise<Dataset> {
 
 function kindOf(path: string, options: DataOptions): DataKind {
   if (statSync(path).isDirectory()) {
-    return holdsIdx(readdirSync(path)) ? 'idx' : folderKind(path);
+    return holdsIdx(visibleNames(path)) ? 'idx' : folderKind(path, options);
   }
   if (isIdxName(basename(path))) return 'idx';
   const isText = options.tokenizer !== undefined || options.textColumn !== undefined;

@@ -46,6 +46,21 @@ describe('batches', () => {
     await expect(read(0, 16)).resolves.toBeDefined();
   });
 
+  it('and uint64 labels are judged as what they are', async () => {
+    const data = BigUint64Array.from({ length: ROWS }, (_, row) => (row === 29 ? 2n ** 64n - 1n : 2n));
+    const unsigned: Tensor = { dtype: 'uint64', dims: [ROWS], data };
+    const { read } = bindData(fromTensors({ x, labels: unsigned }), ports('float32'), LABELS);
+    await expect(read(16, 16)).rejects.toThrow(/row 29\] .* among 0…2, found 18446744073709551615/);
+    expect((await read(0, 2)).labels).toEqual({ dtype: 'int64', dims: [2], data: BigInt64Array.of(2n, 2n) });
+  });
+
+  it('are not made of no rows', () => {
+    const none = { dtype: 'float32', dims: [0, 2], data: new Float32Array() } as const;
+    const noLabels = { dtype: 'int64', dims: [0], data: new BigInt64Array() } as const;
+    const bind = (): unknown => bindData(fromTensors({ x: none, labels: noLabels }), ports('float32'), LABELS);
+    expect(bind).toThrow(/expected at least one row, found no rows/);
+  });
+
   it.each<[DataType, Tensor['data']]>([
     ['float32', Float32Array.from({ length: 2 * ROWS }, (_, i) => (i === 2 * 29 + 1 ? Number.NaN : 1))],
     ['float64', Float64Array.from({ length: 2 * ROWS }, (_, i) => (i === 2 * 29 + 1 ? Number.NaN : 1))],

@@ -4,6 +4,7 @@ import {
   cpSync,
   ftruncateSync,
   openSync,
+  readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
@@ -64,6 +65,15 @@ describe('files as MNIST has them', () => {
     expect(numbers(labels)).toEqual(rows('labels', 30, 40));
   });
 
+  it('and what a system leaves beside them is passed over', async () => {
+    const folder = temporaryFolder();
+    for (const file of readdirSync(IDX)) copyFileSync(join(IDX, file), join(folder, file));
+    writeFileSync(join(folder, '._train-images-idx3-ubyte'), 'x');
+    const data = await openData(folder);
+    expect(data.unnamed?.dims[0]).toBe(30);
+    data.close();
+  });
+
   it('from the file of images; mean and std to the last bit of PyTorch', async () => {
     const options = { mean: [0.1307], std: [0.3081] };
     const { images } = await read(join(IDX, 't10k-images.idx3-ubyte'), options);
@@ -112,6 +122,7 @@ describe('files that are not right', () => {
       'bad-idx',
       /addressed/,
     ],
+    ['no images', patch(images.subarray(0, 16), 4, 0, 0, 0, 0), undefined, 'data-size', /found no rows/],
     ['rank 255', patch(images, 3, 255), undefined, 'bad-idx', /rank/],
     ['rank 0', patch(images, 3, 0), undefined, 'bad-idx', /rank/],
     ['another magic', patch(images, 0, 31), undefined, 'bad-idx', /bytes 31 0 8 3/],

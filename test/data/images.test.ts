@@ -1,5 +1,5 @@
 import { copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { openNpz } from '../../src/data/numpy/npz.ts';
 import { openData } from '../../src/data/open.ts';
@@ -141,7 +141,6 @@ describe('folders that are not right', () => {
     ['a bitmap', write('blue/x.bmp', 'BM12345678901234567890'), 'image-format', /blue\/x\.bmp/],
     ['an image cut short', write('blue/x.jpg', start(900)), 'bad-image', /blue\/x\.jpg/],
     ['nothing but a header', write('blue/x.jpg', start(200)), 'bad-image', /blue\/x\.jpg/],
-    ['texts beside', write('Red/a.txt', 'x'), 'class-folders', /texts/],
     [
       'a deeper folder',
       (folder: string) => cpSync(IMAGES, join(folder, 'train'), { recursive: true }),
@@ -180,6 +179,54 @@ describe('folders that are not right', () => {
     });
     const { notes } = await openData(folder, { resize: '8x8' });
     expect(notes?.at(-1)).toBe(`${folder}: 2 other files left aside, the first README.md`);
+  });
+
+  /** A folder with these files: images' bytes for those, one letter for others. */
+  function folderOf(names: readonly string[]): string {
+    const folder = join(temporaryFolder(), 'data');
+    mkdirSync(folder);
+    for (const name of names) {
+      mkdirSync(dirname(join(folder, name)), { recursive: true });
+      writeFileSync(join(folder, name), /\.(png|jpg)$/.test(name) ? readFileSync(join(IMAGES, 'Red/420.jpg')) : 'x');
+    }
+    return folder;
+  }
+  const tokenizer = { tokenizer: join(DATA, 'tokenizers/wordpiece.json'), maxLength: 8 };
+
+  it.each([
+    [['a/x.png', 'a/readme.txt', 'b/x.png'], {}, 2, 1],
+    [['a/x.png', 'b/x.png', 'b/readme.txt'], {}, 2, 1],
+    [['a/x.png', 'a/y.png', 'a/readme.txt', 'b/x.png', 'b/readme.txt'], {}, 3, 2],
+    [['a/._x.txt', 'a/x.png', 'b/x.png'], {}, 2, 0],
+    [['a/Thumbs.db', 'a/.DS_Store', 'a/x.png', 'b/desktop.ini', 'b/x.png', '__MACOSX/a/x.txt'], {}, 2, 0],
+    [['a/__MACOSX/x.txt', 'a/x.png', 'b/._x.png', 'b/x.png', '.git/x.txt', '@eaDir/x.png'], {}, 2, 0],
+    [['a/x.txt', 'a/cover.png', 'b/x.txt', 'b/y.txt'], tokenizer, 3, 1],
+    [['a/x.png', 'a/x.txt', 'b/x.png', 'b/x.txt'], tokenizer, 2, 2],
+  ] as const)(
+    '%j: the kind is that of most classes, and hidden files never count',
+    async (names, options, size, aside) => {
+      const data = await openData(folderOf(names), options);
+      expect(data.classNames).toEqual(['a', 'b']);
+      expect(data.unnamed?.dims[0]).toBe(size);
+      const note = data.notes?.slice(1) ?? [];
+      expect(note).toEqual(aside === 0 ? [] : [expect.stringContaining(`${aside} other files left aside, the first `)]);
+      data.close();
+    },
+  );
+
+  it.each([
+    [['a/x.png', 'a/x.txt', 'b/x.png', 'b/x.txt'], /2 of both.*--tokenizer/],
+    [['a/x.png', 'b/x.txt'], /1 of both/],
+    [['a/x.png', 'a/y.png', 'b/x.txt'], /data\/b\] expected images of class b, found none/],
+    [['a/x.json', 'b/x.json'], /found a, b, without such files/],
+    [['a/._x.png', '._b/x.png'], /found a, without such files/],
+    [['x.png', 'y.png'], /found x\.png, y\.png\./],
+    [['.DS_Store'], /found an empty folder/],
+  ])('%j is refused', async (names, shown) => {
+    await expect(openData(folderOf(names), {})).rejects.toMatchObject({
+      code: 'class-folders',
+      message: expect.stringMatching(shown),
+    });
   });
 
   it('16 bits of grey are refused by name', async () => {

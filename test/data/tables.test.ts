@@ -147,6 +147,15 @@ describe('columns', () => {
     expect(await all(data, 'ids')).toEqual({ dtype: 'int64', dims: [2, 1], data: BigInt64Array.of(2n, 5n) });
   });
 
+  it('of identifiers keep every digit', async () => {
+    const ids = ['9007199254740993', '-9223372036854775808', '+7', '2.0'];
+    const featureColumns = { 'ids:int64': ['id'] };
+    const data = await openData(file(`id,label\n${ids.map((id) => `${id},0\n`).join('')}`), { featureColumns });
+    expect((await all(data, 'ids')).data).toEqual(BigInt64Array.of(2n ** 53n + 1n, -(2n ** 63n), 7n, 2n));
+    for (const id of ['9223372036854775808', '1.5', '1e20', 'x'])
+      expect(await refusal(file(`id,label\n${id},0\n`), { featureColumns })).toMatchObject({ code: 'no-number' });
+  });
+
   it.each([
     [{ featureColumns: ['a', 'label'] }, /columns but that of the labels/],
     [{ featureColumns: ['d'] }, /a column among a, b, label, c/],

@@ -1,10 +1,12 @@
-import { readdirSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { LossgraftError } from '../../errors.ts';
 import { elementCount, type Tensor } from '../../tensor.ts';
 import type { Column } from '../dataset.ts';
 import { type Dataset, LABELS } from '../dataset.ts';
+import { visibleNames } from '../folder.ts';
 import { openLabels } from '../labelsFile.ts';
+import { noRows } from '../noRows.ts';
 import { type ByteScale, byteScale } from '../normalize.ts';
 import type { DataOptions } from '../options.ts';
 import { type IdxFile, openIdxFile } from './idxFile.ts';
@@ -51,7 +53,8 @@ export async function openIdx(path: string, options: DataOptions): Promise<Datas
 
 function imageColumn(path: string, images: IdxFile, { mean = [0], std = [1] }: DataOptions): Column {
   const [rows = 0, ...size] = images.dims;
-  if (size.length !== 2 || rows === 0 || elementCount(size) === 0) {
+  if (rows === 0) throw noRows(path);
+  if (size.length !== 2 || elementCount(size) === 0) {
     throw refused(path, 'images, [N, height, width]', `[${images.dims.join(', ')}]`, 'Give the file of images, idx3');
   }
   const scale = byteScale(1, { mean, std });
@@ -100,9 +103,7 @@ function chooseImages(
       throw refused(path, 'a folder, where a split is asked for', 'a file', 'Leave the option split out');
     return { images: path, notes: [] };
   }
-  const all = readdirSync(path)
-    .filter((name) => IMAGES.test(name))
-    .sort();
+  const all = visibleNames(path).filter((name) => IMAGES.test(name));
   const asked = split ?? otherwiseSplit;
   const found = all.length === 1 && split === undefined ? all : all.filter((name) => SPLITS[asked].test(name));
   const [images] = found;
