@@ -5,9 +5,9 @@ import { elementCount } from '../tensor.ts';
 /** A graph input or output as ONNX Runtime reports it. */
 export interface Port {
   readonly name: string;
-  /** `undefined` for sequences, maps and optionals, which are not tensors. */
+  /** `undefined` for what is not a tensor, and for types that onnxruntime-node does not carry. */
   readonly dtype: DataType | undefined;
-  /** An unknown rank is reported by ONNX Runtime as `[]`, the same as a scalar: the caller decides which it is. */
+  /** `undefined` for sequences, maps and optionals, which are not tensors. An unknown rank is reported by ONNX Runtime as `[]`, the same as a scalar: the caller decides which it is. */
   readonly shape: Shape;
 }
 

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { LossgraftError } from '../errors.ts';
 import { proveOnCuda } from '../runtime/cuda/proof.ts';
-import { openSession, type Provider, type Session } from '../runtime/session.ts';
+import { openSession, type Port, type Provider, type Session } from '../runtime/session.ts';
 import type { Tensor } from '../tensor.ts';
 import { type CaseFile, readCaseFile } from './caseFile.ts';
 import { compareTensors } from './compare.ts';
@@ -38,12 +38,28 @@ async function runDataSets(
   const model = await modelOf(folder, file, augmentCase);
   const session = await openSession(model.bytes ?? model.path, sessionOptions(model));
   try {
+    checkPorts(file.modelPath, session);
     const reports: OutputReport[] = [];
     for (const set of sets) reports.push(...(await runDataSet({ folder, set, file, provider, model, session })));
     return reports;
   } finally {
     await session.close();
   }
+}
+
+/** @throws LossgraftError `not-a-tensor` naming the inputs and outputs that onnxruntime-node passes neither in nor out. */
+function checkPorts(where: string, { inputs, outputs }: Session): void {
+  const others = (kind: string, ports: readonly Port[]): string[] =>
+    ports.filter(({ shape }) => shape === undefined).map(({ name }) => `${kind} ${name}`);
+  const found = [...others('input', inputs), ...others('output', outputs)];
+  if (found.length === 0) return;
+  throw new LossgraftError({
+    code: 'not-a-tensor',
+    where,
+    expected: 'tensors as inputs and outputs: onnxruntime-node passes nothing else',
+    found: `a sequence, a map or an optional: ${found.join(', ')}`,
+    hint: 'This case is not supported. Run it with the onnxruntime of Python',
+  });
 }
 
 interface CaseModel {

@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { deflateRawSync } from 'node:zlib';
@@ -8,6 +8,7 @@ import { encodeNpy } from '../../src/data/numpy/npy.ts';
 import { openNpz, writeNpz } from '../../src/data/numpy/npz.ts';
 import { LossgraftError } from '../../src/errors.ts';
 import type { Tensor } from '../../src/tensor.ts';
+import { needsPython, PYTHON } from '../onnx/python.ts';
 import { temporaryFolder } from '../support/cli.ts';
 
 const folder = join(import.meta.dirname, 'numpy');
@@ -33,8 +34,7 @@ describe('what NumPy writes', () => {
 });
 
 describe('what we write', () => {
-  const hasNumpy = spawnSync('/usr/bin/python3', ['-c', 'import numpy']).status === 0;
-  it.skipIf(!hasNumpy)('NumPy reads', async () => {
+  it('NumPy reads', needsPython('numpy'), async () => {
     const path = join(temporaryFolder(), 'out.npz');
     await writeNpz(path, {
       loss: { dtype: 'float32', dims: [2, 2], data: Float32Array.of(1.5, -2, 2 ** -30, Number.NaN) },
@@ -45,7 +45,7 @@ describe('what we write', () => {
       one: { dtype: 'float64', dims: [], data: Float64Array.of(0.1) },
     });
     const script = 'import numpy,sys; z=numpy.load(sys.argv[1]); print({k:(str(z[k].dtype),z[k].tolist()) for k in z})';
-    const shown = execFileSync('/usr/bin/python3', ['-c', script, path], { encoding: 'utf8' });
+    const shown = execFileSync(PYTHON, ['-c', script, path], { encoding: 'utf8' });
     expect(shown.trim()).toBe(
       "{'loss': ('float32', [[1.5, -2.0], [9.313225746154785e-10, nan]]), 'half': ('float16', [1.5]), " +
         "'labels': ('int64', [-4611686018427387904, 7]), 'flags': ('bool', [True, False, True]), " +

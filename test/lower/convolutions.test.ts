@@ -5,12 +5,10 @@ import { createEmitter, int, ints } from '../../src/emit/index.ts';
 import { graphEdit } from '../../src/ir/edit.ts';
 import { Graph } from '../../src/ir/graph.ts';
 import { lower } from '../../src/lower/lower.ts';
-import { findBlock } from '../../src/lower/machine.ts';
 import { blankModel, editedBytes } from '../../src/onnx/index.ts';
 import { openSession } from '../../src/runtime/session.ts';
 import { elementCount, type Tensor } from '../../src/tensor.ts';
-
-const block = await findBlock();
+import { BLOCK, BLOCKS, needsBlocks } from '../support/blocks.ts';
 
 interface Convolution {
   readonly batch: number;
@@ -32,8 +30,8 @@ const CONVOLUTIONS: readonly Convolution[] = [
   ...[3, 5, 24, 40].map(
     (channels) => ({ batch: 8, channels, filters: 24, size: [7, 8], kernel: 3, stride: 2, pad: 1 }) as const,
   ),
-  { batch: 2, channels: 3, filters: 64, size: [66, 63], kernel: 3, pad: 1 },
-  { batch: 2, channels: 4, filters: 64, size: [131, 128], kernel: 7, stride: 2, pad: 3 },
+  { batch: 2, channels: 3, filters: 64, size: [132, 63], kernel: 3, pad: 1 },
+  { batch: 2, channels: 4, filters: 64, size: [263, 128], kernel: 7, stride: 2, pad: 3 },
   { batch: 3, channels: 16, filters: 32, size: [9, 12], kernel: 3, stride: 2 },
   { batch: 3, channels: 16, filters: 20, size: [10, 11], kernel: 5, stride: 3, pad: 2 },
   { batch: 2, channels: 12, filters: 20, size: [7, 10], kernel: 1, stride: 2 },
@@ -43,29 +41,39 @@ const CONVOLUTIONS: readonly Convolution[] = [
   { batch: 3, channels: 40, filters: 40, size: [7, 6], kernel: 3, stride: 2, pad: 1, group: 40 },
 ];
 
-describe.runIf(block !== undefined)('gradients of a convolution in blocks', () => {
+describe('gradients of a convolution in blocks', needsBlocks, () => {
   it.each(CONVOLUTIONS)('agree with sums in float64: %j', async (convolution) => {
     const { x, w, dy, shapes } = given(convolution);
     const expected = sums(convolution, shapes, x, w, dy);
-    const { results, ops } = await lowered(shapes, convolution, { x, w, dy });
+    const { bytes, ops } = lowered(shapes, convolution, BLOCK);
+    const results = await run(bytes, shapes, { x, w, dy });
     expect(ops).not.toContain('ConvTranspose');
     expect(ops).toContain('com.microsoft.nchwc.Conv');
     if (convolution.kernel > 1) expect(ops).not.toContain('Gemm');
     expect(difference(expected.dx, results.dx)).toBeLessThan(1e-5);
     expect(difference(expected.dw, results.dw)).toBeLessThan(1e-5);
   });
+});
 
-  it('a Conv for each place that a stride leaves, strips of large planes, and parts of large batches', async () => {
-    const count = async (convolution: Convolution): Promise<number> => {
-      const { x, w, dy, shapes } = given(convolution);
-      const { ops } = await lowered(shapes, convolution, { x, w, dy });
-      return ops.filter((op) => op === 'com.microsoft.nchwc.Conv').length;
-    };
-    const small: Convolution = { batch: 4, channels: 16, filters: 64, size: [8, 8], kernel: 3, pad: 1 };
-    expect(await count(small)).toBe(1 + 1 + 1);
-    expect(await count({ ...small, stride: 2 })).toBe(1 + 4 + 1);
-    expect(await count({ ...small, size: [66, 64] })).toBe(1 + 1 + 2);
-    expect(await count({ ...small, batch: 40 })).toBe(1 + 1 + Math.ceil(40 / ((block ?? 0) - 1)));
+describe.each(BLOCKS)('in blocks of %i, a convolution and its gradients are', (block) => {
+  const count = (convolution: Convolution): number => {
+    const { ops } = lowered(shapesOf(convolution), convolution, block);
+    return ops.filter((op) => op === 'com.microsoft.nchwc.Conv').length;
+  };
+  const small: Convolution = { batch: 4, channels: 16, filters: 64, size: [8, 8], kernel: 3, pad: 1 };
+
+  it('a Conv each', () => expect(count(small)).toBe(1 + 1 + 1));
+
+  it('a Conv for each place that a stride leaves', () => expect(count({ ...small, stride: 2 })).toBe(1 + 4 + 1));
+
+  it('strips of planes that are too large for the cache', () => {
+    expect(count({ ...small, size: [55, 63] })).toBe(1 + 1 + 1);
+    expect(count({ ...small, size: [132, 63] })).toBe(1 + 1 + { 8: 2, 16: 3 }[block]);
+  });
+
+  it('parts of large batches, each with fewer images than a block', () => {
+    expect(count({ ...small, batch: block - 1 })).toBe(1 + 1 + 1);
+    expect(count({ ...small, batch: 40 })).toBe(1 + 1 + { 8: 6, 16: 3 }[block]);
   });
 });
 
@@ -75,23 +83,29 @@ interface Shapes {
   readonly dy: readonly number[];
 }
 
-function given({ batch, channels, filters, size, kernel, stride = 1, dilation = 1, pad = 0, group = 1 }: Convolution) {
+function shapesOf(convolution: Convolution): Shapes {
+  const { batch, channels, filters, size, kernel, stride = 1, dilation = 1, pad = 0, group = 1 } = convolution;
   const out = size.map((length) => Math.floor((length + 2 * pad - (kernel - 1) * dilation - 1) / stride) + 1);
-  const shapes: Shapes = {
+  return {
     x: [batch, channels, ...size],
     w: [filters, channels / group, kernel, kernel],
     dy: [batch, filters, ...out],
   };
+}
+
+function given(convolution: Convolution): { shapes: Shapes } & Data {
+  const shapes = shapesOf(convolution);
   return { shapes, x: noise(shapes.x, 1), w: noise(shapes.w, 2), dy: noise(shapes.dy, 3) };
 }
 
 type Data = Readonly<Record<keyof Shapes, Float32Array>>;
 
-async function lowered(
+/** A convolution and both its gradients in blocked forms, and the operators in it. */
+function lowered(
   shapes: Shapes,
   { kernel, stride = 1, dilation = 1, pad = 0, group = 1, batch }: Convolution,
-  data: Data,
-): Promise<{ results: Record<string, Tensor>; ops: string[] }> {
+  block: number,
+): { bytes: Uint8Array; ops: string[] } {
   const graph = new Graph();
   const op = createEmitter(graph, 17);
   const input = (name: keyof Shapes) => {
@@ -114,7 +128,7 @@ async function lowered(
     composite('ConvInputGrad', [dy, w, x], shapes.x),
     composite('ConvWeightGrad', [x, dy, w], shapes.w),
   );
-  lower(op, { expansions, blocked, constant: () => undefined }, { block: block ?? 0, batch });
+  lower(op, { expansions, blocked, constant: () => undefined }, { block, batch });
   const settled = graph.outputs.splice(0);
   for (const [i, name] of ['y', 'dx', 'dw'].entries()) {
     const output = graph.define(name, 'float32', [shapes.dy, shapes.x, shapes.w][i]);
@@ -122,7 +136,12 @@ async function lowered(
     graph.outputs.push(output);
   }
   const model = blankModel(17, 'convolution');
-  const session = await openSession(editedBytes(model, graphEdit(model, graph)));
+  const ops = graph.nodes.map(({ domain, opType }) => (domain ? `${domain}.${opType}` : opType));
+  return { bytes: editedBytes(model, graphEdit(model, graph)), ops };
+}
+
+async function run(bytes: Uint8Array, shapes: Shapes, data: Data): Promise<Record<string, Tensor>> {
+  const session = await openSession(bytes);
   const feeds = Object.fromEntries(
     Object.entries(data).map(([name, values]) => [
       name,
@@ -131,7 +150,7 @@ async function lowered(
   );
   const results = await session.run(feeds);
   await session.close();
-  return { results, ops: graph.nodes.map(({ domain, opType }) => (domain ? `${domain}.${opType}` : opType)) };
+  return results;
 }
 
 /** dx and dw by their definition: every product dy·w and dy·x where a window meets an element. */

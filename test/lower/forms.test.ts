@@ -1,10 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { blocked, expansions } from '../../graphs/index.ts';
-import { findBlock } from '../../src/lower/machine.ts';
 import { PROOF_CASES, PROOF_TOLERANCE, type ProofCase, proveCase } from '../../src/lower/proof.ts';
+import { BLOCK, needsBlocks } from '../support/blocks.ts';
 
 const forms = { expansions, blocked };
-const block = await findBlock();
 
 /** Channels, images, strides, dilations and groups that are no multiples of anything. */
 const ODD: readonly ProofCase[] = [1, 7, 128].flatMap((batch) =>
@@ -24,9 +23,9 @@ const GROUPS: readonly ProofCase[] = [
   { batch: 2, channels: 32, filters: 64, size: [8, 8], kernel: 1, stride: 2 },
 ];
 
-describe.runIf(block !== undefined)('blocked forms', () => {
+describe('blocked forms', needsBlocks, () => {
   it.each([...PROOF_CASES, ...ODD, ...GROUPS])('agree with the plain ones: %j', async (proof) => {
-    const { worst, output } = await proveCase(forms, block ?? 0, proof);
+    const { worst, output } = await proveCase(forms, BLOCK, proof);
     expect(worst, output).toBeLessThan(PROOF_TOLERANCE);
   });
 });

@@ -3,24 +3,30 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { blocked, expansions } from '../../graphs/index.ts';
-import { findBlock, machineLowering } from '../../src/lower/machine.ts';
+import { machineLowering } from '../../src/lower/machine.ts';
 import { PROOF_CASES } from '../../src/lower/proof.ts';
+import { BLOCK, BLOCKS, needsBlocks } from '../support/blocks.ts';
 
 const forms = { expansions, blocked };
-const block = await findBlock();
 const fresh = (): string => join(mkdtempSync(join(tmpdir(), 'lossgraft-lower-')), 'lowering.json');
 
 describe('what this machine takes', () => {
-  it.runIf(block === 16)('a wrong block size is caught by the proof', async () => {
-    const found = await machineLowering(forms, { block: 8, cache: fresh() });
+  const wrong = [4, ...BLOCKS].filter((block) => block !== BLOCK);
+  it.each(wrong)('blocks of %i, which are not its own, are caught by the proof', needsBlocks, async (block) => {
+    const found = await machineLowering(forms, { block, cache: fresh() });
     expect(found.block).toBeNull();
-    expect(found.why).toMatch(/^in blocks of 8 the numbers are other ones|^the runtime refuses blocks of 8/);
+    expect(found.why).toMatch(
+      new RegExp(`^in blocks of ${block} the numbers are other ones|^the runtime refuses blocks of ${block}`),
+    );
   });
 
-  it.runIf(block === 16 || block === 8)('the right one is proved once, and kept', async () => {
+  it('the right one is proved once, and kept', needsBlocks, async () => {
     const cache = fresh();
     const found = await machineLowering(forms, { cache });
-    expect(found).toEqual({ block, why: `blocks of ${block} channels, proved on ${PROOF_CASES.length} networks` });
+    expect(found).toEqual({
+      block: BLOCK,
+      why: `blocks of ${BLOCK} channels, proved on ${PROOF_CASES.length} networks`,
+    });
     const kept = JSON.parse(readFileSync(cache, 'utf8'));
     expect(Object.values(kept)).toEqual([found]);
     const [key = ''] = Object.keys(kept);
@@ -28,7 +34,7 @@ describe('what this machine takes', () => {
     expect((await machineLowering(forms, { cache })).why).toBe('kept');
   });
 
-  it.runIf(block === 16 || block === 8)('and another set of rules again', async () => {
+  it('and another set of rules again', needsBlocks, async () => {
     const cache = fresh();
     const first = await machineLowering(forms, { cache });
     const noRelu: typeof blocked = {

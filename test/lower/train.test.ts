@@ -3,10 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { doctor, open, openData, type TrainOptions, type TrainResult, train } from '../../src/index.ts';
-import { findBlock } from '../../src/lower/machine.ts';
+import { BLOCK, needsBlocks } from '../support/blocks.ts';
 
 const DIGITS = join(import.meta.dirname, '../../fixtures/digits');
-const block = await findBlock();
 const folder = mkdtempSync(join(tmpdir(), 'lossgraft-lower-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -24,10 +23,10 @@ function blocks(name: string): unknown[] {
   return lines.slice(1).map((line) => JSON.parse(line).block);
 }
 
-describe.runIf(block === 16 || block === 8)('train with the forms of this machine', () => {
+describe('train with the forms of this machine', needsBlocks, () => {
   it('says so, and learns what it learns without', async () => {
     const [own, plain] = [await run('auto', {}), await run('off', { lower: 'off' })];
-    expect(blocks('auto')).toEqual([block, block]);
+    expect(blocks('auto')).toEqual([BLOCK, BLOCK]);
     expect(blocks('off')).toEqual([null, null]);
     for (const [i, { trainLoss }] of plain.history.entries()) {
       if (trainLoss === null) continue;

@@ -3,17 +3,16 @@ import { describe, expect, it } from 'vitest';
 import { blocked, expansions, gradients, losses, optimizers } from '../../graphs/index.ts';
 import { inputPorts } from '../../src/data/samples.ts';
 import { open } from '../../src/index.ts';
-import { findBlock } from '../../src/lower/machine.ts';
 import { openSession } from '../../src/runtime/session.ts';
 import { elementCount, type Tensor } from '../../src/tensor.ts';
 import { disagreement } from '../../src/trainer/disagreement.ts';
 import { type TrainGraph, trainGraph } from '../../src/trainGraph/trainGraph.ts';
+import { BLOCK, needsBlocks } from '../support/blocks.ts';
 import { NETWORKS } from '../support/networks.ts';
 
 type Tensors = Record<string, Tensor>;
 
 const STEPS = 20;
-const block = await findBlock();
 
 /** Folder, BatchNorm, batch, and how many blocked operators there are at least: so that none is compared with itself. */
 const CASES = [
@@ -32,7 +31,7 @@ const REQUEST = {
   trainable: 'all',
 };
 
-describe.runIf(block !== undefined)('training in blocked forms', () => {
+describe('training in blocked forms', needsBlocks, () => {
   it.each(CASES)(
     '%s, %s BatchNorm, batch %i: the losses and weights of the plain forms',
     async (folder, batchNorm, batch, least) => {
@@ -45,7 +44,7 @@ describe.runIf(block !== undefined)('training in blocked forms', () => {
           form: 'step',
           batchNorm,
           calculus: { gradients, expansions, blocked },
-          ...(lower ? { lower: { block: block ?? 0, batch } } : {}),
+          ...(lower ? { lower: { block: BLOCK, batch } } : {}),
         });
       const [plain, other] = [await make(false), await make(true)];
       expect(plain.isLowered).toBe(false);
@@ -72,7 +71,7 @@ describe.runIf(block !== undefined)('training in blocked forms', () => {
         form: 'loop',
         batchNorm: 'train',
         calculus: { gradients, expansions, blocked: rules ?? {} },
-        ...(rules ? { lower: { block: block ?? 0, batch: 16 } } : {}),
+        ...(rules ? { lower: { block: BLOCK, batch: 16 } } : {}),
       });
     const plain = await make(undefined);
     const where = { batch: 16, externalDataFolder: model.dir, loss: 'loss' };

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { losses } from '../../src/index.ts';
 import { fromBytes, scan } from '../../src/onnx/index.ts';
-import { python, pythonHas } from '../onnx/python.ts';
+import { needsPython, python } from '../onnx/python.ts';
 import { expectGraft, expectHalfGraft } from '../support/expectGraft.ts';
 import { augmentFile, inputsOf, runBytes, seededFeeds } from '../support/grafted.ts';
 import { graftHost, HOSTS, hostPath, refusalOf } from './hosts.ts';
@@ -196,7 +196,7 @@ function labelsFor(feeds: ReturnType<typeof seededFeeds>): { dtype: 'int64'; dim
   return { dtype: 'int64', dims: [rows], data: new BigInt64Array(rows).fill(2n) };
 }
 
-describe.skipIf(!pythonHas('onnx'))('onnx.checker, full check, of all that was written', () => {
+describe('onnx.checker, full check, of all that was written', needsPython('onnx'), () => {
   it.for([11, 13, 17, 21])('opset %i', (opset, context) => {
     const paths = written.get(opset) ?? [];
     expect(paths.length).toBeGreaterThan(50);

@@ -9,7 +9,7 @@ import {
   numberToBfloat16,
   numberToFloat16,
 } from '../../src/onnx/index.ts';
-import { python, pythonHas } from './python.ts';
+import { needsPython, python } from './python.ts';
 
 const view = new DataView(new ArrayBuffer(4));
 
@@ -26,7 +26,7 @@ function bitsOfFloat32(value: number): number {
 const all16 = Array.from({ length: 65536 }, (_, i) => i);
 
 describe('float16', () => {
-  it.skipIf(!pythonHas('numpy'))('agrees with numpy on every bit pattern and around every rounding boundary', () => {
+  it('agrees with numpy on every bit pattern and around every rounding boundary', needsPython('numpy'), () => {
     const finite = all16.filter((bits) => (bits & 0x7c00) !== 0x7c00);
     // Between a binary16 number and the next one away from zero lies a float32 midpoint; its neighbours round apart.
     const boundaries = finite.flatMap((bits) => {

@@ -1,7 +1,7 @@
 import type { IType } from 'protobufjs';
 import { describe, expect, it } from 'vitest';
 import { ONNX_SCHEMA } from '../../src/onnx/schema.ts';
-import { python, pythonHas } from './python.ts';
+import { needsPython, python } from './python.ts';
 
 type Fields = Record<string, readonly [number, string, string, boolean]>;
 
@@ -19,7 +19,7 @@ function flat(messages: Readonly<Record<string, IType>>, prefix = ''): Record<st
   return out;
 }
 
-describe.skipIf(!pythonHas('onnx'))("the schema, against the descriptors of Python's onnx", () => {
+describe("the schema, against the descriptors of Python's onnx", needsPython('onnx'), () => {
   it('has every message with every field, its number, rule, type and packing', () => {
     const ours = flat(ONNX_SCHEMA);
     const theirs = JSON.parse(python('schema.py', '')) as Record<string, Fields>;

@@ -12,9 +12,9 @@ import {
   openFile,
   scan,
 } from '../../src/onnx/index.ts';
-import { python, pythonHas, testdata } from './python.ts';
+import { needsPython, needsTestdata, python, testdata } from './python.ts';
 
-const hasPython = pythonHas('onnx, numpy');
+const needsNumpy = needsPython('onnx, numpy');
 const models = testdata('.onnx');
 const tensors = testdata('.pb');
 
@@ -93,7 +93,7 @@ function withoutAdditions(model: ModelProto): Uint8Array {
   return editedBytes(model, { removals: added.map(({ span }) => span) });
 }
 
-describe.skipIf(models.length === 0)('every model of libonnx-testdata', () => {
+describe('every model of libonnx-testdata', needsTestdata(models), () => {
   it('has over 1,000 of them', () => {
     expect(models.length).toBeGreaterThan(1000);
   });
@@ -107,7 +107,7 @@ describe.skipIf(models.length === 0)('every model of libonnx-testdata', () => {
     }
   });
 
-  it.skipIf(!hasPython)("gets the bytes of Python onnx's append and SerializeToString", () => {
+  it("gets the bytes of Python onnx's append and SerializeToString", needsNumpy, () => {
     const expected = python('splice.py', models.join('\n')).trim().split('\n');
     expect(expected).toHaveLength(models.length);
     const differ = models.filter((file, i) => scanned(file, (m) => sha256(editedBytes(m, edit))) !== expected[i]);
@@ -124,8 +124,8 @@ describe.skipIf(models.length === 0)('every model of libonnx-testdata', () => {
   });
 });
 
-describe.skipIf(tensors.length === 0 || !hasPython)('every tensor of libonnx-testdata', () => {
-  it('has the elements that numpy sees, and is written back byte for byte', () => {
+describe('every tensor of libonnx-testdata', needsTestdata(tensors), () => {
+  it('has the elements that numpy sees, and is written back byte for byte', needsNumpy, () => {
     const expected = python('tensors.py', tensors.join('\n')).trim().split('\n');
     let compared = 0;
     for (const [i, file] of tensors.entries()) {

@@ -10,9 +10,9 @@ import { binaryFolder, runIsolated, runtimeFolder } from '../../src/runtime/cuda
 import type { SearchPath } from '../../src/runtime/cuda/libraries.ts';
 import { probeModel } from '../../src/runtime/cuda/probeModel.ts';
 import { openSession } from '../../src/runtime/session.ts';
-import { hasBinutils } from './tools.ts';
+import { needs } from '../support/needs.ts';
+import { needsBinutils, needsLinux } from './tools.ts';
 
-const linux = process.platform === 'linux' && process.arch === 'x64';
 const folder = mkdtempSync(join(tmpdir(), 'lossgraft-test-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -47,7 +47,7 @@ describe('diagnoseProviders', () => {
   });
 });
 
-describe.runIf(linux)('diagnoseCuda', () => {
+describe('diagnoseCuda', needsLinux, () => {
   let runtime = '';
   beforeAll(async () => {
     runtime = await copyRuntime(folder);
@@ -76,8 +76,9 @@ describe.runIf(linux)('diagnoseCuda', () => {
     expect(file).toMatchObject({ ok: false, found: expect.stringContaining('the end of the file') });
   });
 
-  it.runIf(hasBinutils)(
+  it(
     'names the CUDA libraries that a provider of the right version needs, then finds them',
+    needsBinutils,
     async () => {
       const cuda = join(folder, 'cuda');
       mkdirSync(cuda);
@@ -123,7 +124,7 @@ describe('isolated runs', () => {
 
 const works = (await diagnoseCuda()).works;
 
-describe.skipIf(works)('a CUDA session where CUDA does not work', () => {
+describe('a CUDA session where CUDA does not work', needs(!works, 'a machine without CUDA'), () => {
   it('is refused with everything that is missing and what to do, and nothing falls back', async () => {
     const error = await openSession(probeModel, { provider: 'cuda', name: 'm.onnx' }).catch((e: unknown) => e);
     expect(error).toMatchObject({ code: 'cuda-unavailable', problem: { where: 'm.onnx' }, cause: expect.any(Error) });

@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { readElf } from '../../src/runtime/cuda/elf.ts';
 import { binaryFolder, runtimeFolder } from '../../src/runtime/cuda/isolated.ts';
 import { dependencies, findLibrary, systemSearchPath } from '../../src/runtime/cuda/libraries.ts';
-import { hasBinutils } from './tools.ts';
+import { needsBinutils } from './tools.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'lossgraft-test-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -24,7 +24,7 @@ function reference(path: string): { soname: string | undefined; needed: string[]
   return { soname: all('SONAME')[0], needed: all('NEEDED'), runpath };
 }
 
-describe.runIf(hasBinutils)('readElf', () => {
+describe('readElf', needsBinutils, () => {
   it.each([process.execPath, '/lib/x86_64-linux-gnu/libc.so.6', '/lib/x86_64-linux-gnu/libm.so.6', ...ours])(
     'reads %s as readelf does',
     async (path) => {
@@ -70,7 +70,7 @@ describe.runIf(hasBinutils)('readElf', () => {
   });
 });
 
-describe.runIf(hasBinutils)('dependencies', () => {
+describe('dependencies', needsBinutils, () => {
   it('finds what ldd finds', async () => {
     const [library = ''] = ours;
     const ldd = execFileSync('ldd', [library], { encoding: 'utf8' });

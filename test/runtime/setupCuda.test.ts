@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ZipFile } from 'yazl';
 import { setupCuda, unpack } from '../../src/runtime/cuda/setup.ts';
+import { needsLinux } from './tools.ts';
 
 let folder = '';
 beforeEach(async () => {
@@ -47,7 +48,7 @@ describe('unpack', () => {
   });
 });
 
-describe.runIf(process.platform === 'linux' && process.arch === 'x64')('setupCuda', () => {
+describe('setupCuda', needsLinux, () => {
   it('keeps what is there and right', async () => {
     await writeFile(join(folder, shared), '');
     await writeFile(join(folder, cuda), '\x001.30.0\0');

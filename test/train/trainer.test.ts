@@ -15,6 +15,7 @@ import {
 import type { Tensor } from '../../src/tensor.ts';
 import { temporaryFolder } from '../support/cli.ts';
 import { DIGITS } from '../support/digits.ts';
+import { needs } from '../support/needs.ts';
 
 const MODEL = join(DIGITS, 'model.onnx');
 const SMALL = { epochs: 2, batchSize: 32, stepsPerRun: 2, learningRate: 0.05, augmentation: { padding: 1 } } as const;
@@ -166,19 +167,23 @@ describe('metrics', () => {
 });
 
 describe('threads', () => {
-  it.skipIf(!existsSync('/proc/self/task'))('are as many as were asked for', async () => {
-    const most = async (threads: number): Promise<number> => {
-      let seen = 0;
-      const onProgress = (): void => {
-        seen = Math.max(seen, readdirSync('/proc/self/task').length);
+  it(
+    'are as many as were asked for',
+    needs(existsSync('/proc/self/task'), 'Linux, which tells the threads of a process'),
+    async () => {
+      const most = async (threads: number): Promise<number> => {
+        let seen = 0;
+        const onProgress = (): void => {
+          seen = Math.max(seen, readdirSync('/proc/self/task').length);
+        };
+        await run(temporaryFolder(), { epochs: 1, threads, onProgress });
+        return seen;
       };
-      await run(temporaryFolder(), { epochs: 1, threads, onProgress });
-      return seen;
-    };
-    const one = await most(1);
-    // At least the training graph and the one that judges are open.
-    expect(await most(5)).toBeGreaterThanOrEqual(one + 2 * 4);
-  });
+      const one = await most(1);
+      // At least the training graph and the one that judges are open.
+      expect(await most(5)).toBeGreaterThanOrEqual(one + 2 * 4);
+    },
+  );
 
   it('are at least one', async () => {
     await expect(run(temporaryFolder(), { threads: 0 })).rejects.toThrow(/option threads.*whole number above 0/);

@@ -3,11 +3,9 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { augment, open, trainGraph } from '../../src/index.ts';
-import { python, pythonHas } from '../onnx/python.ts';
+import { hasReference, needsPython, needsReference, python } from '../onnx/python.ts';
 import { findNetworks, type Network } from '../support/networks.ts';
 
-/** Debian's onnx is older than its reference evaluator: LOSSGRAFT_PYTHON has to name a newer one. */
-const hasReference = process.env.LOSSGRAFT_PYTHON !== undefined && pythonHas('onnx.reference');
 const networks = findNetworks();
 const folder = mkdtempSync(join(tmpdir(), 'lossgraft-train-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -48,7 +46,7 @@ interface Answer {
   }[];
 }
 
-describe.skipIf(!pythonHas('onnx'))("Python's onnx", () => {
+describe("Python's onnx", needsPython('onnx'), () => {
   let files: string[] = [];
   beforeAll(async () => {
     files = [];
@@ -68,7 +66,7 @@ describe.skipIf(!pythonHas('onnx'))("Python's onnx", () => {
     expect(files.map((file) => basename(file)).filter((name) => name === 'apply.onnx')).toHaveLength(networks.length);
   });
 
-  describe.skipIf(!hasReference)('in its reference evaluator, without ONNX Runtime, gives', () => {
+  describe('in its reference evaluator, without ONNX Runtime, gives', needsReference, () => {
     let answers: Answer['run'] = [];
     beforeAll(() => {
       const run = networks.map((network) => ({

@@ -8,7 +8,7 @@ import { decodeTensor } from '../../src/onnx/index.ts';
 import type { Tensor } from '../../src/tensor.ts';
 import { CLASSED, changeAt, changes, RAISED } from '../../src/transform/adapters/changes.ts';
 import { SINCE } from '../../src/transform/adapters/history.ts';
-import { python, pythonHas, testdata } from '../onnx/python.ts';
+import { needsPython, needsTestdata, python, testdata } from '../onnx/python.ts';
 import { floats, modelOf, type OldModel, oldBytes, oldModels, raisedBytes, results } from './oldModels.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'lossgraft-raise-'));
@@ -48,7 +48,7 @@ describe.each([false, true])('raised models, symbolic: %s', (symbolic) => {
   });
 });
 
-describe.skipIf(!pythonHas('onnx'))("Python onnx's opinion", () => {
+describe("Python onnx's opinion", needsPython('onnx'), () => {
   it('passes the full check, and agrees with version_converter where that can convert', async () => {
     const rows = await Promise.all(
       oldModels.map(async (old, i) => {
@@ -138,7 +138,7 @@ async function feedsOf(file: string, inputs: number): Promise<Tensor[] | undefin
 
 const REFUSED = ['test_resize_downsample_sizes_nearest_tf_half_pixel_for_nn', 'test_scan_sum'];
 
-describe.skipIf(models.length === 0)('the node tests of libonnx-testdata', () => {
+describe('the node tests of libonnx-testdata', needsTestdata(models), () => {
   it('give the same bits at opset 17', { timeout: 120_000 }, async () => {
     const refused: string[] = [];
     let compared = 0;
