@@ -1,0 +1,13 @@
+import type { ViteUserConfig } from 'vitest/config';
+
+/** Over the real CUDA provider library, which `npm run setup:cuda` downloads: see docs/cuda.md. */
+const config: ViteUserConfig = {
+  test: {
+    include: ['test/**/*.cuda.ts'],
+    globalSetup: 'test/support/setup.ts',
+    pool: 'forks',
+    testTimeout: 60_000,
+  },
+};
+
+export default config;
