@@ -9,7 +9,7 @@ import type { TensorProto, ValueInfoProto } from './onnx/types.ts';
 import type { OptionsOf } from './options/row.ts';
 import { type CudaCoverage, cudaCoverage } from './runtime/cuda/coverage.ts';
 import type { inspectRows } from './tables/inspect.ts';
-import { type Dim, elementCount } from './tensor.ts';
+import { type Dim, elementCount, isFloat } from './tensor.ts';
 import { dependents, type GradientRules } from './transform/differentiate.ts';
 import { findFeatures } from './transform/features.ts';
 import type { HeadKind } from './transform/head.ts';
@@ -166,15 +166,13 @@ function plainShape(shape: readonly Dim[] | undefined): PortReport['shape'] {
   return shape ? shape.map((dim) => dim ?? null) : null;
 }
 
-const FLOATS = new Set(['float32', 'float16', 'bfloat16', 'float64']);
-
 function parameterCount(graph: Graph, initializers: readonly TensorProto[]): number {
   const constants = graph.nodes.flatMap((node) => {
     const value = node.opType === 'Constant' ? node.attributes.get('value') : undefined;
     return value?.type === 'tensor' && 'span' in value.value ? [value.value] : [];
   });
   const sizes = [...initializers, ...constants]
-    .filter((tensor) => tensor.dtype !== undefined && FLOATS.has(tensor.dtype))
+    .filter((tensor) => isFloat(tensor.dtype))
     .map((tensor) => tensor.dims.reduce((n, d) => n * d, 1));
   return sizes.filter((size) => size > 1).reduce((sum, size) => sum + size, 0);
 }

@@ -1,4 +1,5 @@
 import { LossgraftError } from './errors.ts';
+import { isRecord } from './isRecord.ts';
 import type { ModelProto } from './onnx/types.ts';
 
 /** The key of metadata_props under which a model that lossgraft wrote says what it is. */
@@ -66,8 +67,4 @@ function parse(text: string): Manifest | undefined {
   if (!names.has('labels') || !names.has('loss_per_sample')) return undefined;
   if (reduction !== 'mean' && reduction !== 'sum' && reduction !== 'none') return undefined;
   return { reduction, names, classes: typeof classes === 'number' ? classes : undefined };
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -30,6 +30,18 @@ export const DATA_TYPES = {
 
 export type DataType = keyof typeof DATA_TYPES;
 
+const FLOATS: ReadonlySet<DataType | undefined> = new Set(['float32', 'float64', 'float16', 'bfloat16']);
+
+/** Whether elements of that type are floating-point numbers that are computed with: no 8-bit ones. */
+export function isFloat(dtype: DataType | undefined): boolean {
+  return FLOATS.has(dtype);
+}
+
+/** Whether they are, or nothing is known of the type. */
+export function mayBeFloat(dtype: DataType | undefined): boolean {
+  return dtype === undefined || FLOATS.has(dtype);
+}
+
 /**
  * The storage of a tensor's elements. float16 and bfloat16 are bit patterns in a Uint16Array; bool and the 8-bit floats are
  * bytes; complex numbers are (real, imaginary) pairs; 4- and 2-bit types are packed bytes as ONNX packs them.

@@ -1,10 +1,10 @@
 import { LossgraftError } from '../errors.ts';
+import { isRecord } from '../isRecord.ts';
 import { pick } from '../options/check.ts';
 import {
   choice,
   count,
   flag,
-  isObject,
   isText,
   names,
   number,
@@ -65,7 +65,7 @@ type Columns = readonly string[] | Readonly<Record<string, readonly string[]>>;
 
 const isTexts = (given: unknown): given is readonly string[] => Array.isArray(given) && given.every(isText);
 const isColumns = (given: unknown): given is Columns =>
-  isTexts(given) || (isObject(given) && Object.values(given).every(isTexts));
+  isTexts(given) || (isRecord(given) && Object.values(given).every(isTexts));
 
 /** Of CSV and Parquet tables. */
 const tableRows = {

@@ -1,8 +1,9 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { runtimeVersion } from '../runtime/session.ts';
 import { VERSION } from '../version.ts';
+import { replaceFile } from '../wholeFile.ts';
 
 /** Where findings about this machine are kept from run to run: under XDG_CACHE_HOME, or ~/.cache. */
 export function cacheFile(name: string): string {
@@ -32,10 +33,8 @@ export function addToCache<Value>(
 ): void {
   try {
     mkdirSync(dirname(file), { recursive: true });
-    const part = `${file}.${process.pid}`;
     const { [key]: _older, ...others } = readCache<Value>(file);
     const kept = [...Object.entries(others), [key, found] as const].slice(-most);
-    writeFileSync(part, JSON.stringify(Object.fromEntries(kept), null, 1));
-    renameSync(part, file);
+    replaceFile(file, (temporary) => writeFileSync(temporary, JSON.stringify(Object.fromEntries(kept), null, 1)));
   } catch {}
 }

@@ -1,6 +1,7 @@
-import { constants, copyFileSync, mkdirSync, realpathSync, renameSync, rmSync, statSync } from 'node:fs';
+import { constants, copyFileSync, mkdirSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { LossgraftError } from '../errors.ts';
+import { replaceFile } from '../wholeFile.ts';
 import { externalLocation, externalPath } from './external.ts';
 import { findTensors } from './findTensors.ts';
 import { Message, type OpenChanges } from './message.ts';
@@ -80,13 +81,12 @@ function isSameFile(a: string, b: string): boolean {
 }
 
 function copyWhole(path: string, target: string): void {
-  const temporary = `${target}.${process.pid}.tmp`;
   try {
     mkdirSync(dirname(target), { recursive: true });
-    copyFileSync(path, temporary, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
-    renameSync(temporary, target);
+    replaceFile(target, (temporary) =>
+      copyFileSync(path, temporary, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE),
+    );
   } catch (cause) {
-    rmSync(temporary, { force: true });
     throw new LossgraftError({
       code: 'copy-failed',
       where: target,

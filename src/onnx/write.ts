@@ -1,6 +1,6 @@
-import { closeSync, constants, fsyncSync, openSync, renameSync, statSync, unlinkSync, writeSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { statSync } from 'node:fs';
 import { LossgraftError } from '../errors.ts';
+import { type WholeOptions, writeAll, writeWhole } from '../wholeFile.ts';
 import { applyEdit } from './edit.ts';
 import { checkEdit } from './guards.ts';
 import { COPY_BYTES, MAX_MODEL_BYTES } from './limits.ts';
@@ -8,10 +8,7 @@ import { materialize, type Segment, segmentsLength } from './patch.ts';
 import { isFileSource } from './source.ts';
 import type { ByteSource, ModelEdit, ModelProto } from './types.ts';
 
-export interface WriteOptions {
-  /** Wait until the bytes are on the disk (default true); false leaves that to the system, as `cp` does. */
-  readonly durable?: boolean;
-}
+export type WriteOptions = Pick<WholeOptions, 'durable'>;
 
 /**
  * Writes the edited model to `outPath`: into a temporary file of the same folder, then renamed, so that `outPath` is whole or
@@ -23,19 +20,8 @@ export function writeModel(model: ModelProto, edit: ModelEdit, outPath: string, 
   checkEdit(model, edit);
   const segments = applyEdit(model, edit);
   checkSize(segmentsLength(segments), outPath);
-  const temporary = join(dirname(outPath), `.${basename(outPath)}.${process.pid}.${Date.now().toString(36)}.tmp`);
-  let fd: number | undefined;
-  try {
-    fd = openSync(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o666);
-    writeSegments(fd, model.source, segments);
-    if (options.durable !== false) fsyncSync(fd);
-    closeSync(fd);
-    fd = undefined;
-    renameSync(temporary, outPath);
-  } catch (cause) {
-    discard(fd, temporary);
-    throw writeError(outPath, cause);
-  }
+  const write = (fd: number): void => writeSegments(fd, model.source, segments);
+  writeWhole(outPath, write, { ...options, failed: (cause) => writeError(outPath, cause) });
 }
 
 /** The edited model in memory. Errors: `output-too-large` and those of {@link applyEdit}. */
@@ -68,19 +54,6 @@ function writeSegments(fd: number, source: ByteSource, segments: readonly Segmen
   }
 }
 
-function writeAll(fd: number, bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done);
-}
-
-function discard(fd: number | undefined, path: string): void {
-  try {
-    if (fd !== undefined) closeSync(fd);
-    unlinkSync(path);
-  } catch {
-    // It was never made, or its disk is gone: the first error is the one to tell.
-  }
-}
-
 function checkNotInput(source: ByteSource, outPath: string): void {
   const out = statSync(outPath, { throwIfNoEntry: false, bigint: true });
   const input = isFileSource(source) ? source.identity : undefined;
@@ -106,7 +79,6 @@ function checkSize(size: number, where: string): void {
 }
 
 function writeError(outPath: string, cause: unknown): LossgraftError {
-  if (cause instanceof LossgraftError) return cause;
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
   const full = code === 'ENOSPC' || code === 'EDQUOT';
   return new LossgraftError({

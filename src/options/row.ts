@@ -1,3 +1,4 @@
+import { isRecord } from '../isRecord.ts';
 /** All that is known of one option stands in its row: type, check, default, flag, help. A verb's options are a table of rows. */
 export type Row = NumberRow | FlagRow | ChoiceRow | ValueRow | GroupRow;
 
@@ -158,7 +159,7 @@ export function names<const A extends About>(
   about: A,
 ): ValueRow<Readonly<Record<string, string>>> & A {
   const isNames = (given: unknown): given is Readonly<Record<string, string>> =>
-    isObject(given) && Object.values(given).every(isText);
+    isRecord(given) && Object.values(given).every(isText);
   const reads = `NAME=NEW,… with each name once, for example ${example}`;
   return value('an object that gives new names to names', isNames, describe, { reads, parse: splitNames, ...about });
 }
@@ -190,10 +191,6 @@ export function isText(given: unknown): given is string {
 
 export function isNumbers(given: unknown): given is readonly number[] {
   return Array.isArray(given) && given.every((item) => typeof item === 'number');
-}
-
-export function isObject(given: unknown): given is Readonly<Record<string, unknown>> {
-  return typeof given === 'object' && given !== null && !Array.isArray(given);
 }
 
 export function isFunction(given: unknown): boolean {

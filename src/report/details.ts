@@ -1,3 +1,4 @@
+import { isRecord } from '../isRecord.ts';
 import { groupOf } from './classes.ts';
 import { count, number } from './format.ts';
 import { type Html, html, shortened } from './html.ts';
@@ -38,22 +39,18 @@ function list(entries: readonly (readonly [string, string])[]): Html {
 function groups(settings: Readonly<Record<string, unknown>>): Html[] {
   const entries = Object.entries(settings);
   const plain = entries
-    .filter(([, value]) => !isGroup(value))
+    .filter(([, value]) => !isRecord(value))
     .map(([key, value]) => [words(key), shown(value)] as const);
   const own = entries.flatMap(([key, value]) =>
-    isGroup(value) ? [{ name: words(key), entries: flattened(value) }] : [],
+    isRecord(value) ? [{ name: words(key), entries: flattened(value) }] : [],
   );
   return [list(plain), ...own.map(({ name, entries: inner }) => html`<h4>${name}</h4>${list(inner)}`)];
-}
-
-function isGroup(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function flattened(settings: Readonly<Record<string, unknown>>, prefix = ''): [string, string][] {
   return Object.entries(settings).flatMap(([key, value]): [string, string][] => {
     const name = `${prefix}${words(key)}`;
-    return isGroup(value) ? flattened(value, `${name}: `) : [[name, shown(value)]];
+    return isRecord(value) ? flattened(value, `${name}: `) : [[name, shown(value)]];
   });
 }
 

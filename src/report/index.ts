@@ -1,4 +1,4 @@
-import { writeWhole } from '../runFolder/checkpoint.ts';
+import { writeAll, writeWhole } from '../wholeFile.ts';
 import { renderReport } from './page.ts';
 import type { Report } from './report.ts';
 
@@ -7,5 +7,5 @@ export type { Report, ReportArm, ReportSample } from './report.ts';
 
 /** Writes a run's page, whole or not at all. @throws LossgraftError `write-failed` */
 export function writeReport(path: string, report: Report): void {
-  writeWhole(path, renderReport(report));
+  writeWhole(path, (fd) => writeAll(fd, Buffer.from(renderReport(report))));
 }

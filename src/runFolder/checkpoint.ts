@@ -1,20 +1,11 @@
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { LossgraftError } from '../errors.ts';
+import { isRecord } from '../isRecord.ts';
 import type { EpochRecord } from '../records/epoch.ts';
 import type { Checkpoint, RunMode } from '../records/run.ts';
 import { VERSION } from '../version.ts';
+import { TEMPORARY, writeAll, writeFailed, writeWhole } from '../wholeFile.ts';
 import { checkWritable } from '../write.ts';
 import { EventFiles } from './tensorboard.ts';
 
@@ -100,7 +91,7 @@ export class RunFolder {
 
   /** Makes `checkpoint` the one that counts, in one rename, then removes states that it does not name. */
   commit(checkpoint: Checkpoint): void {
-    writeWhole(this.file(FILE), `${JSON.stringify(checkpoint, withNames)}\n`);
+    writeText(this.file(FILE), `${JSON.stringify(checkpoint, withNames)}\n`);
     const { file, shared, best, bests } = checkpoint;
     const kept = new Set([file, shared, best?.file, ...bests.map((b) => b.file)]);
     for (const name of this.#states()) if (!kept.has(name)) rmSync(this.file(name), { force: true });
@@ -108,13 +99,13 @@ export class RunFolder {
 
   /** One line of JSON per epoch, and the same in TensorBoard's event files. */
   writeMetrics(history: readonly EpochRecord[]): void {
-    writeWhole(this.file('metrics.jsonl'), history.map((record) => `${JSON.stringify(record, withNames)}\n`).join(''));
+    writeText(this.file('metrics.jsonl'), history.map((record) => `${JSON.stringify(record, withNames)}\n`).join(''));
     this.#events.sync(history);
   }
 
   /** Half-written files of a process that was killed. */
   #sweep(): void {
-    for (const name of readdirSync(this.path)) if (/\.\d+\.tmp$/.test(name)) rmSync(this.file(name), { force: true });
+    for (const name of readdirSync(this.path)) if (TEMPORARY.test(name)) rmSync(this.file(name), { force: true });
   }
 
   #states(): string[] {
@@ -176,10 +167,6 @@ function difference(before: unknown, now: unknown, setting = ''): Difference | u
   return found.find((each) => each !== undefined);
 }
 
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 /** JSON has no NaN: numbers that are none are written by name, and read so. */
 function withNames(_key: string, value: unknown): unknown {
   return typeof value === 'number' && !Number.isFinite(value) ? `#${value}` : value;
@@ -189,28 +176,7 @@ function withNumbers(_key: string, value: unknown): unknown {
   return typeof value === 'string' && /^#(NaN|-?Infinity)$/.test(value) ? Number(value.slice(1)) : value;
 }
 
-/** Writes a file whole or not at all. @throws LossgraftError `write-failed` */
-export function writeWhole(path: string, text: string): void {
-  const temporary = `${path}.${process.pid}.tmp`;
-  try {
-    const fd = openSync(temporary, 'w');
-    try {
-      const bytes = Buffer.from(text);
-      for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
-    renameSync(temporary, path);
-  } catch (cause) {
-    rmSync(temporary, { force: true });
-    throw new LossgraftError({
-      code: 'write-failed',
-      where: path,
-      expected: 'a file that can be written',
-      found: cause instanceof Error ? cause.message : String(cause),
-      hint: 'Free space on the disk: the checkpoint before this one is whole, and --resume goes on from it',
-      cause,
-    });
-  }
+function writeText(path: string, text: string): void {
+  const hint = 'Free space on the disk: the checkpoint before this one is whole, and --resume goes on from it';
+  writeWhole(path, (fd) => writeAll(fd, Buffer.from(text)), { failed: (cause) => writeFailed(path, cause, hint) });
 }

@@ -1,7 +1,6 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
 import { LossgraftError } from '../errors.ts';
 import type { DataType, Tensor } from '../tensor.ts';
+import { writeAll, writeWhole } from '../wholeFile.ts';
 
 const TYPES: Readonly<Partial<Record<DataType, string>>> = {
   float64: 'F64',
@@ -34,29 +33,10 @@ export function writeSafetensors(
   tensors: readonly LazyTensor[],
   metadata: Readonly<Record<string, string>>,
 ): void {
-  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
-  try {
-    const fd = openSync(temporary, 'wx');
-    try {
-      writeAll(fd, header(tensors, metadata));
-      for (const tensor of tensors) writeAll(fd, elements(tensor));
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
-    renameSync(temporary, path);
-  } catch (cause) {
-    rmSync(temporary, { force: true });
-    if (cause instanceof LossgraftError) throw cause;
-    throw new LossgraftError({
-      code: 'write-failed',
-      where: path,
-      expected: 'a file that can be written',
-      found: cause instanceof Error ? cause.message : String(cause),
-      hint: 'Free space on the disk, or choose another folder',
-      cause,
-    });
-  }
+  writeWhole(path, (fd) => {
+    writeAll(fd, header(tensors, metadata));
+    for (const tensor of tensors) writeAll(fd, elements(tensor));
+  });
 }
 
 function header(tensors: readonly LazyTensor[], metadata: Readonly<Record<string, string>>): Uint8Array {
@@ -90,8 +70,4 @@ function elements(tensor: LazyTensor): Uint8Array {
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   if (bytes.length === tensor.bytes) return bytes;
   throw new Error(`${tensor.name}: ${bytes.length} bytes, ${tensor.bytes} declared`);
-}
-
-function writeAll(fd: number, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
 }

@@ -1,5 +1,6 @@
 import type { Loss } from '../contract.ts';
-import { choice, flag, isNumbers, isObject, isText, names, text, value } from '../options/row.ts';
+import { isRecord } from '../isRecord.ts';
+import { choice, flag, isNumbers, isText, names, text, value } from '../options/row.ts';
 
 /** Where a loss is grafted on, and what its inputs and outputs are called. */
 export const placeRows = {
@@ -16,7 +17,7 @@ export const placeRows = {
 };
 
 /** A name from `losses`, or a loss of one's own. */
-const isLoss = (given: unknown): given is string | Loss => isText(given) || (isObject(given) && 'build' in given);
+const isLoss = (given: unknown): given is string | Loss => isText(given) || (isRecord(given) && 'build' in given);
 
 /** A name from `weightings`, or one weight per class. */
 const isWeights = (given: unknown): given is string | readonly number[] => isText(given) || isNumbers(given);

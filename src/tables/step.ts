@@ -1,5 +1,6 @@
 import type { Optimizer } from '../contract.ts';
-import { choice, count, flag, isObject, isText, number, text, value } from '../options/row.ts';
+import { isRecord } from '../isRecord.ts';
+import { choice, count, flag, isText, number, text, value } from '../options/row.ts';
 
 /** The learning rate of parameters whose name matches a pattern is multiplied; the first match counts. */
 export interface RateFactor {
@@ -8,11 +9,11 @@ export interface RateFactor {
 }
 
 const isOptimizer = (given: unknown): given is string | Optimizer =>
-  isText(given) || (isObject(given) && 'update' in given);
+  isText(given) || (isRecord(given) && 'update' in given);
 
 const isFactors = (given: unknown): given is readonly RateFactor[] =>
   Array.isArray(given) &&
-  given.every((each) => isObject(each) && isText(each.pattern) && typeof each.factor === 'number');
+  given.every((each) => isRecord(each) && isText(each.pattern) && typeof each.factor === 'number');
 
 /** Which optimizer, by name or as a value. */
 export const optimizerRow = value('a name or an optimizer', isOptimizer, 'Which optimizer', {

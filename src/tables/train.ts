@@ -1,4 +1,5 @@
 import type { Dataset } from '../data/dataset.ts';
+import { isRecord } from '../isRecord.ts';
 import {
   choice,
   count,
@@ -6,7 +7,6 @@ import {
   given,
   group,
   isFunction,
-  isObject,
   isText,
   number,
   numbers,
@@ -21,7 +21,7 @@ import { classWeightsRow, lossRow, placeRows, WEIGHTS_FILE } from './graft.ts';
 import { providerRow } from './run.ts';
 import { optimizerRow, stepRows, trainableRow } from './step.ts';
 
-const isDataset = (data: unknown): data is Dataset => isObject(data) && data.columns instanceof Map;
+const isDataset = (data: unknown): data is Dataset => isRecord(data) && data.columns instanceof Map;
 const isShare = (data: unknown): data is Dataset | number => typeof data === 'number' || isDataset(data);
 const isPage = (path: unknown): path is string | false => path === false || isText(path);
 const isAlpha = (alpha: unknown): alpha is number | 'auto' => alpha === 'auto' || typeof alpha === 'number';

@@ -1,7 +1,7 @@
 import { describeNode } from '../ir/attributes.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
 import { formatShape } from '../ir/print.ts';
-import { FLOATS } from './head.ts';
+import { mayBeFloat } from '../tensor.ts';
 
 const SUPPRESSION = new Set(['NonMaxSuppression', 'EfficientNMS_TRT', 'BatchedNMS_TRT', 'BatchedNMSDynamic_TRT']);
 
@@ -16,7 +16,7 @@ export function whySelectsBoxes(graph: Graph): string | undefined {
  * side, or maps of several sizes.
  */
 export function whyDetects(graph: Graph): string | undefined {
-  const outputs = graph.outputs.filter(({ dtype, shape }) => FLOATS.has(dtype) && (shape?.length ?? 0) >= 3);
+  const outputs = graph.outputs.filter(({ dtype, shape }) => mayBeFloat(dtype) && (shape?.length ?? 0) >= 3);
   const joined = outputs.flatMap((output) => {
     const concat = joinedPieces(output);
     return concat ? [`output "${output.name}" ${formatShape(output.shape)} joins boxes and scores (${concat})`] : [];

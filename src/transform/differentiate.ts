@@ -4,6 +4,7 @@ import { LossgraftError } from '../errors.ts';
 import { describeNode } from '../ir/attributes.ts';
 import type { Node, Value } from '../ir/graph.ts';
 import { topologicalOrder } from '../ir/order.ts';
+import { isFloat } from '../tensor.ts';
 import { isQuantised, QUANTISED_HINT } from './quantised.ts';
 import { sumDown } from './sumDown.ts';
 
@@ -14,8 +15,6 @@ export interface DifferentiateOptions {
   /** The elements of a value that does not depend on the data, or `undefined`. */
   readonly constant: (value: Value) => readonly number[] | undefined;
 }
-
-const FLOATS = new Set(['float32', 'float64', 'float16', 'bfloat16']);
 
 /**
  * Emits the reverse-mode gradient of a scalar `loss` with respect to `wrt`. A value that the loss does not depend on has no entry.
@@ -59,7 +58,7 @@ export function differentiate(
 }
 
 function isDifferentiable({ dtype }: Value): boolean {
-  return FLOATS.has(dtype ?? '');
+  return isFloat(dtype);
 }
 
 /** Sequences have no element type here; a gradient of what is taken from one would be lost without a word. */

@@ -1,7 +1,8 @@
 import { describeNode, intAttribute } from '../ir/attributes.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
 import { formatShape } from '../ir/print.ts';
-import type { DataType, Shape } from '../tensor.ts';
+import type { Shape } from '../tensor.ts';
+import { mayBeFloat } from '../tensor.ts';
 import { type Tail, walkTail } from './tail.ts';
 
 /**
@@ -48,14 +49,6 @@ export interface OutputHead {
   readonly head: Head;
 }
 
-export const FLOATS: ReadonlySet<DataType | undefined> = new Set([
-  'float32',
-  'float16',
-  'bfloat16',
-  'float64',
-  undefined,
-]);
-
 /** Recognises what each output says. Scores of which another output is the softmax or the sigmoid are of that output's kind. */
 export function headsOf(graph: Graph, opset: number): readonly OutputHead[] {
   const heads = graph.outputs.map((output) => ({ output, head: headOf(graph, output, opset) }));
@@ -76,7 +69,7 @@ export function headOf(graph: Graph, output: Value, opset: number): Head {
   const tail = walkTail(output, opset);
   const { scores, how } = tail;
   const of = (kind: HeadKind, why: string, isStated = true): Head => ({ kind, scores, how, isStated, why });
-  if (!FLOATS.has(scores.dtype)) {
+  if (!mayBeFloat(scores.dtype)) {
     const found = `holds ${scores.dtype} ${formatShape(scores.shape)}`;
     const isMap = readsImages(graph) && (scores.shape?.length ?? 0) >= 3;
     return isMap ? of('segmentation', `${found}: a class for each pixel`) : of('unknown', found);

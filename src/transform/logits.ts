@@ -2,8 +2,9 @@ import { LossgraftError } from '../errors.ts';
 import { describeNode } from '../ir/attributes.ts';
 import type { Graph, Value } from '../ir/graph.ts';
 import { formatShape } from '../ir/print.ts';
+import { mayBeFloat } from '../tensor.ts';
 import { whyDetects, whySelectsBoxes } from './detector.ts';
-import { FLOATS, type Head, type HeadKind, headOf, headsOf } from './head.ts';
+import { type Head, type HeadKind, headOf, headsOf } from './head.ts';
 
 /** A tensor that was found, and how. */
 export interface FoundTensor {
@@ -61,7 +62,7 @@ export function modelHead(graph: Graph, opset: number): ModelHead {
   const found = new Map<Value, Head>();
   // An output of scores says more of them than one of class indices.
   const scoresFirst = heads.toSorted(
-    (a, b) => Number(!FLOATS.has(a.output.dtype)) - Number(!FLOATS.has(b.output.dtype)),
+    (a, b) => Number(!mayBeFloat(a.output.dtype)) - Number(!mayBeFloat(b.output.dtype)),
   );
   for (const { head } of scoresFirst) {
     if (head.kind === 'softmax' && !found.has(head.scores)) found.set(head.scores, head);
@@ -104,7 +105,7 @@ function notLogits(name: string, found: string, hint: string): LossgraftError {
 }
 
 function whyNoScores({ dtype, shape }: Value): string | undefined {
-  if (!FLOATS.has(dtype)) return `holds ${dtype}`;
+  if (!mayBeFloat(dtype)) return `holds ${dtype}`;
   if (shape === undefined) return undefined;
   if (shape.length < 2 || shape.slice(2).some((dim) => dim !== 1)) return `has the shape ${formatShape(shape)}`;
   return shape[1] === 1 ? `has one column (${formatShape(shape)})` : undefined;

@@ -2,6 +2,7 @@ import type { Emitter, Value } from '../emit/index.ts';
 import { LossgraftError } from '../errors.ts';
 import type { Graph } from '../ir/graph.ts';
 import { formatShape } from '../ir/print.ts';
+import { isFloat } from '../tensor.ts';
 import type { Features } from './features.ts';
 import { pickRows } from './tokenRows.ts';
 
@@ -31,8 +32,6 @@ function toFloat32(op: Emitter, value: Value): Value {
   return value.dtype === 'float32' || value.dtype === undefined ? value : op.cast(value, 'float32');
 }
 
-const FLOATS = new Set(['float32', 'float16', 'bfloat16', 'float64']);
-
 /** Features (or their norms) that the user named. */
 export function namedFeatures(graph: Graph, name: string, isNorm: boolean): Features {
   const value = graph.value(name, 'option features');
@@ -40,7 +39,7 @@ export function namedFeatures(graph: Graph, name: string, isNorm: boolean): Feat
   const shape = value.shape;
   const trailing = shape?.slice(isNorm ? 1 : 2) ?? [];
   const fits = shape !== undefined && shape.length >= (isNorm ? 1 : 2) && trailing.every((dim) => dim === 1);
-  if (fits && (value.dtype === undefined || FLOATS.has(value.dtype))) {
+  if (fits && (value.dtype === undefined || isFloat(value.dtype))) {
     return { value, how: isNorm ? 'norms named by --features' : 'named by --features', pool: false, tokenRows: [] };
   }
   throw new LossgraftError({

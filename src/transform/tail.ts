@@ -1,6 +1,6 @@
 import { intAttribute } from '../ir/attributes.ts';
 import type { Node, Value } from '../ir/graph.ts';
-import type { DataType } from '../tensor.ts';
+import { mayBeFloat } from '../tensor.ts';
 
 /** What lies between scores and an output of the model. */
 export interface Tail {
@@ -14,7 +14,6 @@ export interface Tail {
   readonly isShare: boolean;
 }
 
-const FLOATS = new Set<DataType | undefined>(['float32', 'float16', 'bfloat16', 'float64', undefined]);
 const SIGMOIDS = new Set(['Sigmoid', 'HardSigmoid']);
 const NORMALISERS = new Set(['Softmax', 'LogSoftmax']);
 const PICKERS = new Set(['ArgMax', 'TopK']);
@@ -80,7 +79,7 @@ function isTail(node: Node, passed: readonly Node[], opset: number): boolean {
   if (NORMALISERS.has(opType)) return normalisesClasses(node, input, opset);
   if (SIGMOIDS.has(opType)) return passed.every((after) => !isActivation(after));
   if (opType === 'Log') return input.producer?.opType === 'Softmax';
-  if (opType === 'Cast') return FLOATS.has(input.dtype) && FLOATS.has(node.outputs[0]?.dtype);
+  if (opType === 'Cast') return mayBeFloat(input.dtype) && mayBeFloat(node.outputs[0]?.dtype);
   if (LAYOUTS.has(opType)) return keepsOneScore(input, node) || dropsOnesOnly(input, node);
   return opType === 'Identity' || opType === 'Dropout';
 }

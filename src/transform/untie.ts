@@ -1,5 +1,6 @@
 import { describeNode } from '../ir/attributes.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
+import { isFloat } from '../tensor.ts';
 
 /** A parameter that had been merged with another. */
 export interface Untied {
@@ -10,8 +11,6 @@ export interface Untied {
   /** The nodes that read it. */
   readonly readers: readonly string[];
 }
-
-const FLOATS: ReadonlySet<Value['dtype']> = new Set(['float32', 'float64', 'float16', 'bfloat16']);
 
 /**
  * PyTorch's exporter (dynamo=False) keeps one initializer of tensors whose elements are equal, and gives the others their names by
@@ -43,7 +42,7 @@ export function untie(graph: Graph): { readonly untied: readonly Untied[]; reado
 
 /** A weight that is read in several places, so that an Identity of it may be another weight. */
 function isMerged(graph: Graph, value: Value): boolean {
-  return FLOATS.has(value.dtype) && (value.uses.size > 1 || graph.outputs.includes(value));
+  return isFloat(value.dtype) && (value.uses.size > 1 || graph.outputs.includes(value));
 }
 
 /** An Identity that gives an output of the graph is the user's own. */

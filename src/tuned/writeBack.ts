@@ -1,5 +1,5 @@
-import { renameSync, rmSync, statSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { LossgraftError } from '../errors.ts';
 import type { Model } from '../model.ts';
 import {
@@ -12,6 +12,7 @@ import {
 } from '../onnx/index.ts';
 import type { InitializerInit, ModelEdit, ModelProto, TensorProto } from '../onnx/types.ts';
 import type { Tensor } from '../tensor.ts';
+import { replaceFiles } from '../wholeFile.ts';
 import { refuseExisting } from '../write.ts';
 import { copyPatched, type ExternalPlan, planExternal } from './externalBack.ts';
 import { locate, type Places, type Tie, trainedBytes } from './locate.ts';
@@ -82,16 +83,12 @@ interface Writing {
 
 /** Everything is written under temporary names first, then renamed: data files, and the model last. */
 function writeTogether(proto: ModelProto, { edit, patches, external }: Writing, path: string): string[] {
-  const temporary = (file: string): string => join(dirname(file), `.${basename(file)}.${process.pid}.tuned`);
   const files = [...external.copies.map(({ target }) => target), path];
-  try {
+  replaceFiles(files, (temporary) => {
     for (const copy of external.copies) copyPatched(copy, temporary(copy.target));
     writeModel({ ...proto, source: patchedSource(proto.source, patches) }, edit, temporary(path));
-    for (const file of files) renameSync(temporary(file), file);
-    return files;
-  } finally {
-    for (const file of files) rmSync(temporary(file), { force: true });
-  }
+  });
+  return files;
 }
 
 function refuseInput(model: Model, path: string): void {

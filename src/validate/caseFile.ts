@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { LossgraftError } from '../errors.ts';
+import { isRecord } from '../isRecord.ts';
 import type { Tolerance } from './report.ts';
 
 /** What a case.json says; a folder without one is a plain case of ONNX's backend tests. */
@@ -58,7 +59,7 @@ export function readCaseFile(folder: string): CaseFile {
 function parse(path: string): Readonly<Record<string, unknown>> {
   try {
     const json: unknown = JSON.parse(readFileSync(path, 'utf8'));
-    if (isObject(json)) return json;
+    if (isRecord(json)) return json;
   } catch (cause) {
     throw problem(path, 'valid JSON', cause instanceof Error ? cause.message : String(cause));
   }
@@ -116,7 +117,7 @@ class Fields {
   object(key: string): Fields | undefined {
     const value = this.json[key];
     if (value === undefined) return undefined;
-    if (isObject(value)) return new Fields(`${this.#where}, ${key}`, value);
+    if (isRecord(value)) return new Fields(`${this.#where}, ${key}`, value);
     throw this.#wrong(key, 'an object');
   }
 
@@ -124,7 +125,7 @@ class Fields {
     const value = this.json[key] ?? [];
     if (!Array.isArray(value)) throw this.#wrong(key, 'a list');
     return value.map((item: unknown, i) => {
-      if (isObject(item)) return new Fields(`${this.#where}, ${key}[${i}]`, item);
+      if (isRecord(item)) return new Fields(`${this.#where}, ${key}[${i}]`, item);
       throw this.#wrong(`${key}[${i}]`, 'an object');
     });
   }
@@ -132,10 +133,6 @@ class Fields {
   #wrong(key: string, expected: string): LossgraftError {
     return problem(`${this.#where}, ${key}`, expected, JSON.stringify(this.json[key]) ?? 'nothing');
   }
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function problem(where: string, expected: string, found: string): LossgraftError {

@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { LossgraftError } from '../../errors.ts';
+import { isRecord } from '../../isRecord.ts';
 import { MAX_CONFIG_BYTES } from '../limits.ts';
 import { byteScale } from '../normalize.ts';
 import type { ResampleFilter } from '../options.ts';
@@ -166,10 +167,6 @@ class Config {
 
 function isPixels(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value > 0 && value < 100_000;
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function readConfig(path: string): Readonly<Record<string, unknown>> {

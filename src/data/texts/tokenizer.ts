@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { LossgraftError } from '../../errors.ts';
+import { isRecord } from '../../isRecord.ts';
 import { MAX_TEXT_CHARACTERS, MAX_TOKENIZER_BYTES } from '../limits.ts';
 import type { TextOptions } from '../options.ts';
 import {
@@ -174,10 +175,6 @@ function untokenized(where: string, cause: unknown): LossgraftError {
     hint,
     cause,
   });
-}
-
-function isRecord(value: unknown): value is Config {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function message(cause: unknown): string {

@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
-import { createWriteStream, existsSync } from 'node:fs';
-import { chmod, copyFile, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { chmodSync, copyFileSync, createWriteStream, existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { openPromise } from 'yauzl';
 import { LossgraftError } from '../../errors.ts';
+import { replaceFile } from '../../wholeFile.ts';
 import { CUDA_LIBRARY, packageVersion, SHARED_LIBRARY, versionsIn } from './diagnose.ts';
 import { binaryFolder, runtimeFolder } from './isolated.ts';
 
@@ -128,7 +129,7 @@ async function fromWheel(version: string, folder: string, log: (line: string) =>
     if (wheel === undefined) throw unavailable(wanted, 'no wheel in the download');
     await unpack(join(work, wheel), work);
     await mkdir(folder, { recursive: true });
-    for (const name of LIBRARIES) await install(join(work, name), join(folder, name));
+    for (const name of LIBRARIES) install(join(work, name), join(folder, name));
   } finally {
     await rm(work, { recursive: true, force: true });
   }
@@ -150,11 +151,12 @@ export async function unpack(wheel: string, folder: string): Promise<void> {
   if (missing.length > 0) throw unavailable(wheel, `a wheel without ${missing.join(', ')}`);
 }
 
-/** Copies beside the target and renames: a library is there whole or not at all. */
-async function install(from: string, to: string): Promise<void> {
-  await copyFile(from, `${to}.part`);
-  await chmod(`${to}.part`, 0o755);
-  await rename(`${to}.part`, to);
+/** A library is there whole or not at all. */
+function install(from: string, to: string): void {
+  replaceFile(to, (temporary) => {
+    copyFileSync(from, temporary);
+    chmodSync(temporary, 0o755);
+  });
 }
 
 function run(

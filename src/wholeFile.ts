@@ -1,0 +1,84 @@
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { LossgraftError } from './errors.ts';
+
+/** Where a file is written before it takes its name: hidden beside it. */
+function temporaryOf(path: string): string {
+  return join(dirname(path), `.${basename(path)}.${process.pid}.${Date.now().toString(36)}.tmp`);
+}
+
+/** Matches the names of temporary files that a process left behind when it was killed. */
+export const TEMPORARY: RegExp = /\.\d+(\.[0-9a-z]+)?\.tmp$/;
+
+/**
+ * Replaces files together: each is written under a temporary name beside it, then all are renamed, in this order.
+ *
+ * @param write makes every file under the name that it is given for its path. Its error passes through, and nothing is left behind.
+ */
+export function replaceFiles(paths: readonly string[], write: (temporary: (path: string) => string) => void): void {
+  const temporaries = new Map(paths.map((path) => [path, temporaryOf(path)]));
+  try {
+    write((path) => temporaries.get(path) ?? path);
+    for (const [path, temporary] of temporaries) renameSync(temporary, path);
+  } catch (error) {
+    for (const temporary of temporaries.values()) discard(temporary);
+    throw error;
+  }
+}
+
+/** Replaces one file: it is whole, or as it was. */
+export function replaceFile(path: string, write: (temporary: string) => void): void {
+  replaceFiles([path], (temporary) => write(temporary(path)));
+}
+
+export interface WholeOptions {
+  /** Wait until the bytes are on the disk (default true); false leaves that to the system, as `cp` does. */
+  readonly durable?: boolean;
+  /** Default: `write-failed`. */
+  readonly failed?: (cause: unknown) => LossgraftError;
+}
+
+/** Writes a file whole or not at all. @throws LossgraftError as `failed` says; one that `write` throws passes through. */
+export function writeWhole(path: string, write: (fd: number) => void, options: WholeOptions = {}): void {
+  const { durable = true, failed = (cause) => writeFailed(path, cause) } = options;
+  try {
+    replaceFile(path, (temporary) => {
+      const fd = openSync(temporary, 'wx');
+      try {
+        write(fd);
+        if (durable) fsyncSync(fd);
+      } finally {
+        closeSync(fd);
+      }
+    });
+  } catch (cause) {
+    throw cause instanceof LossgraftError ? cause : failed(cause);
+  }
+}
+
+export function writeAll(fd: number, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done);
+}
+
+/** @param hint what to do about it. */
+export function writeFailed(
+  path: string,
+  cause: unknown,
+  hint = 'Free space on the disk, or choose another folder',
+): LossgraftError {
+  return new LossgraftError({
+    code: 'write-failed',
+    where: path,
+    expected: 'a file that can be written',
+    found: cause instanceof Error ? cause.message : String(cause),
+    hint,
+    cause,
+  });
+}
+
+/** The first error is the one to tell, not that a file was never made or its disk is gone. */
+function discard(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {}
+}
