@@ -95,7 +95,10 @@ export function listClasses(folder: string, kind: FolderKind, given?: readonly s
       throw refused(join(folder, name), `${kind} of class ${name}`, 'none', 'Remove the folder, or fill it');
     while (labels.length < files.length) labels.push(label);
   }
-  const notes = aside.length === 0 ? [] : [`${folder}: ${aside.length} other files left aside, the first ${aside[0]}`];
+  const notes =
+    aside.length === 0
+      ? []
+      : [`${folder}: ${aside.length} other file${aside.length === 1 ? '' : 's'} left aside, the first ${aside[0]}`];
   return { classes, files, labels: Uint32Array.from(labels), notes };
 }
 

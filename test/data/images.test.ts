@@ -209,7 +209,11 @@ describe('folders that are not right', () => {
       expect(data.classNames).toEqual(['a', 'b']);
       expect(data.unnamed?.dims[0]).toBe(size);
       const note = data.notes?.slice(1) ?? [];
-      expect(note).toEqual(aside === 0 ? [] : [expect.stringContaining(`${aside} other files left aside, the first `)]);
+      expect(note).toEqual(
+        aside === 0
+          ? []
+          : [expect.stringContaining(`${aside} other file${aside === 1 ? '' : 's'} left aside, the first `)],
+      );
       data.close();
     },
   );

@@ -13,6 +13,7 @@ export interface FirstPicture {
 const EXTENSION = 0x21;
 const GRAPHIC_CONTROL = 0xf9;
 const IMAGE = 0x2c;
+const TRAILER = 0x3b;
 const HAS_TABLE = 0x80;
 const INTERLACED = 0x40;
 
@@ -30,8 +31,9 @@ export function firstPicture(bytes: Uint8Array): FirstPicture | undefined {
   const shared = readTable(bytes, at, u8(10));
   at += shared?.length ?? 0;
   let transparent: number | undefined;
-  for (; u8(at) === EXTENSION; at = endOfBlocks(bytes, at + 2)) {
-    if (u8(at + 1) === GRAPHIC_CONTROL && (u8(at + 3) & 1) === 1) transparent = u8(at + 6);
+  for (; at < bytes.length && u8(at) !== IMAGE && u8(at) !== TRAILER; at = nextBlock(bytes, at)) {
+    const isControl = u8(at) === EXTENSION && u8(at + 1) === GRAPHIC_CONTROL;
+    if (isControl && (u8(at + 3) & 1) === 1) transparent = u8(at + 6);
   }
   if (u8(at) !== IMAGE) return undefined;
   const [left, top, width, height, flags] = [u16(at + 1), u16(at + 3), u16(at + 5), u16(at + 7), u8(at + 9)];
@@ -46,7 +48,7 @@ export function firstPicture(bytes: Uint8Array): FirstPicture | undefined {
     bytes: Buffer.concat([
       header(width, height, flags & INTERLACED, colours),
       bytes.subarray(at, end),
-      Buffer.of(0x3b),
+      Buffer.of(TRAILER),
     ]),
     left,
     top,
@@ -64,6 +66,11 @@ function allColours(table: Uint8Array | undefined): Uint8Array {
   const colours = Uint8Array.from({ length: 768 }, (_, i) => (table === undefined ? Math.floor(i / 3) : 0));
   colours.set(table ?? []);
   return colours;
+}
+
+/** What stands between blocks is passed over. */
+function nextBlock(bytes: Uint8Array, at: number): number {
+  return bytes[at] === EXTENSION ? endOfBlocks(bytes, at + 2) : at + 1;
 }
 
 /** Blocks of data: each has its length before it, and one of length 0 ends them. */
