@@ -27,16 +27,11 @@ function grouped<T extends Readonly<Record<string, Row>>>(rows: T): Grouped<T> {
   return Object.fromEntries(entries) as Grouped<T>;
 }
 
-/**
- * Opens further data, such as those for a test, as the first were opened: with the same classes, whichever of them occur. Of an IDX
- * folder it is the test part.
- */
+/** Opens further data, such as those for a test, as the first were opened. Of an IDX folder it is the test part. */
 export function openFurther(
   { openData }: Door,
   path: string,
   { split: _split, labels: _labels, ...options }: OptionsOf<typeof dataRows>,
-  { classNames }: Dataset,
 ): Promise<Dataset> {
-  const classes = options.classes ?? classNames;
-  return openData(path, { ...options, otherwiseSplit: 'test', ...(classes === undefined ? {} : { classes }) });
+  return openData(path, { ...options, otherwiseSplit: 'test' });
 }

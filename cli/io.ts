@@ -24,6 +24,16 @@ export function note(text: string): void {
   process.stderr.write(`note: ${text}\n`);
 }
 
+/** Notes that come before the work, and what has been said so. */
+export function noteOnce(): { readonly said: ReadonlySet<string>; onNote(text: string): void } {
+  const said = new Set<string>();
+  const onNote = (text: string): void => {
+    said.add(text);
+    note(text);
+  };
+  return { said, onNote };
+}
+
 type Cell = string | number | null;
 
 const PLAIN = {

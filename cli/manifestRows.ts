@@ -21,6 +21,7 @@ export function manifestRows({ manifest }: Inspection): Row[] {
   if (manifest === null) return [];
   if ('problem' in manifest) return [['lossgraft', String(manifest.problem)]];
   const { kind, form, stepsPerRun, source, version, loss, reduction, options } = manifest;
+  if (kind === 'tuned') return [['lossgraft', `tuned, version ${version}`]];
   const how = form === undefined ? [] : pairs({ form, ...(stepsPerRun === undefined ? {} : { stepsPerRun }) });
   const [file] = pairs(isRecord(source) ? { from: source.file } : {});
   return [

@@ -1,3 +1,5 @@
+import { checkNames, findClassNames } from './classes/find.ts';
+import { type ClassNames, namesRecord } from './classes/names.ts';
 import { MIN_OPSET } from './emit/index.ts';
 import { sha256 } from './hash.ts';
 import { graphEdit } from './ir/edit.ts';
@@ -20,6 +22,8 @@ import { type WriteOptions, writeEdited } from './write.ts';
 /** What `augment` is asked for. */
 export interface AugmentRequest extends GraftRequest {
   readonly dynamicBatch?: boolean;
+  /** Names of the model's classes, in the order of its scores. Default: those that the file, or config.json beside it, tells. */
+  readonly classNames?: readonly string[];
   /** Gradients to give as outputs: `logits`, `features`, `parameters`, or names of tensors. */
   readonly grad?: readonly string[];
   readonly calculus: Calculus;
@@ -30,6 +34,9 @@ export interface AugmentReport extends GraftReport {
   readonly model: string;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
+  /** Of all classes, in the order of the scores; `null` where nothing tells them. The file's manifest holds them. */
+  readonly classNames: readonly string[] | null;
+  readonly classNamesFrom: string | null;
   /** What the user should know of. */
   readonly notes: readonly string[];
 }
@@ -65,8 +72,11 @@ export async function augment(model: Model, request: AugmentRequest): Promise<Au
     : graft(draft, request);
   await verifyGraph(model.proto, graph);
   draft.notes.push(...batchNotes(logits));
-  return augmented(model, draft, {
+  const names = namesOf(model, request, report, draft.notes);
+  return augmented(model, draft, names, {
     ...report,
+    classNames: names?.names ?? null,
+    classNamesFrom: names?.from ?? null,
     model: model.name,
     inputs: graph.inputs.map((value) => value.name),
     outputs: graph.outputs.map((value) => value.name),
@@ -89,10 +99,23 @@ async function graftWithGradients(
   return grafted;
 }
 
-function augmented(model: Model, { graph }: Draft, report: AugmentReport): Augmented {
+/** Names that only count tell nothing: they are left out. */
+function namesOf(
+  { proto, dir }: Model,
+  { classNames: given }: AugmentRequest,
+  { classes }: GraftReport,
+  notes: string[],
+): ClassNames | undefined {
+  const found = findClassNames({ given, proto, dir, classes: classes ?? undefined });
+  notes.push(...found.notes);
+  if (given !== undefined && classes !== null) checkNames(given, classes);
+  return found.names?.arePlaceholders && given === undefined ? undefined : found.names;
+}
+
+function augmented(model: Model, { graph }: Draft, names: ClassNames | undefined, report: AugmentReport): Augmented {
   const edit = (hash: string | undefined): ModelEdit => ({
     ...graphEdit(model.proto, graph),
-    metadata: new Map([['lossgraft', JSON.stringify(manifest(report, hash))]]),
+    metadata: new Map([['lossgraft', JSON.stringify({ ...manifest(report, hash), ...namesRecord(names) })]]),
   });
   return {
     report,

@@ -17,6 +17,7 @@ import { validateRows } from './validate/options.ts';
 
 export type { Augmented, AugmentReport } from './augment.ts';
 export type { GraftOptions } from './bind.ts';
+export { readClassNames } from './classes/file.ts';
 export { defineLoss, defineWeighting, type Loss, type OptionSpec, type Weighting } from './contract.ts';
 export { readCounts, readWeights } from './data/counts.ts';
 export type { Column } from './data/dataset.ts';
@@ -73,12 +74,13 @@ export async function doctor(options: DiagnoseOptions = {}): Promise<ProviderRep
 export async function augment(model: Model, options: AugmentOptions): Promise<Augmented> {
   checkOptions(augmentRows, options, () => true);
   const { request } = bindGraft({ losses, weightings }, augmentRows, options);
-  const { dynamicBatch, grad } = options;
+  const { dynamicBatch, grad, classNames } = options;
   return augmentWith(model, {
     ...request,
     calculus,
     ...(dynamicBatch === undefined ? {} : { dynamicBatch }),
     ...(grad === undefined ? {} : { grad }),
+    ...(classNames === undefined ? {} : { classNames }),
   });
 }
 

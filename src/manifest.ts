@@ -5,6 +5,9 @@ import type { ModelProto } from './onnx/types.ts';
 /** The key of metadata_props under which a model that lossgraft wrote says what it is. */
 export const MANIFEST_KEY = 'lossgraft';
 
+/** The manifest's kind of a model with trained weights and no loss. */
+export const TUNED = 'tuned';
+
 /** What is read back of the manifest of an augmented model. */
 export interface Manifest {
   readonly reduction: 'mean' | 'sum' | 'none';
@@ -22,12 +25,12 @@ export interface Manifest {
 export function readManifest(proto: ModelProto): Manifest {
   const where = proto.source.name;
   const text = proto.metadata.get(MANIFEST_KEY);
-  if (text === undefined) {
+  if (text === undefined || recordIn(text)?.kind === TUNED) {
     throw new LossgraftError({
       code: 'not-augmented',
       where,
       expected: 'a model that lossgraft augment wrote',
-      found: 'no lossgraft manifest in its metadata',
+      found: text === undefined ? 'no lossgraft manifest in its metadata' : 'a tuned model',
       hint: 'Run lossgraft augment on it first',
     });
   }

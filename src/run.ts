@@ -1,3 +1,6 @@
+import { dirname, resolve } from 'node:path';
+import { type FoundNames, findClassNames } from './classes/find.ts';
+import { alignLabels } from './data/alignLabels.ts';
 import { bindData } from './data/bind.ts';
 import type { Dataset } from './data/dataset.ts';
 import { fillUp, fixedBatch } from './data/samples.ts';
@@ -16,6 +19,8 @@ export type RunOptions = OptionsOf<typeof runRows>;
 /** The samples of one class. */
 export interface ClassSummary {
   readonly label: number;
+  /** `null` where nothing tells it. */
+  readonly name: string | null;
   readonly samples: number;
   /** Means of the outputs, by lossgraft's own names: `loss_per_sample`, `ib_factor`. */
   readonly means: Readonly<Record<string, number>>;
@@ -30,6 +35,8 @@ export interface RunResult {
   readonly reduction: 'mean' | 'sum';
   /** By label; classes without samples are not there. */
   readonly classes: readonly ClassSummary[];
+  /** Of all classes, by label; `null` where nothing tells them. */
+  readonly classNames: readonly string[] | null;
   /** In the order of the data. */
   readonly labels: BigInt64Array;
   /** [samples] each, by lossgraft's own names: `loss_per_sample`, and `ib_factor` for the ib losses. */
@@ -47,16 +54,20 @@ export interface RunResult {
  * @param model the path or the bytes of a model that `augment` wrote.
  * @throws LossgraftError for data that don't fit the model, labels out of range and NaN (with the row), and as `openSession` does.
  */
-export async function run(model: string | Uint8Array, data: Dataset, options: RunOptions = {}): Promise<RunResult> {
+export async function run(model: string | Uint8Array, given: Dataset, options: RunOptions = {}): Promise<RunResult> {
   checkOptions(runRows, options);
   const { provider = 'cpu', onProgress } = options;
-  const manifest = manifestOf(model);
+  const named = options.classNames ?? (given.labelsFrom === 'option' ? given.classNames : undefined);
+  const { manifest, found } = described(model, named);
+  const input = nameOf(manifest, 'labels');
+  const data = await alignLabels(given, { names: found.names, input });
   const session = await openSession(model, { provider });
   try {
-    const bound = bindData(data, session.inputs, { name: named(manifest, 'labels'), classes: manifest.classes });
+    const bound = bindData(data, session.inputs, { name: input, classes: manifest.classes });
     const fixed = fixedBatch(session.inputs);
     const batchSize = chooseBatch(fixed, options.batchSize, bound.size);
-    const notes = [...bound.notes, ...fillNote(bound.size, fixed)];
+    const notes = [...found.notes, ...bound.notes, ...fillNote(bound.size, fixed)];
+    for (const note of notes) options.onNote?.(note);
     const collected = collector(manifest, bound.size);
     for (let start = 0; start < bound.size; start += batchSize) {
       const count = Math.min(batchSize, bound.size - start);
@@ -66,23 +77,30 @@ export async function run(model: string | Uint8Array, data: Dataset, options: Ru
       collected.add(start, count, feeds, await session.run(filled, [...collected.outputs.values()]));
       onProgress?.({ done: start + count, total: bound.size });
     }
-    const result = summarise(manifest, collected);
-    return { samples: bound.size, batchSize, provider, ...result, notes: [...notes, ...result.notes] };
+    const classNames = data.classNames ?? null;
+    const result = summarise(manifest, collected, classNames ?? []);
+    return { samples: bound.size, batchSize, provider, classNames, ...result, notes: [...notes, ...result.notes] };
   } finally {
     await session.close();
   }
 }
 
-function manifestOf(model: string | Uint8Array): Manifest {
+function described(
+  model: string | Uint8Array,
+  given: readonly string[] | undefined,
+): { readonly manifest: Manifest; readonly found: FoundNames } {
   const source = typeof model === 'string' ? openFile(model) : fromBytes(model, 'model');
   try {
-    return readManifest(scan(source));
+    const proto = scan(source);
+    const manifest = readManifest(proto);
+    const dir = typeof model === 'string' ? dirname(resolve(model)) : undefined;
+    return { manifest, found: findClassNames({ given, proto, dir, classes: manifest.classes }) };
   } finally {
     source.close();
   }
 }
 
-function named(manifest: Manifest, own: string): string {
+function nameOf(manifest: Manifest, own: string): string {
   return manifest.names.get(own) ?? own;
 }
 
@@ -132,7 +150,7 @@ function collector(manifest: Manifest, samples: number): Collected {
   const labels = new BigInt64Array(samples);
   const perSample = Object.fromEntries([...outputs.keys()].map((own) => [own, new Float32Array(samples)]));
   const add: Collected['add'] = (start, count, feeds, results) => {
-    const given = feeds[named(manifest, 'labels')]?.data;
+    const given = feeds[nameOf(manifest, 'labels')]?.data;
     if (given instanceof BigInt64Array) labels.set(given.subarray(0, count), start);
     for (const [own, name] of outputs) {
       const data = results[name]?.data;
@@ -156,6 +174,7 @@ function wrongOutput(name: string, count: number, found: Tensor | undefined): Lo
 function summarise(
   manifest: Manifest,
   { labels, perSample }: Collected,
+  names: readonly string[],
 ): Pick<RunResult, 'loss' | 'reduction' | 'classes' | 'labels' | 'perSample' | 'notes'> {
   const losses = perSample.loss_per_sample ?? new Float32Array();
   const total = losses.reduce((sum, loss) => sum + loss, 0);
@@ -163,14 +182,18 @@ function summarise(
   return {
     loss: reduction === 'sum' ? total : total / losses.length,
     reduction,
-    classes: byClass(labels, perSample),
+    classes: byClass(labels, perSample, names),
     labels,
     perSample,
     notes: notFinite(perSample),
   };
 }
 
-function byClass(labels: BigInt64Array, perSample: Readonly<Record<string, Float32Array>>): ClassSummary[] {
+function byClass(
+  labels: BigInt64Array,
+  perSample: Readonly<Record<string, Float32Array>>,
+  names: readonly string[],
+): ClassSummary[] {
   const rows = new Map<bigint, number[]>();
   for (const [row, label] of labels.entries()) {
     const found = rows.get(label);
@@ -180,6 +203,7 @@ function byClass(labels: BigInt64Array, perSample: Readonly<Record<string, Float
   const sorted = [...rows].sort(([a], [b]) => (a < b ? -1 : 1));
   return sorted.map(([label, members]) => ({
     label: Number(label),
+    name: names[Number(label)] ?? null,
     samples: members.length,
     means: Object.fromEntries(
       Object.entries(perSample).map(([own, values]) => [

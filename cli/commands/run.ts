@@ -3,7 +3,7 @@ import type { RunResult, Tensor } from '../../src/index.ts';
 import { command, type Door } from '../command.ts';
 import { dataOptionRows } from '../dataOptions.ts';
 import { modelRow } from '../fileOptions.ts';
-import { formatNumber, note, print, printJson, progressBar, table } from '../io.ts';
+import { formatNumber, note, noteOnce, print, printJson, progressBar, table } from '../io.ts';
 import { checkOutput, writeText, writeWhole } from '../output.ts';
 
 const rows = {
@@ -35,18 +35,20 @@ export const runCommand = command({
     const { model, data, labels, csv, npz, force = false } = options;
     const inputs = [model, data, ...(labels === undefined ? [] : [labels])];
     for (const path of [csv, npz]) if (path !== undefined) checkOutput(lossgraft, path, { force, inputs });
-    const result = await compute(options, lossgraft);
+    const { said, onNote } = noteOnce();
+    const result = await compute(options, onNote, lossgraft);
     await write(options, json, result, lossgraft);
-    for (const text of result.notes) note(text);
+    for (const text of result.notes) if (!said.has(text)) note(text);
   },
 });
 
-async function compute(options: Options, { openData, run }: Door): Promise<RunResult> {
+async function compute(options: Options, onNote: (text: string) => void, { openData, run }: Door): Promise<RunResult> {
   const data = await openData(options.data, pick(dataRows, options));
   const bar = progressBar('samples');
   try {
     return await run(options.model, data, {
       ...pick(runRows, options),
+      onNote,
       onProgress: ({ done, total }) => bar.update(done, total),
     });
   } finally {
@@ -70,17 +72,23 @@ async function write({ csv: path, npz }: Options, json: boolean, result: RunResu
   }
 }
 
-/** row, label, and what the model gives per sample; numbers in the shortest form that reads back as the same float32. */
-function* csv({ labels, perSample }: RunResult): Generator<string> {
+/** row, label, what the model gives per sample, and the class's name where one is known; numbers in the shortest form that reads back as the same float32. */
+function* csv({ labels, perSample, classNames }: RunResult): Generator<string> {
   const columns = Object.entries(perSample);
-  yield `${['row', 'label', ...columns.map(([own]) => own)].join(',')}\n`;
+  const named = (label: bigint): string[] => (classNames === null ? [] : [quoted(classNames[Number(label)] ?? '')]);
+  yield `${['row', 'label', ...columns.map(([own]) => own), ...(classNames === null ? [] : ['class'])].join(',')}\n`;
   for (let start = 0; start < labels.length; start += 4096) {
     const rows = Array.from(labels.subarray(start, start + 4096), (label, i) => {
       const row = start + i;
-      return `${[row, label, ...columns.map(([, values]) => shortest(values[row] ?? Number.NaN))].join(',')}\n`;
+      return `${[row, label, ...columns.map(([, values]) => shortest(values[row] ?? Number.NaN)), ...named(label)].join(',')}\n`;
     });
     yield rows.join('');
   }
+}
+
+/** A cell as RFC 4180 has it. */
+function quoted(text: string): string {
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
 /** Nine digits tell any two float32 apart; fewer are taken where they do. */
@@ -102,8 +110,8 @@ function arraysOf({ labels, perSample }: RunResult): Record<string, Tensor> {
 
 function describe(result: RunResult): string {
   const outputs = Object.keys(result.perSample);
-  const rows = result.classes.map(({ label, samples, means }) => [
-    label,
+  const rows = result.classes.map(({ label, name, samples, means }) => [
+    name ?? label,
     samples,
     ...outputs.map((own) => means[own] ?? null),
   ]);

@@ -4,7 +4,7 @@ import type { Dataset, TrainOptions, TrainResult } from '../../src/index.ts';
 import { command, type Door, type Given } from '../command.ts';
 import { dataOptionRows, openFurther } from '../dataOptions.ts';
 import { fileRows } from '../fileOptions.ts';
-import { note, print, printJson } from '../io.ts';
+import { note, noteOnce, print, printJson } from '../io.ts';
 import { checkOutput } from '../output.ts';
 import { describeTraining, describeWaiting, trainWatch } from '../trainReport.ts';
 
@@ -59,9 +59,11 @@ export const trainCommand = command({
     try {
       const { onProgress, onEpoch, onFeatures } = watch;
       const asked = await optionsOf(given, lossgraft, opened);
-      const result = await lossgraft.train(model, { ...asked, onProgress, onEpoch, onFeatures, signal: stop.signal });
+      const { said, onNote } = noteOnce();
+      const how = { onNote, onProgress, onEpoch, onFeatures, signal: stop.signal };
+      const result = await lossgraft.train(model, { ...asked, ...how });
       watch.stop();
-      await finish(options, json, result);
+      await finish(options, json, result, said);
     } finally {
       watch.stop();
       process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
@@ -91,7 +93,7 @@ async function optionsOf(
   const data = await door.openData(options.data, how);
   opened.push(data);
   const open = async (path: string): Promise<Dataset> => {
-    const further = await openFurther(door, path, how, data);
+    const further = await openFurther(door, path, how);
     opened.push(further);
     return further;
   };
@@ -113,8 +115,13 @@ function isShare(validation: string): boolean {
   return !existsSync(validation) && Number.isFinite(Number(validation));
 }
 
-async function finish({ output, force = false }: Options, json: boolean, result: TrainResult): Promise<void> {
-  for (const text of result.notes) note(text);
+async function finish(
+  { output, force = false }: Options,
+  json: boolean,
+  result: TrainResult,
+  said: ReadonlySet<string>,
+): Promise<void> {
+  for (const text of result.notes) if (!said.has(text)) note(text);
   const page = result.report === null ? '' : `; the report is ${result.report}`;
   if (result.interrupted) {
     note(`the checkpoint is in ${result.folder}; the same command with --resume continues it${page}`);

@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { LossgraftError } from '../errors.ts';
 import { MANIFEST_KEY, manifestRecord } from '../manifest.ts';
 import type { ModelProto } from '../onnx/types.ts';
 import { labelsInGraph } from './graphLabels.ts';
@@ -108,4 +109,16 @@ function readJson(path: string): Readonly<Record<string, unknown>> | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** @throws LossgraftError `class-count-mismatch` where names are not as many as the model's classes. */
+export function checkNames(given: readonly string[], classes: number): void {
+  if (given.length === classes) return;
+  throw new LossgraftError({
+    code: 'class-count-mismatch',
+    where: 'option classes',
+    expected: `${classes} names, one for each class of the model`,
+    found: String(given.length),
+    hint: 'Name all of them in the order of the model’s scores, those without samples too',
+  });
 }

@@ -16,6 +16,12 @@ export function classNames(names: readonly string[], from: string, areValues = f
   return { names, from, areValues, arePlaceholders: names.every(isPlaceholder) };
 }
 
+/** What a manifest says of class names. */
+export function namesRecord(names: ClassNames | undefined): Readonly<Record<string, unknown>> {
+  if (names === undefined) return {};
+  return { classNames: names.names, ...(names.areValues ? { classesAreValues: true } : {}) };
+}
+
 function isPlaceholder(name: string, index: number): boolean {
   return name.replace(/^(label|class)[ _-]?/i, '') === String(index);
 }

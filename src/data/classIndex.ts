@@ -1,73 +1,91 @@
 import { LossgraftError } from '../errors.ts';
-import type { Column } from './dataset.ts';
+import type { Column, Dataset } from './dataset.ts';
 import { labelColumn } from './labels.ts';
 import { MAX_CLASS_NAMES, MAX_CLASSES } from './limits.ts';
 import { byCodePoint } from './order.ts';
 import { isMissing, isNumeric } from './tables/numeric.ts';
 import type { Cell } from './tables/table.ts';
 
-/** Class indices made of a table's labels. */
+/** Class indices made of labels that are texts. */
 export interface ClassIndex {
   readonly column: Column;
-  /** `undefined` where the labels are indices already. */
+  readonly from: 'names' | 'numbers';
+  /** Sorted; `undefined` where the labels are indices already. */
   readonly names: readonly string[] | undefined;
+  /** Where each of the names stands first. */
+  readonly places: readonly string[];
 }
 
 /** Collects labels row by row: which class each is can be told only when all are known. */
 export interface LabelCollector {
-  /** @throws LossgraftError for a missing label, one that is not among the given classes, or too many classes. */
+  /** @throws LossgraftError for a missing label, or too many classes. */
   add(cell: Cell, where: string): void;
   /** @throws LossgraftError `label-names` for numbers that are no indices. */
   finish(): ClassIndex;
 }
 
-/** @param classes the classes in the order of their indices, where they are given. */
-export function labelCollector(classes: readonly string[] | undefined): LabelCollector {
-  const codes = new Map<string, number>((classes ?? []).map((name, index) => [name, index]));
-  const firstPlaces: string[] = [];
+/** @param areNames whether any numbers count as names, because the classes are named elsewhere. */
+export function labelCollector(areNames: boolean): LabelCollector {
+  const codes = new Map<string, number>();
+  const places: string[] = [];
   const rows = growingArray();
   const add = (cell: Cell, where: string): void => {
     const label = cell === null ? '' : String(cell);
-    let code = codes.get(label) ?? (classes === undefined ? undefined : codes.get(wholeNumber(label)));
+    let code = codes.get(label);
     if (code === undefined) {
       if (isMissing(label))
         throw refused('missing-value', where, 'a label', cell === null ? 'none' : JSON.stringify(label));
-      if (classes !== undefined) throw refused('unknown-class', where, `a label among ${shortList(classes)}`, label);
       if (codes.size >= MAX_CLASS_NAMES)
         throw refused('label-names', where, `at most ${MAX_CLASS_NAMES} different labels`, 'more');
       code = codes.size;
       codes.set(label, code);
-      firstPlaces.push(where);
+      places.push(where);
     }
     rows.push(code);
   };
   const finish = (): ClassIndex => {
-    if (classes !== undefined) return { column: labelColumn(rows.finish()), names: classes };
     const found = [...codes.keys()];
-    const isNumbers = found.every(isNumeric);
-    const sorted = isNumbers ? undefined : found.toSorted(byCodePoint);
-    const places = new Map(sorted?.map((name, index) => [name, index]));
-    const indices = found.map((label, code) =>
-      isNumbers ? indexOf(label, firstPlaces[code] ?? '') : (places.get(label) ?? 0),
-    );
-    return { column: labelColumn(rows.finish().map((code) => indices[code] ?? 0)), names: sorted };
+    if (areIndices(found)) {
+      const indices = found.map(Number);
+      return { column: columnOf(indices), from: 'numbers', names: undefined, places: [] };
+    }
+    if (!areNames) refuseNumbers(found, places);
+    const names = found.toSorted(found.every(isWhole) ? (a, b) => Number(a) - Number(b) : byCodePoint);
+    const indices = new Map(names.map((name, index) => [name, index]));
+    const column = columnOf(found.map((label) => indices.get(label) ?? 0));
+    return { column, from: 'names', names, places: names.map((name) => places[codes.get(name) ?? 0] ?? '') };
   };
+  const columnOf = (indices: readonly number[]): Column => labelColumn(rows.finish().map((code) => indices[code] ?? 0));
   return { add, finish };
 }
 
-/** `2.0` as `2`: writers that know only floating point say whole numbers so. */
-function wholeNumber(label: string): string {
-  return label.trim().replace(/^(\d+)\.0*$/, '$1');
+/** What an index says of a data set's labels. */
+export function indexedLabels(
+  index: ClassIndex | undefined,
+): Pick<Dataset, 'classNames' | 'classPlaces' | 'labelsFrom'> {
+  if (index === undefined) return {};
+  const { names, places, from } = index;
+  return names === undefined ? { labelsFrom: from } : { labelsFrom: from, classNames: names, classPlaces: places };
 }
 
-function indexOf(label: string, where: string): number {
-  const index = Number(label);
-  if (Number.isInteger(index) && index >= 0 && index < MAX_CLASSES) return index;
+/** Are these texts whole numbers from 0 on? Writers that know only floating point say `2.0` for 2. */
+function areIndices(texts: readonly string[]): boolean {
+  return texts.every((text) => isWhole(text) && Number(text) >= 0);
+}
+
+function isWhole(text: string): boolean {
+  return isNumeric(text) && Number.isInteger(Number(text)) && Math.abs(Number(text)) < MAX_CLASSES;
+}
+
+/** Whole numbers below 0, as scikit-learn has them for two classes, are names as good as others; 0.5 is no class. */
+function refuseNumbers(found: readonly string[], places: readonly string[]): void {
+  const bad = found.findIndex((label) => !isWhole(label));
+  if (bad < 0 || !found.every(isNumeric)) return;
   throw refused(
     'label-names',
-    where,
+    places[bad] ?? '',
     `class indices: whole numbers from 0 to ${MAX_CLASSES - 1}`,
-    label,
+    found[bad] ?? '',
     'Give the classes in their order with --classes, so that numbers count as names',
   );
 }
@@ -90,10 +108,6 @@ function growingArray(): { push(value: number): void; finish(): Uint32Array } {
       return all;
     },
   };
-}
-
-function shortList(names: readonly string[]): string {
-  return `${names.slice(0, 10).join(', ')}${names.length > 10 ? `, … (${names.length})` : ''}`;
 }
 
 function refused(

@@ -32,6 +32,13 @@ export interface Dataset {
   readonly unnamed: Column | undefined;
   /** Names of the classes by index, where the data have names. */
   readonly classNames?: readonly string[];
+  /**
+   * How labels got their indices: `names`, in sorted order; whole `numbers` of a table or of folders, which are indices as they are; or by an
+   * `option`, the names in the order of the model's classes. Undefined: the data came with indices.
+   */
+  readonly labelsFrom?: 'names' | 'numbers' | 'option';
+  /** Where each of the `classNames` stands first, for messages. */
+  readonly classPlaces?: readonly string[];
   /** How the data were read: what was chosen, found and converted. */
   readonly notes?: readonly string[];
   /** What a row is to the user: a file, a line. */

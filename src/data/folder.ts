@@ -1,19 +1,33 @@
 import { readdirSync, realpathSync, statSync } from 'node:fs';
 import { extname, join, sep } from 'node:path';
 import { LossgraftError } from '../errors.ts';
-import { MAX_FILES } from './limits.ts';
+import type { Column, Dataset } from './dataset.ts';
+import { labelColumn } from './labels.ts';
+import { MAX_CLASSES, MAX_FILES } from './limits.ts';
 import { byCodePoint } from './order.ts';
 
 /** A folder with a subfolder for each class. */
 export interface ClassFolder {
-  /** As they were given, or the names of the subfolders, sorted. */
-  readonly classes: readonly string[];
+  /** The names of the subfolders, sorted; `undefined` where they are whole numbers, which are indices. */
+  readonly names: readonly string[] | undefined;
+  /** What each folder is called and how many files it has. */
+  readonly classes: readonly { readonly name: string; readonly label: number; readonly files: number }[];
   /** Sorted within each class, classes one after the other; below the folder. */
   readonly files: readonly string[];
   /** The class of each file. */
   readonly labels: Uint32Array;
   /** What was left aside. */
   readonly notes: readonly string[];
+}
+
+/** What a folder's names say of its labels, as a data set has it. */
+export function folderLabels(
+  folder: string,
+  { names, labels }: ClassFolder,
+): Pick<Dataset, 'classNames' | 'classPlaces' | 'labelsFrom'> & { column: Column } {
+  const column = labelColumn(labels);
+  if (names === undefined) return { column, labelsFrom: 'numbers' };
+  return { column, labelsFrom: 'names', classNames: names, classPlaces: names.map((name) => join(folder, name)) };
 }
 
 /** What files a folder of classes holds. */
@@ -68,20 +82,18 @@ function countsOf(kind: FolderKind, listings: readonly (readonly string[])[]): K
 /**
  * Lists a folder's classes and their files.
  *
- * @param given the classes in the order of their indices; not all of them need a folder.
- * @throws LossgraftError `class-folders` for an empty class and for folders in class folders, `unknown-class` for folders that are not
- * among the given classes, `outside-folder` for links that lead out.
+ * @throws LossgraftError `class-folders` for an empty class and for folders in class folders, `outside-folder` for links that lead out.
  */
-export function listClasses(folder: string, kind: FolderKind, given?: readonly string[]): ClassFolder {
+export function listClasses(folder: string, kind: FolderKind): ClassFolder {
   const found = subfolders(folder);
-  const classes = given ?? found;
-  refuseUnknown(folder, found, classes);
+  const isNumbers = areNumbers(found);
   const root = realpathSync(folder);
   const files: string[] = [];
   const labels: number[] = [];
+  const classes: ClassFolder['classes'][number][] = [];
   const aside: string[] = visibleNames(folder).filter((name) => !found.includes(name));
-  for (const name of found) {
-    const label = classes.indexOf(name);
+  for (const [index, name] of found.entries()) {
+    const label = isNumbers ? Number(name) : index;
     const before = files.length;
     for (const entry of visibleNames(join(folder, name))) {
       const path = `${name}/${entry}`;
@@ -93,25 +105,20 @@ export function listClasses(folder: string, kind: FolderKind, given?: readonly s
     if (files.length > MAX_FILES) throw refused(folder, `at most ${MAX_FILES} files`, 'more', 'Take a part of them');
     if (files.length === before)
       throw refused(join(folder, name), `${kind} of class ${name}`, 'none', 'Remove the folder, or fill it');
+    classes.push({ name, label, files: files.length - before });
     while (labels.length < files.length) labels.push(label);
   }
   const notes =
     aside.length === 0
       ? []
       : [`${folder}: ${aside.length} other file${aside.length === 1 ? '' : 's'} left aside, the first ${aside[0]}`];
-  return { classes, files, labels: Uint32Array.from(labels), notes };
+  return { names: isNumbers ? undefined : found, classes, files, labels: Uint32Array.from(labels), notes };
 }
 
-function refuseUnknown(folder: string, found: readonly string[], classes: readonly string[]): void {
-  const unknown = found.find((name) => !classes.includes(name));
-  if (unknown === undefined) return;
-  throw new LossgraftError({
-    code: 'unknown-class',
-    where: `${folder}/${unknown}`,
-    expected: `a folder among ${classes.slice(0, 10).join(', ')}${classes.length > 10 ? ', …' : ''}`,
-    found: unknown,
-    hint: 'Name all classes with --classes, or take the folder out',
-  });
+/** Are folders called by whole numbers from 0 on, each in one way? */
+function areNumbers(names: readonly string[]): boolean {
+  const isNumber = (name: string): boolean => /^\d+$/.test(name) && Number(name) < MAX_CLASSES;
+  return names.every(isNumber) && new Set(names.map(Number)).size === names.length;
 }
 
 /** What systems leave in folders by themselves: never a class, and never a sample. */

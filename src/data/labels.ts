@@ -22,26 +22,7 @@ export async function readLabels(
   count: number,
   range: LabelRange,
 ): Promise<BigInt64Array> {
-  const { dtype, dims } = column;
-  if (dims.length < 1 || dims.slice(1).some((dim) => dim !== 1)) {
-    throw new LossgraftError({
-      code: 'labels-shape',
-      where: range.where,
-      expected: 'one class index per sample, [N]',
-      found: `${dtype}[${dims.join(', ')}]`,
-      hint: 'One-hot or soft labels are not supported; take the argmax',
-    });
-  }
-  if (!/^u?int(8|16|32|64)$/.test(dtype)) {
-    throw new LossgraftError({
-      code: 'labels-dtype',
-      where: range.where,
-      expected: 'labels of an integer dtype',
-      found: dtype,
-      hint: 'Convert them, for example labels.astype("int64")',
-    });
-  }
-  const labels = toBigInts(await column.read(start, count));
+  const labels = await readNumbers(column, start, count, range.where);
   const last = range.classes === undefined ? MAX_INT64 : BigInt(range.classes) - 1n;
   for (const [row, label] of labels.entries()) {
     if (label >= 0n && label <= last) continue;
@@ -54,6 +35,35 @@ export async function readLabels(
     });
   }
   return labels instanceof BigInt64Array ? labels : new BigInt64Array(labels.buffer, labels.byteOffset, labels.length);
+}
+
+/** As {@link readLabels}, whatever the numbers are. @throws LossgraftError `labels-dtype`, `labels-shape` */
+export async function readNumbers(
+  column: Column,
+  start: number,
+  count: number,
+  where: string,
+): Promise<BigInt64Array | BigUint64Array> {
+  const { dtype, dims } = column;
+  if (dims.length < 1 || dims.slice(1).some((dim) => dim !== 1)) {
+    throw new LossgraftError({
+      code: 'labels-shape',
+      where,
+      expected: 'one class index per sample, [N]',
+      found: `${dtype}[${dims.join(', ')}]`,
+      hint: 'One-hot or soft labels are not supported; take the argmax',
+    });
+  }
+  if (!/^u?int(8|16|32|64)$/.test(dtype)) {
+    throw new LossgraftError({
+      code: 'labels-dtype',
+      where,
+      expected: 'labels of an integer dtype',
+      found: dtype,
+      hint: 'Convert them, for example labels.astype("int64")',
+    });
+  }
+  return toBigInts(await column.read(start, count));
 }
 
 const MAX_INT64 = 2n ** 63n - 1n;

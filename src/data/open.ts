@@ -1,12 +1,14 @@
 import { statSync } from 'node:fs';
 import { basename, extname } from 'node:path';
+import { classNames } from '../classes/names.ts';
 import { LossgraftError } from '../errors.ts';
 import { checkOptions } from '../options/check.ts';
+import { alignLabels } from './alignLabels.ts';
 import type { Dataset } from './dataset.ts';
 import { folderKind, visibleNames } from './folder.ts';
 import { holdsIdx, openIdx } from './idx/idx.ts';
 import { isIdxName } from './idx/idxFile.ts';
-import { withLabels } from './labelsFile.ts';
+import { indexTexts, withLabels } from './labelsFile.ts';
 import { openArrays } from './numpy/arrays.ts';
 import { type DataKind, type DataOptions, dataRows, refuseUnused } from './options.ts';
 import { readNumbers } from './tables/numberTable.ts';
@@ -29,9 +31,23 @@ export async function openData(path: string, options: DataOptions = {}): Promise
     const kind = kindOf(path, options);
     refuseUnused(path, kind, options);
     const data = await READERS[kind](path, options);
-    return options.labels === undefined || kind === 'idx' ? data : await withLabels(data, options.labels);
+    const labelled = options.labels === undefined || kind === 'idx' ? data : await withLabels(data, options.labels);
+    return await named(labelled, options);
   } catch (cause) {
     throw cause instanceof Error && 'syscall' in cause ? unreadable(path, cause) : cause;
+  }
+}
+
+/** Labels that are texts become classes, in the order of `classes` where they are given. `data` is closed where they are refused. */
+async function named(data: Dataset, { classes }: DataOptions): Promise<Dataset> {
+  try {
+    const indexed = await indexTexts(data, classes !== undefined);
+    if (classes === undefined) return indexed;
+    const names = classNames(classes, '--classes', true);
+    return { ...(await alignLabels(indexed, { names })), classNames: classes, labelsFrom: 'option' };
+  } catch (error) {
+    data.close();
+    throw error;
   }
 }
 

@@ -1,19 +1,7 @@
 import { LossgraftError } from '../errors.ts';
 import { isRecord } from '../isRecord.ts';
 import { pick } from '../options/check.ts';
-import {
-  choice,
-  count,
-  flag,
-  isText,
-  names,
-  number,
-  numbers,
-  type OptionsOf,
-  text,
-  texts,
-  value,
-} from '../options/row.ts';
+import { choice, count, flag, isText, names, number, numbers, type OptionsOf, text, value } from '../options/row.ts';
 
 const KIND_NAMES = {
   arrays: 'NumPy arrays',
@@ -108,9 +96,17 @@ const textRows = {
   }),
 };
 
+/** Names of the model's classes, in the order of its scores. */
+export const classesRow = value(
+  'a list of texts',
+  isTexts,
+  'Names of the model’s classes in the order of its scores: a,b,c, or a .txt or .json of them (default: as the model says)',
+  { parse: async (given: string) => (await import('../classes/file.ts')).readClassNames(given) },
+);
+
 /** The options of `openData`. Each says which kinds of data have it; others refuse it. */
 export const dataRows = {
-  /** A file of labels, for data that have none: .npy, .npz with an array `labels`, or IDX. */
+  /** A file of labels, for data that have none: .npy, .npz with an array `labels`, IDX, or .txt with one label a line. */
   labels: text('A file of labels, if --data has none', { kinds: ['arrays', 'idx', ...TABLES] }),
   /** Which part of a folder in the manner of MNIST. Default `train`. */
   split: choice(
@@ -120,10 +116,8 @@ export const dataRows = {
   ),
   /** Which part where a folder in the manner of MNIST has several and `split` says nothing. Other data have no parts. */
   otherwiseSplit: choice(['train', 'test'], '', { flag: false, kinds: Object.keys(KIND_NAMES) }),
-  /** Names of the classes in the order of their indices. Default: they are sorted; labels in a table that are whole numbers are indices. */
-  classes: texts('Names: the classes in the order of their indices, a,b,c (default: sorted)', {
-    kinds: ['images', 'texts', ...TABLES],
-  }),
+  /** Names of the model's classes, in the order of its scores. Default: names are sorted, until `train` or `run` knows the model. */
+  classes: { ...classesRow, kinds: Object.keys(KIND_NAMES) },
   ...imageRows,
   ...tableRows,
   ...textRows,

@@ -1,3 +1,4 @@
+import { classesRow } from '../data/options.ts';
 import { choice, count, given, isFunction } from '../options/row.ts';
 import type { RunProgress } from '../records/progress.ts';
 
@@ -10,6 +11,10 @@ export const runRows = {
   provider: { ...providerRow, first: true },
   /** Samples per run of the model; default 256. A model with a fixed batch takes that and nothing else. */
   batchSize: count('Samples per run; a fixed batch is taken as it is (default 256)', {}),
+  /** Names of the model's classes, in the order of its scores. Default: those that the file, or config.json beside it, tells. */
+  classNames: { ...classesRow, flag: false } as const,
+  /** Called before the model runs with what is to be known of the data, such as how labels were matched with classes. */
+  onNote: given<(note: string) => void>('a function', isFunction),
   /** Called after every batch. */
   onProgress: given<(progress: RunProgress) => void>('a function', isFunction),
 } as const;

@@ -1,4 +1,5 @@
 import type { Dataset } from '../data/dataset.ts';
+import { classesRow } from '../data/options.ts';
 import { isRecord } from '../isRecord.ts';
 import {
   choice,
@@ -48,6 +49,10 @@ const dataRows = {
     ...within,
     first: true,
   }),
+  /** Names of the model's classes, in the order of its scores. Default: those that the file, or config.json beside it, tells. */
+  classNames: { ...classesRow, ...none, flag: false } as const,
+  /** Called before anything is trained with what is to be known of the data, such as how labels were matched with classes. */
+  onNote: given<(note: string) => void>('a function', isFunction),
   augmentation: group(
     {
       /** Pads every side by this many black pixels and crops the image's own size at a random place. Default 0. */

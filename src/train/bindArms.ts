@@ -1,5 +1,5 @@
 import { bindGraft, type GraftOptions, named } from '../bind.ts';
-import type { Loss, Optimizer, OptionSpecs } from '../contract.ts';
+import type { Loss, Optimizer, OptionSpecs, Weighting } from '../contract.ts';
 import { LossgraftError } from '../errors.ts';
 import { badOption, pick, unknownOption } from '../options/check.ts';
 import type { OptionsOf } from '../options/row.ts';
@@ -151,7 +151,9 @@ class Binder {
     const owners = [this.#optimizer.options, ...this.#ownersOf({ loss, ...spec })];
     const own = Object.entries(this.#given).filter(([key]) => owners.some((options) => key in options));
     const usesCounts = loss.needsCounts || (typeof weights === 'string' && weights !== 'none');
-    if (usesCounts) refuseEmptyClass(this.#counts, loss.name, this.#options.data.name);
+    if (loss.needsCounts || (usesCounts && this.#mayBeShifted)) {
+      refuseEmptyClass(this.#counts, loss.name, this.#options.data.name);
+    }
     const options: GraftOptions = {
       ...Object.fromEntries(own),
       ...this.#place(loss),
@@ -160,7 +162,7 @@ class Binder {
       classWeights: weights,
       ...(usesCounts ? { classCounts: this.#counts } : {}),
     };
-    return bindGraft(this.#catalogue, graftRows, options, this.#optimizer);
+    return bindGraft({ ...this.#catalogue, weightings: this.#weightings }, graftRows, options, this.#optimizer);
   }
 
   /** Where the loss goes; what only influence needs is left out for losses without it. */
@@ -170,6 +172,27 @@ class Binder {
     const { ib_factor: _, ...rename } = given.rename ?? {};
     const { logits } = given;
     return { ...(logits === undefined ? {} : { logits }), ...(Object.keys(rename).length > 0 ? { rename } : {}) };
+  }
+
+  /** Sorted names of which one is missing give the others wrong indices. */
+  get #mayBeShifted(): boolean {
+    const { classNames = this.#counts } = this.#options.data;
+    return classNames.length !== this.#counts.length;
+  }
+
+  /** A class without samples weighs 1, as the mean of the others, since no sample asks for its weight. */
+  get #weightings(): Readonly<Record<string, Weighting>> {
+    const present = this.#counts.filter((count) => count > 0);
+    if (present.length === this.#counts.length) return this.#catalogue.weightings;
+    const ofPresent = (weighting: Weighting): Weighting => ({
+      ...weighting,
+      weights: (counts, options) => {
+        const values = weighting.weights(present, options).values();
+        return counts.map((count) => (count > 0 ? (values.next().value ?? 1) : 1));
+      },
+    });
+    const all = Object.entries(this.#catalogue.weightings);
+    return Object.fromEntries(all.map(([name, weighting]) => [name, ofPresent(weighting)]));
   }
 
   #weightsOf({ loss, weights }: Spec): string | readonly number[] {

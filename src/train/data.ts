@@ -51,7 +51,8 @@ export async function divide(
       ...(ratio === undefined ? [] : [`The long tail keeps ${all.length} of ${samples.size} samples`]),
       ...openedAll.flatMap(({ notes }) => notes),
       ...fewer(data, labels.classes),
-      ...lacking(countsOf(judged, labels.classes)),
+      ...lacking('training', counts, data, 'what the model knows of it may be lost'),
+      ...lacking('validation', countsOf(judged, labels.classes), data, 'it does not count in the balanced accuracy'),
       ...same('validation', data, validation),
       ...same('test', data, test),
     ],
@@ -89,12 +90,10 @@ function countsOf({ samples, rows }: Part, classes: number): number[] {
   return counts;
 }
 
-function lacking(counts: readonly number[]): string[] {
-  const empty = counts.flatMap((count, label) => (count === 0 ? [label] : []));
+function lacking(what: string, counts: readonly number[], { classNames = [] }: Dataset, so: string): string[] {
+  const empty = counts.flatMap((count, k) => (count === 0 ? [classNames[k] ?? String(k)] : []));
   if (empty.length === 0) return [];
-  return [
-    `No validation sample of class ${empty.slice(0, 10).join(', ')}${empty.length > 10 ? ', …' : ''}: it does not count in the balanced accuracy`,
-  ];
+  return [`No ${what} sample of class ${empty.slice(0, 10).join(', ')}${empty.length > 10 ? ', …' : ''}: ${so}`];
 }
 
 /** Of data with more classes than the model. @throws LossgraftError `class-count-mismatch`, which shows the rarest ones: a typo is rare. */

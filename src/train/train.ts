@@ -1,7 +1,9 @@
 import { join } from 'node:path';
+import type { ClassNames } from '../classes/names.ts';
 import { fixedBatch, inputPorts } from '../data/samples.ts';
 import { LossgraftError } from '../errors.ts';
 import { sha256 } from '../hash.ts';
+import { MANIFEST_KEY } from '../manifest.ts';
 import type { Model } from '../model.ts';
 import { badOption, checkOptions, complete, ownSettings } from '../options/check.ts';
 import type { EpochRecord } from '../records/epoch.ts';
@@ -17,6 +19,7 @@ import { runTraining } from '../trainer/trainer.ts';
 import { evaluationGraph } from '../trainGraph/evaluation.ts';
 import { writeTuned } from '../tuned/writeBack.ts';
 import { type Arms, bindArms } from './bindArms.ts';
+import { alignData, tunedManifest } from './classes.ts';
 import { divide, type Parts } from './data.ts';
 import { type Catalogue, type Plan, planOf, type TrainOptions } from './options.ts';
 import { checkReport, reportBroken, reportRun } from './report.ts';
@@ -45,6 +48,8 @@ export interface TrainResult {
   /** Training samples of each class. */
   readonly classCounts: readonly number[];
   readonly classNames: readonly string[] | null;
+  /** Where the names of all classes were found; `null` where not all have one. */
+  readonly classNamesFrom: string | null;
   /** The model as it was given. */
   readonly before: { readonly validation: EpochRecord | null; readonly test: Metrics | null };
   /** Those that are done: the loss that was asked for first. */
@@ -56,7 +61,8 @@ export interface TrainResult {
   readonly features: FeatureReport | null;
   readonly notes: readonly string[];
   /**
-   * Writes the tuned model: the user's file, in which only the trained tensors' bytes are other ones.
+   * Writes the tuned model: the user's file, in which only the trained tensors' bytes are other ones; class names that are known stand in its
+   * manifest.
    *
    * @returns the files that were written.
    * @throws LossgraftError `not-trained` after an interruption, and those of writing.
@@ -71,16 +77,19 @@ export interface TrainResult {
  *
  * @throws LossgraftError naming what cannot be trained, the data's row that does not fit, or the step at which a loss was not finite.
  */
-export async function fineTune(catalogue: Catalogue, model: Model, options: TrainOptions): Promise<TrainResult> {
-  checkOptions(trainRows, options, () => true);
-  const { folder } = options;
-  const plan = planOf(options);
-  checkReport(options);
-  const labels = options.rename?.labels ?? 'labels';
-  const ports = inputPorts(model, labels);
-  const judged = await judgedBy(catalogue, model, options);
+export async function fineTune(catalogue: Catalogue, model: Model, given: TrainOptions): Promise<TrainResult> {
+  checkOptions(trainRows, given, () => true);
+  const { folder } = given;
+  const plan = planOf(given);
+  checkReport(given);
+  const judged = await judgedBy(catalogue, model, given);
   const { classes } = judged;
-  const parts = await divide(options, ports, { name: labels, classes }, plan.seed);
+  const labels = { name: given.rename?.labels ?? 'labels', classes };
+  const { options, names, notes: classNotes } = await alignData(model, given, labels);
+  const ports = inputPorts(model, labels.name);
+  const parts = await divide(options, ports, labels, plan.seed);
+  const dataNotes = [...new Set([...judged.notes, ...classNotes, ...parts.notes])];
+  for (const note of dataNotes) options.onNote?.(note);
   const bound = bindArms(catalogue, options, plan, parts.counts);
   const batchSize = fixedBatch(ports) ?? plan.batchSize;
   refuseBatch(options, batchSize);
@@ -104,14 +113,12 @@ export async function fineTune(catalogue: Catalogue, model: Model, options: Trai
     ...complete(trainerRows, options),
     settings: await settingsOf(model, options, plan, parts, bound),
   }).catch(async (error: unknown) => {
-    await reportBroken({ ...run, notes: parts.notes }, error);
+    await reportBroken({ ...run, notes: dataNotes }, error);
     throw error;
   });
   const { checkpoint } = trained;
   const untold = recallNote(classes);
-  const notes = [
-    ...new Set([...judged.notes, ...parts.notes, ...trained.notes, ...(untold === undefined ? [] : [untold])]),
-  ];
+  const notes = [...new Set([...dataNotes, ...trained.notes, ...(untold === undefined ? [] : [untold])])];
   const report = await reportRun({ ...run, checkpoint, notes });
   return {
     interrupted: trained.interrupted,
@@ -120,13 +127,14 @@ export async function fineTune(catalogue: Catalogue, model: Model, options: Trai
     schedule: plan.schedule,
     classCounts: parts.counts,
     classNames: options.data.classNames ?? null,
+    classNamesFrom: names?.from ?? null,
     before: { validation: checkpoint.history[0] ?? null, test: checkpoint.outcome?.tests[0] ?? null },
     arms: armsOf(bound, checkpoint),
     history: checkpoint.history,
     influence: checkpoint.outcome?.influence ?? null,
     features: trained.features ?? null,
     notes,
-    write: async (path, { force = false } = {}) => write(model, folder, checkpoint, path, force),
+    write: async (path, { force = false } = {}) => write(model, folder, checkpoint, path, { force, names }),
   };
 }
 
@@ -194,7 +202,7 @@ function write(
   folder: string,
   { bests, outcome }: Checkpoint,
   path: string,
-  force: boolean,
+  { force, names }: { readonly force: boolean; readonly names: ClassNames | undefined },
 ): readonly string[] {
   const [best] = bests;
   if (best === undefined || outcome === null) {
@@ -209,7 +217,8 @@ function write(
   const state = readSafetensors(join(folder, best.file));
   const tuned = new Set(outcome.tuned);
   const kept = new Map([...state].filter(([name]) => tuned.has(name)));
-  return writeTuned(model, kept, path, { force, untied: outcome.untied });
+  const metadata = names && new Map([[MANIFEST_KEY, tunedManifest(model, names)]]);
+  return writeTuned(model, kept, path, { ...defined({ metadata }), force, untied: outcome.untied });
 }
 
 function defined<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } {

@@ -22,11 +22,13 @@ export interface TunedOptions {
   readonly force?: boolean;
   /** Ties that the training graph took apart; see `TrainGraph.untied`. */
   readonly untied?: readonly Tie[];
+  /** Entries of metadata_props to set; the others stay as they are. */
+  readonly metadata?: ReadonlyMap<string, string>;
 }
 
 /**
  * Writes the user's file with trained weights: every byte is the file's own, apart from the elements of the trained tensors, which
- * stand where they stood (raw, typed, in Constant nodes). A tie whose tensors differ now becomes two initializers. External data are
+ * stand where they stood (raw, typed, in Constant nodes), and metadata that are set. A tie whose tensors differ now becomes two initializers. External data are
  * never changed in place: the files that hold trained tensors are copied beside the output and changed there.
  *
  * @param state the trained parameters and running statistics by name.
@@ -48,7 +50,9 @@ export function writeTuned(
   });
   const external = planExternal(model, trained, { path, force: options.force ?? false });
   const patches = trained.flatMap(({ place, bytes }) => elementPatches(model.proto.source, place, bytes));
-  const edit = withLocations(model.proto, split(model, state, places), external.locations);
+  const { metadata } = options;
+  const parts = { ...split(model, state, places), ...(metadata === undefined ? {} : { metadata }) };
+  const edit = withLocations(model.proto, parts, external.locations);
   return writeTogether(model.proto, { edit, patches, external }, path);
 }
 

@@ -99,7 +99,7 @@ describe('a folder of classes', () => {
   it('has classes in the order of code points, files sorted, and says so', async () => {
     const data = await openData(IMAGES, { resize: '8x8' });
     expect(data.classNames).toEqual(['Red', 'blue', 'zebra']);
-    expect(data.notes).toEqual([`${IMAGES}: 14 images, classes 0 Red, 1 blue, 2 zebra`]);
+    expect(data.notes).toEqual([`${IMAGES}: 14 images of 3 classes`]);
     expect(data.describeRow?.(0)).toBe('Red/420.jpg');
     expect(data.describeRow?.(5)).toBe('blue/la.png');
     const labels = await data.columns.get('labels')?.read(3, 9);

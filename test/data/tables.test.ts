@@ -185,11 +185,14 @@ describe('labels', () => {
     expect(await labelsOf(['3', '0', '10'])).toMatchObject({ names: undefined, indices: [3, 0, 10] });
   });
 
-  it('that are names are sorted by code point, and said', async () => {
-    const { names, indices, notes } = await labelsOf(['b', 'A', '\u{1F600}', '\uFF5E', '10', 'b']);
+  it('that are names are sorted by code point', async () => {
+    const { names, indices } = await labelsOf(['b', 'A', '\u{1F600}', '\uFF5E', '10', 'b']);
     expect(names).toEqual(['10', 'A', 'b', '\uFF5E', '\u{1F600}']);
     expect(indices).toEqual([2, 1, 4, 3, 0, 2]);
-    expect(notes?.[0]).toContain('classes 0 10, 1 A, 2 b');
+  });
+
+  it('below 0 are names, sorted by value', async () => {
+    expect(await labelsOf(['1', '-1', '-2'])).toMatchObject({ names: ['-2', '-1', '1'], indices: [2, 1, 0] });
   });
 
   it('that floating point writes are indices too, as in Parquet', async () => {
@@ -213,7 +216,7 @@ describe('labels', () => {
   });
 
   it.each([
-    [['-1', '0'], {}, 'label-names'],
+    [['-0.5', '1'], {}, 'label-names'],
     [['0.0', '0.5'], {}, 'label-names'],
     [['0', '18446744073709551615'], {}, 'label-names'],
     [['-0.5', '1e7'], {}, 'label-names'],

@@ -68,7 +68,7 @@ it('says how texts are cut and padded', async () => {
   const options = { tokenizer: tokenizer('bytelevel'), maxLength: 8 };
   const data = await openData(join(DATA, 'texts.csv'), options);
   expect(data.notes?.[0]).toMatch(
-    /12 texts from column text, classes 0 bad, 1 good; cut on the right and padded on the left with 1 to 8 tokens$/,
+    /12 texts from column text; cut on the right and padded on the left with 1 to 8 tokens$/,
   );
   data.close();
   const own = await openData(join(DATA, 'texts.csv'), { tokenizer: tokenizer('unigram') });

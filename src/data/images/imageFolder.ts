@@ -3,12 +3,10 @@ import { join } from 'node:path';
 import { LossgraftError } from '../../errors.ts';
 import { openFile } from '../../onnx/index.ts';
 import { type Dataset, LABELS } from '../dataset.ts';
-import { type ClassFolder, listClasses } from '../folder.ts';
-import { labelColumn } from '../labels.ts';
+import { type ClassFolder, folderLabels, listClasses } from '../folder.ts';
 import { limiter } from '../limiter.ts';
 import { MAX_IMAGE_BYTES } from '../limits.ts';
 import type { DataOptions } from '../options.ts';
-import { numbered } from '../order.ts';
 import { decodeImage, isImage } from './image.ts';
 import { outputSize, type Preprocess, shapePixels, writePlanes } from './preprocess.ts';
 import { preprocessOf } from './preprocessOptions.ts';
@@ -22,17 +20,18 @@ import type { Pixels, Size } from './resample.ts';
  */
 export async function openImageFolder(path: string, options: DataOptions): Promise<Dataset> {
   const preprocess = preprocessOf(options);
-  const folder = listClasses(path, 'images', options.classes);
+  const folder = listClasses(path, 'images');
   for (const file of folder.files) refuseNoImage(join(path, file));
   const pixelsOf = (row: number): Promise<Pixels> => readPixels(join(path, folder.files[row] ?? ''), preprocess);
   const size = outputSize(preprocess) ?? (await pixelsOf(0));
+  const { column, ...labels } = folderLabels(path, folder);
   return {
     name: path,
-    columns: new Map([[LABELS, labelColumn(folder.labels)]]),
+    columns: new Map([[LABELS, column]]),
     unnamed: imageColumn(folder, size, preprocess, pixelsOf),
-    classNames: folder.classes,
+    ...labels,
     describeRow: (row) => folder.files[row] ?? '',
-    notes: [`${path}: ${folder.files.length} images, classes ${numbered(folder.classes)}`, ...folder.notes],
+    notes: [`${path}: ${folder.files.length} images of ${folder.classes.length} classes`, ...folder.notes],
     close() {},
   };
 }

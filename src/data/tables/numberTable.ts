@@ -1,11 +1,9 @@
 import { LossgraftError } from '../../errors.ts';
 import type { Tensor } from '../../tensor.ts';
-import { labelCollector } from '../classIndex.ts';
-import type { Column } from '../dataset.ts';
-import { type Dataset, LABELS } from '../dataset.ts';
+import { indexedLabels, labelCollector } from '../classIndex.ts';
+import { type Column, type Dataset, LABELS } from '../dataset.ts';
 import { noRows } from '../noRows.ts';
 import type { DataOptions } from '../options.ts';
-import { numbered } from '../order.ts';
 import { type RowStore, rowStore } from '../rowStore.ts';
 import { isMissing, isNumeric } from './numeric.ts';
 import { type Cell, placeOf, type Table } from './table.ts';
@@ -20,7 +18,7 @@ export async function readNumbers(table: Table, options: DataOptions): Promise<D
   const labels = chooseLabels(table, options);
   const inputs = plan(table, options, labels).map((input) => ({ ...input, store: rowStore(table.name) }));
   try {
-    const collector = labelCollector(options.classes);
+    const collector = labelCollector(options.classes !== undefined);
     const needed = [...inputs.flatMap(({ columns }) => columns), ...(labels === undefined ? [] : [labels])];
     let size = 0;
     for await (const { cells, line } of table.rows(needed)) {
@@ -39,9 +37,9 @@ export async function readNumbers(table: Table, options: DataOptions): Promise<D
         ...(index === undefined ? [] : [[LABELS, index.column] as const]),
       ]),
       unnamed: columns.find(([name]) => name === undefined)?.[1],
-      ...(index?.names === undefined ? {} : { classNames: index.names }),
+      ...indexedLabels(index),
       showRow: (row) => inputs.map((input) => showCells(table, input, row)).join(', '),
-      notes: describe(table, size, inputs, labels, index?.names),
+      notes: describe(table, size, inputs, labels),
       close: () => inputs.forEach(({ store }) => void store.close()),
     };
   } catch (error) {
@@ -207,21 +205,14 @@ function showCells(table: Table, { columns, dtype, store }: Input, row: number):
   return cells.join(', ') + (columns.length > SHOWN_CELLS ? ', …' : '');
 }
 
-function describe(
-  table: Table,
-  size: number,
-  inputs: readonly Input[],
-  labels: number | undefined,
-  names: readonly string[] | undefined,
-): string[] {
+function describe(table: Table, size: number, inputs: readonly Input[], labels: number | undefined): string[] {
   const shown = inputs.map(({ name, columns }) => {
     const list = columns.map((i) => table.columns[i]);
     const short = list.length > 12 ? `${list.slice(0, 12).join(', ')}, … (${list.length})` : list.join(', ');
     return name === undefined ? short : `${name} = ${short}`;
   });
   const labelled = labels === undefined ? '' : `; labels from ${table.columns[labels]}`;
-  const classes = names === undefined ? '' : `, classes ${numbered(names)}`;
-  return [`${table.name}: ${size} rows; features ${shown.join('; ')}${labelled}${classes}`];
+  return [`${table.name}: ${size} rows; features ${shown.join('; ')}${labelled}`];
 }
 
 function refused(code: string, where: string, expected: string, found: string, hint: string): LossgraftError {

@@ -2,15 +2,12 @@ import { join } from 'node:path';
 import { LossgraftError } from '../../errors.ts';
 import { openFile } from '../../onnx/index.ts';
 import type { Tensor } from '../../tensor.ts';
-import { labelCollector } from '../classIndex.ts';
-import type { Column } from '../dataset.ts';
-import { type Dataset, LABELS } from '../dataset.ts';
-import { listClasses } from '../folder.ts';
-import { labelColumn } from '../labels.ts';
+import { indexedLabels, labelCollector } from '../classIndex.ts';
+import { type Column, type Dataset, LABELS } from '../dataset.ts';
+import { folderLabels, listClasses } from '../folder.ts';
 import { MAX_TEXT_CHARACTERS } from '../limits.ts';
 import { noRows } from '../noRows.ts';
 import type { DataOptions, TextOptions } from '../options.ts';
-import { numbered } from '../order.ts';
 import { type RowStore, rowStore } from '../rowStore.ts';
 import { placeOf, type Table } from '../tables/table.ts';
 import { chooseLabels, columnIndex } from '../tables/tableColumns.ts';
@@ -26,7 +23,7 @@ export async function readTexts(table: Table, options: DataOptions): Promise<Dat
   try {
     const texts = columnIndex(table, options.textColumn ?? 'text', 'text-column');
     const labels = chooseLabels(table, options);
-    const collector = labelCollector(options.classes);
+    const collector = labelCollector(options.classes !== undefined);
     const store = await tokenStore(table.name, options);
     try {
       for await (const { cells, line } of table.rows(labels === undefined ? [texts] : [texts, labels])) {
@@ -39,15 +36,14 @@ export async function readTexts(table: Table, options: DataOptions): Promise<Dat
       await store.finish();
       if (store.size === 0) throw noRows(table.name);
       const index = labels === undefined ? undefined : collector.finish();
-      const names = index?.names === undefined ? '' : `, classes ${numbered(index.names)}`;
       const columns = store.columns();
       return {
         name: table.name,
         columns: new Map([...columns, ...(index === undefined ? [] : [[LABELS, index.column] as const])]),
         unnamed: columns[0]?.[1],
-        ...(index?.names === undefined ? {} : { classNames: index.names }),
+        ...indexedLabels(index),
         showRow: store.show,
-        notes: [`${table.name}: ${store.size} texts from column ${table.columns[texts]}${names}; ${store.how}`],
+        notes: [`${table.name}: ${store.size} texts from column ${table.columns[texts]}; ${store.how}`],
         close: store.close,
       };
     } catch (error) {
@@ -65,7 +61,7 @@ export async function readTexts(table: Table, options: DataOptions): Promise<Dat
  * @throws LossgraftError for files that are no UTF-8, or too long, by name.
  */
 export async function openTextFolder(path: string, options: DataOptions): Promise<Dataset> {
-  const folder = listClasses(path, 'texts', options.classes);
+  const folder = listClasses(path, 'texts');
   const store = await tokenStore(path, options);
   try {
     for (const file of folder.files) await store.add(readText(join(path, file)), join(path, file));
@@ -75,17 +71,15 @@ export async function openTextFolder(path: string, options: DataOptions): Promis
     throw error;
   }
   const columns = store.columns();
+  const { column, ...labels } = folderLabels(path, folder);
   return {
     name: path,
-    columns: new Map([...columns, [LABELS, labelColumn(folder.labels)]]),
+    columns: new Map([...columns, [LABELS, column]]),
     unnamed: columns[0]?.[1],
-    classNames: folder.classes,
+    ...labels,
     describeRow: (row) => folder.files[row] ?? '',
     showRow: store.show,
-    notes: [
-      `${path}: ${folder.files.length} texts, classes ${numbered(folder.classes)}; ${store.how}`,
-      ...folder.notes,
-    ],
+    notes: [`${path}: ${folder.files.length} texts of ${folder.classes.length} classes; ${store.how}`, ...folder.notes],
     close: store.close,
   };
 }

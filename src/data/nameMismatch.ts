@@ -1,0 +1,88 @@
+import leven from 'leven';
+import type { ClassNames } from '../classes/names.ts';
+import { LossgraftError } from '../errors.ts';
+import { nearestNames } from '../ir/graph.ts';
+import type { Dataset } from './dataset.ts';
+
+/** Of names that the model's classes do not have. */
+export function refuseNames(data: Dataset, own: readonly string[], { names, from }: ClassNames): LossgraftError {
+  const unknown = own.filter((name) => !names.includes(name));
+  const twice = own.find((name) => names.indexOf(name) !== names.lastIndexOf(name));
+  if (unknown.length === 0 && twice !== undefined) return ambiguous(data, twice, from);
+  const [first = ''] = unknown;
+  return new LossgraftError({
+    code: 'unknown-class',
+    where: unknown.length === 1 ? (data.classPlaces?.[own.indexOf(first)] ?? data.name) : data.name,
+    expected: `labels among ${shortened(names)}, as ${from} names the classes`,
+    found: shortened(unknown.map((name) => `${JSON.stringify(name)} (nearest: ${quoted(nearest(name, names))})`)),
+    hint: `Correct them, or say what the model's classes are called in the data, in the order of its scores: ${suggestion(own, names)}`,
+  });
+}
+
+/** Of whole numbers, where classes are whole numbers themselves. */
+export function refuseValues(data: Dataset, unknown: readonly number[], { names, from }: ClassNames): LossgraftError {
+  const counted = names.map((_, k) => String(k));
+  return new LossgraftError({
+    code: 'unknown-class',
+    where: data.name,
+    expected: `labels among ${shortened(names)}, as ${from} names the classes`,
+    found: shortened(unknown.map(String)),
+    hint: `Correct them, or where they are indices, say so: --classes ${shortened(counted, ',')}`,
+  });
+}
+
+function ambiguous(data: Dataset, name: string, from: string): LossgraftError {
+  return new LossgraftError({
+    code: 'unknown-class',
+    where: data.name,
+    expected: 'labels that name one class of the model',
+    found: `${JSON.stringify(name)}, which ${from} names more than once`,
+    hint: 'Give each class a name of its own with --classes, in the order of its scores',
+  });
+}
+
+function nearest(name: string, names: readonly string[]): string | undefined {
+  const plain = names.find((other) => bare(other) === bare(name));
+  return plain ?? nearestNames(name, names)[0];
+}
+
+function quoted(name: string | undefined): string {
+  return name === undefined ? 'none' : JSON.stringify(name);
+}
+
+/** Without case, spaces and punctuation. */
+function bare(name: string): string {
+  return name
+    .normalize('NFKD')
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}]/gu, '');
+}
+
+/** More names are for a file. */
+const LISTED = 12;
+
+/** The option as it would be, where every name in the data is plainly one of the model's in another spelling. */
+function suggestion(own: readonly string[], names: readonly string[]): string {
+  const spelled = new Map<string, string>();
+  for (const name of own) {
+    const like = names.includes(name) ? name : nearest(name, names);
+    if (like === undefined || spelled.has(like) || !isAlike(name, like))
+      return '--classes NAME,NAME,…, or a FILE of names';
+    spelled.set(like, name);
+  }
+  const all = names.map((name) => spelled.get(name) ?? name);
+  const isShort = all.length <= LISTED && all.every((name) => !name.includes(','));
+  return isShort ? `--classes ${quoteForShell(all.join(','))}` : '--classes FILE, one name a line';
+}
+
+function isAlike(name: string, other: string): boolean {
+  return bare(name) === bare(other) || leven(bare(name), bare(other)) <= Math.min(name.length, other.length) / 3;
+}
+
+function quoteForShell(text: string): string {
+  return /^[\w,.-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+function shortened(items: readonly string[], separator = ', '): string {
+  return `${items.slice(0, 10).join(separator)}${items.length > 10 ? `${separator}… (${items.length})` : ''}`;
+}
