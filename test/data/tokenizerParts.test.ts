@@ -73,6 +73,7 @@ describe('what the library cannot do', () => {
 
   it.each([
     ['an unknown part', { pre_tokenizer: { type: 'Foo' } }, /PreTokenizer.*its pre_tokenizer is \{"type":"Foo"\}/],
+    ['chance', { model: { type: 'BPE', dropout: 0.1, vocab: { a: 0 }, merges: [] } }, /model\.dropout\] .* found 0\.1/],
     ['a charsmap that is none', { normalizer: { type: 'Precompiled', precompiled_charsmap: 'AAAA' } }, /charsmap/],
     [
       'a pattern that is none',
@@ -84,6 +85,15 @@ describe('what the library cannot do', () => {
       code: 'bad-tokenizer',
       message: expect.stringMatching(shown),
     });
+  });
+
+  it('a strategy for pairs, where no length is given', async () => {
+    const truncation = { strategy: 'OnlySecond', max_length: 8, stride: 0, direction: 'Right' };
+    const tokenizer = of({ truncation });
+    await expect(loadTokenizer({ tokenizer })).rejects.toThrow(/OnlySecond/);
+    const encoder = await loadTokenizer({ tokenizer, maxLength: 8 });
+    expect(encoder.width).toBe(8);
+    encoder.rest();
   });
 
   it.each([

@@ -64,6 +64,9 @@ function planOf(path: string, config: Config, maxLength: number | undefined): To
   const truncation = isRecord(config.truncation) ? config.truncation : {};
   const padding = isRecord(config.padding) ? config.padding : {};
   const length = checkLength(maxLength ?? truncation.max_length);
+  refuseChance(path, config);
+  if (maxLength === undefined && truncation.strategy === 'OnlySecond')
+    throw badTokenizer(path, 'a strategy that cuts a text alone', 'OnlySecond', 'Give --max-length, such as 128');
   const { pad_id: id, pad_type_id: type } = padding;
   return {
     json: JSON.stringify({ ...config, truncation: null, padding: null }),
@@ -77,6 +80,14 @@ function planOf(path: string, config: Config, maxLength: number | undefined): To
       side: sideOf(path, padding.direction),
     },
   };
+}
+
+/** BPE with dropout takes other tokens on every run. */
+function refuseChance(path: string, { model }: Config): void {
+  const dropout = isRecord(model) ? model.dropout : undefined;
+  if (typeof dropout !== 'number' || dropout === 0) return;
+  const hint = 'Set it to null in the file: it is for the training of tokenizers';
+  throw badTokenizer(`${path}, model.dropout`, 'the same tokens on every run', `${dropout}`, hint);
 }
 
 /** Where the file itself says how long texts are, it also says how far they are filled up. */

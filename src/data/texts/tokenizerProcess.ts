@@ -91,12 +91,14 @@ export function tokenizerProcess(plan: TokenizerPlan): TokenizerProcess {
 }
 
 function launch(): ChildProcess {
-  return fork(builtFile(new URL('./tokenizerChild.js', import.meta.url)), [], {
+  const child = fork(builtFile(new URL('./tokenizerChild.js', import.meta.url)), [], {
     execArgv: [],
     env: { ...process.env, NODE_OPTIONS: '', RUST_BACKTRACE: '0' },
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
+  // Without a listener, one that cannot be ended would end this process.
+  return child.on('error', () => {});
 }
 
 /** One request and its answer. Between requests the child does not keep this process alive. */
