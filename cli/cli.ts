@@ -8,13 +8,18 @@ import { runCommand } from './commands/run.ts';
 import { trainCommand } from './commands/train.ts';
 import { trainGraphCommand } from './commands/trainGraph.ts';
 import { validateCommand } from './commands/validate.ts';
+import { STATUS } from './failure.ts';
+import { unknownCommand, unknownOptions } from './suggest.ts';
 import { UsageError } from './usage.ts';
 
 const EVERYWHERE = 'With every command:';
 
-const EPILOGUE = `Exit status: 0 when all went well, 1 when a check did not pass, 2 for wrong usage or bad input,
-130 for a training that Ctrl-C ended.
-Results go to stdout, progress and notes to stderr.`;
+const EPILOGUE = `Exit status:
+${Object.values(STATUS)
+  .map(({ code, when }) => `${String(code).padStart(5)}  ${when}`)
+  .join('\n')}
+
+Results go to stdout, progress and notes to stderr. With --json an error is an object "error" on stdout, too.`;
 
 /** Else --no-decay-for-vectors would be read as the opposite of an option --decay-for-vectors. */
 const PARSER = { 'boolean-negation': false };
@@ -31,6 +36,7 @@ const COMMANDS: readonly Command[] = [
 
 /** The command line. Wrong usage throws; nothing exits the process. */
 export function createCli(args: readonly string[]): Argv {
+  refuseUnknownCommand(args);
   const all = args.includes('--help-all');
   const cli = yargs(args.map((arg) => (arg === '--help-all' ? '--help' : arg)))
     .scriptName('lossgraft')
@@ -46,7 +52,6 @@ export function createCli(args: readonly string[]): Argv {
     .group(['help', 'version'], EVERYWHERE)
     .demandCommand(1, 1, 'Which command? See lossgraft --help')
     .strict()
-    .recommendCommands()
     .check(refuseRepeats, true)
     .check((argv) => refuseNoNumbers(argv, args), true)
     .epilogue(EPILOGUE)
@@ -57,6 +62,13 @@ export function createCli(args: readonly string[]): Argv {
     });
   for (const command of COMMANDS) cli.command(command.module(all));
   return cli;
+}
+
+/** @throws UsageError that names the command that may be meant. */
+function refuseUnknownCommand([first = '']: readonly string[]): void {
+  const known = COMMANDS.map(({ usage }) => usage.split(' ')[0] ?? '');
+  if (first === '' || first.startsWith('-') || known.includes(first)) return;
+  throw new UsageError(unknownCommand(first, known));
 }
 
 /** Options given twice come as lists; which one counts would be anybody's guess. */
@@ -76,18 +88,23 @@ function refuseNoNumbers(argv: Readonly<Record<string, unknown>>, args: readonly
   throw new UsageError(`${flag} expects a number, and found ${JSON.stringify(given)}`);
 }
 
-/** The usage of the command that a command line begins with, such as `train <model>`. */
-function usageOf([first = '']: readonly string[]): string | undefined {
-  return COMMANDS.map(({ usage }) => usage).find((usage) => usage.split(' ')[0] === first);
+/** The command that a command line begins with. */
+function commandOf([first = '']: readonly string[]): Command | undefined {
+  return COMMANDS.find(({ usage }) => usage.split(' ')[0] === first);
 }
 
 /** Where the help is: `lossgraft train --help`. */
 export function helpCommand(args: readonly string[]): string {
-  return ['lossgraft', ...(usageOf(args) === undefined ? [] : args.slice(0, 1)), '--help'].join(' ');
+  return ['lossgraft', ...(commandOf(args) === undefined ? [] : args.slice(0, 1)), '--help'].join(' ');
 }
 
 function explain(message: string, args: readonly string[]): string {
+  const { usage, flags = [] } = commandOf(args) ?? {};
+  const [, unknown] = /^Unknown arguments?: (.*)$/.exec(message) ?? [];
+  const given = unknown?.split(', ').filter((name) => args.some((arg) => arg.split('=')[0] === `--${name}`)) ?? [];
+  if (given.length > 0) return unknownOptions([...new Set(given)], [...flags, ...SHARED]);
   if (!message.startsWith('Not enough non-option arguments')) return message;
-  const usage = usageOf(args);
   return usage === undefined ? message : `${usage.replace(/^\S+ /, '')} is missing: lossgraft ${usage}`;
 }
+
+const SHARED = ['json', 'debug', 'help', 'help-all', 'version'];

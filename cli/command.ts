@@ -1,7 +1,7 @@
 import type { Argv, CommandModule } from 'yargs';
 import type { OptionsOf, Rows } from '../src/catalogue.ts';
-import { declareCatalogue, type Group, givenOfCatalogue } from './declared.ts';
-import { declareRows, givenByRows } from './rows.ts';
+import { catalogueFlags, declareCatalogue, type Group, givenOfCatalogue } from './declared.ts';
+import { declareRows, flagsOf, givenByRows } from './rows.ts';
 
 /** All that lossgraft can do. It is loaded when a command runs: help needs none of it. */
 export type Door = typeof import('../src/index.ts');
@@ -28,6 +28,8 @@ interface Definition<T extends Rows> {
 /** A command of yargs; `all`: its help shows all options, not only those that a first run needs. */
 export interface Command {
   readonly usage: string;
+  /** Its options, without dashes. */
+  readonly flags: readonly string[];
   module(all: boolean): CommandModule;
 }
 
@@ -36,6 +38,7 @@ export function command<T extends Rows>(definition: Definition<T>): Command {
   const usage = [name, ...Object.entries(rows).flatMap(positionalOf)].join(' ');
   return {
     usage,
+    flags: [...flagsOf(rows), ...catalogueFlags(catalogue)],
     module: (all) => ({
       command: usage,
       describe,

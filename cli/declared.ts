@@ -47,6 +47,11 @@ export function declareCatalogue(yargs: Argv, group: Group, table: Rows, all: bo
   }
 }
 
+/** The options of {@link declareCatalogue}, without dashes. */
+export function catalogueFlags(groups: readonly Group[]): string[] {
+  return groups.flatMap(declaredBy).map(({ key }) => kebabCase(key));
+}
+
 /** What is given of {@link declareCatalogue}, by the keys under which it is declared. */
 export function givenOfCatalogue(
   groups: readonly Group[],

@@ -1,8 +1,6 @@
 import { once } from 'node:events';
 import { SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
-import { LossgraftError } from '../src/catalogue.ts';
-import { UsageError } from './usage.ts';
 
 /** Prints a result as JSON. Numbers that JSON does not have (NaN, Infinity) become their names. */
 export async function printJson(value: unknown): Promise<void> {
@@ -109,18 +107,4 @@ export function progressBar(what: string): { update(done: number, total: number)
     bar?.update(done);
   };
   return { update, stop: () => bar?.stop() };
-}
-
-/** One message on stderr; the stack only when it is asked for, or when the error is a defect of ours. */
-export function printError(error: unknown, debug: boolean, help = 'lossgraft --help'): void {
-  process.stderr.write(`lossgraft: ${explain(error, help)}\n`);
-  const expected = error instanceof LossgraftError || error instanceof UsageError;
-  if (expected && !debug) return;
-  for (let thrown = error; thrown instanceof Error; thrown = thrown.cause) process.stderr.write(`${thrown.stack}\n`);
-}
-
-function explain(error: unknown, help: string): string {
-  if (error instanceof UsageError) return `${printable(error.message)}\n${help} shows the usage`;
-  if (error instanceof LossgraftError) return printable(error.message);
-  return `this is a defect of lossgraft, please report it with what follows\n${error instanceof Error ? '' : String(error)}`;
 }

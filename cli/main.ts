@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { hideBin } from 'yargs/helpers';
 import { createCli, helpCommand } from './cli.ts';
-import { printError } from './io.ts';
+import { printFailure, statusOf } from './failure.ts';
 
 // A reader that has seen enough (head) is no failure of ours.
 for (const stream of [process.stdout, process.stderr]) {
@@ -16,6 +16,7 @@ const debug = args.includes('--debug') || (process.env.LOSSGRAFT_DEBUG ?? '') !=
 try {
   await createCli(args).parseAsync();
 } catch (error) {
-  printError(error, debug, helpCommand(args));
-  process.exitCode = 2;
+  const json = args.includes('--json') || args.includes('--json=true');
+  await printFailure(error, { debug, json, help: helpCommand(args) });
+  process.exitCode = statusOf(error);
 }

@@ -22,6 +22,15 @@ export function declareRows(yargs: Argv, rows: Rows, all: boolean): void {
   }
 }
 
+/** The options of a table, without dashes. */
+export function flagsOf(rows: Rows): string[] {
+  return Object.entries(rows).flatMap(([key, row]) => {
+    if (row.kind === 'group') return flagsOf(row.rows);
+    const own = row.flag === false || row.positional ? [] : [nameOf(key, row)];
+    return [...own, ...Object.keys(row.switches ?? {})];
+  });
+}
+
 /** What the command line says, as the library takes it. @throws UsageError for a text that cannot be read. */
 export async function givenByRows<T extends Rows>(
   rows: T,

@@ -1,5 +1,6 @@
 import type { ProviderReport } from '../../src/index.ts';
 import { command } from '../command.ts';
+import { STATUS } from '../failure.ts';
 import { print, printJson, table } from '../io.ts';
 
 /** lossgraft doctor */
@@ -12,7 +13,7 @@ export const doctorCommand = command({
   run: async ({ json }, { doctor }) => {
     const reports = await doctor();
     await (json ? printJson(reports) : print(reports.map(describe).join('\n')));
-    if (reports.some(({ provider, works }) => provider === 'cpu' && !works)) process.exitCode = 1;
+    if (reports.some(({ provider, works }) => provider === 'cpu' && !works)) process.exitCode = STATUS.failed.code;
   },
 });
 

@@ -3,13 +3,14 @@ import { dataRows, flag, type OptionsOf, pick, type Row, text, trainRows } from 
 import type { Dataset, TrainOptions, TrainResult } from '../../src/index.ts';
 import { command, type Door, type Given } from '../command.ts';
 import { dataOptionRows, openFurther } from '../dataOptions.ts';
+import { STATUS } from '../failure.ts';
 import { fileRows } from '../fileOptions.ts';
 import { note, noteOnce, print, printJson } from '../io.ts';
 import { checkOutput } from '../output.ts';
 import { describeTraining, describeWaiting, trainWatch } from '../trainReport.ts';
 
 /** What a shell expects of a program that Ctrl-C ended: 128 + SIGINT. */
-const INTERRUPTED = 130;
+const INTERRUPTED = STATUS.interrupted.code;
 
 /** An option that takes data: here it is a path. */
 const path = ({ describe }: Row) => text(describe, { first: true });

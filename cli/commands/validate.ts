@@ -2,6 +2,7 @@ import { relative } from 'node:path';
 import { flag, pick, texts, validateRows } from '../../src/catalogue.ts';
 import type { CaseReport, OutputReport, ValidationReport } from '../../src/index.ts';
 import { command } from '../command.ts';
+import { STATUS } from '../failure.ts';
 import { print, printJson, progressBar, table } from '../io.ts';
 
 /** lossgraft validate */
@@ -31,7 +32,7 @@ export const validateCommand = command({
       bar.stop();
     }
     await (json ? printJson(result) : print(describe(result, options.summary ?? false)));
-    if (result.verdict === 'fail') process.exitCode = 1;
+    if (result.verdict === 'fail') process.exitCode = STATUS.failed.code;
   },
 });
 

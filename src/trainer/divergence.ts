@@ -59,3 +59,18 @@ export function brokenWeights(epoch: number, tensor: string, folder: string): Lo
     hint: `Lower it, warm it up, or clip gradients with --clip-norm. The last good state is in ${folder}`,
   });
 }
+
+/** Scores of the validation data that are not finite, though the weights are; `epoch` is undefined for the model as it was given. */
+export function brokenScores(epoch: number | undefined, loss: number, folder: string): LossgraftError {
+  const isGiven = epoch === undefined;
+  const cause = isGiven ? 'data on another scale than the model was trained on' : 'the learning rate is too high';
+  return new LossgraftError({
+    code: 'nan-loss',
+    where: `the validation data, ${isGiven ? 'before training' : `after epoch ${epoch + 1}`}`,
+    expected: 'a finite cross-entropy',
+    found: `${loss}; likely cause: ${cause}`,
+    hint: isGiven
+      ? 'Prepare the data as the model was trained'
+      : `Lower it, warm it up, or clip gradients with --clip-norm. The last good state is in ${folder}`,
+  });
+}

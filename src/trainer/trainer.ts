@@ -7,7 +7,7 @@ import { beginning, RunFolder } from '../runFolder/checkpoint.ts';
 import { withoutTf32 } from '../runtime/cuda/guard.ts';
 import { type Runner, setInitialState, startRunner } from '../thread/runner.ts';
 import { calibrateArm } from './calibrate.ts';
-import { brokenWeights } from './divergence.ts';
+import { brokenScores, brokenWeights } from './divergence.ts';
 import { type EpochEnd, type GroupResult, walkEpoch } from './epoch.ts';
 import { describeFeatures, planFeatures } from './featurePlan.ts';
 import { finishRun } from './finish.ts';
@@ -124,6 +124,7 @@ class Trainer {
     if (this.#at.history.length > 0) return;
     const start = performance.now();
     const judged = await this.#judge(request.validation);
+    if (!Number.isFinite(judged.loss)) throw brokenScores(undefined, judged.loss, folder.path);
     this.#record({ arm: arm.name, epoch: 0, phase: 'before', rate: null, trainLoss: null }, judged, start);
   }
 
@@ -201,6 +202,7 @@ class Trainer {
     const rate = rateAt(schedule, { epoch, step: last, stepsPerEpoch: last + 1 });
     const trainLoss = this.#at.lossSum / this.#at.lossCount;
     const judged = await this.#judge(request.validation);
+    if (!Number.isFinite(judged.loss)) throw brokenScores(epoch, judged.loss, folder.path);
     const { trainSeconds, waitSeconds } = walked;
     const block = graphs.current.graph.isLowered ? (this.#at.block ?? null) : null;
     const known = { arm: arm.name, epoch: epoch + 1, phase, rate, trainLoss, trainSeconds, waitSeconds, block };

@@ -53,7 +53,7 @@ describe('augment refuses', () => {
     ['features for a loss without', ['--loss', 'ce', '--features', '/relu_2/Relu_output_0'], /reads no features/],
     ['an unknown name to rename', [...ib, '--rename', 'label=y'], /option rename\]/],
     ['a rename without a name', [...ib, '--rename', 'labels'], /--rename expects NAME=NEW/],
-    ['an unknown option', [...ib, '--aplha', '3'], /Unknown argument: aplha/],
+    ['an unknown option', [...ib, '--aplha', '3'], /Unknown option: --aplha \(did you mean --alpha\?\)/],
     ['an option that is given twice', [...ib, '--alpha', '3', '--alpha', '4'], /--alpha is given more than once/],
     ['no loss', [], /Missing required argument: loss/],
   ])('%s', async (_what, args, message) => {
@@ -266,15 +266,17 @@ describe('the command line itself', () => {
   });
 
   it('a defect of ours is called so', async () => {
-    const { printError } = await import('../../cli/io.ts');
+    const { printFailure, statusOf } = await import('../../cli/failure.ts');
+    const defect = new TypeError('x is not a function');
     const written: string[] = [];
     const real = process.stderr.write;
     process.stderr.write = (text: string | Uint8Array): boolean => written.push(String(text)) > 0;
     try {
-      printError(new TypeError('x is not a function'), false);
+      await printFailure(defect, { debug: false, json: false, help: 'lossgraft --help' });
     } finally {
       process.stderr.write = real;
     }
+    expect(statusOf(defect)).toBe(70);
     expect(written.join('')).toMatch(
       /^lossgraft: this is a defect of lossgraft.*\n.*TypeError: x is not a function\n\s+at /s,
     );

@@ -1,0 +1,54 @@
+import { LossgraftError } from '../src/errors.ts';
+import { print, printable } from './io.ts';
+import { UsageError } from './usage.ts';
+
+/** What a shell is told. The help and docs/commands.md list them. */
+export const STATUS = {
+  done: { code: 0, when: 'all went well' },
+  failed: { code: 1, when: 'a check did not pass' },
+  refused: { code: 2, when: 'wrong usage, bad input, or a file that cannot be read or written' },
+  diverged: { code: 3, when: 'a training whose loss or weights were no longer finite' },
+  defect: { code: 70, when: 'a defect of lossgraft' },
+  interrupted: { code: 130, when: 'a training that Ctrl-C ended' },
+} as const;
+
+/** The exit status of what a command threw. */
+export function statusOf(error: unknown): number {
+  if (error instanceof LossgraftError) {
+    return error.code === 'nan-loss' ? STATUS.diverged.code : STATUS.refused.code;
+  }
+  return error instanceof UsageError ? STATUS.refused.code : STATUS.defect.code;
+}
+
+/**
+ * Tells of what a command threw: one message on stderr, and with `json` an object `error` on stdout besides. The stack is shown only
+ * when it is asked for, or when the error is a defect of ours.
+ */
+export async function printFailure(
+  error: unknown,
+  { debug, json, help }: { readonly debug: boolean; readonly json: boolean; readonly help: string },
+): Promise<void> {
+  process.stderr.write(`lossgraft: ${explain(error, help)}\n`);
+  if (json) await print(`${JSON.stringify({ error: failure(error, help) }, null, 2)}\n`);
+  const isExpected = error instanceof LossgraftError || error instanceof UsageError;
+  if (isExpected && !debug) return;
+  for (let thrown = error; thrown instanceof Error; thrown = thrown.cause) process.stderr.write(`${thrown.stack}\n`);
+}
+
+/** An error as data. */
+function failure(error: unknown, help: string): Readonly<Record<string, unknown>> {
+  const status = statusOf(error);
+  const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof LossgraftError) {
+    const { code, where, expected, found, hint } = error.problem;
+    return { code, where, expected, found, hint, message, status };
+  }
+  if (error instanceof UsageError) return { code: 'usage', hint: `${help} shows the usage`, message, status };
+  return { code: 'defect', message, status, ...(error instanceof Error ? { stack: error.stack } : {}) };
+}
+
+function explain(error: unknown, help: string): string {
+  if (error instanceof UsageError) return `${printable(error.message)}\n${help} shows the usage`;
+  if (error instanceof LossgraftError) return printable(error.message);
+  return `this is a defect of lossgraft, please report it with what follows\n${error instanceof Error ? '' : String(error)}`;
+}
