@@ -1,4 +1,4 @@
-import { LossgraftError } from '../src/errors.ts';
+import { LossgraftError } from '../src/catalogue.ts';
 import { print, printable } from './io.ts';
 import { UsageError } from './usage.ts';
 
