@@ -6,7 +6,7 @@ import { declareRows, flagsOf, givenByRows } from './rows.ts';
 /** All that lossgraft can do. It is loaded when a command runs: help needs none of it. */
 export type Door = typeof import('../src/index.ts');
 
-/** What a command line says. */
+/** What a command line says. Names are checked by the library: their types are wider than the library's. */
 export interface Given<T extends Rows> {
   readonly options: OptionsOf<T>;
   /** Options that losses, weightings and optimizers declare. */

@@ -1,4 +1,3 @@
-import type { Loss, Optimizer, Weighting } from '../src/contract.ts';
 import { balancedSoftmax } from './losses/balancedSoftmax.ts';
 import { crossEntropy } from './losses/crossEntropy.ts';
 import { focal } from './losses/focal.ts';
@@ -13,8 +12,27 @@ import { adam, adamw } from './optimizers/adam.ts';
 import { sgd } from './optimizers/sgd.ts';
 import { effective, inverse, none } from './weights.ts';
 
+export {
+  adam,
+  adamw,
+  balancedSoftmax,
+  crossEntropy,
+  effective,
+  focal,
+  ib,
+  ibFocal,
+  inverse,
+  labelSmoothing,
+  ldam,
+  logitAdjustment,
+  none,
+  poly1,
+  sgd,
+  vectorScaling,
+};
+
 /** The losses by name. */
-export const losses: Readonly<Record<string, Loss>> = {
+export const losses = {
   ce: crossEntropy,
   focal,
   ib,
@@ -25,10 +43,10 @@ export const losses: Readonly<Record<string, Loss>> = {
   'vector-scaling': vectorScaling,
   'label-smoothing': labelSmoothing,
   poly1,
-};
+} as const;
 
 /** The rules for class weights by name. */
-export const weightings: Readonly<Record<string, Weighting>> = { none, inverse, effective };
+export const weightings = { none, inverse, effective } as const;
 
 /** The optimizers by name. */
-export const optimizers: Readonly<Record<string, Optimizer>> = { sgd, adam, adamw };
+export const optimizers = { sgd, adam, adamw } as const;

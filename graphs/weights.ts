@@ -1,6 +1,6 @@
-import { defineWeighting, type Weighting } from '../src/contract.ts';
+import { defineWeighting } from '../src/contract.ts';
 
-export const none: Weighting = defineWeighting({
+export const none = defineWeighting({
   name: 'none',
   cites: 'plain cross-entropy',
   summary: 'every class weighs 1',
@@ -8,7 +8,7 @@ export const none: Weighting = defineWeighting({
   weights: (counts) => counts.map(() => 1),
 });
 
-export const inverse: Weighting = defineWeighting({
+export const inverse = defineWeighting({
   name: 'inverse',
   cites: 'Park et al., ICCV 2021, equation 6 (IBReweight in their code)',
   summary: 'inverse class frequency: 1/n, normalised to mean 1',
@@ -16,7 +16,7 @@ export const inverse: Weighting = defineWeighting({
   weights: (counts) => counts.map((n) => 1 / n),
 });
 
-export const effective: Weighting = defineWeighting({
+export const effective = defineWeighting({
   name: 'effective',
   cites: 'Cui et al., "Class-Balanced Loss Based on Effective Number of Samples", CVPR 2019, equation 4 (CBReweight)',
   summary: 'inverse effective number: (1 − β) / (1 − β^n), normalised to mean 1',

@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AugmentOptions, augment, type Loss, losses, open } from '../src/index.ts';
+import { lossesByName } from '../test/support/catalogue.ts';
 import type { EmittedGraph } from './emitted-graph.ts';
 import { ruleGraphs } from './emitted-rules.ts';
 import { trainingGraphs } from './emitted-training.ts';
@@ -40,7 +41,7 @@ async function* augmentedModels({ path, bare }: Host): AsyncGenerator<EmittedGra
       const { classCounts: _, ...shown } = options;
       const given = Object.entries(shown).map(([key, value]) => `${key}=${value}`);
       const name = [model.name, ...given].join(' ');
-      const features = losses[String(options.loss)]?.needsFeatures ? { features: 'features' } : {};
+      const features = lossesByName[String(options.loss)]?.needsFeatures ? { features: 'features' } : {};
       const named = bare ? { logits: 'logits', ...features } : {};
       yield { name, model: (await augment(model, { ...options, ...named })).bytes() };
     }
@@ -54,8 +55,8 @@ const COUNTS: readonly number[] = [500, 300, 180, 108, 65, 39, 23, 14, 8, 5];
 
 /** Every combination of a loss's choices and flags, with and without class weights; then the other reductions. */
 function variants(loss: Loss): AugmentOptions[] {
-  const own = { loss: loss.name, ...(loss.needsCounts ? { classCounts: COUNTS } : {}) };
-  let combinations: AugmentOptions[] = [own];
+  const own: Record<string, unknown> = { loss: loss.name, ...(loss.needsCounts ? { classCounts: COUNTS } : {}) };
+  let combinations = [own];
   for (const [key, spec] of Object.entries(loss.options)) {
     if (spec.kind === 'number') continue;
     const values = spec.kind === 'flag' ? [false, true] : spec.choices;
@@ -63,5 +64,5 @@ function variants(loss: Loss): AugmentOptions[] {
   }
   const weighted = combinations.map((options) => ({ ...options, classCounts: COUNTS, classWeights: 'inverse' }));
   const reductions = (['sum', 'none'] as const).map((reduction) => ({ ...own, reduction }));
-  return [...combinations, ...weighted, ...reductions];
+  return [...combinations, ...weighted, ...reductions] as unknown as AugmentOptions[];
 }

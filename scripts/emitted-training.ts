@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { augment, type GraftOptions, type Model, open, type TrainGraphOptions, trainGraph } from '../src/index.ts';
+import { type AugmentOptions, augment, type Model, open, type TrainGraphOptions, trainGraph } from '../src/index.ts';
 import { findNetworks } from '../test/support/networks.ts';
 import { findTrajectories } from '../test/support/trajectories.ts';
 import type { EmittedGraph } from './emitted-graph.ts';
@@ -12,8 +12,9 @@ export async function* trainingGraphs(root: string): AsyncGenerator<EmittedGraph
     yield* opened(model, async function* (host) {
       yield* withGradients(label, host, graft, mode);
       const isTrained = mode === 'train' || /train|unfolded/.test(name);
-      yield* forms(label, host, { ...graft, trainable: 'all' });
-      if (isTrained) yield* forms(label, host, { ...graft, trainable: 'all', batchNorm: 'train' });
+      const all = { ...graft, trainable: 'all' } as TrainGraphOptions;
+      yield* forms(label, host, all);
+      if (isTrained) yield* forms(label, host, { ...all, batchNorm: 'train' });
     });
   }
   yield* optimizers();
@@ -53,7 +54,7 @@ async function* opened(
 async function* withGradients(
   label: string,
   host: Model,
-  graft: GraftOptions,
+  graft: AugmentOptions,
   mode: string,
 ): AsyncGenerator<EmittedGraph> {
   const augmented = await augment(host, { ...graft, grad: ['logits', 'features', 'parameters'] });

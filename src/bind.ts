@@ -1,15 +1,15 @@
 import { normalizeToMeanOne } from './classCounts.ts';
-import type { Loss, Optimizer, Weighting } from './contract.ts';
+import type { Configured, Loss, Optimizer, OptionSpecs, Weighting } from './contract.ts';
 import { LossgraftError } from './errors.ts';
 import { nearestNames } from './ir/graph.ts';
-import { pick, unknownOption } from './options/check.ts';
+import { kebabCase, pick, unknownOption } from './options/check.ts';
 import { resolveOptions } from './options/declared.ts';
-import type { OptionsOf, Rows } from './options/row.ts';
-import { graftRows } from './tables/graft.ts';
+import { isNumbers, type OptionsOf, type Rows } from './options/row.ts';
+import { graftRows, type WeightsChoice } from './tables/graft.ts';
 import type { GraftRequest } from './transform/graft.ts';
 
 /** What the public door lets a user say about a loss. Further keys are options of the loss, the weighting or the optimizer. */
-export type GraftOptions = OptionsOf<typeof graftRows> & { readonly [option: string]: unknown };
+export type GraftOptions = OptionsOf<typeof graftRows>;
 
 export interface Registries {
   readonly losses: Readonly<Record<string, Loss>>;
@@ -17,60 +17,79 @@ export interface Registries {
 }
 
 /** What goes to the graft as it is given. */
-const { loss: _loss, classCounts: _counts, classWeights: _weights, ...plainRows } = graftRows;
+const { loss: _loss, classCounts: _counts, classWeights: _classWeights, weights: _weights, ...plainRows } = graftRows;
+
+const NOTHING: Configured<Pick<Optimizer, 'name' | 'options'>> = { of: { name: '', options: {} }, options: {} };
 
 /**
  * Turns names into values and hands every further option to what declares it.
  *
  * @param rows the verb's own options.
- * @param others what else declares options: the optimizer.
+ * @param optimizer what else declares options.
  * @throws LossgraftError for unknown names, and options that nothing declares.
  */
 export function bindGraft(
   { losses, weightings }: Registries,
   rows: Rows,
   options: GraftOptions,
-  others: Pick<Optimizer, 'name' | 'options'> = { name: '', options: {} },
-): { readonly request: GraftRequest; readonly otherOptions: Readonly<Record<string, unknown>> } {
-  const loss = typeof options.loss === 'string' ? named(losses, options.loss, 'loss') : options.loss;
+  { of: optimizer, options: optimizerOptions } = NOTHING,
+): { readonly request: GraftRequest; readonly optimizerOptions: Readonly<Record<string, unknown>> } {
+  const { of: loss, options: lossOptions } = configured(losses, options.loss, 'loss');
   // What only class weights can use.
   const spare = loss.needsCounts ? undefined : options.classCounts;
-  const { weighting, custom } = weightsAsked(weightings, options, spare);
+  const { weighting, custom } = weightsAsked(weightings, options.classWeights ?? options.weights, spare);
   const rest = Object.entries(options).filter(([key, value]) => value !== undefined && !Object.hasOwn(rows, key));
-  const all = { ...loss.options, ...weighting.options, ...others.options };
+  const all = { ...loss.options, ...weighting.of.options, ...optimizer.options };
   const stray = rest.find(([key]) => !(key in all));
   if (stray) {
-    const where = [`loss ${loss.name}`, others.name].filter(Boolean).join(', optimizer ');
+    const where = [`loss ${loss.name}`, optimizer.name].filter(Boolean).join(', optimizer ');
     throw unknownOption(stray[0], Object.keys(all), `${where}, option ${stray[0]}`);
   }
-  const ownerOf = (key: string) => (key in loss.options ? 'loss' : key in weighting.options ? 'weights' : 'other');
-  const partOf = (owner: string) => Object.fromEntries(rest.filter(([key]) => ownerOf(key) === owner));
-  const classWeights = custom ?? weightsFrom(weighting, partOf('weights'), options.classCounts, spare);
+  const ownerOf = (key: string) =>
+    key in loss.options ? 'loss' : key in weighting.of.options ? 'weights' : 'optimizer';
+  const partOf = (owner: string, own: Configured<unknown>['options']) =>
+    withOwn(Object.fromEntries(rest.filter(([key]) => ownerOf(key) === owner)), own);
+  const weightsOptions = partOf('weights', weighting.options);
+  const classWeights = custom ?? weightsFrom(weighting.of, weightsOptions, options.classCounts, spare);
   const classCounts = loss.needsCounts ? options.classCounts : undefined;
   const request = {
     ...pick(plainRows, options),
     loss,
-    lossOptions: partOf('loss'),
+    lossOptions: partOf('loss', lossOptions),
     ...(classWeights ? { classWeights } : {}),
     ...(classCounts ? { classCounts } : {}),
   };
-  return { request, otherOptions: partOf('other') };
+  return { request, optimizerOptions: partOf('optimizer', optimizerOptions) };
+}
+
+/** Options that stand beside a loss and those that it was called with. @throws LossgraftError `option-conflict` for one that comes twice. */
+function withOwn(
+  beside: Configured<unknown>['options'],
+  own: Configured<unknown>['options'],
+): Configured<unknown>['options'] {
+  const twice = Object.keys(own).find((key) => key in beside);
+  if (twice === undefined) return { ...beside, ...own };
+  throw new LossgraftError({
+    code: 'option-conflict',
+    where: `option ${kebabCase(twice)}`,
+    expected: 'it once',
+    found: `${beside[twice]} beside ${own[twice]}`,
+    hint: 'Leave one of them out',
+  });
 }
 
 type Weights = NonNullable<GraftRequest['classWeights']>;
 
 function weightsAsked(
   weightings: Registries['weightings'],
-  { classWeights }: GraftOptions,
+  given: WeightsChoice | undefined,
   spareCounts: readonly number[] | undefined,
-): { weighting: Weighting; custom: Weights | undefined } {
-  if (classWeights === undefined || typeof classWeights === 'string') {
-    const name = classWeights ?? (spareCounts ? 'inverse' : 'none');
-    return { weighting: named(weightings, name, 'class-weights'), custom: undefined };
-  }
+): { weighting: Configured<Weighting>; custom: Weights | undefined } {
+  const asked = given ?? (spareCounts ? 'inverse' : 'none');
+  if (!isNumbers(asked)) return { weighting: configured(weightings, asked, 'class-weights'), custom: undefined };
   if (spareCounts !== undefined) throw unusedCounts('class weights of your own');
-  const custom = { values: normalizeToMeanOne(classWeights), how: 'custom, normalised to mean 1' };
-  return { weighting: named(weightings, 'none', 'class-weights'), custom };
+  const custom = { values: normalizeToMeanOne(asked), how: 'custom, normalised to mean 1' };
+  return { weighting: configured(weightings, 'none', 'class-weights'), custom };
 }
 
 function unusedCounts(beside: string): LossgraftError {
@@ -102,6 +121,16 @@ function weightsFrom(
     found: 'no --class-counts',
     hint: 'Add --class-counts, as a list or as a file with the labels',
   });
+}
+
+/** What was asked for, by name or as a value, with the options that it was called with. */
+export function configured<T extends { readonly options: OptionSpecs }>(
+  registry: Readonly<Record<string, T>>,
+  asked: string | T | Configured<T>,
+  option: string,
+): Configured<T> {
+  if (typeof asked === 'string') return { of: named(registry, asked, option), options: {} };
+  return 'of' in asked ? asked : { of: asked, options: {} };
 }
 
 /** The entry of that name. @throws LossgraftError `unknown-<option>` listing what there is. */

@@ -42,19 +42,40 @@ export interface FlagOption {
   readonly describe: string;
 }
 
-export interface ChoiceOption {
+export interface ChoiceOption<C extends string = string> {
   readonly kind: 'choice';
-  readonly default: string;
+  readonly default: C;
   readonly describe: string;
-  readonly choices: readonly string[];
+  readonly choices: readonly C[];
 }
 
 export type OptionSpecs = Readonly<Record<string, OptionSpec>>;
 
-type OptionValue<T extends OptionSpec> = T extends NumberOption ? number : T extends FlagOption ? boolean : string;
+type OptionValue<T extends OptionSpec> = T extends NumberOption
+  ? number
+  : T extends FlagOption
+    ? boolean
+    : T extends ChoiceOption<infer C>
+      ? C
+      : never;
 
 /** The values of declared options. */
 export type OptionValues<S extends OptionSpecs> = { readonly [K in keyof S]: OptionValue<S[K]> };
+
+/** A loss, a weighting or an optimizer with values for its options: what `ib({ alpha: 100 })` gives. */
+export interface Configured<T> {
+  readonly of: T;
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+/** It can be taken as it is, or called to give values to its options. */
+export type Configurable<T extends { readonly options: OptionSpecs }> = T &
+  ((options?: Partial<OptionValues<T['options']>>) => Configured<T>);
+
+function configurable<T extends { readonly options: OptionSpecs }>(definition: T): Configurable<T> {
+  const configure = (options: Readonly<Record<string, unknown>> = {}): Configured<T> => ({ of: definition, options });
+  return Object.defineProperties(configure, Object.getOwnPropertyDescriptors(definition)) as Configurable<T>;
+}
 
 /** A loss: a name, its options, and a pure function that emits its subgraph. */
 export interface Loss<S extends OptionSpecs = OptionSpecs> {
@@ -69,9 +90,9 @@ export interface Loss<S extends OptionSpecs = OptionSpecs> {
   build(op: Emitter, inputs: LossInputs, options: OptionValues<S>): LossOutputs;
 }
 
-/** Keeps the options' types for `build`. */
-export function defineLoss<const S extends OptionSpecs>(loss: Loss<S>): Loss {
-  return loss;
+/** Keeps the options' types, for `build` and for `myLoss({ … })`. */
+export function defineLoss<const S extends OptionSpecs>(loss: Loss<S>): Configurable<Loss<S>> {
+  return configurable(loss);
 }
 
 /** How class weights come from class counts. `weights` gives one weight per class, in float64. */
@@ -84,12 +105,12 @@ export interface Weighting<S extends OptionSpecs = OptionSpecs> {
 }
 
 /** Adds what is the same for all: the counts are checked, and the weights normalised to mean 1. */
-export function defineWeighting<const S extends OptionSpecs>(weighting: Weighting<S>): Weighting {
+export function defineWeighting<const S extends OptionSpecs>(weighting: Weighting<S>): Configurable<Weighting<S>> {
   const weights: Weighting<S>['weights'] = (counts, options) => {
     checkClassCounts(counts);
     return normalizeToMeanOne(weighting.weights(counts, options));
   };
-  return { ...weighting, weights };
+  return configurable({ ...weighting, weights });
 }
 
 /** What a gradient rule sees of one node. */
@@ -220,6 +241,6 @@ export interface Optimizer<S extends OptionSpecs = OptionSpecs> {
   update(context: UpdateContext, options: OptionValues<S>): Update;
 }
 
-export function defineOptimizer<const S extends OptionSpecs>(optimizer: Optimizer<S>): Optimizer {
-  return optimizer;
+export function defineOptimizer<const S extends OptionSpecs>(optimizer: Optimizer<S>): Configurable<Optimizer<S>> {
+  return configurable(optimizer);
 }

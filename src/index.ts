@@ -1,6 +1,8 @@
 import { blocked, expansions, gradients, losses, optimizers, weightings } from '../graphs/index.ts';
 import { type Augmented, augment as augmentWith } from './augment.ts';
-import { bindGraft, type GraftOptions, named } from './bind.ts';
+import { bindGraft, configured, type GraftOptions } from './bind.ts';
+import type { AugmentOptions, TrainGraphOptions, TrainOptions } from './choices.ts';
+import type { Optimizer } from './contract.ts';
 import { type Inspection, type InspectOptions, inspect as inspectWith } from './inspect.ts';
 import { withLowering } from './lower/diagnose.ts';
 import { type Model, open } from './model.ts';
@@ -10,15 +12,46 @@ import { type DiagnoseOptions, diagnoseProviders, type ProviderReport } from './
 import { augmentRows } from './tables/augment.ts';
 import { inspectRows } from './tables/inspect.ts';
 import { graphRows, trainGraphRows } from './tables/trainGraph.ts';
-import { fineTune, type TrainOptions, type TrainResult } from './train/train.ts';
+import { fineTune, type TrainResult } from './train/train.ts';
 import { type TrainGraph, trainGraph as trainGraphWith } from './trainGraph/trainGraph.ts';
 import { type AugmentCase, type ValidationReport, validate as validateCases } from './validate/index.ts';
 import { validateRows } from './validate/options.ts';
 
+export * from '../graphs/catalogue.ts';
 export type { Augmented, AugmentReport } from './augment.ts';
-export type { GraftOptions } from './bind.ts';
+export type {
+  AugmentOptions,
+  LossName,
+  LossWithWeights,
+  OptimizerName,
+  TrainGraphOptions,
+  TrainOptions,
+  WeightingName,
+} from './choices.ts';
 export { readClassNames } from './classes/file.ts';
-export { defineLoss, defineWeighting, type Loss, type OptionSpec, type Weighting } from './contract.ts';
+export {
+  binary,
+  type Configurable,
+  type Configured,
+  defineLoss,
+  defineOptimizer,
+  defineWeighting,
+  type GradientContext,
+  type GradientRule,
+  type Loss,
+  type LossInputs,
+  type LossOutputs,
+  noGradient,
+  type Optimizer,
+  type OptionSpec,
+  type OptionSpecs,
+  type OptionValues,
+  type Slot,
+  type Update,
+  type UpdateContext,
+  unary,
+  type Weighting,
+} from './contract.ts';
 export { readCounts, readWeights } from './data/counts.ts';
 export type { Column } from './data/dataset.ts';
 export { type Dataset, fromTensors } from './data/dataset.ts';
@@ -40,17 +73,14 @@ export { type ClassSummary, type RunOptions, type RunResult, run } from './run.t
 export type { Finding, ProviderReport } from './runtime/cuda/diagnose.ts';
 export type { Provider } from './runtime/session.ts';
 export type { DataType, Tensor } from './tensor.ts';
-export type { TrainedArm, TrainOptions, TrainResult } from './train/train.ts';
+export type { TrainedArm, TrainResult } from './train/train.ts';
 export type { Form, StepReport, TrainGraph } from './trainGraph/trainGraph.ts';
 export type { GraftReport, Reduction } from './transform/graft.ts';
 export { type TunedOptions, writeTuned } from './tuned/writeBack.ts';
 export type { CaseReport, Errors, OutputReport, ValidationReport, Verdict } from './validate/index.ts';
 export { VERSION } from './version.ts';
 export { refuseExisting, type WriteOptions } from './write.ts';
-export { losses, type Model, open, optimizers, weightings };
-
-/** Options of {@link augment}. Further keys are options of the loss and the weighting. */
-export type AugmentOptions = OptionsOf<typeof augmentRows> & GraftOptions;
+export { type Model, open };
 
 /** What is differentiated and how: the catalogue's rules. */
 const calculus = { gradients, expansions, blocked };
@@ -72,6 +102,11 @@ export async function doctor(options: DiagnoseOptions = {}): Promise<ProviderRep
  * @throws LossgraftError where logits or features cannot be told, or an option makes no sense.
  */
 export async function augment(model: Model, options: AugmentOptions): Promise<Augmented> {
+  return augmentNamed(model, options);
+}
+
+/** With names that only a run knows. */
+async function augmentNamed(model: Model, options: OptionsOf<typeof augmentRows> & GraftOptions): Promise<Augmented> {
   checkOptions(augmentRows, options, () => true);
   const { request } = bindGraft({ losses, weightings }, augmentRows, options);
   const { dynamicBatch, grad, classNames } = options;
@@ -95,9 +130,6 @@ export async function inspect(model: Model, options: InspectOptions = {}): Promi
   return inspectWith(model, gradients, options);
 }
 
-/** Options of {@link trainGraph}. Further keys are options of the loss, the weighting or the optimizer, such as `momentum`. */
-export type TrainGraphOptions = OptionsOf<typeof trainGraphRows> & GraftOptions;
-
 /**
  * A training step of a classifier as standard ONNX operators: forward, loss, backward and optimizer.
  *
@@ -111,14 +143,14 @@ export async function trainGraph(model: Model, options: TrainGraphOptions): Prom
   checkOptions(trainGraphRows, options, () => true);
   checkNeeds(trainGraphRows, options);
   const { optimizer: asked = 'sgd', trainable = 'head', form = 'step' } = options;
-  const optimizer = typeof asked === 'string' ? named(optimizers, asked, 'optimizer') : asked;
+  const optimizer = configured<Optimizer>(optimizers, asked, 'optimizer');
   const bound = bindGraft({ losses, weightings }, trainGraphRows, options, optimizer);
   return trainGraphWith(model, {
     ...pick(graphRows, options),
     ...bound.request,
     calculus,
-    optimizer,
-    optimizerOptions: bound.otherOptions,
+    optimizer: optimizer.of,
+    optimizerOptions: bound.optimizerOptions,
     trainable,
     form,
   });
@@ -155,7 +187,7 @@ export async function validate(
 const augmentCase: AugmentCase = async (path, options) => {
   const model = await open(path);
   try {
-    return (await augment(model, { ...options, loss: String(options.loss) })).bytes();
+    return (await augmentNamed(model, { ...options, loss: String(options.loss) })).bytes();
   } finally {
     model.close();
   }

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { losses } from '../graphs/index.ts';
 import type { Loss } from '../src/contract.ts';
 import { LossgraftError } from '../src/errors.ts';
 import { resolveOptions } from '../src/options/declared.ts';
+import { lossesByName } from './support/catalogue.ts';
 
 function resolve(name: string, given: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  const loss: Loss | undefined = losses[name];
+  const loss: Loss | undefined = lossesByName[name];
   if (loss === undefined) throw new Error(name);
   return resolveOptions(loss.options, given, `loss ${name}`);
 }

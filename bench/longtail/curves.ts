@@ -1,6 +1,6 @@
 import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { open, openData, type TrainOptions, train } from '../../src/index.ts';
+import { type LossWithWeights, open, openData, type TrainOptions, train } from '../../src/index.ts';
 import { modelOf, pytorch } from './stages.ts';
 import { openOptions, type Run, runsOf, type Setup } from './works.ts';
 
@@ -53,7 +53,7 @@ async function stepByStep(setup: Setup, run: Run, seed: number): Promise<{ losse
     folder: join(out, `${name}-curves.run`),
     loss: 'ib',
     alpha: work.alpha,
-    compare: run.arms.slice(1).map((arm) => arm.name),
+    compare: run.arms.slice(1).map((arm) => arm.name as LossWithWeights),
     ...(run.arms[0]?.detachFactor ? { detachFactor: true } : {}),
     ...(work.imbalance === undefined ? {} : { imbalance: work.imbalance }),
     ...{ epochs: ibFrom + 1, ibFrom, learningRate: rate, ibRateFactor: factor, momentum, weightDecay },

@@ -14,7 +14,7 @@ export async function trainAll(setup: Setup): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stop.abort());
   const ib = await run(setup, 'ib', stop.signal, { loss: 'ib', compare: ['ib-focal'] });
   if (ib.interrupted) return console.log('interrupted: the same command goes on');
-  const ce = { loss: 'ce', ibFrom: 0 };
+  const ce = { loss: 'ce', ibFrom: 0 } as const;
   if (!existsSync(join(setup.out, 'ce.run'))) {
     await run(setup, 'ce', AbortSignal.abort(), ce);
     beginAtSwitch(setup);

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { augmentRows, flag, pick } from '../../src/catalogue.ts';
-import type { AugmentReport } from '../../src/index.ts';
+import type { AugmentOptions, AugmentReport } from '../../src/index.ts';
 import { command } from '../command.ts';
 import { fileRows } from '../fileOptions.ts';
 import { graftRows } from '../graftReport.ts';
@@ -30,7 +30,10 @@ export const augmentCommand = command({
     checkOutput(lossgraft, output, { force, inputs: [path] });
     const model = await lossgraft.open(path);
     try {
-      const augmented = await lossgraft.augment(model, { ...declared, ...pick(augmentRows, options) });
+      const augmented = await lossgraft.augment(model, {
+        ...declared,
+        ...pick(augmentRows, options),
+      } as AugmentOptions);
       await augmented.write(output, { force, copyExternalData });
       await report(output, json, augmented.report);
     } finally {

@@ -109,7 +109,7 @@ async function optionsOf(
       ? {}
       : { validation: isShare(validation) ? Number(validation) : await open(validation) }),
     ...(test === undefined ? {} : { test: await open(test) }),
-  };
+  } as TrainOptions;
 }
 
 function isShare(validation: string): boolean {

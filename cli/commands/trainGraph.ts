@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { flagOf, pick, trainGraphRows } from '../../src/catalogue.ts';
-import type { StepReport } from '../../src/index.ts';
+import type { StepReport, TrainGraphOptions } from '../../src/index.ts';
 import { command } from '../command.ts';
 import { fileRows } from '../fileOptions.ts';
 import { graftRows } from '../graftReport.ts';
@@ -35,7 +35,7 @@ export const trainGraphCommand = command({
         form: stepsPerRun === undefined ? 'step' : 'loop',
         ...declared,
         ...pick(trainGraphRows, options),
-      });
+      } as TrainGraphOptions);
       const files = await graph.write(output, { force });
       await report(json, graph.report, files);
     } finally {

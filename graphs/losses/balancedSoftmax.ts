@@ -1,8 +1,8 @@
-import { defineLoss, type Loss } from '../../src/contract.ts';
+import { defineLoss } from '../../src/contract.ts';
 import { formOf, formOption, weightedCrossEntropy } from './pieces.ts';
 import { addLogPriors } from './priors.ts';
 
-export const balancedSoftmax: Loss = defineLoss({
+export const balancedSoftmax = defineLoss({
   name: 'balanced-softmax',
   cites: 'Ren et al., "Balanced Meta-Softmax for Long-Tailed Visual Recognition", NeurIPS 2020',
   summary: 'balanced softmax: ce of z + log n',

@@ -1,7 +1,7 @@
-import { defineLoss, type Loss } from '../../src/contract.ts';
+import { defineLoss } from '../../src/contract.ts';
 import { formOf, formOption, weightedCrossEntropy } from './pieces.ts';
 
-export const crossEntropy: Loss = defineLoss({
+export const crossEntropy = defineLoss({
   name: 'ce',
   cites: "torch.nn.functional.cross_entropy(logits, labels, weight, reduction='none')",
   summary: 'cross-entropy with class weights: −w_y · log softmax(z)_y',

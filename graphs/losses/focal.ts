@@ -1,8 +1,8 @@
-import { defineLoss, type Loss } from '../../src/contract.ts';
+import { defineLoss } from '../../src/contract.ts';
 import { focalTerm, gammaOption } from './focalTerm.ts';
 import { formOf, formOption, weightedCrossEntropy } from './pieces.ts';
 
-export const focal: Loss = defineLoss({
+export const focal = defineLoss({
   name: 'focal',
   cites:
     'Lin et al., ICCV 2017, as FocalLoss in the code of Park et al., ICCV 2021: scaled by 10, P of the weighted cross-entropy',

@@ -1,8 +1,8 @@
-import { defineLoss, type Loss } from '../../src/contract.ts';
+import { defineLoss } from '../../src/contract.ts';
 import { influenceFactor, influenceOptions } from './influence.ts';
 import { formOf, formOption, weightedCrossEntropy } from './pieces.ts';
 
-export const ib: Loss = defineLoss({
+export const ib = defineLoss({
   name: 'ib',
   cites:
     'Park et al., "Influence-Balanced Loss for Imbalanced Visual Classification", ICCV 2021, equation 6; IBLoss in their code',

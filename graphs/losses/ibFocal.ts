@@ -1,9 +1,9 @@
-import { defineLoss, type Loss } from '../../src/contract.ts';
+import { defineLoss } from '../../src/contract.ts';
 import { focalTerm, gammaOption } from './focalTerm.ts';
 import { influenceFactor, influenceOptions } from './influence.ts';
 import { formOf, formOption, weightedCrossEntropy } from './pieces.ts';
 
-export const ibFocal: Loss = defineLoss({
+export const ibFocal = defineLoss({
   name: 'ib-focal',
   cites:
     'Park et al., "Influence-Balanced Loss for Imbalanced Visual Classification", ICCV 2021; IB_FocalLoss in their code',

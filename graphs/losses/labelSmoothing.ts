@@ -1,7 +1,7 @@
-import { defineLoss, type Loss } from '../../src/contract.ts';
+import { defineLoss } from '../../src/contract.ts';
 import { formOf, formOption, weightedCrossEntropy } from './pieces.ts';
 
-export const labelSmoothing: Loss = defineLoss({
+export const labelSmoothing = defineLoss({
   name: 'label-smoothing',
   cites: "torch.nn.functional.cross_entropy(logits, labels, weight, reduction='none', label_smoothing=ε)",
   summary: 'label smoothing: (1 − ε) · ce + ε · mean over the classes k of −w_k · log softmax(z)_k',

@@ -1,4 +1,4 @@
-import { defineLoss, type Loss, type LossInputs } from '../../src/contract.ts';
+import { defineLoss, type LossInputs } from '../../src/contract.ts';
 import type { Emitter, Value } from '../../src/emit/index.ts';
 import { formOf, formOption, weightedCrossEntropy } from './pieces.ts';
 import { countsOf, perClass } from './priors.ts';
@@ -7,7 +7,7 @@ import { countsOf, perClass } from './priors.ts';
  * The paper normalises the head (features and weights of length 1), so that s · z lies within ±s; a head that was exported without is
  * taken as it is. Its deferred re-weighting is a schedule: class weights from some epoch on.
  */
-export const ldam: Loss = defineLoss({
+export const ldam = defineLoss({
   name: 'ldam',
   cites:
     'Cao et al., "Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss", NeurIPS 2019; LDAMLoss in their code',

@@ -1,8 +1,8 @@
-import { defineLoss, type Loss } from '../../src/contract.ts';
+import { defineLoss } from '../../src/contract.ts';
 import { formOf, formOption, weightedCrossEntropy } from './pieces.ts';
 import { addLogPriors, tauOption } from './priors.ts';
 
-export const logitAdjustment: Loss = defineLoss({
+export const logitAdjustment = defineLoss({
   name: 'logit-adjustment',
   cites:
     'Menon et al., "Long-Tail Learning via Logit Adjustment", ICLR 2021, the loss for training, not the adjustment of a trained model',

@@ -4,7 +4,7 @@ import type { Form } from './form.ts';
 import { fused } from './fused.ts';
 import { literal } from './literal.ts';
 
-export const formOption: ChoiceOption = {
+export const formOption: ChoiceOption<'fused' | 'literal'> = {
   kind: 'choice',
   default: 'fused',
   choices: ['fused', 'literal'],

@@ -1,7 +1,7 @@
-import { defineLoss, type Loss } from '../../src/contract.ts';
+import { defineLoss } from '../../src/contract.ts';
 import { formOf, formOption, weighted } from './pieces.ts';
 
-export const poly1: Loss = defineLoss({
+export const poly1 = defineLoss({
   name: 'poly1',
   cites: 'Leng et al., "PolyLoss: A Polynomial Expansion Perspective of Classification Loss Functions", ICLR 2022',
   summary: 'Poly-1: w_y · (−log p_y + ε · (1 − p_y)), p = softmax(z); the class weight counts for both terms',

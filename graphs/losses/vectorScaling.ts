@@ -1,8 +1,8 @@
-import { defineLoss, type Loss } from '../../src/contract.ts';
+import { defineLoss } from '../../src/contract.ts';
 import { formOf, formOption, weightedCrossEntropy } from './pieces.ts';
 import { addLogPriors, countsOf, perClass, tauOption } from './priors.ts';
 
-export const vectorScaling: Loss = defineLoss({
+export const vectorScaling = defineLoss({
   name: 'vector-scaling',
   cites:
     'Kini et al., "Label-Imbalanced and Group-Sensitive Classification under Overparameterization", NeurIPS 2021; VSLoss in their code',

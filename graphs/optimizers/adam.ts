@@ -1,4 +1,4 @@
-import { defineOptimizer, type Optimizer, type Slot, type Update, type UpdateContext } from '../../src/contract.ts';
+import { defineOptimizer, type Slot, type Update, type UpdateContext } from '../../src/contract.ts';
 import type { Emitter, Value } from '../../src/emit/index.ts';
 import { adamEpsilon, fraction, weightDecay } from './options.ts';
 
@@ -14,7 +14,7 @@ const slots: readonly Slot[] = [
   { name: 'step', kind: 'scalar' },
 ];
 
-export const adam: Optimizer = defineOptimizer({
+export const adam = defineOptimizer({
   name: 'adam',
   cites: 'torch.optim.Adam; Kingma & Ba 2015, algorithm 1',
   summary: 'adaptive moments; weight decay is L2, added to the gradient',
@@ -28,7 +28,7 @@ export const adam: Optimizer = defineOptimizer({
   },
 });
 
-export const adamw: Optimizer = defineOptimizer({
+export const adamw = defineOptimizer({
   name: 'adamw',
   cites: 'torch.optim.AdamW; Loshchilov & Hutter 2019, algorithm 2',
   summary: 'adaptive moments; weight decay is decoupled from the gradient',

@@ -1,8 +1,8 @@
-import { defineOptimizer, type Optimizer, type UpdateContext } from '../../src/contract.ts';
+import { defineOptimizer, type UpdateContext } from '../../src/contract.ts';
 import type { Value } from '../../src/emit/index.ts';
 import { flag, fraction, weightDecay } from './options.ts';
 
-export const sgd: Optimizer = defineOptimizer({
+export const sgd = defineOptimizer({
   name: 'sgd',
   cites: 'torch.optim.SGD',
   summary: 'stochastic gradient descent with momentum, Nesterov momentum, dampening and L2 weight decay',

@@ -1,4 +1,4 @@
-import type { Loss } from '../contract.ts';
+import type { Configured, Loss, Weighting } from '../contract.ts';
 import { isRecord } from '../isRecord.ts';
 import { choice, flag, isNumbers, isText, names, text, value } from '../options/row.ts';
 
@@ -16,11 +16,21 @@ export const placeRows = {
   }),
 };
 
-/** A name from `losses`, or a loss of one's own. */
-const isLoss = (given: unknown): given is string | Loss => isText(given) || (isRecord(given) && 'build' in given);
+/** A name from `losses`, a loss, or one with options. */
+export type LossChoice = string | Loss | Configured<Loss>;
 
-/** A name from `weightings`, or one weight per class. */
-const isWeights = (given: unknown): given is string | readonly number[] => isText(given) || isNumbers(given);
+/** A name from `weightings`, a weighting, one with options, or one weight per class. */
+export type WeightsChoice = string | readonly number[] | Weighting | Configured<Weighting>;
+
+const isLoss = (given: unknown): given is LossChoice => isChoice(given, 'build');
+const isWeights = (given: unknown): given is WeightsChoice => isNumbers(given) || isChoice(given, 'weights');
+
+/** Whether it is a name, something with that method, or what a call of that made. */
+export function isChoice(given: unknown, method: string): boolean {
+  if (isText(given)) return true;
+  if (!isRecord(given) && typeof given !== 'function') return false;
+  return method in given || ('of' in given && isChoice(given.of, method) && !isText(given.of));
+}
 
 /** Which loss, by name or as a value. */
 export const lossRow = value('a name or a loss', isLoss, 'Which loss', {
@@ -32,13 +42,16 @@ export const lossRow = value('a name or a loss', isLoss, 'Which loss', {
 export const WEIGHTS_FILE = 'FILE (.json, .csv, .npy): one weight per class';
 
 /** How classes weigh. */
-export const classWeightsRow = value('a name or one weight per class', isWeights, 'How classes weigh', {
+export const classWeightsRow = value('a name, a weighting, or one weight per class', isWeights, 'How classes weigh', {
   first: true,
   registry: 'weightings',
   settings: 'within',
   parse: async (given: string) =>
     /\.(json|csv|npy)$/i.test(given) ? (await import('../data/counts.ts')).readWeights(given) : given,
 });
+
+/** Another name of it. */
+export const weightsRow = { ...classWeightsRow, flag: false, excludes: ['classWeights'] } as const;
 
 /** Of every verb that grafts a loss for a file. */
 export const graftRows = {
@@ -56,6 +69,8 @@ export const graftRows = {
     ...classWeightsRow,
     more: `${WEIGHTS_FILE}\nDefault: inverse with --class-counts, none without; always none for losses that are made from the counts`,
   },
+  /** The same as `classWeights`. */
+  weights: weightsRow,
   /** How the output `loss` combines the samples. Default `mean`: divided by N, never by the sum of the weights. */
   reduction: choice(
     ['mean', 'sum', 'none'],

@@ -1,6 +1,7 @@
-import type { Optimizer } from '../contract.ts';
+import type { Configured, Optimizer } from '../contract.ts';
 import { isRecord } from '../isRecord.ts';
 import { choice, count, flag, isText, number, text, value } from '../options/row.ts';
+import { isChoice } from './graft.ts';
 
 /** The learning rate of parameters whose name matches a pattern is multiplied; the first match counts. */
 export interface RateFactor {
@@ -8,8 +9,10 @@ export interface RateFactor {
   readonly factor: number;
 }
 
-const isOptimizer = (given: unknown): given is string | Optimizer =>
-  isText(given) || (isRecord(given) && 'update' in given);
+/** A name from `optimizers`, an optimizer, or one with options. */
+export type OptimizerChoice = string | Optimizer | Configured<Optimizer>;
+
+const isOptimizer = (given: unknown): given is OptimizerChoice => isChoice(given, 'update');
 
 const isFactors = (given: unknown): given is readonly RateFactor[] =>
   Array.isArray(given) &&

@@ -18,7 +18,7 @@ import {
 import type { EpochRecord } from '../records/epoch.ts';
 import type { RunProgress, TrainProgress } from '../records/progress.ts';
 import { DEFAULT_SCHEDULE, recipes } from '../records/schedule.ts';
-import { classWeightsRow, lossRow, placeRows, WEIGHTS_FILE } from './graft.ts';
+import { classWeightsRow, lossRow, placeRows, WEIGHTS_FILE, weightsRow } from './graft.ts';
 import { providerRow } from './run.ts';
 import { optimizerRow, stepRows, trainableRow } from './step.ts';
 
@@ -110,6 +110,8 @@ const lossRows = {
     ...classWeightsRow,
     more: `${WEIGHTS_FILE}\nDefault: inverse for the influence-balanced losses, none for others. Classes are counted in the training data`,
   },
+  /** The same as `classWeights`. */
+  weights: weightsRow,
   /** A number, or `auto`: where the loss takes over, its mean is made that of the cross-entropy. */
   alpha: value(
     'a number, or auto',

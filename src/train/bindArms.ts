@@ -1,9 +1,9 @@
-import { bindGraft, type GraftOptions, named } from '../bind.ts';
-import type { Loss, Optimizer, OptionSpecs, Weighting } from '../contract.ts';
+import { bindGraft, configured, type GraftOptions, named } from '../bind.ts';
+import type { Configured, Loss, Optimizer, OptionSpecs, Weighting } from '../contract.ts';
 import { LossgraftError } from '../errors.ts';
 import { badOption, pick, unknownOption } from '../options/check.ts';
-import type { OptionsOf } from '../options/row.ts';
-import { graftRows, placeRows } from '../tables/graft.ts';
+import { isNumbers, type OptionsOf } from '../options/row.ts';
+import { graftRows, placeRows, type WeightsChoice } from '../tables/graft.ts';
 import { stepRows } from '../tables/step.ts';
 import { trainRows } from '../tables/train.ts';
 import type { Arm, GraphRequest } from '../trainer/request.ts';
@@ -24,8 +24,8 @@ export interface Arms {
 /** A loss with class weights, by the name under which it is reported. */
 interface Spec {
   readonly name: string;
-  readonly loss: Loss;
-  readonly weights: string | readonly number[] | undefined;
+  readonly loss: Configured<Loss>;
+  readonly weights: WeightsChoice | undefined;
 }
 
 /**
@@ -37,12 +37,12 @@ interface Spec {
 export function bindArms(catalogue: Catalogue, options: TrainOptions, plan: Plan, counts: readonly number[]): Arms {
   const specs = specsOf(catalogue, options);
   const { optimizer: asked = plan.optimizer } = options;
-  const optimizer = typeof asked === 'string' ? named(catalogue.optimizers, asked, 'optimizer') : asked;
+  const optimizer = configured(catalogue.optimizers, asked, 'optimizer');
   const binder = new Binder(catalogue, options, plan, counts, optimizer);
   const firsts = options.firstLoss === undefined ? [] : [specOf(catalogue, options.firstLoss)];
   binder.refuseUndeclared([...specs, ...firsts]);
   const arms = specs.map((spec) => binder.arm(spec));
-  const ce: Spec = { name: 'ce', loss: named(catalogue.losses, 'ce', 'loss'), weights: 'none' };
+  const ce: Spec = { name: 'ce', loss: configured(catalogue.losses, 'ce', 'loss'), weights: 'none' };
   const crossEntropy = binder.request(ce, undefined);
   const first = firsts[0] ? binder.request(firsts[0], undefined) : crossEntropy;
   const settings = Object.fromEntries(arms.map(({ name, graph }) => [`loss ${name}`, plain(graph(undefined))]));
@@ -51,11 +51,12 @@ export function bindArms(catalogue: Catalogue, options: TrainOptions, plan: Plan
 }
 
 function specsOf({ losses }: Catalogue, options: TrainOptions): Spec[] {
-  const { loss = 'ib', classWeights, baseline, compare = [] } = options;
-  const main = typeof loss === 'string' ? named(losses, loss, 'loss') : loss;
-  const weighted = typeof classWeights === 'string' && classWeights !== 'none' ? `+${classWeights}` : '';
+  const { loss = trainRows.loss.default, weights, classWeights = weights, baseline, compare = [] } = options;
+  const main = configured(losses, loss, 'loss');
+  const weighting = weightingOf(classWeights);
+  const weighted = weighting === undefined || weighting === 'none' ? '' : `+${weighting}`;
   const specs: Spec[] = [
-    { name: `${main.name}${weighted}`, loss: main, weights: classWeights },
+    { name: `${main.of.name}${weighted}`, loss: main, weights: classWeights },
     ...[...(baseline ? ['ce+inverse'] : []), ...compare].map((text) => specOf({ losses }, text)),
   ];
   const names = specs.map(({ name }) => name);
@@ -67,14 +68,21 @@ function specsOf({ losses }: Catalogue, options: TrainOptions): Spec[] {
 /** `ce`, or with class weights `ce+inverse`. */
 function specOf({ losses }: Pick<Catalogue, 'losses'>, text: string): Spec {
   const [name = '', weights] = text.split('+');
-  return { name: text, loss: named(losses, name, 'compare'), weights };
+  return { name: text, loss: configured(losses, name, 'compare'), weights };
+}
+
+/** The name of class weights that are made by rule. */
+function weightingOf(weights: WeightsChoice | undefined): string | undefined {
+  if (weights === undefined || typeof weights === 'string') return weights;
+  if ('of' in weights) return weights.of.name;
+  return 'name' in weights ? weights.name : undefined;
 }
 
 class Binder {
   readonly #catalogue: Catalogue;
   readonly #options: TrainOptions;
   readonly #counts: readonly number[];
-  readonly #optimizer: Optimizer;
+  readonly #optimizer: Configured<Optimizer>;
   readonly #given: Readonly<Record<string, unknown>>;
   readonly #step: Readonly<Record<string, unknown>>;
 
@@ -83,13 +91,15 @@ class Binder {
     options: TrainOptions,
     plan: Plan,
     counts: readonly number[],
-    optimizer: Optimizer,
+    optimizer: Configured<Optimizer>,
   ) {
     this.#catalogue = catalogue;
     this.#options = options;
     this.#counts = counts;
     this.#optimizer = optimizer;
-    const ofRecipe = Object.entries(plan.optimizerOptions).filter(([key]) => key in optimizer.options);
+    const ofRecipe = Object.entries(plan.optimizerOptions).filter(
+      ([key]) => key in optimizer.of.options && !(key in optimizer.options),
+    );
     const alpha = options.alpha === 'auto' ? undefined : options.alpha;
     this.#given = {
       ...Object.fromEntries(ofRecipe),
@@ -103,39 +113,44 @@ class Binder {
   arm(spec: Spec): Arm {
     const { loss, name } = spec;
     const graph = (alpha: number | undefined): GraphRequest => this.request(spec, alpha);
-    if (this.#options.alpha !== 'auto' || !isCalibrated(loss)) return { name, graph };
-    const ce: Spec = { ...spec, loss: named(this.#catalogue.losses, 'ce', 'loss'), weights: this.#weightsOf(spec) };
+    if (this.#options.alpha !== 'auto' || !isCalibrated(loss.of)) return { name, graph };
+    const ce: Spec = {
+      ...spec,
+      loss: configured(this.#catalogue.losses, 'ce', 'loss'),
+      weights: this.#weightsOf(spec),
+    };
     return { name, graph, calibration: { ce: this.#graft(ce, undefined).request, loss: this.#graft(spec, 1).request } };
   }
 
   request(spec: Spec, alpha: number | undefined): GraphRequest {
-    const { request, otherOptions } = this.#graft(spec, alpha);
+    const { request, optimizerOptions } = this.#graft(spec, alpha);
     return {
       ...this.#step,
       ...request,
       calculus: this.#catalogue.calculus,
-      optimizer: this.#optimizer,
-      optimizerOptions: otherOptions,
-      trainable: this.#options.trainable ?? 'all',
+      optimizer: this.#optimizer.of,
+      optimizerOptions,
+      trainable: this.#options.trainable ?? trainRows.trainable.default,
     };
   }
 
   /** The IB loss without class weights; a loss that weighs by influence lends it its options. */
   influence(main: Spec | undefined, alpha: number | undefined): ReturnType<Arms['influence']> {
     const loss = named(this.#catalogue.losses, 'ib', 'loss');
-    const spec: Spec = { name: 'ib', loss, weights: 'none' };
+    const lent = Object.entries(main?.loss.options ?? {}).filter(([key]) => key in loss.options);
+    const spec: Spec = { name: 'ib', loss: { of: loss, options: Object.fromEntries(lent) }, weights: 'none' };
     const { keepTies } = this.#options;
     const kept = keepTies === undefined ? {} : { keepTies };
-    if (main?.loss.needsFeatures) return { ...this.#graft(spec, alpha).request, ...kept };
+    if (main?.loss.of.needsFeatures) return { ...this.#graft(spec, alpha).request, ...kept };
     return { ...this.#place(loss), loss, lossOptions: {}, ...kept };
   }
 
   /** An option must belong to one of the losses at least, their weightings or the optimizer. */
   refuseUndeclared(specs: readonly Spec[]): void {
     const [main] = specs;
-    const owners = [this.#optimizer.options, ...specs.flatMap((spec) => this.#ownersOf(spec))];
+    const owners = [this.#optimizer.of.options, ...specs.flatMap((spec) => this.#ownersOf(spec))];
     const stray = Object.keys(this.#given).find((key) => !owners.some((options) => key in options));
-    if (this.#options.alpha === 'auto' && !specs.some(({ loss }) => isCalibrated(loss))) {
+    if (this.#options.alpha === 'auto' && !specs.some(({ loss }) => isCalibrated(loss.of))) {
       throw badOption(
         'alpha',
         'a loss that has an alpha and an influence to weigh by',
@@ -148,21 +163,22 @@ class Binder {
 
   #graft({ loss, ...spec }: Spec, alpha: number | undefined): ReturnType<typeof bindGraft> {
     const weights = this.#weightsOf({ loss, ...spec });
-    const owners = [this.#optimizer.options, ...this.#ownersOf({ loss, ...spec })];
+    const owners = [this.#optimizer.of.options, ...this.#ownersOf({ loss, ...spec })];
     const own = Object.entries(this.#given).filter(([key]) => owners.some((options) => key in options));
-    const usesCounts = loss.needsCounts || (typeof weights === 'string' && weights !== 'none');
-    if (loss.needsCounts || (usesCounts && this.#mayBeShifted)) {
-      refuseEmptyClass(this.#counts, loss.name, this.#options.data.name);
+    const weighting = weightingOf(weights);
+    const usesCounts = loss.of.needsCounts || (weighting !== undefined && weighting !== 'none');
+    if (loss.of.needsCounts || (usesCounts && this.#mayBeShifted)) {
+      refuseEmptyClass(this.#counts, loss.of.name, this.#options.data.name);
     }
     const options: GraftOptions = {
       ...Object.fromEntries(own),
-      ...this.#place(loss),
+      ...this.#place(loss.of),
       ...(alpha === undefined ? {} : { alpha }),
       loss,
-      classWeights: weights,
+      classWeights: this.#ofPresent(weights),
       ...(usesCounts ? { classCounts: this.#counts } : {}),
     };
-    return bindGraft({ ...this.#catalogue, weightings: this.#weightings }, graftRows, options, this.#optimizer);
+    return bindGraft(this.#catalogue, graftRows, options, this.#optimizer);
   }
 
   /** Where the loss goes; what only influence needs is left out for losses without it. */
@@ -181,29 +197,25 @@ class Binder {
   }
 
   /** A class without samples weighs 1, as the mean of the others, since no sample asks for its weight. */
-  get #weightings(): Readonly<Record<string, Weighting>> {
+  #ofPresent(asked: WeightsChoice): WeightsChoice {
     const present = this.#counts.filter((count) => count > 0);
-    if (present.length === this.#counts.length) return this.#catalogue.weightings;
-    const ofPresent = (weighting: Weighting): Weighting => ({
-      ...weighting,
-      weights: (counts, options) => {
-        const values = weighting.weights(present, options).values();
-        return counts.map((count) => (count > 0 ? (values.next().value ?? 1) : 1));
-      },
-    });
-    const all = Object.entries(this.#catalogue.weightings);
-    return Object.fromEntries(all.map(([name, weighting]) => [name, ofPresent(weighting)]));
+    if (present.length === this.#counts.length || isNumbers(asked)) return asked;
+    const { of: weighting, options } = configured(this.#catalogue.weightings, asked, 'class-weights');
+    const weights: Weighting['weights'] = (counts, given) => {
+      const values = weighting.weights(present, given).values();
+      return counts.map((count) => (count > 0 ? (values.next().value ?? 1) : 1));
+    };
+    return { of: { ...weighting, weights }, options };
   }
 
-  #weightsOf({ loss, weights }: Spec): string | readonly number[] {
-    return weights ?? (loss.needsFeatures ? 'inverse' : 'none');
+  #weightsOf({ loss, weights }: Spec): WeightsChoice {
+    return weights ?? (loss.of.needsFeatures ? 'inverse' : 'none');
   }
 
   #ownersOf(spec: Spec): OptionSpecs[] {
     const weights = this.#weightsOf(spec);
-    const weighting =
-      typeof weights === 'string' ? named(this.#catalogue.weightings, weights, 'class-weights') : undefined;
-    return [spec.loss.options, ...(weighting ? [weighting.options] : [])];
+    if (isNumbers(weights)) return [spec.loss.of.options];
+    return [spec.loss.of.options, configured(this.#catalogue.weightings, weights, 'class-weights').of.options];
   }
 }
 

@@ -14,7 +14,7 @@ export interface Catalogue {
 }
 
 /** How a model is fine-tuned. Further keys are options of losses, weightings and the optimizer, such as `momentum`. */
-export type TrainOptions = OptionsOf<typeof trainRows> & { readonly [option: string]: unknown };
+export type TrainOptions = OptionsOf<typeof trainRows>;
 
 /** Options that losses, weightings and the optimizer declare. */
 export function declaredOptions(options: TrainOptions): Record<string, unknown> {

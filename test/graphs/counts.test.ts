@@ -1,14 +1,22 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type AugmentOptions, type AugmentReport, augment, LossgraftError, losses, open } from '../../src/index.ts';
+import {
+  type AugmentOptions,
+  type AugmentReport,
+  augment,
+  LossgraftError,
+  type LossName,
+  open,
+} from '../../src/index.ts';
 import { fromBytes, scan } from '../../src/onnx/index.ts';
+import { LOSS_NAMES, lossesByName } from '../support/catalogue.ts';
 import { ROOT } from '../support/cli.ts';
 
 const COUNTS = [130, 90, 63, 44, 31, 21, 15, 10, 7, 5];
 
 it('the file says the counts, where they matter', async () => {
   const model = await open(join(ROOT, 'fixtures/digits/model.onnx'));
-  const manifestOf = async (loss: string): Promise<Readonly<Record<string, unknown>>> => {
+  const manifestOf = async (loss: LossName): Promise<Readonly<Record<string, unknown>>> => {
     const bytes = (await augment(model, { loss, classCounts: COUNTS })).bytes();
     return JSON.parse(scan(fromBytes(bytes, 'augmented')).metadata.get('lossgraft') ?? '');
   };
@@ -32,7 +40,7 @@ async function problemOf(options: AugmentOptions): Promise<LossgraftError['probl
   throw new Error('nothing was refused');
 }
 
-const fromCounts = Object.keys(losses).filter((name) => losses[name]?.needsCounts);
+const fromCounts = LOSS_NAMES.filter((name) => lossesByName[name]?.needsCounts);
 
 it('four losses are made from the counts', () => {
   expect(fromCounts).toEqual(['ldam', 'balanced-softmax', 'logit-adjustment', 'vector-scaling']);
@@ -64,7 +72,7 @@ describe.each(fromCounts)('%s', (loss) => {
 });
 
 it('for other losses counts stay what class weights are made from', async () => {
-  for (const loss of ['ce', 'label-smoothing', 'poly1']) {
+  for (const loss of ['ce', 'label-smoothing', 'poly1'] as const) {
     const report = await reportOf({ loss, classCounts: COUNTS });
     expect(report).toMatchObject({ classCounts: null, classWeights: { how: 'inverse' } });
     expect(await problemOf({ loss, classCounts: COUNTS, classWeights: 'none' })).toMatchObject({

@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { losses } from '../../graphs/index.ts';
-import { augment, fromTensors, open, run, train } from '../../src/index.ts';
+import { type AugmentOptions, augment, fromTensors, open, run, train } from '../../src/index.ts';
 import { openSession } from '../../src/runtime/session.ts';
 import type { Tensor } from '../../src/tensor.ts';
+import { lossesByName } from '../support/catalogue.ts';
 import { ROOT, temporaryFolder } from '../support/cli.ts';
 import { lossModel } from '../support/lossModel.ts';
 
@@ -23,7 +24,7 @@ describe('an empty batch', () => {
     const model = await open(DIGITS);
     const path = join(temporaryFolder(), 'augmented.onnx');
     try {
-      const options = { loss, form, reduction, classCounts: COUNTS, grad: ['logits', 'parameters'] };
+      const options = { loss, form, reduction, classCounts: COUNTS, grad: ['logits', 'parameters'] } as AugmentOptions;
       await (await augment(model, options)).write(path);
     } finally {
       model.close();
@@ -47,7 +48,7 @@ describe('an empty batch', () => {
   });
 
   it.each(Object.keys(losses))('%s, of classes whose number is unknown: none', async (name) => {
-    const loss = losses[name];
+    const loss = lossesByName[name];
     if (!loss) throw new Error(name);
     const session = await openSession(lossModel({ loss, counts: COUNTS, gradient: 'whole' }).bytes);
     try {

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { losses } from '../../graphs/index.ts';
 import type { Loss } from '../../src/contract.ts';
+import { lossesByName } from '../support/catalogue.ts';
 import { changedLogits, factorOf, lossOf, type Sample, type Settings } from '../support/oracle.ts';
 import { runLoss, worstRelative } from '../support/runLoss.ts';
 
@@ -21,7 +22,7 @@ const sample: fc.Arbitrary<Sample> = fc
   .map((drawn) => ({ ...drawn, weight: weights[drawn.label] ?? Number.NaN }));
 
 function lossNamed(name: string): Loss {
-  const loss = losses[name];
+  const loss = lossesByName[name];
   if (loss === undefined) throw new Error(name);
   return loss;
 }

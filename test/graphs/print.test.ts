@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
-import { losses } from '../../graphs/index.ts';
 import { printGraph } from '../../src/ir/print.ts';
+import { lossesByName } from '../support/catalogue.ts';
 import { type LossModelSpec, lossModel } from '../support/lossModel.ts';
 
 /** The nodes of a loss, one a line, with short names. */
 function printed(name: string, spec: Omit<LossModelSpec, 'loss'> = {}): string {
-  const loss = losses[name];
+  const loss = lossesByName[name];
   if (loss === undefined) throw new Error(name);
   return printGraph(lossModel({ loss, ...spec }).graph)
     .replaceAll('lossgraft/', '')

@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest';
-import { losses } from '../../graphs/index.ts';
 import { printGraph } from '../../src/ir/print.ts';
+import { lossesByName } from '../support/catalogue.ts';
 import { lossModel } from '../support/lossModel.ts';
 
 /** What a loss adds to the reference's cross-entropy: nodes and constants of the literal form, without those of plain `ce`. */
 function added(name: string, options: Readonly<Record<string, unknown>> = {}, weights?: readonly number[]): string {
   const lines = (which: string, given: Readonly<Record<string, unknown>>): string[] => {
-    const loss = losses[which];
+    const loss = lossesByName[which];
     if (loss === undefined) throw new Error(which);
     const spec = {
       loss,

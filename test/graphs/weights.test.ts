@@ -3,13 +3,14 @@ import { weightings } from '../../graphs/index.ts';
 import type { Weighting } from '../../src/contract.ts';
 import { LossgraftError } from '../../src/errors.ts';
 import { resolveOptions } from '../../src/options/declared.ts';
+import { weightingsByName } from '../support/catalogue.ts';
 
 function weightsOf(
   name: string,
   counts: readonly number[],
   options: Readonly<Record<string, unknown>> = {},
 ): readonly number[] {
-  const weighting: Weighting | undefined = weightings[name];
+  const weighting: Weighting | undefined = weightingsByName[name];
   if (weighting === undefined) throw new Error(name);
   return weighting.weights(counts, resolveOptions(weighting.options, options, `class weights ${name}`));
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { blocked, expansions, gradients, losses, optimizers } from '../../graphs/index.ts';
+import { blocked, expansions, gradients } from '../../graphs/index.ts';
 import { inputPorts } from '../../src/data/samples.ts';
 import { open } from '../../src/index.ts';
 import { openSession } from '../../src/runtime/session.ts';
@@ -8,6 +8,7 @@ import { elementCount, type Tensor } from '../../src/tensor.ts';
 import { disagreement } from '../../src/trainer/disagreement.ts';
 import { type TrainGraph, trainGraph } from '../../src/trainGraph/trainGraph.ts';
 import { BLOCK, needsBlocks } from '../support/blocks.ts';
+import { lossesByName, optimizersByName } from '../support/catalogue.ts';
 import { NETWORKS } from '../support/networks.ts';
 
 type Tensors = Record<string, Tensor>;
@@ -96,13 +97,13 @@ describe('training in blocked forms', needsBlocks, () => {
 });
 
 function lossNamed(name: string) {
-  const loss = losses[name];
+  const loss = lossesByName[name];
   if (loss) return loss;
   throw new Error(name);
 }
 
 function optimizerNamed(name: string) {
-  const optimizer = optimizers[name];
+  const optimizer = optimizersByName[name];
   if (optimizer) return optimizer;
   throw new Error(name);
 }

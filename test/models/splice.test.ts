@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { losses } from '../../src/index.ts';
 import { fromBytes, scan } from '../../src/onnx/index.ts';
 import { needsPython, python } from '../onnx/python.ts';
+import { lossesByName } from '../support/catalogue.ts';
 import { expectGraft, expectHalfGraft } from '../support/expectGraft.ts';
 import { augmentFile, inputsOf, runBytes, seededFeeds } from '../support/grafted.ts';
 import { graftHost, HOSTS, hostPath, refusalOf } from './hosts.ts';
@@ -90,13 +90,13 @@ describe.each(Object.entries(FOUND))('%s', (name, wanted) => {
   it.each(files.map((host) => [host.opset, host] as const))(
     'opset %i: found, and the losses are right',
     async (opset, { path }) => {
-      for (const loss of ['ce', 'ib', 'ib-focal']) {
+      for (const loss of ['ce', 'ib', 'ib-focal'] as const) {
         const graft = await graftHost(path, { loss });
         if (name.startsWith('float16')) expectHalfGraft(graft);
         else expectGraft(graft);
         const { logits, features } = graft.report;
         expect(logits).toEqual({ name: wanted.logits, how: wanted.tail });
-        if (losses[loss]?.needsFeatures) {
+        if (lossesByName[loss]?.needsFeatures) {
           expect(features?.name).toBe(wanted.features);
           expect(graft.dims.features).toEqual(wanted.dims);
         } else expect(features).toBeNull();

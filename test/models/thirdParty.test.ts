@@ -37,7 +37,7 @@ async function refusal(path: string, options: AugmentOptions): Promise<{ code: s
   return { code: String(error.code), message: error.message };
 }
 
-const LOSSES = ['ce', 'focal', 'ib', 'ib-focal'];
+const LOSSES = ['ce', 'focal', 'ib', 'ib-focal'] as const;
 
 describe('text direction (PaddleOCR): opset 9, weights in Constant nodes, BatchNorm not folded', () => {
   const sizes = { 'p2o.DynamicDimension.0': 3, 'p2o.DynamicDimension.1': 48, 'p2o.DynamicDimension.2': 192 };

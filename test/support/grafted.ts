@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { type AugmentOptions, type AugmentReport, augment, losses, open } from '../../src/index.ts';
+import { type AugmentOptions, type AugmentReport, augment, open } from '../../src/index.ts';
 import { toNumbers } from '../../src/numbers.ts';
 import { editedBytes, fromBytes, numberToFloat16, scan } from '../../src/onnx/index.ts';
 import { openSession, type Port } from '../../src/runtime/session.ts';
 import { type DataType, elementCount, type Tensor, type TensorData } from '../../src/tensor.ts';
+import { lossesByName } from './catalogue.ts';
 import { factorOf, lossOf, type Sample, type Settings } from './oracle.ts';
 
 export type Tensors = Readonly<Record<string, Tensor>>;
@@ -99,7 +100,7 @@ function expectedOf(
   const settings: Settings = options;
   const perSample = samples.map((sample) => lossOf(loss, sample, settings));
   const mean = perSample.reduce((sum, value) => sum + value, 0) / perSample.length;
-  const factor = losses[loss]?.needsFeatures ? samples.map((sample) => factorOf(sample, settings)) : [];
+  const factor = lossesByName[loss]?.needsFeatures ? samples.map((sample) => factorOf(sample, settings)) : [];
   return { loss: mean, perSample, factor };
 }
 

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
-import { type GraftOptions, open, openData, type TrainGraphOptions, trainGraph } from '../../src/index.ts';
+import { type AugmentOptions, open, openData, type TrainGraphOptions, trainGraph } from '../../src/index.ts';
 import { toNumbers } from '../../src/numbers.ts';
 import { openSession } from '../../src/runtime/session.ts';
 import type { Tensor } from '../../src/tensor.ts';
@@ -13,7 +13,7 @@ export interface Network {
   readonly reference: string;
   readonly model: string;
   readonly mode: string;
-  readonly augment: GraftOptions;
+  readonly augment: AugmentOptions;
   readonly inputs: readonly string[];
   readonly rtol: number;
   /** Tensors whose gradient is zero but for rounding: they are held against the largest gradient of the network. */

@@ -105,7 +105,7 @@ describe('what is frozen is computed once', () => {
   it('two tensors, where the trained layers read two', async () => {
     const path = join(temporaryFolder(), 'branches.onnx');
     writeBranches(path);
-    const options = { trainable: 'C,D', loss: 'ce' };
+    const options = { trainable: 'C,D', loss: 'ce' } as const;
     const [kept, again] = [
       await run({ ...options, cacheFeatures: 'on' }, { path, data: points() }),
       await run({ ...options, cacheFeatures: 'off' }, { path, data: points() }),
@@ -161,8 +161,8 @@ function stateFile(folder: string): string {
 /** One epoch by the graph of a single step that holds the whole model, fed with the same rows. */
 async function stepByStep(options: {
   readonly trainable: string;
-  readonly loss: string;
-  readonly optimizer: string;
+  readonly loss: 'ib';
+  readonly optimizer: 'sgd';
   readonly momentum: number;
 }): Promise<Record<string, Tensor>> {
   const model = await open(join(DIGITS, 'model.onnx'));
@@ -199,7 +199,7 @@ describe('where it cannot be kept, a reason says so', () => {
   it('rows that depend on their batch', async () => {
     const path = join(temporaryFolder(), 'mixing.onnx');
     writeBranches(path, { mixing: true });
-    const options = { trainable: 'C,D', loss: 'ce', epochs: 1 };
+    const options = { trainable: 'C,D', loss: 'ce', epochs: 1 } as const;
     const { result } = await run(options, { path, data: points() });
     expect(result.features?.why).toMatch(/depend on the batch/);
   });
@@ -217,7 +217,7 @@ describe('where it cannot be kept, a reason says so', () => {
 
   it('BatchNorm in training mode before the trained layers', async () => {
     const path = join(ROOT, 'fixtures/networks/resnet/torchscript-opset17-train/model.onnx');
-    const options = { trainable: 'head', loss: 'ce', epochs: 1, batchSize: 8 };
+    const options = { trainable: 'head', loss: 'ce', epochs: 1, batchSize: 8 } as const;
     const stirred = { ...options, batchNorm: 'train' } as const;
     const why = /Dropout or BatchNorm in training mode changes/;
     const given = { path, data: await pictures(path) };

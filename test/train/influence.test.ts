@@ -28,12 +28,12 @@ async function influenceOf(options: Partial<TrainOptions>) {
 }
 
 describe('the influence of training samples', () => {
-  it.each([
+  it.each<[string, Partial<TrainOptions>, number]>([
     ['ib', {}, 1000],
     ['a loss that weighs by none', { loss: 'ce' }, 1000],
     ['trained heads', { loss: 'ib', trainable: 'head' }, 1000],
     ['another α', { loss: 'ib-focal', alpha: 7 }, 7],
-  ])('is PyTorch’s, for %s', async (_, options: Partial<TrainOptions>, alpha) => {
+  ])('is PyTorch’s, for %s', async (_, options, alpha) => {
     const { top, classes, samples, of, ...found } = await influenceOf(options);
     expect([samples, of, found.alpha, found.epsilon]).toEqual([64, 64, alpha, 1e-3]);
     expect(factors.length).toBe(64);

@@ -20,7 +20,7 @@ async function inFolder<T>(
   copyFileSync(join(ROOT, 'fixtures/digits/model.onnx'), join(folder, 'net.onnx'));
   const model = await open(join(folder, 'net.onnx'));
   try {
-    const given = { loss: 'ib', classCounts: COUNTS, alpha: 500, trainable: 'all', ...options };
+    const given: TrainGraphOptions = { loss: 'ib', classCounts: COUNTS, alpha: 500, trainable: 'all', ...options };
     return await act(await trainGraph(model, given), folder);
   } finally {
     model.close();
