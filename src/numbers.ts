@@ -24,3 +24,35 @@ const STORES: Partial<Record<DataType, (numbers: readonly number[]) => TensorDat
 export function fromNumbers(numbers: readonly number[], dtype: DataType): TensorData | undefined {
   return STORES[dtype]?.(numbers);
 }
+
+/** A number agrees where |found − expected| ≤ atol + rtol·|expected|. */
+export interface Tolerance {
+  readonly rtol: number;
+  readonly atol: number;
+}
+
+/** NaN is expected where NaN is, and an infinity is itself and nothing else. */
+export function isClose(found: number, expected: number, { rtol, atol }: Tolerance): boolean {
+  if (!Number.isFinite(expected) || !Number.isFinite(found)) return Object.is(found, expected);
+  return Math.abs(found - expected) <= atol + rtol * Math.abs(expected);
+}
+
+/**
+ * The largest difference of two tensors' numbers, relative to the largest magnitude that is expected. NaN agrees with NaN; where
+ * anything else is no number, or the counts differ, it is infinite.
+ */
+export function worstDifference(expected: Tensor, found: Tensor): number {
+  const [wanted, got] = [toNumbers(expected), toNumbers(found)];
+  if (wanted.length !== got.length) return Number.POSITIVE_INFINITY;
+  let scale = 1e-6;
+  let worst = 0;
+  for (const [i, value] of wanted.entries()) {
+    const other = got[i] ?? Number.NaN;
+    if (Number.isNaN(value) && Number.isNaN(other)) continue;
+    const difference = Math.abs(value - other);
+    if (Number.isNaN(difference)) return Number.POSITIVE_INFINITY;
+    scale = Math.max(scale, Math.abs(value));
+    worst = Math.max(worst, difference);
+  }
+  return worst / scale;
+}

@@ -1,13 +1,13 @@
 import { type RowStore, rowStore } from '../data/rowStore.ts';
 import type { Part } from '../data/samples.ts';
 import { buffersOf, fillUp, type Samples } from '../data/samples.ts';
+import { worstDifference } from '../numbers.ts';
 import { isRuntimeType, type RuntimeType, viewAs } from '../runtime/feeds.ts';
 import { elementCount, isText, type Tensor } from '../tensor.ts';
 import { rowOf } from '../tensorRows.ts';
 import type { Tensors } from '../thread/protocol.ts';
 import type { Runner } from '../thread/runner.ts';
 import type { FrozenPart } from '../trainGraph/frozenPart.ts';
-import { worstDifference } from '../transform/rows.ts';
 
 /** The runner's graph of what is frozen. */
 export const FROZEN = 'frozen';
@@ -67,7 +67,7 @@ export async function probeRows(
     if (tensor.dims[0] !== size || shifted === undefined) return { why: `"${name}" has no row for each sample` };
     const tolerance = tensor.dtype === 'float16' ? TOLERANCE.float16 : TOLERANCE.other;
     for (let row = 0; row + 1 < size; row++) {
-      const worst = worstDifference(shifted, row + 1, rowOf(tensor, row));
+      const worst = worstDifference(rowOf(tensor, row), rowOf(shifted, row + 1));
       if (worst > tolerance) return { why: `rows of "${name}" depend on the batch that they are in` };
     }
   }

@@ -3,13 +3,14 @@ import { describeNode } from '../ir/attributes.ts';
 import { graphEdit } from '../ir/edit.ts';
 import type { Graph, Value } from '../ir/graph.ts';
 import type { Model } from '../model.ts';
+import { worstDifference } from '../numbers.ts';
 import { editedBytes, relabelDim } from '../onnx/index.ts';
 import type { Replacement, ValueInfoProto } from '../onnx/types.ts';
 import { inferTypes } from '../runtime/oracle/oracle.ts';
 import { openSession, type Session } from '../runtime/session.ts';
 import type { Tensor } from '../tensor.ts';
 import { mapTensors, rowOf } from '../tensorRows.ts';
-import { sampleFeeds, worstDifference } from './rows.ts';
+import { sampleFeeds } from './sampleFeeds.ts';
 
 const SYMBOL = 'batch';
 /** Rows of one run and of single runs may differ by the order of summation, and by no more. */
@@ -107,7 +108,7 @@ function compareRow(graph: Graph, name: string, batch: Tensor, single: Tensor | 
     throw notFree(graph, `output "${name}" of the shape [${batch.dims.join(', ')}] for a batch of 3`);
   }
   const tolerance = batch.dtype === 'float16' || batch.dtype === 'bfloat16' ? TOLERANCE[batch.dtype] : TOLERANCE.other;
-  const worst = single === undefined ? Number.POSITIVE_INFINITY : worstDifference(batch, row, single);
+  const worst = single === undefined ? Number.POSITIVE_INFINITY : worstDifference(single, rowOf(batch, row));
   if (worst <= tolerance) return;
   throw notFree(
     graph,

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { LossgraftError } from '../errors.ts';
 import { isRecord } from '../isRecord.ts';
-import type { Tolerance } from './report.ts';
+import type { Tolerance } from '../numbers.ts';
 
 /** What a case.json says; a folder without one is a plain case of ONNX's backend tests. */
 export interface CaseFile {

@@ -1,6 +1,6 @@
-import { toNumbers } from '../numbers.ts';
-import type { DataType, Tensor } from '../tensor.ts';
-import type { Errors, Tolerance } from './report.ts';
+import { isClose, type Tolerance, toNumbers } from '../numbers.ts';
+import { isFloat, type Tensor } from '../tensor.ts';
+import type { Errors } from './report.ts';
 
 /** What came out of comparing two tensors; `problem` says why they differ. */
 export interface Comparison {
@@ -50,12 +50,6 @@ function compareNumbers(actual: readonly number[], expected: readonly number[], 
     : { errors, problem: `${wrong} of ${expected.length} out of tolerance; ${first}` };
 }
 
-/** NaN is expected where NaN is, and an infinity is itself and nothing else. */
-function isClose(got: number, want: number, { rtol, atol }: Tolerance): boolean {
-  if (!Number.isFinite(want) || !Number.isFinite(got)) return Object.is(got, want);
-  return Math.abs(got - want) <= atol + rtol * Math.abs(want);
-}
-
 /** The distance from a number's float32 to the next one away from 0. */
 function ulp(x: number): number {
   const exponent = Math.floor(Math.log2(Math.max(Math.abs(Math.fround(x)), MIN_NORMAL)));
@@ -63,7 +57,3 @@ function ulp(x: number): number {
 }
 
 const MIN_NORMAL = 2 ** -126;
-
-function isFloat(dtype: DataType): boolean {
-  return dtype === 'float32' || dtype === 'float64' || dtype === 'float16' || dtype === 'bfloat16';
-}

@@ -1,10 +1,5 @@
+import type { Tolerance } from '../numbers.ts';
 import type { Provider } from '../runtime/session.ts';
-
-/** A value passes where |actual − expected| ≤ atol + rtol·|expected|. */
-export interface Tolerance {
-  readonly rtol: number;
-  readonly atol: number;
-}
 
 export type Verdict = 'pass' | 'fail';
 

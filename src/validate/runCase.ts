@@ -1,13 +1,14 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { LossgraftError } from '../errors.ts';
+import type { Tolerance } from '../numbers.ts';
 import { proveOnCuda } from '../runtime/cuda/proof.ts';
 import { openSession, type Port, type Provider, type Session } from '../runtime/session.ts';
 import type { Tensor } from '../tensor.ts';
 import { type CaseFile, readCaseFile } from './caseFile.ts';
 import { compareTensors } from './compare.ts';
 import { bindNames, dataSets, incomplete, type NamedTensor, readTensors } from './dataSet.ts';
-import type { CaseReport, OutputReport, Tolerance } from './report.ts';
+import type { CaseReport, OutputReport } from './report.ts';
 
 /** Grafts what a case.json asks for onto a model. */
 export type AugmentCase = (modelPath: string, augment: Readonly<Record<string, unknown>>) => Promise<Uint8Array>;

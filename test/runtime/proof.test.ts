@@ -1,25 +1,26 @@
 import { describe, expect, it } from 'vitest';
-import { checkNodes, compareOutputs, type Tolerance } from '../../src/runtime/cuda/proof.ts';
+import type { Tolerance } from '../../src/numbers.ts';
+import { checkNodes, compareOutputs } from '../../src/runtime/cuda/proof.ts';
 import type { Tensor } from '../../src/tensor.ts';
 
 const float = (...data: number[]): Tensor => ({ dtype: 'float32', dims: [data.length], data: Float32Array.from(data) });
-const exact: Tolerance = { relative: 0, absolute: 0 };
+const exact: Tolerance = { rtol: 0, atol: 0 };
 const agrees = (got: Tensor, want: Tensor, tolerance: Tolerance = exact): boolean | undefined =>
   compareOutputs({ y: got }, { y: want }, tolerance)[0]?.agrees;
 
 describe('compareOutputs', () => {
   it('measures the largest differences', () => {
-    const [row] = compareOutputs({ y: float(1, 2.5, -4) }, { y: float(1, 2, -8) }, { relative: 0.5, absolute: 0 });
+    const [row] = compareOutputs({ y: float(1, 2.5, -4) }, { y: float(1, 2, -8) }, { rtol: 0.5, atol: 0 });
     expect(row).toEqual({ output: 'y', elements: 3, maxAbsolute: 4, maxRelative: 0.5, agrees: true });
   });
 
   it('holds both parts of the tolerance', () => {
-    expect(agrees(float(100.5), float(100), { relative: 0.004, absolute: 0.1 })).toBe(true);
-    expect(agrees(float(100.51), float(100), { relative: 0.004, absolute: 0.1 })).toBe(false);
+    expect(agrees(float(100.5), float(100), { rtol: 0.004, atol: 0.1 })).toBe(true);
+    expect(agrees(float(100.51), float(100), { rtol: 0.004, atol: 0.1 })).toBe(false);
   });
 
   it('takes NaN and infinities for themselves alone', () => {
-    const loose: Tolerance = { relative: 1, absolute: 1 };
+    const loose: Tolerance = { rtol: 1, atol: 1 };
     expect(agrees(float(NaN, Infinity, -Infinity), float(NaN, Infinity, -Infinity), loose)).toBe(true);
     expect(agrees(float(NaN), float(0), loose)).toBe(false);
     expect(agrees(float(0), float(NaN), loose)).toBe(false);
@@ -29,7 +30,7 @@ describe('compareOutputs', () => {
   });
 
   it('wants integers, booleans and strings equal, whatever the tolerance', () => {
-    const loose: Tolerance = { relative: 1, absolute: 9 };
+    const loose: Tolerance = { rtol: 1, atol: 9 };
     const long = (...data: bigint[]): Tensor => ({
       dtype: 'int64',
       dims: [data.length],
@@ -49,11 +50,7 @@ describe('compareOutputs', () => {
       dims: [data.length],
       data: Uint16Array.from(data),
     });
-    const [row] = compareOutputs(
-      { y: half(0x3c00, 0x8000) },
-      { y: half(0x3e00, 0x0000) },
-      { relative: 0, absolute: 0.5 },
-    );
+    const [row] = compareOutputs({ y: half(0x3c00, 0x8000) }, { y: half(0x3e00, 0x0000) }, { rtol: 0, atol: 0.5 });
     expect(row).toMatchObject({ maxAbsolute: 0.5, agrees: true });
     expect(agrees(half(0x7e00), half(0x7e01))).toBe(true);
   });

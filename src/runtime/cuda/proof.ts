@@ -2,19 +2,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LossgraftError } from '../../errors.ts';
-import type { Tensor } from '../../tensor.ts';
+import { isClose, type Tolerance, toNumbers } from '../../numbers.ts';
+import { isFloat, type Tensor } from '../../tensor.ts';
 import { openSession, type SessionOptions } from '../session.ts';
 import { strayNodes } from './guard.ts';
 import { type PlacedNode, readProfile } from './profile.ts';
 
-/** Two numbers agree when |cuda − cpu| ≤ absolute + relative·|cpu|. Integers, booleans and strings must be equal. */
-export interface Tolerance {
-  readonly relative: number;
-  readonly absolute: number;
-}
-
 /** For float32 without TF32: sums in another order, over thousands of terms. */
-export const CUDA_TOLERANCE: Tolerance = { relative: 1e-4, absolute: 1e-5 };
+export const CUDA_TOLERANCE: Tolerance = { rtol: 1e-4, atol: 1e-5 };
 
 /** How far an output of two providers lies apart. */
 export interface Agreement {
@@ -116,46 +111,36 @@ export function compareOutputs(
   return Object.entries(expected).map(([output, want]) => compareTensor(output, actual[output], want, tolerance));
 }
 
+/** Integers, booleans and strings must be equal. */
 function compareTensor(output: string, got: Tensor | undefined, want: Tensor, tolerance: Tolerance): Agreement {
   const elements = want.data.length;
   const same = got !== undefined && got.dtype === want.dtype && got.dims.join() === want.dims.join();
   if (!same) return { output, elements, maxAbsolute: Infinity, maxRelative: Infinity, agrees: false };
-  const floating = want.dtype.startsWith('float');
-  const decode = want.dtype === 'float16' ? fromHalf : Number;
+  const floating = isFloat(want.dtype);
+  const [found, expected] = [toNumbers(got), toNumbers(want)];
   let maxAbsolute = 0;
   let maxRelative = 0;
   let agrees = true;
   for (let i = 0; i < elements; i++) {
-    const [a, b] = [got.data[i], want.data[i]];
-    if (a === b) continue;
-    const [x, y] = [decode(Number(a)), decode(Number(b))];
+    if (got.data[i] === want.data[i]) continue;
+    const [x, y] = [found[i] ?? NaN, expected[i] ?? NaN];
     if (floating && Object.is(x, y)) continue;
     const difference = Math.abs(x - y);
     const apart = Number.isFinite(difference) ? difference : Infinity;
     maxAbsolute = Math.max(maxAbsolute, apart);
     maxRelative = Math.max(maxRelative, apart === 0 ? 0 : apart / Math.abs(y) || Infinity);
-    const close = Number.isFinite(apart) && apart <= tolerance.absolute + tolerance.relative * Math.abs(y);
-    agrees &&= floating && close;
+    agrees &&= floating && isClose(x, y, tolerance);
   }
   return { output, elements, maxAbsolute, maxRelative, agrees };
 }
 
-/** The value of an IEEE 754 binary16 bit pattern. */
-function fromHalf(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : NaN;
-  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1 + fraction / 1024) * 2 ** (exponent - 15));
-}
-
-function checkAgreement(model: string, agreement: readonly Agreement[], { relative, absolute }: Tolerance): void {
+function checkAgreement(model: string, agreement: readonly Agreement[], { rtol, atol }: Tolerance): void {
   const worst = agreement.find(({ agrees }) => !agrees);
   if (worst === undefined) return;
   throw new LossgraftError({
     code: 'cuda-disagrees',
     where: `${model}, output ${worst.output}`,
-    expected: `the CPU's numbers within ${absolute} + ${relative}·|value|`,
+    expected: `the CPU's numbers within ${atol} + ${rtol}·|value|`,
     found: `differences up to ${worst.maxAbsolute} (relative ${worst.maxRelative})`,
     hint: 'Do not trust this GPU run; compare drivers and versions with docs/cuda.md, or state another tolerance',
   });

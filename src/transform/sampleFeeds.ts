@@ -1,8 +1,7 @@
 import { LossgraftError } from '../errors.ts';
-import { fromNumbers, toNumbers } from '../numbers.ts';
+import { fromNumbers } from '../numbers.ts';
 import type { Port } from '../runtime/session.ts';
 import { elementCount, type Tensor, type TensorData } from '../tensor.ts';
-import { rowOf } from '../tensorRows.ts';
 
 /** A free dimension other than the batch gets this size. */
 const FREE_SIZE = 32;
@@ -41,22 +40,4 @@ function unfeedable(name: string, found: string): LossgraftError {
     found,
     hint: 'Export the model with a dynamic batch',
   });
-}
-
-/** The largest difference between a row of a batch and a single run's row, relative to the largest magnitude in it. */
-export function worstDifference(batch: Tensor, row: number, single: Tensor): number {
-  const expected = toNumbers(single);
-  const found = toNumbers(rowOf(batch, row));
-  if (expected.length !== found.length) return Number.POSITIVE_INFINITY;
-  let scale = 1e-6;
-  let worst = 0;
-  for (const [i, value] of expected.entries()) {
-    const other = found[i] ?? Number.NaN;
-    if (Number.isNaN(value) && Number.isNaN(other)) continue;
-    const difference = Math.abs(value - other);
-    if (Number.isNaN(difference)) return Number.POSITIVE_INFINITY;
-    scale = Math.max(scale, Math.abs(value));
-    worst = Math.max(worst, difference);
-  }
-  return worst / scale;
 }
