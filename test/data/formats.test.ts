@@ -42,10 +42,7 @@ describe('images in every form, as Pillow reads them', () => {
     });
   });
 
-  it('a GIF that ends within its picture is damaged', async () => {
-    for (const name of ['cut.gif', 'transparent.gif']) {
-      const bytes = bytesOf(`file:${name}`).subarray(0, -20);
-      await expect(decodeImage(bytes, 3, name)).rejects.toMatchObject({ code: 'bad-image' });
-    }
+  it.each(names.filter((name) => !arrays.has(`rgb:${name}`)))('%s is damaged, as Pillow finds it', async (name) => {
+    await expect(decodeImage(bytesOf(`file:${name}`), 3, name)).rejects.toMatchObject({ code: 'bad-image' });
   });
 });

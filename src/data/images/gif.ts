@@ -2,6 +2,8 @@
 export interface FirstPicture {
   /** A GIF of this picture alone, in all its colours. */
   readonly bytes: Uint8Array;
+  /** The same all in white: what is not white there has no data. */
+  readonly white: Uint8Array;
   /** Where it lies on the screen. */
   readonly left: number;
   readonly top: number;
@@ -44,12 +46,11 @@ export function firstPicture(bytes: Uint8Array): FirstPicture | undefined {
   if (end > bytes.length) return undefined;
   const colours = allColours(own ?? shared);
   const index = 3 * (transparent ?? 0);
+  const alone = (table: Uint8Array): Uint8Array =>
+    Buffer.concat([header(width, height, flags & INTERLACED, table), bytes.subarray(at, end), Buffer.of(TRAILER)]);
   return {
-    bytes: Buffer.concat([
-      header(width, height, flags & INTERLACED, colours),
-      bytes.subarray(at, end),
-      Buffer.of(TRAILER),
-    ]),
+    bytes: alone(colours),
+    white: alone(new Uint8Array(768).fill(255)),
     left,
     top,
     screen: { height: Math.max(u16(8), top + height), width: Math.max(u16(6), left + width) },

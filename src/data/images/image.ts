@@ -49,6 +49,9 @@ async function decodeGif(bytes: Uint8Array, where: string): Promise<Pixels> {
   const first = firstPicture(bytes);
   if (first === undefined) throw new Error('the file ends within its first picture');
   checkSize(where, first.screen);
+  // The library fills up what is missing, and says nothing.
+  const { data } = await decode(first.white, 'GIF', where);
+  if (data.some((value) => value !== 255)) throw new Error('its first picture has fewer pixels than it says');
   return onScreen(await decode(first.bytes, 'GIF', where), first);
 }
 
