@@ -9,6 +9,7 @@ import { editedBytes } from './onnx/index.ts';
 import type { ModelEdit } from './onnx/types.ts';
 import { verifyGraph } from './runtime/oracle/oracle.ts';
 import { constantReader, inferAllTypes, inferOwnTypes } from './transform/constantValues.ts';
+import { declaredOtherwise, settleDeclared } from './transform/declared.ts';
 import { makeBatchDynamic } from './transform/dynamicBatch.ts';
 import { addGradientOutputs, type Calculus } from './transform/gradientOutputs.ts';
 import { batchNotes, type Draft, type Grafted, type GraftReport, type GraftRequest, graft } from './transform/graft.ts';
@@ -67,6 +68,9 @@ export async function augment(model: Model, request: AugmentRequest): Promise<Au
   const raised = await raiseOpset(model, graph, request.grad ? TRAIN_OPSETS.first : MIN_OPSET);
   const draft: Draft = { graph, opset: raised.to, notes: [...notes, ...raised.notes] };
   if (request.dynamicBatch) draft.notes.push(await makeBatchDynamic(model, graph));
+  if (request.grad) draft.notes.push(...(await inferAllTypes(model, graph)));
+  else await settleDeclared(model, graph);
+  draft.notes.push(...declaredOtherwise(graph));
   const { logits, report } = request.grad
     ? await graftWithGradients(model, draft, request, request.grad)
     : graft(draft, request);
@@ -90,7 +94,6 @@ async function graftWithGradients(
   request: AugmentRequest,
   asked: readonly string[],
 ): Promise<Grafted> {
-  await inferAllTypes(model, draft.graph);
   const constant = await constantReader(model, draft.graph);
   const grafted = graft(draft, request);
   await inferOwnTypes(model, draft.graph);

@@ -5,6 +5,7 @@ import { openFile, scan } from './onnx/index.ts';
 import type { ModelProto } from './onnx/types.ts';
 import { markBfloat16 } from './runtime/oracle/bfloat16.ts';
 import { inferTypes } from './runtime/oracle/oracle.ts';
+import { forgetBodySizes } from './runtime/oracle/restate.ts';
 
 /** An opened ONNX file. Its structure is in memory, its weights stay in the file; it is never written to. */
 export interface Model {
@@ -48,6 +49,7 @@ export async function typedGraph(
   const graph = buildGraph(model.proto);
   edit(graph);
   markBfloat16(graph);
+  forgetBodySizes(model.proto, graph);
   await inferTypes(model.proto, graph, valuesBefore(graph, named));
   return graph;
 }

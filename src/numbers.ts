@@ -15,7 +15,11 @@ const STORES: Partial<Record<DataType, (numbers: readonly number[]) => TensorDat
   bfloat16: (numbers) => Uint16Array.from(numbers, numberToBfloat16),
   int64: (numbers) => BigInt64Array.from(numbers, BigInt),
   int32: (numbers) => Int32Array.from(numbers),
+  int16: (numbers) => Int16Array.from(numbers),
   int8: (numbers) => Int8Array.from(numbers),
+  uint64: (numbers) => BigUint64Array.from(numbers, BigInt),
+  uint32: (numbers) => Uint32Array.from(numbers),
+  uint16: (numbers) => Uint16Array.from(numbers),
   uint8: (numbers) => Uint8Array.from(numbers),
   bool: (numbers) => Uint8Array.from(numbers),
 };

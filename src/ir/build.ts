@@ -2,7 +2,8 @@ import type { GraphProto, ModelProto, NodeProto } from '../onnx/types.ts';
 import { Graph, Node, type Value } from './graph.ts';
 
 /**
- * The graph of a scanned model, linked. Types come from initializers and value infos; the shape oracle fills in the rest.
+ * The graph of a scanned model, linked. Initializers and inputs have their types; of what nodes give, value infos and declared outputs
+ * say the element type and the rank alone, since nothing makes the runtime keep the sizes in them. The shape oracle fills in the rest.
  *
  * @param graph is filled.
  */
@@ -28,7 +29,7 @@ export function buildGraph(model: ModelProto, graph: Graph = new Graph()): Graph
     if (value && info.metadata.size > 0) graph.metadata.set(value, info.metadata);
     if (!value || value.dtype !== undefined) continue;
     value.dtype = info.type?.dtype;
-    value.shape = info.type?.shape;
+    value.shape = info.type?.shape?.map(() => undefined);
   }
   for (const info of proto.outputs) {
     const value = graph.value(info.name, 'graph outputs');

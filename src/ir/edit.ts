@@ -45,7 +45,7 @@ export function graphEdit(model: ModelProto, graph: Graph): ModelEdit {
     opsetImports: graph.opsetImports,
     ...(graph.irVersion === undefined ? {} : { irVersion: graph.irVersion }),
     removals,
-    replacements: rewired(model, graph),
+    replacements: rewired(model, graph).filter(isOutside(removals)),
   };
 }
 
@@ -93,7 +93,7 @@ export function newInitializer(
 /** The file's nodes that read other values now, and what is patched; patches inside such a node go with it. */
 function rewired(model: ModelProto, graph: Graph): Replacement[] {
   const replacements: Replacement[] = [];
-  const open = new Set(graph.patches);
+  const open = new Set(outermost(graph.patches));
   for (const node of graph.nodes) {
     if (!node.proto) continue;
     const inputs = node.inputs.map(nameOf);
@@ -111,7 +111,30 @@ function rewired(model: ModelProto, graph: Graph): Replacement[] {
 
 /** The patches of the graph that lie inside a node of the file. */
 export function patchesInside(graph: Graph, { span }: NodeProto): Replacement[] {
-  return graph.patches.filter((patch) => patch.span.start >= span.body && patch.span.end <= span.end);
+  return outermost(graph.patches.filter((patch) => patch.span.start >= span.body && patch.span.end <= span.end));
+}
+
+/** Of patches that lie in one another, the outer ones; of two at one place the later. */
+function outermost(patches: readonly Replacement[]): Replacement[] {
+  const kept: Replacement[] = [];
+  for (const patch of patches.toReversed().toSorted((a, b) => a.span.start - b.span.start || b.span.end - a.span.end)) {
+    if (patch.span.end > (kept.at(-1)?.span.end ?? -1)) kept.push(patch);
+  }
+  return kept;
+}
+
+/** A test whether something lies in none of these ranges. */
+export function isOutside(ranges: readonly Span[]): (patch: { readonly span: Span }) => boolean {
+  const sorted = ranges.toSorted((a, b) => a.start - b.start);
+  return ({ span }) => {
+    let [low, high] = [0, sorted.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((sorted[middle]?.start ?? 0) <= span.start) low = middle + 1;
+      else high = middle;
+    }
+    return span.end > (sorted[low - 1]?.end ?? -1);
+  };
 }
 
 function same(a: readonly string[], b: readonly string[]): boolean {

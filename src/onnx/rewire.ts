@@ -1,8 +1,9 @@
 import { LossgraftError } from '../errors.ts';
+import type { Dim } from '../tensor.ts';
 import { Message, type OpenChanges } from './message.ts';
 import { applyChanges, materialize } from './patch.ts';
 import type { ByteSource, NodeProto, Replacement, Span, TensorProto, ValueInfoProto } from './types.ts';
-import { concat, lenField, stringField } from './wire.ts';
+import { concat, intField, lenField, stringField } from './wire.ts';
 
 /** The node's field with other names of inputs or outputs; all else but what lies in `patches` stays byte for byte. */
 export function rewireNode(
@@ -26,8 +27,8 @@ export function renamedInitializer(source: ByteSource, tensor: TensorProto, name
   return rebuild(source, 5, tensor.span, changes);
 }
 
-/** Dimension `index` of a value's type becomes the symbol; its denotation stays. Error: `bad-dimension` where there is none. */
-export function relabelDim(source: ByteSource, value: ValueInfoProto, index: number, symbol: string): Replacement {
+/** Dimension `index` of a value's type becomes `dim`; its denotation stays. Error: `bad-dimension` where there is none. */
+export function relabelDim(source: ByteSource, value: ValueInfoProto, index: number, dim: Dim): Replacement {
   const span = value.dimSpans[index];
   if (span === undefined) {
     throw new LossgraftError({
@@ -40,8 +41,10 @@ export function relabelDim(source: ByteSource, value: ValueInfoProto, index: num
   }
   const message = new Message(source, span);
   const changes: OpenChanges = { insertions: [], substitutions: [] };
-  message.remove(1, changes);
-  message.set(2, stringField(2, symbol), changes);
+  if (typeof dim === 'number') message.set(1, intField(1, dim), changes);
+  else message.remove(1, changes);
+  if (typeof dim === 'string') message.set(2, stringField(2, dim), changes);
+  else message.remove(2, changes);
   return { span, bytes: rebuild(source, 1, span, changes) };
 }
 

@@ -3,9 +3,12 @@ import { topologicalOrder } from '../ir/order.ts';
 import type { Model } from '../model.ts';
 import { toNumbers } from '../numbers.ts';
 import { evaluate } from '../runtime/oracle/evaluate.ts';
-import { inferTypes } from '../runtime/oracle/oracle.ts';
+import { inferFrom, inferTypes } from '../runtime/oracle/oracle.ts';
+import { restate } from '../runtime/oracle/restate.ts';
+import { settleSizes } from '../runtime/oracle/sizes.ts';
 import { elementCount, type Tensor } from '../tensor.ts';
 import { constantTensor } from './constants.ts';
+import { dependents } from './differentiate.ts';
 
 /** Shapes, axes, pads and the like are small; what is larger is data. */
 const MAX_ELEMENTS = 4096;
@@ -29,19 +32,35 @@ export async function constantReader(model: Model, graph: Graph): Promise<Consta
 }
 
 /**
- * Types of all values, also where shapes are computed by nodes that ONNX Runtime's inference does not follow: what depends on constants
- * alone is computed and told to it, as long as that makes more shapes known.
+ * Types of all values, with the dimensions that runs of the model gave: {@link settleSizes}. Where the model does not run on noise, ONNX
+ * Runtime's inference tells ranks and no lengths; what depends on constants alone is computed and told to it, as long as that makes more
+ * shapes known.
+ *
+ * @returns what the user should know of.
  */
-export async function inferAllTypes(model: Model, graph: Graph): Promise<void> {
-  await inferTypes(model.proto, graph);
+export async function inferAllTypes(model: Model, graph: Graph): Promise<string[]> {
+  const failure = await settleSizes(model, graph);
+  if (failure === undefined) return [];
   for (let before = Number.POSITIVE_INFINITY; ; ) {
     const unknown = [...graph.values.values()].filter(
       ({ shape }) => shape === undefined || shape.includes(undefined),
     ).length;
-    if (unknown === 0 || unknown >= before) return;
+    if (unknown === 0 || unknown >= before) break;
     before = unknown;
     await inferTypes(model.proto, graph, undefined, await computeConstants(model, graph));
   }
+  forgetLengths(model, graph);
+  const why = failure.why.replaceAll(/\s+/g, ' ').slice(0, 200);
+  return [`The model does not run on noise, so that its graphs read sizes when they run (${why})`];
+}
+
+/** Lengths that no run has shown: of all that depends on the inputs. */
+function forgetLengths(model: Model, graph: Graph): void {
+  const fed = dependents(topologicalOrder(graph), graph.inputs);
+  for (const value of fed) {
+    if (value.producer) value.shape = value.shape?.map((dim) => (typeof dim === 'number' ? undefined : dim));
+  }
+  restate(model.proto, graph, (value, _, stated) => !fed.has(value) || typeof stated !== 'number');
 }
 
 /** Types of values that lossgraft's own nodes make, where the emitter could not tell them. */
@@ -50,7 +69,7 @@ export async function inferOwnTypes(model: Model, graph: Graph): Promise<void> {
     .filter((node) => !node.proto)
     .flatMap((node) => node.outputs.filter((value) => value !== undefined));
   const unknown = own.filter(({ dtype, shape }) => dtype === undefined || shape === undefined);
-  if (unknown.length > 0) await inferTypes(model.proto, graph, unknown);
+  if (unknown.length > 0) await inferFrom(model.proto, graph, unknown);
 }
 
 async function computeConstants(model: Model, graph: Graph): Promise<ReadonlyMap<Value, Tensor>> {

@@ -5,7 +5,7 @@ import type { Graph, Value } from '../ir/graph.ts';
 import type { Model } from '../model.ts';
 import { worstDifference } from '../numbers.ts';
 import { editedBytes, relabelDim } from '../onnx/index.ts';
-import type { Replacement, ValueInfoProto } from '../onnx/types.ts';
+import type { ValueInfoProto } from '../onnx/types.ts';
 import { inferTypes } from '../runtime/oracle/oracle.ts';
 import { openSession, type Session } from '../runtime/session.ts';
 import type { Tensor } from '../tensor.ts';
@@ -61,18 +61,16 @@ function hasBatch(info: ValueInfoProto, size: number): boolean {
 
 /** Types with the free batch. Value infos that still say the old size are relabelled where ONNX Runtime agrees. */
 async function inferAll(model: Model, graph: Graph): Promise<void> {
-  const infos = model.proto.graph.valueInfos.filter((info) => typeof info.type?.shape?.[0] === 'number');
-  const patches = new Map<string, Replacement>();
-  for (const info of infos) {
-    if (info.dimSpans.length > 0) patches.set(info.name, relabelDim(model.proto.source, info, 0, SYMBOL));
-  }
   // What was inferred for the fixed batch is void.
   for (const value of graph.values.values()) if (value.producer) value.shape = undefined;
-  const kept = graph.patches.length;
-  graph.patches.push(...patches.values());
   await inferTypes(model.proto, graph);
-  const agreed = [...patches].filter(([name]) => typeof graph.values.get(name)?.shape?.[0] !== 'number');
-  graph.patches.splice(kept, patches.size, ...agreed.map(([, patch]) => patch));
+  for (const info of model.proto.graph.valueInfos) {
+    const isFixed = typeof info.type?.shape?.[0] === 'number' && info.dimSpans.length > 0;
+    const value = graph.values.get(info.name);
+    if (isFixed && value?.producer && typeof value.shape?.[0] !== 'number') {
+      graph.patches.push(relabelDim(model.proto.source, info, 0, SYMBOL));
+    }
+  }
 }
 
 async function prove(model: Model, graph: Graph): Promise<void> {

@@ -81,13 +81,14 @@ function bodyOf(body: GraphProto, outer: Scope): GraphInit {
   return { name: body.name, nodes, initializers, inputs: body.inputs.map(port), outputs: body.outputs.map(port) };
 }
 
+/** Sizes that a body declares are claims, which the runtime does not keep: the rank alone goes on. */
 function portOf({ name, kind, type }: ValueInfoProto, scope: Scope): ValueInit | UntypedInit {
   if (kind !== 'tensor' && kind !== 'none') {
     throw refusal(scope, 'bodies whose inputs and outputs are tensors', `a ${kind} "${name}"`);
   }
   const own = scope.nameOf(name);
   if (type?.dtype === undefined || type.shape === undefined) return { name: own };
-  return { name: own, dtype: type.dtype, shape: type.shape };
+  return { name: own, dtype: type.dtype, shape: type.shape.map(() => undefined) };
 }
 
 function refusal({ where }: Scope, expected: string, found: string): LossgraftError {

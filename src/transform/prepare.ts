@@ -3,8 +3,10 @@ import { LossgraftError } from '../errors.ts';
 import { buildGraph } from '../ir/build.ts';
 import type { Model } from '../model.ts';
 import { markBfloat16 } from '../runtime/oracle/bfloat16.ts';
+import { forgetBodySizes } from '../runtime/oracle/restate.ts';
 import { batchNorm, type RunningStatistic } from './batchNorm.ts';
 import { constantReader, inferAllTypes } from './constantValues.ts';
+import { declaredOtherwise } from './declared.ts';
 import { dropout } from './dropout.ts';
 import type { Draft } from './graft.ts';
 import { inlineFunctions } from './inline.ts';
@@ -42,9 +44,11 @@ export async function prepare(model: Model, request: PrepareRequest): Promise<Pr
   const graph = buildGraph(model.proto);
   const inlined = inlineFunctions(model, graph);
   markBfloat16(graph);
+  forgetBodySizes(model.proto, graph);
   const raised = await raiseOpset(model, graph, TRAIN_OPSETS.first);
   const ties = request.keepTies ? undefined : untie(graph);
-  await inferAllTypes(model, graph);
+  const sizes = await inferAllTypes(model, graph);
+  const declared = declaredOtherwise(graph);
   const newer = newOpsetNotes(graph, raised.to, TRAIN_OPSETS.last);
   const op = createEmitter(graph, raised.to);
   const masks = dropout(op, request.dropout ?? 'off', request.seed ?? 0, await constantReader(model, graph));
@@ -53,7 +57,16 @@ export async function prepare(model: Model, request: PrepareRequest): Promise<Pr
   return {
     graph,
     opset: raised.to,
-    notes: [...inlined.notes, ...raised.notes, ...newer, ...(ties?.notes ?? []), ...masks.notes, ...norms.notes],
+    notes: [
+      ...inlined.notes,
+      ...raised.notes,
+      ...sizes,
+      ...declared,
+      ...newer,
+      ...(ties?.notes ?? []),
+      ...masks.notes,
+      ...norms.notes,
+    ],
     statistics: [...norms.statistics, ...masks.statistics],
     untied: ties?.untied ?? [],
   };

@@ -51,11 +51,12 @@ export function derivable(graph: Graph, values: ReadonlySet<Value>): Value[] {
     (values.has(value) || (value.producer === undefined && value.dtype !== undefined && value.shape !== undefined));
   return topologicalOrder(graph).flatMap((node) => {
     const [output] = node.outputs;
-    return output && values.has(output) && isSameType(node) && known(node.inputs[0]) ? [output] : [];
+    return output && values.has(output) && passesOn(node) && known(node.inputs[0]) ? [output] : [];
   });
 }
 
-function isSameType(node: Node): boolean {
+/** Whether a node's first output has the type and shape of its first input. */
+export function passesOn(node: Node): boolean {
   return node.domain === '' && SAME_TYPE.has(node.opType);
 }
 

@@ -5,7 +5,7 @@ import type { Dim, Shape, Tensor } from '../../tensor.ts';
 import { openSession, type Port } from '../session.ts';
 import { isBfloat16 } from './bfloat16.ts';
 import { derivable, derive } from './derived.ts';
-import { skeletonEdit } from './skeleton.ts';
+import { type SkeletonRequest, skeletonEdit } from './skeleton.ts';
 
 /**
  * Asks ONNX Runtime for the element types and shapes of `values` (every tensor of the graph by default) and writes them into
@@ -25,14 +25,51 @@ export async function inferTypes(
   const passedOn = derivable(graph, new Set(wanted));
   const skipped = new Set(passedOn);
   const asked = wanted.filter((value) => !skipped.has(value));
-  let known: readonly ValueInit[] = [];
+  await inferWithRanks(model, graph, asked, { known: [], given }, () => derive(passedOn));
+}
+
+/**
+ * The same, from the types that are known: what makes a value of known type is left out. So a tensor that is known to be of another size
+ * than ONNX Runtime would infer passes its own size on, and a few values of a large graph take no large session.
+ */
+export async function inferFrom(model: ModelProto, graph: Graph, values: readonly Value[]): Promise<void> {
+  await inferWithRanks(model, graph, values, { known: [], given: new Map(), cut: cutBefore(graph, values) });
+}
+
+/** Again with the ranks that ONNX Runtime has to be told, as long as there are such. */
+async function inferWithRanks(
+  model: ModelProto,
+  graph: Graph,
+  asked: readonly Value[],
+  hints: Hints,
+  passOn: () => void = () => {},
+): Promise<void> {
+  let { known } = hints;
   for (;;) {
-    await inferOnce(model, graph, asked, { known, given });
-    derive(passedOn);
-    const hints = rankHints(asked, known);
-    if (hints.length === 0) return;
-    known = [...known, ...hints];
+    await inferOnce(model, graph, asked, { ...hints, known });
+    passOn();
+    const ranks = rankHints(asked, known);
+    if (ranks.length === 0) return;
+    known = [...known, ...ranks];
   }
+}
+
+function cutBefore(graph: Graph, asked: readonly Value[]): Cut {
+  const values = new Set<Value>(asked);
+  const needed = new Set<Node>();
+  const cut: Value[] = [];
+  for (const value of values) {
+    const { producer, dtype, shape } = value;
+    if (!producer || producer.domain === COMPOSITE_DOMAIN || needed.has(producer)) continue;
+    const isKnown = dtype !== undefined && dtype !== 'string' && shape !== undefined && producer.opType !== 'Constant';
+    if (isKnown && !asked.includes(value)) cut.push(value);
+    else {
+      needed.add(producer);
+      for (const read of [...producer.inputs, ...producer.captures]) if (read) values.add(read);
+    }
+  }
+  const removed = new Set(graph.nodes.filter((node) => !needed.has(node)));
+  return { values: cut.filter(({ producer }) => producer && removed.has(producer)), removed };
 }
 
 /** @throws LossgraftError if ONNX Runtime refuses the graph as it stands. Nothing is learned of types. */
@@ -95,7 +132,10 @@ async function settleRanks(model: ModelProto, graph: Graph, values: readonly Val
 interface Hints {
   readonly known: readonly ValueInit[];
   readonly given: ReadonlyMap<Value, Tensor>;
+  readonly cut?: Cut;
 }
+
+type Cut = NonNullable<SkeletonRequest['cut']>;
 
 interface Probe {
   readonly output: string;
@@ -116,18 +156,12 @@ async function probe(
   graph: Graph,
   values: readonly Value[],
   probeOf: (value: Value) => Probe,
-  { known, given }: Hints,
+  { known, given, cut }: Hints,
 ): Promise<Map<string, Port>> {
   const probes = new Map(values.map((value) => [value.name, probeOf(value)]));
   const nodes = [...probes.values()].flatMap(({ node }) => (node ? [node] : []));
-  const edit = skeletonEdit(
-    model,
-    graph,
-    [...probes.values()].map((p) => p.output),
-    nodes,
-    known,
-    given,
-  );
+  const outputs = [...probes.values()].map((p) => p.output);
+  const edit = skeletonEdit(model, graph, { outputs, nodes, known, given, ...(cut ? { cut } : {}) });
   const session = await openSession(editedBytes(model, edit), { optimization: 'off', name: model.source.name });
   const ports = new Map(session.outputs.map((port) => [port.name, port]));
   await session.close();

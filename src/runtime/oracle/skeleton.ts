@@ -1,6 +1,16 @@
-import { graphEdit, isView, valueInit } from '../../ir/edit.ts';
+import { graphEdit, isOutside, isView, valueInit } from '../../ir/edit.ts';
 import { COMPOSITE_DOMAIN, type Graph, type Node, type Value } from '../../ir/graph.ts';
-import type { AttributeInit, ModelEdit, ModelProto, NodeInit, Span, TensorProto, ValueInit } from '../../onnx/types.ts';
+import { fromNumbers } from '../../numbers.ts';
+import type {
+  AttributeInit,
+  InitializerInit,
+  ModelEdit,
+  ModelProto,
+  NodeInit,
+  Span,
+  TensorProto,
+  ValueInit,
+} from '../../onnx/types.ts';
 import type { DataType, Tensor } from '../../tensor.ts';
 import { isBfloat16, makesBfloat16 } from './bfloat16.ts';
 
@@ -23,40 +33,53 @@ const CARRIED = new Set<DataType | undefined>([
   'bool',
 ]);
 
+export function isCarried(dtype: DataType | undefined): boolean {
+  return CARRIED.has(dtype);
+}
+
+/** What a skeleton gives, and what is told to it. */
+export interface SkeletonRequest {
+  /** Values that become outputs, listed without a type. */
+  readonly outputs: readonly string[];
+  /** Nodes that are added. */
+  readonly nodes?: readonly NodeInit[];
+  readonly initializers?: readonly InitializerInit[];
+  /** Types that ONNX Runtime would not find out. */
+  readonly known?: readonly ValueInit[];
+  /** Values that are constants, though nodes compute them. */
+  readonly given?: ReadonlyMap<Value, Tensor>;
+  /** Heavy constants become inputs by default; as zeros, a node makes them when the skeleton runs, and only indices keep their elements. */
+  readonly heavy?: 'inputs' | 'zeros';
+  /** What becomes an input of its known type, and the nodes that are then left out. */
+  readonly cut?: { readonly values: readonly Value[]; readonly removed: ReadonlySet<Node> };
+}
+
 /**
- * The graph as it stands now, as an edit that leaves no large payload in it: heavy constants are inputs. bfloat16, for which the CPU
- * provider has next to no kernels, is float32 in it: shapes are the same.
- *
- * @param outputs are listed without a type.
- * @param nodes are added.
- * @param known types that ONNX Runtime would not find out.
- * @param given values that are constants, though nodes compute them.
+ * The graph as it stands now, as an edit that leaves no large payload in it. bfloat16, for which the CPU provider has next to no kernels,
+ * is float32 in it: shapes are the same. What value infos and declared outputs say of sizes is left out, since nothing makes the runtime
+ * keep it.
  */
-export function skeletonEdit(
-  model: ModelProto,
-  graph: Graph,
-  outputs: readonly string[],
-  nodes: readonly NodeInit[],
-  known: readonly ValueInit[],
-  given: ReadonlyMap<Value, Tensor> = new Map(),
-): ModelEdit {
+export function skeletonEdit(model: ModelProto, graph: Graph, request: SkeletonRequest): ModelEdit {
+  const { outputs, nodes = [], known = [], given = new Map(), heavy = 'inputs', cut } = request;
   const current = graphEdit(model, graph);
   const constants = [...given].filter(([{ producer }]) => producer?.proto);
-  const computed = constants.flatMap(([{ producer }]) => producer?.proto?.span ?? []);
+  const dropped = [...constants.map(([{ producer }]) => producer), ...(cut?.removed ?? [])];
   const stands = [
-    ...standInInitializers(model, graph),
-    ...standInNodes(graph, given),
+    ...standInInitializers(model, graph, heavy),
+    ...standInNodes(graph, given, heavy, cut?.removed),
     ...bfloat16Inputs(graph),
     ...standInComposites(graph),
+    { removals: [], inputs: (cut?.values ?? []).map(valueInit), nodes: [] },
   ];
-  const stale = [...model.graph.outputs, ...model.graph.valueInfos.filter(({ type }) => type?.dtype === 'bfloat16')];
   const removals = new Set<Span>([
     ...(current.removals ?? []),
-    ...computed,
-    ...stale.map(({ span }) => span),
+    ...dropped.flatMap((node) => node?.proto?.span ?? []),
+    ...[...model.graph.outputs, ...model.graph.valueInfos].map(({ span }) => span),
     ...stands.flatMap((stand) => stand.removals),
   ]);
   const names = new Set(stands.flatMap((stand) => stand.inputs.map(({ name }) => name)));
+  const gone = new Set([...(cut?.removed ?? [])].map(({ name }) => name));
+  const isKept = (node: NodeInit) => node.domain !== COMPOSITE_DOMAIN && !gone.has(node.name);
   return {
     ...current,
     inputs: [
@@ -64,18 +87,19 @@ export function skeletonEdit(
       ...stands.flatMap((stand) => stand.inputs),
     ].map(asFloat32),
     outputs: [],
-    initializers: [...(current.initializers ?? []), ...constants.map(([{ name }, tensor]) => ({ name, tensor }))],
+    initializers: [
+      ...(current.initializers ?? []),
+      ...constants.map(([{ name }, tensor]) => ({ name, tensor })),
+      ...stands.flatMap((stand) => stand.initializers ?? []),
+      ...(request.initializers ?? []),
+    ],
     removals: [...removals],
-    replacements: (current.replacements ?? []).filter(({ span }) => !isWithin(span, removals)),
-    nodes: [...stands.flatMap((stand) => stand.nodes), ...(current.nodes ?? []).filter(isStandard), ...nodes],
-    nodesBefore: (current.nodesBefore ?? []).map((added) => ({ ...added, nodes: added.nodes.filter(isStandard) })),
+    replacements: (current.replacements ?? []).filter(isOutside([...removals])),
+    nodes: [...stands.flatMap((stand) => stand.nodes), ...(current.nodes ?? []).filter(isKept), ...nodes],
+    nodesBefore: (current.nodesBefore ?? []).map((added) => ({ ...added, nodes: added.nodes.filter(isKept) })),
     untypedOutputs: outputs,
     valueInfos: known.map(asFloat32),
   };
-}
-
-function isWithin(inner: Span, spans: ReadonlySet<Span>): boolean {
-  return [...spans].some(({ start, end }) => start <= inner.start && inner.end <= end);
 }
 
 function asFloat32(value: ValueInit): ValueInit {
@@ -87,9 +111,12 @@ interface StandIn {
   readonly removals: readonly Span[];
   readonly inputs: readonly ValueInit[];
   readonly nodes: readonly NodeInit[];
+  readonly initializers?: readonly InitializerInit[];
 }
 
-function standInInitializers(model: ModelProto, graph: Graph): StandIn[] {
+type Heavy = NonNullable<SkeletonRequest['heavy']>;
+
+function standInInitializers(model: ModelProto, graph: Graph, heavy: Heavy): StandIn[] {
   const listed = new Map(model.graph.inputs.map((info) => [info.name, info]));
   const kept = new Set([...graph.initializers.values()]);
   return model.graph.initializers.flatMap((tensor) => {
@@ -97,12 +124,29 @@ function standInInitializers(model: ModelProto, graph: Graph): StandIn[] {
     if (!kept.has(tensor) || !(isHeavy(tensor) || dtype === 'bfloat16')) return [];
     const info = listed.get(name);
     const isListed = info !== undefined && graph.irVersion === undefined;
-    if (isListed && dtype !== 'bfloat16' && CARRIED.has(dtype))
+    if (heavy === 'inputs' && isListed && dtype !== 'bfloat16' && CARRIED.has(dtype))
       return [{ removals: [tensor.span], inputs: [], nodes: [] }];
     const input = inputOf(name, dtype, dims);
-    return input ? [{ removals: [tensor.span, ...(info ? [info.span] : [])], inputs: [input], nodes: [] }] : [];
+    return input ? standIn(input, [tensor.span, ...(info ? [info.span] : [])], heavy) : [];
   });
 }
+
+/** An input, or zeros; indices, lengths and conditions keep their elements where the skeleton runs. */
+function standIn(input: ValueInit, removals: readonly Span[], heavy: Heavy): StandIn[] {
+  if (heavy === 'inputs') return [{ removals, inputs: [input], nodes: [] }];
+  const { name, dtype } = input;
+  const dims = input.shape.map(Number);
+  const zero = fromNumbers([0], dtype);
+  if (KEPT_TYPES.has(dtype) || zero === undefined) return [];
+  const shape = `lossgraft/dims_of/${name}`;
+  const attributes = new Map([['value', { type: 'tensor', value: { dtype, dims: [1], data: zero } } as const]]);
+  const node = { name: shape, opType: 'ConstantOfShape', inputs: [shape], outputs: [name], attributes };
+  const data = BigInt64Array.from(dims, BigInt);
+  const initializers = [{ name: shape, tensor: { dtype: 'int64', dims: [dims.length], data } } as const];
+  return [{ removals, inputs: [], nodes: [node], initializers }];
+}
+
+const KEPT_TYPES = new Set<DataType>(['int32', 'int64', 'bool']);
 
 function inputOf(name: string, dtype: DataType | undefined, shape: readonly number[]): ValueInit | undefined {
   if (dtype === 'bfloat16') return { name, dtype: 'float32', shape };
@@ -110,16 +154,22 @@ function inputOf(name: string, dtype: DataType | undefined, shape: readonly numb
 }
 
 /** Constant nodes with heavy tensors, and nodes that make bfloat16. */
-function standInNodes(graph: Graph, given: ReadonlyMap<Value, Tensor>): StandIn[] {
+function standInNodes(
+  graph: Graph,
+  given: ReadonlyMap<Value, Tensor>,
+  heavy: Heavy,
+  removed: ReadonlySet<Node> = new Set(),
+): StandIn[] {
   return graph.nodes.flatMap((node): StandIn[] => {
     const span = node.proto?.span;
     const name = node.outputs[0]?.name;
     const [output] = node.outputs;
-    if (!span || name === undefined || node.domain !== '' || (output && given.has(output))) return [];
+    const isGone = removed.has(node) || (output !== undefined && given.has(output));
+    if (!span || name === undefined || node.domain !== '' || isGone) return [];
     const constant = node.opType === 'Constant' ? tensorOf(node) : undefined;
     if (constant && (isHeavy(constant) || constant.dtype === 'bfloat16')) {
       const input = inputOf(name, constant.dtype, constant.dims);
-      return input ? [{ removals: [span], inputs: [input], nodes: [] }] : [];
+      return input ? standIn(input, [span], heavy) : [];
     }
     return makesBfloat16(node) ? [{ removals: [span], inputs: [], nodes: [float32Node(node)] }] : [];
   });
@@ -133,10 +183,6 @@ function standInComposites(graph: Graph): StandIn[] {
     inputs: outputs.flatMap((value) => (value ? [valueInit(value)] : [])),
     nodes: [],
   }));
-}
-
-function isStandard({ domain }: NodeInit): boolean {
-  return domain !== COMPOSITE_DOMAIN;
 }
 
 /** The same node making float32: a Cast to it, or a ConstantOfShape of its default, zero. */
@@ -163,6 +209,11 @@ function bfloat16Inputs(graph: Graph): StandIn[] {
 function tensorOf(node: Node): TensorProto | undefined {
   const value = node.attributes.get('value');
   return value?.type === 'tensor' && isView(value.value) ? value.value : undefined;
+}
+
+/** Whether a rehearsal has zeros in a constant's place. */
+export function isZeroed(tensor: TensorProto): boolean {
+  return isHeavy(tensor) && !(tensor.dtype && KEPT_TYPES.has(tensor.dtype));
 }
 
 function isHeavy({ payload }: TensorProto): boolean {

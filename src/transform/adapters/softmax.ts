@@ -13,5 +13,5 @@ export const coercedAxis: Adapter = ({ op, node, form }) => {
   if (isLast || x === undefined) return withAttributes(form, ['axis'], new Map([['axis', int(-1)]]));
   const rows = op.call('Flatten', [x], { attributes: { axis: int(axis) }, shape: [undefined, undefined] });
   const normalized = op.call(form.opType, [rows], { attributes: { axis: int(-1) }, shape: rows.shape });
-  return { opType: 'Reshape', inputs: [normalized, op.dimsOf(x)], outputs: form.outputs, attributes: new Map() };
+  return { opType: 'Reshape', inputs: [normalized, op.shapeOf(x)], outputs: form.outputs, attributes: new Map() };
 };

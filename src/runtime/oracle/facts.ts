@@ -1,0 +1,86 @@
+import type { Graph, Value } from '../../ir/graph.ts';
+import type { Dim, Shape } from '../../tensor.ts';
+import { dataShaped } from './dataShapes.ts';
+import { passesOn } from './derived.ts';
+import type { Rehearsal } from './rehearsal.ts';
+import { isPlaceholder } from './trialSizes.ts';
+
+/** What is known of dimensions from what ONNX Runtime claims and what runs gave. */
+export class Facts {
+  readonly #rehearsal: Rehearsal;
+  readonly #dataShaped: ReadonlySet<Value>;
+  readonly #own = new Map<Value, Shape>();
+  readonly #symbols = new Map<string, string>();
+
+  constructor(graph: Graph, rehearsal: Rehearsal) {
+    this.#rehearsal = rehearsal;
+    this.#dataShaped = dataShaped(graph);
+  }
+
+  /** The value whose dimensions these are: an operator may only pass them on. */
+  root(value: Value): Value {
+    let root = value;
+    for (;;) {
+      const input =
+        root.producer && !this.#isKnown(root) && passesOn(root.producer) ? root.producer.inputs[0] : undefined;
+      if (input === undefined) return root;
+      root = input;
+    }
+  }
+
+  #isKnown(value: Value): boolean {
+    return this.#own.has(value) || (this.#rehearsal.runs[0]?.dims.has(value) ?? false);
+  }
+
+  set(value: Value, shape: Shape): void {
+    this.#own.set(value, shape);
+  }
+
+  /** The dimensions of any value; of what no run showed the rank alone. */
+  of(value: Value): Shape {
+    const root = this.root(value);
+    if (this.#own.has(root)) return this.#own.get(root);
+    return root.producer === undefined ? root.shape : (this.observed(root) ?? root.shape?.map(() => undefined));
+  }
+
+  /** The dimensions of a value of which runs showed them, where its shape is what ONNX Runtime claims. */
+  observed(value: Value): readonly Dim[] | undefined {
+    const [rank] = this.#rehearsal.runs.map(({ dims }) => dims.get(value)?.length);
+    if (rank === undefined) return undefined;
+    return Array.from({ length: rank }, (_, axis) => {
+      const claim = value.shape?.length === rank ? value.shape[axis] : undefined;
+      return this.#dimension(value, axis, claim);
+    });
+  }
+
+  #lengths(value: Value, axis: number): readonly (number | undefined)[] {
+    return this.#rehearsal.runs.map(({ dims }) => dims.get(value)?.[axis]);
+  }
+
+  #dimension(value: Value, axis: number, claim: Dim): Dim {
+    const lengths = this.#lengths(value, axis);
+    const [length] = lengths;
+    const isSame = lengths.every((other) => other === length);
+    if (isSame && claim === length) return length;
+    if (typeof claim === 'string' && !isPlaceholder(claim) && this.#follows(claim, lengths)) return claim;
+    return isSame && this.#rehearsal.isVaried && !this.#dataShaped.has(value) ? length : undefined;
+  }
+
+  /** Whether lengths are what a symbol of the inputs was; what other symbols stand for cannot be told. */
+  #follows(symbol: string, lengths: readonly (number | undefined)[]): boolean {
+    return this.#rehearsal.runs.every(({ sizes }, i) => !sizes.has(symbol) || sizes.get(symbol) === lengths[i]);
+  }
+
+  /** Whether a statement about a dimension agrees with the runs. Symbols that are none of the inputs' must agree with themselves. */
+  confirms(value: Value, axis: number, stated: Dim): boolean {
+    const root = this.root(value);
+    const fact = this.of(value)?.[axis];
+    if (stated === undefined || stated === fact) return true;
+    const lengths = this.#lengths(root, axis);
+    if (typeof stated === 'number' || lengths.includes(undefined)) return false;
+    if (this.#rehearsal.runs.some(({ sizes }) => sizes.has(stated))) return this.#follows(stated, lengths);
+    const before = this.#symbols.get(stated) ?? lengths.join();
+    this.#symbols.set(stated, before);
+    return before === lengths.join();
+  }
+}

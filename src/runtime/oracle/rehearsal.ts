@@ -1,0 +1,144 @@
+import { LossgraftError } from '../../errors.ts';
+import type { Graph, Value } from '../../ir/graph.ts';
+import { fromNumbers } from '../../numbers.ts';
+import { editedBytes } from '../../onnx/index.ts';
+import type { ModelProto, NodeInit } from '../../onnx/types.ts';
+import { elementCount, type Tensor, type TensorData } from '../../tensor.ts';
+import { isRuntimeType } from '../feeds.ts';
+import { openSession, type Session } from '../session.ts';
+import { skeletonEdit } from './skeleton.ts';
+import { firstSizes, freeSizes, otherBatch, type Sizes, secondSizes, sizeKey } from './trialSizes.ts';
+
+/** What one run gave. */
+export interface Run {
+  /** The sizes of the inputs' free dimensions. */
+  readonly sizes: Sizes;
+  /** The dimensions of each tensor. */
+  readonly dims: ReadonlyMap<Value, readonly number[]>;
+}
+
+export interface Rehearsal {
+  /** One or two; the second with other sizes. */
+  readonly runs: readonly Run[];
+  /** Whether every free dimension had two sizes: then what is equal in both runs does not depend on them. */
+  readonly isVaried: boolean;
+}
+
+/** The model did not run: why. */
+export interface NotRehearsed {
+  readonly why: string;
+}
+
+/**
+ * Runs the model as it stands, to see the dimensions that its kernels give to `values`. Sizes do not depend on weights: large ones are
+ * zeros, which nodes make, so that no file is read and no more memory taken than for one operator. Inputs are noise, and integers 0
+ * or 1, which every vocabulary has. A second run has another batch, and other sizes where the model leaves them free.
+ */
+export async function rehearse(
+  model: { readonly proto: ModelProto; readonly dir: string },
+  graph: Graph,
+  values: readonly Value[],
+): Promise<Rehearsal | NotRehearsed> {
+  try {
+    const options = { optimization: 'off', name: model.proto.source.name, externalDataFolder: model.dir } as const;
+    const session = await openSession(editedBytes(model.proto, shapesOf(model.proto, graph, values)), options);
+    try {
+      return await runTwice(session, graph, values);
+    } finally {
+      await session.close();
+    }
+  } catch (error) {
+    return { why: reason(error) };
+  }
+}
+
+function reason(error: unknown): string {
+  if (error instanceof LossgraftError) return error.problem.found;
+  return error instanceof Error ? error.message : String(error);
+}
+
+async function runTwice(session: Session, graph: Graph, values: readonly Value[]): Promise<Rehearsal> {
+  const free = freeSizes(graph.inputs);
+  const first = await firstThatRuns(firstSizes(graph, free), (sizes) => runOnce(session, graph, values, sizes));
+  if (first instanceof Error) throw first;
+  if (free.length === 0) return { runs: [first], isVaried: true };
+  const again = async (sizes: Sizes): Promise<Run> => {
+    const second = await runOnce(session, graph, values, sizes);
+    const isAlike = values.every((value) => second.dims.get(value)?.length === first.dims.get(value)?.length);
+    if (isAlike) return second;
+    throw new Error('a number of dimensions that depends on sizes');
+  };
+  const second = await firstThatRuns(secondSizes(free, first.sizes), again);
+  if (!(second instanceof Error)) return { runs: [first, second], isVaried: true };
+  const other = await firstThatRuns(otherBatch(free, first.sizes), again);
+  return { runs: other instanceof Error ? [first] : [first, other], isVaried: false };
+}
+
+/** The first run of those that works, or why the first of all did not. */
+async function firstThatRuns(tries: readonly Sizes[], run: (sizes: Sizes) => Promise<Run>): Promise<Run | Error> {
+  let why: Error | undefined;
+  for (const sizes of tries) {
+    try {
+      return await run(sizes);
+    } catch (error) {
+      why ??= error instanceof Error ? error : new Error(String(error));
+    }
+  }
+  return why ?? new Error('no sizes to try');
+}
+
+const SHAPES = 'lossgraft/rehearsal/shapes';
+const RANKS = 'lossgraft/rehearsal/ranks';
+
+/** The model with two outputs: the dimensions of all values one behind the other, and how many each has. */
+function shapesOf(proto: ModelProto, graph: Graph, values: readonly Value[]): ReturnType<typeof skeletonEdit> {
+  const shape = (of: string): NodeInit => {
+    const name = `lossgraft/shape_of/${of}`;
+    return { name, opType: 'Shape', inputs: [of], outputs: [name] };
+  };
+  const shapes = values.map(({ name }) => shape(name));
+  const ranks = shapes.map(({ name }) => shape(name));
+  const joined = (name: string, parts: readonly NodeInit[]): NodeInit => {
+    const attributes = new Map([['axis', { type: 'int', value: 0n } as const]]);
+    return { name, opType: 'Concat', inputs: parts.map((part) => part.name), outputs: [name], attributes };
+  };
+  const nodes = [...shapes, ...ranks, joined(SHAPES, shapes), joined(RANKS, ranks)];
+  return skeletonEdit(proto, graph, { outputs: [SHAPES, RANKS], nodes, heavy: 'zeros' });
+}
+
+async function runOnce(session: Session, graph: Graph, values: readonly Value[], sizes: Sizes): Promise<Run> {
+  const listed = new Map(graph.inputs.map((input) => [input.name, input]));
+  const seed = [...sizes.values()].reduce((sum, size) => 31 * sum + size, 1);
+  const feeds = session.inputs.map(({ name, dtype = 'float32', shape }, i) => {
+    const dims = (listed.get(name)?.shape ?? shape ?? []).map((dim, axis) =>
+      typeof dim === 'number' ? dim : (sizes.get(sizeKey(dim, axis)) ?? 1),
+    );
+    return [name, { dtype, dims, data: noise(dtype, elementCount(dims), seed + i) }] as const;
+  });
+  const results = await session.run(Object.fromEntries(feeds));
+  const all = Array.from(results[SHAPES]?.data ?? [], Number);
+  const ranks = Array.from(results[RANKS]?.data ?? [], Number);
+  let at = 0;
+  const dims = values.map((value, i) => {
+    const own = all.slice(at, at + (ranks[i] ?? 0));
+    at += own.length;
+    return [value, own] as const;
+  });
+  return { sizes, dims: new Map(dims) };
+}
+
+const REALS = new Set<Tensor['dtype']>(['float32', 'float64', 'float16']);
+
+/** Floats in 0…1, integers 0 or 1, letters. */
+function noise(dtype: Tensor['dtype'], count: number, seed: number): TensorData {
+  let state = seed >>> 0;
+  const random = (): number => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+  if (dtype === 'string') return Array.from({ length: count }, () => (random() < 0.5 ? 'a' : 'b'));
+  const numbers = Array.from({ length: count }, REALS.has(dtype) ? random : () => Math.round(random()));
+  const data = fromNumbers(numbers, dtype);
+  if (data && isRuntimeType(dtype)) return data;
+  throw new Error(`an input of ${dtype}, which cannot be fed`);
+}

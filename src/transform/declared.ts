@@ -1,0 +1,50 @@
+import type { Graph, Value } from '../ir/graph.ts';
+import type { Model } from '../model.ts';
+import { inferTypes } from '../runtime/oracle/oracle.ts';
+import { restate } from '../runtime/oracle/restate.ts';
+import { settleSizes } from '../runtime/oracle/sizes.ts';
+import type { Dim, Shape } from '../tensor.ts';
+
+/**
+ * Takes out of the graph what the file says of its tensors' sizes and is not so. ONNX Runtime's inference is asked; where it does not confirm
+ * a number, or leaves an output open, runs of the model tell.
+ */
+export async function settleDeclared(model: Model, graph: Graph): Promise<void> {
+  const { valueInfos, outputs } = model.proto.graph;
+  const stated = [...valueInfos, ...outputs].flatMap(({ name, type }) => {
+    const value = graph.values.get(name);
+    return value?.producer && type?.shape ? [{ value, shape: type.shape }] : [];
+  });
+  await inferTypes(
+    model.proto,
+    graph,
+    stated.flatMap(({ value, shape }) => (shape.some((dim) => typeof dim === 'number') ? [value] : [])),
+  );
+  const confirms = (value: Value, axis: number, dim: Dim) => typeof dim !== 'number' || value.shape?.[axis] === dim;
+  const isConfirmed = stated.every(({ value, shape }) => shape.every((dim, axis) => confirms(value, axis, dim)));
+  const isOpen = ({ shape }: Value): boolean => shape?.slice(1).includes(undefined) ?? false;
+  if (isConfirmed && !graph.outputs.some(isOpen)) return;
+  if (await settleSizes(model, graph)) restate(model.proto, graph, confirms);
+}
+
+/** Notes on outputs that the file declares with other sizes than they have. */
+export function declaredOtherwise(graph: Graph): string[] {
+  return graph.outputs.flatMap((output) => {
+    const declared = graph.infos.get(output)?.type?.shape;
+    const { name, shape } = output;
+    if (!declared || !shape || isCompatible(declared, shape)) return [];
+    return [
+      `The file declares the output "${name}" as ${shown(declared)}, and the model gives ${shown(shape)}: what it gives counts`,
+    ];
+  });
+}
+
+function isCompatible(declared: readonly Dim[], shape: readonly Dim[]): boolean {
+  const agrees = (dim: Dim, i: number): boolean =>
+    typeof dim !== 'number' || shape[i] === undefined || shape[i] === dim;
+  return declared.length === shape.length && declared.every(agrees);
+}
+
+function shown(shape: Shape): string {
+  return `[${shape?.map((dim) => dim ?? '?').join(', ')}]`;
+}
