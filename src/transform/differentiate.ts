@@ -4,6 +4,7 @@ import { LossgraftError } from '../errors.ts';
 import { describeNode } from '../ir/attributes.ts';
 import type { Node, Value } from '../ir/graph.ts';
 import { topologicalOrder } from '../ir/order.ts';
+import { ofStatedSize } from '../runtime/oracle/sizes.ts';
 import { isFloat } from '../tensor.ts';
 import { isQuantised, QUANTISED_HINT } from './quantised.ts';
 import { sumDown } from './sumDown.ts';
@@ -184,7 +185,7 @@ function contextOf(
     op,
     node,
     inputs: node.inputs,
-    outputs: node.outputs,
+    outputs: node.outputs.map((output) => output && ofStatedSize(output)),
     get dy() {
       return dyOf(Math.max(0, first));
     },

@@ -113,7 +113,9 @@ function mapOf({ op, node }: GradientContext, { axis, from, to, scale }: Scaling
     const image = op.unsqueeze(rows, [0, 1]);
     const scales = scale === undefined ? undefined : scalesOf(op, scale);
     const sizes = scale === undefined ? lengths(op, [1, 1, lengthOf(op, rows, 0), to]) : undefined;
-    return op.squeeze(op.call('Resize', [image, undefined, scales, sizes], { attributes }), [0, 1]);
+    const resized = op.call('Resize', [image, undefined, scales, sizes], { attributes });
+    // ONNX Runtime's shape inference counts otherwise than its kernel: a length that is known is stated.
+    return reshapeTo(op, resized, [lengthOf(op, rows, 0), to]);
   };
   return { axis, length: from, apply, selects: stringAttribute(node, 'mode', 'nearest') === 'nearest' };
 }

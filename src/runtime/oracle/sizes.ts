@@ -115,9 +115,17 @@ interface Correction {
   readonly dims: readonly Dim[];
 }
 
+const CORRECTION = 'lossgraft/size_of_a_run';
+
+/** The value itself, or what states its size to the runtime. */
+export function ofStatedSize(value: Value): Value {
+  const stating = [...value.uses].find(({ opType, name }) => opType === 'Reshape' && name.startsWith(CORRECTION));
+  return stating?.outputs[0] ?? value;
+}
+
 /** A Reshape to the size that a value has already, of which ONNX Runtime does not know: what reads the value reads that. */
 function correct(graph: Graph, value: Value, dims: readonly Dim[]): Correction {
-  const name = graph.freshName('lossgraft/size_of_a_run');
+  const name = graph.freshName(CORRECTION);
   const output = graph.define(name, value.dtype, dims);
   const target = graph.define(`${name}/shape`, 'int64', [dims.length]);
   const data = BigInt64Array.from(dims, (dim) => (typeof dim === 'number' ? BigInt(dim) : 0n));
@@ -125,6 +133,6 @@ function correct(graph: Graph, value: Value, dims: readonly Dim[]): Correction {
   graph.replaceUses(value, output);
   const node = graph.addNode({ opType: 'Reshape', name, inputs: [value, target], outputs: [output] });
   graph.nodes.pop();
-  graph.nodes.splice(graph.nodes.findIndex((other) => other === value.producer) + 1, 0, node);
+  graph.nodes.splice(graph.nodes.indexOf(value.producer) + 1, 0, node);
   return { of: value, output, dims };
 }
