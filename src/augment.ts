@@ -7,6 +7,7 @@ import type { Graph } from './ir/graph.ts';
 import { type Model, typedGraph } from './model.ts';
 import { editedBytes } from './onnx/index.ts';
 import type { ModelEdit } from './onnx/types.ts';
+import { refuseEmptyInputs } from './runtime/feeds.ts';
 import { verifyGraph } from './runtime/oracle/oracle.ts';
 import { constantReader, inferAllTypes, inferOwnTypes } from './transform/constantValues.ts';
 import { declaredOtherwise, settleDeclared } from './transform/declared.ts';
@@ -68,9 +69,10 @@ export async function augment(model: Model, request: AugmentRequest): Promise<Au
   const raised = await raiseOpset(model, graph, request.grad ? TRAIN_OPSETS.first : MIN_OPSET);
   const draft: Draft = { graph, opset: raised.to, notes: [...notes, ...raised.notes] };
   if (request.dynamicBatch) draft.notes.push(await makeBatchDynamic(model, graph));
+  refuseEmptyInputs(model.name, graph.inputs);
   if (request.grad) draft.notes.push(...(await inferAllTypes(model, graph)));
   else await settleDeclared(model, graph);
-  draft.notes.push(...declaredOtherwise(graph));
+  draft.notes.push(...declaredOtherwise(graph, request.dynamicBatch));
   const { logits, report } = request.grad
     ? await graftWithGradients(model, draft, request, request.grad)
     : graft(draft, request);

@@ -1,7 +1,7 @@
 import { basename, dirname, resolve } from 'node:path';
 import { buildGraph } from './ir/build.ts';
 import type { Graph, Node, Value } from './ir/graph.ts';
-import { openFile, scan } from './onnx/index.ts';
+import { checkExternal, openFile, scan } from './onnx/index.ts';
 import type { ModelProto } from './onnx/types.ts';
 import { markBfloat16 } from './runtime/oracle/bfloat16.ts';
 import { inferTypes } from './runtime/oracle/oracle.ts';
@@ -22,12 +22,13 @@ export interface Model {
 /**
  * Opens an ONNX model.
  *
- * @throws LossgraftError if the file is missing, truncated or no ONNX model.
+ * @throws LossgraftError if the file is missing, truncated or no ONNX model, or says what cannot be of its external data.
  */
 export async function open(path: string): Promise<Model> {
   const source = openFile(path);
   try {
     const proto = scan(source);
+    checkExternal(source, proto.graph);
     const absolute = resolve(path);
     const opset = proto.opsetImports.get('') ?? 1;
     return { path: absolute, name: basename(path), dir: dirname(absolute), proto, opset, close: () => source.close() };

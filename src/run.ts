@@ -1,4 +1,4 @@
-import { dirname, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { type FoundNames, findClassNames } from './classes/find.ts';
 import { alignLabels } from './data/alignLabels.ts';
 import { bindData } from './data/bind.ts';
@@ -10,6 +10,7 @@ import { fromBytes, openFile, scan } from './onnx/index.ts';
 import { checkOptions } from './options/check.ts';
 import type { OptionsOf } from './options/row.ts';
 import { proveOnCuda } from './runtime/cuda/proof.ts';
+import { refuseEmptyInputs } from './runtime/feeds.ts';
 import { openSession, type Provider } from './runtime/session.ts';
 import { runRows } from './tables/run.ts';
 import type { Tensor } from './tensor.ts';
@@ -63,6 +64,7 @@ export async function run(model: string | Uint8Array, given: Dataset, options: R
   const data = await alignLabels(given, { names: found.names, input });
   const session = await openSession(model, { provider });
   try {
+    refuseEmptyInputs(typeof model === 'string' ? basename(model) : 'model', session.inputs);
     const bound = bindData(data, session.inputs, { name: input, classes: manifest.classes });
     const fixed = fixedBatch(session.inputs);
     const batchSize = chooseBatch(fixed, options.batchSize, bound.size);

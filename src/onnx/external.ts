@@ -2,7 +2,7 @@ import { realpathSync } from 'node:fs';
 import { isAbsolute, join, relative, sep } from 'node:path';
 import { LossgraftError } from '../errors.ts';
 import { openFile } from './source.ts';
-import type { ByteSource, TensorProto } from './types.ts';
+import type { ByteSource, GraphProto, TensorProto } from './types.ts';
 
 /** Where an external tensor's bytes are; the source must be closed by who asked for it. */
 export interface ExternalBytes {
@@ -38,6 +38,28 @@ export function locateExternal(
     offset: entry(where, tensor, 'offset') ?? 0,
     length: entry(where, tensor, 'length'),
   };
+}
+
+/**
+ * Checks what a model says of its external data, bodies of If, Loop and Scan included, without a look at the data. Error: `external-entry`.
+ */
+export function checkExternal(source: ByteSource, graph: GraphProto): void {
+  for (const tensor of tensorsOf(graph)) {
+    if (tensor.payload.kind !== 'external') continue;
+    const where = `${source.name}, tensor "${tensor.name}"`;
+    externalLocation(where, tensor);
+    for (const key of ['offset', 'length']) entry(where, tensor, key);
+  }
+}
+
+function tensorsOf({ initializers, nodes }: GraphProto): TensorProto[] {
+  const attributes = nodes.flatMap((node) => [...node.attributes.values()]);
+  const inner = attributes.flatMap((attribute) => {
+    if (attribute.type === 'tensor') return [attribute.value];
+    if (attribute.type === 'graph') return tensorsOf(attribute.value);
+    return attribute.type === 'graphs' ? attribute.value.flatMap(tensorsOf) : [];
+  });
+  return [...initializers, ...inner];
 }
 
 /** The `location` of an external tensor as the file states it. */

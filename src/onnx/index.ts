@@ -2,7 +2,7 @@ export { blankModel } from './blank.ts';
 export { fromBytes } from './bytes.ts';
 export { applyEdit } from './edit.ts';
 export { encodeNodeFields, encodeTensor } from './encode.ts';
-export { locateExternal } from './external.ts';
+export { checkExternal, locateExternal } from './external.ts';
 export { findTensors } from './findTensors.ts';
 export { checkEdit } from './guards.ts';
 export {

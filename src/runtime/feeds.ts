@@ -155,6 +155,27 @@ function checkAgainst(where: string, input: Port, tensor: Tensor): void {
   }
 }
 
+/**
+ * Refuses inputs of which the model fixes a size at 0: ONNX Runtime takes that literally and every sample for an error. Some exporters
+ * mean a free size by it.
+ *
+ * @throws LossgraftError `empty-input` naming the input and the way out.
+ */
+export function refuseEmptyInputs(model: string, inputs: readonly Pick<Port, 'name' | 'shape'>[]): void {
+  const [input] = inputs.filter(({ shape }) => shape?.includes(0));
+  const axis = input?.shape?.indexOf(0);
+  if (input === undefined || axis === undefined) return;
+  const path = `next(i for i in model.graph.input if i.name == "${input.name}").type.tensor_type.shape.dim[${axis}]`;
+  const batch = axis === 0 ? ' (lossgraft augment makes it free with --dynamic-batch)' : '';
+  throw new LossgraftError({
+    code: 'empty-input',
+    where: `${model}, input ${input.name}`,
+    expected: 'sizes above 0, or free ones',
+    found: `[${input.shape?.map((d) => d ?? '?').join(', ')}], of which ONNX Runtime takes empty tensors alone`,
+    hint: `If the 0 stands for any size, give it a name with Python's onnx: ${path}.dim_param = "N"${batch}`,
+  });
+}
+
 /** Names that exporters write for any unknown size: two of them need not be equal. */
 const PLACEHOLDER = /^(\?|\*|-1|none|unk|unknown|dynamic|)$/i;
 

@@ -13,6 +13,7 @@ import type { Metrics } from '../records/metrics.ts';
 import type { Checkpoint } from '../records/run.ts';
 import type { Schedule } from '../records/schedule.ts';
 import { recallNote } from '../runFolder/tensorboard.ts';
+import { refuseEmptyInputs } from '../runtime/feeds.ts';
 import { readSafetensors } from '../safetensors/read.ts';
 import { trainerRows, trainRows } from '../tables/train.ts';
 import { runTraining } from '../trainer/trainer.ts';
@@ -87,6 +88,7 @@ export async function fineTune(catalogue: Catalogue, model: Model, given: TrainO
   const labels = { name: given.rename?.labels ?? 'labels', classes };
   const { options, names, notes: classNotes } = await alignData(model, given, labels);
   const ports = inputPorts(model, labels.name);
+  refuseEmptyInputs(model.name, ports);
   const parts = await divide(options, ports, labels, plan.seed);
   const dataNotes = [...new Set([...judged.notes, ...classNotes, ...parts.notes])];
   for (const note of dataNotes) options.onNote?.(note);

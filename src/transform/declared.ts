@@ -27,12 +27,17 @@ export async function settleDeclared(model: Model, graph: Graph): Promise<void> 
   if (await settleSizes(model, graph)) restate(model.proto, graph, confirms);
 }
 
-/** Notes on outputs that the file declares with other sizes than they have. */
-export function declaredOtherwise(graph: Graph): string[] {
+/**
+ * Notes on outputs that the file declares with other sizes than they have.
+ *
+ * @param isFreed whether the batch was made free, and so another one.
+ */
+export function declaredOtherwise(graph: Graph, isFreed = false): string[] {
   return graph.outputs.flatMap((output) => {
     const declared = graph.infos.get(output)?.type?.shape;
     const { name, shape } = output;
-    if (!declared || !shape || isCompatible(declared, shape)) return [];
+    const stated = isFreed ? declared?.map((dim, i) => (i === 0 ? undefined : dim)) : declared;
+    if (!declared || !stated || !shape || isCompatible(stated, shape)) return [];
     return [
       `The file declares the output "${name}" as ${shown(declared)}, and the model gives ${shown(shape)}: what it gives counts`,
     ];

@@ -2,6 +2,7 @@ import { createEmitter } from '../emit/index.ts';
 import { LossgraftError } from '../errors.ts';
 import { buildGraph } from '../ir/build.ts';
 import type { Model } from '../model.ts';
+import { refuseEmptyInputs } from '../runtime/feeds.ts';
 import { markBfloat16 } from '../runtime/oracle/bfloat16.ts';
 import { forgetBodySizes } from '../runtime/oracle/restate.ts';
 import { batchNorm, type RunningStatistic } from './batchNorm.ts';
@@ -42,6 +43,7 @@ export const TRAIN_OPSETS = { first: 17, last: 21 } as const;
 export async function prepare(model: Model, request: PrepareRequest): Promise<Prepared> {
   refuseUnusedSeed(request);
   const graph = buildGraph(model.proto);
+  refuseEmptyInputs(model.name, graph.inputs);
   const inlined = inlineFunctions(model, graph);
   markBfloat16(graph);
   forgetBodySizes(model.proto, graph);

@@ -133,6 +133,6 @@ function correct(graph: Graph, value: Value, dims: readonly Dim[]): Correction {
   graph.replaceUses(value, output);
   const node = graph.addNode({ opType: 'Reshape', name, inputs: [value, target], outputs: [output] });
   graph.nodes.pop();
-  graph.nodes.splice(graph.nodes.indexOf(value.producer) + 1, 0, node);
+  graph.nodes.splice(value.producer ? graph.nodes.indexOf(value.producer) + 1 : 0, 0, node);
   return { of: value, output, dims };
 }
