@@ -8,6 +8,7 @@ import { type Model, typedGraph } from './model.ts';
 import type { TensorProto, ValueInfoProto } from './onnx/types.ts';
 import type { OptionsOf } from './options/row.ts';
 import { type CudaCoverage, cudaCoverage } from './runtime/cuda/coverage.ts';
+import { adoptDeclared } from './runtime/oracle/restate.ts';
 import type { inspectRows } from './tables/inspect.ts';
 import { type Dim, elementCount, isFloat } from './tensor.ts';
 import { dependents, type GradientRules } from './transform/differentiate.ts';
@@ -90,6 +91,7 @@ export async function inspect(model: Model, rules: GradientRules, options: Inspe
   const graph = await typedGraph(model, [options.logits, options.features], (edited) => {
     inlineFunctions(model, edited);
   });
+  adoptDeclared(graph);
   const manifest = manifestRecord(proto);
   const logits = search(() => {
     if (options.logits !== undefined) return namedLogits(graph, options.logits, model.opset);

@@ -1,7 +1,7 @@
 import type { Graph, Value } from '../ir/graph.ts';
 import type { Model } from '../model.ts';
 import { inferTypes } from '../runtime/oracle/oracle.ts';
-import { restate } from '../runtime/oracle/restate.ts';
+import { adoptDeclared, restate } from '../runtime/oracle/restate.ts';
 import { settleSizes } from '../runtime/oracle/sizes.ts';
 import type { Dim, Shape } from '../tensor.ts';
 
@@ -24,7 +24,9 @@ export async function settleDeclared(model: Model, graph: Graph): Promise<void> 
   const isConfirmed = stated.every(({ value, shape }) => shape.every((dim, axis) => confirms(value, axis, dim)));
   const isOpen = ({ shape }: Value): boolean => shape?.slice(1).includes(undefined) ?? false;
   if (isConfirmed && !graph.outputs.some(isOpen)) return;
-  if (await settleSizes(model, graph)) restate(model.proto, graph, confirms);
+  if (!(await settleSizes(model, graph))) return;
+  restate(model.proto, graph, confirms);
+  adoptDeclared(graph);
 }
 
 /**

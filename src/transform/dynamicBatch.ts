@@ -10,6 +10,7 @@ import { inferTypes } from '../runtime/oracle/oracle.ts';
 import { openSession, type Session } from '../runtime/session.ts';
 import type { Tensor } from '../tensor.ts';
 import { mapTensors, rowOf } from '../tensorRows.ts';
+import { dependents } from './differentiate.ts';
 import { sampleFeeds } from './sampleFeeds.ts';
 
 const SYMBOL = 'batch';
@@ -126,16 +127,12 @@ function notFree(graph: Graph, found: string, cause?: unknown): LossgraftError {
   });
 }
 
-/** The first node that reads a free batch and gives a fixed one, with something of rank 2 or more. */
+/** The first node that makes something fixed, of rank 2 or more, of the inputs: what it reads itself is free, or has no rows. */
 function firstFixedNode(graph: Graph): Value['producer'] {
-  const isFree = (value: Value | undefined) => value?.shape?.[0] === SYMBOL;
-  return graph.nodes.find((node) => {
-    const [output] = node.outputs;
-    return (
-      node.inputs.some(isFree) &&
-      output?.shape !== undefined &&
-      output.shape.length > 1 &&
-      typeof output.shape[0] === 'number'
-    );
-  });
+  const fed = dependents(graph.nodes, graph.inputs);
+  const isFixed = (value: Value | undefined): boolean => {
+    const shape = value && fed.has(value) ? value.shape : undefined;
+    return shape !== undefined && shape.length > 1 && typeof shape[0] === 'number';
+  };
+  return graph.nodes.find(({ inputs, outputs }) => isFixed(outputs[0]) && !inputs.some(isFixed));
 }

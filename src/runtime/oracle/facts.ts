@@ -71,6 +71,11 @@ export class Facts {
     return this.#rehearsal.runs.every(({ sizes }, i) => !sizes.has(symbol) || sizes.get(symbol) === lengths[i]);
   }
 
+  /** Whether every run gave a length. */
+  saw(value: Value, axis: number, stated: Dim): boolean {
+    return this.#lengths(this.root(value), axis).every((length) => length === stated);
+  }
+
   /** Whether a statement about a dimension agrees with the runs. Symbols that are none of the inputs' must agree with themselves. */
   confirms(value: Value, axis: number, stated: Dim): boolean {
     const root = this.root(value);

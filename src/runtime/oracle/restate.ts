@@ -25,6 +25,23 @@ export function restate(
   }
 }
 
+/** Lengths of outputs that nothing else tells are taken as the file declares them; but a number for the batch may be an export's. */
+export function adoptDeclared(
+  graph: Graph,
+  isAdopted: (value: Value, axis: number, stated: Dim) => boolean = () => true,
+): void {
+  for (const output of graph.outputs) {
+    const declared = graph.infos.get(output)?.type?.shape;
+    if (!output.producer || declared?.length !== output.shape?.length) continue;
+    const adopted = (axis: number): Dim => {
+      const stated = declared?.[axis];
+      const isBatch = axis === 0 && typeof stated === 'number';
+      return !isBatch && isAdopted(output, axis, stated) ? stated : undefined;
+    };
+    output.shape = output.shape?.map((dim, axis) => dim ?? adopted(axis));
+  }
+}
+
 /** The sizes that the bodies of If, Loop and Scan state, taken out: no run shows what is inside them. */
 export function forgetBodySizes(model: ModelProto, graph: Graph): void {
   for (const body of bodiesIn(model.graph)) {

@@ -6,7 +6,7 @@ import { derivable } from './derived.ts';
 import { Facts } from './facts.ts';
 import { inferTypes } from './oracle.ts';
 import { type NotRehearsed, rehearse } from './rehearsal.ts';
-import { restate } from './restate.ts';
+import { adoptDeclared, restate } from './restate.ts';
 import { isCarried } from './skeleton.ts';
 
 interface OpenModel {
@@ -41,6 +41,7 @@ export async function settleSizes(model: OpenModel, graph: Graph): Promise<NotRe
   const corrections = await correctAll(model.proto, graph, asked, facts);
   for (const value of computed) value.shape = facts.of(value);
   for (const { output, dims } of corrections) output.shape = dims;
+  adoptDeclared(graph, (value, axis, dim) => facts.saw(value, axis, dim));
   restate(model.proto, graph, (value, axis, dim) => facts.confirms(value, axis, dim));
   before.set(key, {
     types: new Map(computed.map(({ name, dtype, shape }) => [name, { dtype, shape }])),
