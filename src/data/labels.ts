@@ -2,6 +2,7 @@ import { LossgraftError } from '../errors.ts';
 import type { Tensor } from '../tensor.ts';
 import { isText } from '../tensor.ts';
 import type { Column } from './dataset.ts';
+import { describeLabelRows } from './labelRows.ts';
 
 /** What labels must be. */
 export interface LabelRange {
@@ -31,7 +32,9 @@ export async function readLabels(
       where: `${range.where}, row ${start + row}`,
       expected: range.classes === undefined ? 'a class index from 0 on' : `a class index among 0…${last}`,
       found: `${label}`,
-      hint: 'Class indices begin at 0; correct the label or leave the row out',
+      hint:
+        'Class indices begin at 0: correct the label, or leave the row out. A class that the model does not tell apart needs a model ' +
+        'whose last layer has more outputs',
     });
   }
   return labels instanceof BigInt64Array ? labels : new BigInt64Array(labels.buffer, labels.byteOffset, labels.length);
@@ -50,8 +53,7 @@ export async function readNumbers(
       code: 'labels-shape',
       where,
       expected: 'one class index per sample, [N]',
-      found: `${dtype}[${dims.join(', ')}]`,
-      hint: 'One-hot or soft labels are not supported; take the argmax',
+      ...(await describeLabelRows(column, dims[0] ?? 0)),
     });
   }
   if (!/^u?int(8|16|32|64)$/.test(dtype)) {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { LossgraftError } from '../errors.ts';
 import { isRecord } from '../isRecord.ts';
@@ -6,7 +6,7 @@ import type { EpochRecord } from '../records/epoch.ts';
 import type { Checkpoint, RunMode } from '../records/run.ts';
 import { VERSION } from '../version.ts';
 import { TEMPORARY, writeAll, writeFailed, writeWhole } from '../wholeFile.ts';
-import { checkWritable } from '../write.ts';
+import { makeFolder } from './lock.ts';
 import { EventFiles } from './tensorboard.ts';
 
 /** Of a run that begins. */
@@ -45,7 +45,7 @@ export class RunFolder {
 
   /** @throws LossgraftError `run-exists` where a run is there already that is neither to be resumed nor replaced. */
   begin(mode: RunMode, settings: Checkpoint['settings']): Checkpoint | undefined {
-    this.#make();
+    makeFolder(this.path);
     if (mode === 'replace') for (const name of [FILE, ...this.#states()]) rmSync(this.file(name), { force: true });
     const there = existsSync(join(this.path, FILE));
     if (mode === 'new' && there) throw this.#exists();
@@ -56,22 +56,6 @@ export class RunFolder {
     const numbers = this.#states().map((file) => Number(/-(\d+)\.safetensors$/.exec(file)?.[1] ?? 0));
     this.#count = Math.max(0, ...numbers);
     return checkpoint;
-  }
-
-  #make(): void {
-    try {
-      mkdirSync(this.path, { recursive: true });
-    } catch (cause) {
-      throw new LossgraftError({
-        code: 'output-folder',
-        where: this.path,
-        expected: 'a folder for checkpoints that can be made',
-        found: cause instanceof Error ? cause.message : String(cause),
-        hint: 'Choose another one (--run DIR), or change permissions',
-        cause,
-      });
-    }
-    checkWritable(this.path, this.path);
   }
 
   /** The checkpoint that is there. @throws LossgraftError `bad-checkpoint` */

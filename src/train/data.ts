@@ -109,7 +109,7 @@ async function refuseMore(data: Dataset, classes: number): Promise<void> {
     where: data.name,
     expected: `at most ${classes} classes, which the model tells apart`,
     found: `${names.length}, with the fewest samples ${shown.join(', ')}`,
-    hint: 'A label or folder with a typo is a class of its own: correct it, or name the classes with --classes',
+    hint: `A label or folder with a typo is a class of its own: correct it. Where the data do have more classes, leave out the rows of those that the model does not know, or give the model a last layer of ${names.length} outputs and export it again`,
   });
 }
 

@@ -12,6 +12,7 @@ import type { InfluenceOutcome } from '../records/influence.ts';
 import type { Metrics } from '../records/metrics.ts';
 import type { Checkpoint } from '../records/run.ts';
 import type { Schedule } from '../records/schedule.ts';
+import { lockRun } from '../runFolder/lock.ts';
 import { recallNote } from '../runFolder/tensorboard.ts';
 import { refuseEmptyInputs } from '../runtime/feeds.ts';
 import { readSafetensors } from '../safetensors/read.ts';
@@ -76,10 +77,25 @@ export interface TrainResult {
  * judges each epoch on validation data, and keeps the best. What a run does is a function of its options: one that was interrupted
  * and goes on ends with the same bytes.
  *
- * @throws LossgraftError naming what cannot be trained, the data's row that does not fit, or the step at which a loss was not finite.
+ * @throws LossgraftError `run-in-use` where another run writes into the folder; else naming what cannot be trained, the data's row that does not fit, or the step at which a loss was not finite.
  */
 export async function fineTune(catalogue: Catalogue, model: Model, given: TrainOptions): Promise<TrainResult> {
   checkOptions(trainRows, given, () => true);
+  const lock = lockRun(given.folder);
+  try {
+    return await fineTuneIn(catalogue, model, given, lock.note === undefined ? [] : [lock.note]);
+  } finally {
+    lock.release();
+  }
+}
+
+/** Fine-tunes in a folder that is this run's alone; `folderNotes` tell of it. */
+async function fineTuneIn(
+  catalogue: Catalogue,
+  model: Model,
+  given: TrainOptions,
+  folderNotes: readonly string[],
+): Promise<TrainResult> {
   const { folder } = given;
   const plan = planOf(given);
   checkReport(given);
@@ -90,7 +106,7 @@ export async function fineTune(catalogue: Catalogue, model: Model, given: TrainO
   const ports = inputPorts(model, labels.name);
   refuseEmptyInputs(model.name, ports);
   const parts = await divide(options, ports, labels, plan.seed);
-  const dataNotes = [...new Set([...judged.notes, ...classNotes, ...parts.notes])];
+  const dataNotes = [...new Set([...folderNotes, ...judged.notes, ...classNotes, ...parts.notes])];
   for (const note of dataNotes) options.onNote?.(note);
   const bound = bindArms(catalogue, options, plan, parts.counts);
   const batchSize = fixedBatch(ports) ?? plan.batchSize;

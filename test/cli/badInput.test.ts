@@ -17,6 +17,13 @@ function expectRefusal(result: CliResult, message: RegExp, folder: string, files
   expect(readdirSync(folder).sort()).toEqual([...files].sort());
 }
 
+/** Ten numbers for each of 20 samples. */
+function labelRows(value: (n: number, k: number) => number, dtype: 'int64' | 'float32' = 'int64'): Tensor {
+  const numbers = Array.from({ length: 200 }, (_, i) => value(Math.floor(i / 10), i % 10));
+  const data = dtype === 'int64' ? BigInt64Array.from(numbers, BigInt) : Float32Array.from(numbers);
+  return { dtype, dims: [20, 10], data };
+}
+
 describe('augment refuses', () => {
   const ib = ['--loss', 'ib'];
   it.each<[string, string[], RegExp]>([
@@ -149,8 +156,28 @@ describe('run refuses', () => {
     ],
     [
       'one-hot labels',
-      (data) => ({ ...data, labels: { dtype: 'int64', dims: [20, 10], data: new BigInt64Array(200) } }),
-      /found int64\[20, 10\]\. One-hot/,
+      (data) => ({ ...data, labels: labelRows((n, k) => Number(k === n % 10)) }),
+      /found one-hot labels, int64\[20, 10\]\. labels\.argmax\(1\) gives the class/,
+    ],
+    [
+      'multi-hot labels',
+      (data) => ({ ...data, labels: labelRows((n, k) => Number(k === n % 10 || (n === 3 && k === 7))) }),
+      /found multi-hot labels, int64\[20, 10\]: 2 classes in row 3\. Multi-label data are not supported/,
+    ],
+    [
+      'labels of which a row has no class',
+      (data) => ({ ...data, labels: labelRows((n, k) => Number(n !== 5 && k === n % 10)) }),
+      /found multi-hot labels, int64\[20, 10\]: no class in row 5\./,
+    ],
+    [
+      'soft labels',
+      (data) => ({ ...data, labels: labelRows((n, k) => (k === n % 10 ? 0.55 : 0.05), 'float32') }),
+      /found soft labels, float32\[20, 10\]\. Soft labels are not supported/,
+    ],
+    [
+      'rows of numbers',
+      (data) => ({ ...data, labels: labelRows((n, k) => n + k) }),
+      /found int64\[20, 10\]\. Give one class index per sample/,
     ],
     [
       'NaN',

@@ -1,0 +1,38 @@
+import { toNumbers } from '../numbers.ts';
+import type { Column } from './dataset.ts';
+
+/** What rows of several numbers per sample hold, and what to do about them. */
+export interface LabelRows {
+  readonly found: string;
+  readonly hint: string;
+}
+
+/** Rows that are looked at: a row of two classes among more is rare. */
+const LOOKED_AT = 4096;
+
+const ONE_EACH = 'Give one class index per sample';
+
+/** Tells one-hot, multi-hot and soft labels, [N, C], from other things that are no class indices, [N]. */
+export async function describeLabelRows(column: Column, size: number): Promise<LabelRows> {
+  const { dtype, dims } = column;
+  const shape = `${dtype}[${dims.join(', ')}]`;
+  const classes = dims.length === 2 ? (dims[1] ?? 0) : 0;
+  if (classes < 2 || dtype === 'string') return { found: shape, hint: ONE_EACH };
+  const numbers = toNumbers(await column.read(0, Math.min(size, LOOKED_AT)));
+  const rows = Array.from({ length: numbers.length / classes }, (_, n) => [
+    ...numbers.slice(n * classes, (n + 1) * classes),
+  ]);
+  if (rows.some((row) => row.some((value) => !(value >= 0 && value <= 1)))) return { found: shape, hint: ONE_EACH };
+  if (rows.some((row) => row.some((value) => value !== 0 && value !== 1))) {
+    const hint =
+      'Soft labels are not supported. labels.argmax(1) gives the likeliest class of each sample, and drops what they say of the others';
+    return { found: `soft labels, ${shape}`, hint };
+  }
+  const other = rows.findIndex((row) => row.filter((value) => value === 1).length !== 1);
+  if (other < 0) return { found: `one-hot labels, ${shape}`, hint: 'labels.argmax(1) gives the class of each sample' };
+  const held = rows[other]?.filter((value) => value === 1).length ?? 0;
+  return {
+    found: `multi-hot labels, ${shape}: ${held === 0 ? 'no class' : `${held} classes`} in row ${other}`,
+    hint: 'Multi-label data are not supported: the losses are for exclusive classes, of which each sample has one',
+  };
+}
