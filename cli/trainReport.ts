@@ -1,6 +1,6 @@
 import { SingleBar } from 'cli-progress';
-import type { EpochRecord, Metrics, TrainProgress, TrainResult } from '../src/index.ts';
-import { formatNumber, printable, table } from './io.ts';
+import type { EpochRecord, TrainProgress } from '../src/index.ts';
+import { formatNumber, printable } from './io.ts';
 
 export interface TrainWatch {
   onProgress(p: TrainProgress): void;
@@ -62,8 +62,8 @@ export function describeWaiting(history: readonly EpochRecord[]): string {
 }
 
 function epochLine(record: EpochRecord): string {
-  const { arm, epoch, phase, trainLoss, balancedAccuracy, validationLoss } = record;
-  const judged = `balanced accuracy ${percent(balancedAccuracy)} %, cross-entropy ${formatNumber(validationLoss)}`;
+  const { arm, epoch, phase, trainLoss, balancedAccuracy, macroF1, validationLoss } = record;
+  const judged = `balanced accuracy ${percent(balancedAccuracy)} %, macro-F1 ${percent(macroF1 ?? Number.NaN)} %, cross-entropy ${formatNumber(validationLoss)}`;
   if (trainLoss === null) return `before training: ${judged}`;
   return `${printable(arm)} epoch ${epoch} (${phase === 'first' ? 'first phase' : 'the loss'}): loss ${formatNumber(trainLoss)}, ${judged}`;
 }
@@ -76,44 +76,6 @@ function duration(seconds: number): string {
   return shown.map((part, i) => (i === 0 ? String(part) : String(part).padStart(2, '0'))).join(':');
 }
 
-/** Above so many classes their recalls are left to --json and metrics.jsonl. */
-const SHOWN_CLASSES = 30;
-
-interface Row {
-  readonly name: string;
-  readonly epoch: number | null;
-  readonly metrics: Metrics;
-}
-
-/** Before and after, for every loss, on the test data if there are some. */
-export function describeTraining(result: TrainResult): string {
-  const { before, arms, classCounts, classNames } = result;
-  const onTest = before.test !== null;
-  const rows: Row[] = [
-    ...(before.validation ? [{ name: 'before', epoch: null, metrics: before.test ?? before.validation }] : []),
-    ...arms.map(({ name, best, test }) => ({ name, epoch: best.epoch, metrics: test ?? best })),
-  ];
-  const head = ['loss', 'epoch', 'balanced %', 'accuracy %', 'many %', 'medium %', 'few %'];
-  const summary = rows.map(({ name, epoch, metrics: m }) => [
-    name,
-    epoch,
-    ...[m.balancedAccuracy, m.accuracy, m.many, m.medium, m.few].map(rounded),
-  ]);
-  const samples = rows[0]?.metrics.samples ?? 0;
-  const title = `${onTest ? 'Test' : 'Validation'} data, ${samples} samples (many: more than 100 training samples of a class, few: fewer than 20)`;
-  const recalls = classCounts.map((count, k) => [
-    classNames?.[k] ?? String(k),
-    count,
-    ...rows.map(({ metrics }) => rounded(metrics.recall[k] ?? null)),
-  ]);
-  const byClass = table(['class', 'training samples', ...rows.map(({ name }) => `${name} %`)], recalls);
-  return `${title}\n${table(head, summary)}${classCounts.length > SHOWN_CLASSES ? '' : `\nRecall by class\n${byClass}`}`;
-}
-
 function percent(share: number): string {
   return (100 * share).toFixed(1);
-}
-
-function rounded(share: number | null): number | null {
-  return share === null ? null : Math.round(1000 * share) / 10;
 }

@@ -63,10 +63,12 @@ export { selectRows } from './data/select.ts';
 export { labelsOf, type Split, stratifiedSplit } from './data/split.ts';
 export { LossgraftError, type Problem } from './errors.ts';
 export type { Inspection, InspectOptions } from './inspect.ts';
+export { groupsOf } from './metrics/groups.ts';
+export { METRICS, type Metric, type MetricName } from './metrics/metrics.ts';
 export type { EpochRecord } from './records/epoch.ts';
 export type { CacheMode, FeatureReport } from './records/features.ts';
 export type { InfluenceOutcome } from './records/influence.ts';
-export type { Metrics } from './records/metrics.ts';
+export type { DetailedMetrics, Metrics } from './records/metrics.ts';
 export type { RunProgress, TrainProgress } from './records/progress.ts';
 export { recipes, type Schedule } from './records/schedule.ts';
 export { type ClassSummary, type RunOptions, type RunResult, run } from './run.ts';
@@ -157,7 +159,7 @@ export async function trainGraph(model: Model, options: TrainGraphOptions): Prom
 }
 
 /**
- * Fine-tunes a classifier on data: a phase of cross-entropy if asked for, then the loss; judged by balanced accuracy on validation data;
+ * Fine-tunes a classifier on data: a phase of cross-entropy if asked for, then the loss; judged on validation data;
  * others beside it from the same start.
  *
  * @example

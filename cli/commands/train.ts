@@ -7,7 +7,8 @@ import { STATUS } from '../failure.ts';
 import { fileRows } from '../fileOptions.ts';
 import { note, noteOnce, print, printJson } from '../io.ts';
 import { checkOutput } from '../output.ts';
-import { describeTraining, describeWaiting, trainWatch } from '../trainReport.ts';
+import { describeWaiting, trainWatch } from '../trainReport.ts';
+import { describeTraining } from '../trainTables.ts';
 
 /** What a shell expects of a program that Ctrl-C ended: 128 + SIGINT. */
 const INTERRUPTED = STATUS.interrupted.code;
@@ -30,7 +31,8 @@ const rows = {
 /** lossgraft train */
 export const trainCommand = command({
   name: 'train',
-  describe: 'Fine-tune a classifier on data, judged by balanced accuracy, and write the weights back into its file',
+  describe:
+    'Fine-tune a classifier on data, judged on data that it is not trained with, and write the weights back into its file',
   rows,
   catalogue: ['losses', 'optimizers'],
   examples: [

@@ -1,8 +1,7 @@
 import type * as Ort from 'onnxruntime-web';
 import {
-  argmaxRows,
   augmentImages,
-  confusionMatrix,
+  Collector,
   DEFAULT_SCHEDULE,
   type Metrics,
   metricsOf,
@@ -96,8 +95,9 @@ async function judge(ort: Runtime, { model, weights, test, counts }: Task, state
   try {
     const [[input = ''], [output = '']] = [session.inputNames, session.outputNames];
     const logits = floats(await session.run({ [input]: floatTensor(ort, test.images) }), output);
-    const predictions = argmaxRows(logits, test.labels.length, counts.length);
-    return { tuned, test: metricsOf(confusionMatrix(test.labels, predictions, counts.length), counts) };
+    const collector = new Collector(test.labels.length, counts.length);
+    collector.add(logits, Array.from(test.labels, Number));
+    return { tuned, test: metricsOf(collector.done(), { trainCounts: counts }) };
   } finally {
     await session.release();
   }

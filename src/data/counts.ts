@@ -58,7 +58,7 @@ async function fromFile(path: string, fromArrays: (path: string) => Promise<numb
   }
 }
 
-function readText(path: string): string {
+export function readText(path: string): string {
   try {
     const { size } = statSync(path);
     if (size > MAX_TEXT_BYTES) throw new Error(`${size} bytes, above the bound of ${MAX_TEXT_BYTES}`);

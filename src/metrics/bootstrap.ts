@@ -1,5 +1,6 @@
+import type { CostMatrix } from '../data/costMatrix.ts';
 import { random } from '../data/random.ts';
-import { type CostMatrix, judged, METRICS, type MetricName } from './metrics.ts';
+import { judged, METRICS, type MetricName } from './metrics.ts';
 import type { Scored } from './scored.ts';
 
 /** Between these lie 95 % of the draws. */
@@ -21,7 +22,7 @@ const DRAWS = 1000;
 const LOW = 0.025;
 
 /** Metrics of ranks go through all samples once for each class and draw: above so many visits, several seconds, they get no interval. */
-export const MAX_RANK_VISITS = 1e9;
+export const MAX_RANK_VISITS = 5e8;
 
 /**
  * Intervals of metrics by the percentile bootstrap (Efron 1979), class by class: each draw has as many samples of a class as the data. Of a
@@ -113,10 +114,7 @@ function drawMetrics(
     const weights = resample(rows, models[0]?.size ?? 0, seed, draw);
     for (const [i, scored] of models.entries()) {
       const each = judged(scored, { weights, ...(costs === undefined ? {} : { costs }) });
-      for (const [metric, own] of values) {
-        const into = own[i];
-        if (into) into[draw] = METRICS[metric].of(each) ?? Number.NaN;
-      }
+      for (const [metric, own] of values) own[i]?.fill(METRICS[metric].of(each) ?? Number.NaN, draw, draw + 1);
     }
   }
   return metrics.map((metric) => ({

@@ -15,13 +15,14 @@ export const BINS = 15;
 /** How often the model is right where it is so sure: bins of equal width, Guo et al., "On Calibration of Modern Neural Networks", ICML 2017. */
 export function reliabilityOf(scored: Scored, weights?: ArrayLike<number>, bins: number = BINS): ReliabilityBin[] {
   const [samples, sure, right] = [new Float64Array(bins), new Float64Array(bins), new Float64Array(bins)];
-  for (const [row, k] of scored.predicted.entries()) {
-    const weight = weights?.[row] ?? 1;
-    const confidence = scored.probability(row, k);
-    const bin = binOf(confidence, bins);
+  const { confidence, predicted, labels } = scored;
+  for (let row = 0; row < confidence.length; row++) {
+    const weight = weights === undefined ? 1 : (weights[row] ?? 0);
+    const p = confidence[row] ?? Number.NaN;
+    const bin = binOf(p, bins);
     samples[bin] = (samples[bin] ?? 0) + weight;
-    sure[bin] = (sure[bin] ?? 0) + weight * confidence;
-    if (scored.labels[row] === k) right[bin] = (right[bin] ?? 0) + weight;
+    sure[bin] = (sure[bin] ?? 0) + weight * p;
+    if (labels[row] === predicted[row]) right[bin] = (right[bin] ?? 0) + weight;
   }
   return Array.from(samples, (n, bin) => ({
     low: boundOf(bin, bins),
@@ -58,11 +59,12 @@ export function calibrationError(curve: readonly ReliabilityBin[]): number {
 const LEAST: number = Number.EPSILON;
 
 /** The mean of −log p of the true class, in nats. */
-export function logLossOf(scored: Scored, weights?: ArrayLike<number>): number {
+export function logLossOf({ truth }: Scored, weights?: ArrayLike<number>): number {
   let [sum, samples] = [0, 0];
-  for (const [row, label] of scored.labels.entries()) {
-    const weight = weights?.[row] ?? 1;
-    const p = scored.probability(row, label);
+  for (let row = 0; row < truth.length; row++) {
+    const weight = weights === undefined ? 1 : (weights[row] ?? 0);
+    if (weight === 0) continue;
+    const p = truth[row] ?? Number.NaN;
     sum -= weight * Math.log(Number.isNaN(p) ? p : Math.min(1 - LEAST, Math.max(LEAST, p)));
     samples += weight;
   }

@@ -1,10 +1,8 @@
+import type { CostMatrix } from '../data/costMatrix.ts';
 import { calibrationError, logLossOf, reliabilityOf } from './calibration.ts';
-import { averagePrecision, divide, rocAuc } from './ranking.ts';
+import { type Areas, areasOf } from './ranking.ts';
 import type { Scored } from './scored.ts';
 import { f1Of, geometricMeanOf, mccOf, meanOf, precisionOf, recallOf, type Tally, tallyOf } from './tally.ts';
-
-/** What a wrong prediction costs: rows are true classes, columns predictions. */
-export type CostMatrix = readonly (readonly number[])[];
 
 /** Predictions that are judged, each counted as often as its weight says. */
 export interface Judged {
@@ -12,17 +10,35 @@ export interface Judged {
   readonly tally: Tally;
   readonly weights: ArrayLike<number> | undefined;
   readonly costs: CostMatrix | undefined;
+  /** Of a class against all others; none where nothing is ranked. */
+  areas(k: number): Areas;
 }
 
 export function judged(
   scored: Scored,
   { weights, costs }: { weights?: ArrayLike<number>; costs?: CostMatrix } = {},
 ): Judged {
-  return { scored, tally: tallyOf(scored, weights), weights, costs };
+  const tally = tallyOf(scored, weights);
+  const known = new Map<number, Areas>();
+  const areas = (k: number): Areas => {
+    const found = known.get(k) ?? areasIn(scored, k, tally, weights);
+    known.set(k, found);
+    return found;
+  };
+  return { scored, tally, weights, costs, areas };
+}
+
+function areasIn(scored: Scored, k: number, tally: Tally, weights: ArrayLike<number> | undefined): Areas {
+  const ranking = scored.ranking(k);
+  if (ranking === null) return { averagePrecision: null, rocAuc: null };
+  const positives = tally.totals[k] ?? 0;
+  return areasOf(ranking, scored.labels, k, { positives, negatives: tally.samples - positives, weights });
 }
 
 /** One number for all samples. */
 export interface Metric {
+  /** Its name on the command line. */
+  readonly option: string;
   readonly title: string;
   readonly describe: string;
   readonly better: 'higher' | 'lower';
@@ -30,7 +46,7 @@ export interface Metric {
   readonly isShare: boolean;
   /** Whether it needs the order of all samples by each class's probability: more work and memory. */
   readonly ranks?: boolean;
-  /** `null` where it is not defined: no class has what it needs, or there is no cost matrix. */
+  /** `null` where it is not defined: no class has what it needs, there is no cost matrix, or what is ranked was too much to keep. */
   of(judged: Judged): number | null;
 }
 
@@ -53,6 +69,7 @@ export type MetricName =
 /** Every metric of a whole model. */
 export const METRICS: Readonly<Record<MetricName, Metric>> = {
   accuracy: {
+    option: 'accuracy',
     title: 'accuracy',
     describe: 'samples that are predicted right',
     better: 'higher',
@@ -60,6 +77,7 @@ export const METRICS: Readonly<Record<MetricName, Metric>> = {
     of: ({ tally }) => tally.hits.reduce((sum, n) => sum + n, 0) / tally.samples,
   },
   balancedAccuracy: {
+    option: 'balanced',
     title: 'balanced accuracy',
     describe: 'the mean recall of the classes that have samples',
     better: 'higher',
@@ -67,6 +85,7 @@ export const METRICS: Readonly<Record<MetricName, Metric>> = {
     of: ({ tally }) => meanOf(recalls(tally)),
   },
   macroF1: {
+    option: 'macro-f1',
     title: 'macro-F1',
     describe: 'the mean F1 of the classes that have samples or are predicted',
     better: 'higher',
@@ -74,6 +93,7 @@ export const METRICS: Readonly<Record<MetricName, Metric>> = {
     of: ({ tally }) => meanOf(classes(tally).map((k) => f1Of(tally, k))),
   },
   gMean: {
+    option: 'g-mean',
     title: 'G-mean',
     describe: 'the geometric mean of the recalls: 0 where one class is never recognised',
     better: 'higher',
@@ -81,6 +101,7 @@ export const METRICS: Readonly<Record<MetricName, Metric>> = {
     of: ({ tally }) => geometricMeanOf(recalls(tally)),
   },
   mcc: {
+    option: 'mcc',
     title: 'MCC',
     describe: 'Matthews’ correlation of labels and predictions: 1 for all right, 0 for chance',
     better: 'higher',
@@ -88,6 +109,7 @@ export const METRICS: Readonly<Record<MetricName, Metric>> = {
     of: ({ tally }) => mccOf(tally),
   },
   prAuc: {
+    option: 'pr-auc',
     title: 'PR-AUC',
     describe: 'average precision, each class against all others, the mean of the classes that have samples',
     better: 'higher',
@@ -96,6 +118,7 @@ export const METRICS: Readonly<Record<MetricName, Metric>> = {
     of: (judged) => meanOf(classes(judged.tally).map((k) => CLASS_METRICS.averagePrecision.of(judged, k))),
   },
   rocAuc: {
+    option: 'roc-auc',
     title: 'ROC-AUC',
     describe: 'the area under the ROC curve, each class against all others, the mean of the classes that have samples',
     better: 'higher',
@@ -104,6 +127,7 @@ export const METRICS: Readonly<Record<MetricName, Metric>> = {
     of: (judged) => meanOf(classes(judged.tally).map((k) => CLASS_METRICS.rocAuc.of(judged, k))),
   },
   logLoss: {
+    option: 'log-loss',
     title: 'log loss',
     describe: 'the mean of −log p of the true class, p at least 2.2e-16',
     better: 'lower',
@@ -111,6 +135,7 @@ export const METRICS: Readonly<Record<MetricName, Metric>> = {
     of: ({ scored, weights }) => logLossOf(scored, weights),
   },
   ece: {
+    option: 'ece',
     title: 'ECE',
     describe: 'the expected calibration error: how far accuracy and confidence lie apart, in 15 bins',
     better: 'lower',
@@ -118,6 +143,7 @@ export const METRICS: Readonly<Record<MetricName, Metric>> = {
     of: ({ scored, weights }) => calibrationError(reliabilityOf(scored, weights)),
   },
   cost: {
+    option: 'cost',
     title: 'cost',
     describe: 'the mean cost of a sample, by the cost matrix',
     better: 'lower',
@@ -132,6 +158,13 @@ export const METRICS: Readonly<Record<MetricName, Metric>> = {
     },
   },
 };
+
+/** @param option its name on the command line. */
+export function metricNamed(option: string): MetricName {
+  const found = (Object.keys(METRICS) as MetricName[]).find((name) => METRICS[name].option === option);
+  if (found) return found;
+  throw new RangeError(`${option} is no metric`);
+}
 
 /** One number for each class. */
 export interface ClassMetric {
@@ -161,12 +194,12 @@ export const CLASS_METRICS: Readonly<Record<ClassMetricName, ClassMetric>> = {
     title: 'average precision',
     describe: 'the area under the precision-recall curve of the class against all others',
     ranks: true,
-    of: ({ scored, weights }, k) => averagePrecision(divide(scored.ranks(k), scored.labels, k, weights)),
+    of: (judged, k) => judged.areas(k).averagePrecision,
   },
   rocAuc: {
     title: 'ROC-AUC',
     describe: 'how often a sample of the class has a higher probability of it than another sample',
     ranks: true,
-    of: ({ scored, weights }, k) => rocAuc(divide(scored.ranks(k), scored.labels, k, weights)),
+    of: (judged, k) => judged.areas(k).rocAuc,
   },
 };

@@ -1,19 +1,47 @@
-/** Samples by a score: rank 0 is the highest score, and equal scores share a rank. */
-export interface Ranks {
-  /** Of each sample. */
-  readonly ranks: Uint32Array;
-  /** How many there are. */
-  readonly count: number;
+/** Samples from the highest score down. */
+export interface Ranking {
+  readonly rows: Uint32Array;
+  /** 1 for the last of equal scores, else 0. */
+  readonly ends: Uint8Array;
 }
 
-/** Scores that are NaN have no order: `count` is then 0. */
-export function ranksOf(scores: Float64Array): Ranks {
+/** @returns `null` where a score is NaN, which has no order. */
+export function rankingOf(scores: Float64Array): Ranking | null {
+  const size = scores.length;
   const sorted = Float64Array.from(scores).sort();
-  if (Number.isNaN(sorted.at(-1) ?? 0)) return { ranks: new Uint32Array(scores.length), count: 0 };
+  if (Number.isNaN(sorted[size - 1] ?? 0)) return null;
   let count = 0;
-  for (const score of sorted) if (count === 0 || score !== sorted[count - 1]) sorted[count++] = score;
+  for (let i = 0; i < size; i++) {
+    const score = sorted[i] ?? 0;
+    if (count === 0 || score !== sorted[count - 1]) sorted[count++] = score;
+  }
   const distinct = sorted.subarray(0, count);
-  return { ranks: Uint32Array.from(scores, (score) => count - 1 - indexOf(distinct, score)), count };
+  const ranks = new Uint32Array(size);
+  for (let row = 0; row < size; row++) ranks[row] = count - 1 - indexOf(distinct, scores[row] ?? 0);
+  return byRank(ranks, count);
+}
+
+/** A counting sort. */
+function byRank(ranks: Uint32Array, count: number): Ranking {
+  const next = new Uint32Array(count + 1);
+  for (let row = 0; row < ranks.length; row++) {
+    const after = (ranks[row] ?? 0) + 1;
+    next[after] = (next[after] ?? 0) + 1;
+  }
+  const ends = new Uint8Array(ranks.length);
+  for (let rank = 1; rank <= count; rank++) {
+    const end = (next[rank] ?? 0) + (next[rank - 1] ?? 0);
+    next[rank] = end;
+    ends[end - 1] = 1;
+  }
+  const rows = new Uint32Array(ranks.length);
+  for (let row = 0; row < ranks.length; row++) {
+    const rank = ranks[row] ?? 0;
+    const at = next[rank] ?? 0;
+    rows[at] = row;
+    next[rank] = at + 1;
+  }
+  return { rows, ends };
 }
 
 /** Of a value that is in an ascending array. */
@@ -27,59 +55,44 @@ function indexOf(sorted: Float64Array, value: number): number {
   return low;
 }
 
-/** One class against all others: how much weight of each kind there is at every rank. */
-export interface Divided {
-  readonly positive: Float64Array;
-  readonly negative: Float64Array;
-  readonly positives: number;
-  readonly negatives: number;
+/** A class against all others: samples that have it are positive. */
+export interface Areas {
+  /**
+   * Σ (R_n − R_{n−1}) · P_n over the thresholds from the highest score down, without interpolation. `null` without positives: no ranking is
+   * good or bad then.
+   */
+  readonly averagePrecision: number | null;
+  /** The share of pairs of a positive and a negative in which the positive is higher; equal ones count half. `null` without pairs. */
+  readonly rocAuc: number | null;
 }
 
-/** What has the label is positive. Without weights each sample counts once. */
-export function divide(
-  { ranks, count }: Ranks,
+/** @param weights how often each sample counts; once without. */
+export function areasOf(
+  { rows, ends }: Ranking,
   labels: Int32Array,
   k: number,
-  weights: ArrayLike<number> | undefined,
-): Divided {
-  const [positive, negative] = [new Float64Array(count), new Float64Array(count)];
-  let [positives, negatives] = [0, 0];
-  for (const [row, rank] of ranks.entries()) {
-    const weight = weights?.[row] ?? 1;
-    const isPositive = labels[row] === k;
-    const side = isPositive ? positive : negative;
-    side[rank] = (side[rank] ?? 0) + weight;
-    if (isPositive) positives += weight;
-    else negatives += weight;
+  { positives, negatives, weights }: { positives: number; negatives: number; weights: ArrayLike<number> | undefined },
+): Areas {
+  let [hits, taken, precisions, below, won] = [0, 0, 0, negatives, 0];
+  let [positive, negative] = [0, 0];
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i] ?? 0;
+    const weight = weights === undefined ? 1 : (weights[row] ?? 0);
+    if (labels[row] === k) positive += weight;
+    else negative += weight;
+    if (ends[i] === 0) continue;
+    hits += positive;
+    taken += positive + negative;
+    below -= negative;
+    if (positive > 0) {
+      precisions += positive * (hits / taken);
+      won += positive * (below + negative / 2);
+    }
+    positive = 0;
+    negative = 0;
   }
-  return { positive, negative, positives, negatives };
-}
-
-/**
- * Σ (R_n − R_{n−1}) · P_n over the thresholds from the highest score down, without interpolation. `null` without positives: no ranking is
- * good or bad then.
- */
-export function averagePrecision({ positive, negative, positives, negatives }: Divided): number | null {
-  if (positives === 0) return null;
-  if (positive.length === 0 && negatives + positives > 0) return Number.NaN;
-  let [hits, taken, sum] = [0, 0, 0];
-  for (const [rank, weight] of positive.entries()) {
-    hits += weight;
-    taken += weight + (negative[rank] ?? 0);
-    if (weight > 0) sum += (weight / positives) * (hits / taken);
-  }
-  return sum;
-}
-
-/** The share of pairs of a positive and a negative in which the positive has the higher score; equal ones count half. `null` without pairs. */
-export function rocAuc({ positive, negative, positives, negatives }: Divided): number | null {
-  if (positives === 0 || negatives === 0) return null;
-  if (positive.length === 0) return Number.NaN;
-  let [below, won] = [negatives, 0];
-  for (const [rank, weight] of positive.entries()) {
-    const same = negative[rank] ?? 0;
-    below -= same;
-    won += weight * (below + same / 2);
-  }
-  return won / positives / negatives;
+  return {
+    averagePrecision: positives === 0 ? null : precisions / positives,
+    rocAuc: positives === 0 || negatives === 0 ? null : won / positives / negatives,
+  };
 }

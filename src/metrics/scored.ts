@@ -1,82 +1,144 @@
-import { type Ranks, ranksOf } from './ranking.ts';
+import { type Ranking, rankingOf } from './ranking.ts';
 
 /** Labelled samples and what a model says of them. */
 export interface Predictions {
-  /** Of the true classes, 0 to `classes` − 1. */
+  /** The true classes, 0 to `classes` − 1. */
   readonly labels: ArrayLike<number>;
   /** [N, C] in rows, each of sum 1. */
   readonly probabilities: ArrayLike<number>;
   readonly classes: number;
 }
 
-/**
- * Predictions, ready to be judged: the class with the highest probability is the one that is predicted, of equal ones the first, as NumPy's
- * argmax has it.
- */
-export class Scored implements Predictions {
+interface Parts {
   readonly labels: Int32Array;
-  readonly probabilities: ArrayLike<number>;
+  readonly classes: number;
+  /** The class with the highest probability, of equal ones the first, as NumPy's argmax has it. */
+  readonly predicted: Int32Array;
+  /** The probability of the predicted class, and of the true one. */
+  readonly confidence: Float64Array;
+  readonly truth: Float64Array;
+  /** All of them, [N, C]; `null` where they are too many to keep. Then nothing is ranked. */
+  readonly probabilities: ArrayLike<number> | null;
+}
+
+/** Predictions, ready to be judged. */
+export class Scored implements Parts {
+  readonly labels: Int32Array;
   readonly classes: number;
   readonly predicted: Int32Array;
-  readonly #ranks = new Map<number, Ranks>();
+  readonly confidence: Float64Array;
+  readonly truth: Float64Array;
+  readonly probabilities: ArrayLike<number> | null;
+  readonly #rankings = new Map<number, Ranking | null>();
+
+  constructor({ labels, classes, predicted, confidence, truth, probabilities }: Parts) {
+    const wrong = labels.find((label) => label < 0 || label >= classes);
+    if (wrong !== undefined) throw new RangeError(`a label from 0 to ${classes - 1} expected, ${wrong} found`);
+    this.labels = labels;
+    this.classes = classes;
+    this.predicted = predicted;
+    this.confidence = confidence;
+    this.truth = truth;
+    this.probabilities = probabilities;
+  }
 
   /** @throws RangeError where a label is no class, or there are not N × C probabilities. */
-  constructor({ labels, probabilities, classes }: Predictions) {
-    if (probabilities.length !== labels.length * classes)
-      throw new RangeError(`${labels.length} × ${classes} probabilities expected, ${probabilities.length} found`);
-    this.labels = Int32Array.from(labels);
-    this.probabilities = probabilities;
-    this.classes = classes;
-    this.predicted = argmaxRows(probabilities, labels.length, classes);
-    const wrong = this.labels.find((label) => label < 0 || label >= classes);
-    if (wrong !== undefined) throw new RangeError(`a label from 0 to ${classes - 1} expected, ${wrong} found`);
+  static of({ labels, probabilities, classes }: Predictions): Scored {
+    const size = labels.length;
+    if (probabilities.length !== size * classes)
+      throw new RangeError(`${size} × ${classes} probabilities expected, ${probabilities.length} found`);
+    const own = Int32Array.from(labels);
+    const predicted = argmaxRows(probabilities, size, classes);
+    const at = (chosen: Int32Array): Float64Array =>
+      Float64Array.from(chosen, (k, row) => probabilities[row * classes + k] ?? Number.NaN);
+    return new Scored({ labels: own, classes, predicted, confidence: at(predicted), truth: at(own), probabilities });
   }
 
   get size(): number {
     return this.labels.length;
   }
 
-  /** Of the class, for a sample. */
-  probability(row: number, k: number): number {
-    return this.probabilities[row * this.classes + k] ?? Number.NaN;
+  /** The samples in the order of a class's probability; `null` where these were not kept, or one is NaN. Kept once it is known. */
+  ranking(k: number): Ranking | null {
+    const { probabilities, classes, size } = this;
+    if (probabilities === null) return null;
+    const known = this.#rankings.get(k);
+    if (known !== undefined) return known;
+    const scores = new Float64Array(size);
+    for (let row = 0; row < size; row++) scores[row] = probabilities[row * classes + k] ?? Number.NaN;
+    const ranking = rankingOf(scores);
+    this.#rankings.set(k, ranking);
+    return ranking;
+  }
+}
+
+/** More probabilities are not kept: 64 MiB of float64. */
+export const MAX_KEPT: number = 2 ** 23;
+
+/** Whether so many samples can be ranked by the probabilities of so many classes. */
+export function areKept(size: number, classes: number): boolean {
+  return size * classes <= MAX_KEPT;
+}
+
+/** Collects what a model says, batch by batch. */
+export class Collector {
+  readonly #classes: number;
+  readonly #parts: { labels: Int32Array; predicted: Int32Array; confidence: Float64Array; truth: Float64Array };
+  readonly #kept: Float64Array | null;
+  #size = 0;
+
+  constructor(size: number, classes: number) {
+    this.#classes = classes;
+    const [labels, predicted] = [new Int32Array(size), new Int32Array(size)];
+    this.#parts = { labels, predicted, confidence: new Float64Array(size), truth: new Float64Array(size) };
+    this.#kept = areKept(size, classes) ? new Float64Array(size * classes) : null;
   }
 
-  /** The samples in the order of a class's probability. */
-  ranks(k: number): Ranks {
-    const known = this.#ranks.get(k) ?? ranksOf(Float64Array.from(this.labels, (_, row) => this.probability(row, k)));
-    this.#ranks.set(k, known);
-    return known;
+  /** @param logits [N, C] in rows; what follows them is passed over. */
+  add(logits: ArrayLike<number>, labels: ArrayLike<number>): void {
+    const classes = this.#classes;
+    const predicted = argmaxRows(logits, labels.length, classes);
+    const { labels: own, predicted: chosen, confidence, truth } = this.#parts;
+    const probabilities = new Float64Array(classes);
+    for (let i = 0; i < labels.length; i++) {
+      const [k, label, row] = [predicted[i] ?? 0, labels[i] ?? 0, this.#size++];
+      softmax(probabilities, logits, i * classes, k);
+      own[row] = label;
+      chosen[row] = k;
+      confidence[row] = probabilities[k] ?? Number.NaN;
+      truth[row] = probabilities[label] ?? Number.NaN;
+      this.#kept?.set(probabilities, row * classes);
+    }
   }
+
+  done(): Scored {
+    return new Scored({ ...this.#parts, classes: this.#classes, probabilities: this.#kept });
+  }
+}
+
+/** Of one row of logits, in float64; that of the largest one is taken off. */
+function softmax(out: Float64Array, logits: ArrayLike<number>, start: number, largest: number): void {
+  const max = logits[start + largest] ?? 0;
+  let sum = 0;
+  for (let k = 0; k < out.length; k++) {
+    const odds = Math.exp((logits[start + k] ?? Number.NaN) - max);
+    out[k] = odds;
+    sum += odds;
+  }
+  for (let k = 0; k < out.length; k++) out[k] = (out[k] ?? 0) / sum;
 }
 
 /** The class with the highest score of each of the first `count` samples; of equal ones the first, as argmax does. */
 export function argmaxRows(scores: ArrayLike<number>, count: number, classes: number): Int32Array {
-  return Int32Array.from({ length: count }, (_, row) => {
-    let best = 0;
+  const out = new Int32Array(count);
+  for (let row = 0; row < count; row++) {
+    const start = row * classes;
+    let [best, highest] = [0, scores[start] ?? 0];
     for (let k = 1; k < classes; k++) {
-      if ((scores[row * classes + k] ?? 0) > (scores[row * classes + best] ?? 0)) best = k;
+      const score = scores[start + k] ?? 0;
+      if (score > highest) [best, highest] = [k, score];
     }
-    return best;
-  });
-}
-
-/** Writes softmax(logits) of `rows` rows of `classes` into `out` from sample `start` on, in float64; each row's maximum is taken off. */
-export function softmaxInto(
-  out: Float64Array,
-  logits: ArrayLike<number>,
-  at: { start: number; rows: number; classes: number },
-): void {
-  const { start, rows, classes } = at;
-  for (let row = 0; row < rows; row++) {
-    let max = Number.NEGATIVE_INFINITY;
-    for (let k = 0; k < classes; k++) max = Math.max(max, logits[row * classes + k] ?? 0);
-    const to = (start + row) * classes;
-    let sum = 0;
-    for (let k = 0; k < classes; k++) {
-      const odds = Math.exp((logits[row * classes + k] ?? 0) - max);
-      out[to + k] = odds;
-      sum += odds;
-    }
-    for (let k = 0; k < classes; k++) out[to + k] = (out[to + k] ?? 0) / sum;
+    out[row] = best;
   }
+  return out;
 }

@@ -15,9 +15,9 @@ export interface Tally {
 export function tallyOf({ labels, predicted, classes }: Scored, weights?: ArrayLike<number>): Tally {
   const [totals, chosen, hits] = [new Float64Array(classes), new Float64Array(classes), new Float64Array(classes)];
   let samples = 0;
-  for (const [row, label] of labels.entries()) {
-    const weight = weights?.[row] ?? 1;
-    const k = predicted[row] ?? 0;
+  for (let row = 0; row < labels.length; row++) {
+    const weight = weights === undefined ? 1 : (weights[row] ?? 0);
+    const [label, k] = [labels[row] ?? 0, predicted[row] ?? 0];
     samples += weight;
     totals[label] = (totals[label] ?? 0) + weight;
     chosen[k] = (chosen[k] ?? 0) + weight;

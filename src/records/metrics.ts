@@ -1,12 +1,35 @@
-/** How good predictions are, class by class. */
-export interface Metrics {
-  readonly samples: number;
+import type { CostMatrix } from '../data/costMatrix.ts';
+import { type Difference, differencesOf, type Interval, intervalsOf } from '../metrics/bootstrap.ts';
+import { type ReliabilityBin, reliabilityOf } from '../metrics/calibration.ts';
+import { type Group, groupsOf } from '../metrics/groups.ts';
+import { type McNemar, mcNemar } from '../metrics/mcnemar.ts';
+import {
+  CLASS_METRICS,
+  type ClassMetricName,
+  type Judged,
+  judged,
+  METRICS,
+  type MetricName,
+} from '../metrics/metrics.ts';
+import type { Scored } from '../metrics/scored.ts';
+import { meanOf } from '../metrics/tally.ts';
+
+/** A figure of every metric; `null` where it is not defined. */
+export type Scores = Readonly<Record<MetricName, number | null>> & {
   readonly accuracy: number;
-  /** The mean of the recalls of classes that have samples. */
   readonly balancedAccuracy: number;
+};
+
+type ByClass = readonly (number | null)[];
+
+/** How good predictions are. */
+export interface Metrics extends Scores {
+  readonly samples: number;
   /** By class; `null` for a class without samples. */
-  readonly recall: readonly (number | null)[];
-  /** Mean recalls of classes with more than 100, 20 to 100, and fewer than 20 training samples; `null` where there are none. */
+  readonly recall: ByClass;
+  /** Further metrics by class; `null` in an epoch's record of more than {@link MAX_CONFUSION} classes. */
+  readonly classes: Readonly<Record<Exclude<ClassMetricName, 'recall'>, ByClass>> | null;
+  /** Mean recalls of the classes with many, some and few training samples, see `groupsOf`; `null` where there are none. */
   readonly many: number | null;
   readonly medium: number | null;
   readonly few: number | null;
@@ -16,19 +39,93 @@ export interface Metrics {
   readonly mistakes: readonly Mistake[] | null;
 }
 
+/** What is computed once, when all is trained. */
+export interface DetailedMetrics extends Metrics {
+  /** 95 % intervals; `null` for what has none. */
+  readonly intervals: Readonly<Partial<Record<MetricName, Interval | null>>>;
+  readonly reliability: readonly ReliabilityBin[];
+  /** Against the model as it was given; `null` of that itself. */
+  readonly change: Change | null;
+}
+
+export interface Change {
+  readonly metrics: Readonly<Partial<Record<MetricName, Difference | null>>>;
+  readonly accuracy: McNemar;
+}
+
 export interface Mistake {
   readonly label: number;
   readonly predicted: number;
   readonly samples: number;
 }
 
-/** The bounds of many-, medium- and few-shot classes: Liu et al., "Large-Scale Long-Tailed Recognition in an Open World", CVPR 2019. */
-export const SHOTS = { many: 100, few: 20 } as const;
-
 /** A confusion matrix of more classes is nothing to look at, and large in every epoch's record. */
 export const MAX_CONFUSION = 200;
 
 const MISTAKES = 40;
+
+export interface MetricsOptions {
+  /** Training samples of each class, which sort classes into many, medium and few. */
+  readonly trainCounts: readonly number[];
+  readonly costs?: CostMatrix | undefined;
+}
+
+export function metricsOf(scored: Scored, options: MetricsOptions): Metrics {
+  const isLarge = scored.classes > MAX_CONFUSION;
+  return { ...figuresOf(scored, options), classes: isLarge ? null : classFigures(judged(scored)) };
+}
+
+/** @param before the same samples by the model as it was given. */
+export function detailedMetricsOf(
+  scored: Scored,
+  options: MetricsOptions & { readonly before?: Scored; readonly seed: number },
+): DetailedMetrics {
+  const { before, seed, costs } = options;
+  const metrics = names.filter((name) => name !== 'cost' || costs !== undefined);
+  const how = { metrics, seed, ...(costs === undefined ? {} : { costs }) };
+  return {
+    ...figuresOf(scored, options),
+    classes: classFigures(judged(scored)),
+    intervals: intervalsOf(scored, how),
+    reliability: reliabilityOf(scored),
+    change: before ? { metrics: differencesOf(before, scored, how), accuracy: mcNemar(before, scored) } : null,
+  };
+}
+
+const names = Object.keys(METRICS) as MetricName[];
+
+function figuresOf(scored: Scored, { trainCounts, costs }: MetricsOptions): Omit<Metrics, 'classes'> {
+  const all = judged(scored, costs === undefined ? {} : { costs });
+  const scores = Object.fromEntries(names.map((name) => [name, METRICS[name].of(all)])) as Scores;
+  const recall = byClass(all, 'recall');
+  const groups = groupsOf(trainCounts);
+  const among = (group: Group): number | null => meanOf(recall.filter((_, k) => groups.of[k] === group));
+  const isLarge = scored.classes > MAX_CONFUSION;
+  const confusion = confusionMatrix(scored.labels, scored.predicted, scored.classes);
+  return {
+    samples: scored.size,
+    ...scores,
+    recall,
+    many: among('many'),
+    medium: among('medium'),
+    few: among('few'),
+    confusion: isLarge ? null : confusion,
+    mistakes: isLarge ? mistakesOf(confusion, MISTAKES) : null,
+  };
+}
+
+function classFigures(all: Judged): NonNullable<Metrics['classes']> {
+  return {
+    precision: byClass(all, 'precision'),
+    f1: byClass(all, 'f1'),
+    averagePrecision: byClass(all, 'averagePrecision'),
+    rocAuc: byClass(all, 'rocAuc'),
+  };
+}
+
+function byClass(all: Judged, name: ClassMetricName): (number | null)[] {
+  return Array.from({ length: all.scored.classes }, (_, k) => CLASS_METRICS[name].of(all, k));
+}
 
 /** Counts of pairs (label, prediction). */
 export function confusionMatrix(
@@ -45,48 +142,10 @@ export function confusionMatrix(
   return counts;
 }
 
-/** @param trainCounts training samples of each class, which sort classes into many, medium and few. */
-export function metricsOf(confusion: readonly (readonly number[])[], trainCounts: readonly number[]): Metrics {
-  const totals = confusion.map((row) => row.reduce((sum, n) => sum + n, 0));
-  const hits = confusion.map((row, i) => row[i] ?? 0);
-  const samples = totals.reduce((sum, n) => sum + n, 0);
-  const recall = totals.map((total, i) => (total === 0 ? null : (hits[i] ?? 0) / total));
-  const among = (test: (count: number) => boolean): number | null =>
-    mean(recall.filter((_, i) => test(trainCounts[i] ?? 0)));
-  return {
-    samples,
-    accuracy: hits.reduce((sum, n) => sum + n, 0) / samples,
-    balancedAccuracy: mean(recall) ?? Number.NaN,
-    recall,
-    many: among((count) => count > SHOTS.many),
-    medium: among((count) => count >= SHOTS.few && count <= SHOTS.many),
-    few: among((count) => count < SHOTS.few),
-    ...(confusion.length > MAX_CONFUSION
-      ? { confusion: null, mistakes: mistakesOf(confusion, MISTAKES) }
-      : { confusion, mistakes: null }),
-  };
-}
-
 /** The `limit` largest counts off the diagonal of a confusion matrix; of equal ones the first. */
 export function mistakesOf(confusion: readonly (readonly number[])[], limit: number): Mistake[] {
   const all = confusion.flatMap((row, label) =>
     row.flatMap((samples, predicted) => (samples > 0 && predicted !== label ? [{ label, predicted, samples }] : [])),
   );
   return all.sort((a, b) => b.samples - a.samples).slice(0, limit);
-}
-
-function mean(values: readonly (number | null)[]): number | null {
-  const numbers = values.filter((value) => value !== null);
-  return numbers.length === 0 ? null : numbers.reduce((sum, n) => sum + n, 0) / numbers.length;
-}
-
-/** The class with the highest score of each of the first `count` samples; of equal ones the first, as argmax does. */
-export function argmaxRows(scores: ArrayLike<number>, count: number, classes: number): Int32Array {
-  return Int32Array.from({ length: count }, (_, row) => {
-    let best = 0;
-    for (let k = 1; k < classes; k++) {
-      if ((scores[row * classes + k] ?? 0) > (scores[row * classes + best] ?? 0)) best = k;
-    }
-    return best;
-  });
 }

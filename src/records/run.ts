@@ -1,12 +1,13 @@
 import type { Tie } from '../tuned/locate.ts';
 import type { EpochRecord } from './epoch.ts';
 import type { InfluenceOutcome } from './influence.ts';
-import type { Metrics } from './metrics.ts';
+import type { DetailedMetrics } from './metrics.ts';
 
 /** The best epoch of an arm, and where its state is. */
 export interface Best {
   readonly epoch: number;
-  readonly balancedAccuracy: number;
+  /** Its figure of the metric that chooses, on validation data. */
+  readonly score: number;
   readonly file: string;
 }
 
@@ -44,7 +45,9 @@ export interface Outcome {
   readonly tuned: readonly string[];
   readonly untied: readonly Tie[];
   /** On the test data: the model as it was given, then each arm's best epoch. None without test data. */
-  readonly tests: readonly Metrics[];
+  readonly tests: readonly DetailedMetrics[];
+  /** The same on the validation data where there are no test data. */
+  readonly validation: readonly DetailedMetrics[];
   /** Of the tuned model on training data. */
   readonly influence: InfluenceOutcome;
 }

@@ -1,6 +1,6 @@
 import * as Plot from '@observablehq/plot';
+import { type Group, groupsOf } from '../metrics/groups.ts';
 import type { Metrics } from '../records/metrics.ts';
-import { SHOTS } from '../records/metrics.ts';
 import { signedTick, tick } from './axis.ts';
 import { draw } from './draw.ts';
 import { count, percent, points } from './format.ts';
@@ -19,11 +19,21 @@ export interface Row {
   readonly key: string;
   readonly name: string;
   readonly count: number;
+  readonly group: Group;
 }
 
 /** The classes, the most frequent first. */
 export function rowsOf({ classes }: Report): Row[] {
-  const rows = classes.map(({ name, count: samples }, index) => ({ index, key: String(index), name, count: samples }));
+  const { of } = groupsOf(classes.map(({ count: samples }) => samples));
+  const rows = classes.map(
+    ({ name, count: samples }, index): Row => ({
+      index,
+      key: String(index),
+      name,
+      count: samples,
+      group: of[index] ?? 'medium',
+    }),
+  );
   return rows.sort((a, b) => b.count - a.count);
 }
 
@@ -76,11 +86,6 @@ function rivalOf({ arms }: Report, judged: readonly Judged[]): Judged | undefine
   return others.find(({ look }) => look.name === baseline) ?? others[0] ?? judged.find(({ look }) => look === BEFORE);
 }
 
-export function groupOf(samples: number): 'many' | 'medium' | 'few' {
-  if (samples > SHOTS.many) return 'many';
-  return samples < SHOTS.few ? 'few' : 'medium';
-}
-
 const GROUP_OPACITY = { many: 0.85, medium: 0.55, few: 0.3 } as const;
 const COUNTS = 'Training samples';
 const COUNTS_NOTE = 'Of each class, after the long tail was cut and validation data were held out.';
@@ -93,10 +98,10 @@ function countsFigure(rows: readonly Row[]): Html {
         x: 'count',
         y: 'key',
         fill: 'var(--ink)',
-        fillOpacity: ({ count: samples }: Row) => GROUP_OPACITY[groupOf(samples)],
+        fillOpacity: ({ group }: Row) => GROUP_OPACITY[group],
         insetTop: 2,
         insetBottom: 2,
-        title: ({ name, count: samples }: Row) => `${name}: ${count(samples)}, ${groupOf(samples)}-shot`,
+        title: ({ name, count: samples, group }: Row) => `${name}: ${count(samples)}, ${group}-shot`,
       }),
       Plot.text(rows, {
         x: 'count',
@@ -269,10 +274,10 @@ function classTable({ classes: all }: Report, rows: readonly Row[], judged: read
       : 'Recall by class';
   const body = rows
     .slice(0, MAX_TABLE)
-    .map(({ index, name, count: n }) => [
+    .map(({ index, name, count: n, group }) => [
       name,
       count(n),
-      groupOf(n),
+      group,
       ...judged.map(({ metrics }) => percent(metrics.recall[index])),
     ]);
   return table(caption, heads, body);

@@ -1,6 +1,6 @@
 import * as Plot from '@observablehq/plot';
+import { groupsOf } from '../metrics/groups.ts';
 import type { EpochRecord } from '../records/epoch.ts';
-import { SHOTS } from '../records/metrics.ts';
 import { logAxis, tick } from './axis.ts';
 import { draw } from './draw.ts';
 import { number, percent } from './format.ts';
@@ -15,7 +15,8 @@ interface Panel {
   readonly isShare: boolean;
   /** Losses of different kinds have nothing to join them to. */
   readonly isJoined: boolean;
-  value(record: EpochRecord): number | null;
+  /** Records of older versions may lack a figure. */
+  value(record: EpochRecord): number | null | undefined;
 }
 
 const PANELS: readonly Panel[] = [
@@ -25,6 +26,13 @@ const PANELS: readonly Panel[] = [
     isShare: true,
     isJoined: true,
     value: ({ balancedAccuracy }) => balancedAccuracy,
+  },
+  {
+    title: 'Macro-F1',
+    note: 'Validation data, %: the mean F1 of the classes, which falls where recall is bought with precision.',
+    isShare: true,
+    isJoined: true,
+    value: ({ macroF1 }) => macroF1,
   },
   {
     title: 'Training loss',
@@ -40,28 +48,21 @@ const PANELS: readonly Panel[] = [
     isJoined: true,
     value: ({ validationLoss }) => validationLoss,
   },
-  {
-    title: 'Many-shot classes',
-    note: `Mean recall, %: more than ${SHOTS.many} training samples.`,
-    isShare: true,
-    isJoined: true,
-    value: ({ many }) => many,
-  },
-  {
-    title: 'Medium-shot classes',
-    note: `Mean recall, %: ${SHOTS.few} to ${SHOTS.many} training samples.`,
-    isShare: true,
-    isJoined: true,
-    value: ({ medium }) => medium,
-  },
-  {
-    title: 'Few-shot classes',
-    note: `Mean recall, %: fewer than ${SHOTS.few} training samples.`,
-    isShare: true,
-    isJoined: true,
-    value: ({ few }) => few,
-  },
 ];
+
+/** Of the groups that have classes. */
+function groupPanels({ classes }: Report): Panel[] {
+  const groups = groupsOf(classes.map(({ count }) => count));
+  return (['many', 'medium', 'few'] as const)
+    .filter((group) => groups.of.includes(group))
+    .map((group) => ({
+      title: `${group[0]?.toUpperCase()}${group.slice(1)}-shot classes`,
+      note: `Mean recall, %: ${groups.describe[group]}.`,
+      isShare: true,
+      isJoined: true,
+      value: (record) => record[group],
+    }));
+}
 
 interface Line {
   readonly look: Look;
@@ -74,7 +75,9 @@ export function curves(report: Report): Html {
   const trained = report.history.filter(({ epoch }) => epoch > 0);
   if (trained.length === 0) return html`<section id="training"><h2>Training</h2><p>No epoch is done yet.</p></section>`;
   const lines = linesOf(report);
-  const panels = PANELS.filter(({ value }) => trained.some((record) => value(record) !== null));
+  const panels = [...PANELS, ...groupPanels(report)].filter(({ value }) =>
+    trained.some((record) => typeof value(record) === 'number'),
+  );
   const { ibFrom } = report.schedule;
   const first = ibFrom > 0 ? html` The first ${ibFrom} epochs (shaded) are trained once, for all.` : null;
   const shared = trained.some(({ phase }) => phase === 'first') ? [{ ...BEFORE, name: 'first phase' }] : [];
@@ -107,7 +110,7 @@ function pointsOf({ records }: Line, { value, isShare, isJoined }: Panel): Point
   const isOwn = records.some(({ phase }) => phase === 'loss');
   return records.flatMap((record) => {
     const found = value(record);
-    if (found === null || !Number.isFinite(found)) return [];
+    if (typeof found !== 'number' || !Number.isFinite(found)) return [];
     if (isOwn && !isJoined && record.phase !== 'loss') return [];
     return [{ epoch: record.epoch, value: isShare ? 100 * found : found }];
   });
@@ -188,6 +191,7 @@ function epochs(history: readonly EpochRecord[]): Html {
     'training loss',
     'cross-entropy',
     'balanced %',
+    'macro-F1 %',
     'accuracy %',
     'many %',
     'medium %',
@@ -202,7 +206,7 @@ function epochs(history: readonly EpochRecord[]): Html {
     number(record.rate),
     number(record.trainLoss),
     number(record.validationLoss),
-    ...[record.balancedAccuracy, record.accuracy, record.many, record.medium, record.few].map(percent),
+    ...[record.balancedAccuracy, record.macroF1, record.accuracy, record.many, record.medium, record.few].map(percent),
     record.seconds.toFixed(1),
   ]);
   const heads = [{ head: 'loss', isText: true }, ...columns.map((head) => ({ head, isText: head === 'phase' }))];

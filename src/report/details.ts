@@ -1,5 +1,6 @@
 import { isRecord } from '../isRecord.ts';
-import { groupOf } from './classes.ts';
+import type { Group } from '../metrics/groups.ts';
+import { rowsOf } from './classes.ts';
 import { count, number } from './format.ts';
 import { type Html, html, shortened } from './html.ts';
 import { table } from './look.ts';
@@ -17,18 +18,20 @@ export function details(report: Report): Html {
 ${notes.length > 0 && html`<figure><figcaption><h3>Notes</h3></figcaption><ul class="notes">${notes.map((note) => html`<li>${note}</li>`)}</ul></figure>`}</section>`;
 }
 
-function dataTable({ sizes, classes }: Report): Html {
-  const group = (name: ReturnType<typeof groupOf>): readonly string[] => {
-    const own = classes.filter(({ count: n }) => groupOf(n) === name);
+function dataTable(report: Report): Html {
+  const { sizes, classes } = report;
+  const rows = rowsOf(report);
+  const group = (name: Group): readonly string[] => {
+    const own = rows.filter((row) => row.group === name);
     return [`${name}-shot classes`, count(own.length), count(own.reduce((sum, { count: n }) => sum + n, 0))];
   };
-  const rows = [
+  const parts = [
     ...(['many', 'medium', 'few'] as const).map(group),
     ['training, all', count(classes.length), count(sizes.train)],
     ['validation', '', count(sizes.validation)],
     ...(sizes.test === null ? [] : [['test', '', count(sizes.test)]]),
   ];
-  return html`<figure><figcaption><h3>Data</h3></figcaption>${table('Samples', [{ head: 'part', isText: true }, { head: 'classes' }, { head: 'samples' }], rows)}</figure>`;
+  return html`<figure><figcaption><h3>Data</h3></figcaption>${table('Samples', [{ head: 'part', isText: true }, { head: 'classes' }, { head: 'samples' }], parts)}</figure>`;
 }
 
 function list(entries: readonly (readonly [string, string])[]): Html {

@@ -1,6 +1,6 @@
 import type { EpochRecord } from '../records/epoch.ts';
 import type { InfluenceOutcome, SampleInfluence } from '../records/influence.ts';
-import type { Metrics } from '../records/metrics.ts';
+import type { DetailedMetrics, Metrics } from '../records/metrics.ts';
 import type { Schedule } from '../records/schedule.ts';
 
 /** What a run's page shows: all plain data, as the run recorded them. */
@@ -14,7 +14,7 @@ export interface Report {
   /** On which data {@link before} and the arms were judged. */
   readonly judgedOn: 'test' | 'validation';
   /** The model as it was given. */
-  readonly before: Metrics | null;
+  readonly before: Metrics | DetailedMetrics | null;
   /** The loss that was asked for first. */
   readonly arms: readonly ReportArm[];
   readonly history: readonly EpochRecord[];
@@ -35,7 +35,8 @@ export interface ReportArm {
   readonly isBaseline: boolean;
   /** The epoch that is shown; `null` where there is none yet, as are the metrics. */
   readonly epoch: number | null;
-  readonly metrics: Metrics | null;
+  /** In detail where the run is done. */
+  readonly metrics: Metrics | DetailedMetrics | null;
   /** What `alpha: 'auto'` came to. */
   readonly alpha: number | null;
 }

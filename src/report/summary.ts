@@ -1,7 +1,8 @@
 import * as Plot from '@observablehq/plot';
+import { groupsOf } from '../metrics/groups.ts';
 import type { Metrics } from '../records/metrics.ts';
-import { SHOTS } from '../records/metrics.ts';
 import { draw } from './draw.ts';
+import { changeOf, figures } from './figures.ts';
 import { count, counted, percent, points } from './format.ts';
 import { type Html, html } from './html.ts';
 import { BEFORE, figure, judgedOf, legend, swatch, table } from './look.ts';
@@ -18,7 +19,8 @@ export function summary(report: Report): Html {
   return html`<section id="result"><h2 class="unseen">Result</h2>
 <p class="verdict">${verdict(report, judged)}</p>
 <ul class="tiles">${judged.map((one) => tile(one, report, best))}</ul>
-<div class="grid two">${groupsFigure(judged)}${resultTable(report, judged, best)}</div></section>`;
+<div class="grid two">${groupsFigure(report, judged)}${resultTable(report, judged, best)}</div>
+${figures(report, judged)}</section>`;
 }
 
 function verdict({ arms, judgedOn, before, isDone }: Report, judged: readonly Judged[]): Html {
@@ -27,13 +29,23 @@ function verdict({ arms, judgedOn, before, isDone }: Report, judged: readonly Ju
   if (!main || !metrics) return html`The run was interrupted before <b>${main?.name ?? 'the loss'}</b> was judged.`;
   const to = `${percent(metrics.balancedAccuracy)} %`;
   const change = before
-    ? html`<b>${main.name}</b> took the balanced accuracy on ${count(metrics.samples)} ${judgedOn} samples from ${percent(before.balancedAccuracy)} % to ${to} (${points(metrics.balancedAccuracy, before.balancedAccuracy)} points).`
+    ? html`<b>${main.name}</b> took the balanced accuracy on ${count(metrics.samples)} ${judgedOn} samples from ${percent(before.balancedAccuracy)} % to ${to} (${points(metrics.balancedAccuracy, before.balancedAccuracy)} points).${noise(metrics)} Macro-F1: ${percent(before.macroF1)} % before, ${percent(metrics.macroF1)} % now.`
     : html`<b>${main.name}</b> has a balanced accuracy of ${to} on ${count(metrics.samples)} ${judgedOn} samples.`;
   const others = judged.filter(({ look }) => look !== BEFORE && look.name !== main.name);
   const rival = others.toSorted((a, b) => b.metrics.balancedAccuracy - a.metrics.balancedAccuracy)[0];
   const beside = rival ? compared(rival, metrics) : null;
   const soFar = isDone ? null : html` The run was interrupted: these are the best epochs so far.`;
   return html`${change}${beside}${soFar}`;
+}
+
+/** What the intervals say, where there are some. */
+function noise(metrics: Metrics): Html | null {
+  const change = changeOf(metrics, 'balancedAccuracy');
+  if (change === null) return null;
+  const range = `${points(change.low, 0)} to ${points(change.high, 0)}`;
+  if (change.low <= 0 && change.high >= 0)
+    return html` From this many samples no difference can be told: the 95 % interval is ${range} points.`;
+  return html` The 95 % interval is ${range} points.`;
 }
 
 function compared({ look, metrics }: Judged, main: Metrics): Html {
@@ -61,7 +73,7 @@ const GROUPS = [
   { name: 'few-shot', value: (metrics: Metrics) => metrics.few },
 ] as const;
 
-function groupsFigure(judged: readonly Judged[]): Html {
+function groupsFigure({ classes }: Report, judged: readonly Judged[]): Html {
   const cells = judged.flatMap(({ look, metrics }) =>
     GROUPS.flatMap(({ name, value }) => {
       const share = value(metrics);
@@ -94,17 +106,18 @@ function groupsFigure(judged: readonly Judged[]): Html {
       ),
     ],
   });
-  const note = `Many: more than ${SHOTS.many} training samples of a class; few: fewer than ${SHOTS.few}.`;
+  const { describe } = groupsOf(classes.map((one) => one.count));
+  const note = `Many: ${describe.many} of a class; few: ${describe.few}.`;
   return figure('By frequency of the classes', note, html`${chart}${legend(judged.map(({ look }) => look))}`);
 }
 
 function resultTable({ judgedOn, arms }: Report, judged: readonly Judged[], best: number): Html {
-  const columns = ['epoch', 'balanced', 'accuracy', 'many', 'medium', 'few'].map((head) => ({ head }));
+  const columns = ['epoch', 'balanced', 'macro-F1', 'accuracy', 'many', 'medium', 'few'].map((head) => ({ head }));
   const rows = judged.map(({ look, metrics: m }) => [
     html`<span class="name">${swatch(look)}${look.name}</span>`,
     String(arms.find(({ name }) => look !== BEFORE && name === look.name)?.epoch ?? '–'),
     m.balancedAccuracy === best ? html`<b>${percent(m.balancedAccuracy)}</b>` : percent(m.balancedAccuracy),
-    ...[m.accuracy, m.many, m.medium, m.few].map(percent),
+    ...[m.macroF1, m.accuracy, m.many, m.medium, m.few].map(percent),
   ]);
   const [first] = judged;
   const errors = judged.map(({ metrics }) => standardError(metrics));

@@ -12,6 +12,7 @@ import {
 import { join } from 'node:path';
 import protobuf from 'protobufjs';
 import { LossgraftError } from '../errors.ts';
+import { METRICS, type MetricName } from '../metrics/metrics.ts';
 import type { EpochRecord } from '../records/epoch.ts';
 import { frameRecord, readRecords } from './tfrecord.ts';
 
@@ -43,11 +44,16 @@ export function recallNote(classes: number): string | undefined {
   return `TensorBoard's files have no recall by class: there are ${classes} classes, and they take up to ${MAX_RECALLS}. metrics.jsonl has them`;
 }
 
+/** Metrics that have no tag of their own. */
+const OTHERS = (Object.keys(METRICS) as MetricName[]).filter(
+  (name) => name !== 'accuracy' && name !== 'balancedAccuracy',
+);
+
 /** The scalars of an epoch by their tags in TensorBoard. A class without a name of its own is called by its index. */
 function scalarsOf(record: EpochRecord, classNames: readonly string[]): [string, number][] {
   const { trainLoss, validationLoss, balancedAccuracy, accuracy, many, medium, few, recall, rate } = record;
   const recalls = recall.length > MAX_RECALLS ? [] : recall;
-  const all: (readonly [string, number | null])[] = [
+  const all: (readonly [string, number | null | undefined])[] = [
     ['loss/train', trainLoss],
     ['loss/validation_cross_entropy', validationLoss],
     ['accuracy/balanced', balancedAccuracy],
@@ -56,9 +62,10 @@ function scalarsOf(record: EpochRecord, classNames: readonly string[]): [string,
     ['accuracy/medium', medium],
     ['accuracy/few', few],
     ['learning_rate', rate],
+    ...OTHERS.map((name) => [`metrics/${METRICS[name].option.replace('-', '_')}`, record[name]] as const),
     ...recalls.map((value, k) => [`recall/${classNames[k] ?? k}`, value] as const),
   ];
-  return all.flatMap(([tag, value]) => (value === null ? [] : [[tag, value]]));
+  return all.flatMap(([tag, value]) => (typeof value === 'number' ? [[tag, value]] : []));
 }
 
 /** The event files of a run: one folder for each arm, to which every epoch is appended once, also by a run that goes on. */

@@ -1,6 +1,8 @@
+import { isCostMatrix } from '../data/costMatrix.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { classesRow } from '../data/options.ts';
 import { isRecord } from '../isRecord.ts';
+import { METRICS } from '../metrics/metrics.ts';
 import {
   choice,
   count,
@@ -204,10 +206,28 @@ const scheduleRows = {
 export const trainerRows = {
   /** Steps in one run of ONNX Runtime. Default: by the size of the weights. */
   stepsPerRun: count('Steps in one run of ONNX Runtime (default: by the size of the weights)', own),
-  /** Ends after so many epochs without a better balanced accuracy on the validation data. */
-  patience: count('End after so many epochs without a better balanced accuracy on the validation data', own),
+  /** Ends after so many epochs without a better figure of --select-by on the validation data. */
+  patience: count('End after so many epochs without a better figure of --select-by on the validation data', own),
   /** Which epoch is taken: the best on the validation data (default), or the last. */
   select: choice(['best', 'last'], 'Which epoch is taken', { ...own, default: 'best' }),
+  /** What the best epoch is chosen by, on the validation data. Default `balanced`, balanced accuracy; `cost` needs `costs`. */
+  selectBy: choice(
+    Object.values(METRICS).map(({ option }) => option),
+    'What the best epoch is chosen by, on the validation data',
+    { ...own, default: METRICS.balancedAccuracy.option, needs: 'select=best' },
+  ),
+  /** What a wrong prediction costs: rows are true classes, columns predictions. */
+  costs: value(
+    'a square matrix of finite numbers',
+    isCostMatrix,
+    'What predictions cost, FILE (.json, .csv): a row for each true class, a column for each prediction',
+    {
+      ...own,
+      flag: 'cost-matrix',
+      reads: 'a .json or .csv file with a square matrix',
+      parse: async (path: string) => (await import('../data/costs.ts')).readCosts(path),
+    },
+  ),
   /**
    * Whether what lies before everything that is trained is computed once for each sample and kept, with the same numbers: where it is worth
    * it (`auto`, the default), always (`on`: an error says why not), or never.

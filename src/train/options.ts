@@ -37,7 +37,12 @@ export function planOf(options: TrainOptions): Plan {
   const stated = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   const schedule: Schedule = { ...base.schedule, ...stated };
   checkSchedule(schedule);
-  checkNeeds(trainRows, options, { ...options, schedule: kind, ibFrom: schedule.ibFrom });
+  checkNeeds(trainRows, options, {
+    select: trainRows.select.default,
+    ...options,
+    schedule: kind,
+    ibFrom: schedule.ibFrom,
+  });
   const { batchSize = base.batchSize, seed = trainRows.seed.default } = options;
   return { ...base, schedule, batchSize, seed, augmentation: { ...base.augmentation, ...options.augmentation } };
 }

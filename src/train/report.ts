@@ -66,13 +66,13 @@ function factsOf(run: ReportedRun): Omit<Report, 'influence' | 'samples'> {
   const { model, options, parts, schedule, checkpoint, notes, error = null } = run;
   const { history, outcome, settings } = checkpoint;
   const [given] = history;
-  const test = outcome?.tests[0];
+  const [test, validated] = [outcome?.tests[0], outcome?.validation[0]];
   return {
     model: model.name,
     isDone: outcome !== null,
     error,
     judgedOn: test ? 'test' : 'validation',
-    before: test ?? (given?.phase === 'before' ? given : null),
+    before: test ?? validated ?? (given?.phase === 'before' ? given : null),
     arms: run.arms.map((name, i) => armOf(name, i, checkpoint)),
     history,
     schedule,
@@ -97,7 +97,7 @@ function factsOf(run: ReportedRun): Omit<Report, 'influence' | 'samples'> {
 function armOf(name: string, index: number, { arm, best, bests, history, alphas, outcome }: Checkpoint): ReportArm {
   const taken = bests[index] ?? (arm === index ? best : null);
   const record = history.find((one) => one.arm === name && one.phase === 'loss' && one.epoch === taken?.epoch);
-  const metrics = outcome?.tests[index + 1] ?? record ?? null;
+  const metrics = outcome?.tests[index + 1] ?? outcome?.validation[index + 1] ?? record ?? null;
   const isBaseline = index > 0 && name === BASELINE;
   return { name, isBaseline, epoch: record?.epoch ?? null, metrics, alpha: alphas[name] ?? null };
 }

@@ -9,7 +9,7 @@ import { badOption, checkOptions, complete, ownSettings } from '../options/check
 import type { EpochRecord } from '../records/epoch.ts';
 import type { FeatureReport } from '../records/features.ts';
 import type { InfluenceOutcome } from '../records/influence.ts';
-import type { Metrics } from '../records/metrics.ts';
+import type { DetailedMetrics } from '../records/metrics.ts';
 import type { Checkpoint } from '../records/run.ts';
 import type { Schedule } from '../records/schedule.ts';
 import { lockRun } from '../runFolder/lock.ts';
@@ -21,6 +21,7 @@ import { runTraining } from '../trainer/trainer.ts';
 import { evaluationGraph } from '../trainGraph/evaluation.ts';
 import { writeTuned } from '../tuned/writeBack.ts';
 import { type Arms, bindArms } from './bindArms.ts';
+import { checkMetrics } from './checkMetrics.ts';
 import { alignData, tunedManifest } from './classes.ts';
 import { divide, type Parts } from './data.ts';
 import { type Catalogue, type Plan, planOf, type TrainOptions } from './options.ts';
@@ -36,7 +37,9 @@ export interface TrainedArm {
   readonly best: EpochRecord;
   readonly last: EpochRecord;
   /** The best epoch on the test data. */
-  readonly test: Metrics | null;
+  readonly test: DetailedMetrics | null;
+  /** The same, or on the validation data where there are no test data. */
+  readonly judged: DetailedMetrics | null;
 }
 
 /** What fine-tuning came to. */
@@ -53,7 +56,11 @@ export interface TrainResult {
   /** Where the names of all classes were found; `null` where not all have one. */
   readonly classNamesFrom: string | null;
   /** The model as it was given. */
-  readonly before: { readonly validation: EpochRecord | null; readonly test: Metrics | null };
+  readonly before: {
+    readonly validation: EpochRecord | null;
+    readonly test: DetailedMetrics | null;
+    readonly judged: DetailedMetrics | null;
+  };
   /** Those that are done: the loss that was asked for first. */
   readonly arms: readonly TrainedArm[];
   readonly history: readonly EpochRecord[];
@@ -111,6 +118,7 @@ async function fineTuneIn(
   const bound = bindArms(catalogue, options, plan, parts.counts);
   const batchSize = fixedBatch(ports) ?? plan.batchSize;
   refuseBatch(options, batchSize);
+  const unranked = checkMetrics(options, parts.validation.rows.length, classes);
   const arms = bound.arms.map(({ name }) => name);
   const run = { model, options, parts, ports, schedule: plan.schedule, arms };
   const trained = await runTraining({
@@ -135,8 +143,8 @@ async function fineTuneIn(
     throw error;
   });
   const { checkpoint } = trained;
-  const untold = recallNote(classes);
-  const notes = [...new Set([...dataNotes, ...trained.notes, ...(untold === undefined ? [] : [untold])])];
+  const untold = [recallNote(classes), unranked].filter((note) => note !== undefined);
+  const notes = [...new Set([...dataNotes, ...trained.notes, ...untold])];
   const report = await reportRun({ ...run, checkpoint, notes });
   return {
     interrupted: trained.interrupted,
@@ -146,7 +154,7 @@ async function fineTuneIn(
     classCounts: parts.counts,
     classNames: options.data.classNames ?? null,
     classNamesFrom: names?.from ?? null,
-    before: { validation: checkpoint.history[0] ?? null, test: checkpoint.outcome?.tests[0] ?? null },
+    before: { validation: checkpoint.history[0] ?? null, ...judgedOf(checkpoint, 0) },
     arms: armsOf(bound, checkpoint),
     history: checkpoint.history,
     influence: checkpoint.outcome?.influence ?? null,
@@ -204,14 +212,21 @@ async function settingsOf(
   return JSON.parse(JSON.stringify(settings)) as Record<string, unknown>;
 }
 
-function armsOf({ arms }: Arms, { bests, history, alphas, outcome }: Checkpoint): TrainedArm[] {
+/** Of the model as it was given (0) and the arms (from 1 on). */
+function judgedOf({ outcome }: Checkpoint, index: number): Pick<TrainedArm, 'test' | 'judged'> {
+  const test = outcome?.tests[index] ?? null;
+  return { test, judged: test ?? outcome?.validation[index] ?? null };
+}
+
+function armsOf({ arms }: Arms, checkpoint: Checkpoint): TrainedArm[] {
+  const { bests, history, alphas } = checkpoint;
   return bests.flatMap((best, i) => {
     const name = arms[i]?.name ?? '';
     const own = history.filter(({ arm, phase }) => arm === name && phase === 'loss');
     const record = own.find(({ epoch }) => epoch === best.epoch);
     const last = own.at(-1);
     if (!record || !last) return [];
-    return [{ name, alpha: alphas[name] ?? null, best: record, last, test: outcome?.tests[i + 1] ?? null }];
+    return [{ name, alpha: alphas[name] ?? null, best: record, last, ...judgedOf(checkpoint, i + 1) }];
   });
 }
 

@@ -1,27 +1,33 @@
+import type { Part } from '../data/samples.ts';
+import type { Scored } from '../metrics/scored.ts';
 import type { InfluenceOutcome } from '../records/influence.ts';
-import type { Metrics } from '../records/metrics.ts';
+import { type DetailedMetrics, detailedMetricsOf } from '../records/metrics.ts';
 import type { Checkpoint, Outcome } from '../records/run.ts';
 import { setInitialState } from '../thread/runner.ts';
 import { measureInfluence } from './influence.ts';
 import { judge } from './judge.ts';
 import type { RunParts } from './parts.ts';
 
-/** When all arms are trained: the test data and the influence of training samples, and what is written back. */
+/** When all arms are trained: figures in detail, the influence of training samples, and what is written back. */
 export async function finishRun(parts: RunParts, at: Checkpoint): Promise<Outcome> {
   const { tuned, untied } = parts.graphs.common;
-  const tests = await testAll(parts, at);
-  return { tuned, untied, tests, influence: await influenceOf(parts, at) };
+  const { test, validation } = parts.request;
+  const judged = await judgeAll(parts, at, test ?? validation);
+  const figures = test ? { tests: judged, validation: [] } : { tests: [], validation: judged };
+  return { tuned, untied, ...figures, influence: await influenceOf(parts, at) };
 }
 
-/** The model as it was given, then each arm's best epoch. */
-async function testAll({ request, runner, graphs, folder, judging }: RunParts, at: Checkpoint): Promise<Metrics[]> {
-  const { test } = request;
-  if (test === undefined) return [];
+/** The model as it was given, then each arm's best epoch, each with intervals and with how it differs from the first. */
+async function judgeAll(parts: RunParts, at: Checkpoint, part: Part): Promise<DetailedMetrics[]> {
+  const { request, runner, graphs, folder, judging } = parts;
+  const { trainCounts, seed, costs } = request;
+  const scored = async (): Promise<Scored> => (await judge(runner, part, 'evaluation', judging)).scored;
   await setInitialState(runner, graphs.current.graph);
-  const metrics = [(await judge(runner, test, 'evaluation', judging)).metrics];
+  const before = await scored();
+  const metrics = [detailedMetricsOf(before, { trainCounts, seed, costs })];
   for (const { file } of at.bests) {
     await runner.ask({ kind: 'load', path: folder.file(file) });
-    metrics.push((await judge(runner, test, 'evaluation', judging)).metrics);
+    metrics.push(detailedMetricsOf(await scored(), { trainCounts, seed, costs, before }));
   }
   return metrics;
 }

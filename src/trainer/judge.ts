@@ -1,7 +1,7 @@
 import { type BatchSizes, buffersOf, fillUp, type Part } from '../data/samples.ts';
 import { LossgraftError } from '../errors.ts';
+import { Collector, type Scored } from '../metrics/scored.ts';
 import { toNumbers } from '../numbers.ts';
-import { argmaxRows, confusionMatrix, type Metrics, metricsOf } from '../records/metrics.ts';
 import type { Tensors } from '../thread/protocol.ts';
 import type { Runner } from '../thread/runner.ts';
 import type { Evaluation } from '../trainGraph/evaluation.ts';
@@ -12,7 +12,7 @@ export const SEEN: string =
   'is best. Give data that it has not seen (--validation FILE), or take the last epoch (--select last)';
 
 export interface Judgement {
-  readonly metrics: Metrics;
+  readonly scored: Scored;
   /** The mean cross-entropy. */
   readonly loss: number;
 }
@@ -53,27 +53,23 @@ export interface Judging extends Evaluation {
   readonly trainCounts: readonly number[];
 }
 
-/** Judges the runner's state on a part. */
+/** What the runner's state says of a part. */
 export async function judge(runner: Runner, part: Part, graph: string, judging: Judging): Promise<Judgement> {
   const { logits, trainCounts, batches } = judging;
   const perSample = judging.names.loss_per_sample ?? 'loss_per_sample';
   const classes = trainCounts.length;
-  const confusion = confusionMatrix([], [], classes);
+  const collector = new Collector(part.rows.length, classes);
   let loss = 0;
   await eachBatch(runner, part, { graph, fetches: [logits, perSample], batches }, (results, rows) => {
     const scores = results[logits];
     const losses = results[perSample]?.data ?? [];
     const numbers = scores ? toNumbers(scores) : [];
     if (numbers.length < rows.length * classes) throw wrongLogits(logits, rows.length, classes, numbers.length);
-    const predicted = argmaxRows(numbers, rows.length, classes);
-    for (const [i, row] of rows.entries()) {
-      const counts = confusion[Number(part.samples.labels[row])];
-      const column = predicted[i] ?? 0;
-      if (counts) counts[column] = (counts[column] ?? 0) + 1;
-      loss += Number(losses[i]);
-    }
+    const labels = Int32Array.from(rows, (row) => Number(part.samples.labels[row]));
+    collector.add(numbers, labels);
+    for (const i of rows.keys()) loss += Number(losses[i]);
   });
-  return { metrics: metricsOf(confusion, trainCounts), loss: loss / part.rows.length };
+  return { scored: collector.done(), loss: loss / part.rows.length };
 }
 
 function wrongLogits(name: string, rows: number, classes: number, found: number): LossgraftError {

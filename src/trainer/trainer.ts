@@ -1,6 +1,7 @@
 import { augmenter, type Part } from '../data/samples.ts';
+import { METRICS, metricNamed } from '../metrics/metrics.ts';
 import type { EpochRecord } from '../records/epoch.ts';
-import type { Metrics } from '../records/metrics.ts';
+import { type Metrics, metricsOf } from '../records/metrics.ts';
 import type { Checkpoint } from '../records/run.ts';
 import { phaseOf, rateAt } from '../records/schedule.ts';
 import { beginning, RunFolder } from '../runFolder/checkpoint.ts';
@@ -206,16 +207,20 @@ class Trainer {
     const { trainSeconds, waitSeconds } = walked;
     const block = graphs.current.graph.isLowered ? (this.#at.block ?? null) : null;
     const known = { arm: arm.name, epoch: epoch + 1, phase, rate, trainLoss, trainSeconds, waitSeconds, block };
-    this.#record(known, judged, started);
-    const { balancedAccuracy } = judged.metrics;
+    const score = this.#record(known, judged, started)[metricNamed(request.selectBy)] ?? Number.NaN;
     const { best } = this.#at;
     const next = { epoch: epoch + 1, step: 0, lossSum: 0, lossCount: 0 };
-    if (phase === 'first' || (best !== null && select === 'best' && balancedAccuracy <= best.balancedAccuracy)) {
+    if (phase === 'first' || (best !== null && select === 'best' && !this.#isBetter(score, best.score))) {
       return this.#save(next);
     }
     const file = folder.fresh('best');
     await runner.ask({ kind: 'save', path: folder.file(file) });
-    await this.#save({ ...next, best: { epoch: epoch + 1, balancedAccuracy, file } });
+    await this.#save({ ...next, best: { epoch: epoch + 1, score, file } });
+  }
+
+  #isBetter(score: number, best: number): boolean {
+    const { better } = METRICS[metricNamed(this.#parts.request.selectBy)];
+    return better === 'higher' ? score > best : score < best;
   }
 
   /** Weights may leave the range of float32 in the very last update, which no loss has seen yet. */
@@ -243,13 +248,15 @@ class Trainer {
     known: Omit<EpochRecord, keyof Metrics | 'validationLoss' | 'seconds'>,
     judged: Judgement,
     started: number,
-  ): void {
+  ): EpochRecord {
     const { folder, request } = this.#parts;
+    const metrics = metricsOf(judged.scored, request);
     const seconds = (performance.now() - started) / 1000;
-    const record: EpochRecord = { ...known, ...judged.metrics, validationLoss: judged.loss, seconds };
+    const record: EpochRecord = { ...known, ...metrics, validationLoss: judged.loss, seconds };
     this.#at = { ...this.#at, history: [...this.#at.history, record] };
     folder.writeMetrics(this.#at.history);
     request.onEpoch?.(record);
+    return record;
   }
 
   /** Writes the runner's state and makes it the checkpoint. */

@@ -37,7 +37,7 @@ describe('train', () => {
     const shown = await train(temporaryFolder(), '--baseline', '--seed', '3');
     expect(shown.stdout).toMatch(/^Validation data, 83 samples/);
     expect(shown.stdout).toMatch(
-      /^loss +epoch +balanced % +accuracy % +many % +medium % +few %\nbefore .*\nib .*\nce\+inverse /m,
+      /^loss +epoch +balanced % +macro-F1 % +accuracy % +many % +medium % +few %\nbefore .*\nib .*\nce\+inverse /m,
     );
     expect(shown.stdout).toMatch(/^class +training samples +before % +ib % +ce\+inverse %\n0 +104 /m);
   });

@@ -15,7 +15,7 @@ function sample(counts: readonly number[], recalls: readonly number[], seed: num
     const top = 0.5 + uniform() / 2.1;
     return counts.map((_, c) => (c === k ? top : (1 - top) / (counts.length - 1)));
   });
-  return new Scored({ labels, probabilities, classes: counts.length });
+  return Scored.of({ labels, probabilities, classes: counts.length });
 }
 
 const ALL = Object.keys(METRICS) as MetricName[];

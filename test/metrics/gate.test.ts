@@ -128,7 +128,7 @@ describe('decisions', () => {
     const { labels, before, after, classes } = caseOf('binary');
     const ofClass = (predicted: ArrayLike<number>) =>
       judged(
-        new Scored({
+        Scored.of({
           labels,
           classes,
           probabilities: Array.from(predicted).flatMap((k) => (k === 0 ? [1, 0] : [0, 1])),

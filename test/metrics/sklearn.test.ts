@@ -33,7 +33,7 @@ function near(found: number | null, expected: number | null | undefined, what: s
 }
 
 describe.each(cases)('scikit-learn, $name', ({ classes, labels, of, probabilities, weights, costs, is }) => {
-  const scored = new Scored({ labels, classes, probabilities: probabilities.map((p) => p / (of ?? 1)) });
+  const scored = Scored.of({ labels, classes, probabilities: probabilities.map((p) => p / (of ?? 1)) });
   const all = judged(scored, { ...(weights ? { weights } : {}), ...(costs ? { costs } : {}) });
 
   it('all samples', () => {

@@ -4,6 +4,7 @@ import type { ClassInfluence } from '../../src/records/influence.ts';
 import { type Metrics, metricsOf } from '../../src/records/metrics.ts';
 import { DEFAULT_SCHEDULE } from '../../src/records/schedule.ts';
 import type { Report, ReportArm, ReportSample } from '../../src/report/report.ts';
+import { scoredOf } from '../support/scored.ts';
 
 export interface Example {
   readonly classes: number;
@@ -77,7 +78,7 @@ function metricsAt(seed: number, epoch: number, counts: readonly number[]): Metr
     }
     return row;
   });
-  return metricsOf(confusion, counts);
+  return metricsOf(scoredOf(confusion), { trainCounts: counts });
 }
 
 function influenceOf(count: number, k: number): ClassInfluence {

@@ -7,6 +7,7 @@ import { renderReport } from '../../src/report/page.ts';
 import type { Report } from '../../src/report/report.ts';
 import { launchChromium, visit } from '../support/browser.ts';
 import { temporaryFolder } from '../support/cli.ts';
+import { scoredOf } from '../support/scored.ts';
 import { exampleReport } from './examples.ts';
 
 const PHONE = { width: 375, height: 740 };
@@ -89,7 +90,8 @@ describe('the page in a browser', () => {
   it('takes the standard error of the least certain loss', () => {
     const example = exampleReport({ classes: 2, arms: ['ib'] });
     const [given] = example.history;
-    const metricsOfAll = (confusion: number[][]) => given && { ...given, ...metricsOf(confusion, [2000, 20]) };
+    const metricsOfAll = (confusion: number[][]) =>
+      given && { ...given, ...metricsOf(scoredOf(confusion), { trainCounts: [2000, 20] }) };
     const sure = metricsOfAll([
       [20, 0],
       [20, 0],

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   type EpochRecord,
   fromTensors,
+  METRICS,
   open,
   openData,
   type Tensor,
@@ -73,7 +74,10 @@ describe('the page of a run', () => {
     const judged = [result.before.test, ...result.arms.map(({ test }) => test)];
     const names = ['as given', ...result.arms.map(({ name }) => name)];
     expect((await cells(page, 'Accuracies')).slice(1).map(([name, , ...figures]) => [name, ...figures])).toEqual(
-      judged.map((m, i) => [names[i], ...[m?.balancedAccuracy, m?.accuracy, m?.many, m?.medium, m?.few].map(percent)]),
+      judged.map((m, i) => [
+        names[i],
+        ...[m?.balancedAccuracy, m?.macroF1, m?.accuracy, m?.many, m?.medium, m?.few].map(percent),
+      ]),
     );
     const epochs = (await cells(page, 'All epochs')).slice(1);
     expect(epochs.map(([arm, epoch]) => [arm, Number(epoch)])).toEqual(history.map(({ arm, epoch }) => [arm, epoch]));
@@ -85,6 +89,25 @@ describe('the page of a run', () => {
         count > 100 ? 'many' : count < 20 ? 'few' : 'medium',
         ...judged.map((m) => percent(m?.recall[k])),
       ]),
+    );
+    const figures = (await cells(page, 'Metrics of every loss')).slice(1);
+    expect(figures.map(([name]) => name)).toEqual(
+      Object.values(METRICS)
+        .filter(({ option }) => option !== 'cost')
+        .map(({ title, isShare }) => `${title}${isShare ? ' %' : ''}`),
+    );
+    const [, , f1] = figures;
+    for (const [i, m] of judged.entries()) {
+      const { low, high } = m?.intervals.macroF1 ?? {};
+      // Before and after differ or not: a sign may stand behind the figure.
+      expect(f1?.[i + 1]?.replace(/ [▲▼]/, '')).toBe(`${percent(m?.macroF1)}${percent(low)} to ${percent(high)}`);
+    }
+    const [own] = result.arms;
+    expect((await cells(page, 'ib, class by class')).slice(1).map((row) => row.slice(2))).toEqual(
+      result.classCounts.map((_, k) => {
+        const { precision, f1: f, averagePrecision, rocAuc } = own?.test?.classes ?? {};
+        return [own?.test?.recall, precision, f, averagePrecision, rocAuc].map((values) => percent(values?.[k]));
+      }),
     );
     const matrix = (await cells(page, 'Confusion matrix, ib')).slice(1).map((row) => row.slice(1).map(Number));
     expect(matrix).toEqual(result.arms[0]?.test?.confusion);

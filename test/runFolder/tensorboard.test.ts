@@ -117,8 +117,10 @@ describe('event files', () => {
     });
     const records = readRecords(read(join(folder, 'tensorboard'), 'ce'));
     expect(records.length).toBe(history.length + 1);
-    for (const [i, { recall }] of history.entries()) {
+    for (const [i, { recall, macroF1, prAuc, logLoss }] of history.entries()) {
       const scalars = scalarsIn(records[i + 1]);
+      const others = ['macro_f1', 'pr_auc', 'log_loss'].map((tag) => scalars.get(`metrics/${tag}`));
+      expect(others).toEqual([macroF1, prAuc, logLoss].map((value) => Math.fround(value ?? -1)));
       for (const [k, name] of names.entries()) expect(scalars.get(`recall/${name}`)).toBe(Math.fround(recall[k] ?? -1));
     }
     expect(notes.join()).not.toContain('TensorBoard');

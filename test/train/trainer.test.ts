@@ -159,6 +159,45 @@ describe('metrics', () => {
     validation.close();
   });
 
+  it('the best epoch is by the metric that was asked for', async () => {
+    const costs = Array.from({ length: 10 }, (_, k) => Array.from({ length: 10 }, (__, j) => (j === k ? 0 : 1 + k)));
+    const options = { loss: 'ce', epochs: 5, learningRate: 0.1, validation: 0.4, costs, seed: 2 } as const;
+    for (const [selectBy, name] of [
+      ['macro-f1', 'macroF1'],
+      ['mcc', 'mcc'],
+      ['pr-auc', 'prAuc'],
+      ['log-loss', 'logLoss'],
+      ['cost', 'cost'],
+    ] as const) {
+      const { result } = await run(temporaryFolder(), { ...options, selectBy });
+      const all = result.history.filter(({ epoch }) => epoch > 0).map((record) => record[name] ?? Number.NaN);
+      const isLower = name === 'logLoss' || name === 'cost';
+      const best = isLower ? Math.min(...all) : Math.max(...all);
+      expect(result.arms[0]?.best[name], selectBy).toBe(best);
+      expect(result.arms[0]?.best.epoch, selectBy).toBe(1 + all.indexOf(best));
+      // What was judged in the end are the weights of that epoch, on the same data.
+      expect(result.arms[0]?.judged?.[name]).toBeCloseTo(best, 12);
+    }
+  });
+
+  it.each([
+    [{ selectBy: 'cost' }, /a cost matrix \(--cost-matrix FILE\)/],
+    [
+      {
+        costs: [
+          [0, 1],
+          [1, 0],
+        ],
+      },
+      /10 rows and columns, one for each class of the model, found 2/,
+    ],
+    [{ costs: [[0, 1]] }, /a square matrix of finite numbers/],
+    [{ selectBy: 'f2' }, /accuracy.*macro-f1/],
+    [{ selectBy: 'mcc', select: 'last' }, /--select best/],
+  ])('%j is refused', async (options, message) => {
+    await expect(run(temporaryFolder(), options as Partial<TrainOptions>)).rejects.toThrow(message);
+  });
+
   it('patience ends an arm', async () => {
     const { result } = await run(temporaryFolder(), { epochs: 9, patience: 2, learningRate: 1e-6 });
     expect(result.history.at(-1)?.epoch).toBe(3);

@@ -1,0 +1,111 @@
+import {
+  type DetailedMetrics,
+  groupsOf,
+  METRICS,
+  type MetricName,
+  type Metrics,
+  type TrainResult,
+} from '../src/index.ts';
+import { printable, table } from './io.ts';
+
+/** Above so many classes their recalls are left to --json and metrics.jsonl. */
+const SHOWN_CLASSES = 30;
+
+interface Row {
+  readonly name: string;
+  readonly epoch: number | null;
+  readonly metrics: Metrics;
+  /** Against the model as it was given; `null` of that itself. */
+  readonly change: DetailedMetrics['change'];
+}
+
+/** In the first table; the others follow in a second one. */
+const MAIN: readonly MetricName[] = ['balancedAccuracy', 'macroF1', 'accuracy'];
+const FURTHER = (Object.keys(METRICS) as MetricName[]).filter((name) => !MAIN.includes(name));
+
+/** Before and after, for every loss, on the test data if there are some. */
+export function describeTraining(result: TrainResult): string {
+  const { before, classCounts } = result;
+  const rows = rowsOf(result);
+  const { describe } = groupsOf(classCounts);
+  const title = `${before.test === null ? 'Validation' : 'Test'} data, ${rows[0]?.metrics.samples ?? 0} samples (many: ${describe.many} of a class, few: ${describe.few})`;
+  const parts = [mainTable(rows), furtherTable(rows), changes(rows), recallTable(result, rows)];
+  return `${title}\n${parts.filter((part) => part !== '').join('\n')}`;
+}
+
+function rowsOf({ before, arms }: TrainResult): Row[] {
+  const given = before.judged ?? before.validation;
+  return [
+    ...(given ? [{ name: 'before', epoch: null, metrics: given, change: null }] : []),
+    ...arms.map(({ name, best, judged }) => {
+      const change = judged?.change ?? null;
+      return { name, epoch: best.epoch, metrics: judged ?? best, change };
+    }),
+  ];
+}
+
+const headOf = (name: MetricName): string => {
+  const title = name === 'balancedAccuracy' ? 'balanced' : METRICS[name].title;
+  return METRICS[name].isShare ? `${title} %` : title;
+};
+const figureOf = (name: MetricName, { metrics }: Row): number | null => {
+  const value = metrics[name] ?? null;
+  if (METRICS[name].isShare) return rounded(value);
+  return value === null ? null : Number(value.toPrecision(3));
+};
+
+function mainTable(rows: readonly Row[]): string {
+  const head = ['loss', 'epoch', ...MAIN.map(headOf), 'many %', 'medium %', 'few %'];
+  const body = rows.map((row) => {
+    const { many, medium, few } = row.metrics;
+    return [row.name, row.epoch, ...MAIN.map((name) => figureOf(name, row)), ...[many, medium, few].map(rounded)];
+  });
+  return table(head, body);
+}
+
+function furtherTable(rows: readonly Row[]): string {
+  const names = FURTHER.filter((name) => rows.some((row) => figureOf(name, row) !== null));
+  const body = rows.map((row) => [row.name, ...names.map((name) => figureOf(name, row))]);
+  return table(['loss', ...names.map(headOf)], body);
+}
+
+/** How the losses differ from the model as it was given, with intervals. */
+function changes(rows: readonly Row[]): string {
+  const lines = rows.flatMap(({ name, change }) =>
+    change === null
+      ? []
+      : [
+          `${printable(name)}: ${(['balancedAccuracy', 'macroF1'] as const).flatMap((metric) => describeChange(metric, change)).join('; ')}`,
+        ],
+  );
+  return lines.length === 0 ? '' : `Against before, in points, with 95 % intervals:\n${lines.join('\n')}\n`;
+}
+
+function describeChange(metric: MetricName, { metrics }: NonNullable<Row['change']>): string[] {
+  const change = metrics[metric];
+  if (!change) return [];
+  const { difference, low, high } = change;
+  const isTold = low > 0 || high < 0;
+  return [
+    `${METRICS[metric].title} ${points(difference)} (${points(low)} to ${points(high)})${isTold ? '' : ', no difference can be told'}`,
+  ];
+}
+
+function recallTable({ classCounts, classNames }: TrainResult, rows: readonly Row[]): string {
+  if (classCounts.length > SHOWN_CLASSES) return '';
+  const recalls = classCounts.map((count, k) => [
+    classNames?.[k] ?? String(k),
+    count,
+    ...rows.map(({ metrics }) => rounded(metrics.recall[k] ?? null)),
+  ]);
+  return `Recall by class\n${table(['class', 'training samples', ...rows.map(({ name }) => `${name} %`)], recalls)}`;
+}
+
+function points(share: number): string {
+  const text = Math.abs(100 * share).toFixed(1);
+  return `${text === '0.0' ? '' : share < 0 ? '−' : '+'}${text}`;
+}
+
+function rounded(share: number | null): number | null {
+  return share === null ? null : Math.round(1000 * share) / 10;
+}

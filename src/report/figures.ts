@@ -1,0 +1,124 @@
+import * as Plot from '@observablehq/plot';
+import type { Difference } from '../metrics/bootstrap.ts';
+import { METRICS, type MetricName } from '../metrics/metrics.ts';
+import type { DetailedMetrics, Metrics } from '../records/metrics.ts';
+import { draw } from './draw.ts';
+import { number, percent } from './format.ts';
+import { type Html, html } from './html.ts';
+import { BEFORE, figure, folded, type judgedOf, legend, swatch, table } from './look.ts';
+import type { Report } from './report.ts';
+
+type Judged = ReturnType<typeof judgedOf>[number];
+const NAMES = Object.keys(METRICS) as MetricName[];
+
+function isDetailed(metrics: Metrics | DetailedMetrics): metrics is DetailedMetrics {
+  return 'intervals' in metrics;
+}
+
+/** How a metric changed against the model as it was given; `null` where that was not computed. */
+export function changeOf(metrics: Metrics | DetailedMetrics, name: MetricName): Difference | null {
+  return isDetailed(metrics) ? (metrics.change?.metrics[name] ?? null) : null;
+}
+
+/** Every metric of every loss with its interval, and how far the probabilities can be believed. */
+export function figures(report: Report, judged: readonly Judged[]): Html | null {
+  if (!judged.some(({ metrics }) => isDetailed(metrics))) return null;
+  return html`<div class="grid two">${metricsTable(judged)}${reliabilityFigure(judged)}</div>${classFigures(report, judged)}`;
+}
+
+const shown = (name: MetricName, value: number | null | undefined): string =>
+  METRICS[name].isShare ? percent(value) : value === null || value === undefined ? '–' : value.toFixed(3);
+
+function metricsTable(judged: readonly Judged[]): Html {
+  const rows = NAMES.filter((name) => judged.some(({ metrics }) => typeof metrics[name] === 'number')).map((name) => [
+    html`<span title="${METRICS[name].describe}">${METRICS[name].title}${METRICS[name].isShare && ' %'}</span>`,
+    ...judged.map(({ metrics }) => cell(name, metrics)),
+  ]);
+  const heads = [{ head: 'metric', isText: true }, ...judged.map(({ look }) => ({ head: look.name }))];
+  const note =
+    'In small print the 95 % interval, by 1000 draws from these samples; ▲ better and ▼ worse than as given beyond the interval of the difference. Less is better of log loss, ECE and cost.';
+  return html`<figure><figcaption><h3>Every metric</h3><p>${note}</p></figcaption>${table('Metrics of every loss', heads, rows)}</figure>`;
+}
+
+function cell(name: MetricName, metrics: Metrics | DetailedMetrics): Html {
+  const interval = isDetailed(metrics) ? metrics.intervals[name] : null;
+  const range = interval && html`<br><small>${shown(name, interval.low)} to ${shown(name, interval.high)}</small>`;
+  return html`${shown(name, metrics[name])}${sign(changeOf(metrics, name), METRICS[name].better)}${range}`;
+}
+
+function sign(change: Difference | null, better: 'higher' | 'lower'): string {
+  if (change === null || (change.low <= 0 && change.high >= 0)) return '';
+  return change.difference > 0 === (better === 'higher') ? ' ▲' : ' ▼';
+}
+
+function reliabilityFigure(judged: readonly Judged[]): Html {
+  const cells = judged.flatMap(({ look, metrics }) =>
+    (isDetailed(metrics) ? metrics.reliability : []).flatMap(({ confidence, accuracy, samples }) =>
+      confidence === null || accuracy === null
+        ? []
+        : [{ look, confidence: 100 * confidence, accuracy: 100 * accuracy, samples }],
+    ),
+  );
+  const axis = { domain: [0, 100], ticks: 5, tickSize: 0, grid: true };
+  const chart = draw('Accuracy by the probability of the predicted class', {
+    height: 300,
+    marginLeft: 42,
+    marginRight: 16,
+    x: { ...axis, label: 'probability, %' },
+    y: { ...axis, label: 'accuracy, %' },
+    r: { range: [2, 9] },
+    marks: [
+      Plot.line(
+        [
+          [0, 0],
+          [100, 100],
+        ],
+        { stroke: 'var(--line)' },
+      ),
+      ...judged.flatMap(({ look }) => {
+        const own = cells.filter((one) => one.look === look);
+        const at = { x: 'confidence', y: 'accuracy' } as const;
+        return [
+          Plot.line(own, { ...at, stroke: look.color, strokeDasharray: look.dash, strokeWidth: 1.5 }),
+          Plot.dot(own, {
+            ...at,
+            r: 'samples',
+            symbol: look.symbol,
+            fill: look.color,
+            title: (one: (typeof cells)[number]) =>
+              `${look.name}: ${one.accuracy.toFixed(1)} % right of ${one.samples} samples at ${one.confidence.toFixed(1)} %`,
+          }),
+        ];
+      }),
+    ],
+  });
+  const note =
+    'Below the line the model is surer than it is right. The larger a mark, the more samples; bins of equal width.';
+  return figure('Reliability', note, html`${chart}${legend(judged.map(({ look }) => look))}`);
+}
+
+/** Rows of the table of all classes. */
+const MAX_TABLE = 2000;
+
+/** Of the loss that was asked for. */
+function classFigures({ classes, arms }: Report, judged: readonly Judged[]): Html | null {
+  const main = judged.find(({ look }) => look !== BEFORE && look.name === arms[0]?.name);
+  const figuresOf = main?.metrics.classes;
+  if (!main || !figuresOf) return null;
+  const { precision, f1, averagePrecision, rocAuc } = figuresOf;
+  const rows = classes
+    .slice(0, MAX_TABLE)
+    .map(({ name, count }, k) => [
+      name,
+      number(count),
+      ...[main.metrics.recall, precision, f1, averagePrecision, rocAuc].map((values) => percent(values[k])),
+    ]);
+  const heads = ['training samples', 'recall %', 'precision %', 'F1 %', 'average precision %', 'ROC-AUC %'];
+  const columns = [{ head: 'class', isText: true }, ...heads.map((head) => ({ head }))];
+  const left = classes.length - rows.length;
+  const caption = `${main.look.name}, class by class${left > 0 ? `: the first ${MAX_TABLE}; checkpoint.json has the other ${left}` : ''}`;
+  return folded(
+    'Precision, recall and areas of every class',
+    html`<p>${swatch(main.look)}</p>${table(caption, columns, rows)}`,
+  );
+}

@@ -1,0 +1,25 @@
+import { METRICS, metricNamed } from '../metrics/metrics.ts';
+import { areKept, MAX_KEPT } from '../metrics/scored.ts';
+import { badOption } from '../options/check.ts';
+import { trainRows } from '../tables/train.ts';
+import type { TrainOptions } from './options.ts';
+
+/**
+ * Refuses metrics that cannot choose an epoch.
+ *
+ * @param rows samples of the validation data.
+ * @returns what to say of metrics that are left out.
+ * @throws LossgraftError `option-range`
+ */
+export function checkMetrics(options: TrainOptions, rows: number, classes: number): string | undefined {
+  const { selectBy = trainRows.selectBy.default, costs } = options;
+  const metric = METRICS[metricNamed(selectBy)];
+  if (metric === METRICS.cost && costs === undefined)
+    throw badOption('selectBy', 'a cost matrix (--cost-matrix FILE) with cost', 'none');
+  if (costs !== undefined && costs.length !== classes)
+    throw badOption('costs', `${classes} rows and columns, one for each class of the model`, `${costs.length}`);
+  if (areKept(rows, classes)) return undefined;
+  const size = `${rows} validation samples of ${classes} classes are more than the ${MAX_KEPT} probabilities that are kept`;
+  if (metric.ranks) throw badOption('selectBy', `a metric that ranks no samples: ${size}`, selectBy);
+  return `PR-AUC and ROC-AUC are left out: ${size}. Fewer validation samples (--validation) have them`;
+}
