@@ -14,7 +14,5 @@ export type { Node, Value } from '../ir/graph.ts';
 export { type DataType, type Dim, elementCount, type Tensor } from '../tensor.ts';
 export { broadcastShapes, sameShape, staticDims } from './broadcast.ts';
 export { createEmitter, MIN_OPSET } from './emitter.ts';
-export { STOP_GRADIENT } from './movement.ts';
-export { type OwnGradient, ownGradientOf } from './ownGradient.ts';
 export type { Operand } from './tables.ts';
 export type { Emitter } from './types.ts';

@@ -1,13 +1,9 @@
 import { float, int, ints, string } from '../ir/attributes.ts';
-import type { Value } from '../ir/graph.ts';
+import type { NodeMeta, Value } from '../ir/graph.ts';
 import { DATA_TYPES, type Shape } from '../tensor.ts';
 import { broadcastShapes, staticDims } from './broadcast.ts';
 import { operands, reducedShape, type tableForms } from './elementwise.ts';
-import { withGradient } from './ownGradient.ts';
 import type { Calls, Emitter } from './types.ts';
-
-/** Names of nodes that stop the gradient begin with this. */
-export const STOP_GRADIENT = 'lossgraft/stop_gradient';
 
 function unsqueezedShape(shape: Shape, axes: readonly number[]): Shape {
   if (shape === undefined) return undefined;
@@ -44,9 +40,16 @@ function shapes(base: Calls): Shapes {
     expand: (x, shape) => base.call('Expand', [x, shape]),
     expandLike,
     zerosLike: (like) => expandLike(base.scalar(0, like.dtype ?? 'float32'), like),
-    stopGradient: (x) => base.call('Identity', [x], { shape: x.shape, label: 'stop_gradient' }),
-    withGradient: (x, source, gradient) => withGradient(base, x, source, gradient),
+    stopGradient: (x) => marked(base, x, 'stop_gradient', { stopsGradient: true }),
+    withGradient: (x, source, gradient) => marked(base, x, 'own_gradient', { ownGradient: { source, gradient } }),
   };
+}
+
+/** The value itself, by a node that `differentiate` knows more of. */
+function marked(base: Calls, x: Value, label: string, meta: NodeMeta): Value {
+  const value = base.call('Identity', [x], { shape: x.shape, label });
+  if (value.producer) value.producer.meta = meta;
+  return value;
 }
 
 type Movement = Omit<Emitter, keyof Calls | 'graph' | 'opset' | keyof ReturnType<typeof tableForms>>;

@@ -59,7 +59,7 @@ export interface Emitter extends Unary, Binary, Reduction {
   readonly expandLike: (x: Value, like: Value) => Value;
   /** Zeros of the shape and type of `like`. */
   readonly zerosLike: (like: Value) => Value;
-  /** The value itself, through which no gradient flows: an Identity whose name says so. */
+  /** The value itself, through which no gradient flows: an Identity. */
   readonly stopGradient: (x: Value) => Value;
   /**
    * The value itself with a gradient written by hand: what flows back to it goes to `source`, on which it must depend, as `gradient`

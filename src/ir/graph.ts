@@ -2,6 +2,7 @@ import leven from 'leven';
 import { LossgraftError } from '../errors.ts';
 import type { Attribute, AttributeInit, NodeProto, Replacement, TensorProto, ValueInfoProto } from '../onnx/types.ts';
 import type { DataType, Shape, Tensor } from '../tensor.ts';
+import { OrderedList } from './orderedList.ts';
 
 /** A tensor of the graph: produced by a node, or a graph input, or an initializer. */
 export class Value {
@@ -21,6 +22,14 @@ export class Value {
 
 export type NodeAttributes = ReadonlyMap<string, Attribute | AttributeInit>;
 
+/** What lossgraft knows of a node of its own, beside the operator. Files do not hold it. */
+export interface NodeMeta {
+  /** No gradient flows through it. */
+  readonly stopsGradient?: boolean;
+  /** Its gradient, where that was written by hand: what flows to `source`, from the node's own. */
+  readonly ownGradient?: { readonly source: Value; readonly gradient: (dy: Value) => Value };
+}
+
 /** One operator call. `proto` is its view in the user's file; a node that lossgraft made has none. */
 export class Node {
   readonly name: string;
@@ -34,6 +43,7 @@ export class Node {
   outputs: readonly (Value | undefined)[] = [];
   /** Outer values that this node's subgraphs read. */
   captures: readonly Value[] = [];
+  meta: NodeMeta = {};
 
   constructor(init: { name: string; opType: string; domain: string; attributes: NodeAttributes; proto?: NodeProto }) {
     this.name = init.name;
@@ -52,7 +62,7 @@ export interface NodeSpec {
   readonly domain?: string;
   readonly name?: string;
   readonly inputs: readonly (Value | undefined)[];
-  readonly outputs: readonly Value[];
+  readonly outputs: readonly (Value | undefined)[];
   readonly attributes?: NodeAttributes;
 }
 
@@ -65,7 +75,6 @@ export const COMPOSITE_DOMAIN = 'lossgraft';
 /** A mutable graph of values and nodes that know each other. Nodes stand in topological order. */
 export class Graph {
   readonly values: Map<string, Value> = new Map();
-  readonly nodes: Node[] = [];
   readonly inputs: Value[] = [];
   readonly outputs: Value[] = [];
   readonly initializers: Map<Value, InitializerSource> = new Map();
@@ -79,8 +88,15 @@ export class Graph {
   irVersion: number | undefined;
   /** Fields of the file that are replaced as bytes, such as a relabelled dimension. */
   readonly patches: Replacement[] = [];
+  readonly #nodes = new OrderedList<Node>();
   readonly #nodeNames = new Set<string>();
+  #position: Node | undefined;
   #counter = 0;
+
+  /** The nodes in order, as they are now: whoever walks through them may change the graph on the way. */
+  get nodes(): readonly Node[] {
+    return this.#nodes.all;
+  }
 
   /** The value of that name. @throws LossgraftError `unknown-tensor`, with the nearest names. */
   value(name: string, where = 'model'): Value {
@@ -132,19 +148,83 @@ export class Graph {
     return node;
   }
 
-  /** Appends a node and links it with its values. */
+  /** Puts a node at the end, or before the node that {@link before} names, and links it with its values. */
   attach(node: Node, inputs: readonly (Value | undefined)[], outputs: readonly (Value | undefined)[]): void {
+    this.#link(node, inputs, outputs);
+    this.#nodes.insert(node, this.#position);
+  }
+
+  /** Nodes that `write` adds come before this one. */
+  before<T>(node: Node, write: () => T): T {
+    return this.#at(node, write);
+  }
+
+  /** Nodes that `write` adds come right after this one, or before all. */
+  after<T>(node: Node | undefined, write: () => T): T {
+    return this.#at(this.#nodes.next(node), write);
+  }
+
+  #at<T>(node: Node | undefined, write: () => T): T {
+    const outer = this.#position;
+    this.#position = node;
+    try {
+      return write();
+    } finally {
+      this.#position = outer;
+    }
+  }
+
+  /** The node that stands before this one. */
+  previous(node: Node): Node | undefined {
+    return this.#nodes.previous(node);
+  }
+
+  /** Takes a node off, and its outputs with it, unless another node gives them by now. */
+  remove(node: Node): void {
+    this.#unlink(node);
+    this.#nodes.remove(node);
+  }
+
+  /**
+   * Puts a call in a node's place. Outputs that both have stay the same values, so that what reads them need not change; outputs that
+   * only the node had are gone.
+   */
+  replaceNode(node: Node, { opType, domain = '', inputs, outputs, attributes = new Map() }: NodeSpec): Node {
+    for (const output of node.outputs) {
+      if (!output) continue;
+      output.producer = undefined;
+      if (!outputs.includes(output)) this.values.delete(output.name);
+    }
+    this.#unlink(node);
+    const made = new Node({ name: node.name, opType, domain, attributes });
+    this.#link(made, inputs, outputs);
+    this.#nodes.insert(made, node);
+    this.#nodes.remove(node);
+    return made;
+  }
+
+  /** Takes all nodes off, for a body in which they go on: their values stay. */
+  takeNodes(): readonly Node[] {
+    const all = this.#nodes.all;
+    for (const node of all) this.#nodes.remove(node);
+    return all;
+  }
+
+  /** Whether a node, a body or the user reads a value. */
+  isRead(value: Value | undefined): boolean {
+    return value !== undefined && (value.uses.size > 0 || this.outputs.includes(value));
+  }
+
+  #link(node: Node, inputs: readonly (Value | undefined)[], outputs: readonly (Value | undefined)[]): void {
     node.inputs = inputs;
     node.outputs = outputs;
     for (const input of inputs) input?.uses.add(node);
     for (const captured of node.captures) captured.uses.add(node);
     for (const output of outputs) if (output) output.producer = node;
     this.#nodeNames.add(node.name);
-    this.nodes.push(node);
   }
 
-  /** Unlinks a node from its values; the caller takes it off {@link nodes}. */
-  detach(node: Node): void {
+  #unlink(node: Node): void {
     for (const value of [...node.inputs, ...node.captures]) value?.uses.delete(node);
     for (const output of node.outputs) if (output?.producer === node) this.values.delete(output.name);
     this.#nodeNames.delete(node.name);

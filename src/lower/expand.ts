@@ -12,12 +12,7 @@ export type Expansions = Readonly<Record<string, Expansion>>;
  * @throws LossgraftError `no-expansion` for a composite without one.
  */
 export function expand(op: Emitter, expansions: Expansions): void {
-  const { graph } = op;
-  const before = graph.nodes.splice(0, graph.nodes.length);
-  for (const node of before) {
-    if (node.domain !== COMPOSITE_DOMAIN) graph.nodes.push(node);
-    else expandNode(op, node, expansions);
-  }
+  for (const node of op.graph.nodes) if (node.domain === COMPOSITE_DOMAIN) expandNode(op, node, expansions);
 }
 
 export function expandNode(op: Emitter, node: Node, expansions: Expansions): void {
@@ -28,7 +23,7 @@ export function expandNode(op: Emitter, node: Node, expansions: Expansions): voi
     if (!value) throw problem('composite-input', node, `input ${i}`, 'none');
     return value;
   };
-  const values = expansion({ op, node, input, outputs: node.outputs });
+  const values = op.graph.before(node, () => expansion({ op, node, input, outputs: node.outputs }));
   if (values.length !== node.outputs.length) {
     throw problem('composite-arity', node, `${node.outputs.length} results of the expansion`, String(values.length));
   }
@@ -40,7 +35,7 @@ export function expandNode(op: Emitter, node: Node, expansions: Expansions): voi
     op.graph.replaceUses(output, value);
     for (const [at, listed] of op.graph.outputs.entries()) if (listed === output) op.graph.outputs[at] = value;
   }
-  op.graph.detach(node);
+  op.graph.remove(node);
 }
 
 function problem(code: string, node: Node, expected: string, found: string): LossgraftError {

@@ -23,9 +23,9 @@ export function lower(op: Emitter, forms: Forms, target: LowerTarget): void {
   const { graph } = op;
   const { expansions, blocked: rules } = forms;
   const layouts = new Layouts(op, target);
-  const before = graph.nodes.splice(0, graph.nodes.length);
-  for (const node of before) {
-    const placed = ruleOf(rules, node)?.(contextOf(op, node, layouts, { ...target, ...forms }));
+  for (const node of graph.nodes) {
+    const rule = ruleOf(rules, node);
+    const placed = graph.before(node, () => rule?.(contextOf(op, node, layouts, { ...target, ...forms })));
     if (placed) place(op, node, placed, layouts);
     else keep(op, node, expansions, layouts);
   }
@@ -90,7 +90,7 @@ function place(op: Emitter, node: Node, placed: readonly (Placed | undefined)[],
     if ('blocked' in form) layouts.place(output, form.blocked);
     else replace(op, output, form.plain);
   }
-  op.graph.detach(node);
+  op.graph.remove(node);
 }
 
 function replace(op: Emitter, output: Value, value: Value): void {
@@ -102,10 +102,9 @@ function replace(op: Emitter, output: Value, value: Value): void {
 
 /** The node as it is, reading plain forms. */
 function keep(op: Emitter, node: Node, expansions: Expansions, layouts: Layouts): void {
-  const inputs = node.inputs.map((input) => input && layouts.plain(input));
+  const inputs = op.graph.before(node, () => node.inputs.map((input) => input && layouts.plain(input)));
   for (const input of node.inputs) if (input && !node.captures.includes(input)) input.uses.delete(node);
   for (const input of inputs) input?.uses.add(node);
   node.inputs = inputs;
   if (node.domain === COMPOSITE_DOMAIN) expandNode(op, node, expansions);
-  else op.graph.nodes.push(node);
 }

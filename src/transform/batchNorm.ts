@@ -2,7 +2,6 @@ import { COMPOSITE_DOMAIN } from '../contract.ts';
 import { LossgraftError } from '../errors.ts';
 import { describeNode, float, floatAttribute, intAttribute } from '../ir/attributes.ts';
 import type { Graph, InitializerSource, Node, NodeAttributes, Value } from '../ir/graph.ts';
-import { isRead, replaceNode } from './replaceNode.ts';
 
 /** A running mean or variance that a training step updates. */
 export interface RunningStatistic {
@@ -28,11 +27,9 @@ export function batchNorm(graph: Graph, mode: 'frozen' | 'train'): BatchNorms {
   const found = graph.nodes.filter(isBatchNorm);
   const training = found.filter(isTraining).length;
   const statistics: RunningStatistic[] = [];
-  for (const node of graph.nodes.splice(0)) {
-    if (!isBatchNorm(node)) graph.nodes.push(node);
-    else if (mode === 'train') statistics.push(...train(graph, node));
+  for (const node of found) {
+    if (mode === 'train') statistics.push(...train(graph, node));
     else if (isTraining(node)) freeze(graph, node);
-    else graph.nodes.push(node);
   }
   return { statistics, notes: notesOf(mode, found.length, training) };
 }
@@ -69,7 +66,7 @@ function freeze(graph: Graph, node: Node): void {
   const [, , , mean, variance] = inputsOf(node);
   adopt(graph, node, [mean, variance]);
   const attributes = attributesOf(node);
-  replaceNode(graph, node, { opType: node.opType, inputs: node.inputs, outputs: node.outputs.slice(0, 1), attributes });
+  graph.replaceNode(node, { opType: node.opType, inputs: node.inputs, outputs: node.outputs.slice(0, 1), attributes });
 }
 
 function train(graph: Graph, node: Node): RunningStatistic[] {
@@ -80,7 +77,7 @@ function train(graph: Graph, node: Node): RunningStatistic[] {
     graph.define(graph.freshName(`lossgraft/BatchNormTrain/${label}`), mean.dtype, mean.shape);
   const nexts = [fresh('running_mean'), fresh('running_var')];
   adopt(graph, node, nexts);
-  replaceNode(graph, node, {
+  graph.replaceNode(node, {
     opType: 'BatchNormTrain',
     domain: COMPOSITE_DOMAIN,
     inputs,
@@ -106,7 +103,7 @@ function adopt(graph: Graph, node: Node, running: readonly Value[]): void {
   for (const [i, output] of node.outputs.slice(1).entries()) {
     const own = running[i];
     if (output && own && !graph.outputs.includes(output)) graph.replaceUses(output, own);
-    if (!isRead(graph, output)) continue;
+    if (!graph.isRead(output)) continue;
     const expected = 'running statistics that only the next step reads, and saved ones that nothing reads';
     throw refusal(
       node,

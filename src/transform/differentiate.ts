@@ -1,5 +1,5 @@
 import type { GradientContext, GradientRule } from '../contract.ts';
-import { type Emitter, ownGradientOf, STOP_GRADIENT } from '../emit/index.ts';
+import type { Emitter } from '../emit/index.ts';
 import { LossgraftError } from '../errors.ts';
 import { describeNode } from '../ir/attributes.ts';
 import type { Node, Value } from '../ir/graph.ts';
@@ -38,8 +38,8 @@ export function differentiate(
     // A rule gives gradients of inputs, and none of what the bodies of If, Loop and Scan read from outside.
     if (node.captures.some((value) => isDifferentiable(value) && dependent.has(value))) throw noRule(node);
     if (!Object.hasOwn(options.rules, keyOf(node)) && readsSequence(node, dependent)) throw noRule(node);
-    if (!needed.includes(true) || node.name.startsWith(STOP_GRADIENT)) continue;
-    const own = ownGradientOf(node);
+    if (!needed.includes(true) || node.meta.stopsGradient) continue;
+    const own = node.meta.ownGradient;
     const dy = node.outputs[0] && tape.get(node.outputs[0]);
     if (own && dy) {
       if (dependent.has(own.source)) tape.add(own.source, own.gradient(dy));

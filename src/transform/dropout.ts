@@ -6,7 +6,6 @@ import type { Tensor } from '../tensor.ts';
 import type { RunningStatistic } from './batchNorm.ts';
 import type { ConstantReader } from './constantValues.ts';
 import { keysOf, uniformLike } from './randomMask.ts';
-import { isRead, replaceNode } from './replaceNode.ts';
 
 export interface Dropouts {
   /** The counter of steps, where masks are drawn. */
@@ -31,15 +30,16 @@ export const STEP_COUNTER = 'lossgraft.dropout_step';
  */
 export function dropout(op: Emitter, mode: 'off' | 'train', seed: number, constant: ConstantReader): Dropouts {
   const { graph } = op;
-  const nodes = graph.nodes.splice(0);
-  const drawing = mode === 'train' ? nodes.filter((node) => isDropout(node) && ratioOf(node, constant) !== 0) : [];
-  const counter = drawing.length > 0 ? addCounter(op) : undefined;
+  const found = graph.nodes.filter(isDropout);
+  const drawing = mode === 'train' ? found.filter((node) => ratioOf(node, constant) !== 0) : [];
+  const [first] = graph.nodes;
+  const counter = first && drawing.length > 0 ? graph.before(first, () => addCounter(op)) : undefined;
   let off = 0;
-  for (const node of nodes) {
+  for (const node of found) {
     const index = drawing.indexOf(node);
-    if (counter && index >= 0) draw(op, node, ratioOf(node, constant), counter.current, keysOf(seed, index));
-    else if (isDropout(node) && isOn(node, constant)) off += pass(graph, node);
-    else graph.nodes.push(node);
+    if (counter && index >= 0) {
+      graph.before(node, () => draw(op, node, ratioOf(node, constant), counter.current, keysOf(seed, index)));
+    } else if (isOn(node, constant)) off += pass(graph, node);
   }
   if (counter) {
     return { statistics: [counter], notes: [`${drawing.length} Dropout nodes draw masks, seeded with ${seed}`] };
@@ -83,19 +83,18 @@ function draw(op: Emitter, node: Node, ratio: number, step: Value, keys: readonl
   refuseMask(graph, node);
   const kept = op.not(op.less(uniformLike(op, x, step, keys), ratio));
   const factor = op.mul(op.cast(kept, x.dtype), ratio < 1 ? 1 / (1 - ratio) : 0);
-  replaceNode(graph, node, { opType: 'Mul', inputs: [x, factor], outputs: [y], attributes: new Map() });
+  graph.replaceNode(node, { opType: 'Mul', inputs: [x, factor], outputs: [y] });
 }
 
 function pass(graph: Graph, node: Node): number {
   refuseMask(graph, node);
-  const outputs = node.outputs.slice(0, 1);
-  replaceNode(graph, node, { opType: 'Identity', inputs: node.inputs.slice(0, 1), outputs, attributes: new Map() });
+  graph.replaceNode(node, { opType: 'Identity', inputs: node.inputs.slice(0, 1), outputs: node.outputs.slice(0, 1) });
   return 1;
 }
 
 function refuseMask(graph: Graph, node: Node): void {
   const [, mask] = node.outputs;
-  if (isRead(graph, mask)) throw refusal(node, 'a mask that nothing reads', `readers of "${mask?.name ?? ''}"`);
+  if (graph.isRead(mask)) throw refusal(node, 'a mask that nothing reads', `readers of "${mask?.name ?? ''}"`);
 }
 
 function refusal(node: Node, expected: string, found: string): LossgraftError {

@@ -25,14 +25,11 @@ export function inlineFunctions(model: Model, graph: Graph): Inlined {
   const { functions } = model.proto;
   if (functions.length === 0) return { calls: new Map(), notes: [] };
   const inliner = new Inliner(model, graph);
-  for (const node of graph.nodes.splice(0)) {
+  for (const node of graph.nodes) {
     const { proto } = node;
     const fn = proto && inliner.functionOf(proto);
     if (proto && fn) replaceCall(graph, node, inliner.call(fn, proto));
-    else {
-      graph.nodes.push(node);
-      if (proto) inliner.patchBodies(proto);
-    }
+    else if (proto) inliner.patchBodies(proto);
   }
   for (const { span } of functions) graph.patches.push({ span, bytes: new Uint8Array(0) });
   const { calls } = inliner;
@@ -185,15 +182,14 @@ function operatorsOf(nodes: readonly NodeProto[], domain: string): string[] {
 
 /** Puts nodes in a call's place; what it gave keeps its name. */
 function replaceCall(graph: Graph, node: Node, inits: readonly NodeInit[]): void {
-  for (const output of node.outputs) if (output) output.producer = undefined;
-  graph.detach(node);
   const valueNamed = (name: string): Value | undefined =>
     name === '' ? undefined : (graph.values.get(name) ?? graph.define(name));
   for (const init of inits) {
     const made = new Node({ domain: '', attributes: new Map(), ...init });
     made.captures = [...new Set(usedNames({ ...init, inputs: [] }))].flatMap((name) => valueNamed(name) ?? []);
-    graph.attach(made, init.inputs.map(valueNamed), init.outputs.map(valueNamed));
+    graph.before(node, () => graph.attach(made, init.inputs.map(valueNamed), init.outputs.map(valueNamed)));
   }
+  graph.remove(node);
 }
 
 function refusal(where: string, expected: string, found: string, hint: string): LossgraftError {

@@ -200,8 +200,8 @@ export function liftParameter(graph: Graph, value: Value): void {
   if (graph.initializers.has(value)) graph.initializers.delete(value);
   else if (value.producer) {
     const node = value.producer;
-    graph.nodes.splice(graph.nodes.indexOf(node), 1);
     value.producer = undefined;
+    graph.remove(node);
   }
   graph.inputs.push(value);
 }

@@ -7,12 +7,10 @@ export function prune(
 ): void {
   const outputs = new Set<Value>(graph.outputs);
   const isUsed = (value: Value | undefined) => value !== undefined && (value.uses.size > 0 || outputs.has(value));
-  const kept: Node[] = [];
   for (const node of [...graph.nodes].reverse()) {
-    if ((node.proto && !all) || among?.has(node) === false || node.outputs.some(isUsed)) kept.push(node);
-    else graph.detach(node);
+    const isKept = (node.proto && !all) || among?.has(node) === false || node.outputs.some(isUsed);
+    if (!isKept) graph.remove(node);
   }
-  graph.nodes.splice(0, graph.nodes.length, ...kept.reverse());
   for (const [value, source] of graph.initializers) {
     if (('span' in source && !all) || isUsed(value)) continue;
     graph.initializers.delete(value);

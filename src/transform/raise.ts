@@ -10,7 +10,6 @@ import { changeAt, exists, RAISED } from './adapters/changes.ts';
 import { nestedGraphs, patchNested } from './adapters/nested.ts';
 import { constantTensor } from './constants.ts';
 import { inferAllTypes } from './constantValues.ts';
-import { isRead, replaceNode } from './replaceNode.ts';
 
 /** What was done. */
 export interface Raised {
@@ -104,16 +103,12 @@ class Raiser {
   raise(graph: Graph, outer?: Graph): ReadonlyMap<Node, readonly Node[]> {
     const op = createEmitter(graph, this.#to);
     const replaced = new Map<Node, readonly Node[]>();
-    for (const node of graph.nodes.splice(0)) {
-      const at = graph.nodes.length;
+    for (const node of graph.nodes) {
+      const last = graph.previous(node);
       this.#raiseBodies(graph, node);
-      const form = this.#adapt(op, node, outer);
-      if (form === undefined) {
-        graph.nodes.push(node);
-        continue;
-      }
-      replaceNode(graph, node, form);
-      replaced.set(node, graph.nodes.slice(at));
+      const form = graph.before(node, () => this.#adapt(op, node, outer));
+      if (form === undefined) continue;
+      replaced.set(node, between(graph, last, graph.replaceNode(node, form)));
       this.rewritten.set(node.opType, (this.rewritten.get(node.opType) ?? 0) + 1);
     }
     return replaced;
@@ -158,7 +153,7 @@ class Raiser {
       if (change.kind === 'refused') {
         throw cannotRaise(node, `a call that opset ${this.#to} still has`, `at opset ${this.#from} ${change.why}`);
       }
-      const reads = (i: number): boolean => isRead(op.graph, form.outputs[i]);
+      const reads = (i: number): boolean => op.graph.isRead(form.outputs[i]);
       form = change.adapt({
         op,
         node,
@@ -192,4 +187,11 @@ function callsFunction({ functions }: Pick<ModelProto, 'functions'>, node: NodeP
         functions.some((fn) => fn.name === inner.opType && fn.domain === inner.domain) ||
         callsFunction({ functions }, inner),
     );
+}
+
+/** The nodes after one, or after the beginning, up to another one. */
+function between(graph: Graph, before: Node | undefined, last: Node): Node[] {
+  const found: Node[] = [];
+  for (let node: Node | undefined = last; node && node !== before; node = graph.previous(node)) found.push(node);
+  return found.reverse();
 }

@@ -31,7 +31,7 @@ export function scanSteps(
   const seen = new Set<Value>(carried);
   const nexts = states.map((state) => bodyOutput(op, nextInside(state, states, carried), seen));
   const lossOut = bodyOutput(op, loss, seen);
-  const nodes = graph.nodes.splice(0).map((node) => bodyNode(model, graph, node));
+  const nodes = graph.takeNodes().map((node) => bodyNode(model, graph, node));
   const body: GraphInit = {
     name: 'step',
     nodes,

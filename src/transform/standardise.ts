@@ -3,7 +3,6 @@ import { floatAttribute, intAttribute } from '../ir/attributes.ts';
 import type { Graph, Node } from '../ir/graph.ts';
 import { topologicalOrder } from '../ir/order.ts';
 import { dependents } from './differentiate.ts';
-import { isRead, replaceNode } from './replaceNode.ts';
 
 /**
  * BatchNormalization in training mode that normalises weights, and no data: standardised convolutions (BiT, NFNet) are written in this way.
@@ -17,17 +16,15 @@ export function standardiseWeights(op: Emitter): void {
   );
   if (training.length === 0) return;
   const onData = dependents(topologicalOrder(graph), graph.inputs);
-  const ofWeights = new Set(training.filter((node) => standardises(graph, node, onData)));
-  for (const node of graph.nodes.splice(0)) {
-    if (ofWeights.has(node)) withOwnStatistics(op, node);
-    else graph.nodes.push(node);
+  for (const node of training.filter((node) => standardises(graph, node, onData))) {
+    graph.before(node, () => withOwnStatistics(op, node));
   }
 }
 
 function standardises(graph: Graph, { inputs, outputs }: Node, onData: ReadonlySet<Value>): boolean {
   const [x, scale, bias] = inputs;
   if (!x?.shape || onData.has(x) || !scale || !bias) return false;
-  return outputs.slice(1).every((output) => !isRead(graph, output));
+  return outputs.slice(1).every((output) => !graph.isRead(output));
 }
 
 /** (x − μ) · γ/√(σ² + ε) + β of each channel, in plain operators. */
@@ -41,5 +38,5 @@ function withOwnStatistics(op: Emitter, node: Node): void {
   const deviation = op.sqrt(op.add(variance, floatAttribute(node, 'epsilon', 1e-5)));
   const scaled = op.mul(centred, perChannel(op.div(scale, deviation)));
   const inputs = [scaled, perChannel(bias)];
-  replaceNode(op.graph, node, { opType: 'Add', inputs, outputs: node.outputs.slice(0, 1), attributes: new Map() });
+  op.graph.replaceNode(node, { opType: 'Add', inputs, outputs: node.outputs.slice(0, 1) });
 }

@@ -19,7 +19,6 @@ export interface Untied {
  */
 export function untie(graph: Graph): { readonly untied: readonly Untied[]; readonly notes: readonly string[] } {
   const untied: Untied[] = [];
-  const removed = new Set<Node>();
   const merged = new Set([...graph.initializers.keys()].filter((value) => isMerged(graph, value)));
   for (const node of graph.nodes) {
     const [input] = node.inputs;
@@ -31,12 +30,9 @@ export function untie(graph: Graph): { readonly untied: readonly Untied[]; reado
     output.dtype = input.dtype;
     output.shape = input.shape;
     graph.initializers.set(output, source);
-    graph.detach(node);
-    removed.add(node);
+    graph.remove(node);
     untied.push({ parameter: input.name, name: output.name, readers });
   }
-  const kept = graph.nodes.filter((node) => !removed.has(node));
-  graph.nodes.splice(0, graph.nodes.length, ...kept);
   return { untied, notes: untied.length > 0 ? [note(untied)] : [] };
 }
 

@@ -117,9 +117,7 @@ describe('bodies of control flow', () => {
     if (!holder) throw new Error('no If');
     graph.replaceUses(condition, negated);
     holder.inputs = [negated];
-    graph.addNode({ opType: 'Not', name: 'not', inputs: [condition], outputs: [negated] });
-    const added = graph.nodes.pop();
-    if (added) graph.nodes.unshift(added);
+    graph.before(holder, () => graph.addNode({ opType: 'Not', name: 'not', inputs: [condition], outputs: [negated] }));
     const edit = graphEdit(model.proto, graph);
     checkEdit(model.proto, edit);
     const rewired = await results(editedBytes(model.proto, edit), feeds(1));

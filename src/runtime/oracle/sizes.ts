@@ -132,8 +132,8 @@ function correct(graph: Graph, value: Value, dims: readonly Dim[]): Correction {
   const data = BigInt64Array.from(dims, (dim) => (typeof dim === 'number' ? BigInt(dim) : 0n));
   graph.initializers.set(target, { dtype: 'int64', dims: [dims.length], data });
   graph.replaceUses(value, output);
-  const node = graph.addNode({ opType: 'Reshape', name, inputs: [value, target], outputs: [output] });
-  graph.nodes.pop();
-  graph.nodes.splice(value.producer ? graph.nodes.indexOf(value.producer) + 1 : 0, 0, node);
+  graph.after(value.producer, () =>
+    graph.addNode({ opType: 'Reshape', name, inputs: [value, target], outputs: [output] }),
+  );
   return { of: value, output, dims };
 }

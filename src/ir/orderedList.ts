@@ -1,0 +1,62 @@
+interface Place<Item> {
+  readonly item: Item;
+  previous: Place<Item> | undefined;
+  next: Place<Item> | undefined;
+}
+
+/** Items in order: one is put anywhere, or taken off, in constant time. */
+export class OrderedList<Item> {
+  readonly #places = new Map<Item, Place<Item>>();
+  #first: Place<Item> | undefined;
+  #last: Place<Item> | undefined;
+  #all: readonly Item[] | undefined;
+
+  /** All of them, in order, as they are now: what is put in or taken off later does not change the array. */
+  get all(): readonly Item[] {
+    this.#all ??= [...this];
+    return this.#all;
+  }
+
+  *[Symbol.iterator](): Generator<Item> {
+    for (let place = this.#first; place; place = place.next) yield place.item;
+  }
+
+  /** Puts an item before another one, or at the end. */
+  insert(item: Item, before?: Item): void {
+    const next = before && this.#placeOf(before);
+    const place: Place<Item> = { item, previous: next ? next.previous : this.#last, next };
+    this.#join(place.previous, place);
+    this.#join(place, next);
+    this.#places.set(item, place);
+    this.#all = undefined;
+  }
+
+  remove(item: Item): void {
+    const { previous, next } = this.#placeOf(item);
+    this.#places.delete(item);
+    this.#join(previous, next);
+    this.#all = undefined;
+  }
+
+  previous(item: Item): Item | undefined {
+    return this.#placeOf(item).previous?.item;
+  }
+
+  /** The item after another one; the first, where there is no other. */
+  next(item: Item | undefined): Item | undefined {
+    return item === undefined ? this.#first?.item : this.#placeOf(item).next?.item;
+  }
+
+  #join(left: Place<Item> | undefined, right: Place<Item> | undefined): void {
+    if (left) left.next = right;
+    else this.#first = right;
+    if (right) right.previous = left;
+    else this.#last = left;
+  }
+
+  #placeOf(item: Item): Place<Item> {
+    const place = this.#places.get(item);
+    if (place) return place;
+    throw new Error('no item of this list');
+  }
+}
