@@ -11,6 +11,7 @@ import { checkOptions } from './options/check.ts';
 import type { OptionsOf } from './options/row.ts';
 import { proveOnCuda } from './runtime/cuda/proof.ts';
 import { refuseEmptyInputs } from './runtime/feeds.ts';
+import { explainLength } from './runtime/longestRow.ts';
 import { openSession, type Provider } from './runtime/session.ts';
 import { runRows } from './tables/run.ts';
 import type { Tensor } from './tensor.ts';
@@ -76,7 +77,10 @@ export async function run(model: string | Uint8Array, given: Dataset, options: R
       const feeds = await bound.read(start, count);
       const filled = fillUp(feeds, fixed);
       if (provider === 'cuda' && start === 0) notes.push(await proof(model, filled));
-      collected.add(start, count, feeds, await session.run(filled, [...collected.outputs.values()]));
+      const results = await session.run(filled, [...collected.outputs.values()]).catch(async (error: unknown) => {
+        throw await explainLength(error, model, await bound.read(0, 1), data.name);
+      });
+      collected.add(start, count, feeds, results);
       onProgress?.({ done: start + count, total: bound.size });
     }
     const classNames = data.classNames ?? null;

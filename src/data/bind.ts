@@ -124,8 +124,18 @@ function refuseShape(data: Dataset, input: Port, column: Column): void {
     where: `${data.name}, input ${input.name}`,
     expected: describePort(input.dtype, shape),
     found: describePort(dtype, dims),
-    hint: `Reshape the data, or prepare them, as the model was trained${imageHint(shape, column)}`,
+    hint:
+      tokenHint(shape, column) ??
+      `Reshape the data, or prepare them, as the model was trained${imageHint(shape, column)}`,
   });
+}
+
+/** Where the model reads rows of tokens of one length, and these have another. */
+function tokenHint(shape: NonNullable<Shape>, { dtype, dims }: Column): string | undefined {
+  const [, length] = shape;
+  if (shape.length !== 2 || dims.length !== 2 || typeof length !== 'number' || !/^int(32|64)$/.test(dtype))
+    return undefined;
+  return `The model reads rows of ${length}: for texts, add --max-length ${length}`;
 }
 
 /** Where the model reads images of one size, and these are some. */

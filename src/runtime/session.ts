@@ -65,6 +65,9 @@ export interface Session {
 /** The version of the ONNX Runtime that sessions run on. */
 export const runtimeVersion: string = ort.env.versions.node ?? ort.env.versions.common;
 
+/** Inputs that an error shows: a training graph has one for each weight. */
+const SHOWN_INPUTS = 6;
+
 /**
  * Loads a model, from a path or from its bytes.
  *
@@ -188,7 +191,8 @@ class OrtSession implements Session {
       );
     } catch (cause) {
       const shapes = Object.entries(feeds).map(([name, t]) => `${name} ${describePort(t.dtype, t.dims)}`);
-      const hint = `It was given ${shapes.join(', ') || 'no inputs'}`;
+      const more = shapes.length > SHOWN_INPUTS ? `, … (${shapes.length})` : '';
+      const hint = `It was given ${shapes.slice(0, SHOWN_INPUTS).join(', ') || 'no inputs'}${more}`;
       throw wrap(cause, this.#name, 'run-failed', 'a run without errors', hint);
     }
   }

@@ -15,6 +15,7 @@ import type { Schedule } from '../records/schedule.ts';
 import { lockRun } from '../runFolder/lock.ts';
 import { recallNote } from '../runFolder/tensorboard.ts';
 import { refuseEmptyInputs } from '../runtime/feeds.ts';
+import { explainLength } from '../runtime/longestRow.ts';
 import { readSafetensors } from '../safetensors/read.ts';
 import { trainerRows, trainRows } from '../tables/train.ts';
 import { runTraining } from '../trainer/trainer.ts';
@@ -140,7 +141,12 @@ async function fineTuneIn(
     settings: await settingsOf(model, options, plan, parts, bound),
   }).catch(async (error: unknown) => {
     await reportBroken({ ...run, notes: dataNotes }, error);
-    throw error;
+    throw await explainLength(
+      error,
+      model.path,
+      await parts.train.samples.read(parts.train.rows.slice(0, 1)),
+      options.data.name,
+    );
   });
   const { checkpoint } = trained;
   const untold = [recallNote(classes), unranked].filter((note) => note !== undefined);

@@ -1,9 +1,17 @@
 import { LossgraftError } from '../../errors.ts';
+import { fileIn } from '../fileIn.ts';
 import { byteScale } from '../normalize.ts';
 import type { ImageOptions } from '../options.ts';
 import type { Preprocess } from './preprocess.ts';
 import { readPreprocessFile } from './preprocessFile.ts';
 import type { Size } from './resample.ts';
+
+/** In a model's folder of Hugging Face. */
+const PREPROCESS = {
+  name: 'preprocessor_config.json',
+  code: 'bad-preprocess',
+  hint: () => 'Name the file, or give the steps as options instead: --resize, --resample, --crop, --mean, --std',
+};
 
 /**
  * What the options ask for.
@@ -15,7 +23,7 @@ export function preprocessOf(options: ImageOptions): Preprocess {
   if (preprocess !== undefined) {
     const given = { resize, resample: filter, crop, channels: options.channels, mean: options.mean, std: options.std };
     const other = Object.entries(given).find(([, value]) => value !== undefined);
-    if (other === undefined) return readPreprocessFile(preprocess);
+    if (other === undefined) return readPreprocessFile(fileIn(preprocess, PREPROCESS));
     throw refused(`option ${other[0]}`, 'a preprocess file, or options of its own', 'both', 'Leave one out');
   }
   if (channels !== 1 && channels !== 3) throw refused('option channels', '3 (RGB) or 1 (grey)', String(channels));

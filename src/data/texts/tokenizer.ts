@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { LossgraftError } from '../../errors.ts';
 import { isRecord } from '../../isRecord.ts';
+import { fileIn } from '../fileIn.ts';
 import { MAX_TEXT_CHARACTERS, MAX_TOKENIZER_BYTES } from '../limits.ts';
 import type { TextOptions } from '../options.ts';
 import {
@@ -26,14 +27,15 @@ export interface TextEncoder {
 }
 
 /**
- * Loads a tokenizer.json, and leaves all parts of it to Hugging Face's own library in Rust. Texts are cut, and filled up, at the
+ * Loads a tokenizer.json, which may be named by its folder, and leaves all parts of it to Hugging Face's own library in Rust. Texts are cut, and filled up, at the
  * sides that the file says: on the right unless it says otherwise.
  *
  * @throws LossgraftError `bad-tokenizer` for files that are none, or have parts that are not known; `max-length`
  */
-export async function loadTokenizer({ tokenizer: path, maxLength }: TextOptions): Promise<TextEncoder> {
-  if (path === undefined)
+export async function loadTokenizer({ tokenizer, maxLength }: TextOptions): Promise<TextEncoder> {
+  if (tokenizer === undefined)
     throw badTokenizer('option tokenizer', 'a tokenizer.json for texts', 'none', 'Name it with --tokenizer');
+  const path = fileIn(tokenizer, TOKENIZER);
   const config = await readConfig(path);
   const plan = planOf(path, config, maxLength);
   const library = tokenizerProcess(plan);
@@ -55,6 +57,14 @@ export async function loadTokenizer({ tokenizer: path, maxLength }: TextOptions)
     rest: library.stop,
   };
 }
+
+/** In a model's folder of Hugging Face. */
+const TOKENIZER = {
+  name: 'tokenizer.json',
+  code: 'bad-tokenizer',
+  hint: (folder: string) =>
+    `Write it in Python: transformers.AutoTokenizer.from_pretrained("${folder}").save_pretrained("${folder}")`,
+};
 
 const PAD_NAMES = ['[PAD]', '<pad>', '<|pad|>'];
 

@@ -1,0 +1,27 @@
+import { readdirSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { LossgraftError } from '../errors.ts';
+
+/** A file that a user may name by its folder. */
+interface Wanted {
+  /** Its name in a folder. */
+  readonly name: string;
+  /** The code of the error, and what to do where a folder has none. */
+  readonly code: string;
+  hint(folder: string): string;
+}
+
+/** The file that a path means: itself, or the one of the wanted name in a folder. @throws LossgraftError where a folder has none. */
+export function fileIn(path: string, { name, code, hint }: Wanted): string {
+  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return path;
+  const there = readdirSync(path).sort();
+  if (there.includes(name)) return join(path, name);
+  const shown = there.slice(0, 8).join(', ');
+  throw new LossgraftError({
+    code,
+    where: path,
+    expected: `a ${name}, or a folder with one`,
+    found: there.length === 0 ? 'an empty folder' : `a folder with ${shown}${there.length > 8 ? ', …' : ''}`,
+    hint: hint(basename(path)),
+  });
+}
