@@ -204,7 +204,7 @@ it('a limiter runs so many at once, and goes on after an error', async () => {
   const work = Array.from({ length: 9 }, (_, i) =>
     limit(async () => {
       most = Math.max(most, ++running);
-      await new Promise((done) => setTimeout(done, 2));
+      await new Promise(setImmediate);
       running--;
       if (i % 3 === 0) throw new Error('no');
       return i;

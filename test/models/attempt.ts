@@ -17,6 +17,7 @@ export interface Attempt {
   /** `ok`, the code of a LossgraftError, or `defect: ` and another error's stack. */
   readonly outcome: string;
   readonly message: string;
+  /** Of the processor: others may keep it busy. */
   readonly milliseconds: number;
   /** Mebibytes, the most so far. */
   readonly memory: number;
@@ -26,12 +27,12 @@ export interface Attempt {
 
 async function attempt(folder: string, model: string): Promise<Attempt> {
   const out = join(folder, 'out');
-  const begin = performance.now();
+  const begin = process.cpuUsage();
   const error = await useAll(join(folder, model), join(out, 'augmented.onnx')).then(
     () => undefined,
     (cause: unknown) => cause,
   );
-  const milliseconds = performance.now() - begin;
+  const milliseconds = process.cpuUsage(begin).user / 1000;
   const files = readdirSync(out);
   for (const file of files) rmSync(join(out, file));
   return {

@@ -6,12 +6,22 @@ import { lossgraft, ROOT, temporaryFolder } from '../support/cli.ts';
 import { DIGITS } from '../support/digits.ts';
 
 const MAIN = join(ROOT, 'dist/cli/main.js');
+const KILLER = join(import.meta.dirname, 'killer.mjs');
+
+/** What a run is doing when it is killed, of all that it writes in an epoch. */
+const KILLS = [
+  ...['state-', 'checkpoint.json', 'metrics.jsonl'].flatMap((file) =>
+    ['writeSync', 'fsyncSync', 'renameSync'].map((change) => [change, file] as const),
+  ),
+  ['writeSync', 'tfevents'],
+  ['rmSync', 'state-'],
+] as const;
 
 function args(folder: string, ...more: readonly string[]): string[] {
   const data = ['--data', join(DIGITS, 'train.npz'), '-o', join(folder, 't.onnx')];
   const how = [
     '--epochs',
-    '12',
+    '24',
     '--batch-size',
     '16',
     '--steps-per-run',
@@ -24,52 +34,61 @@ function args(folder: string, ...more: readonly string[]): string[] {
   return ['train', join(DIGITS, 'model.onnx'), ...data, ...how, ...more];
 }
 
-/** Starts a run and sends it a signal: after a while, or when it says something. The exit code is `null` for one that was killed. */
-function cut(folder: string, signal: 'SIGKILL' | 'SIGINT', when: number | RegExp, ...more: readonly string[]) {
-  const child = spawn(process.execPath, [MAIN, ...args(folder, ...more)], {
+interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stderr: string;
+}
+
+interface Start {
+  readonly more?: readonly string[];
+  /** Of `killer.mjs`. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Ctrl-C once this is on stderr. */
+  readonly interruptAt?: RegExp;
+}
+
+function start(folder: string, { more = [], env = {}, interruptAt }: Start): Promise<Ended> {
+  const child = spawn(process.execPath, ['--import', KILLER, MAIN, ...args(folder, ...more)], {
     cwd: ROOT,
+    env: { ...process.env, ...env },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   let stderr = '';
   child.stderr.on('data', (chunk: Buffer) => {
     const said = stderr;
     stderr += chunk.toString();
-    if (typeof when !== 'number' && when.test(stderr) && !when.test(said)) child.kill(signal);
+    if (interruptAt?.test(stderr) && !interruptAt.test(said)) child.kill('SIGINT');
   });
-  if (typeof when === 'number') setTimeout(() => child.kill(signal), when);
-  return new Promise<{ code: number | null; stderr: string }>((done) =>
-    child.on('exit', (code) => done({ code, stderr })),
-  );
+  return new Promise((done) => child.on('exit', (code, signal) => done({ code, signal, stderr })));
 }
 
 describe('a run that is cut short', () => {
-  it('kill -9 at random moments, then --resume: the same bytes', async () => {
+  it('kill -9 in the middle of each thing that is written, then --resume: the same bytes', async () => {
     const whole = temporaryFolder();
-    const begun = performance.now();
     expect((await lossgraft(args(whole))).code).toBe(0);
-    const seconds = (performance.now() - begun) / 1000;
     const folder = temporaryFolder();
-    for (let i = 0; i < 5; i++) {
-      const { code } = await cut(
-        folder,
-        'SIGKILL',
-        1000 * seconds * (0.2 + 0.5 * Math.random()),
-        '--resume',
-        '--force',
-      );
-      // Where it came to its end first, the rest resumes a run that is done.
-      expect([null, 0]).toContain(code);
+    const more = ['--resume', '--force'];
+    let reached = -1;
+    for (const [change, name] of KILLS) {
+      const { signal } = await start(folder, { more, env: { KILL_DO: change, KILL_FILE: name } });
+      expect(signal, `${change} ${name}`).toBe('SIGKILL');
+      const { epoch, file } = JSON.parse(readFileSync(join(folder, 't.run/checkpoint.json'), 'utf8'));
+      expect(epoch, `${change} ${name}`).toBeGreaterThanOrEqual(reached);
+      expect(existsSync(join(folder, 't.run', file))).toBe(true);
+      reached = epoch;
     }
-    const { code, stderr } = await lossgraft(args(folder, '--resume', '--force'));
+    expect(reached).toBeGreaterThan(5);
+    const { code, stderr } = await lossgraft(args(folder, ...more));
     expect(stderr).not.toMatch(/lossgraft:/);
     expect(code).toBe(0);
     expect(readFileSync(join(folder, 't.onnx')).equals(readFileSync(join(whole, 't.onnx')))).toBe(true);
     expect(readdirSync(join(folder, 't.run')).filter((file) => file.endsWith('.tmp'))).toEqual([]);
-  });
+  }, 180_000);
 
   it('Ctrl-C saves, says how to go on, and leaves with 130', async () => {
     const folder = temporaryFolder();
-    const { code, stderr } = await cut(folder, 'SIGINT', /epoch 2/);
+    const { code, stderr } = await start(folder, { interruptAt: /epoch 2/ });
     expect(stderr).toMatch(/note: ending after this step/);
     expect(stderr).toMatch(/note: the checkpoint is in .*t\.run; the same command with --resume continues it/);
     expect(code).toBe(130);
@@ -79,7 +98,7 @@ describe('a run that is cut short', () => {
 
   it('a full disk leaves the checkpoint before', async () => {
     const folder = temporaryFolder();
-    expect((await cut(folder, 'SIGINT', /epoch 2/)).code).toBe(130);
+    expect((await start(folder, { interruptAt: /epoch 2/ })).code).toBe(130);
     const run = join(folder, 't.run');
     const before = readFileSync(join(run, 'checkpoint.json'));
     const { file } = JSON.parse(before.toString());
