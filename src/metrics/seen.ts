@@ -9,13 +9,14 @@ export interface Newness {
   readonly z: number | null;
   /** Whether the validation data are harder for the model than the training data: it knows these, or both are new to it, where not. */
   readonly isNew: boolean;
+  /** What to tell the user where nothing shows that they are new. */
+  readonly warning: string | null;
 }
 
 /** A class-wise z from here on says that the validation data are new to a model that knows the training data. */
-export const NEW_FROM = 2;
+const NEW_FROM = 2;
 
-/** Said where nothing shows that the validation data are new. */
-export const MAYBE_SEEN: string =
+const MAYBE_SEEN: string =
   'The validation data are no harder for the model as it was given than the training data. If it was trained on both, they flatter it, and a ' +
   'better model may look worse: give data that it has not seen (--validation FILE)';
 
@@ -33,9 +34,13 @@ export function newnessOf(validation: Losses, training: Losses, classes: number)
     variance += a.squares / (a.n - 1) / a.n + b.squares / (b.n - 1) / b.n;
     used++;
   }
-  if (used === 0 || (variance === 0 && sum === 0)) return { z: null, isNew: false };
-  const z = sum / Math.sqrt(variance);
-  return { z, isNew: z >= NEW_FROM };
+  if (used === 0 || (variance === 0 && sum === 0)) return newness(null);
+  return newness(sum / Math.sqrt(variance));
+}
+
+function newness(z: number | null): Newness {
+  const isNew = z !== null && z >= NEW_FROM;
+  return { z, isNew, warning: isNew ? null : MAYBE_SEEN };
 }
 
 interface Moments {

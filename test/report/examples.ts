@@ -1,7 +1,8 @@
 import { random } from '../../src/data/random.ts';
+import type { Scored } from '../../src/metrics/scored.ts';
 import type { EpochRecord } from '../../src/records/epoch.ts';
 import type { ClassInfluence } from '../../src/records/influence.ts';
-import { type Metrics, metricsOf } from '../../src/records/metrics.ts';
+import { type DetailedMetrics, detailedMetricsOf, type Metrics, metricsOf } from '../../src/records/metrics.ts';
 import { DEFAULT_SCHEDULE } from '../../src/records/schedule.ts';
 import type { Report, ReportArm, ReportSample } from '../../src/report/report.ts';
 import { scoredOf } from '../support/scored.ts';
@@ -30,12 +31,11 @@ export function exampleReport({
   for (const arm of arms)
     for (let epoch = 1; epoch <= epochs; epoch++) history.push(recordOf('loss', arm, epoch, counts));
   const shown = arms.map((name, i): ReportArm => {
-    const record = history.findLast(({ arm }) => arm === name) ?? null;
     return {
       name,
       isBaseline: i > 0 && name === 'ce+inverse',
       epoch: epochs,
-      metrics: record,
+      metrics: detailedAt(name, epochs, counts),
       alpha: i === 0 ? 22.4 : null,
     };
   });
@@ -44,7 +44,7 @@ export function exampleReport({
     isDone: true,
     error: null,
     judgedOn: 'validation',
-    before: history[0] ?? null,
+    before: detailedAt(arms[0] ?? '', 0, counts),
     arms: shown,
     history,
     schedule: { ...DEFAULT_SCHEDULE, epochs },
@@ -67,6 +67,16 @@ function recordOf(phase: EpochRecord['phase'], arm: string, epoch: number, count
 const PER_CLASS = 20;
 
 function metricsAt(seed: number, epoch: number, counts: readonly number[]): Metrics {
+  return metricsOf(scoredAt(seed, epoch, counts), { trainCounts: counts });
+}
+
+/** As in the end of a run. */
+function detailedAt(arm: string, epoch: number, counts: readonly number[]): DetailedMetrics {
+  const before = epoch === 0 ? {} : { before: scoredAt(arm.length, 0, counts) };
+  return detailedMetricsOf(scoredAt(arm.length, epoch, counts), { trainCounts: counts, seed: 0, ...before });
+}
+
+function scoredAt(seed: number, epoch: number, counts: readonly number[]): Scored {
   const { below } = random(seed, epoch);
   const classes = counts.length;
   const confusion = counts.map((_, k) => {
@@ -78,7 +88,7 @@ function metricsAt(seed: number, epoch: number, counts: readonly number[]): Metr
     }
     return row;
   });
-  return metricsOf(scoredOf(confusion), { trainCounts: counts });
+  return scoredOf(confusion);
 }
 
 function influenceOf(count: number, k: number): ClassInfluence {
