@@ -36,19 +36,21 @@ function metricsTable(judged: readonly Judged[]): Html {
   ]);
   const heads = [{ head: 'metric', isText: true }, ...judged.map(({ look }) => ({ head: look.name }))];
   const note =
-    'In small print the 95 % interval, by 1000 draws from these samples; ▲ better and ▼ worse than as given beyond the interval of the difference. Less is better of log loss, ECE and cost.';
+    'In small print the 95 % interval, by 1000 draws from these samples. Better and worse than as given: where the interval of the difference lies beyond 0. Of log loss, ECE and cost less is better.';
   return html`<figure><figcaption><h3>Every metric</h3><p>${note}</p></figcaption>${table('Metrics of every loss', heads, rows)}</figure>`;
 }
 
 function cell(name: MetricName, metrics: Metrics | DetailedMetrics): Html {
   const interval = isDetailed(metrics) ? metrics.intervals[name] : null;
+  const word = verdictOn(changeOf(metrics, name), METRICS[name].better);
   const range = interval && html`<br><small>${shown(name, interval.low)} to ${shown(name, interval.high)}</small>`;
-  return html`${shown(name, metrics[name])}${sign(changeOf(metrics, name), METRICS[name].better)}${range}`;
+  return html`${shown(name, metrics[name])}${word && html` <b>${word}</b>`}${range}`;
 }
 
-function sign(change: Difference | null, better: 'higher' | 'lower'): string {
-  if (change === null || (change.low <= 0 && change.high >= 0)) return '';
-  return change.difference > 0 === (better === 'higher') ? ' ▲' : ' ▼';
+/** `null` where no difference can be told. */
+function verdictOn(change: Difference | null, better: 'higher' | 'lower'): string | null {
+  if (change === null || (change.low <= 0 && change.high >= 0)) return null;
+  return change.difference > 0 === (better === 'higher') ? 'better' : 'worse';
 }
 
 function reliabilityFigure(judged: readonly Judged[]): Html {

@@ -51,7 +51,7 @@ function noise(metrics: Metrics): Html | null {
 function compared({ look, metrics }: Judged, main: Metrics): Html {
   const [own, other] = [main.balancedAccuracy, metrics.balancedAccuracy];
   if (percent(own) === percent(other)) return html` <b>${look.name}</b> comes out equal.`;
-  const word = other > own ? 'does better' : 'stays behind';
+  const word = other > own ? 'is higher' : 'is lower';
   return html` <b>${look.name}</b> ${word}, with ${percent(other)} % (${points(other, own)}).`;
 }
 
@@ -61,7 +61,9 @@ function tile({ look, metrics }: Judged, { before, arms }: Report, best: number)
   const delta = isGiven
     ? 'before training'
     : `${before ? `${points(metrics.balancedAccuracy, before.balancedAccuracy)} points, ` : ''}epoch ${epoch ?? '–'}`;
-  const isBest = metrics.balancedAccuracy === best;
+  const change = changeOf(metrics, 'balancedAccuracy');
+  // A lead that chance alone gives is none.
+  const isBest = metrics.balancedAccuracy === best && (change === null || change.low > 0);
   return html`<li class="${isBest ? 'tile best' : 'tile'}"><span class="name">${swatch(look)}${look.name}</span>
 <span class="figure">${percent(metrics.balancedAccuracy)}<small> %</small>${isBest && html`<span class="badge">best</span>`}</span><span class="delta">${delta}</span></li>`;
 }

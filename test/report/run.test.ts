@@ -98,9 +98,9 @@ describe('the page of a run', () => {
     );
     const [, , f1] = figures;
     for (const [i, m] of judged.entries()) {
-      const { low, high } = m?.intervals.macroF1 ?? {};
-      // Before and after differ or not: a sign may stand behind the figure.
-      expect(f1?.[i + 1]?.replace(/ [▲▼]/, '')).toBe(`${percent(m?.macroF1)}${percent(low)} to ${percent(high)}`);
+      const [{ low, high } = {}, change] = [m?.intervals.macroF1 ?? {}, m?.change?.metrics.macroF1];
+      const word = change && change.low > 0 ? ' better' : change && change.high < 0 ? ' worse' : '';
+      expect(f1?.[i + 1]).toBe(`${percent(m?.macroF1)}${word}${percent(low)} to ${percent(high)}`);
     }
     const [own] = result.arms;
     expect((await cells(page, 'ib, class by class')).slice(1).map((row) => row.slice(2))).toEqual(
