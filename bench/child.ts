@@ -1,7 +1,7 @@
 /** One process with our side alone: reads a {@link Job} as JSON from its first argument, prints a {@link Timing} as one line of JSON. */
 import { join } from 'node:path';
 import { losses } from '../graphs/index.ts';
-import { open } from '../src/index.ts';
+import { open } from '../src/model.ts';
 import { timeEpochs } from './epochs.ts';
 import { lossInputs, openForm, timeLoss } from './lossForms.ts';
 import { timeSteps } from './steps.ts';

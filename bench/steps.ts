@@ -1,6 +1,6 @@
 import { blocked, expansions, gradients, losses, optimizers } from '../graphs/index.ts';
-import type { Model } from '../src/index.ts';
 import { machineLowering } from '../src/lower/machine.ts';
+import type { Model } from '../src/model.ts';
 import { release } from '../src/runtime/release.ts';
 import { openSession, type Session } from '../src/runtime/session.ts';
 import { elementCount, type Tensor } from '../src/tensor.ts';

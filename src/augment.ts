@@ -1,10 +1,8 @@
 import { checkNames, findClassNames } from './classes/find.ts';
 import { type ClassNames, namesRecord } from './classes/names.ts';
 import { MIN_OPSET } from './emit/index.ts';
-import { sha256 } from './hash.ts';
 import { graphEdit } from './ir/edit.ts';
-import type { Graph } from './ir/graph.ts';
-import { type Model, typedGraph } from './model.ts';
+import { type Model, modelHash, typedGraph } from './model.ts';
 import { editedBytes } from './onnx/index.ts';
 import type { ModelEdit } from './onnx/types.ts';
 import { refuseEmptyInputs } from './runtime/feeds.ts';
@@ -46,7 +44,8 @@ export interface AugmentReport extends GraftReport {
 /** A model with a loss, not yet written. */
 export interface Augmented {
   readonly report: AugmentReport;
-  readonly graph: Graph;
+  /** The folder against which external data are resolved, for `bytes`. */
+  readonly dir: string;
   /** Writes it to a new file. @throws LossgraftError if the file exists and `force` is not set, or is the model itself. */
   write(path: string, options?: WriteOptions): Promise<void>;
   /** The whole file in memory. External data stay references to files beside the model. */
@@ -124,9 +123,9 @@ function augmented(model: Model, { graph }: Draft, names: ClassNames | undefined
   });
   return {
     report,
-    graph,
+    dir: model.dir,
     bytes: () => editedBytes(model.proto, edit(undefined)),
-    write: async (path, options = {}) => writeEdited(model, edit(await sha256(model.path)), path, options),
+    write: async (path, options = {}) => writeEdited(model, edit(await modelHash(model)), path, options),
   };
 }
 

@@ -5,7 +5,7 @@ import type { AugmentOptions, TrainGraphOptions, TrainOptions } from './choices.
 import type { Optimizer } from './contract.ts';
 import { type Inspection, type InspectOptions, inspect as inspectWith } from './inspect.ts';
 import { withLowering } from './lower/diagnose.ts';
-import { type Model, open } from './model.ts';
+import { type OpenedModel, type OpenOptions, opened, open as openModel } from './model.ts';
 import { checkNeeds, checkOptions, pick } from './options/check.ts';
 import type { OptionsOf } from './options/row.ts';
 import { type DiagnoseOptions, diagnoseProviders, type ProviderReport } from './runtime/cuda/diagnose.ts';
@@ -82,10 +82,19 @@ export { type TunedOptions, writeTuned } from './tuned/writeBack.ts';
 export type { CaseReport, Errors, OutputReport, ValidationReport, Verdict } from './validate/index.ts';
 export { VERSION } from './version.ts';
 export { refuseExisting, type WriteOptions } from './write.ts';
-export { type Model, open };
+export type { OpenedModel as Model };
 
 /** What is differentiated and how: the catalogue's rules. */
 const calculus = { gradients, expansions, blocked };
+
+/**
+ * Opens an ONNX model, a file or bytes; `using` closes it.
+ *
+ * @throws LossgraftError if the file is missing, truncated or no ONNX model.
+ */
+export async function open(file: string | Uint8Array, options: OpenOptions = {}): Promise<OpenedModel> {
+  return openModel(file, options);
+}
 
 /** Finds out which providers really work here, each by a run whose numbers are checked, and what training makes of the CPU. */
 export async function doctor(options: DiagnoseOptions = {}): Promise<ProviderReport[]> {
@@ -103,16 +112,19 @@ export async function doctor(options: DiagnoseOptions = {}): Promise<ProviderRep
  *
  * @throws LossgraftError where logits or features cannot be told, or an option makes no sense.
  */
-export async function augment(model: Model, options: AugmentOptions): Promise<Augmented> {
+export async function augment(model: OpenedModel, options: AugmentOptions): Promise<Augmented> {
   return augmentNamed(model, options);
 }
 
 /** With names that only a run knows. */
-async function augmentNamed(model: Model, options: OptionsOf<typeof augmentRows> & GraftOptions): Promise<Augmented> {
+async function augmentNamed(
+  model: OpenedModel,
+  options: OptionsOf<typeof augmentRows> & GraftOptions,
+): Promise<Augmented> {
   checkOptions(augmentRows, options, () => true);
   const { request } = bindGraft({ losses, weightings }, augmentRows, options);
   const { dynamicBatch, grad, classNames } = options;
-  return augmentWith(model, {
+  return augmentWith(opened(model), {
     ...request,
     calculus,
     ...(dynamicBatch === undefined ? {} : { dynamicBatch }),
@@ -127,9 +139,9 @@ async function augmentNamed(model: Model, options: OptionsOf<typeof augmentRows>
  *
  * @throws LossgraftError if the model cannot be read, or ONNX Runtime refuses it.
  */
-export async function inspect(model: Model, options: InspectOptions = {}): Promise<Inspection> {
+export async function inspect(model: OpenedModel, options: InspectOptions = {}): Promise<Inspection> {
   checkOptions(inspectRows, options);
-  return inspectWith(model, gradients, options);
+  return inspectWith(opened(model), gradients, options);
 }
 
 /**
@@ -141,13 +153,13 @@ export async function inspect(model: Model, options: InspectOptions = {}): Promi
  *
  * @throws LossgraftError naming what cannot be trained, and why.
  */
-export async function trainGraph(model: Model, options: TrainGraphOptions): Promise<TrainGraph> {
+export async function trainGraph(model: OpenedModel, options: TrainGraphOptions): Promise<TrainGraph> {
   checkOptions(trainGraphRows, options, () => true);
   checkNeeds(trainGraphRows, options);
   const { optimizer: asked = 'sgd', trainable = 'head', form = 'step' } = options;
   const optimizer = configured<Optimizer>(optimizers, asked, 'optimizer');
   const bound = bindGraft({ losses, weightings }, trainGraphRows, options, optimizer);
-  return trainGraphWith(model, {
+  return trainGraphWith(opened(model), {
     ...pick(graphRows, options),
     ...bound.request,
     calculus,
@@ -168,8 +180,8 @@ export async function trainGraph(model: Model, options: TrainGraphOptions): Prom
  *
  * @throws LossgraftError naming what cannot be trained, the row that does not fit, or the step at which a loss was not finite.
  */
-export async function train(model: Model, options: TrainOptions): Promise<TrainResult> {
-  return fineTune({ losses, weightings, optimizers, calculus }, model, options);
+export async function train(model: OpenedModel, options: TrainOptions): Promise<TrainResult> {
+  return fineTune({ losses, weightings, optimizers, calculus }, opened(model), options);
 }
 
 /**
@@ -187,7 +199,7 @@ export async function validate(
 }
 
 const augmentCase: AugmentCase = async (path, options) => {
-  const model = await open(path);
+  const model = await openModel(path);
   try {
     return (await augmentNamed(model, { ...options, loss: String(options.loss) })).bytes();
   } finally {

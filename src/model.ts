@@ -1,42 +1,97 @@
 import { basename, dirname, resolve } from 'node:path';
+import { LossgraftError } from './errors.ts';
+import { bytesHash, sha256 } from './hash.ts';
 import { buildGraph } from './ir/build.ts';
 import type { Graph, Node, Value } from './ir/graph.ts';
-import { checkExternal, openFile, scan } from './onnx/index.ts';
-import type { ModelProto } from './onnx/types.ts';
+import { checkExternal, fromBytes, openFile, scan } from './onnx/index.ts';
+import type { ByteSource, ModelProto } from './onnx/types.ts';
+import { checkOptions } from './options/check.ts';
+import { type OptionsOf, text } from './options/row.ts';
 import { markBfloat16 } from './runtime/oracle/bfloat16.ts';
 import { inferTypes } from './runtime/oracle/oracle.ts';
 import { forgetBodySizes } from './runtime/oracle/restate.ts';
 
-/** An opened ONNX file. Its structure is in memory, its weights stay in the file; it is never written to. */
-export interface Model {
-  readonly path: string;
+/** An opened ONNX file. Its structure is in memory, its weights stay in the file; it is never written to. `using` closes it. */
+export interface OpenedModel extends Disposable {
+  /** `null` for bytes. */
+  readonly path: string | null;
   readonly name: string;
   /** The folder against which external data are resolved. */
   readonly dir: string;
-  readonly proto: ModelProto;
   /** The ai.onnx opset. */
   readonly opset: number;
   close(): void;
 }
 
+/** The same with what only lossgraft sees. */
+export interface Model extends OpenedModel {
+  readonly proto: ModelProto;
+}
+
 /**
- * Opens an ONNX model.
+ * Opens an ONNX model, a file or bytes.
  *
  * @throws LossgraftError if the file is missing, truncated or no ONNX model, or says what cannot be of its external data.
  */
-export async function open(path: string): Promise<Model> {
-  const source = openFile(path);
+export async function open(file: string | Uint8Array, options: OpenOptions = {}): Promise<Model> {
+  checkOptions(openRows, options);
+  if (typeof file !== 'string') {
+    const { name = 'model', dir = process.cwd() } = options;
+    return modelOf(fromBytes(file, name), { path: null, name, dir: resolve(dir) });
+  }
+  if (Object.keys(options).length > 0) throw forBytes(file, Object.keys(options));
+  const path = resolve(file);
+  return modelOf(openFile(file), { path, name: basename(path), dir: dirname(path) });
+}
+
+function modelOf(source: ByteSource, place: Pick<Model, 'path' | 'name' | 'dir'>): Model {
+  const close = (): void => source.close();
   try {
     const proto = scan(source);
     checkExternal(source, proto.graph);
-    const absolute = resolve(path);
-    const opset = proto.opsetImports.get('') ?? 1;
-    return { path: absolute, name: basename(path), dir: dirname(absolute), proto, opset, close: () => source.close() };
+    return { ...place, proto, opset: proto.opsetImports.get('') ?? 1, close, [Symbol.dispose]: close };
   } catch (error) {
-    source.close();
+    close();
     throw error;
   }
 }
+
+function forBytes(path: string, options: readonly string[]): LossgraftError {
+  return new LossgraftError({
+    code: 'unused-option',
+    where: path,
+    expected: `${options.join(', ')} for a model that is given as bytes`,
+    found: 'a path, which says both',
+    hint: 'Leave the options out',
+  });
+}
+
+/** What `open` gave, with what only lossgraft sees. @throws LossgraftError `not-opened` */
+export function opened(model: OpenedModel): Model {
+  if (typeof model === 'object' && model !== null && 'proto' in model) return model as Model;
+  throw new LossgraftError({
+    code: 'not-opened',
+    where: 'model',
+    expected: 'what open gives',
+    found: typeof model === 'string' ? `the path "${model}"` : typeof model,
+    hint: 'Open it first: await open(path)',
+  });
+}
+
+/** The SHA-256 of a model's file, in hex. */
+export async function modelHash({ path, proto }: Model): Promise<string> {
+  return path === null ? bytesHash(proto.source.read(0, proto.source.size)) : sha256(path);
+}
+
+/** Options of `open`, for bytes. */
+const openRows = {
+  /** What messages call the model. Default `model`. */
+  name: text('', { flag: false }),
+  /** The folder of its external data. Default: where the process runs. */
+  dir: text('', { flag: false }),
+};
+
+export type OpenOptions = OptionsOf<typeof openRows>;
 
 /** How far before the outputs types are asked for by default: a head and its tail are shorter. */
 const TAIL_DEPTH = 16;

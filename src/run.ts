@@ -1,4 +1,5 @@
 import { basename, dirname, resolve } from 'node:path';
+import { breather } from './breather.ts';
 import { type FoundNames, findClassNames } from './classes/find.ts';
 import { alignLabels } from './data/alignLabels.ts';
 import { bindData } from './data/bind.ts';
@@ -6,6 +7,7 @@ import type { Dataset } from './data/dataset.ts';
 import { fillUp, fixedBatch } from './data/samples.ts';
 import { LossgraftError } from './errors.ts';
 import { type Manifest, readManifest } from './manifest.ts';
+import { type OpenedModel, opened } from './model.ts';
 import { fromBytes, openFile, scan } from './onnx/index.ts';
 import { checkOptions } from './options/check.ts';
 import type { OptionsOf } from './options/row.ts';
@@ -17,6 +19,16 @@ import { runRows } from './tables/run.ts';
 import type { Tensor } from './tensor.ts';
 
 export type RunOptions = OptionsOf<typeof runRows>;
+
+/** What `augment` gave, as far as it matters here. */
+interface InMemory {
+  readonly dir: string;
+  readonly report: { readonly model: string };
+  bytes(): Uint8Array;
+}
+
+/** A model that `augment` made: its path, its bytes, opened, or as `augment` gave it. */
+export type Runnable = string | Uint8Array | OpenedModel | InMemory;
 
 /** The samples of one class. */
 export interface ClassSummary {
@@ -53,19 +65,25 @@ export interface RunResult {
  * The loss of all samples is combined from the samples' own losses, so it does not depend on how batches divide them. A last
  * batch that does not fill a fixed batch size is filled with repeats of its last row, whose results are left out.
  *
- * @param model the path or the bytes of a model that `augment` wrote.
+ * @param what the path or the bytes of a model that `augment` wrote, such a model opened, or what `augment` gave.
  * @throws LossgraftError for data that don't fit the model, labels out of range and NaN (with the row), and as `openSession` does.
  */
-export async function run(model: string | Uint8Array, given: Dataset, options: RunOptions = {}): Promise<RunResult> {
+export async function run(what: Runnable, given: Dataset, options: RunOptions = {}): Promise<RunResult> {
   checkOptions(runRows, options);
+  const model = modelFileOf(what);
   const { provider = 'cpu', onProgress } = options;
   const named = options.classNames ?? (given.labelsFrom === 'option' ? given.classNames : undefined);
   const { manifest, found } = described(model, named);
+  const breathe = breather(options.signal);
+  await breathe();
   const input = nameOf(manifest, 'labels');
   const data = await alignLabels(given, { names: found.names, input });
-  const session = await openSession(model, { provider });
+  const session = await openSession(model.file, { ...model.session, provider });
   try {
-    refuseEmptyInputs(typeof model === 'string' ? basename(model) : 'model', session.inputs);
+    refuseEmptyInputs(
+      model.session.name ?? (typeof model.file === 'string' ? basename(model.file) : 'model'),
+      session.inputs,
+    );
     const bound = bindData(data, session.inputs, { name: input, classes: manifest.classes });
     const fixed = fixedBatch(session.inputs);
     const batchSize = chooseBatch(fixed, options.batchSize, bound.size);
@@ -77,8 +95,9 @@ export async function run(model: string | Uint8Array, given: Dataset, options: R
       const feeds = await bound.read(start, count);
       const filled = fillUp(feeds, fixed);
       if (provider === 'cuda' && start === 0) notes.push(await proof(model, filled));
+      await breathe();
       const results = await session.run(filled, [...collected.outputs.values()]).catch(async (error: unknown) => {
-        throw await explainLength(error, model, await bound.read(0, 1), data.name);
+        throw await explainLength(error, model.file, await bound.read(0, 1), data.name);
       });
       collected.add(start, count, feeds, results);
       onProgress?.({ done: start + count, total: bound.size });
@@ -91,15 +110,34 @@ export async function run(model: string | Uint8Array, given: Dataset, options: R
   }
 }
 
+/** A model's file, or its bytes with what a session must know of them. */
+interface ModelFile {
+  readonly file: string | Uint8Array;
+  readonly session: { readonly name?: string; readonly externalDataFolder?: string };
+  /** Where config.json may be. */
+  readonly dir: string | undefined;
+}
+
+function modelFileOf(what: Runnable): ModelFile {
+  if (typeof what === 'string') return { file: what, session: {}, dir: dirname(resolve(what)) };
+  if (what instanceof Uint8Array) return { file: what, session: {}, dir: undefined };
+  if ('bytes' in what) {
+    const { dir, report } = what;
+    return { file: what.bytes(), session: { name: report.model, externalDataFolder: dir }, dir };
+  }
+  const { path, name, dir, proto } = opened(what);
+  if (path !== null) return { file: path, session: {}, dir };
+  return { file: proto.source.read(0, proto.source.size), session: { name, externalDataFolder: dir }, dir };
+}
+
 function described(
-  model: string | Uint8Array,
+  { file, dir }: ModelFile,
   given: readonly string[] | undefined,
 ): { readonly manifest: Manifest; readonly found: FoundNames } {
-  const source = typeof model === 'string' ? openFile(model) : fromBytes(model, 'model');
+  const source = typeof file === 'string' ? openFile(file) : fromBytes(file, 'model');
   try {
     const proto = scan(source);
     const manifest = readManifest(proto);
-    const dir = typeof model === 'string' ? dirname(resolve(model)) : undefined;
     return { manifest, found: findClassNames({ given, proto, dir, classes: manifest.classes }) };
   } finally {
     source.close();
@@ -132,8 +170,8 @@ function fillNote(samples: number, fixed: number | undefined): string[] {
   ];
 }
 
-async function proof(model: string | Uint8Array, feeds: Readonly<Record<string, Tensor>>): Promise<string> {
-  const { cudaNodes, shapeNodes } = await proveOnCuda(model, feeds);
+async function proof({ file, session }: ModelFile, feeds: Readonly<Record<string, Tensor>>): Promise<string> {
+  const { cudaNodes, shapeNodes } = await proveOnCuda(file, feeds, session);
   const shapes = shapeNodes.length > 0 ? `, ${shapeNodes.length} of shape arithmetic on the CPU` : '';
   return `CUDA proved on the first batch: ${cudaNodes.length} nodes on CUDAExecutionProvider${shapes}, numbers as the CPU's`;
 }

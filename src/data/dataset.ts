@@ -49,9 +49,16 @@ export interface Dataset {
 }
 
 /** Samples that are already in memory; `tensors` by the name of the model's input, and `labels`. */
-export function fromTensors(tensors: Readonly<Record<string, Tensor>>, name = 'tensors'): Dataset {
+export function fromTensors(tensors: Readonly<Record<string, Tensor>>, name = 'tensors'): OpenedData {
   const columns = new Map(Object.entries(tensors).map(([key, tensor]) => [key, tensorColumn(tensor)]));
-  return { name, columns, unnamed: undefined, close() {} };
+  return disposable({ name, columns, unnamed: undefined, close() {} });
+}
+
+/** Data that `using` closes. */
+export type OpenedData = Dataset & Disposable;
+
+export function disposable(data: Dataset): OpenedData {
+  return { ...data, [Symbol.dispose]: () => data.close() };
 }
 
 /** A column over a tensor in memory. */

@@ -4,7 +4,7 @@ import { classNames } from '../classes/names.ts';
 import { LossgraftError } from '../errors.ts';
 import { checkOptions } from '../options/check.ts';
 import { alignLabels } from './alignLabels.ts';
-import type { Dataset } from './dataset.ts';
+import { type Dataset, disposable, type OpenedData } from './dataset.ts';
 import { folderKind, visibleNames } from './folder.ts';
 import { holdsIdx, openIdx } from './idx/idx.ts';
 import { isIdxName } from './idx/idxFile.ts';
@@ -24,15 +24,16 @@ import type { Table } from './tables/table.ts';
  * @throws LossgraftError where a file is damaged, too large, or not what it should be, naming file and row; where labels are missing
  * or come twice; and for options that such data do not have.
  */
-export async function openData(path: string, options: DataOptions = {}): Promise<Dataset> {
+export async function openData(path: string, options: DataOptions = {}): Promise<OpenedData> {
   checkOptions(dataRows, options);
   refuseTwins(options);
+  options.signal?.throwIfAborted();
   try {
     const kind = kindOf(path, options);
     refuseUnused(path, kind, options);
     const data = await READERS[kind](path, options);
     const labelled = options.labels === undefined || kind === 'idx' ? data : await withLabels(data, options.labels);
-    return await named(labelled, options);
+    return disposable(await named(labelled, options));
   } catch (cause) {
     throw cause instanceof Error && 'syscall' in cause ? unreadable(path, cause) : cause;
   }

@@ -1,7 +1,19 @@
 import { LossgraftError } from '../errors.ts';
 import { isRecord } from '../isRecord.ts';
 import { pick } from '../options/check.ts';
-import { choice, count, flag, isText, names, number, numbers, type OptionsOf, text, value } from '../options/row.ts';
+import {
+  choice,
+  count,
+  flag,
+  isText,
+  names,
+  number,
+  numbers,
+  type OptionsOf,
+  signalRow,
+  text,
+  value,
+} from '../options/row.ts';
 
 const KIND_NAMES = {
   arrays: 'NumPy arrays',
@@ -118,6 +130,8 @@ export const dataRows = {
   otherwiseSplit: choice(['train', 'test'], '', { flag: false, kinds: Object.keys(KIND_NAMES) }),
   /** Names of the model's classes, in the order of its scores. Default: names are sorted, until `train` or `run` knows the model. */
   classes: { ...classesRow, kinds: Object.keys(KIND_NAMES) },
+  /** Ends the reading of tables and folders. */
+  signal: { ...signalRow, kinds: Object.keys(KIND_NAMES) },
   ...imageRows,
   ...tableRows,
   ...textRows,
@@ -135,9 +149,10 @@ export type ResampleFilter = NonNullable<ImageOptions['resample']>;
 /** @throws LossgraftError `unused-data-option` for an option that would be ignored. */
 export function refuseUnused(path: string, kind: DataKind, options: DataOptions): void {
   const kindsOf = new Map<string, readonly string[]>(Object.entries(dataRows).map(([key, { kinds }]) => [key, kinds]));
+  const inner: readonly string[] = ['otherwiseSplit', 'signal'];
   const unused = Object.keys(pick(dataRows, options)).find((key) => !kindsOf.get(key)?.includes(kind));
   if (unused === undefined) return;
-  const known = [...kindsOf].flatMap(([key, kinds]) => (kinds.includes(kind) && key !== 'otherwiseSplit' ? [key] : []));
+  const known = [...kindsOf].flatMap(([key, kinds]) => (kinds.includes(kind) && !inner.includes(key) ? [key] : []));
   throw new LossgraftError({
     code: 'unused-data-option',
     where: `${path}, option ${unused}`,

@@ -1,7 +1,7 @@
 import { LossgraftError } from '../errors.ts';
 import type { Tensor } from '../tensor.ts';
 import { joinData } from '../tensorRows.ts';
-import type { Column, Dataset } from './dataset.ts';
+import { type Column, type Dataset, disposable, type OpenedData } from './dataset.ts';
 
 /**
  * The same data with `rows` as their rows, in that order, repeats allowed: a shuffle, a split, a long tail. Nothing is copied; rows are
@@ -9,9 +9,9 @@ import type { Column, Dataset } from './dataset.ts';
  *
  * @throws LossgraftError `rows-out-of-range`
  */
-export function selectRows(data: Dataset, rows: Uint32Array): Dataset {
+export function selectRows(data: Dataset, rows: Uint32Array): OpenedData {
   const { describeRow } = data;
-  return {
+  return disposable({
     ...data,
     columns: new Map(
       [...data.columns].map(([key, column]) => [key, selectColumn(column, rows, `${data.name}, ${key}`)]),
@@ -19,7 +19,7 @@ export function selectRows(data: Dataset, rows: Uint32Array): Dataset {
     unnamed: data.unnamed && selectColumn(data.unnamed, rows, data.name),
     ...(describeRow === undefined ? {} : { describeRow: (row: number) => describeRow(rows[row] ?? 0) }),
     close: () => data.close(),
-  };
+  });
 }
 
 function selectColumn(column: Column, rows: Uint32Array, where: string): Column {

@@ -181,6 +181,9 @@ export function given<T>(
   return value(expects, accepts as (given: unknown) => given is T, '', { flag: false, settings: 'none' });
 }
 
+/** Ends what takes long. Unless a verb says otherwise, it rejects with the signal's reason. */
+export const signalRow = given<AbortSignal>('an AbortSignal', (signal) => signal instanceof AbortSignal);
+
 export function group<const G extends Rows, const A extends About>(rows: G, about: A): GroupRow<G> & A {
   return { kind: 'group', describe: '', rows, ...about };
 }

@@ -1,5 +1,5 @@
 import { classesRow } from '../data/options.ts';
-import { choice, count, given, isFunction } from '../options/row.ts';
+import { choice, count, given, isFunction, signalRow } from '../options/row.ts';
 import type { RunProgress } from '../records/progress.ts';
 
 /** Who computes. */
@@ -15,6 +15,8 @@ export const runRows = {
   classNames: { ...classesRow, flag: false } as const,
   /** Called before the model runs with what is to be known of the data, such as how labels were matched with classes. */
   onNote: given<(note: string) => void>('a function', isFunction),
+  /** Ends the run after the batch that is under way. */
+  signal: signalRow,
   /** Called after every batch. */
   onProgress: given<(progress: RunProgress) => void>('a function', isFunction),
 } as const;

@@ -13,6 +13,7 @@ import {
   isText,
   number,
   numbers,
+  signalRow,
   text,
   texts,
   value,
@@ -28,7 +29,6 @@ const isDataset = (data: unknown): data is Dataset => isRecord(data) && data.col
 const isShare = (data: unknown): data is Dataset | number => typeof data === 'number' || isDataset(data);
 const isPage = (path: unknown): path is string | false => path === false || isText(path);
 const isAlpha = (alpha: unknown): alpha is number | 'auto' => alpha === 'auto' || typeof alpha === 'number';
-const isSignal = (signal: unknown): boolean => signal instanceof AbortSignal;
 
 const isPositive = (given: number): boolean => given > 0;
 const isWhole = (given: number): boolean => Number.isSafeInteger(given) && given >= 0;
@@ -254,7 +254,7 @@ export const trainerRows = {
    */
   threads: count('Threads that compute one operator (default: as many as the processor has cores)', none),
   /** Ends the run after the step that is under way; the checkpoint is written. */
-  signal: given<AbortSignal>('an AbortSignal', isSignal),
+  signal: signalRow,
   onProgress: given<(progress: TrainProgress) => void>('a function', isFunction),
   onEpoch: given<(record: EpochRecord) => void>('a function', isFunction),
   /** While what is frozen is computed, before the first epoch. */

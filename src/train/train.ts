@@ -2,9 +2,8 @@ import { join } from 'node:path';
 import type { ClassNames } from '../classes/names.ts';
 import { fixedBatch, inputPorts } from '../data/samples.ts';
 import { LossgraftError } from '../errors.ts';
-import { sha256 } from '../hash.ts';
 import { MANIFEST_KEY } from '../manifest.ts';
-import type { Model } from '../model.ts';
+import { type Model, modelHash } from '../model.ts';
 import { badOption, checkOptions, complete, ownSettings } from '../options/check.ts';
 import type { EpochRecord } from '../records/epoch.ts';
 import type { FeatureReport } from '../records/features.ts';
@@ -212,7 +211,7 @@ async function settingsOf(
   parts: Parts,
   bound: Arms,
 ): Promise<Readonly<Record<string, unknown>>> {
-  const made = { model: await sha256(model.path), ...plan, ...parts.settings, ...bound.settings };
+  const made = { model: await modelHash(model), ...plan, ...parts.settings, ...bound.settings };
   const settings = { ...made, ...ownSettings(trainRows, options) };
   // As they come back from the file: without what is undefined, numbers as JSON has them.
   return JSON.parse(JSON.stringify(settings)) as Record<string, unknown>;

@@ -4,5 +4,6 @@ import type { ModelEdit } from '../onnx/types.ts';
 
 /** The edited model as a session of this process opens it, with the model's folder for external data: its weights stay in its file. */
 export function sessionBytes(model: Model, edit: ModelEdit): Uint8Array {
-  return editedBytes(model.proto, leaveWeights(model.proto, edit, model.path));
+  const { path, proto } = model;
+  return editedBytes(proto, path === null ? edit : leaveWeights(proto, edit, path));
 }

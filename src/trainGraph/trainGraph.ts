@@ -1,10 +1,9 @@
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { LossgraftError } from '../errors.ts';
-import { sha256 } from '../hash.ts';
 import { graphEdit, isView } from '../ir/edit.ts';
 import { BLOCKED_DOMAIN } from '../lower/layouts.ts';
-import type { Model } from '../model.ts';
+import { type Model, modelHash } from '../model.ts';
 import { editedBytes, readTensor, writeModel } from '../onnx/index.ts';
 import type { ModelEdit } from '../onnx/types.ts';
 import { verifyGraph } from '../runtime/oracle/oracle.ts';
@@ -75,7 +74,7 @@ export async function trainGraph(model: Model, request: TrainGraphRequest): Prom
     initialState: () => new Map(lazyState(model, step).map(({ name, read }) => [name, read()])),
     write: async (path, options = {}) => {
       if (isLowered) throw new Error('a graph with forms for one machine is not for a file');
-      const hash = await sha256(model.path);
+      const hash = await modelHash(model);
       if (request.form === 'split') return writeSplit(model, step, files, (name) => edit(name, hash), path, options);
       const state = path.replace(/(\.onnx)?$/, '.safetensors');
       refuseExisting(state, options.force ?? false);

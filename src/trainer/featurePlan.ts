@@ -100,7 +100,7 @@ async function cacheParts(
   parts: CachedParts,
   { rowBytes, why }: { readonly rowBytes: number; readonly why: string | undefined },
 ): Promise<FeaturePlan> {
-  const { ports, batchSize, folder, onFeatures } = request;
+  const { ports, batchSize, folder, signal, onFeatures } = request;
   const reader = { runner, part, batch: batchSize, fixed: fixedBatch(ports) };
   const labels = ports.at(-1)?.name ?? 'labels';
   const total = (parts.train?.rows.length ?? 0) + parts.validation.rows.length;
@@ -111,7 +111,7 @@ async function cacheParts(
   let before = 0;
   const cached = async (own: Part): Promise<Part> => {
     const onRows = (done: number): void => onFeatures?.({ done: before + done, total });
-    const cache = await cacheFeatures(reader, own.samples, own.rows, { labels, folder, onRows });
+    const cache = await cacheFeatures(reader, own.samples, own.rows, { labels, folder, signal, onRows });
     caches.push(cache);
     before += own.rows.length;
     return { ...own, samples: cache.samples };

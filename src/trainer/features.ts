@@ -92,18 +92,25 @@ export interface FeatureCache {
   close(): void;
 }
 
+interface CacheOptions {
+  readonly labels: string;
+  /** Where the store's file goes. */
+  readonly folder: string;
+  readonly signal: AbortSignal | undefined;
+  onRows?(done: number): void;
+}
+
 /**
  * Runs the frozen part once over rows of some data. The samples that it gives hold what that made of them in place of the model's
  * inputs.
  *
- * @param folder where the store's file goes.
  * @throws LossgraftError `store-failed` on a full disk; and as reading the data does.
  */
 export async function cacheFeatures(
   reader: Reader,
   samples: Samples,
   rows: Uint32Array,
-  { labels, folder, onRows }: { readonly labels: string; readonly folder: string; onRows?(done: number): void },
+  { labels, folder, signal, onRows }: CacheOptions,
 ): Promise<FeatureCache> {
   const store = rowStore(`${samples.name}, features`, folder);
   const places = new Int32Array(samples.size).fill(-1);
@@ -115,6 +122,7 @@ export async function cacheFeatures(
     let done = 0;
     let coming = batches[0] && freezeRows(reader, samples, batches[0]);
     for (const [i, batch] of batches.entries()) {
+      signal?.throwIfAborted();
       const made = await coming;
       const next = batches[i + 1];
       coming = next && freezeRows(reader, samples, next);

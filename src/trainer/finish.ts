@@ -36,9 +36,9 @@ async function influenceOf(
   { request, runner, graphs, folder, judging }: RunParts,
   at: Checkpoint,
 ): Promise<InfluenceOutcome> {
-  const { train, trainCounts, seed, arms, influence } = request;
+  const { train, trainCounts, seed, signal, arms, influence } = request;
   const [best] = at.bests;
   if (best) await runner.ask({ kind: 'load', path: folder.file(best.file) });
-  const plan = { part: train, classes: trainCounts.length, batches: judging.batches, seed };
+  const plan = { part: train, classes: trainCounts.length, batches: judging.batches, seed, signal };
   return measureInfluence(graphs, runner, { ...plan, request: influence(at.alphas[arms[0]?.name ?? '']) });
 }

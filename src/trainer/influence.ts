@@ -21,6 +21,7 @@ export interface InfluencePlan {
   readonly classes: number;
   readonly batches: BatchSizes;
   readonly seed: number;
+  readonly signal: AbortSignal | undefined;
   /** The influence-balanced loss, without class weights. */
   readonly request: GraftRequest & { readonly keepTies?: boolean };
 }
@@ -53,27 +54,32 @@ async function measure(
   part: Part,
   graph: string,
   evaluation: Evaluation,
-  { classes, batches }: InfluencePlan,
+  { classes, batches, signal }: InfluencePlan,
 ): Promise<SampleInfluence[]> {
   const { logits, names } = evaluation;
   const { alpha, epsilon } = optionsOf(evaluation);
   const [factorName, lossName] = [names.ib_factor ?? 'ib_factor', names.loss_per_sample ?? 'loss_per_sample'];
   const found: SampleInfluence[] = [];
-  await eachBatch(runner, part, { graph, fetches: [logits, factorName, lossName], batches }, (results, rows) => {
-    const predicted = argmaxRows(results[logits] ? toNumbers(results[logits]) : [], rows.length, classes);
-    for (const [i, row] of rows.entries()) {
-      const factor = Number(results[factorName]?.data[i]);
-      found.push({
-        row,
-        where: part.samples.describeRow(row),
-        label: Number(part.samples.labels[row]),
-        predicted: predicted[i] ?? 0,
-        factor,
-        influence: Math.max(0, alpha / factor - epsilon),
-        loss: Number(results[lossName]?.data[i]) / factor,
-      });
-    }
-  });
+  await eachBatch(
+    runner,
+    part,
+    { graph, fetches: [logits, factorName, lossName], batches, signal },
+    (results, rows) => {
+      const predicted = argmaxRows(results[logits] ? toNumbers(results[logits]) : [], rows.length, classes);
+      for (const [i, row] of rows.entries()) {
+        const factor = Number(results[factorName]?.data[i]);
+        found.push({
+          row,
+          where: part.samples.describeRow(row),
+          label: Number(part.samples.labels[row]),
+          predicted: predicted[i] ?? 0,
+          factor,
+          influence: Math.max(0, alpha / factor - epsilon),
+          loss: Number(results[lossName]?.data[i]) / factor,
+        });
+      }
+    },
+  );
   return found;
 }
 

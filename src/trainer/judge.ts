@@ -25,10 +25,15 @@ const BATCH_BYTES: number = 2 ** 20;
 export async function eachBatch(
   runner: Runner,
   { samples, rows }: Part,
-  run: { readonly graph: string; readonly fetches: readonly string[]; readonly batches: BatchSizes },
+  run: {
+    readonly graph: string;
+    readonly fetches: readonly string[];
+    readonly batches: BatchSizes;
+    readonly signal?: AbortSignal | undefined;
+  },
   use: (results: Tensors, rows: Uint32Array) => void,
 ): Promise<void> {
-  const { graph, fetches, batches } = run;
+  const { graph, fetches, batches, signal } = run;
   const { fixed, trained } = batches;
   const size = fixed ?? Math.min(BATCH, Math.max(trained, Math.floor(BATCH_BYTES / samples.rowBytes)));
   const read = async (start: number) => {
@@ -37,6 +42,7 @@ export async function eachBatch(
   };
   let coming = read(0);
   for (let start = 0; start < rows.length; start += size) {
+    signal?.throwIfAborted();
     const { batch, feeds } = await coming;
     const running = runner.ask({ kind: 'evaluate', graph, feeds, fetches }, samples.isFresh ? buffersOf(feeds) : []);
     if (start + size < rows.length) coming = read(start + size);
@@ -51,16 +57,18 @@ export interface Judging extends Evaluation {
   readonly batches: BatchSizes;
   /** Training samples of each class. */
   readonly trainCounts: readonly number[];
+  /** Ends the judging with its reason. */
+  readonly signal: AbortSignal | undefined;
 }
 
 /** What the runner's state says of a part. */
 export async function judge(runner: Runner, part: Part, graph: string, judging: Judging): Promise<Judgement> {
-  const { logits, trainCounts, batches } = judging;
+  const { logits, trainCounts, batches, signal } = judging;
   const perSample = judging.names.loss_per_sample ?? 'loss_per_sample';
   const classes = trainCounts.length;
   const collector = new Collector(part.rows.length, classes);
   let loss = 0;
-  await eachBatch(runner, part, { graph, fetches: [logits, perSample], batches }, (results, rows) => {
+  await eachBatch(runner, part, { graph, fetches: [logits, perSample], batches, signal }, (results, rows) => {
     const scores = results[logits];
     const losses = results[perSample]?.data ?? [];
     const numbers = scores ? toNumbers(scores) : [];

@@ -31,13 +31,18 @@ export interface RunParts extends RunBasis {
 /** Opens the first graphs of a run, and plans its epochs. @throws LossgraftError as its parts do. */
 export async function openParts(basis: RunBasis, at: Checkpoint, augment: PrefetchPlan['augment']): Promise<RunParts> {
   const { request, graphs, notes } = basis;
-  const { train, trainCounts, seed, schedule, crossEntropy } = request;
+  const { train, trainCounts, seed, schedule, crossEntropy, signal } = request;
   await openArm(basis, at);
   const evaluation = await graphs.judge('evaluation', crossEntropy);
   const { groups, notes: own } = planGroups(request, graphs.common.stateBytes);
   notes.push(...own);
   const prefetcher = new Prefetcher({ train, seed, epochs: schedule.epochs, groups, augment });
-  return { ...basis, judging: { ...evaluation, trainCounts, batches: batchSizesOf(request) }, groups, prefetcher };
+  return {
+    ...basis,
+    judging: { ...evaluation, trainCounts, batches: batchSizesOf(request), signal },
+    groups,
+    prefetcher,
+  };
 }
 
 /** Opens the training graph with which the arm of a checkpoint begins or goes on. */

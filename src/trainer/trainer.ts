@@ -42,7 +42,9 @@ async function trainIn(runner: Runner, request: TrainerRequest): Promise<Trained
   // A run that goes on does as it did before, to the last bit; elsewhere that cannot be.
   const note = await graphs.lowering.settle(request, at.block);
   const { cacheFeatures: mode = 'auto' } = request;
-  const { train, validation, report, close } = await planFeatures({ request, runner, graphs, mode });
+  const planned = await unlessAborted(request.signal, () => planFeatures({ request, runner, graphs, mode }));
+  if (planned === undefined) return interruptedAt(folder, at, graphs);
+  const { train, validation, report, close } = planned;
   const notes = [note, describeFeatures(report)].filter((text) => text !== undefined);
   try {
     const basis: RunBasis = { request: { ...request, train, validation }, runner, graphs, folder, notes };
@@ -51,6 +53,22 @@ async function trainIn(runner: Runner, request: TrainerRequest): Promise<Trained
     return { interrupted, checkpoint, features: report, notes: [...graphs.notes, ...seenNotes(checkpoint), ...notes] };
   } finally {
     close();
+  }
+}
+
+/** Nothing was trained yet: the run begins, or goes on, where it would have. */
+function interruptedAt(folder: RunFolder, checkpoint: Checkpoint, { notes }: GraphPool): TrainedRun {
+  folder.commit(checkpoint);
+  return { interrupted: true, checkpoint, notes: [...notes] };
+}
+
+/** What an act comes to; `undefined` where the signal ended it. */
+async function unlessAborted<T>(signal: AbortSignal | undefined, act: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await act();
+  } catch (error) {
+    if (signal?.aborted && error === signal.reason) return undefined;
+    throw error;
   }
 }
 
@@ -79,15 +97,23 @@ class Trainer {
   }
 
   async run(): Promise<{ readonly interrupted: boolean; readonly checkpoint: Checkpoint }> {
+    const isDone = await unlessAborted(this.#parts.request.signal, () => this.#trainAll());
+    // Before the first step there is no state yet, but a place to begin at.
+    if (!isDone && this.#at.file === '') this.#parts.folder.commit(this.#at);
+    return { interrupted: !isDone, checkpoint: this.#at };
+  }
+
+  /** @returns false where it was interrupted. */
+  async #trainAll(): Promise<boolean> {
     const { request, folder } = this.#parts;
     for (let arm = request.arms[this.#at.arm]; arm !== undefined; arm = request.arms[this.#at.arm]) {
-      if (!(await this.#arm(arm))) return { interrupted: true, checkpoint: this.#at };
+      if (!(await this.#arm(arm))) return false;
     }
     const outcome = await finishRun(this.#parts, this.#at);
     const [best] = this.#at.bests;
     this.#at = { ...this.#at, file: best?.file ?? this.#at.file, shared: null, outcome };
     folder.commit(this.#at);
-    return { interrupted: false, checkpoint: this.#at };
+    return true;
   }
 
   /** @returns false where it was interrupted. */
@@ -202,7 +228,11 @@ class Trainer {
     const last = stepsIn(groups) - 1;
     const rate = rateAt(schedule, { epoch, step: last, stepsPerEpoch: last + 1 });
     const trainLoss = this.#at.lossSum / this.#at.lossCount;
-    const judged = await this.#judge(request.validation);
+    const judged = await this.#judge(request.validation).catch(async (error: unknown) => {
+      // The epoch's steps are kept: a run that goes on judges it first.
+      if (request.signal?.aborted) await this.#save({ epoch, step: last + 1 });
+      throw error;
+    });
     if (!Number.isFinite(judged.loss)) throw brokenScores(epoch, judged.loss, folder.path);
     const { trainSeconds, waitSeconds } = walked;
     const block = graphs.current.graph.isLowered ? (this.#at.block ?? null) : null;

@@ -35,7 +35,9 @@ export function tunedBytes(
 }
 
 function inMemory(name: string, proto: ModelProto): Model {
-  return { path: name, name, dir: '', proto, opset: proto.opsetImports.get('') ?? 1, close: () => {} };
+  const nothing = (): void => {};
+  const opset = proto.opsetImports.get('') ?? 1;
+  return { path: null, name, dir: '', proto, opset, close: nothing, [Symbol.dispose]: nothing };
 }
 
 function external(model: string, parameter: string): LossgraftError {

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { LossgraftError } from '../errors.ts';
-import type { Model } from '../model.ts';
+import { type Model, type OpenedModel, opened } from '../model.ts';
 import {
   type BytePatch,
   elementPatches,
@@ -36,11 +36,12 @@ export interface TunedOptions {
  * @throws LossgraftError `not-in-file`, `state-mismatch`, `external-shared`, and those of writing; then nothing was written.
  */
 export function writeTuned(
-  model: Model,
+  given: OpenedModel,
   state: ReadonlyMap<string, Tensor>,
   path: string,
   options: TunedOptions = {},
 ): readonly string[] {
+  const model = opened(given);
   refuseExisting(path, options.force ?? false);
   refuseInput(model, path);
   const places = locate(model, state.keys(), options.untied ?? []);
@@ -96,6 +97,7 @@ function writeTogether(proto: ModelProto, { edit, patches, external }: Writing, 
 }
 
 function refuseInput(model: Model, path: string): void {
+  if (model.path === null) return;
   const [input, output] = [model.path, resolve(path)].map((file) =>
     statSync(file, { throwIfNoEntry: false, bigint: true }),
   );

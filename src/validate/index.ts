@@ -1,3 +1,4 @@
+import { breather } from '../breather.ts';
 import type { OptionsOf } from '../options/row.ts';
 import { runtimeVersion } from '../runtime/session.ts';
 import { findCases } from './findCases.ts';
@@ -25,7 +26,9 @@ export async function validate(dirs: readonly string[], options: ValidateOptions
   const provider = options.provider ?? 'cpu';
   const folders = findCases(dirs);
   const cases: CaseReport[] = [];
+  const breathe = breather(options.signal);
   for (const folder of folders) {
+    await breathe();
     const report = await runCase(folder, provider, options.augmentCase);
     cases.push(report);
     options.onCase?.(report, folders.length);

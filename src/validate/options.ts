@@ -1,4 +1,4 @@
-import { given, isFunction } from '../options/row.ts';
+import { given, isFunction, signalRow } from '../options/row.ts';
 import { providerRow } from '../tables/run.ts';
 import type { CaseReport } from './report.ts';
 
@@ -10,6 +10,8 @@ export const validateRows = {
     first: true,
     describe: 'Who computes; cuda never falls back, and is compared with the CPU too',
   },
+  /** Ends the work after the case that is under way. */
+  signal: signalRow,
   /** Called after each case, with how many there are. */
   onCase: given<(report: CaseReport, total: number) => void>('a function', isFunction),
 } as const;

@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { readClassNames } from '../../src/classes/file.ts';
 import { parseLiteral } from '../../src/classes/literal.ts';
 import { namesIn, namesInText } from '../../src/classes/names.ts';
-import { type Inspection, inspect, open } from '../../src/index.ts';
+import { type Inspection, inspect } from '../../src/index.ts';
+import { open } from '../../src/model.ts';
 import { editedBytes } from '../../src/onnx/index.ts';
 import { lossgraft, ROOT, temporaryFolder } from '../support/cli.ts';
 

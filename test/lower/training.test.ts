@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { blocked, expansions, gradients } from '../../graphs/index.ts';
 import { inputPorts } from '../../src/data/samples.ts';
-import { open } from '../../src/index.ts';
+import { open } from '../../src/model.ts';
 import { openSession } from '../../src/runtime/session.ts';
 import { elementCount, type Tensor } from '../../src/tensor.ts';
 import { disagreement } from '../../src/trainer/disagreement.ts';

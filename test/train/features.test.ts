@@ -6,13 +6,13 @@ import { stratifiedSplit } from '../../src/data/split.ts';
 import {
   type Dataset,
   fromTensors,
-  open,
   openData,
   type TrainOptions,
   type TrainResult,
   train,
   trainGraph,
 } from '../../src/index.ts';
+import { open } from '../../src/model.ts';
 import { openSession } from '../../src/runtime/session.ts';
 import { readSafetensors } from '../../src/safetensors/read.ts';
 import { elementCount, type Tensor } from '../../src/tensor.ts';
@@ -257,6 +257,6 @@ describe('where it cannot be kept, a reason says so', () => {
   });
 
   it('an option that is none', async () => {
-    await expect(run({ cacheFeatures: 'always' as 'on' })).rejects.toThrow(/auto, on or off/);
+    await expect(run({ cacheFeatures: 'always' as 'on' })).rejects.toThrow(/one of auto, on, off/);
   });
 });

@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { inspect, open, type TrainGraphOptions, trainGraph } from '../../src/index.ts';
+import { inspect, type TrainGraphOptions, trainGraph } from '../../src/index.ts';
+import { open } from '../../src/model.ts';
 import { editedBytes } from '../../src/onnx/index.ts';
 import { lossgraft, ROOT, temporaryFolder } from '../support/cli.ts';
 import { readOnnx } from '../support/onnxFile.ts';

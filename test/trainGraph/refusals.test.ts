@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { inspect, LossgraftError, type Problem, type TrainGraphOptions, trainGraph } from '../../src/index.ts';
-import type { Model } from '../../src/model.ts';
+import {
+  inspect,
+  LossgraftError,
+  type Model,
+  type Problem,
+  type TrainGraphOptions,
+  trainGraph,
+} from '../../src/index.ts';
 import { infoOf, mlp, nodeOf, trainHost } from '../support/trainHosts.ts';
 
 async function refusal(model: Model, options: Partial<TrainGraphOptions> = {}): Promise<Problem> {

@@ -201,7 +201,9 @@ export async function oldBytes(old: OldModel, symbolic: boolean): Promise<Uint8A
 /** A model in memory. */
 export function modelOf(bytes: Uint8Array, name = 'old'): Model {
   const proto = scan(fromBytes(bytes, name));
-  return { path: name, name, dir: '.', proto, opset: proto.opsetImports.get('') ?? 1, close: () => {} };
+  const nothing = (): void => {};
+  const opset = proto.opsetImports.get('') ?? 1;
+  return { path: null, name, dir: '.', proto, opset, close: nothing, [Symbol.dispose]: nothing };
 }
 
 /** The model raised, as a file. */

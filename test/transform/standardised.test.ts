@@ -35,7 +35,7 @@ it.each(['frozen', 'train'] as const)(
     const bytes = graph.bytes().get('gradients.onnx') ?? new Uint8Array();
     const [k, w2] = ['k', 'w2'].map((name) => graph.initialState().get(name)) as [Tensor, Tensor];
     const run = await runBytes(bytes, { x, labels, k, w2 });
-    const before = await runBytes(model.path, { x });
+    const before = await runBytes(model.path ?? '', { x });
     const scaled = { ...k, data: Float32Array.from(toNumbers(k), (value) => 3 * value + 1) };
     const again = await runBytes(bytes, { x, labels, k: scaled, w2 });
     const [loss, same] = [run, again].map((results) => toNumbers(results.loss as Tensor)[0] ?? Number.NaN);

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { breather } from '../../breather.ts';
 import { LossgraftError } from '../../errors.ts';
 import { openFile } from '../../onnx/index.ts';
 import { type Dataset, LABELS } from '../dataset.ts';
@@ -21,7 +22,11 @@ import type { Pixels, Size } from './resample.ts';
 export async function openImageFolder(path: string, options: DataOptions): Promise<Dataset> {
   const preprocess = preprocessOf(options);
   const folder = listClasses(path, 'images');
-  for (const file of folder.files) refuseNoImage(join(path, file));
+  const breathe = breather(options.signal);
+  for (const file of folder.files) {
+    await breathe();
+    refuseNoImage(join(path, file));
+  }
   const pixelsOf = (row: number): Promise<Pixels> => readPixels(join(path, folder.files[row] ?? ''), preprocess);
   const size = outputSize(preprocess) ?? (await pixelsOf(0));
   const { column, ...labels } = folderLabels(path, folder);

@@ -1,3 +1,4 @@
+import { breather } from '../../breather.ts';
 import { LossgraftError } from '../../errors.ts';
 import type { Tensor } from '../../tensor.ts';
 import { indexedLabels, labelCollector } from '../classIndex.ts';
@@ -21,11 +22,13 @@ export async function readNumbers(table: Table, options: DataOptions): Promise<D
     const collector = labelCollector(options.classes !== undefined);
     const needed = [...inputs.flatMap(({ columns }) => columns), ...(labels === undefined ? [] : [labels])];
     let size = 0;
+    const breathe = breather(options.signal);
     for await (const { cells, line } of table.rows(needed)) {
       const place = (column: number): string => `${placeOf(table, size, line)}, column ${table.columns[column]}`;
       writeInputs(inputs, cells, place);
       if (labels !== undefined) collector.add(cells.at(-1) ?? null, place(labels));
       size++;
+      await breathe();
     }
     if (size === 0) throw noRows(table.name);
     const index = labels === undefined ? undefined : collector.finish();

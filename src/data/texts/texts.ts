@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { breather } from '../../breather.ts';
 import { LossgraftError } from '../../errors.ts';
 import { openFile } from '../../onnx/index.ts';
 import type { Tensor } from '../../tensor.ts';
@@ -26,10 +27,12 @@ export async function readTexts(table: Table, options: DataOptions): Promise<Dat
     const collector = labelCollector(options.classes !== undefined);
     const store = await tokenStore(table.name, options);
     try {
+      const breathe = breather(options.signal);
       for await (const { cells, line } of table.rows(labels === undefined ? [texts] : [texts, labels])) {
         const place = placeOf(table, store.size, line);
         const [text] = cells;
         if (typeof text !== 'string' || text === '') throw noText(`${place}, column ${table.columns[texts]}`, text);
+        await breathe();
         await store.add(text, place);
         if (labels !== undefined) collector.add(cells[1] ?? null, `${place}, column ${table.columns[labels]}`);
       }
@@ -64,7 +67,11 @@ export async function openTextFolder(path: string, options: DataOptions): Promis
   const folder = listClasses(path, 'texts');
   const store = await tokenStore(path, options);
   try {
-    for (const file of folder.files) await store.add(readText(join(path, file)), join(path, file));
+    const breathe = breather(options.signal);
+    for (const file of folder.files) {
+      await breathe();
+      await store.add(readText(join(path, file)), join(path, file));
+    }
     await store.finish();
   } catch (error) {
     store.close();
