@@ -19,7 +19,7 @@ type DeclaredBy<T, Taken> = T extends { readonly options: infer S extends Option
   : never;
 
 type KeysOf<Union> = Union extends unknown ? keyof Union : never;
-type ValueIn<Union, K> = Union extends { readonly [P in K & PropertyKey]?: infer V } ? V : never;
+type ValueIn<Union, K> = Union extends unknown ? (K extends keyof Union ? Union[K] : never) : never;
 
 /** The options that any entry of a registry declares. */
 type AnyOf<Registry, Taken> = {

@@ -1,5 +1,5 @@
 import { checkClassCounts, normalizeToMeanOne } from './classCounts.ts';
-import type { Emitter } from './emit/index.ts';
+import type { Pen } from './emit/index.ts';
 import type { Node, Value } from './ir/graph.ts';
 
 /** What a loss reads. All float32 but `labels`. */
@@ -87,7 +87,7 @@ export interface Loss<S extends OptionSpecs = OptionSpecs> {
   /** Whether the loss itself is made from the class counts; class weights are then `none` unless they are asked for. */
   readonly needsCounts?: boolean;
   readonly options: S;
-  build(op: Emitter, inputs: LossInputs, options: OptionValues<S>): LossOutputs;
+  build(op: Pen, inputs: LossInputs, options: OptionValues<S>): LossOutputs;
 }
 
 /** Keeps the options' types, for `build` and for `myLoss({ … })`. */
@@ -115,7 +115,7 @@ export function defineWeighting<const S extends OptionSpecs>(weighting: Weightin
 
 /** What a gradient rule sees of one node. */
 export interface GradientContext {
-  readonly op: Emitter;
+  readonly op: Pen;
   readonly node: Node;
   readonly inputs: readonly (Value | undefined)[];
   readonly outputs: readonly (Value | undefined)[];
@@ -165,7 +165,7 @@ function output({ outputs, dy }: GradientContext): Value {
 export { COMPOSITE_DOMAIN } from './ir/graph.ts';
 
 export interface ExpansionContext {
-  readonly op: Emitter;
+  readonly op: Pen;
   readonly node: Node;
   /** Input `i`. @throws LossgraftError naming the node if it is absent. */
   readonly input: (i: number) => Value;
@@ -214,7 +214,7 @@ export interface Slot {
 }
 
 export interface UpdateContext {
-  readonly op: Emitter;
+  readonly op: Pen;
   readonly param: Value;
   /** The gradient of the loss, of the parameter's shape. */
   readonly grad: Value;

@@ -15,7 +15,7 @@ import { graphRows, trainGraphRows } from './tables/trainGraph.ts';
 import { fineTune, type TrainResult } from './train/train.ts';
 import { type TrainGraph, trainGraph as trainGraphWith } from './trainGraph/trainGraph.ts';
 import { type AugmentCase, type ValidationReport, validate as validateCases } from './validate/index.ts';
-import { validateRows } from './validate/options.ts';
+import { type ValidateOptions, validateRows } from './validate/options.ts';
 
 export * from '../graphs/catalogue.ts';
 export type { Augmented, AugmentReport } from './augment.ts';
@@ -54,13 +54,14 @@ export {
 } from './contract.ts';
 export { readCounts, readWeights } from './data/counts.ts';
 export type { Column } from './data/dataset.ts';
-export { type Dataset, fromTensors } from './data/dataset.ts';
+export { type Dataset, fromTensors, type OpenedData } from './data/dataset.ts';
 export { decodeNpy, encodeNpy } from './data/numpy/npy.ts';
 export { writeNpz } from './data/numpy/npz.ts';
 export { openData } from './data/open.ts';
 export type { DataOptions } from './data/options.ts';
 export { selectRows } from './data/select.ts';
 export { labelsOf, type Split, stratifiedSplit } from './data/split.ts';
+export type { Node, Operand, Pen, Value } from './emit/index.ts';
 export { LossgraftError, type Problem } from './errors.ts';
 export type { Inspection, InspectOptions } from './inspect.ts';
 export { groupsOf } from './metrics/groups.ts';
@@ -70,8 +71,8 @@ export type { CacheMode, FeatureReport } from './records/features.ts';
 export type { InfluenceOutcome } from './records/influence.ts';
 export type { DetailedMetrics, Metrics } from './records/metrics.ts';
 export type { RunProgress, TrainProgress } from './records/progress.ts';
-export { recipes, type Schedule } from './records/schedule.ts';
-export { type ClassSummary, type RunOptions, type RunResult, run } from './run.ts';
+export { type Recipe, type RecipeName, recipes, type Schedule } from './records/schedule.ts';
+export { type ClassSummary, type Runnable, type RunOptions, type RunResult, run } from './run.ts';
 export type { Finding, ProviderReport } from './runtime/cuda/diagnose.ts';
 export type { Provider } from './runtime/session.ts';
 export type { DataType, Tensor } from './tensor.ts';
@@ -80,9 +81,10 @@ export type { Form, StepReport, TrainGraph } from './trainGraph/trainGraph.ts';
 export type { GraftReport, Reduction } from './transform/graft.ts';
 export { type TunedOptions, writeTuned } from './tuned/writeBack.ts';
 export type { CaseReport, Errors, OutputReport, ValidationReport, Verdict } from './validate/index.ts';
+export type { ValidateOptions } from './validate/options.ts';
 export { VERSION } from './version.ts';
 export { refuseExisting, type WriteOptions } from './write.ts';
-export type { OpenedModel as Model };
+export type { OpenedModel as Model, OpenOptions };
 
 /** What is differentiated and how: the catalogue's rules. */
 const calculus = { gradients, expansions, blocked };
@@ -190,10 +192,7 @@ export async function train(model: OpenedModel, options: TrainOptions): Promise<
  *
  * @throws LossgraftError if a folder is missing or holds no case.
  */
-export async function validate(
-  dirs: readonly string[],
-  options: OptionsOf<typeof validateRows> = {},
-): Promise<ValidationReport> {
+export async function validate(dirs: readonly string[], options: ValidateOptions = {}): Promise<ValidationReport> {
   checkOptions(validateRows, options);
   return validateCases(dirs, { ...options, augmentCase });
 }

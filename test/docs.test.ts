@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { gradients } from '../graphs/index.ts';
+import { apiDoc } from '../scripts/api-doc.ts';
 import { commandsDoc } from '../scripts/commands-doc.ts';
 import { operatorsDoc } from '../scripts/operators-doc.ts';
 import { SINCE } from '../src/transform/adapters/history.ts';
@@ -22,6 +23,12 @@ describe('docs/operators.md', () => {
 
   it('says of no rule that it is not tested', () => {
     expect(text).not.toMatch(/\| not \|/);
+  });
+});
+
+describe('docs/api.md', () => {
+  it('is what npm run docs:api writes: a change of the door is meant', () => {
+    expect(readFileSync(join(ROOT, 'docs/api.md'), 'utf8')).toBe(apiDoc());
   });
 });
 

@@ -1,5 +1,5 @@
 import type { Expansion } from '../../src/contract.ts';
-import { type Emitter, ints, type Value } from '../../src/emit/index.ts';
+import { ints, type Pen, type Value } from '../../src/emit/index.ts';
 import { groupOf } from '../gradients/support/kernel.ts';
 import { quotient, times } from '../support/arithmetic.ts';
 import { lengthOf, reshapeTo } from '../support/shapes.ts';
@@ -61,7 +61,7 @@ interface Products {
 }
 
 /** Σ dy·tap over images and positions, channel by channel. */
-function depthwise(op: Emitter, { x, dy, window }: Products): Value[] {
+function depthwise(op: Pen, { x, dy, window }: Products): Value[] {
   const axes = [0, ...window.map((a) => a.axis)];
   return taps(op, padded(op, x, window), window).map((tap) => op.reduceSum(op.mul(dy, tap), axes));
 }
@@ -70,7 +70,7 @@ function depthwise(op: Emitter, { x, dy, window }: Products): Value[] {
  * Images beside positions: [M, N·L] times [C, N·L] transposed. Slices of part of a row are slow, so where the last axis has no stride
  * dy is shifted along it, once for each of its taps, and x only along the others.
  */
-function dense(op: Emitter, { x, dy, w, window }: Products): Value[] {
+function dense(op: Pen, { x, dy, w, window }: Products): Value[] {
   const [images, signal] = [channelsFirst(op, x, window), channelsFirst(op, dy, window)];
   const shifts = shifted(op, signal, window);
   const along = shifts ? window.slice(0, -1) : window;
@@ -82,7 +82,7 @@ function dense(op: Emitter, { x, dy, w, window }: Products): Value[] {
 }
 
 /** dy as each tap of the last axis meets it on the elements of x: dy[p + before − i·dilation] at p, zero where there is none. */
-function shifted(op: Emitter, dy: Value, window: readonly WindowAxis[]): Value[] | undefined {
+function shifted(op: Pen, dy: Value, window: readonly WindowAxis[]): Value[] | undefined {
   const last = window.at(-1);
   const pads = last && outerPads(last);
   if (!pads || last.kernel === 1) return undefined;
@@ -92,7 +92,7 @@ function shifted(op: Emitter, dy: Value, window: readonly WindowAxis[]): Value[]
 }
 
 /** Σ over images of [M, L] times [C, L] transposed. */
-function perImage(op: Emitter, { x, dy, w, window }: Products): Value[] {
+function perImage(op: Pen, { x, dy, w, window }: Products): Value[] {
   const rows = reshapeTo(op, dy, [0, lengthOf(op, w, 0), -1]);
   return taps(op, padded(op, x, window), window).map((tap) => {
     const columns = reshapeTo(op, tap, [0, lengthOf(op, w, 1), -1]);
@@ -101,7 +101,7 @@ function perImage(op: Emitter, { x, dy, w, window }: Products): Value[] {
 }
 
 /** As `dense`, for a whole row of the kernel at once, whose taps stand beside each other as channels: [M, C, rows, k]. */
-function byRows(op: Emitter, { x, dy, w, window }: Products): Value {
+function byRows(op: Pen, { x, dy, w, window }: Products): Value {
   const rows = reshapeTo(op, channelsFirst(op, dy, window), [lengthOf(op, w, 0), -1]);
   const last = window.slice(-1);
   const columns = op.concat(taps(op, padded(op, channelsFirst(op, x, window), window), last), 0);
@@ -116,7 +116,7 @@ function byRows(op: Emitter, { x, dy, w, window }: Products): Value {
 }
 
 /** As `dense`, group by group: [g, M/g, N·L] times [g, N·L, C/g]. */
-function grouped(op: Emitter, { x, dy, w, window, group }: Products): Value[] {
+function grouped(op: Pen, { x, dy, w, window, group }: Products): Value[] {
   const perGroup = quotient(op, lengthOf(op, w, 0), group);
   const rows = reshapeTo(op, channelsFirst(op, dy, window), [group, perGroup, -1]);
   return taps(op, padded(op, channelsFirst(op, x, window), window), window).map((tap) => {
@@ -126,6 +126,6 @@ function grouped(op: Emitter, { x, dy, w, window, group }: Products): Value[] {
 }
 
 /** [N, C, …] as [C, N, …]: a swap of whole images, which is cheap. */
-function channelsFirst(op: Emitter, x: Value, window: readonly WindowAxis[]): Value {
+function channelsFirst(op: Pen, x: Value, window: readonly WindowAxis[]): Value {
   return op.transpose(x, [1, 0, ...window.map((a) => a.axis)]);
 }

@@ -1,5 +1,5 @@
 import type { Expansion } from '../../src/contract.ts';
-import { type Emitter, intAttribute, type Node, type Value } from '../../src/emit/index.ts';
+import { intAttribute, type Node, type Pen, type Value } from '../../src/emit/index.ts';
 import { attributesOf } from '../gradients/support/composite.ts';
 import { minus, plus } from '../support/arithmetic.ts';
 import { lengths, range, reshapeTo } from '../support/shapes.ts';
@@ -15,7 +15,7 @@ export const MaxPoolGrad: Expansion = ({ op, node, input }) => {
   return [op.reshapeLike(sums, x)];
 };
 
-function maxima(op: Emitter, node: Node, x: Value): Value {
+function maxima(op: Pen, node: Node, x: Value): Value {
   const [, places = x] = op.callAll('MaxPool', [x], [{ dtype: x.dtype }, { dtype: 'int64' }], {
     attributes: attributesOf(node),
   });
@@ -41,26 +41,26 @@ export const AveragePoolGrad: Expansion = ({ op, node, input }) => {
 };
 
 /** Windows side by side repeat dy; others add up in the adjoint of a convolution with ones, channel by channel. */
-function spread(op: Emitter, dy: Value, x: Value, window: readonly WindowAxis[]): Value {
+function spread(op: Pen, dy: Value, x: Value, window: readonly WindowAxis[]): Value {
   if (window.every((a) => tiles(op, a))) return op.reshapeLike(repeated(op, dy, window), x);
   const images = reshapeTo(op, dy, [-1, 1, ...window.map((a) => a.output)]);
   const ones = op.expand(op.scalar(1, dy.dtype ?? 'float32'), op.vector([1, 1, ...window.map((a) => a.kernel)]));
   return op.reshapeLike(inputGradient(op, images, ones, { window, group: 1, channels: 1 }), x);
 }
 
-function tiles(op: Emitter, a: WindowAxis): boolean {
+function tiles(op: Pen, a: WindowAxis): boolean {
   return a.kernel === a.stride && a.dilation === 1 && a.before === 0 && unread(op, a) === 0;
 }
 
 /** dy [N, C, o…] as [N, C, o, k, …]. */
-function repeated(op: Emitter, dy: Value, window: readonly WindowAxis[]): Value {
+function repeated(op: Pen, dy: Value, window: readonly WindowAxis[]): Value {
   const apart = reshapeTo(op, dy, [-1, ...window.flatMap((a) => [a.output, 1])]);
   const repeats = [1, ...window.flatMap((a) => [1, a.kernel])];
   return op.expand(apart, op.vector(repeats));
 }
 
 /** How many elements each window averages, [o…]: along each axis those of its taps that lie in x, or in its stated padding. */
-function counts(op: Emitter, window: readonly WindowAxis[], countsPadding: boolean, dy: Value): Value {
+function counts(op: Pen, window: readonly WindowAxis[], countsPadding: boolean, dy: Value): Value {
   const vectors = window.map((a, i) => {
     const first = countsPadding ? minus(op, 0, a.before) : 0;
     const end = countsPadding ? plus(op, a.input, a.stated) : a.input;
@@ -76,6 +76,6 @@ function counts(op: Emitter, window: readonly WindowAxis[], countsPadding: boole
   return rest.reduce((product, vector) => op.mul(product, vector), first);
 }
 
-function scalar(op: Emitter, length: WindowAxis['output']): Value {
+function scalar(op: Pen, length: WindowAxis['output']): Value {
   return typeof length === 'number' ? op.scalar(length, 'int64') : op.squeeze(length, [0]);
 }

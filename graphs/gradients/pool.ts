@@ -1,5 +1,5 @@
 import { type GradientRule, unary } from '../../src/contract.ts';
-import { type Emitter, int, intAttribute, type Node, type Value } from '../../src/emit/index.ts';
+import { int, intAttribute, type Node, type Pen, type Value } from '../../src/emit/index.ts';
 import { range, rankOf } from '../support/shapes.ts';
 import { countAlong, inverse } from './support/area.ts';
 import { attributesOf, composite } from './support/composite.ts';
@@ -42,14 +42,14 @@ export const GlobalMaxPool: GradientRule = unary(({ op, x, dy }) => {
 });
 
 /** sign(x) |x|ᵖ⁻¹ */
-function signedPower(op: Emitter, node: Node, x: Value): Value {
+function signedPower(op: Pen, node: Node, x: Value): Value {
   const p = intAttribute(node, 'p', 2);
   if (p === 1) return op.sign(x);
   return p === 2 ? x : op.mul(op.sign(x), op.pow(op.abs(x), p - 1));
 }
 
 /** dy y¹⁻ᵖ, where a window of zeros gets none. */
-function overPower(op: Emitter, node: Node, y: Value, dy: Value): Value {
+function overPower(op: Pen, node: Node, y: Value, dy: Value): Value {
   const p = intAttribute(node, 'p', 2);
   if (p === 1) return dy;
   const safe = op.add(y, isEqual(op, y, 0));

@@ -1,5 +1,5 @@
 import type { NumberOption } from '../../src/contract.ts';
-import type { Emitter, Value } from '../../src/emit/index.ts';
+import type { Pen, Value } from '../../src/emit/index.ts';
 import type { Form } from './form.ts';
 
 export const gammaOption: NumberOption = {
@@ -11,14 +11,14 @@ export const gammaOption: NumberOption = {
 };
 
 /** (1 − P)^γ · c, where P = e^−c is taken of the weighted cross-entropy c, [N]. */
-export function focalTerm(op: Emitter, form: Form, crossEntropy: Value, gamma: number): Value {
+export function focalTerm(op: Pen, form: Form, crossEntropy: Value, gamma: number): Value {
   if (gamma === 0) return crossEntropy;
   const miss = form.oneMinusExp(crossEntropy);
   return op.mul(power(op, miss, gamma), crossEntropy);
 }
 
 /** Below γ = 1 the derivative of x^γ is infinite at 0: there the power is the constant 0, the limit of the term's gradient. */
-function power(op: Emitter, x: Value, gamma: number): Value {
+function power(op: Pen, x: Value, gamma: number): Value {
   if (gamma === 1) return x;
   if (gamma > 1) return op.pow(x, gamma);
   const isPositive = op.greater(x, 0);

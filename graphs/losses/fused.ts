@@ -1,4 +1,4 @@
-import type { Emitter, Value } from '../../src/emit/index.ts';
+import type { Pen, Value } from '../../src/emit/index.ts';
 import type { Form } from './form.ts';
 import { type OtherClasses, otherClasses } from './otherClasses.ts';
 
@@ -10,7 +10,7 @@ import { type OtherClasses, otherClasses } from './otherClasses.ts';
  * No difference of near numbers is left, so the small 1 − p of a confident sample keeps its digits. The gradient is written by hand for
  * the same reason: dz_k = (1 − p_y)/S · e^z_k, and in the label's place (1 − p_y)/S · −S, where p_y − 1 would cancel.
  */
-export function fused(op: Emitter, logits: Value, labels: Value): Form {
+export function fused(op: Pen, logits: Value, labels: Value): Form {
   const index = op.unsqueeze(labels, [1]);
   const others = otherClasses(op, logits, index);
   const { odds, beyond } = oddsAgainst(op, others);
@@ -31,21 +31,21 @@ export function fused(op: Emitter, logits: Value, labels: Value): Form {
 const MOST = 1e30;
 
 /** o, at most {@link MOST}, and the logarithm of the rest, [N] each. */
-function oddsAgainst(op: Emitter, { sum, gap, odds }: OtherClasses): { odds: Value; beyond: Value } {
+function oddsAgainst(op: Pen, { sum, gap, odds }: OtherClasses): { odds: Value; beyond: Value } {
   return { odds: op.min(odds, MOST), beyond: op.relu(op.sub(op.add(op.log(sum), gap), Math.log(MOST))) };
 }
 
 /** log(1 + x) of total = 1 + x as rounded, and what rounding it lost to first order. */
-function logOf(op: Emitter, total: Value, x: Value): Value {
+function logOf(op: Pen, total: Value, x: Value): Value {
   return op.add(op.log(total), op.div(op.sub(x, op.sub(total, 1)), total));
 }
 
-function minusExp(op: Emitter, x: Value): Value {
+function minusExp(op: Pen, x: Value): Value {
   return op.neg(op.exp(op.neg(x)));
 }
 
 /** 1 − e^−x as (1 − u) · x / −log(u), u = e^−x: Kahan's expm1. Beyond 64, where u would reach 0, it is 1. */
-function exactOneMinusExp(op: Emitter, x: Value): Value {
+function exactOneMinusExp(op: Pen, x: Value): Value {
   const bounded = op.min(x, 64);
   const u = op.exp(op.neg(bounded));
   const gap = op.sub(1, u);
@@ -58,6 +58,6 @@ function exactOneMinusExp(op: Emitter, x: Value): Value {
  * The value of `exact` with the gradient of `twin`, which is the same function up to a constant: what makes a value exact
  * has no well-conditioned derivative, and its twin has.
  */
-function withGradientOf(op: Emitter, exact: Value, twin: Value): Value {
+function withGradientOf(op: Pen, exact: Value, twin: Value): Value {
   return op.add(op.stopGradient(exact), op.sub(twin, op.stopGradient(twin)));
 }

@@ -1,5 +1,5 @@
 import { defineLoss, type LossInputs } from '../../src/contract.ts';
-import type { Emitter, Value } from '../../src/emit/index.ts';
+import type { Pen, Value } from '../../src/emit/index.ts';
 import { formOf, formOption, weightedCrossEntropy } from './pieces.ts';
 import { countsOf, perClass } from './priors.ts';
 
@@ -40,7 +40,7 @@ export const ldam = defineLoss({
 });
 
 /** z_c − m_c at the label, z_c elsewhere, [N, C]. */
-function withMargins(op: Emitter, inputs: LossInputs, maxMargin: number): Value {
+function withMargins(op: Pen, inputs: LossInputs, maxMargin: number): Value {
   const counts = countsOf(inputs);
   const rarest = Math.min(...counts);
   const margins = counts.map((n) => maxMargin * (n / rarest) ** -0.25);

@@ -1,8 +1,8 @@
-import { type Emitter, int, type Value } from '../../src/emit/index.ts';
+import { int, type Pen, type Value } from '../../src/emit/index.ts';
 import type { Form } from './form.ts';
 
 /** The reference's own operations: softmax − one-hot, log-softmax, 1 − exp(−x). */
-export function literal(op: Emitter, logits: Value, labels: Value): Form {
+export function literal(op: Pen, logits: Value, labels: Value): Form {
   return {
     crossEntropy: () => {
       const picked = op.gatherElements(op.logSoftmax(logits, 1), op.unsqueeze(labels, [1]), 1);
@@ -13,7 +13,7 @@ export function literal(op: Emitter, logits: Value, labels: Value): Form {
   };
 }
 
-function oneHot(op: Emitter, logits: Value, labels: Value): Value {
+function oneHot(op: Pen, logits: Value, labels: Value): Value {
   const depth = op.gather(op.shapeOf(logits), op.vector([1]));
   const offOn = op.constant({ dtype: 'float32', dims: [2], data: Float32Array.of(0, 1) });
   return op.call('OneHot', [labels, depth, offOn], {

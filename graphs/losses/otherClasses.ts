@@ -1,4 +1,4 @@
-import type { Emitter, Value } from '../../src/emit/index.ts';
+import type { Pen, Value } from '../../src/emit/index.ts';
 
 /** Of all classes but the label's y, and some c for each sample. */
 export interface OtherClasses {
@@ -20,7 +20,7 @@ const FEW = 100;
  * float32's range. Samples where it does, with logits beyond about ±69, are summed once more as if there were few; the first sample
  * always is, so that there are never none of them but in an empty batch.
  */
-export function otherClasses(op: Emitter, logits: Value, index: Value): OtherClasses {
+export function otherClasses(op: Pen, logits: Value, index: Value): OtherClasses {
   if (Number(logits.shape?.[1]) <= FEW) return shifted(op, logits, index);
   const gap = op.neg(scoreOf(op, logits, index));
   const terms = without(op, op.exp(logits), index, 0);
@@ -41,7 +41,7 @@ export function otherClasses(op: Emitter, logits: Value, index: Value): OtherCla
 }
 
 /** [0], and of an empty batch none. */
-function firstRow(op: Emitter, perSample: Value): Value {
+function firstRow(op: Pen, perSample: Value): Value {
   const zero = op.vector([0]);
   if (typeof perSample.shape?.[0] === 'number') return zero;
   return op.call('Slice', [zero, zero, op.shapeOf(perSample), zero], { shape: [undefined] });
@@ -51,7 +51,7 @@ function firstRow(op: Emitter, perSample: Value): Value {
 const FAR = 69;
 
 /** What rounding c − z_y lost is in the terms instead. One of them is about 1, so that S · e^gap overflows only where e^gap does. */
-function shifted(op: Emitter, logits: Value, index: Value): OtherClasses {
+function shifted(op: Pen, logits: Value, index: Value): OtherClasses {
   const others = without(op, logits, index, LOWEST);
   const highest = op.reduceMax(others, [1], true);
   const apart = difference(op, highest, op.gatherElements(logits, index, 1));
@@ -64,17 +64,17 @@ function shifted(op: Emitter, logits: Value, index: Value): OtherClasses {
 const LOWEST = -3.4e38;
 
 /** The label's element of each row, [N]. */
-function scoreOf(op: Emitter, x: Value, index: Value): Value {
+function scoreOf(op: Pen, x: Value, index: Value): Value {
   return op.squeeze(op.gatherElements(x, index, 1), [1]);
 }
 
 /** x with `value` in the label's place. */
-function without(op: Emitter, x: Value, index: Value, value: number): Value {
+function without(op: Pen, x: Value, index: Value, value: number): Value {
   return op.scatterElements(x, index, op.expandLike(op.scalar(value, 'float32'), index), 1);
 }
 
 /** a − b as a float32 and what rounding it lost: e^(a−b) = e^rounded · e^lost. Knuth, TAOCP 2, 4.2.2, theorem B. */
-function difference(op: Emitter, a: Value, b: Value): { rounded: Value; lost: Value } {
+function difference(op: Pen, a: Value, b: Value): { rounded: Value; lost: Value } {
   const rounded = op.sub(a, b);
   const minusB = op.sub(rounded, a);
   const lost = op.sub(op.sub(a, op.sub(rounded, minusB)), op.add(b, minusB));

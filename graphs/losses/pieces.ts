@@ -1,5 +1,5 @@
 import type { ChoiceOption, LossInputs } from '../../src/contract.ts';
-import type { Emitter, Value } from '../../src/emit/index.ts';
+import type { Pen, Value } from '../../src/emit/index.ts';
 import type { Form } from './form.ts';
 import { fused } from './fused.ts';
 import { literal } from './literal.ts';
@@ -12,23 +12,23 @@ export const formOption: ChoiceOption<'fused' | 'literal'> = {
 };
 
 /** Reads the logits in the form that was asked for. Nothing is emitted that the loss does not ask for. */
-export function formOf(op: Emitter, name: string, inputs: LossInputs): Form {
+export function formOf(op: Pen, name: string, inputs: LossInputs): Form {
   const labels = checkedLabels(op, inputs.labels);
   return name === 'literal' ? literal(op, inputs.logits, labels) : fused(op, inputs.logits, labels);
 }
 
 /** The cross-entropy times the label's class weight, [N]. */
-export function weightedCrossEntropy(op: Emitter, form: Form, inputs: LossInputs): Value {
+export function weightedCrossEntropy(op: Pen, form: Form, inputs: LossInputs): Value {
   return weighted(op, form.crossEntropy(), inputs);
 }
 
 /** What is there per sample, [N], times the label's class weight. */
-export function weighted(op: Emitter, perSample: Value, { weights, labels }: LossInputs): Value {
+export function weighted(op: Pen, perSample: Value, { weights, labels }: LossInputs): Value {
   return weights === undefined ? perSample : op.mul(perSample, op.gather(weights, labels));
 }
 
 /** Indices wrap around at negative numbers in ONNX: sent out of range, they are refused as all others there are. */
-function checkedLabels(op: Emitter, labels: Value): Value {
+function checkedLabels(op: Pen, labels: Value): Value {
   return op.where(op.less(labels, 0), OUT_OF_RANGE, labels);
 }
 

@@ -1,5 +1,5 @@
 import type { LossInputs, NumberOption } from '../../src/contract.ts';
-import type { Emitter, Value } from '../../src/emit/index.ts';
+import type { Pen, Value } from '../../src/emit/index.ts';
 
 export const tauOption: NumberOption = {
   kind: 'number',
@@ -15,12 +15,12 @@ export function countsOf({ counts }: LossInputs): readonly number[] {
 }
 
 /** One float32 per class, [C]. */
-export function perClass(op: Emitter, values: readonly number[]): Value {
+export function perClass(op: Pen, values: readonly number[]): Value {
   return op.constant({ dtype: 'float32', dims: [values.length], data: Float32Array.from(values) });
 }
 
 /** z_c + τ · log π_c, π_c = n_c / Σn: what cross-entropy needs so that a rare class is not put down to its rarity. */
-export function addLogPriors(op: Emitter, inputs: LossInputs, tau: number): LossInputs {
+export function addLogPriors(op: Pen, inputs: LossInputs, tau: number): LossInputs {
   const counts = countsOf(inputs);
   const total = counts.reduce((sum, n) => sum + n, 0);
   const shifts = counts.map((n) => tau * Math.log(n / total));

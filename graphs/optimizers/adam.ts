@@ -1,5 +1,5 @@
 import { defineOptimizer, type Slot, type Update, type UpdateContext } from '../../src/contract.ts';
-import type { Emitter, Value } from '../../src/emit/index.ts';
+import type { Pen, Value } from '../../src/emit/index.ts';
 import { adamEpsilon, fraction, weightDecay } from './options.ts';
 
 const moments = {
@@ -63,7 +63,7 @@ function adaptive(
 }
 
 /** 1 − βᵗ, in float64 as PyTorch computes it: in float32 it would lose five digits at the first steps. */
-function correction(op: Emitter, beta: number, step: Value): Value {
+function correction(op: Pen, beta: number, step: Value): Value {
   const power = op.pow(op.scalar(beta, 'float64'), op.cast(step, 'float64'));
   return op.cast(op.sub(op.scalar(1, 'float64'), power), 'float32');
 }

@@ -1,18 +1,18 @@
 import type { GradientContext, GradientRule } from '../../src/contract.ts';
-import { describeNode, type Emitter, LossgraftError, type Node, type Value } from '../../src/emit/index.ts';
+import { describeNode, LossgraftError, type Node, type Pen, type Value } from '../../src/emit/index.ts';
 
 /** A length: a number, or a one-element int64 vector that is known when the graph runs. */
 export type Length = number | Value;
 
 /** The length of one axis, as a number where it is known. */
-export function lengthOf(op: Emitter, x: Value, axis: number): Length {
+export function lengthOf(op: Pen, x: Value, axis: number): Length {
   const dim = x.shape?.[axis];
   if (typeof dim === 'number') return dim;
   return op.gather(op.shapeOf(x), op.vector([axis]));
 }
 
 /** Lengths as one int64 vector: a constant where all are known. */
-export function lengths(op: Emitter, parts: readonly Length[]): Value {
+export function lengths(op: Pen, parts: readonly Length[]): Value {
   const pieces: (number[] | Value)[] = [];
   for (const part of parts) {
     const last = pieces.at(-1);
@@ -25,7 +25,7 @@ export function lengths(op: Emitter, parts: readonly Length[]): Value {
 }
 
 /** A reshape to lengths of which some may be known only when the graph runs; 0 keeps a length, -1 takes what is left. */
-export function reshapeTo(op: Emitter, x: Value, parts: readonly Length[]): Value {
+export function reshapeTo(op: Pen, x: Value, parts: readonly Length[]): Value {
   const unknown = parts.filter((part) => typeof part !== 'number' || part < 0).length;
   if (unknown <= 1) {
     return op.reshape(
@@ -39,7 +39,7 @@ export function reshapeTo(op: Emitter, x: Value, parts: readonly Length[]): Valu
 }
 
 /** Element `i` of a vector, as a vector of one. */
-export function elementOf(op: Emitter, vector: Value, i: number): Value {
+export function elementOf(op: Pen, vector: Value, i: number): Value {
   if (vector.shape?.[0] === 1) return vector;
   const element = op.slice(vector, { axes: [0], starts: [i], ends: [i + 1] });
   element.shape = [1];
@@ -47,14 +47,14 @@ export function elementOf(op: Emitter, vector: Value, i: number): Value {
 }
 
 /** Zeros of that shape. */
-export function zerosOf(op: Emitter, dtype: Value['dtype'], dims: readonly Length[]): Value {
+export function zerosOf(op: Pen, dtype: Value['dtype'], dims: readonly Length[]): Value {
   const zeros = op.expand(op.scalar(0, dtype ?? 'float32'), lengths(op, dims));
   zeros.shape = dims.map((dim) => (typeof dim === 'number' ? dim : undefined));
   return zeros;
 }
 
 /** 0, 1, … length − 1 as an int64 vector. */
-export function indicesTo(op: Emitter, length: Length): Value {
+export function indicesTo(op: Pen, length: Length): Value {
   if (typeof length === 'number') return op.vector(range(length));
   const scalar = (n: number): Value => op.scalar(n, 'int64');
   return op.call('Range', [scalar(0), op.squeeze(length, [0]), scalar(1)], { shape: [undefined] });

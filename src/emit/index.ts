@@ -15,4 +15,4 @@ export { type DataType, type Dim, elementCount, type Tensor } from '../tensor.ts
 export { broadcastShapes, sameShape, staticDims } from './broadcast.ts';
 export { createEmitter, MIN_OPSET } from './emitter.ts';
 export type { Operand } from './tables.ts';
-export type { Emitter } from './types.ts';
+export type { Emitter, Pen } from './types.ts';

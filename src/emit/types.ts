@@ -13,8 +13,7 @@ export interface CallOptions {
 }
 
 /** Appends standard ONNX nodes to a graph, in the form that the model's opset wants, named under `lossgraft/`. */
-export interface Emitter extends Unary, Binary, Reduction {
-  readonly graph: Graph;
+export interface Pen extends Unary, Binary, Reduction {
   /** The model's ai.onnx opset. */
   readonly opset: number;
   /** Any operator with one output. */
@@ -78,6 +77,11 @@ export interface Emitter extends Unary, Binary, Reduction {
   ) => Value;
   readonly softmax: (x: Value, axis: number) => Value;
   readonly logSoftmax: (x: Value, axis: number) => Value;
+}
+
+/** The pen with the graph that it writes on. */
+export interface Emitter extends Pen {
+  readonly graph: Graph;
 }
 
 /** What all other methods are made of. */

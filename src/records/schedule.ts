@@ -101,7 +101,9 @@ export function ibCifar(epochs = 200): Recipe {
   };
 }
 
-export const recipes: Readonly<Record<string, (epochs?: number) => Recipe>> = { 'ib-cifar': ibCifar };
+export const recipes = { 'ib-cifar': ibCifar } as const;
+
+export type RecipeName = keyof typeof recipes;
 
 const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 0;
 

@@ -20,7 +20,7 @@ import {
 } from '../options/row.ts';
 import type { EpochRecord } from '../records/epoch.ts';
 import type { RunProgress, TrainProgress } from '../records/progress.ts';
-import { DEFAULT_SCHEDULE, recipes } from '../records/schedule.ts';
+import { DEFAULT_SCHEDULE, type RecipeName, recipes } from '../records/schedule.ts';
 import { classWeightsRow, lossRow, placeRows, WEIGHTS_FILE, weightsRow } from './graft.ts';
 import { providerRow } from './run.ts';
 import { optimizerRow, stepRows, trainableRow } from './step.ts';
@@ -139,7 +139,7 @@ const lossRows = {
 const scheduleRows = {
   /** `ib-cifar`; options that are given override what the recipe sets. */
   recipe: choice(
-    Object.keys(recipes),
+    Object.keys(recipes) as RecipeName[],
     'ib-cifar: what the authors of the IB loss did on CIFAR; other options override it',
     within,
   ),

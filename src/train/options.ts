@@ -1,5 +1,5 @@
 import type { Loss, Optimizer, Weighting } from '../contract.ts';
-import { badOption, checkNeeds } from '../options/check.ts';
+import { checkNeeds } from '../options/check.ts';
 import type { OptionsOf } from '../options/row.ts';
 import { checkSchedule, DEFAULT_SCHEDULE, type Recipe, recipes, type Schedule } from '../records/schedule.ts';
 import { trainRows } from '../tables/train.ts';
@@ -30,7 +30,7 @@ export interface Plan extends Recipe {
 
 /** @throws LossgraftError `schedule` or `option-range` for options that do not go together. */
 export function planOf(options: TrainOptions): Plan {
-  const base = options.recipe === undefined ? DEFAULT_PLAN : recipeNamed(options.recipe)(options.epochs);
+  const base = options.recipe === undefined ? DEFAULT_PLAN : recipes[options.recipe](options.epochs);
   const { epochs, learningRate, warmup, milestones, stepFactor, ibFrom, ibRateFactor } = options;
   const kind = options.schedule ?? (milestones === undefined ? base.schedule.kind : 'step');
   const given = { epochs, rate: learningRate, kind, warmup, milestones, gamma: stepFactor, ibFrom, ibRateFactor };
@@ -54,9 +54,3 @@ const DEFAULT_PLAN: Recipe = {
   optimizerOptions: {},
   augmentation: { padding: 0, flip: false },
 };
-
-function recipeNamed(name: string): (epochs?: number) => Recipe {
-  const recipe = Object.hasOwn(recipes, name) ? recipes[name] : undefined;
-  if (recipe !== undefined) return recipe;
-  throw badOption('recipe', `one of ${Object.keys(recipes).join(', ')}`, name);
-}

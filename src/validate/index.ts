@@ -1,15 +1,15 @@
 import { breather } from '../breather.ts';
-import type { OptionsOf } from '../options/row.ts';
 import { runtimeVersion } from '../runtime/session.ts';
 import { findCases } from './findCases.ts';
-import type { validateRows } from './options.ts';
+import type { ValidateOptions } from './options.ts';
 import type { CaseReport, ValidationReport } from './report.ts';
 import { type AugmentCase, runCase } from './runCase.ts';
 
 export type { CaseReport, Errors, OutputReport, ValidationReport, Verdict } from './report.ts';
 export type { AugmentCase } from './runCase.ts';
 
-export interface ValidateOptions extends OptionsOf<typeof validateRows> {
+/** With what the engine alone is told. */
+export interface ValidateRequest extends ValidateOptions {
   /** Grafts what a case.json asks for. Without it, only models that are run as they are can be validated. */
   readonly augmentCase?: AugmentCase;
 }
@@ -22,7 +22,7 @@ export interface ValidateOptions extends OptionsOf<typeof validateRows> {
  *
  * @throws LossgraftError if a folder is missing or holds no case, or if there is no CUDA here. What is wrong with a case is in its report.
  */
-export async function validate(dirs: readonly string[], options: ValidateOptions = {}): Promise<ValidationReport> {
+export async function validate(dirs: readonly string[], options: ValidateRequest = {}): Promise<ValidationReport> {
   const provider = options.provider ?? 'cpu';
   const folders = findCases(dirs);
   const cases: CaseReport[] = [];

@@ -1,4 +1,4 @@
-import { given, isFunction, signalRow } from '../options/row.ts';
+import { given, isFunction, type OptionsOf, signalRow } from '../options/row.ts';
 import { providerRow } from '../tables/run.ts';
 import type { CaseReport } from './report.ts';
 
@@ -15,3 +15,5 @@ export const validateRows = {
   /** Called after each case, with how many there are. */
   onCase: given<(report: CaseReport, total: number) => void>('a function', isFunction),
 } as const;
+
+export type ValidateOptions = OptionsOf<typeof validateRows>;

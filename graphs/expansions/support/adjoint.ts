@@ -1,4 +1,4 @@
-import { type Emitter, int, ints, type Value } from '../../../src/emit/index.ts';
+import { int, ints, type Pen, type Value } from '../../../src/emit/index.ts';
 import { plus } from '../../support/arithmetic.ts';
 import { type Length, lengthOf, lengths, range, reshapeTo } from '../../support/shapes.ts';
 import { unread, type WindowAxis } from './window.ts';
@@ -12,7 +12,7 @@ export interface Adjoint {
 }
 
 /** dx of a convolution of x with w: a Conv with the flipped kernel where the stride is 1, else a ConvTranspose. */
-export function inputGradient(op: Emitter, dy: Value, w: Value, adjoint: Adjoint): Value {
+export function inputGradient(op: Pen, dy: Value, w: Value, adjoint: Adjoint): Value {
   const outer = adjoint.window.map(outerPads);
   if (!outer.every((pads) => pads !== undefined)) return strided(op, dy, w, adjoint);
   const pads = ints([...outer.map(([before]) => before), ...outer.map(([, after]) => after)]);
@@ -36,7 +36,7 @@ export function layout({ window, group }: Omit<Adjoint, 'channels'>): Record<str
 }
 
 /** w [M, C/g, k…] as [C, M/g, k…], turned round in space. */
-function flipped(op: Emitter, w: Value, { window, group, channels }: Adjoint): Value {
+function flipped(op: Pen, w: Value, { window, group, channels }: Adjoint): Value {
   const turned = turnedRound(op, w, window);
   const spatial = range(window.length, 2);
   if (group === 1) return op.transpose(turned, [1, 0, ...spatial]);
@@ -47,7 +47,7 @@ function flipped(op: Emitter, w: Value, { window, group, channels }: Adjoint): V
   return reshapeTo(op, swapped, [channels, -1, ...kernel]);
 }
 
-function turnedRound(op: Emitter, w: Value, window: readonly WindowAxis[]): Value {
+function turnedRound(op: Pen, w: Value, window: readonly WindowAxis[]): Value {
   const wide = window.filter((a) => a.kernel > 1);
   if (wide.length === 0) return w;
   const back = wide.map(() => -1);
@@ -60,7 +60,7 @@ function turnedRound(op: Emitter, w: Value, window: readonly WindowAxis[]): Valu
 }
 
 /** A ConvTranspose whose padding leaves exactly x where it can; else one that covers x with its padding, cut to x. */
-function strided(op: Emitter, dy: Value, w: Value, adjoint: Adjoint): Value {
+function strided(op: Pen, dy: Value, w: Value, adjoint: Adjoint): Value {
   const { window } = adjoint;
   const strides = ints(window.map((a) => a.stride));
   const call = (pads: number[], outputPadding: number[]) => {
@@ -85,7 +85,7 @@ function strided(op: Emitter, dy: Value, w: Value, adjoint: Adjoint): Value {
  * Padding, the same at both ends, and output_padding, under which a ConvTranspose along this axis gives just the input's length. CUDA
  * leaves a ConvTranspose with unequal padding to the CPU.
  */
-function exactPads(op: Emitter, a: WindowAxis): { pad: number; beyond: number } | undefined {
+function exactPads(op: Pen, a: WindowAxis): { pad: number; beyond: number } | undefined {
   const rest = unread(op, a);
   if (typeof rest !== 'number' || typeof a.before !== 'number') return undefined;
   const beyond = a.before + rest;
@@ -93,7 +93,7 @@ function exactPads(op: Emitter, a: WindowAxis): { pad: number; beyond: number } 
 }
 
 /** Of a result that starts where the padding of x does, the part that is x. */
-function cut(op: Emitter, full: Value, window: readonly WindowAxis[]): Value {
+function cut(op: Pen, full: Value, window: readonly WindowAxis[]): Value {
   const starts = window.map((a) => a.before);
   const ends = window.map((a) => plus(op, a.before, a.input));
   const axes = op.vector(window.map((a) => a.axis));

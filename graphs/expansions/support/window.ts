@@ -1,8 +1,8 @@
 import {
-  type Emitter,
   intAttribute,
   intsAttribute,
   type Node,
+  type Pen,
   stringAttribute,
   type Value,
 } from '../../../src/emit/index.ts';
@@ -27,7 +27,7 @@ export interface WindowAxis {
 }
 
 /** The windows of a convolution or pooling by its attributes; `y` has the output's spatial lengths. */
-export function windowOf(op: Emitter, node: Node, x: Value, y: Value): WindowAxis[] {
+export function windowOf(op: Pen, node: Node, x: Value, y: Value): WindowAxis[] {
   const kernel = intsAttribute(node, 'kernel_shape');
   if (!kernel) throw unsupported(node, 'the attribute kernel_shape', 'none');
   const rank = kernel.length;
@@ -46,7 +46,7 @@ export function windowOf(op: Emitter, node: Node, x: Value, y: Value): WindowAxi
 type Padding = Pick<WindowAxis, 'before' | 'after' | 'stated'>;
 type Unpadded = Omit<WindowAxis, keyof Padding>;
 
-function padding(op: Emitter, node: Node, axis: Unpadded, i: number, rank: number): Padding {
+function padding(op: Pen, node: Node, axis: Unpadded, i: number, rank: number): Padding {
   const mode = stringAttribute(node, 'auto_pad', 'NOTSET');
   if (mode === 'SAME_UPPER' || mode === 'SAME_LOWER') {
     const total = axis.stride === 1 ? axis.span - 1 : larger(op, excess(op, axis), 0);
@@ -62,23 +62,18 @@ function padding(op: Emitter, node: Node, axis: Unpadded, i: number, rank: numbe
 }
 
 /** How far the windows reach beyond the input, both ends together; negative where they leave a rest unread. */
-function excess(op: Emitter, { output, stride, span, input }: Unpadded): Length {
+function excess(op: Pen, { output, stride, span, input }: Unpadded): Length {
   const reach = plus(op, times(op, plus(op, output, -1), stride), span);
   return minus(op, reach, input);
 }
 
 /** What the last window leaves unread of the input, padding in front counted; negative: how far it reaches beyond. */
-export function unread(op: Emitter, axis: WindowAxis): Length {
+export function unread(op: Pen, axis: WindowAxis): Length {
   return minus(op, axis.before, excess(op, axis));
 }
 
 /** x with its padding along the axes of `along` written out, so that no window reads outside. */
-export function padded(
-  op: Emitter,
-  x: Value,
-  window: readonly WindowAxis[],
-  along: readonly WindowAxis[] = window,
-): Value {
+export function padded(op: Pen, x: Value, window: readonly WindowAxis[], along: readonly WindowAxis[] = window): Value {
   if (along.every(({ before, after }) => before === 0 && after === 0)) return x;
   const padding = window.map(({ axis }) => along.find((a) => a.axis === axis));
   const pads = [0, 0, ...padding.map((a) => a?.before ?? 0), 0, 0, ...padding.map((a) => a?.after ?? 0)];
@@ -89,7 +84,7 @@ export function padded(
  * Of padded x, what each tap of the kernel reads, in the order of the kernel's elements. Slices with a step along the last axis are
  * slow, so these are made once for all rows.
  */
-export function taps(op: Emitter, x: Value, window: readonly WindowAxis[]): Value[] {
+export function taps(op: Pen, x: Value, window: readonly WindowAxis[]): Value[] {
   if (window.every(readsAll)) return [x];
   const last = window.at(-1);
   if (last && last.stride > 1 && window.length > 1) {
@@ -99,7 +94,7 @@ export function taps(op: Emitter, x: Value, window: readonly WindowAxis[]): Valu
   return tapOffsets(window).map((offset) => tap(op, x, window, offset));
 }
 
-function tap(op: Emitter, x: Value, window: readonly WindowAxis[], offset: readonly number[]): Value {
+function tap(op: Pen, x: Value, window: readonly WindowAxis[], offset: readonly number[]): Value {
   const last = window.map((a, i) => plus(op, times(op, plus(op, a.output, -1), a.stride), (offset[i] ?? 0) + 1));
   const axes = op.vector(window.map((a) => a.axis));
   const steps = window.some((a) => a.stride !== 1) ? [op.vector(window.map((a) => a.stride))] : [];

@@ -1,8 +1,8 @@
-import { type Emitter, elementCount, type Operand, staticDims, type Value } from '../../../src/emit/index.ts';
+import { elementCount, type Operand, type Pen, staticDims, type Value } from '../../../src/emit/index.ts';
 import { lengthOf } from '../../support/shapes.ts';
 
 /** The number of elements of x along axes, in x's own type; a constant where the lengths are known. */
-export function countAlong(op: Emitter, x: Value, axes: readonly number[]): Operand {
+export function countAlong(op: Pen, x: Value, axes: readonly number[]): Operand {
   const known = staticDims(axes.map((axis) => x.shape?.[axis]));
   if (known) return elementCount(known);
   const [first = op.vector([1]), ...rest] = axes.map((axis) => {
@@ -14,6 +14,6 @@ export function countAlong(op: Emitter, x: Value, axes: readonly number[]): Oper
 }
 
 /** One over a count. */
-export function inverse(op: Emitter, count: Operand): Operand {
+export function inverse(op: Pen, count: Operand): Operand {
   return typeof count === 'number' ? 1 / count : op.reciprocal(count);
 }

@@ -1,5 +1,5 @@
 import { COMPOSITE_DOMAIN, type GradientContext, type GradientRule } from '../../../src/contract.ts';
-import { type Emitter, float, floatAttribute, type Value } from '../../../src/emit/index.ts';
+import { float, floatAttribute, type Pen, type Value } from '../../../src/emit/index.ts';
 import { outputOf } from '../../support/shapes.ts';
 
 /** The batch's mean and 1/σ by channel, [C] each. */
@@ -25,7 +25,7 @@ export function batchStatistics({ op, node, inputs, input }: GradientContext): B
 
 /** Gradients of x, scale and bias through the batch's statistics. */
 export function batchNormTrainGradients(
-  op: Emitter,
+  op: Pen,
   {
     x,
     scale,

@@ -1,5 +1,5 @@
 import type { GradientContext, GradientRule } from '../../../src/contract.ts';
-import type { Emitter, Value } from '../../../src/emit/index.ts';
+import type { Pen, Value } from '../../../src/emit/index.ts';
 import { mask } from './masks.ts';
 
 /**
@@ -34,6 +34,6 @@ function betweenTensors({ op, input, inputs, dy }: GradientContext): (Value | un
 }
 
 /** 1 where a > b, 1/2 where they are equal, else 0. */
-function overshoot(op: Emitter, a: Value, b: Value): Value {
+function overshoot(op: Pen, a: Value, b: Value): Value {
   return op.mul(op.add(op.sign(op.sub(a, b)), 1), 0.5);
 }

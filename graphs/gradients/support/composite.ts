@@ -1,12 +1,12 @@
 import { COMPOSITE_DOMAIN } from '../../../src/contract.ts';
-import type { Emitter, int, Node, Value } from '../../../src/emit/index.ts';
+import type { int, Node, Pen, Value } from '../../../src/emit/index.ts';
 
 /** Attributes as the emitter takes them. */
 export type Attributes = Readonly<Record<string, ReturnType<typeof int>>>;
 
 /** A composite with one output, of the type and shape of `like`. */
 export function composite(
-  op: Emitter,
+  op: Pen,
   name: string,
   inputs: readonly (Value | undefined)[],
   like: Value,

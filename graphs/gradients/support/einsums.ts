@@ -1,5 +1,5 @@
 import type { GradientContext } from '../../../src/contract.ts';
-import { type Dim, type Emitter, type Node, string, stringAttribute, type Value } from '../../../src/emit/index.ts';
+import { type Dim, type Node, type Pen, string, stringAttribute, type Value } from '../../../src/emit/index.ts';
 import { range, rankOf, unsupported } from '../../support/shapes.ts';
 
 /** One letter per axis. */
@@ -24,7 +24,7 @@ export function einsumGradient({ op, node, input, dy, wants }: GradientContext):
   });
 }
 
-function operandGradient(op: Emitter, { letters, value }: Term, factors: readonly Term[]): Value {
+function operandGradient(op: Pen, { letters, value }: Term, factors: readonly Term[]): Value {
   const tensors = factors.filter((factor) => factor.letters !== '');
   const scalars = factors.filter((factor) => factor.letters === '').map((factor) => factor.value);
   const kept = [...letters].filter((letter) => tensors.some((tensor) => tensor.letters.includes(letter)));
@@ -36,7 +36,7 @@ function operandGradient(op: Emitter, { letters, value }: Term, factors: readonl
   return missing.length > 0 || isNarrower(ranked, value) ? op.expandLike(ranked, value) : ranked;
 }
 
-function contracted(op: Emitter, tensors: readonly Term[], letters: string): Value {
+function contracted(op: Pen, tensors: readonly Term[], letters: string): Value {
   const [first] = tensors;
   if (tensors.length === 1 && first?.letters === letters) return first.value;
   const equation = `${tensors.map((tensor) => tensor.letters).join()}->${letters}`;

@@ -1,5 +1,5 @@
 import type { GradientContext } from '../../../src/contract.ts';
-import { type Emitter, intAttribute, type Node, type Value } from '../../../src/emit/index.ts';
+import { intAttribute, type Node, type Pen, type Value } from '../../../src/emit/index.ts';
 import { times } from '../../support/arithmetic.ts';
 import {
   indicesTo,
@@ -34,12 +34,12 @@ function tupleLength(node: Node, indices: Value): number {
   throw unsupported(node, 'index tuples of a known length', 'an unknown length');
 }
 
-function product(op: Emitter, dims: readonly Length[]): Length {
+function product(op: Pen, dims: readonly Length[]): Length {
   return dims.reduce((a, b) => times(op, a, b), 1);
 }
 
 /** i₀d₁d₂… + i₁d₂… + …, where a negative i counts from the end. */
-function rowIndices(op: Emitter, indices: Value, dims: readonly Length[]): Value {
+function rowIndices(op: Pen, indices: Value, dims: readonly Length[]): Value {
   const strides = lengths(
     op,
     dims.map((_, i) => product(op, dims.slice(i + 1))),
@@ -49,7 +49,7 @@ function rowIndices(op: Emitter, indices: Value, dims: readonly Length[]): Value
 }
 
 /** Each batch's rows follow those of the batch before. */
-function withinBatch(op: Emitter, at: Value, batches: Length, rows: Length): Value {
+function withinBatch(op: Pen, at: Value, batches: Length, rows: Length): Value {
   if (batches === 1) return op.reshape(at, [-1]);
   const first = op.mul(indicesTo(op, batches), rows);
   return op.reshape(op.add(reshapeTo(op, at, [batches, -1]), op.unsqueeze(first, [1])), [-1]);

@@ -1,5 +1,5 @@
 import type { GradientContext } from '../../../src/contract.ts';
-import type { Emitter, LossgraftError, Value } from '../../../src/emit/index.ts';
+import type { LossgraftError, Pen, Value } from '../../../src/emit/index.ts';
 import {
   indicesTo,
   type Length,
@@ -62,13 +62,13 @@ function tooLong({ node }: GradientContext, { axis, length }: AxisMap): Lossgraf
   return unsupported(node, `at most ${WEIGHT_ELEMENTS} pairs of elements along an axis`, `axis ${axis} of ${length}`);
 }
 
-function scattered(op: Emitter, dy: Value, map: AxisMap, dims: readonly Length[]): Value {
+function scattered(op: Pen, dy: Value, map: AxisMap, dims: readonly Length[]): Value {
   const ramp = op.unsqueeze(op.cast(indicesTo(op, map.length), 'float32'), [0]);
   const indices = op.cast(op.reshape(map.apply(ramp), [-1]), 'int64');
   return scatterAdded(op, dy, map.axis, indices, zerosOf(op, dy.dtype, dims));
 }
 
-function multiplied(op: Emitter, dy: Value, map: AxisMap, from: readonly Length[], to: readonly Length[]): Value {
+function multiplied(op: Pen, dy: Value, map: AxisMap, from: readonly Length[], to: readonly Length[]): Value {
   const matrix = op.cast(map.apply(identity(op, map.length)), dy.dtype ?? 'float32');
   const { axis } = map;
   if (axis === from.length - 1) return op.matMul(dy, op.transpose(matrix, [1, 0]));
@@ -77,7 +77,7 @@ function multiplied(op: Emitter, dy: Value, map: AxisMap, from: readonly Length[
   return reshapeTo(op, op.matMul(matrix, tall), to);
 }
 
-function identity(op: Emitter, length: Length): Value {
+function identity(op: Pen, length: Length): Value {
   const indices = indicesTo(op, length);
   return op.cast(op.equal(op.unsqueeze(indices, [1]), op.unsqueeze(indices, [0])), 'float32');
 }

@@ -1,11 +1,11 @@
-import type { Emitter, Node, Value } from '../../../src/emit/index.ts';
+import type { Node, Pen, Value } from '../../../src/emit/index.ts';
 import { rankOf } from '../../support/shapes.ts';
 
 /**
  * da = dy bᵀ and db = aᵀ dy of y = ab; the engine sums over batch axes that were broadcast. A vector is a matrix of one row or
  * column. Where b is one matrix for a whole batch, its gradient is a single product over all rows: no batch of products is summed.
  */
-export function matrixGradients(op: Emitter, node: Node, a: Value, b: Value, dy: Value): [Value, Value] {
+export function matrixGradients(op: Pen, node: Node, a: Value, b: Value, dy: Value): [Value, Value] {
   const [aIsVector, bIsVector] = [rankOf(node, a) === 1, rankOf(node, b) === 1];
   const A = aIsVector ? op.unsqueeze(a, [0]) : a;
   const B = bIsVector ? op.unsqueeze(b, [1]) : b;
@@ -20,7 +20,7 @@ function isOneMatrix({ shape }: Value): boolean {
 }
 
 /** The batch axes of a and dy are rows of one tall matrix. */
-function foldedGradients(op: Emitter, a: Value, b: Value, dy: Value): [Value, Value] {
+function foldedGradients(op: Pen, a: Value, b: Value, dy: Value): [Value, Value] {
   const [rows, matrix, dRows] = [asRows(op, a), asRows(op, b), asRows(op, dy)];
   const dRowsA = op.gemm(dRows, matrix, { transB: true });
   const dMatrix = op.gemm(rows, dRows, { transA: true });
@@ -28,14 +28,14 @@ function foldedGradients(op: Emitter, a: Value, b: Value, dy: Value): [Value, Va
 }
 
 /** A matrix in the shape of `like`. */
-function shaped(op: Emitter, matrix: Value, like: Value): Value {
+function shaped(op: Pen, matrix: Value, like: Value): Value {
   if (like.shape?.length !== 2) return op.reshapeLike(matrix, like);
   matrix.shape = like.shape;
   return matrix;
 }
 
 /** [..., K] as [-1, K]. */
-function asRows(op: Emitter, x: Value): Value {
+function asRows(op: Pen, x: Value): Value {
   if (x.shape?.length === 2) return x;
   const columns = x.shape?.at(-1);
   if (typeof columns === 'number' && columns > 0) return op.reshape(x, [-1, columns]);
@@ -45,7 +45,7 @@ function asRows(op: Emitter, x: Value): Value {
 }
 
 /** The batch axes may be broadcast, the matrices are not. */
-function batchedGradients(op: Emitter, a: Value, b: Value, dy: Value): [Value, Value] {
+function batchedGradients(op: Pen, a: Value, b: Value, dy: Value): [Value, Value] {
   const [da, db] = [op.matMul(dy, swapped(op, b)), op.matMul(swapped(op, a), dy)];
   for (const [gradient, { shape }] of [[da, a] as const, [db, b] as const]) {
     if (gradient.shape && shape) gradient.shape = [...gradient.shape.slice(0, -2), ...shape.slice(-2)];
@@ -53,7 +53,7 @@ function batchedGradients(op: Emitter, a: Value, b: Value, dy: Value): [Value, V
   return [da, db];
 }
 
-function swapped(op: Emitter, x: Value): Value {
+function swapped(op: Pen, x: Value): Value {
   const axes = x.shape?.map((_, i) => i) ?? [];
   const [row = 0, column = 1] = axes.splice(-2);
   return op.transpose(x, [...axes, column, row]);

@@ -1,4 +1,4 @@
-import type { Emitter, Node, Value } from '../../../src/emit/index.ts';
+import type { Node, Pen, Value } from '../../../src/emit/index.ts';
 import { range, rankOf } from '../../support/shapes.ts';
 
 /** x̂ = (x − μ)/σ over axes, and 1/σ, with those axes kept. */
@@ -8,7 +8,7 @@ export interface Normalized {
 }
 
 /** Mean and (biased) variance over axes, ε in the square root. */
-export function normalized(op: Emitter, x: Value, axes: readonly number[], epsilon: number): Normalized {
+export function normalized(op: Pen, x: Value, axes: readonly number[], epsilon: number): Normalized {
   const centred = op.sub(x, op.reduceMean(x, axes, true));
   const variance = op.reduceMean(op.mul(centred, centred), axes, true);
   const inverseDeviation = op.reciprocal(op.sqrt(op.add(variance, epsilon)));
@@ -17,7 +17,7 @@ export function normalized(op: Emitter, x: Value, axes: readonly number[], epsil
 
 /** From the gradient g of x̂ that of x: (g − mean g − x̂ · mean(g x̂)) / σ. */
 export function throughNormalization(
-  op: Emitter,
+  op: Pen,
   { normal, inverseDeviation }: Normalized,
   g: Value,
   axes: readonly number[],
@@ -33,7 +33,7 @@ export interface Channels {
   readonly perChannel: (vector: Value) => Value;
 }
 
-export function channelsOf(op: Emitter, node: Node, x: Value): Channels {
+export function channelsOf(op: Pen, node: Node, x: Value): Channels {
   const spatial = rankOf(node, x) - 2;
   return {
     over: [0, ...range(spatial, 2)],

@@ -1,4 +1,4 @@
-import type { Emitter, Value } from '../../../src/emit/index.ts';
+import type { Pen, Value } from '../../../src/emit/index.ts';
 import { elementOf, indicesTo, type Length, lengthOf, lengths, range } from '../../support/shapes.ts';
 
 /** Zeros before and after the elements of one axis. */
@@ -9,7 +9,7 @@ export interface Margin {
 }
 
 /** `x`, of that rank, among zeros. */
-export function padded(op: Emitter, x: Value, rank: number, margins: readonly Margin[]): Value {
+export function padded(op: Pen, x: Value, rank: number, margins: readonly Margin[]): Value {
   const needed = margins.filter(({ before, after }) => before !== 0 || after !== 0);
   if (needed.length === 0) return x;
   const begins = new Array<Length>(rank).fill(0);
@@ -23,7 +23,7 @@ export function padded(op: Emitter, x: Value, rank: number, margins: readonly Ma
  * Itself a gather, of `x` with a row of zeros at its end, since gathers run in parallel and scatters do not.
  */
 export function placed(
-  op: Emitter,
+  op: Pen,
   x: Value,
   rank: number,
   axis: number,
@@ -38,14 +38,7 @@ export function placed(
 }
 
 /** The same, with indices and length that are known when the graph runs. */
-export function placedAtRunTime(
-  op: Emitter,
-  x: Value,
-  rank: number,
-  axis: number,
-  indices: Value,
-  length: Value,
-): Value {
+export function placedAtRunTime(op: Pen, x: Value, rank: number, axis: number, indices: Value, length: Value): Value {
   const count = lengthOf(op, indices, 0);
   const nowhere = op.expand(lengths(op, [count]), length);
   const source = op.scatterElements(nowhere, indices, indicesTo(op, count), 0);
@@ -56,7 +49,7 @@ export function placedAtRunTime(
  * The transpose of a gather along an axis by a vector of indices: rows of `x` are summed into `zeros`.
  * By elements, since ONNX Runtime's ScatterND adds in parallel and loses sums where an index is repeated.
  */
-export function scatterAdded(op: Emitter, x: Value, axis: number, indices: Value, zeros: Value): Value {
+export function scatterAdded(op: Pen, x: Value, axis: number, indices: Value, zeros: Value): Value {
   const others = range(zeros.shape?.length ?? 1).filter((i) => i !== axis);
   const column = others.length === 0 ? indices : op.unsqueeze(indices, others);
   const at = others.length === 0 ? column : op.call('Expand', [column, op.dimsOf(x)], { shape: x.shape });
@@ -64,7 +57,7 @@ export function scatterAdded(op: Emitter, x: Value, axis: number, indices: Value
 }
 
 /** A start or an end of Slice, counted from the front and within 0 … length. */
-export function clamped(op: Emitter, at: Length, length: Length): Length {
+export function clamped(op: Pen, at: Length, length: Length): Length {
   if (typeof at === 'number') {
     if (typeof length === 'number') return Math.min(Math.max(at < 0 ? at + length : at, 0), length);
     if (at === 0) return 0;
@@ -74,12 +67,12 @@ export function clamped(op: Emitter, at: Length, length: Length): Length {
   return op.min(op.max(fromFront, 0), asValue(op, length));
 }
 
-function asValue(op: Emitter, length: Length): Value {
+function asValue(op: Pen, length: Length): Value {
   return typeof length === 'number' ? op.vector([length]) : length;
 }
 
 /** Element `i` of a vector of starts, ends or steps: a number where it is constant. */
-export function element(op: Emitter, vector: Value, known: readonly number[] | undefined, i: number): Length {
+export function element(op: Pen, vector: Value, known: readonly number[] | undefined, i: number): Length {
   const number = known?.[i];
   if (number !== undefined) return number;
   const value = elementOf(op, vector, i);

@@ -1,5 +1,5 @@
 import { binary, type GradientRule } from '../../../src/contract.ts';
-import type { Emitter, Value } from '../../../src/emit/index.ts';
+import type { Pen, Value } from '../../../src/emit/index.ts';
 import { isEqual, mask } from './masks.ts';
 
 /** y = xᵖ; the exponent may be of another type. Both gradients are 0 where PyTorch's are: p = 0, and x = 0 with p ≥ 0. */
@@ -20,7 +20,7 @@ const general: GradientRule = binary(({ op, a: x, b, y, dy }) => {
   return [op.mul(dy, op.mul(p, op.pow(x, lowered))), op.mul(dy, op.mul(y, op.log(base)))];
 });
 
-function byConstant(op: Emitter, x: Value, p: number, dy: Value): Value | undefined {
+function byConstant(op: Pen, x: Value, p: number, dy: Value): Value | undefined {
   if (p === 0) return undefined;
   if (p === 1) return dy;
   return op.mul(dy, op.mul(p === 2 ? x : op.pow(x, p - 1), p));

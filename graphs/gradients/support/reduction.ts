@@ -1,10 +1,10 @@
 import type { GradientContext, GradientRule } from '../../../src/contract.ts';
 import {
-  type Emitter,
   elementCount,
   intAttribute,
   intsAttribute,
   type Operand,
+  type Pen,
   staticDims,
   type Value,
 } from '../../../src/emit/index.ts';
@@ -13,7 +13,7 @@ type Axes = readonly number[] | 'all';
 
 /** What a reduction's rule sees: y and dy broadcast against x. */
 export interface ReductionContext {
-  readonly op: Emitter;
+  readonly op: Pen;
   readonly x: Value;
   readonly y: Value;
   readonly dy: Value;
@@ -56,7 +56,7 @@ function reducedAxes({ node, constant }: GradientContext): Axes {
 }
 
 /** One over the number of elements that are reduced into one; counted when the graph runs where a dimension is symbolic. */
-function inverseCount(op: Emitter, x: Value, y: Value, axes: Axes): Operand {
+function inverseCount(op: Pen, x: Value, y: Value, axes: Axes): Operand {
   const dims = x.shape && (axes === 'all' ? x.shape : axes.map((axis) => x.shape?.at(axis)));
   const known = staticDims(dims);
   if (known) return 1 / elementCount(known);

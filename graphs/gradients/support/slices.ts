@@ -1,5 +1,5 @@
 import type { GradientContext } from '../../../src/contract.ts';
-import type { Emitter, Value } from '../../../src/emit/index.ts';
+import type { Pen, Value } from '../../../src/emit/index.ts';
 import { minus } from '../../support/arithmetic.ts';
 import {
   axisOf,
@@ -81,7 +81,7 @@ function spread({ op }: GradientContext, dx: Value, rank: number, { axis, length
 }
 
 /** Starts, ends, axes and steps. Exporters write INT64_MAX and INT64_MIN for "to the end", which a number cannot hold exactly. */
-function bounds(op: Emitter, { start, end, step }: Pick<Range, 'start' | 'end' | 'step'>, axis: number): Value[] {
+function bounds(op: Pen, { start, end, step }: Pick<Range, 'start' | 'end' | 'step'>, axis: number): Value[] {
   const limit = Number.MAX_SAFE_INTEGER;
   return [start, end, axis, step].map((bound) =>
     typeof bound === 'number' ? op.vector([Math.min(Math.max(bound, -limit), limit)]) : bound,

@@ -1,4 +1,4 @@
-import { type Emitter, int, type Value } from '../../../src/emit/index.ts';
+import { int, type Pen, type Value } from '../../../src/emit/index.ts';
 import { range } from '../../support/shapes.ts';
 import { BLOCKED } from './calls.ts';
 
@@ -10,7 +10,7 @@ export function roundUp(length: number, block: number): number {
 }
 
 /** A value with zeros behind along its first axes, up to these lengths. */
-export function paddedTo(op: Emitter, x: Value, from: readonly number[], to: readonly number[]): Value {
+export function paddedTo(op: Pen, x: Value, from: readonly number[], to: readonly number[]): Value {
   const behind = to.map((length, i) => length - (from[i] ?? 0));
   if (behind.every((count) => count === 0)) return x;
   const rest = range((x.shape?.length ?? to.length) - to.length).map(() => 0);
@@ -19,7 +19,7 @@ export function paddedTo(op: Emitter, x: Value, from: readonly number[], to: rea
 }
 
 /** w [M, C, k, k] as the blocked Conv reads it: [M/b, C/b, k·k, b of C, b of M]. */
-export function blockedFilter(op: Emitter, w: Value, [m, c, h, k]: FilterDims, block: number): Value {
+export function blockedFilter(op: Pen, w: Value, [m, c, h, k]: FilterDims, block: number): Value {
   const [up, cup, area] = [roundUp(m, block), roundUp(c, block), h * k];
   const last = rowsLast(op, paddedTo(op, w, [m, c], [up, cup]), [up / block, block, cup * area]);
   const inner = area === 1 ? last : runsOut(op, last, [(up * cup) / (block * block), block, area * block]);
@@ -30,7 +30,7 @@ export function blockedFilter(op: Emitter, w: Value, [m, c, h, k]: FilterDims, b
 export type Taps = readonly [readonly number[], readonly number[]];
 
 /** w with outputs beside each other, [M·C/b, k·k, b of C]: what the filters of an input's gradient are gathered from. */
-export function adjointRows(op: Emitter, w: Value, [m, c, h, k]: FilterDims, block: number): Value {
+export function adjointRows(op: Pen, w: Value, [m, c, h, k]: FilterDims, block: number): Value {
   const [up, cup, area] = [roundUp(m, block), roundUp(c, block), h * k];
   const whole = paddedTo(op, w, [m, c], [up, cup]);
   const last = area === 1 ? whole : rowsLast(op, whole, [(up * cup) / block, block, area]);
@@ -38,7 +38,7 @@ export function adjointRows(op: Emitter, w: Value, [m, c, h, k]: FilterDims, blo
 }
 
 /** Of such rows the filter with inputs and outputs swapped and these taps: [C/b, M/b, taps, b of M, b of C]. One gather of runs of b. */
-export function adjointFilter(op: Emitter, rows: Value, [m, c, , k]: FilterDims, taps: Taps, block: number): Value {
+export function adjointFilter(op: Pen, rows: Value, [m, c, , k]: FilterDims, taps: Taps, block: number): Value {
   const [outer, inner] = [roundUp(c, block) / block, roundUp(m, block) / block];
   const [high, wide] = taps;
   const area = Number(rows.shape?.[0]) / (inner * block * outer);
@@ -55,20 +55,20 @@ export function adjointFilter(op: Emitter, rows: Value, [m, c, , k]: FilterDims,
 }
 
 /** [n, b, l] as [n, l, b], by the reorder of an image, which uses all threads where a Transpose uses one. */
-function rowsLast(op: Emitter, x: Value, [n, block, length]: readonly [number, number, number]): Value {
+function rowsLast(op: Pen, x: Value, [n, block, length]: readonly [number, number, number]): Value {
   const image = op.reshape(x, [n, block, length, 1]);
   return op.call('ReorderInput', [image], { domain: BLOCKED, shape: [n, block, length, 1] });
 }
 
 /** [n, p, l·b] as [n, l, p, b]: the same of an image with channels last. */
-function runsOut(op: Emitter, x: Value, [n, places, length]: readonly [number, number, number]): Value {
+function runsOut(op: Pen, x: Value, [n, places, length]: readonly [number, number, number]): Value {
   const attributes = { channels_last: int(1) };
   const image = op.reshape(x, [n, places, 1, length]);
   return op.call('ReorderInput', [image], { domain: BLOCKED, attributes, shape: [n, length, places, 1] });
 }
 
 /** The filter of a depthwise Conv, w [C, 1, k, k] as [C/b, taps, b]; without `taps` all in their order. */
-export function depthwiseFilter(op: Emitter, w: Value, [c, , h, k]: FilterDims, block: number, taps?: Taps): Value {
+export function depthwiseFilter(op: Pen, w: Value, [c, , h, k]: FilterDims, block: number, taps?: Taps): Value {
   const [up, area] = [roundUp(c, block), h * k];
   const whole = op.reshape(paddedTo(op, w, [c], [up]), [up / block, block, area]);
   const last = op.transpose(whole, [0, 2, 1]);
@@ -79,13 +79,13 @@ export function depthwiseFilter(op: Emitter, w: Value, [c, , h, k]: FilterDims, 
 }
 
 /** The filter of a Conv that reads few channels as they are: [M/b, C·k·k, b]. */
-export function firstFilter(op: Emitter, w: Value, [m, c, h, k]: FilterDims, block: number): Value {
+export function firstFilter(op: Pen, w: Value, [m, c, h, k]: FilterDims, block: number): Value {
   const up = roundUp(m, block);
   const whole = op.reshape(paddedTo(op, w, [m], [up]), [up / block, block, c * h * k]);
   return op.reshape(op.transpose(whole, [0, 2, 1]), [up, c, h, k]);
 }
 
 /** A vector [C] with zeros behind. */
-export function paddedVector(op: Emitter, vector: Value, channels: number, block: number): Value {
+export function paddedVector(op: Pen, vector: Value, channels: number, block: number): Value {
   return paddedTo(op, op.reshape(vector, [channels]), [channels], [roundUp(channels, block)]);
 }

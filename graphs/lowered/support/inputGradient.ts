@@ -1,5 +1,5 @@
 import type { BlockedContext } from '../../../src/contract.ts';
-import type { Emitter, Value } from '../../../src/emit/index.ts';
+import type { Pen, Value } from '../../../src/emit/index.ts';
 import { range } from '../../support/shapes.ts';
 import { adjointFilter, adjointRows, depthwiseFilter, roundUp, type Taps } from './filters.ts';
 import { type ConvPlan, convolve } from './plan.ts';
@@ -85,7 +85,7 @@ function phasesOf(plan: ConvPlan, i: number): Phase[] | undefined {
 }
 
 /** Blocks [N·C/b, h, w, b] of each phase as [N, C↑, H, W]: columns beside columns, rows below rows, and what is beyond x cut off. */
-function between(op: Emitter, phases: readonly (readonly Value[])[], plan: ConvPlan, block: number): Value {
+function between(op: Pen, phases: readonly (readonly Value[])[], plan: ConvPlan, block: number): Value {
   const [n = 1, c = 1, height = 1, width = 1] = plan.from;
   const [h, w] = [count(plan, 0), count(plan, 1)];
   const rows = phases.map((columns) => {
@@ -101,7 +101,7 @@ function between(op: Emitter, phases: readonly (readonly Value[])[], plan: ConvP
 
 /** [N, C↑, H, W] of rows of blocks that may reach further. */
 function cropped(
-  op: Emitter,
+  op: Pen,
   rows: Value,
   [h, w]: readonly [number, number],
   to: readonly [number, number, number, number],

@@ -1,5 +1,5 @@
 import type { BlockedContext, Placed } from '../../../src/contract.ts';
-import { type Emitter, int, ints, type Value } from '../../../src/emit/index.ts';
+import { int, ints, type Pen, type Value } from '../../../src/emit/index.ts';
 import { range } from '../../support/shapes.ts';
 import { BLOCKED, firstChannels } from './calls.ts';
 import { roundUp } from './filters.ts';
@@ -59,7 +59,7 @@ export function pointwiseWeightGradient(
 }
 
 /** Of blocked x what a stride leaves, by pooling of single elements: that uses all threads, as a Slice does not. */
-function every(op: Emitter, x: Value, strides: readonly number[]): Value {
+function every(op: Pen, x: Value, strides: readonly number[]): Value {
   if (strides.every((stride) => stride === 1)) return x;
   const attributes = { kernel_shape: ints(strides.map(() => 1)), strides: ints(strides) };
   return op.call('MaxPool', [x], { domain: BLOCKED, attributes });
@@ -118,7 +118,7 @@ function spans(length: number, parts: number): Span[] {
 }
 
 /** Spans of x along two axes. */
-function cut(op: Emitter, x: Value, axes: Span, parts: readonly [Span, Span]): Value {
+function cut(op: Pen, x: Value, axes: Span, parts: readonly [Span, Span]): Value {
   const own = [0, 1].flatMap((i) => {
     const [axis = 0, [start, end] = [0, 0]] = [axes[i], parts[i]];
     return start === 0 && end === x.shape?.[axis] ? [] : [{ axis, start, end }];
@@ -152,7 +152,7 @@ function paddedImages(context: BlockedContext, plan: ConvPlan): Value {
 
 /** Blocked [C, M, k, k] as plain [M, C, k, k]: long runs change places, and one reorder does the rest. */
 function outputsFirst(
-  op: Emitter,
+  op: Pen,
   dw: Value,
   [m, c, h, w]: readonly [number, number, number, number],
   block: number,
