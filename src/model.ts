@@ -10,6 +10,7 @@ import { type OptionsOf, text } from './options/row.ts';
 import { markBfloat16 } from './runtime/oracle/bfloat16.ts';
 import { inferTypes } from './runtime/oracle/oracle.ts';
 import { forgetBodySizes } from './runtime/oracle/restate.ts';
+import type { ModelFile } from './runtime/session.ts';
 
 /** An opened ONNX file. Its structure is in memory, its weights stay in the file; it is never written to. `using` closes it. */
 export interface OpenedModel extends Disposable {
@@ -76,6 +77,12 @@ export function opened(model: OpenedModel): Model {
     found: typeof model === 'string' ? `the path "${model}"` : typeof model,
     hint: 'Open it first: await open(path)',
   });
+}
+
+/** What a session opens. */
+export function modelFile({ path, name, dir, proto }: Model): ModelFile {
+  if (path !== null) return { file: path, session: {} };
+  return { file: proto.source.read(0, proto.source.size), session: { name, externalDataFolder: dir } };
 }
 
 /** The SHA-256 of a model's file, in hex. */

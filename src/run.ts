@@ -7,14 +7,14 @@ import type { Dataset } from './data/dataset.ts';
 import { fillUp, fixedBatch } from './data/samples.ts';
 import { LossgraftError } from './errors.ts';
 import { type Manifest, readManifest } from './manifest.ts';
-import { type OpenedModel, opened } from './model.ts';
+import { modelFile, type OpenedModel, opened } from './model.ts';
 import { fromBytes, openFile, scan } from './onnx/index.ts';
 import { checkOptions } from './options/check.ts';
 import type { OptionsOf } from './options/row.ts';
 import { proveOnCuda } from './runtime/cuda/proof.ts';
 import { refuseEmptyInputs } from './runtime/feeds.ts';
 import { explainLength } from './runtime/longestRow.ts';
-import { openSession, type Provider } from './runtime/session.ts';
+import { type ModelFile, openSession, type Provider } from './runtime/session.ts';
 import { runRows } from './tables/run.ts';
 import type { Tensor } from './tensor.ts';
 
@@ -70,7 +70,7 @@ export interface RunResult {
  */
 export async function run(what: Runnable, given: Dataset, options: RunOptions = {}): Promise<RunResult> {
   checkOptions(runRows, options);
-  const model = modelFileOf(what);
+  const model = fileOf(what);
   const { provider = 'cpu', onProgress } = options;
   const named = options.classNames ?? (given.labelsFrom === 'option' ? given.classNames : undefined);
   const { manifest, found } = described(model, named);
@@ -97,7 +97,7 @@ export async function run(what: Runnable, given: Dataset, options: RunOptions = 
       if (provider === 'cuda' && start === 0) notes.push(await proof(model, filled));
       await breathe();
       const results = await session.run(filled, [...collected.outputs.values()]).catch(async (error: unknown) => {
-        throw await explainLength(error, model.file, await bound.read(0, 1), data.name);
+        throw await explainLength(error, model, await bound.read(0, 1), data.name);
       });
       collected.add(start, count, feeds, results);
       onProgress?.({ done: start + count, total: bound.size });
@@ -110,28 +110,24 @@ export async function run(what: Runnable, given: Dataset, options: RunOptions = 
   }
 }
 
-/** A model's file, or its bytes with what a session must know of them. */
-interface ModelFile {
-  readonly file: string | Uint8Array;
-  readonly session: { readonly name?: string; readonly externalDataFolder?: string };
+interface PlacedFile extends ModelFile {
   /** Where config.json may be. */
   readonly dir: string | undefined;
 }
 
-function modelFileOf(what: Runnable): ModelFile {
+function fileOf(what: Runnable): PlacedFile {
   if (typeof what === 'string') return { file: what, session: {}, dir: dirname(resolve(what)) };
   if (what instanceof Uint8Array) return { file: what, session: {}, dir: undefined };
   if ('bytes' in what) {
     const { dir, report } = what;
     return { file: what.bytes(), session: { name: report.model, externalDataFolder: dir }, dir };
   }
-  const { path, name, dir, proto } = opened(what);
-  if (path !== null) return { file: path, session: {}, dir };
-  return { file: proto.source.read(0, proto.source.size), session: { name, externalDataFolder: dir }, dir };
+  const model = opened(what);
+  return { ...modelFile(model), dir: model.dir };
 }
 
 function described(
-  { file, dir }: ModelFile,
+  { file, dir }: PlacedFile,
   given: readonly string[] | undefined,
 ): { readonly manifest: Manifest; readonly found: FoundNames } {
   const source = typeof file === 'string' ? openFile(file) : fromBytes(file, 'model');

@@ -1,6 +1,6 @@
 import { LossgraftError } from '../errors.ts';
 import type { Tensor } from '../tensor.ts';
-import { openSession, type Session } from './session.ts';
+import { type ModelFile, openSession, type Session } from './session.ts';
 
 type Feeds = Readonly<Record<string, Tensor>>;
 
@@ -12,12 +12,12 @@ type Feeds = Readonly<Record<string, Tensor>>;
  */
 export async function explainLength(
   error: unknown,
-  model: string | Uint8Array,
+  { file, session: options }: ModelFile,
   row: Feeds,
   where: string,
 ): Promise<unknown> {
   if (!(error instanceof LossgraftError) || error.code !== 'run-failed') return error;
-  const session = await openSession(model);
+  const session = await openSession(file, options);
   try {
     const length = tokensOf(session, row);
     if (length === undefined) return error;

@@ -68,6 +68,12 @@ export const runtimeVersion: string = ort.env.versions.node ?? ort.env.versions.
 /** Inputs that an error shows: a training graph has one for each weight. */
 const SHOWN_INPUTS = 6;
 
+/** A model's path, or its bytes with what a session must know of them. */
+export interface ModelFile {
+  readonly file: string | Uint8Array;
+  readonly session: Pick<SessionOptions, 'name' | 'externalDataFolder'>;
+}
+
 /**
  * Loads a model, from a path or from its bytes.
  *

@@ -3,7 +3,7 @@ import type { ClassNames } from '../classes/names.ts';
 import { fixedBatch, inputPorts } from '../data/samples.ts';
 import { LossgraftError } from '../errors.ts';
 import { MANIFEST_KEY } from '../manifest.ts';
-import { type Model, modelHash } from '../model.ts';
+import { type Model, modelFile, modelHash } from '../model.ts';
 import { badOption, checkOptions, complete, ownSettings } from '../options/check.ts';
 import type { EpochRecord } from '../records/epoch.ts';
 import type { FeatureReport } from '../records/features.ts';
@@ -142,7 +142,7 @@ async function fineTuneIn(
     await reportBroken({ ...run, notes: dataNotes }, error);
     throw await explainLength(
       error,
-      model.path,
+      modelFile(model),
       await parts.train.samples.read(parts.train.rows.slice(0, 1)),
       options.data.name,
     );
