@@ -1,11 +1,5 @@
-import {
-  type DetailedMetrics,
-  groupsOf,
-  METRICS,
-  type MetricName,
-  type Metrics,
-  type TrainResult,
-} from '../src/index.ts';
+import { groupsOf, METRICS } from '../src/catalogue.ts';
+import type { DetailedMetrics, MetricName, Metrics, TrainResult } from '../src/index.ts';
 import { printable, table } from './io.ts';
 
 /** Above so many classes their recalls are left to --json and metrics.jsonl. */
