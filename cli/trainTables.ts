@@ -1,4 +1,4 @@
-import { groupsOf, METRICS } from '../src/catalogue.ts';
+import { groupsOf, LEAST_SAMPLES, METRICS } from '../src/catalogue.ts';
 import type { DetailedMetrics, MetricName, Metrics, TrainResult } from '../src/index.ts';
 import { printable, table } from './io.ts';
 
@@ -23,7 +23,7 @@ export function describeTraining(result: TrainResult): string {
   const rows = rowsOf(result);
   const { describe } = groupsOf(classCounts);
   const title = `${before.test === null ? 'Validation' : 'Test'} data, ${rows[0]?.metrics.samples ?? 0} samples (many: ${describe.many} of a class, few: ${describe.few})`;
-  const parts = [mainTable(rows), furtherTable(rows), changes(rows), recallTable(result, rows)];
+  const parts = [mainTable(rows), furtherTable(rows), changes(rows), tooFew(result), recallTable(result, rows)];
   return `${title}\n${parts.filter((part) => part !== '').join('\n')}`;
 }
 
@@ -73,6 +73,14 @@ function changes(rows: readonly Row[]): string {
         ],
   );
   return lines.length === 0 ? '' : `Against before, in points, with 95 % intervals:\n${lines.join('\n')}\n`;
+}
+
+/** Draws from a handful of samples know no others. */
+function tooFew({ before: { judged }, classNames }: TrainResult): string {
+  if (!judged || judged.rarest.samples >= LEAST_SAMPLES) return '';
+  const { class: k, samples } = judged.rarest;
+  const name = printable(classNames?.[k] ?? String(k));
+  return `Class ${name} has ${samples} of these samples: with fewer than ${LEAST_SAMPLES} the intervals are too narrow.\n`;
 }
 
 function describeChange(metric: MetricName, { metrics }: NonNullable<Row['change']>): string[] {

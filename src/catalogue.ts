@@ -8,6 +8,7 @@ export { dataRows } from './data/options.ts';
 export { LossgraftError } from './errors.ts';
 export { groupsOf } from './metrics/groups.ts';
 export { METRICS } from './metrics/metrics.ts';
+export { LEAST_SAMPLES } from './metrics/tally.ts';
 export { flagOf, kebabCase, pick } from './options/check.ts';
 export { flag, type OptionsOf, type Row, type Rows, text, texts, type ValueRow } from './options/row.ts';
 export { augmentRows } from './tables/augment.ts';

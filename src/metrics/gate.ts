@@ -1,5 +1,6 @@
 import { type Random, random } from '../data/random.ts';
 import { gamma } from './gamma.ts';
+import { LEAST_SAMPLES } from './tally.ts';
 
 /** Predicted classes of the same samples by a model before and after it was trained. */
 export interface GateRequest {
@@ -36,8 +37,6 @@ export interface GateVerdict {
   readonly rarest: { readonly class: number; readonly samples: number };
 }
 
-/** With fewer samples of the rarest class here, the error of the mean is larger than most gains. */
-export const LEAST_SAMPLES = 4;
 /** A safe recipe is refused where either is less likely better than this. */
 export const HARMED = 0.2;
 /** Anything else is taken where the mean is as likely better as this, and macro-F1 has not fallen. */

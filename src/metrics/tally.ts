@@ -64,3 +64,12 @@ export function geometricMeanOf(values: readonly (number | null)[]): number | nu
   const mean = meanOf(values.map((value) => (value === null ? null : Math.log(value))));
   return mean === null ? null : Math.exp(mean);
 }
+
+/** The class with the fewest samples, of those that have some. */
+export function rarestOf({ totals }: Tally): { readonly class: number; readonly samples: number } {
+  const least = Math.min(...totals.filter((samples) => samples > 0));
+  return { class: totals.indexOf(least), samples: least };
+}
+
+/** With fewer samples of the rarest class the error of a figure that counts all classes alike is larger than most gains. */
+export const LEAST_SAMPLES = 4;

@@ -12,7 +12,7 @@ import {
   type MetricName,
 } from '../metrics/metrics.ts';
 import type { Scored } from '../metrics/scored.ts';
-import { meanOf } from '../metrics/tally.ts';
+import { meanOf, rarestOf, tallyOf } from '../metrics/tally.ts';
 
 /** A figure of every metric; `null` where it is not defined. */
 export type Scores = Readonly<Record<MetricName, number | null>> & {
@@ -44,6 +44,8 @@ export interface DetailedMetrics extends Metrics {
   /** 95 % intervals; `null` for what has none. */
   readonly intervals: Readonly<Partial<Record<MetricName, Interval | null>>>;
   readonly reliability: readonly ReliabilityBin[];
+  /** The class with the fewest samples, of those that have some. Below {@link LEAST_SAMPLES} the intervals are too narrow. */
+  readonly rarest: { readonly class: number; readonly samples: number };
   /** Against the model as it was given; `null` of that itself. */
   readonly change: Change | null;
 }
@@ -88,6 +90,7 @@ export function detailedMetricsOf(
     classes: classFigures(judged(scored)),
     intervals: intervalsOf(scored, how),
     reliability: reliabilityOf(scored),
+    rarest: rarestOf(tallyOf(scored)),
     change: before ? { metrics: differencesOf(before, scored, how), accuracy: mcNemar(before, scored) } : null,
   };
 }

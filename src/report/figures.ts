@@ -1,6 +1,7 @@
 import * as Plot from '@observablehq/plot';
 import type { Difference } from '../metrics/bootstrap.ts';
 import { METRICS, type MetricName } from '../metrics/metrics.ts';
+import { LEAST_SAMPLES } from '../metrics/tally.ts';
 import type { DetailedMetrics, Metrics } from '../records/metrics.ts';
 import { draw } from './draw.ts';
 import { number, percent } from './format.ts';
@@ -35,9 +36,14 @@ function metricsTable(judged: readonly Judged[]): Html {
     ...judged.map(({ metrics }) => cell(name, metrics)),
   ]);
   const heads = [{ head: 'metric', isText: true }, ...judged.map(({ look }) => ({ head: look.name }))];
+  const rarest = judged.flatMap(({ metrics }) => (isDetailed(metrics) ? [metrics.rarest] : []))[0];
+  const few =
+    rarest && rarest.samples < LEAST_SAMPLES
+      ? ` A class has ${rarest.samples} of them: with fewer than ${LEAST_SAMPLES} the intervals are too narrow.`
+      : '';
   const note =
     'In small print the 95 % interval, by 1000 draws from these samples. Better and worse than as given: where the interval of the difference lies beyond 0. Of log loss, ECE and cost less is better.';
-  return html`<figure><figcaption><h3>Every metric</h3><p>${note}</p></figcaption>${table('Metrics of every loss', heads, rows)}</figure>`;
+  return html`<figure><figcaption><h3>Every metric</h3><p>${note}${few}</p></figcaption>${table('Metrics of every loss', heads, rows)}</figure>`;
 }
 
 function cell(name: MetricName, metrics: Metrics | DetailedMetrics): Html {

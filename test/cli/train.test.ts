@@ -39,6 +39,11 @@ describe('train', () => {
     expect(shown.stdout).toMatch(
       /^loss +epoch +balanced % +macro-F1 % +accuracy % +many % +medium % +few %\nbefore .*\nib .*\nce\+inverse /m,
     );
+    expect(shown.stdout).toMatch(/^loss +G-mean % +MCC +PR-AUC % +ROC-AUC % +log loss +ECE %\nbefore /m);
+    expect(shown.stdout).toMatch(/^ib: balanced accuracy .* \(.* to .*\).*; macro-F1 /m);
+    expect(shown.stdout).toMatch(
+      /^Class \d has \d of these samples: with fewer than 4 the intervals are too narrow\.$/m,
+    );
     expect(shown.stdout).toMatch(/^class +training samples +before % +ib % +ce\+inverse %\n0 +104 /m);
   });
 

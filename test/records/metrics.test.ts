@@ -87,6 +87,17 @@ describe('records', () => {
     expect(found.cost).toBeCloseTo((5 + 2 * 5) / 40, 12);
     expect(found.change?.metrics.balancedAccuracy?.difference).toBeCloseTo(0.2, 12);
     expect(found.change?.accuracy).toMatchObject({ onlyFirst: 0, onlySecond: 8 });
+    expect(found.rarest).toEqual({ class: 0, samples: 20 });
+    expect(
+      detailedMetricsOf(
+        scoredOf([
+          [5, 0, 0],
+          [0, 0, 0],
+          [1, 1, 1],
+        ]),
+        { trainCounts: [9, 9, 9], seed: 0 },
+      ).rarest,
+    ).toEqual({ class: 2, samples: 3 });
     expect(found.reliability.reduce((sum, { samples }) => sum + samples, 0)).toBe(40);
   });
 });
