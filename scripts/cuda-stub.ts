@@ -3,7 +3,6 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { LossgraftError } from '../src/errors.ts';
-import { readElf } from '../src/runtime/cuda/elf.ts';
 
 /**
  * Bodies of the CUDA functions that a session needs to be created; every other one returns 0, success. Memory is the host's and
@@ -58,12 +57,12 @@ const BODIES: Readonly<Record<string, string>> = {
  * GPU. Node placement and kernel constructors are then real; every computed number is meaningless.
  *
  * @returns the names of the libraries.
- * @throws LossgraftError where gcc or nm is missing or fails.
+ * @throws LossgraftError where gcc, nm or readelf is missing or fails.
  */
 export async function buildCudaStubs(provider: string, folder: string): Promise<string[]> {
   const symbols = await undefinedSymbols(provider);
-  const { needed } = await readElf(provider);
-  const libraries = needed.filter((name) => name.startsWith('libcu'));
+  const dynamic = (await tool('readelf', ['-dW', provider])).matchAll(/\(NEEDED\).*\[(libcu.*)\]/g);
+  const libraries = [...dynamic].map(([, name = '']) => name);
   for (const library of libraries) await buildStub(library, symbols.get(library) ?? [], folder);
   return libraries;
 }

@@ -15,7 +15,6 @@ const DOORS_OF_SRC: readonly string[] = ['src/index.ts', 'src/catalogue.ts', 'sr
 /** Packages that one room keeps to itself. */
 const KEEPERS: Readonly<Record<string, readonly string[]>> = {
   protobufjs: ['src/onnx/', 'src/runFolder/tensorboard.ts'],
-  '@node-rs/crc32': ['src/runFolder/tfrecord.ts'],
   'onnxruntime-node': ['src/runtime/session.ts'],
   sharp: ['src/data/images/image.ts'],
   '@observablehq/plot': ['src/report/', 'examples/browser/'],

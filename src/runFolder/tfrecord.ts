@@ -1,8 +1,19 @@
-import { crc32c } from '@node-rs/crc32';
-
 /** Length (8 bytes), its checksum, and behind the data theirs. */
 const HEAD = 12;
 const FOOT = 4;
+
+/** What CRC32C makes of each byte: the Castagnoli polynomial, bits reversed (RFC 3720, B.4). */
+const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte;
+  for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0x82f63b78 : 0);
+  return crc;
+});
+
+function crc32c(bytes: Uint8Array): number {
+  let crc = 0xffffffff;
+  for (const byte of bytes) crc = (crc >>> 8) ^ (TABLE[(crc ^ byte) & 0xff] ?? 0);
+  return ~crc >>> 0;
+}
 
 /** CRC32C as TFRecord stores it: rotated, and a constant added, since a CRC over data that hold CRCs is weak. */
 export function maskedCrc32c(bytes: Uint8Array): number {

@@ -131,10 +131,10 @@ async function checkLibraries(provider: string, search: SearchPath): Promise<Fin
     const needed = await dependencies(provider, search);
     return needed
       .filter(({ name, path }) => name !== DRIVER && (path === undefined || /^lib(cu|nv)/.test(name)))
-      .map(({ name, neededBy, path }) => ({
+      .map(({ name, path }) => ({
         check: name,
         ok: path !== undefined,
-        found: path ?? `missing; ${basename(neededBy)} needs it`,
+        found: path ?? `missing; ${basename(provider)} needs it`,
         hint: path === undefined ? libraryHint(name) : '',
       }));
   } catch (error) {

@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { readElf } from './elf.ts';
+import { LossgraftError } from '../../errors.ts';
+import { isRecord } from '../../isRecord.ts';
 
-/** Where the dynamic linker would look, besides a library's own RUNPATH. */
+/** Where the dynamic linker would look. */
 export interface SearchPath {
   /** LD_LIBRARY_PATH, split. */
   readonly environment: readonly string[];
@@ -37,39 +38,45 @@ async function linkerCache(): Promise<ReadonlyMap<string, string>> {
   return new Map();
 }
 
-/** Finds a library by name as ld.so(8) does: LD_LIBRARY_PATH, RUNPATH, the cache, the default folders. */
-export function findLibrary(name: string, search: SearchPath, runpath: readonly string[] = []): string | undefined {
+/** Finds a library by name as ld.so(8) does: LD_LIBRARY_PATH, the cache, the default folders. */
+export function findLibrary(name: string, search: SearchPath): string | undefined {
   const inFolders = (folders: readonly string[]): string | undefined =>
     folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
-  return inFolders([...search.environment, ...runpath]) ?? search.cache.get(name) ?? inFolders(search.defaults);
+  return inFolders(search.environment) ?? search.cache.get(name) ?? inFolders(search.defaults);
 }
 
-/** A library that another one needs. */
+/** A library that another one needs, or one that it needs in turn. */
 export interface Dependency {
   readonly name: string;
-  readonly neededBy: string;
   /** `undefined` where it is missing. */
   readonly path: string | undefined;
 }
 
 /**
- * Everything that the library at `path` needs, with what those need in turn, in the order in which the linker looks for them.
+ * Everything that the library at `path` needs, with what those need in turn, as the dynamic linker finds it: ldd(1).
  *
- * @throws LossgraftError where one of the files is not a library for this processor.
+ * @throws LossgraftError `not-a-library` where the file is no library for this machine, or ldd is not there.
  */
-export async function dependencies(path: string, search: SearchPath): Promise<Dependency[]> {
-  const found = new Map<string, Dependency>();
-  const queue = [path];
-  for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
-    const library = await readElf(file);
-    const origin = dirname(file);
-    const runpath = library.runpath.map((folder) => folder.replaceAll(/\$ORIGIN|\$\{ORIGIN\}/g, origin));
-    for (const name of library.needed) {
-      if (found.has(name)) continue;
-      const at = findLibrary(name, search, runpath);
-      found.set(name, { name, neededBy: file, path: at });
-      if (at !== undefined) queue.push(at);
-    }
-  }
-  return [...found.values()];
+export async function dependencies(
+  path: string,
+  { environment }: Pick<SearchPath, 'environment'>,
+): Promise<Dependency[]> {
+  const env = { ...process.env, LC_ALL: 'C', LD_LIBRARY_PATH: environment.join(':') };
+  const { stdout } = await promisify(execFile)('ldd', [path], { env }).catch((error: unknown) => {
+    throw notALibrary(path, error);
+  });
+  const lines = stdout.matchAll(/^\s+(\S+) => (?:(\/.*?) \(0x[0-9a-f]+\)|not found)$/gm);
+  return [...lines].map(([, name = '', at]) => ({ name, path: at }));
+}
+
+function notALibrary(path: string, error: unknown): LossgraftError {
+  const said = ['stdout', 'stderr'].map((key) => (isRecord(error) ? String(error[key] ?? '').trim() : ''));
+  const found = said.filter(Boolean).join(', ') || (error instanceof Error ? error.message : String(error));
+  return new LossgraftError({
+    code: 'not-a-library',
+    where: path,
+    expected: 'a shared library of this machine, as ldd reads it',
+    found,
+    hint: 'The file is damaged or belongs to another system: install it again',
+  });
 }
