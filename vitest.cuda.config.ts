@@ -1,6 +1,6 @@
 import type { ViteUserConfig } from 'vitest/config';
 
-/** Over the real CUDA provider library, which `npm run setup:cuda` downloads: see docs/cuda.md. */
+/** Over the real CUDA provider library, which `lossgraft doctor --setup-cuda` downloads: see docs/cuda.md. */
 const config: ViteUserConfig = {
   test: {
     include: ['test/**/*.cuda.ts'],

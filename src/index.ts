@@ -9,8 +9,10 @@ import { type OpenedModel, type OpenOptions, opened, open as openModel } from '.
 import { checkNeeds, checkOptions, pick } from './options/check.ts';
 import type { OptionsOf } from './options/row.ts';
 import { type DiagnoseOptions, diagnoseProviders, type ProviderReport } from './runtime/cuda/diagnose.ts';
+import type { SetupOptions, SetupResult } from './runtime/cuda/setup.ts';
 import { augmentRows } from './tables/augment.ts';
 import { inspectRows } from './tables/inspect.ts';
+import { setupCudaRows } from './tables/setupCuda.ts';
 import { graphRows, trainGraphRows } from './tables/trainGraph.ts';
 import { fineTune, type TrainResult } from './train/train.ts';
 import { type TrainGraph, trainGraph as trainGraphWith } from './trainGraph/trainGraph.ts';
@@ -74,6 +76,7 @@ export type { RunProgress, TrainProgress } from './records/progress.ts';
 export { type Recipe, type RecipeName, recipes, type Schedule } from './records/schedule.ts';
 export { type ClassSummary, type Runnable, type RunOptions, type RunResult, run } from './run.ts';
 export type { Finding, ProviderReport } from './runtime/cuda/diagnose.ts';
+export type { SetupOptions, SetupResult } from './runtime/cuda/setup.ts';
 export type { Provider } from './runtime/session.ts';
 export type { DataType, Tensor } from './tensor.ts';
 export type { TrainedArm, TrainResult } from './train/train.ts';
@@ -101,6 +104,17 @@ export async function open(file: string | Uint8Array, options: OpenOptions = {})
 /** Finds out which providers really work here, each by a run whose numbers are checked, and what training makes of the CPU. */
 export async function doctor(options: DiagnoseOptions = {}): Promise<ProviderReport[]> {
   return withLowering(await diagnoseProviders(options), calculus);
+}
+
+/**
+ * Brings the CUDA provider of onnxruntime-node's own version: by its installer where that can download, else out of the wheel
+ * onnxruntime-gpu, which `python3 -m pip` downloads and checks. NVIDIA's own libraries are not brought.
+ *
+ * @throws LossgraftError where it cannot be had, is of another version, or would replace other files without `force`.
+ */
+export async function setupCuda(options: SetupOptions = {}): Promise<SetupResult> {
+  checkOptions(setupCudaRows, options);
+  return (await import('./runtime/cuda/setup.ts')).setupCuda(options);
 }
 
 /**

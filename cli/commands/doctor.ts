@@ -1,16 +1,35 @@
+import { checkNeeds, flag, pick, setupCudaRows } from '../../src/catalogue.ts';
 import type { ProviderReport } from '../../src/index.ts';
 import { command } from '../command.ts';
 import { STATUS } from '../failure.ts';
-import { print, printJson, table } from '../io.ts';
+import { note, print, printJson, table } from '../io.ts';
+
+const rows = {
+  setupCuda: flag(
+    'Bring the CUDA provider of onnxruntime-node’s own version first; NVIDIA’s libraries are not brought',
+    {
+      first: true,
+    },
+  ),
+  ...setupCudaRows,
+};
 
 /** lossgraft doctor */
 export const doctorCommand = command({
   name: 'doctor',
   describe: 'Which providers really work on this machine, and why not',
-  rows: {},
-  examples: [['doctor', 'runs a small model on each provider and checks its numbers']],
+  rows,
+  examples: [
+    ['doctor', 'runs a small model on each provider and checks its numbers'],
+    ['doctor --setup-cuda', 'downloads the CUDA provider, then does the same'],
+  ],
   epilogue: 'Exit status 1 when the CPU provider does not work. CUDA is optional; its line says what is missing.',
-  run: async ({ json }, { doctor }) => {
+  run: async ({ options, json }, { doctor, setupCuda }) => {
+    checkNeeds(rows, options);
+    if (options.setupCuda) {
+      const { folder, files, source } = await setupCuda({ ...pick(setupCudaRows, options), log: note });
+      note(`${folder}: ${files.join(', ')} (${source})`);
+    }
     const reports = await doctor();
     await (json ? printJson(reports) : print(reports.map(describe).join('\n')));
     if (reports.some(({ provider, works }) => provider === 'cpu' && !works)) process.exitCode = STATUS.failed.code;

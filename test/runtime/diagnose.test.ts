@@ -64,7 +64,7 @@ describe('diagnoseCuda', needsLinux, () => {
     const libraries = ['libonnxruntime_providers_shared.so', 'libonnxruntime_providers_cuda.so'];
     expect(works).toBe(false);
     expect(broken(findings)).toEqual([...libraries, 'libcudnn.so.9', 'libcuda.so.1', 'GPU', 'run']);
-    expect(findings.find(({ ok }) => !ok)?.hint).toContain('npm run setup:cuda');
+    expect(findings.find(({ ok }) => !ok)?.hint).toContain('lossgraft doctor --setup-cuda');
   });
 
   it('says that a provider is no library, or of another version', async () => {

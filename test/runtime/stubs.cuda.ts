@@ -12,7 +12,9 @@ import { model, TYPES } from './models.ts';
 
 const provider = process.env.LOSSGRAFT_CUDA_PROVIDER;
 if (!provider) {
-  throw new Error('Let LOSSGRAFT_CUDA_PROVIDER name a folder that npm run setup:cuda -- --to FOLDER has filled');
+  throw new Error(
+    'Let LOSSGRAFT_CUDA_PROVIDER name a folder that lossgraft doctor --setup-cuda --to FOLDER has filled',
+  );
 }
 const refusal = new Error('fallback to CPU EP has been explicitly disabled by the user.');
 

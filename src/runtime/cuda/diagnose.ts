@@ -34,11 +34,10 @@ export interface DiagnoseOptions {
   readonly platform?: string;
 }
 
-/** Complete in itself, also where lossgraft is an installed package without its scripts. */
 function setupHint(runtime: string): string {
   const wheel = `the Python wheel onnxruntime-gpu==${packageVersion(runtime)}`;
   const folder = binaryFolder(runtime);
-  return `Run npm run setup:cuda in lossgraft's repository, or unzip the libonnxruntime_providers_{cuda,shared}.so of ${wheel} into ${folder}`;
+  return `Run lossgraft doctor --setup-cuda, or unzip the libonnxruntime_providers_{cuda,shared}.so of ${wheel} into ${folder}`;
 }
 
 /** Finds out which providers really work here, each by a run in a child process whose numbers are checked, and why not. */
@@ -97,7 +96,7 @@ async function checkProvider(runtime: string): Promise<Finding[]> {
   const versions = await versionsIn(join(folder, CUDA_LIBRARY));
   const ok = versions.has(wanted);
   const found = [...versions].join(', ') || 'no version';
-  const hint = ok ? '' : `It must be that of onnxruntime-node ${wanted}: remove it and run npm run setup:cuda`;
+  const hint = ok ? '' : `It must be that of onnxruntime-node ${wanted}: run lossgraft doctor --setup-cuda --force`;
   return [...files, { check: VERSION_CHECK, ok, found, hint }];
 }
 

@@ -10,14 +10,11 @@ import { replaceFile } from '../../wholeFile.ts';
 import { CUDA_LIBRARY, packageVersion, SHARED_LIBRARY, versionsIn } from './diagnose.ts';
 import { binaryFolder, runtimeFolder } from './isolated.ts';
 
+/** Rows of `setupCuda`'s table: the runtime stands below the tables. */
 export interface SetupOptions {
-  /** Where the provider's libraries go. Default: beside onnxruntime-node's own. */
   readonly to?: string;
-  /** `runtime`: onnxruntime-node's installer; `wheel`: the Python wheel. By default the first, and the second where it fails. */
   readonly source?: 'runtime' | 'wheel';
-  /** Replace libraries that are there. */
   readonly force?: boolean;
-  /** Hears what is being done, a line at a time. */
   readonly log?: (line: string) => void;
 }
 
