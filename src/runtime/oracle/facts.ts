@@ -3,7 +3,7 @@ import type { Dim, Shape } from '../../tensor.ts';
 import { dataShaped } from './dataShapes.ts';
 import { passesOn } from './derived.ts';
 import type { Rehearsal } from './rehearsal.ts';
-import { isPlaceholder } from './trialSizes.ts';
+import { isSymbol } from './trialSizes.ts';
 
 /** What is known of dimensions from what ONNX Runtime claims and what runs gave. */
 export class Facts {
@@ -62,8 +62,16 @@ export class Facts {
     const [length] = lengths;
     const isSame = lengths.every((other) => other === length);
     if (isSame && claim === length) return length;
-    if (typeof claim === 'string' && !isPlaceholder(claim) && this.#follows(claim, lengths)) return claim;
-    return isSame && this.#rehearsal.isVaried && !this.#dataShaped.has(value) ? length : undefined;
+    if (typeof claim === 'string' && isSymbol(claim) && this.#follows(claim, lengths)) return claim;
+    if (!this.#rehearsal.isVaried || this.#dataShaped.has(value)) return undefined;
+    return isSame ? length : this.#symbolOf(lengths);
+  }
+
+  /** The one symbol of the inputs that had these sizes in the runs. */
+  #symbolOf(lengths: readonly (number | undefined)[]): string | undefined {
+    const [first] = this.#rehearsal.runs;
+    const names = [...(first?.sizes.keys() ?? [])].filter((name) => isSymbol(name) && this.#follows(name, lengths));
+    return names.length === 1 ? names[0] : undefined;
   }
 
   /** Whether lengths are what a symbol of the inputs was; what other symbols stand for cannot be told. */

@@ -13,6 +13,7 @@ import type {
 } from '../../onnx/types.ts';
 import type { DataType, Tensor } from '../../tensor.ts';
 import { isBfloat16, makesBfloat16 } from './bfloat16.ts';
+import { thinned } from './thin.ts';
 
 /** Constants up to this size stay in the skeleton, since shapes may depend on them; larger ones become inputs. */
 const KEPT_BYTES = 1024;
@@ -64,8 +65,10 @@ export function skeletonEdit(model: ModelProto, graph: Graph, request: SkeletonR
   const current = graphEdit(model, graph);
   const constants = [...given].filter(([{ producer }]) => producer?.proto);
   const dropped = [...constants.map(([{ producer }]) => producer), ...(cut?.removed ?? [])];
+  const thin = heavy === 'zeros' ? thinned(graph, (weights) => isZeros(graph, weights)) : [];
   const stands = [
-    ...standInInitializers(model, graph, heavy),
+    ...standInInitializers(model, graph, heavy, new Set(thin.map(({ node }) => node))),
+    ...thin.map(({ node, ...stand }) => ({ removals: node.proto ? [node.proto.span] : [], inputs: [], ...stand })),
     ...standInNodes(graph, given, heavy, cut?.removed),
     ...bfloat16Inputs(graph),
     ...standInComposites(graph),
@@ -116,7 +119,13 @@ interface StandIn {
 
 type Heavy = NonNullable<SkeletonRequest['heavy']>;
 
-function standInInitializers(model: ModelProto, graph: Graph, heavy: Heavy): StandIn[] {
+function isZeros(graph: Graph, weights: Value): boolean {
+  const source = graph.initializers.get(weights);
+  return source !== undefined && isView(source) && isZeroed(source) && CARRIED.has(source.dtype);
+}
+
+/** @param thin nodes that read no weights any more. */
+function standInInitializers(model: ModelProto, graph: Graph, heavy: Heavy, thin: ReadonlySet<Node>): StandIn[] {
   const listed = new Map(model.graph.inputs.map((info) => [info.name, info]));
   const kept = new Set([...graph.initializers.values()]);
   return model.graph.initializers.flatMap((tensor) => {
@@ -127,7 +136,14 @@ function standInInitializers(model: ModelProto, graph: Graph, heavy: Heavy): Sta
     if (heavy === 'inputs' && isListed && dtype !== 'bfloat16' && CARRIED.has(dtype))
       return [{ removals: [tensor.span], inputs: [], nodes: [] }];
     const input = inputOf(name, dtype, dims);
-    return input ? standIn(input, [tensor.span, ...(info ? [info.span] : [])], heavy) : [];
+    const removals = [tensor.span, ...(info ? [info.span] : [])];
+    const value = graph.values.get(name);
+    const uses = [...(value?.uses ?? [])];
+    const isUnread = (use: Node): boolean => thin.has(use) && use.inputs.every((read, i) => read !== value || i === 1);
+    if (uses.length > 0 && uses.every(isUnread)) {
+      return [{ removals, inputs: [], nodes: [] }];
+    }
+    return input ? standIn(input, removals, heavy) : [];
   });
 }
 

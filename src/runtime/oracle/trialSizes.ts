@@ -13,13 +13,16 @@ export type Sizes = ReadonlyMap<string, number>;
 /** Names that exporters write for any unknown size: two of them need not be equal. */
 const PLACEHOLDER = /^(\?|\*|-1|none|unk|unknown|dynamic|)$/i;
 
-export function isPlaceholder(dim: string): boolean {
-  return PLACEHOLDER.test(dim);
-}
-
 /** The key under which a free dimension of an input has its size. */
 export function sizeKey(dim: string | undefined, axis: number): string {
-  return dim === undefined || isPlaceholder(dim) ? `axis ${axis}` : dim;
+  return dim === undefined || PLACEHOLDER.test(dim) ? `${UNNAMED} ${axis}` : dim;
+}
+
+const UNNAMED = 'lossgraft: axis';
+
+/** Whether a name stands for one size wherever it occurs. */
+export function isSymbol(name: string): boolean {
+  return !PLACEHOLDER.test(name) && !name.startsWith(UNNAMED);
 }
 
 /** The free dimensions: the first of an input is the batch, those of images and volumes are planes. */
@@ -36,6 +39,8 @@ export function freeSizes(inputs: readonly Value[]): FreeSize[] {
   return [...found].map(([key, kind]) => ({ key, kind }));
 }
 
+/** With small planes or sequences a batch that is none of their lengths by chance; else a small one, since samples are large. */
+const FIRST_BATCH = { free: 5, fixed: 2 };
 const PLANES = [32, 224, 64, 8, 28, 96, 128, 256, 299, 384, 512, 16, 1];
 const LENGTHS = [8, 16, 1, 64, 128, 512];
 const OTHER_PLANES = [1, 2, 4, 16, 48, 64, 96, 160, 192, 256];
@@ -46,6 +51,7 @@ const LONGEST = 4096;
 /** Sizes for a first run, the likely ones first. */
 export function firstSizes(graph: Graph, free: readonly FreeSize[]): Sizes[] {
   const has = (kind: FreeSize['kind']) => free.some((size) => size.kind === kind);
+  const batch = has('plane') || has('length') ? FIRST_BATCH.free : FIRST_BATCH.fixed;
   const lengths = [...new Set([...LENGTHS.slice(0, 2), ...weightLengths(graph), ...LENGTHS.slice(2)])];
   const planes = has('plane') ? PLANES : [1];
   const pairs = planes.flatMap((plane) =>
@@ -55,8 +61,11 @@ export function firstSizes(graph: Graph, free: readonly FreeSize[]): Sizes[] {
   );
   const apart = pairs
     .slice(0, 1)
-    .map(({ plane, length }) => sized(free, 2, (kind, i) => (kind === 'plane' ? plane : length) * (i + 1)));
-  return [...apart, ...pairs.map(({ plane, length }) => sized(free, 2, (kind) => (kind === 'plane' ? plane : length)))];
+    .map(({ plane, length }) => sized(free, batch, (kind, i) => (kind === 'plane' ? plane : length) * (i + 1)));
+  return [
+    ...apart,
+    ...pairs.map(({ plane, length }) => sized(free, batch, (kind) => (kind === 'plane' ? plane : length))),
+  ];
 }
 
 /** Sizes for a second run: all others than in the first, small ones first, and one sample, unless the model needs more. */
