@@ -18,24 +18,26 @@ interface Step {
   readonly rate: number;
 }
 
-/** The first steps of the run beside PyTorch's, and beside them PyTorch in float64: how far rounding alone leads. */
+/** The first steps of the run beside PyTorch's, and beside them PyTorch with another number of threads: how far rounding alone leads. */
 export async function compare(setup: Setup, count: number): Promise<void> {
   const ours = stepsOf(setup).slice(0, count);
   const order = join(setup.out, `order-${setup.seed}-${ours.length}.npz`);
   await writeOrder(setup, order, ours);
   const common = { model: modelOf(setup), images: await tailOf(setup), order, rates: ours.map(({ rate }) => rate) };
-  const single = pytorch(setup, `float32-${ours.length}`, { ...common, threads: 1 });
-  const double = pytorch(setup, `float64-${ours.length}`, { ...common, threads: 1, double: true });
+  const [one, two] = [1, 2].map((threads) =>
+    pytorch(setup, `threads${threads}-${ours.length}`, { ...common, threads }),
+  );
+  if (!one || !two) return;
   const losses = ours.map(({ loss }) => loss);
   console.table(
     SHOWN.filter((steps) => steps <= ours.length).map((steps) => ({
       steps,
-      'lossgraft, PyTorch': apart(losses, single, steps),
-      'lossgraft, PyTorch in float64': apart(losses, double, steps),
-      'PyTorch, in float64': apart(single, double, steps),
+      'lossgraft, PyTorch with 1 thread': apart(losses, one, steps),
+      'with 2': apart(losses, two, steps),
+      'PyTorch with 1, with 2': apart(one, two, steps),
       'mean loss of the last 20: lossgraft': mean(losses, steps),
-      PyTorch: mean(single, steps),
-      'in float64': mean(double, steps),
+      'PyTorch with 1': mean(one, steps),
+      'with 2 threads': mean(two, steps),
     })),
   );
 }

@@ -1,10 +1,10 @@
-"""PyTorch's side of bench/paper: the ResNet-32 of the IB loss's authors, and its first steps in float32 and float64.
+"""PyTorch's side of bench/paper: the ResNet-32 of the IB loss's authors, and its first steps.
 
     python bench/paper/reference.py export SEED OUT.onnx
     python bench/paper/reference.py steps CONFIG.json      # one line of JSON: the loss of every step
 
 CONFIG.json is written by bench/paper/compare.ts: {"model", "images" (a folder of class folders), "order" (.npz: for each step its rows and
-draws), "rates", "threads", "double"}.
+draws), "rates", "threads"}.
 """
 import json
 import sys
@@ -82,13 +82,11 @@ def steps(config: dict) -> None:
     net = network(0)
     restore(net, config["model"])
     net.train()
-    dtype = torch.float64 if config.get("double") else torch.float32
-    net.to(dtype)
     optimizer = torch.optim.SGD(net.parameters(), lr=1, momentum=0.9, weight_decay=2e-4)
     losses = []
     for step, rate in enumerate(config["rates"]):
         rows = order[f"rows{step}"].astype(np.int64)
-        x = batch_of(images, rows, order[f"draws{step}"]).to(dtype)
+        x = batch_of(images, rows, order[f"draws{step}"])
         for group in optimizer.param_groups:
             group["lr"] = rate
         loss = F.cross_entropy(net(x), labels[rows])
