@@ -1,7 +1,7 @@
 import { normalizeToMeanOne } from './classCounts.ts';
 import type { Configured, Loss, Optimizer, OptionSpecs, Weighting } from './contract.ts';
 import { LossgraftError } from './errors.ts';
-import { nearestNames } from './ir/graph.ts';
+import { nearestNames } from './ir/nearestNames.ts';
 import { kebabCase, pick, unknownOption } from './options/check.ts';
 import { resolveOptions } from './options/declared.ts';
 import { isNumbers, type OptionsOf, type Rows } from './options/row.ts';

@@ -1,7 +1,7 @@
 import leven from 'leven';
 import type { ClassNames } from '../classes/names.ts';
 import { LossgraftError } from '../errors.ts';
-import { nearestNames } from '../ir/graph.ts';
+import { nearestNames } from '../ir/nearestNames.ts';
 import type { Dataset } from './dataset.ts';
 
 /** Of names that the model's classes do not have. */

@@ -1,7 +1,7 @@
-import leven from 'leven';
 import { LossgraftError } from '../errors.ts';
 import type { Attribute, AttributeInit, NodeProto, Replacement, TensorProto, ValueInfoProto } from '../onnx/types.ts';
 import type { DataType, Shape, Tensor } from '../tensor.ts';
+import { nearestNames } from './nearestNames.ts';
 import { OrderedList } from './orderedList.ts';
 
 /** A tensor of the graph: produced by a node, or a graph input, or an initializer. */
@@ -210,6 +210,48 @@ export class Graph {
     return all;
   }
 
+  /** The same graph of values and nodes of its own. Tensors and views of the file are shared: nobody changes them. */
+  clone(): { readonly graph: Graph; readonly copies: ReadonlyMap<Value, Value> } {
+    const graph = new Graph();
+    const copies = new Map<Value, Value>();
+    const copyOf = (value: Value): Value => {
+      const known = copies.get(value);
+      if (known) return known;
+      const copy = new Value(value.name, value.dtype, value.shape);
+      copies.set(value, copy);
+      return copy;
+    };
+    for (const [name, value] of this.values) graph.values.set(name, copyOf(value));
+    const nodes = new Map(this.nodes.map((node) => [node, this.#copyNode(node, graph, copyOf)]));
+    for (const [value, copy] of copies) {
+      copy.producer = value.producer && nodes.get(value.producer);
+      for (const use of value.uses) copy.uses.add(nodes.get(use) ?? use);
+    }
+    for (const value of this.inputs) graph.inputs.push(copyOf(value));
+    for (const value of this.outputs) graph.outputs.push(copyOf(value));
+    for (const [value, source] of this.initializers) graph.initializers.set(copyOf(value), source);
+    for (const [value, info] of this.infos) graph.infos.set(copyOf(value), info);
+    for (const [value, found] of this.metadata) graph.metadata.set(copyOf(value), found);
+    for (const [domain, version] of this.opsetImports) graph.opsetImports.set(domain, version);
+    graph.irVersion = this.irVersion;
+    graph.patches.push(...this.patches);
+    for (const name of this.#nodeNames) graph.#nodeNames.add(name);
+    graph.#counter = this.#counter;
+    return { graph, copies };
+  }
+
+  #copyNode(node: Node, graph: Graph, copyOf: (value: Value) => Value): Node {
+    if (node.meta.ownGradient) throw new Error('a gradient written by hand belongs to one graph');
+    const { name, opType, domain, attributes, proto } = node;
+    const copy = new Node({ name, opType, domain, attributes, ...(proto ? { proto } : {}) });
+    copy.inputs = node.inputs.map((input) => input && copyOf(input));
+    copy.outputs = node.outputs.map((output) => output && copyOf(output));
+    copy.captures = node.captures.map(copyOf);
+    copy.meta = node.meta;
+    graph.#nodes.insert(copy);
+    return copy;
+  }
+
   /** Whether a node, a body or the user reads a value. */
   isRead(value: Value | undefined): boolean {
     return value !== undefined && (value.uses.size > 0 || this.outputs.includes(value));
@@ -243,18 +285,4 @@ export class Graph {
   isInput(value: Value): boolean {
     return this.inputs.includes(value);
   }
-}
-
-/** Up to three of `names` that are nearest to `name` by edit distance. */
-export function nearestNames(name: string, names: Iterable<string>): string[] {
-  const scored: [number, string][] = [];
-  for (const candidate of names) {
-    const contained = candidate.includes(name) || name.includes(candidate);
-    const distance = contained ? 1.5 : leven(name.slice(0, 64), candidate.slice(0, 64));
-    scored.push([distance, candidate]);
-  }
-  return scored
-    .sort((a, b) => a[0] - b[0])
-    .slice(0, 3)
-    .map(([, candidate]) => candidate);
 }

@@ -1,5 +1,5 @@
 import { LossgraftError } from '../errors.ts';
-import { nearestNames } from '../ir/graph.ts';
+import { nearestNames } from '../ir/nearestNames.ts';
 import type { CompleteOptions, OptionsOf, Row, Rows } from './row.ts';
 
 /** `focalScale` → `focal-scale` */

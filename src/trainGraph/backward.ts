@@ -1,7 +1,7 @@
 import type { Value } from '../emit/index.ts';
 import { LossgraftError } from '../errors.ts';
 import type { Model } from '../model.ts';
-import { type ConstantReader, constantReader, inferOwnTypes } from '../transform/constantValues.ts';
+import { type ConstantReader, inferOwnTypes } from '../transform/constantValues.ts';
 import { differentiate } from '../transform/differentiate.ts';
 import { type CutPlace, cutAt } from '../transform/frozen.ts';
 import type { Calculus } from '../transform/gradientOutputs.ts';
@@ -41,7 +41,7 @@ export async function backward(model: Model, request: BackwardRequest): Promise<
   const draft = await prepare(model, request);
   const { graph } = draft;
   const data = [...graph.inputs];
-  const constant = await constantReader(model, graph);
+  const constant = await draft.constants();
   const among = new Set(graph.nodes);
   const grafted = graft(draft, request, [LEARNING_RATE]);
   const { parameters: asked, leftOut } = selectParameters(graph, request.trainable, grafted.logits);

@@ -15,12 +15,19 @@ const MAX_ELEMENTS = 4096;
 
 export type ConstantReader = (value: Value) => readonly number[] | undefined;
 
+/** Values that do not depend on the data, as far as ONNX Runtime had to compute them. */
+export type Computed = ReadonlyMap<Value, Tensor>;
+
 /**
  * Reads values that do not depend on the data: initializers and Constant nodes from the file, and what exporters compute from
  * them (or from dimensions that are known) by letting ONNX Runtime compute it once.
  */
 export async function constantReader(model: Model, graph: Graph): Promise<ConstantReader> {
-  const computed = await computeConstants(model, graph);
+  return readerOf(model, graph, await computeConstants(model, graph));
+}
+
+/** The same, of what was computed before. */
+export function readerOf(model: Model, graph: Graph, computed: Computed): ConstantReader {
   const cache = new Map<Value, readonly number[] | undefined>();
   return (value) => {
     if (cache.has(value)) return cache.get(value);
@@ -72,7 +79,7 @@ export async function inferOwnTypes(model: Model, graph: Graph): Promise<void> {
   if (unknown.length > 0) await inferFrom(model.proto, graph, unknown);
 }
 
-async function computeConstants(model: Model, graph: Graph): Promise<ReadonlyMap<Value, Tensor>> {
+export async function computeConstants(model: Model, graph: Graph): Promise<Computed> {
   const known = new Set<Value>();
   const shapes = new Map<Value, Tensor>();
   const asked: Value[] = [];

@@ -26,11 +26,19 @@ export const STEP_COUNTER = 'lossgraft.dropout_step';
  * node i in run t has the mask of node i + 1 in run t − 1. Seen in 1.30.)
  *
  * @param op of opset 13 or newer; the inputs of Dropouts have known types.
+ * @param constants asked for where there is a Dropout.
  * @throws LossgraftError `dropout` where a mask is read, or a ratio is computed.
  */
-export function dropout(op: Emitter, mode: 'off' | 'train', seed: number, constant: ConstantReader): Dropouts {
+export async function dropout(
+  op: Emitter,
+  mode: 'off' | 'train',
+  seed: number,
+  constants: () => Promise<ConstantReader>,
+): Promise<Dropouts> {
   const { graph } = op;
   const found = graph.nodes.filter(isDropout);
+  if (found.length === 0) return { statistics: [], notes: mode === 'train' ? [NONE] : [] };
+  const constant = await constants();
   const drawing = mode === 'train' ? found.filter((node) => ratioOf(node, constant) !== 0) : [];
   const [first] = graph.nodes;
   const counter = first && drawing.length > 0 ? graph.before(first, () => addCounter(op)) : undefined;

@@ -1,7 +1,8 @@
 import { LossgraftError } from '../errors.ts';
 import { describeNode } from '../ir/attributes.ts';
 import { isView } from '../ir/edit.ts';
-import { type Graph, type InitializerSource, type Node, nearestNames, type Value } from '../ir/graph.ts';
+import type { Graph, InitializerSource, Node, Value } from '../ir/graph.ts';
+import { nearestNames } from '../ir/nearestNames.ts';
 import { elementCount } from '../tensor.ts';
 import { isNamedNumber, rescaledInputs, whyNoWeight } from './literals.ts';
 import { isQuantised, QUANTISED_HINT, quantisedBehind, whyNoFloats } from './quantised.ts';

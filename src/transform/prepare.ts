@@ -1,12 +1,20 @@
 import { createEmitter } from '../emit/index.ts';
 import { LossgraftError } from '../errors.ts';
 import { buildGraph } from '../ir/build.ts';
+import type { Value } from '../ir/graph.ts';
 import type { Model } from '../model.ts';
 import { refuseEmptyInputs } from '../runtime/feeds.ts';
 import { markBfloat16 } from '../runtime/oracle/bfloat16.ts';
 import { forgetBodySizes } from '../runtime/oracle/restate.ts';
 import { batchNorm, type RunningStatistic } from './batchNorm.ts';
-import { constantReader, inferAllTypes } from './constantValues.ts';
+import {
+  type Computed,
+  type ConstantReader,
+  computeConstants,
+  constantReader,
+  inferAllTypes,
+  readerOf,
+} from './constantValues.ts';
 import { declaredOtherwise } from './declared.ts';
 import { dropout } from './dropout.ts';
 import type { Draft } from './graft.ts';
@@ -31,6 +39,8 @@ export interface Prepared extends Draft {
   readonly statistics: readonly RunningStatistic[];
   /** What came apart; none with `keepTies`. */
   readonly untied: readonly Untied[];
+  /** Reads values of the graph as it was prepared, and what is added to it. */
+  constants(): Promise<ConstantReader>;
 }
 
 /** The first and last opset of training graphs: BatchNorm and reductions are written for these. */
@@ -38,39 +48,96 @@ export const TRAIN_OPSETS = { first: 17, last: 21 } as const;
 
 /**
  * A graph of the model that can be trained: functions inlined, the opset raised to 17 or newer, ties undone, BatchNorm and Dropout
- * in the mode asked for, all types known.
+ * in the mode asked for, all types known. Each is made once for a model: who asks again gets a copy.
  */
 export async function prepare(model: Model, request: PrepareRequest): Promise<Prepared> {
   refuseUnusedSeed(request);
+  const { batchNorm: norms = 'frozen', dropout: masks = 'off', seed = 0, keepTies = false } = request;
+  const key = JSON.stringify([norms, masks, seed, keepTies]);
+  const template = await once(templates, model, key, () => inMode(model, { norms, masks, seed, keepTies }));
+  return copyOf(model, template);
+}
+
+interface Modes {
+  readonly norms: 'frozen' | 'train';
+  readonly masks: 'off' | 'train';
+  readonly seed: number;
+  readonly keepTies: boolean;
+}
+
+/** What all modes have in common. */
+type Base = Draft & Pick<Prepared, 'untied'>;
+
+/** A graph that copies are made of, and what its constants are, once somebody asked. */
+interface Template extends Omit<Prepared, 'constants'> {
+  computed?: Promise<Computed>;
+}
+
+type Memo<T> = WeakMap<Model, Map<string, Promise<T>>>;
+
+const bases: Memo<Base> = new WeakMap();
+const templates: Memo<Template> = new WeakMap();
+
+/** What was made before for a model; a failure is not kept. */
+function once<T>(memo: Memo<T>, model: Model, key: string, make: () => Promise<T>): Promise<T> {
+  const known = memo.get(model) ?? new Map<string, Promise<T>>();
+  memo.set(model, known);
+  const before = known.get(key);
+  if (before) return before;
+  const made = make();
+  known.set(key, made);
+  made.catch(() => known.delete(key));
+  return made;
+}
+
+async function baseOf(model: Model, keepTies: boolean): Promise<Base> {
   const graph = buildGraph(model.proto);
   refuseEmptyInputs(model.name, graph.inputs);
   const inlined = inlineFunctions(model, graph);
   markBfloat16(graph);
   forgetBodySizes(model.proto, graph);
   const raised = await raiseOpset(model, graph, TRAIN_OPSETS.first);
-  const ties = request.keepTies ? undefined : untie(graph);
+  const ties = keepTies ? undefined : untie(graph);
   const sizes = await inferAllTypes(model, graph);
   const declared = declaredOtherwise(graph);
   const newer = newOpsetNotes(graph, raised.to, TRAIN_OPSETS.last);
-  const op = createEmitter(graph, raised.to);
-  const masks = dropout(op, request.dropout ?? 'off', request.seed ?? 0, await constantReader(model, graph));
+  const notes = [...inlined.notes, ...raised.notes, ...sizes, ...declared, ...newer, ...(ties?.notes ?? [])];
+  return { graph, opset: raised.to, notes, untied: ties?.untied ?? [] };
+}
+
+async function inMode(model: Model, { norms, masks, seed, keepTies }: Modes): Promise<Template> {
+  const base = await once(bases, model, String(keepTies), () => baseOf(model, keepTies));
+  const { graph } = base.graph.clone();
+  const op = createEmitter(graph, base.opset);
+  const masked = await dropout(op, masks, seed, () => constantReader(model, graph));
   standardiseWeights(op);
-  const norms = batchNorm(graph, request.batchNorm ?? 'frozen');
+  const normed = batchNorm(graph, norms);
+  return {
+    ...base,
+    graph,
+    notes: [...base.notes, ...masked.notes, ...normed.notes],
+    statistics: [...normed.statistics, ...masked.statistics],
+  };
+}
+
+function copyOf(model: Model, template: Template): Prepared {
+  const { graph, copies } = template.graph.clone();
+  const copied = (value: Value): Value => copies.get(value) ?? value;
   return {
     graph,
-    opset: raised.to,
-    notes: [
-      ...inlined.notes,
-      ...raised.notes,
-      ...sizes,
-      ...declared,
-      ...newer,
-      ...(ties?.notes ?? []),
-      ...masks.notes,
-      ...norms.notes,
-    ],
-    statistics: [...norms.statistics, ...masks.statistics],
-    untied: ties?.untied ?? [],
+    opset: template.opset,
+    notes: [...template.notes],
+    statistics: template.statistics.map(({ current, source, next }) => ({
+      current: copied(current),
+      source,
+      next: copied(next),
+    })),
+    untied: template.untied,
+    constants: async () => {
+      template.computed ??= computeConstants(model, template.graph);
+      const computed = await template.computed;
+      return readerOf(model, graph, new Map([...computed].map(([value, tensor]) => [copied(value), tensor])));
+    },
   };
 }
 

@@ -1,5 +1,5 @@
 import { LossgraftError } from '../errors.ts';
-import { nearestNames } from '../ir/graph.ts';
+import { nearestNames } from '../ir/nearestNames.ts';
 import type { Model } from '../model.ts';
 import type { NodeProto, TensorProto } from '../onnx/types.ts';
 import { elementCount, type Tensor } from '../tensor.ts';
