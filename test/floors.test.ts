@@ -138,3 +138,10 @@ describe('import directions', () => {
     expect(users.filter((user) => !keepers.some((keeper) => user.startsWith(keeper)))).toEqual([]);
   });
 });
+
+it('tests are skipped for what they need (test/support/needs.ts), which the end of a run tells, and for nothing else', () => {
+  const skips = filesIn(['test']).filter((file) =>
+    /\b(it|test|describe)\.(skip|skipIf|runIf|only|todo)\b/.test(readFileSync(join(root, file), 'utf8')),
+  );
+  expect(skips).toEqual([]);
+});

@@ -1,13 +1,26 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import { runtimeVersion } from '../runtime/session.ts';
 import { VERSION } from '../version.ts';
 import { replaceFile } from '../wholeFile.ts';
 
-/** Where findings about this machine are kept from run to run: under XDG_CACHE_HOME, or ~/.cache. */
-export function cacheFile(name: string): string {
-  return join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'lossgraft', name);
+/**
+ * Where findings about this machine are kept from run to run: under XDG_CACHE_HOME, or ~/.cache. `undefined` for a user without a home:
+ * then they are found out in each run.
+ */
+export function cacheFile(name: string): string | undefined {
+  const folder = [() => process.env.XDG_CACHE_HOME ?? '', () => join(homedir(), '.cache')].map(orNone).find(isAbsolute);
+  return folder && join(folder, 'lossgraft', name);
+}
+
+/** A user that the system has no record of has no home, and asking for it fails. */
+function orNone(folder: () => string): string {
+  try {
+    return folder();
+  } catch {
+    return '';
+  }
 }
 
 /** Whoever else computes may find other numbers. */
@@ -15,7 +28,8 @@ export function machineKey(): string {
   return `lossgraft ${VERSION}, onnxruntime-node ${runtimeVersion}, ${cpus()[0]?.model ?? process.arch}`;
 }
 
-export function readCache<Value>(file: string): Record<string, Value> {
+export function readCache<Value>(file: string | undefined): Record<string, Value> {
+  if (file === undefined) return {};
   try {
     return JSON.parse(readFileSync(file, 'utf8'));
   } catch {
@@ -26,11 +40,12 @@ export function readCache<Value>(file: string): Record<string, Value> {
 
 /** A folder that cannot be written costs some seconds at each start, and no more. @param most of several, the newest stay. */
 export function addToCache<Value>(
-  file: string,
+  file: string | undefined,
   key: string,
   found: Value,
   most: number = Number.POSITIVE_INFINITY,
 ): void {
+  if (file === undefined) return;
   try {
     mkdirSync(dirname(file), { recursive: true });
     const { [key]: _older, ...others } = readCache<Value>(file);

@@ -7,6 +7,7 @@ import { LossgraftError } from '../../src/index.ts';
 import { lockRun } from '../../src/runFolder/lock.ts';
 import { lossgraft, ROOT, temporaryFolder } from '../support/cli.ts';
 import { DIGITS } from '../support/digits.ts';
+import { needs } from '../support/needs.ts';
 
 const MAIN = join(ROOT, 'dist/cli/main.js');
 
@@ -71,13 +72,17 @@ describe('the lock of a run’s folder', () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  it.runIf(existsSync('/proc/self/stat'))('of a process whose number another has now is removed', () => {
-    const folder = temporaryFolder();
-    leave(folder, { pid: process.ppid, host: hostname(), started: STARTED, ticks: '1' });
-    const lock = lockRun(folder);
-    expect(lock.note).toMatch(/which is no more/);
-    lock.release();
-  });
+  it(
+    'of a process whose number another has now is removed',
+    needs(existsSync('/proc/self/stat'), 'Linux, which tells when a process began'),
+    () => {
+      const folder = temporaryFolder();
+      leave(folder, { pid: process.ppid, host: hostname(), started: STARTED, ticks: '1' });
+      const lock = lockRun(folder);
+      expect(lock.note).toMatch(/which is no more/);
+      lock.release();
+    },
+  );
 
   it('of a process that lives is kept, whose start is not known too', () => {
     const folder = temporaryFolder();
