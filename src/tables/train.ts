@@ -53,6 +53,11 @@ const dataRows = {
   }),
   /** Names of the model's classes, in the order of its scores. Default: those that the file, or config.json beside it, tells. */
   classNames: { ...classesRow, ...none, flag: false } as const,
+  /**
+   * Trains even where what the model says of the data speaks against the labels: where it is right far less often than by chance, or would be
+   * right with its classes in another order.
+   */
+  trustLabels: flag('Train even where the model as it is speaks for another order of its classes', none),
   /** Called before anything is trained with what is to be known of the data, such as how labels were matched with classes. */
   onNote: given<(note: string) => void>('a function', isFunction),
   augmentation: group(

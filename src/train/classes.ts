@@ -1,10 +1,15 @@
+import { type Evidence, MAX_ORDERED } from '../classes/evidence.ts';
 import { checkNames, findClassNames } from '../classes/find.ts';
 import { type ClassNames, classNames, namesRecord } from '../classes/names.ts';
+import { findWrongOrder } from '../classes/order.ts';
+import { orderProblem } from '../classes/orderProblem.ts';
 import { alignLabels } from '../data/alignLabels.ts';
 import type { Dataset } from '../data/dataset.ts';
+import { LossgraftError } from '../errors.ts';
 import { manifestRecord, TUNED } from '../manifest.ts';
 import type { Model } from '../model.ts';
 import { VERSION } from '../version.ts';
+import { hasFreshHead } from './freshHead.ts';
 import type { TrainOptions } from './options.ts';
 
 /** A run's data, whose labels are the model's classes. */
@@ -55,4 +60,32 @@ export function tunedManifest({ proto }: Pick<Model, 'proto'>, names: ClassNames
   const own = 'problem' in before || before.kind === undefined ? { version: VERSION, kind: TUNED } : before;
   const { classNames: _, classesAreValues: __, ...kept } = own as Readonly<Record<string, unknown>>;
   return JSON.stringify({ ...kept, ...namesRecord(names) });
+}
+
+/** See `TrainerRequest.checkOrder`; `undefined` where labels are to be trusted. */
+export function orderCheck(
+  model: Model,
+  { trustLabels, data, logits }: TrainOptions,
+  names: ClassNames | undefined,
+  classes: number,
+): ((evidence: Evidence) => Promise<readonly string[]>) | undefined {
+  if (trustLabels || classes > MAX_ORDERED) return undefined;
+  return async (evidence) => {
+    const wrong = findWrongOrder(evidence);
+    if (wrong === undefined) return [];
+    if (await isUntrained(model, logits, classes)) return [UNTRAINED];
+    throw orderProblem(wrong, { where: data.name, names: data.classNames, from: names?.from });
+  };
+}
+
+const UNTRAINED =
+  'The last layer has never been trained, so that what the model says of the data tells nothing of the order of its classes';
+
+async function isUntrained(model: Model, logits: string | undefined, classes: number): Promise<boolean> {
+  try {
+    return await hasFreshHead(model, logits, classes);
+  } catch (error) {
+    if (error instanceof LossgraftError) return false;
+    throw error;
+  }
 }

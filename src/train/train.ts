@@ -22,7 +22,7 @@ import { evaluationGraph } from '../trainGraph/evaluation.ts';
 import { writeTuned } from '../tuned/writeBack.ts';
 import { type Arms, bindArms } from './bindArms.ts';
 import { checkMetrics } from './checkMetrics.ts';
-import { alignData, tunedManifest } from './classes.ts';
+import { alignData, orderCheck, tunedManifest } from './classes.ts';
 import { divide, type Parts } from './data.ts';
 import { type Catalogue, type Plan, planOf, type TrainOptions } from './options.ts';
 import { checkReport, reportBroken, reportRun } from './report.ts';
@@ -137,6 +137,7 @@ async function fineTuneIn(
     folder,
     mode: options.mode ?? 'new',
     ...complete(trainerRows, options),
+    ...defined({ checkOrder: orderCheck(model, options, names, classes) }),
     settings: await settingsOf(model, options, plan, parts, bound),
   }).catch(async (error: unknown) => {
     await reportBroken({ ...run, notes: dataNotes }, error);

@@ -1,3 +1,4 @@
+import type { Evidence } from '../classes/evidence.ts';
 import type { Augmentation } from '../data/augmentation.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Part } from '../data/samples.ts';
@@ -39,6 +40,12 @@ export interface TrainerRequest extends CompleteOptions<typeof trainerRows> {
   /** Training samples of each class. */
   readonly trainCounts: readonly number[];
   readonly validation: Part;
+  /**
+   * Is asked, before anything is trained, whether labels are the model's classes. @returns what the user should know.
+   *
+   * @throws LossgraftError where they are not.
+   */
+  readonly checkOrder?: (evidence: Evidence) => Promise<readonly string[]>;
   /** Looked at when all is done, never before. */
   readonly test?: Part;
   readonly schedule: Schedule;

@@ -15,6 +15,7 @@ import { finishRun } from './finish.ts';
 import { GraphPool, keyOf, type OpenGraph } from './graphPool.ts';
 import { type Group, stepsIn } from './groups.ts';
 import { type Judgement, judge, SEEN } from './judge.ts';
+import { orderEvidence } from './order.ts';
 import { openArm, openParts, type RunBasis, type RunParts, startOf } from './parts.ts';
 import { ProgressMeter } from './progress.ts';
 import type { Arm, TrainedRun, TrainerRequest } from './request.ts';
@@ -144,11 +145,13 @@ class Trainer {
     else await runner.ask({ kind: 'load', path: folder.file(file) });
   }
 
-  /** Judges the model as it was given, when a run begins. */
+  /** Judges the model as it was given, when a run begins. @throws LossgraftError where its classes are others than the labels. */
   async #judgeGiven(arm: Arm): Promise<void> {
-    const { folder, request } = this.#parts;
+    const { folder, request, runner, judging, notes } = this.#parts;
     folder.writeMetrics(this.#at.history);
     if (this.#at.history.length > 0) return;
+    const { checkOrder, train, seed } = request;
+    if (checkOrder) notes.push(...(await checkOrder(await orderEvidence(runner, train, 'evaluation', judging, seed))));
     const start = performance.now();
     const judged = await this.#judge(request.validation);
     if (!Number.isFinite(judged.loss)) throw brokenScores(undefined, judged.loss, folder.path);

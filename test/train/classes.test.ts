@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { copyFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { inspect, open, openData, type TrainOptions, type TrainResult, train } from '../../src/index.ts';
@@ -126,6 +126,54 @@ describe('a model that names no classes', () => {
     expect(run.before.validation?.accuracy).toBeGreaterThan(0.7);
     expect(run.classNames).toBeNull();
     expect(readOnnx(readFileSync(run.output)).metadata).toEqual(readOnnx(readFileSync(PLAIN)).metadata);
+  });
+});
+
+describe('labels in another order than the model’s classes', () => {
+  /** The ViT alone: nothing tells its classes. */
+  async function without(names: readonly string[]): Promise<{ model: string; data: string }> {
+    const folder = temporaryFolder();
+    const model = join(folder, 'model.onnx');
+    copyFileSync(writeVit(join(folder, 'hf'), WORDS), model);
+    return { model, data: await writeDigits(join(folder, 'data'), names) };
+  }
+
+  it('stop a run before anything is trained, which says the order that fits; with it, the run is right', async () => {
+    const { model, data } = await without(WORDS);
+    const output = join(temporaryFolder(), 'tuned.onnx');
+    const how = ['--channels', '1', '--loss', 'ce', '--trainable', 'head', '--epochs', '1', '--no-report'];
+    const args = ['train', model, '--data', data, '-o', output, ...how];
+    const refused = await lossgraft(args);
+    expect([refused.code, refused.stdout]).toEqual([2, '']);
+    expect(refused.stderr).toMatch(/SORTED ORDER/);
+    expect(refused.stderr).not.toMatch(/epoch 1/);
+    expect(refused.stderr).toMatch(
+      /gets [\d.]+ % of 239 samples right, where chance gives [\d.]+ %, and (8[5-9]|9\d)\.\d % where these labels mean/,
+    );
+    const [, order] = /the order that fits, (--classes [\w,]+)/.exec(refused.stderr) ?? [];
+    expect(order).toBe('--classes eight,two,zero,seven,six,nine,five,one,four,three');
+    const right = await lossgraft([...args, ...(order ?? '').split(' ')]);
+    expect(right.code, right.stderr).toBe(0);
+    expect(await accuracyOf(output)).toBeGreaterThan(0.85);
+    const trusted = await lossgraft([...args, '--trust-labels', '--force']);
+    expect(trusted.code, trusted.stderr).toBe(0);
+  });
+
+  it('as numbers too, with an order that --classes takes', async () => {
+    const { model, data } = await without(WORDS.map((_, k) => String(k)));
+    const refusal = await trained(model, data).catch((error: unknown) => String(error));
+    expect(refusal).toMatch(/--classes 8,2,0,7,6,9,5,1,4,3; or/);
+    const run = await trained(model, data, { classNames: [...'8207695143'] });
+    expect(run.before.validation?.accuracy).toBeGreaterThan(0.8);
+  });
+
+  it('by a config.json that is wrong are found as well', async () => {
+    const folder = temporaryFolder();
+    const model = writeVit(folder, WORDS);
+    const data = await writeDigits(join(folder, 'data'), [...WORDS.slice(3), ...WORDS.slice(0, 3)]);
+    await expect(trained(model, data)).rejects.toThrow(
+      /as id2label of .*config\.json names them, found others: .*--trust-labels/,
+    );
   });
 });
 

@@ -1,0 +1,46 @@
+import { LossgraftError } from '../errors.ts';
+import type { WrongOrder } from './order.ts';
+
+/** What labels are called, and by whom. */
+export interface CalledClasses {
+  /** The data's name. */
+  readonly where: string;
+  readonly names: readonly string[] | undefined;
+  /** Where the names were found; `undefined` where nothing tells them. */
+  readonly from: string | undefined;
+}
+
+/** Says which order fits. */
+export function orderProblem(
+  { accuracy, chance, samples, fitting }: WrongOrder,
+  called: CalledClasses,
+): LossgraftError {
+  const { where, names, from } = called;
+  const moved = fitting.classOf.flatMap((k, label) => (k === label ? [] : [`${names?.[label] ?? label} → ${k}`]));
+  const shown = `${moved.slice(0, 12).join(', ')}${moved.length > 12 ? `, … (${moved.length})` : ''}`;
+  return new LossgraftError({
+    code: 'class-order',
+    where,
+    expected: `labels that are the model's classes${from === undefined ? '' : `, as ${from} names them`}`,
+    found:
+      `others: the model as it is gets ${percent(accuracy)} of ${samples} samples right, where chance gives ${percent(chance)}, and ` +
+      `${percent(fitting.accuracy)} where these labels mean other classes: ${shown}`,
+    hint: `Give the order that fits, ${orderOption(fitting.classOf, names)}; or go on as it is, where the model is to learn other classes: --trust-labels`,
+  });
+}
+
+/** More are for a file. */
+const LISTED = 20;
+
+function orderOption(classOf: readonly number[], names: readonly string[] | undefined): string {
+  const inOrder = Array<string>(classOf.length).fill('');
+  for (const [label, k] of classOf.entries()) inOrder[k] = names?.[label] ?? String(label);
+  const isShort = inOrder.length <= LISTED && inOrder.every((name) => !name.includes(','));
+  if (!isShort) return '--classes FILE, one name a line';
+  const list = inOrder.join(',');
+  return `--classes ${/^[\w,.-]+$/.test(list) ? list : `'${list.replaceAll("'", `'\\''`)}'`}`;
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
+}

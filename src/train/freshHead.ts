@@ -1,0 +1,37 @@
+import type { InitializerSource } from '../ir/graph.ts';
+import type { Model } from '../model.ts';
+import { toNumbers } from '../numbers.ts';
+import { readTensor } from '../onnx/index.ts';
+import { findLogits, namedLogits } from '../transform/logits.ts';
+import { selectParameters } from '../transform/parameters.ts';
+import { prepare } from '../transform/prepare.ts';
+
+/**
+ * Whether the last linear layer has never been trained: all its biases are 0, as Keras and transformers begin, or its weights fill the range of
+ * a uniform distribution up to its bound and not beyond, as PyTorch's and Keras' layers begin. Training moves some beyond.
+ *
+ * @throws LossgraftError where the model has no such layer.
+ */
+export async function hasFreshHead(model: Model, logits: string | undefined, classes: number): Promise<boolean> {
+  const { graph, opset } = await prepare(model, { batchNorm: 'frozen', dropout: 'off' });
+  const found = logits === undefined ? findLogits(graph, opset) : namedLogits(graph, logits, opset);
+  const { parameters } = selectParameters(graph, 'head', found.value);
+  const read = (source: InitializerSource): number[] =>
+    Array.from(toNumbers('data' in source ? source : readTensor(model.proto.source, source, { modelDir: model.dir })));
+  const tensors = parameters.map(({ source }) => read(source));
+  const biases = tensors.filter(({ length }) => length === classes);
+  const weights = tensors.filter(({ length }) => length > classes);
+  if (biases.length > 0 && biases.every((bias) => bias.every((value) => value === 0))) return true;
+  return weights.length > 0 && weights.every((weight) => isUniform(weight, classes));
+}
+
+/** Fewer numbers may stop short of a bound by chance, or fail to pass it. */
+const ENOUGH = 32;
+
+function isUniform(weight: readonly number[], classes: number): boolean {
+  const width = weight.length / classes;
+  const largest = weight.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  // PyTorch's Linear, and Glorot's bound in Keras.
+  const bounds = [1 / Math.sqrt(width), Math.sqrt(6 / (width + classes))];
+  return weight.length >= ENOUGH && bounds.some((bound) => largest <= bound * (1 + 1e-6) && largest >= 0.9 * bound);
+}
