@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { open } from '../../src/index.ts';
+import { open } from '../../src/model.ts';
 import { hasFreshHead } from '../../src/train/freshHead.ts';
 import { ROOT } from '../support/cli.ts';
 
