@@ -30,11 +30,19 @@ export const MAX_RANK_VISITS = 5e8;
  *
  * @returns `null` where a metric is not defined, or ranks too much (see {@link MAX_RANK_VISITS}).
  */
-export function intervalsOf(scored: Scored, options: BootstrapOptions): Partial<Record<MetricName, Interval | null>> {
-  const { draws = DRAWS, costs } = options;
-  const drawn = drawMetrics([scored], options, draws, costs);
+export function intervalsOf(scored: Scored, options: BootstrapOptions): Intervals {
+  return intervalsIn(drawMetrics([scored], options), 0);
+}
+
+export type Intervals = Partial<Record<MetricName, Interval | null>>;
+export type Differences = Partial<Record<MetricName, Difference | null>>;
+
+function intervalsIn(drawn: readonly Drawn[], model: number): Intervals {
   return Object.fromEntries(
-    drawn.map(({ metric, values: [own] }) => [metric, own === undefined ? null : intervalOf(own)]),
+    drawn.map(({ metric, values }) => {
+      const own = values[model];
+      return [metric, own === undefined ? null : intervalOf(own)];
+    }),
   );
 }
 
@@ -49,18 +57,18 @@ export interface Difference extends Interval {
   readonly p: number;
 }
 
-/** Compares two models by a paired bootstrap: each draw takes the same samples for both. */
-export function differencesOf(
+/** Compares two models by a paired bootstrap: each draw takes the same samples for both. Beside it the second one's intervals. */
+export function compareModels(
   first: Scored,
   second: Scored,
   options: BootstrapOptions,
-): Partial<Record<MetricName, Difference | null>> {
-  const { draws = DRAWS, costs } = options;
+): { readonly intervals: Intervals; readonly differences: Differences } {
   if (first.labels.length !== second.labels.length || first.labels.some((label, row) => label !== second.labels[row]))
     throw new RangeError('two models are compared on the same samples, and their labels differ');
-  const drawn = drawMetrics([first, second], options, draws, costs);
+  const drawn = drawMetrics([first, second], options);
+  const { costs } = options;
   const whole = [first, second].map((scored) => judged(scored, costs === undefined ? {} : { costs }));
-  return Object.fromEntries(
+  const differences = Object.fromEntries(
     drawn.map(({ metric, values: [a, b] }) => {
       const [before, after] = whole.map((each) => METRICS[metric].of(each));
       const isKnown = a !== undefined && b !== undefined && typeof before === 'number' && typeof after === 'number';
@@ -76,6 +84,7 @@ export function differencesOf(
       ];
     }),
   );
+  return { intervals: intervalsIn(drawn, 1), differences };
 }
 
 function differenceOf(metric: MetricName, [first, second]: readonly [number, number], drawn: Float64Array): Difference {
@@ -102,9 +111,7 @@ interface Drawn {
 
 function drawMetrics(
   models: readonly Scored[],
-  { metrics, seed = 0 }: BootstrapOptions,
-  draws: number,
-  costs: CostMatrix | undefined,
+  { metrics, seed = 0, draws = DRAWS, costs }: BootstrapOptions,
 ): Drawn[] {
   const visits = draws * models.reduce((sum, { size, classes }) => sum + size * classes, 0);
   const able = metrics.filter((metric) => !METRICS[metric].ranks || visits <= MAX_RANK_VISITS);

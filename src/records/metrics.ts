@@ -1,5 +1,5 @@
 import type { CostMatrix } from '../data/costMatrix.ts';
-import { type Difference, differencesOf, type Interval, intervalsOf } from '../metrics/bootstrap.ts';
+import { compareModels, type Differences, type Intervals, intervalsOf } from '../metrics/bootstrap.ts';
 import { type ReliabilityBin, reliabilityOf } from '../metrics/calibration.ts';
 import { type Group, groupsOf } from '../metrics/groups.ts';
 import { type McNemar, mcNemar } from '../metrics/mcnemar.ts';
@@ -42,7 +42,7 @@ export interface Metrics extends Scores {
 /** What is computed once, when all is trained. */
 export interface DetailedMetrics extends Metrics {
   /** 95 % intervals; `null` for what has none. */
-  readonly intervals: Readonly<Partial<Record<MetricName, Interval | null>>>;
+  readonly intervals: Readonly<Intervals>;
   readonly reliability: readonly ReliabilityBin[];
   /** The class with the fewest samples, of those that have some. Below {@link LEAST_SAMPLES} the intervals are too narrow. */
   readonly rarest: { readonly class: number; readonly samples: number };
@@ -51,7 +51,7 @@ export interface DetailedMetrics extends Metrics {
 }
 
 export interface Change {
-  readonly metrics: Readonly<Partial<Record<MetricName, Difference | null>>>;
+  readonly metrics: Readonly<Differences>;
   readonly accuracy: McNemar;
 }
 
@@ -85,13 +85,14 @@ export function detailedMetricsOf(
   const { before, seed, costs } = options;
   const metrics = names.filter((name) => name !== 'cost' || costs !== undefined);
   const how = { metrics, seed, ...(costs === undefined ? {} : { costs }) };
+  const compared = before && compareModels(before, scored, how);
   return {
     ...figuresOf(scored, options),
     classes: classFigures(judged(scored)),
-    intervals: intervalsOf(scored, how),
+    intervals: compared?.intervals ?? intervalsOf(scored, how),
     reliability: reliabilityOf(scored),
     rarest: rarestOf(tallyOf(scored)),
-    change: before ? { metrics: differencesOf(before, scored, how), accuracy: mcNemar(before, scored) } : null,
+    change: before && compared ? { metrics: compared.differences, accuracy: mcNemar(before, scored) } : null,
   };
 }
 

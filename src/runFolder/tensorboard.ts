@@ -49,6 +49,11 @@ const OTHERS = (Object.keys(METRICS) as MetricName[]).filter(
   (name) => name !== 'accuracy' && name !== 'balancedAccuracy',
 );
 
+/** `averagePrecision` → `average_precision` */
+function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
 /** The scalars of an epoch by their tags in TensorBoard. A class without a name of its own is called by its index. */
 function scalarsOf(record: EpochRecord, classNames: readonly string[]): [string, number][] {
   const { trainLoss, validationLoss, balancedAccuracy, accuracy, many, medium, few, recall, rate } = record;
@@ -64,6 +69,9 @@ function scalarsOf(record: EpochRecord, classNames: readonly string[]): [string,
     ['learning_rate', rate],
     ...OTHERS.map((name) => [`metrics/${METRICS[name].option.replace('-', '_')}`, record[name]] as const),
     ...recalls.map((value, k) => [`recall/${classNames[k] ?? k}`, value] as const),
+    ...Object.entries(record.classes ?? {}).flatMap(([name, values]) =>
+      values.map((value, k) => [`${snakeCase(name)}/${classNames[k] ?? k}`, value] as const),
+    ),
   ];
   return all.flatMap(([tag, value]) => (typeof value === 'number' ? [[tag, value]] : []));
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { random } from '../../src/data/random.ts';
-import { differencesOf, intervalsOf, MAX_RANK_VISITS, quantile } from '../../src/metrics/bootstrap.ts';
+import { compareModels, intervalsOf, MAX_RANK_VISITS, quantile } from '../../src/metrics/bootstrap.ts';
 import { mcNemar } from '../../src/metrics/mcnemar.ts';
 import { judged, METRICS, type MetricName } from '../../src/metrics/metrics.ts';
 import { Scored } from '../../src/metrics/scored.ts';
@@ -79,7 +79,7 @@ describe('two models on the same samples', () => {
   const [first, second] = [sample([200, 60, 30], [0.9, 0.5, 0.3], 4), sample([200, 60, 30], [0.9, 0.8, 0.7], 5)];
 
   it('that differ: the better one, with an interval beyond 0 and a small p', () => {
-    const { macroF1, logLoss } = differencesOf(first, second, { metrics: ['macroF1', 'logLoss'] });
+    const { macroF1, logLoss } = compareModels(first, second, { metrics: ['macroF1', 'logLoss'] }).differences;
     expect(macroF1?.difference).toBeCloseTo((macroF1?.second ?? 0) - (macroF1?.first ?? 0), 12);
     expect(macroF1).toMatchObject({ better: 1, p: expect.closeTo(0.002, 3) });
     expect(macroF1?.low).toBeGreaterThan(0.05);
@@ -89,7 +89,10 @@ describe('two models on the same samples', () => {
 
   it('turned round: the other sign', () => {
     const options = { metrics: ['balancedAccuracy', 'prAuc', 'ece'] as const, draws: 200 };
-    const [there, back] = [differencesOf(first, second, options), differencesOf(second, first, options)];
+    const [there, back] = [
+      compareModels(first, second, options).differences,
+      compareModels(second, first, options).differences,
+    ];
     for (const name of options.metrics) {
       expect(back[name]?.difference).toBeCloseTo(-(there[name]?.difference ?? 0), 12);
       expect(back[name]?.low).toBeCloseTo(-(there[name]?.high ?? 0), 12);
@@ -100,20 +103,25 @@ describe('two models on the same samples', () => {
 
   it('that are one: no difference, p 1', () => {
     const same = { difference: 0, low: 0, high: 0, better: 0.5, p: 1 };
-    expect(differencesOf(first, first, { metrics: ['mcc'], draws: 50 }).mcc).toMatchObject(same);
+    expect(compareModels(first, first, { metrics: ['mcc'], draws: 50 }).differences.mcc).toMatchObject(same);
     expect(mcNemar(first, first)).toEqual({ onlyFirst: 0, onlySecond: 0, p: 1 });
   });
 
   it('p is as rare as it says where there is no difference', () => {
     const rare = Array.from({ length: 100 }, (_, i) => {
       const pair = [0, 1].map((side) => sample([60, 30], [0.8, 0.6], 1000 + 2 * i + side)) as [Scored, Scored];
-      return differencesOf(...pair, { metrics: ['balancedAccuracy'], draws: 200 }).balancedAccuracy?.p ?? 0;
+      return compareModels(...pair, { metrics: ['balancedAccuracy'], draws: 200 }).differences.balancedAccuracy?.p ?? 0;
     }).filter((p) => p < 0.1).length;
     expect(rare).toBeLessThan(22);
   });
 
+  it('the second has the intervals that it has alone', () => {
+    const options = { metrics: ['macroF1', 'prAuc', 'ece'], draws: 100, seed: 4 } as const;
+    expect(compareModels(first, second, options).intervals).toEqual(intervalsOf(second, options));
+  });
+
   it('must be the same samples', () => {
-    expect(() => differencesOf(first, sample([200, 60, 31], [1, 1, 1], 6), { metrics: ['mcc'] })).toThrow(
+    expect(() => compareModels(first, sample([200, 60, 31], [1, 1, 1], 6), { metrics: ['mcc'] })).toThrow(
       /labels differ/,
     );
   });

@@ -117,8 +117,14 @@ describe('event files', () => {
     });
     const records = readRecords(read(join(folder, 'tensorboard'), 'ce'));
     expect(records.length).toBe(history.length + 1);
-    for (const [i, { recall, macroF1, prAuc, logLoss }] of history.entries()) {
+    for (const [i, { recall, classes: byClass, macroF1, prAuc, logLoss }] of history.entries()) {
       const scalars = scalarsIn(records[i + 1]);
+      for (const [tag, values] of [
+        ['precision', byClass?.precision],
+        ['average_precision', byClass?.averagePrecision],
+      ] as const)
+        for (const [k, name] of names.entries())
+          expect(scalars.get(`${tag}/${name}`)).toBe(values?.[k] == null ? undefined : Math.fround(values[k]));
       const others = ['macro_f1', 'pr_auc', 'log_loss'].map((tag) => scalars.get(`metrics/${tag}`));
       expect(others).toEqual([macroF1, prAuc, logLoss].map((value) => Math.fround(value ?? -1)));
       for (const [k, name] of names.entries()) expect(scalars.get(`recall/${name}`)).toBe(Math.fround(recall[k] ?? -1));
