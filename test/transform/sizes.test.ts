@@ -116,3 +116,32 @@ describe('what is said of sizes', () => {
     model.close();
   });
 });
+
+describe('refused before the work', () => {
+  const data = { x: { dtype: 'float32', dims: [6, 4], data: new Float32Array(24) } } as const;
+
+  test('a batch of dim_value 0, which the runtime takes literally', async () => {
+    const model = await open(pathOf('batch-of-0'));
+    const refused = expect.objectContaining({ code: 'empty-input' });
+    await expect(augment(model, { loss: 'ce' })).rejects.toEqual(refused);
+    await expect(trainGraph(model, { loss: 'ce', optimizer: 'sgd', trainable: 'all', form: 'step' })).rejects.toEqual(
+      refused,
+    );
+    const session = await openSession(pathOf('batch-of-0'));
+    await expect(session.run(data)).rejects.toThrow();
+    await session.close();
+    const { report, bytes } = await augment(model, { loss: 'ce', dynamicBatch: true });
+    expect(report.notes.join()).toContain('fixed at 0, is now free');
+    const labels = { dtype: 'int64', dims: [6], data: new BigInt64Array(6) } as const;
+    const freed = await openSession(bytes());
+    expect((await freed.run({ ...data, labels })).loss_per_sample?.dims).toEqual([6]);
+    await freed.close();
+    model.close();
+  });
+
+  test('external data at a negative offset', async () => {
+    await expect(open(pathOf('negative-offset'))).rejects.toThrow(
+      /a count of bytes as offset of external_data, found "-8"/,
+    );
+  });
+});
