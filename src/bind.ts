@@ -17,7 +17,14 @@ export interface Registries {
 }
 
 /** What goes to the graft as it is given. */
-const { loss: _loss, classCounts: _counts, classWeights: _classWeights, weights: _weights, ...plainRows } = graftRows;
+const {
+  loss: _loss,
+  classCounts: _counts,
+  classWeights: _classWeights,
+  weights: _weights,
+  gradients: _gradients,
+  ...plainRows
+} = graftRows;
 
 const NOTHING: Configured<Pick<Optimizer, 'name' | 'options'>> = { of: { name: '', options: {} }, options: {} };
 

@@ -2,7 +2,7 @@ import { blocked, expansions, gradients, losses, optimizers, weightings } from '
 import { type Augmented, augment as augmentWith } from './augment.ts';
 import { bindGraft, configured, type GraftOptions } from './bind.ts';
 import type { AugmentOptions, TrainGraphOptions, TrainOptions } from './choices.ts';
-import type { Optimizer } from './contract.ts';
+import type { GradientRule, Optimizer } from './contract.ts';
 import { type Inspection, type InspectOptions, inspect as inspectWith } from './inspect.ts';
 import { withLowering } from './lower/diagnose.ts';
 import { type OpenedModel, type OpenOptions, opened, open as openModel } from './model.ts';
@@ -16,6 +16,7 @@ import { setupCudaRows } from './tables/setupCuda.ts';
 import { graphRows, trainGraphRows } from './tables/trainGraph.ts';
 import { fineTune, type TrainResult } from './train/train.ts';
 import { type TrainGraph, trainGraph as trainGraphWith } from './trainGraph/trainGraph.ts';
+import type { Calculus } from './transform/gradientOutputs.ts';
 import { type AugmentCase, type ValidationReport, validate as validateCases } from './validate/index.ts';
 import { type ValidateOptions, validateRows } from './validate/options.ts';
 
@@ -72,7 +73,7 @@ export type { EpochRecord } from './records/epoch.ts';
 export type { CacheMode, FeatureReport } from './records/features.ts';
 export type { InfluenceOutcome } from './records/influence.ts';
 export type { DetailedMetrics, Metrics } from './records/metrics.ts';
-export type { RunProgress, TrainProgress } from './records/progress.ts';
+export type { RunProgress, TrainEvent, TrainProgress } from './records/progress.ts';
 export { type Recipe, type RecipeName, recipes, type Schedule } from './records/schedule.ts';
 export { type ClassSummary, type Runnable, type RunOptions, type RunResult, run } from './run.ts';
 export type { Finding, ProviderReport } from './runtime/cuda/diagnose.ts';
@@ -89,8 +90,10 @@ export { VERSION } from './version.ts';
 export { refuseExisting, type WriteOptions } from './write.ts';
 export type { OpenedModel as Model, OpenOptions };
 
-/** What is differentiated and how: the catalogue's rules. */
-const calculus = { gradients, expansions, blocked };
+/** What is differentiated and how: the catalogue's rules, after those of one's own. */
+function calculusWith(own: Readonly<Record<string, GradientRule>> = {}): Calculus {
+  return { gradients: { ...gradients, ...own }, expansions, blocked };
+}
 
 /**
  * Opens an ONNX model, a file or bytes; `using` closes it.
@@ -103,7 +106,7 @@ export async function open(file: string | Uint8Array, options: OpenOptions = {})
 
 /** Finds out which providers really work here, each by a run whose numbers are checked, and what training makes of the CPU. */
 export async function doctor(options: DiagnoseOptions = {}): Promise<ProviderReport[]> {
-  return withLowering(await diagnoseProviders(options), calculus);
+  return withLowering(await diagnoseProviders(options), calculusWith());
 }
 
 /**
@@ -142,7 +145,7 @@ async function augmentNamed(
   const { dynamicBatch, grad, classNames } = options;
   return augmentWith(opened(model), {
     ...request,
-    calculus,
+    calculus: calculusWith(options.gradients),
     ...(dynamicBatch === undefined ? {} : { dynamicBatch }),
     ...(grad === undefined ? {} : { grad }),
     ...(classNames === undefined ? {} : { classNames }),
@@ -178,7 +181,7 @@ export async function trainGraph(model: OpenedModel, options: TrainGraphOptions)
   return trainGraphWith(opened(model), {
     ...pick(graphRows, options),
     ...bound.request,
-    calculus,
+    calculus: calculusWith(options.gradients),
     optimizer: optimizer.of,
     optimizerOptions: bound.optimizerOptions,
     trainable,
@@ -197,7 +200,11 @@ export async function trainGraph(model: OpenedModel, options: TrainGraphOptions)
  * @throws LossgraftError naming what cannot be trained, the row that does not fit, or the step at which a loss was not finite.
  */
 export async function train(model: OpenedModel, options: TrainOptions): Promise<TrainResult> {
-  return fineTune({ losses, weightings, optimizers, calculus }, opened(model), options);
+  return fineTune(
+    { losses, weightings, optimizers, calculus: calculusWith(options.gradients) },
+    opened(model),
+    options,
+  );
 }
 
 /**

@@ -1,7 +1,19 @@
 import { copyFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { augment, LossgraftError, open, openData, run, train, trainGraph, validate, writeTuned } from '../src/index.ts';
+import {
+  augment,
+  LossgraftError,
+  noGradient,
+  open,
+  openData,
+  run,
+  train,
+  trainGraph,
+  unary,
+  validate,
+  writeTuned,
+} from '../src/index.ts';
 import { ROOT, temporaryFolder } from './support/cli.ts';
 
 const MODEL = join(ROOT, 'fixtures/digits/model.onnx');
@@ -103,4 +115,33 @@ it('a signal ends run, openData and validate with its reason', async () => {
   const folders = [join(ROOT, 'fixtures/cases/digits')];
   expect(await codeOf(() => validate(folders, { signal: stopCases.signal, onCase }))).toBe(reason);
   expect(cases).toBe(1);
+});
+
+it('one’s own gradient rule goes before lossgraft’s', async () => {
+  using model = await open(MODEL);
+  const options = { loss: 'ce', trainable: 'all' } as const;
+  const ours = await trainGraph(model, options);
+  const half = unary(({ op, x, dy }) => op.mul(op.mul(dy, op.cast(op.greater(x, 0), 'float32')), 0.5));
+  const own = await trainGraph(model, { ...options, gradients: { Relu: half } });
+  expect(own.bytes()).not.toEqual(ours.bytes());
+  const stopped = await trainGraph(model, { ...options, gradients: { Relu: noGradient } });
+  expect(stopped.report.trainable).toEqual(['fc2.weight', 'fc2.bias']);
+  expect(await codeOf(() => trainGraph(model, { ...options, gradients: { Relu: 1 as never } }))).toBe('option-kind');
+});
+
+it('one listener hears all that a training tells', async () => {
+  using model = await open(MODEL);
+  using data = await openData(TRAIN);
+  const kinds: string[] = [];
+  const epochs: number[] = [];
+  await train(model, {
+    ...{ data, folder: join(temporaryFolder(), 'run'), loss: 'ce', trainable: 'head', epochs: 1, report: false },
+    cacheFeatures: 'on',
+    onEvent: (event) => {
+      if (kinds.at(-1) !== event.kind) kinds.push(event.kind);
+    },
+    onEpoch: ({ epoch }) => epochs.push(epoch),
+  });
+  expect(kinds.slice(-4)).toEqual(['features', 'epoch', 'step', 'epoch']);
+  expect(epochs).toEqual([0, 1]);
 });

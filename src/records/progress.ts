@@ -1,3 +1,5 @@
+import type { EpochRecord } from './epoch.ts';
+
 /** Where a training is, after a run of its graph. */
 export interface TrainProgress {
   readonly arm: string;
@@ -19,3 +21,12 @@ export interface RunProgress {
   readonly done: number;
   readonly total: number;
 }
+
+/** What a training tells while it goes on. */
+export type TrainEvent =
+  /** Before the first step: what is to be known of the data. */
+  | { readonly kind: 'note'; readonly text: string }
+  /** Samples of which what is frozen was computed. */
+  | ({ readonly kind: 'features' } & RunProgress)
+  | ({ readonly kind: 'step' } & TrainProgress)
+  | ({ readonly kind: 'epoch' } & EpochRecord);

@@ -1,6 +1,6 @@
-import type { Configured, Loss, Weighting } from '../contract.ts';
+import type { Configured, GradientRule, Loss, Weighting } from '../contract.ts';
 import { isRecord } from '../isRecord.ts';
-import { choice, flag, isNumbers, isText, names, text, value } from '../options/row.ts';
+import { choice, flag, given, isFunction, isNumbers, isText, names, text, value } from '../options/row.ts';
 
 /** Where a loss is grafted on, and what its inputs and outputs are called. */
 export const placeRows = {
@@ -53,6 +53,12 @@ export const classWeightsRow = value('a name, a weighting, or one weight per cla
 /** Another name of it. */
 export const weightsRow = { ...classWeightsRow, flag: false, excludes: ['classWeights'] } as const;
 
+/** Rules of one's own. */
+export const gradientsRow = given<Readonly<Record<string, GradientRule>>>(
+  'an object of gradient rules by operator',
+  (rules) => isRecord(rules) && Object.values(rules).every(isFunction),
+);
+
 /** Of every verb that grafts a loss for a file. */
 export const graftRows = {
   /** A name from `losses`, or a loss of one's own. */
@@ -77,5 +83,7 @@ export const graftRows = {
     'How the output loss combines the samples; the mean is divided by N, never by the sum of the weights',
     { default: 'mean' },
   ),
+  /** Gradient rules by operator, which go before lossgraft's own. */
+  gradients: gradientsRow,
   ...placeRows,
 } as const;

@@ -19,9 +19,9 @@ import {
   value,
 } from '../options/row.ts';
 import type { EpochRecord } from '../records/epoch.ts';
-import type { RunProgress, TrainProgress } from '../records/progress.ts';
+import type { RunProgress, TrainEvent, TrainProgress } from '../records/progress.ts';
 import { DEFAULT_SCHEDULE, type RecipeName, recipes } from '../records/schedule.ts';
-import { classWeightsRow, lossRow, placeRows, WEIGHTS_FILE, weightsRow } from './graft.ts';
+import { classWeightsRow, gradientsRow, lossRow, placeRows, WEIGHTS_FILE, weightsRow } from './graft.ts';
 import { providerRow } from './run.ts';
 import { optimizerRow, stepRows, trainableRow } from './step.ts';
 
@@ -260,6 +260,8 @@ export const trainerRows = {
   threads: count('Threads that compute one operator (default: as many as the processor has cores)', none),
   /** Ends the run after the step that is under way; the checkpoint is written. */
   signal: signalRow,
+  /** Hears everything; the others hear their part. */
+  onEvent: given<(event: TrainEvent) => void>('a function', isFunction),
   onProgress: given<(progress: TrainProgress) => void>('a function', isFunction),
   onEpoch: given<(record: EpochRecord) => void>('a function', isFunction),
   /** While what is frozen is computed, before the first epoch. */
@@ -276,6 +278,8 @@ export const trainRows = {
   /** `head`, `all`, or patterns. Default `all`. */
   trainable: { ...trainableRow, default: 'all' },
   ...stepRows,
+  /** Gradient rules by operator, which go before lossgraft's own. */
+  gradients: gradientsRow,
   ...trainerRows,
   ...folderRows,
 } as const;

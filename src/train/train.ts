@@ -90,10 +90,23 @@ export async function fineTune(catalogue: Catalogue, model: Model, given: TrainO
   checkOptions(trainRows, given, () => true);
   const lock = lockRun(given.folder);
   try {
-    return await fineTuneIn(catalogue, model, given, lock.note === undefined ? [] : [lock.note]);
+    return await fineTuneIn(catalogue, model, withEvents(given), lock.note === undefined ? [] : [lock.note]);
   } finally {
     lock.release();
   }
+}
+
+/** The listeners of the single events, which the one for all hears too. */
+function withEvents(options: TrainOptions): TrainOptions {
+  const { onEvent, onNote, onFeatures, onProgress, onEpoch } = options;
+  if (onEvent === undefined) return options;
+  return {
+    ...options,
+    onNote: (text) => [onNote?.(text), onEvent({ kind: 'note', text })],
+    onFeatures: (progress) => [onFeatures?.(progress), onEvent({ kind: 'features', ...progress })],
+    onProgress: (progress) => [onProgress?.(progress), onEvent({ kind: 'step', ...progress })],
+    onEpoch: (record) => [onEpoch?.(record), onEvent({ kind: 'epoch', ...record })],
+  };
 }
 
 /** Fine-tunes in a folder that is this run's alone; `folderNotes` tell of it. */
