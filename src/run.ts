@@ -1,6 +1,7 @@
 import { basename, dirname, resolve } from 'node:path';
 import { breather } from './breather.ts';
 import { type FoundNames, findClassNames } from './classes/find.ts';
+import { orderWatch } from './classes/orderWatch.ts';
 import { alignLabels } from './data/alignLabels.ts';
 import { bindData } from './data/bind.ts';
 import type { Dataset } from './data/dataset.ts';
@@ -90,21 +91,26 @@ export async function run(what: Runnable, given: Dataset, options: RunOptions = 
     const notes = [...found.notes, ...bound.notes, ...fillNote(bound.size, fixed)];
     for (const note of notes) options.onNote?.(note);
     const collected = collector(manifest, bound.size);
+    const watch = orderWatch(session.outputs, manifest.classes);
+    const fetches = [...collected.outputs.values(), ...watch.fetches];
     for (let start = 0; start < bound.size; start += batchSize) {
       const count = Math.min(batchSize, bound.size - start);
       const feeds = await bound.read(start, count);
       const filled = fillUp(feeds, fixed);
       if (provider === 'cuda' && start === 0) notes.push(await proof(model, filled));
       await breathe();
-      const results = await session.run(filled, [...collected.outputs.values()]).catch(async (error: unknown) => {
+      const results = await session.run(filled, fetches).catch(async (error: unknown) => {
         throw await explainLength(error, model, await bound.read(0, 1), data.name);
       });
       collected.add(start, count, feeds, results);
+      watch.add(feeds[input]?.data, count, results);
       onProgress?.({ done: start + count, total: bound.size });
     }
     const classNames = data.classNames ?? null;
     const result = summarise(manifest, collected, classNames ?? []);
-    return { samples: bound.size, batchSize, provider, classNames, ...result, notes: [...notes, ...result.notes] };
+    const order = watch.notes({ where: data.name, names: classNames ?? undefined, from: found.names?.from });
+    const all = [...notes, ...result.notes, ...order];
+    return { samples: bound.size, batchSize, provider, classNames, ...result, notes: all };
   } finally {
     await session.close();
   }

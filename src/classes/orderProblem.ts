@@ -8,6 +8,8 @@ export interface CalledClasses {
   readonly names: readonly string[] | undefined;
   /** Where the names were found; `undefined` where nothing tells them. */
   readonly from: string | undefined;
+  /** What to do where the order is meant. */
+  readonly otherwise?: string;
 }
 
 /** Says which order fits. */
@@ -15,7 +17,7 @@ export function orderProblem(
   { accuracy, chance, samples, fitting }: WrongOrder,
   called: CalledClasses,
 ): LossgraftError {
-  const { where, names, from } = called;
+  const { where, names, from, otherwise = '' } = called;
   const moved = fitting.classOf.flatMap((k, label) => (k === label ? [] : [`${names?.[label] ?? label} → ${k}`]));
   const shown = `${moved.slice(0, 12).join(', ')}${moved.length > 12 ? `, … (${moved.length})` : ''}`;
   return new LossgraftError({
@@ -25,7 +27,7 @@ export function orderProblem(
     found:
       `others: the model as it is gets ${percent(accuracy)} of ${samples} samples right, where chance gives ${percent(chance)}, and ` +
       `${percent(fitting.accuracy)} where these labels mean other classes: ${shown}`,
-    hint: `Give the order that fits, ${orderOption(fitting.classOf, names)}; or go on as it is, where the model is to learn other classes: --trust-labels`,
+    hint: `Give the order that fits, ${orderOption(fitting.classOf, names)}${otherwise}`,
   });
 }
 

@@ -74,7 +74,8 @@ export function orderCheck(
     const wrong = findWrongOrder(evidence);
     if (wrong === undefined) return [];
     if (await isUntrained(model, logits, classes)) return [UNTRAINED];
-    throw orderProblem(wrong, { where: data.name, names: data.classNames, from: names?.from });
+    const otherwise = '; or go on as it is, where the model is to learn other classes: --trust-labels';
+    throw orderProblem(wrong, { where: data.name, names: data.classNames, from: names?.from, otherwise });
   };
 }
 

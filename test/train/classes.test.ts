@@ -188,4 +188,10 @@ it('the names go on from model to augmented model to run', async () => {
   expect(stderr).toMatch(/note: .*matched by name with lossgraft's manifest: classes 0 eight, /);
   expect(stderr).toMatch(/^eight +\d+ +0\.\d+$/m);
   expect(stdout).toMatch(/^row,label,loss_per_sample,class\n0,0,[\d.e-]+,eight\n/);
+  expect(stderr).not.toMatch(/LABELS SEEM WRONG/);
+  const sorted = [...WORDS].sort().join(',');
+  const wrong = await lossgraft(['run', augmented, '--data', data, '--channels', '1', '--classes', sorted]);
+  expect(wrong.stderr).toMatch(
+    /LABELS SEEM WRONG, .*the order that fits, --classes eight,two,zero,seven,six,nine,five,one,four,three/,
+  );
 });
