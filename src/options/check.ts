@@ -24,11 +24,12 @@ export function checkOptions(rows: Rows, given: object, isElsewhere: (key: strin
     if (row !== undefined) checkValue(key, row, value);
     else if (!isElsewhere(key)) throw unknownOption(key, Object.keys(rows), `option ${key}`);
   }
-  const keys = new Set(entriesOf(given).map(([key]) => key));
+  const values = new Map(entriesOf(given));
   for (const [key, row] of Object.entries(rows)) {
-    if (row.required && !keys.has(key)) throw missing(key, row);
-    const other = keys.has(key) ? row.excludes?.find((excluded) => keys.has(excluded)) : undefined;
-    if (other !== undefined) throw conflict(key, row, other, rowOf(rows, other));
+    if (row.required && !values.has(key)) throw missing(key, row);
+    if (!values.has(key)) continue;
+    const other = row.excludes?.find((excluded) => isMet(excluded, values));
+    if (other !== undefined) throw conflict(key, row, shownNeed(rows, other));
   }
 }
 
@@ -41,14 +42,26 @@ export function checkOptions(rows: Rows, given: object, isElsewhere: (key: strin
 export function checkNeeds(rows: Rows, given: object, effective: object = given): void {
   const values = new Map(entriesOf(effective));
   for (const [key] of entriesOf(given)) {
-    const [other, wanted] = rowOf(rows, key)?.needs?.split('=') ?? [];
-    if (other === undefined) continue;
-    const found = values.get(other);
-    const isMet = wanted === undefined ? found !== undefined && found !== 0 && found !== false : found === wanted;
-    if (isMet) continue;
-    const needed = [flagOf(other, rowOf(rows, other)), wanted].filter((part) => part !== undefined).join(' ');
-    throw badOption(key, `to be left out without ${needed}`, 'it given');
+    const needed = rowOf(rows, key)?.needs;
+    if (needed === undefined || isMet(needed, values)) continue;
+    throw badOption(key, `to be left out without ${shownNeed(rows, needed)}`, 'it given');
   }
+}
+
+/** Whether an option counts, `imbalance`, or has a value, `schedule=step`. */
+function isMet(need: string, values: ReadonlyMap<string, unknown>): boolean {
+  const [key = '', wanted] = need.split('=');
+  const found = values.get(key);
+  return wanted === undefined ? found !== undefined && found !== 0 && found !== false : found === wanted;
+}
+
+/** `--schedule step`, or the flag that stands for the value. */
+function shownNeed(rows: Rows, need: string): string {
+  const [key = '', wanted] = need.split('=');
+  const row = rowOf(rows, key);
+  const [own] = Object.entries(row?.switches ?? {}).find(([, { value }]) => value === wanted) ?? [];
+  if (own !== undefined) return `--${own}`;
+  return wanted === undefined ? flagOf(key, row) : `${flagOf(key, row)} ${wanted}`;
 }
 
 /** The given options that a table declares. */
@@ -137,11 +150,12 @@ function missing(key: string, row: Row): LossgraftError {
   });
 }
 
-function conflict(key: string, row: Row, other: string, otherRow: Row | undefined): LossgraftError {
+/** @param other as the command line has it. */
+function conflict(key: string, row: Row, other: string): LossgraftError {
   return new LossgraftError({
     code: 'option-conflict',
     where: `option ${kebabCase(key)}`,
-    expected: `either ${flagOf(key, row)} or ${flagOf(other, otherRow)}`,
+    expected: `either ${flagOf(key, row)} or ${other}`,
     found: 'both',
     hint: 'Leave one of them out',
   });
