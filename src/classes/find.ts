@@ -9,6 +9,8 @@ import { type ClassNames, classNames, namesIn, namesInText } from './names.ts';
 /** What is known of a model's class names, and what the user should know of it. */
 export interface FoundNames {
   readonly names: ClassNames | undefined;
+  /** The first that do not count up to the model's classes. */
+  readonly leftAside: ClassNames | undefined;
   readonly notes: readonly string[];
 }
 
@@ -46,7 +48,7 @@ export function findClassNames({ given, proto, dir, classes }: NamesPlace): Foun
   const names = given === undefined ? (fitting.find((one) => !one.arePlaceholders) ?? fitting[0]) : fitting[0];
   const other = fitting.find((one) => names && !one.arePlaceholders && differ(one, names));
   if (names && other) notes.push(`${names.from} and ${other.from} name the classes differently: ${names.from} counts`);
-  return { names, notes };
+  return { names, leftAside: all.find((one) => !fitting.includes(one)), notes };
 }
 
 function differ(a: ClassNames, b: ClassNames): boolean {

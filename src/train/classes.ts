@@ -35,7 +35,9 @@ export async function alignData(
   const given = options.classNames ?? (data.labelsFrom === 'option' ? data.classNames : undefined);
   // More names than the model's classes are refused with their counts.
   if (given !== undefined && given.length < classes) checkNames(given, classes);
-  const { names, notes } = findClassNames({ given, proto: model.proto, dir: model.dir, classes });
+  const { names, leftAside, notes } = findClassNames({ given, proto: model.proto, dir: model.dir, classes });
+  const isKnown = names !== undefined && !names.arePlaceholders;
+  if (!isKnown && leftAside && data.labelsFrom === 'names') throw otherCount(leftAside, classes);
   const align = (one: Dataset, by: ClassNames | undefined): Promise<Dataset> =>
     alignLabels(one, { names: by, input: labels.name });
   const aligned = await align(data, names);
@@ -46,6 +48,17 @@ export async function alignData(
     ...(test === undefined ? {} : { test: await align(test, others) }),
   };
   return { options: { ...options, data: aligned, ...further }, names: all, notes };
+}
+
+/** Names that the model does not have as many of are no names to match by, and no reason to guess. */
+function otherCount({ from, names }: ClassNames, classes: number): LossgraftError {
+  return new LossgraftError({
+    code: 'class-count-mismatch',
+    where: from,
+    expected: `${classes} names, one for each class of the model`,
+    found: String(names.length),
+    hint: 'Correct them, or name all classes in the order of the model’s scores with --classes',
+  });
 }
 
 /** The model's names; those of the data where they got their order from nothing else. */

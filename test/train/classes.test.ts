@@ -1,4 +1,4 @@
-import { copyFileSync, readFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { inspect, open, openData, type TrainOptions, type TrainResult, train } from '../../src/index.ts';
@@ -87,6 +87,16 @@ describe('a folder of ten classes and a model of Hugging Face', () => {
       classNames: ['eight', 'two', 'zero', 'seven', 'six', 'nine', 'five', 'one', 'four', 'Three'],
     });
     expect(classNames?.[9]).toBe('Three');
+  });
+
+  it('is refused where the model names one class less than it has', async () => {
+    const folder = temporaryFolder();
+    const model = writeVit(folder, WORDS);
+    const config = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'));
+    const { 9: _, ...id2label } = config.id2label;
+    writeFileSync(join(folder, 'config.json'), JSON.stringify({ id2label }));
+    const data = await writeDigits(join(folder, 'data'), WORDS);
+    await expect(trained(model, data)).rejects.toThrow(/id2label of .*\] expected 10 names, .* found 9\. .*--classes/);
   });
 
   it('validation and test data are matched by name, whatever they lack', async () => {
