@@ -13,9 +13,7 @@ const config: ViteUserConfig = {
     reporters: [
       'default',
       new SkipReporter(),
-      ...(report === undefined
-        ? []
-        : ['hanging-process', ['json', { outputFile: report }] satisfies [string, unknown]]),
+      ...(report === undefined ? [] : [['json', { outputFile: report }] satisfies [string, unknown]]),
     ],
   },
 };

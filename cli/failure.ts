@@ -1,4 +1,5 @@
 import { LossgraftError } from '../src/catalogue.ts';
+import { withFlagsIn } from './flags.ts';
 import { print, printable } from './io.ts';
 import { UsageError } from './usage.ts';
 
@@ -38,17 +39,21 @@ export async function printFailure(
 /** An error as data. */
 function failure(error: unknown, help: string): Readonly<Record<string, unknown>> {
   const status = statusOf(error);
-  const message = error instanceof Error ? error.message : String(error);
   if (error instanceof LossgraftError) {
-    const { code, where, expected, found, hint } = error.problem;
-    return { code, where, expected, found, hint, message, status };
+    return { ...withFlagsIn(error), options: error.options, message: messageOf(error), status };
   }
+  const message = error instanceof Error ? error.message : String(error);
   if (error instanceof UsageError) return { code: 'usage', hint: `${help} shows the usage`, message, status };
   return { code: 'defect', message, status, ...(error instanceof Error ? { stack: error.stack } : {}) };
 }
 
+/** The message, with flags for options. */
+function messageOf(error: LossgraftError): string {
+  return new LossgraftError(withFlagsIn(error)).message;
+}
+
 function explain(error: unknown, help: string): string {
   if (error instanceof UsageError) return `${printable(error.message)}\n${help} shows the usage`;
-  if (error instanceof LossgraftError) return printable(error.message);
+  if (error instanceof LossgraftError) return printable(messageOf(error));
   return `this is a defect of lossgraft, please report it with what follows\n${error instanceof Error ? '' : String(error)}`;
 }

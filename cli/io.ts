@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
+import { withFlags } from './flags.ts';
 
 /** Prints a result as JSON. Numbers that JSON does not have (NaN, Infinity) become their names. */
 export async function printJson(value: unknown): Promise<void> {
@@ -19,7 +20,7 @@ export async function print(text: string): Promise<void> {
 
 /** Something that the user should know of, on stderr. */
 export function note(text: string): void {
-  process.stderr.write(`note: ${text}\n`);
+  process.stderr.write(`note: ${withFlags(text)}\n`);
 }
 
 /** Notes that come before the work, and what has been said so. */
@@ -68,7 +69,7 @@ export function table(head: readonly string[], rows: readonly (readonly Cell[])[
 
 function show(cell: Cell): string {
   if (cell === null) return '-';
-  return typeof cell === 'number' ? formatNumber(cell) : printable(cell);
+  return typeof cell === 'number' ? formatNumber(cell) : printable(withFlags(cell));
 }
 
 /** Six significant digits; whole numbers as they are. */

@@ -1,5 +1,6 @@
 import type { Argv, Options } from 'yargs';
 import { flagOf, losses, type OptionsOf, optimizers, type Row, type Rows, weightings } from '../src/catalogue.ts';
+import { withFlags } from './flags.ts';
 import { UsageError } from './usage.ts';
 
 const REGISTRIES = { losses, optimizers, weightings };
@@ -96,11 +97,15 @@ function typeOf(row: Row): Options {
 
 function helpOf(row: Row, all: boolean): string {
   const known = 'default' in row && row.default !== undefined && row.kind !== 'flag' ? ` (default ${row.default})` : '';
-  if (!all) return `${row.describe}${known}`;
+  if (!all) return `${withFlags(row.describe)}${known}`;
   const entries = row.registry === undefined ? [] : Object.values(REGISTRIES[row.registry]);
   const lines = entries.map((entry) => {
     const isMadeOfCounts = 'needsCounts' in entry && entry.needsCounts;
     return `${entry.name}: ${entry.summary}${isMadeOfCounts ? '; made from the class counts' : ''}`;
   });
-  return [`${row.describe}${known}`, ...lines, ...(row.more === undefined ? [] : [row.more])].join('\n');
+  return [
+    `${withFlags(row.describe)}${known}`,
+    ...lines,
+    ...(row.more === undefined ? [] : [withFlags(row.more)]),
+  ].join('\n');
 }

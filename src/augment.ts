@@ -1,6 +1,7 @@
 import { checkNames, findClassNames } from './classes/find.ts';
 import { type ClassNames, namesRecord } from './classes/names.ts';
 import { MIN_OPSET } from './emit/index.ts';
+import { option } from './errors.ts';
 import { graphEdit } from './ir/edit.ts';
 import { type Model, modelHash, typedGraph } from './model.ts';
 import { editedBytes } from './onnx/index.ts';
@@ -98,7 +99,8 @@ async function graftWithGradients(
   const constant = await constantReader(model, draft.graph);
   const grafted = graft(draft, request);
   await inferOwnTypes(model, draft.graph);
-  if (asked.includes('parameters')) draft.notes.push(...leftOutNotes(findParameters(draft.graph).leftOut, '--grad'));
+  if (asked.includes('parameters'))
+    draft.notes.push(...leftOutNotes(findParameters(draft.graph).leftOut, option('grad')));
   addGradientOutputs(grafted, asked, request.calculus, constant);
   return grafted;
 }

@@ -1,8 +1,8 @@
 import { normalizeToMeanOne } from './classCounts.ts';
 import type { Configured, Loss, Optimizer, OptionSpecs, Weighting } from './contract.ts';
-import { LossgraftError } from './errors.ts';
+import { LossgraftError, option } from './errors.ts';
 import { nearestNames } from './ir/nearestNames.ts';
-import { kebabCase, pick, unknownOption } from './options/check.ts';
+import { pick, unknownOption } from './options/check.ts';
 import { resolveOptions } from './options/declared.ts';
 import { isNumbers, type OptionsOf, type Rows } from './options/row.ts';
 import { graftRows, type WeightsChoice } from './tables/graft.ts';
@@ -78,7 +78,7 @@ function withOwn(
   if (twice === undefined) return { ...beside, ...own };
   throw new LossgraftError({
     code: 'option-conflict',
-    where: `option ${kebabCase(twice)}`,
+    where: `option ${twice}`,
     expected: 'it once',
     found: `${beside[twice]} beside ${own[twice]}`,
     hint: 'Leave one of them out',
@@ -93,16 +93,16 @@ function weightsAsked(
   spareCounts: readonly number[] | undefined,
 ): { weighting: Configured<Weighting>; custom: Weights | undefined } {
   const asked = given ?? (spareCounts ? 'inverse' : 'none');
-  if (!isNumbers(asked)) return { weighting: configured(weightings, asked, 'class-weights'), custom: undefined };
+  if (!isNumbers(asked)) return { weighting: configured(weightings, asked, 'classWeights'), custom: undefined };
   if (spareCounts !== undefined) throw unusedCounts('class weights of your own');
   const custom = { values: normalizeToMeanOne(asked), how: 'custom, normalised to mean 1' };
-  return { weighting: configured(weightings, 'none', 'class-weights'), custom };
+  return { weighting: configured(weightings, 'none', 'classWeights'), custom };
 }
 
 function unusedCounts(beside: string): LossgraftError {
   return new LossgraftError({
     code: 'unused-option',
-    where: 'option class-counts',
+    where: 'option classCounts',
     expected: `either class counts or ${beside}`,
     found: 'both',
     hint: 'Leave the counts out: they would change nothing',
@@ -117,16 +117,16 @@ function weightsFrom(
 ): Weights | undefined {
   const options = resolveOptions(weighting.options, given, `class weights ${weighting.name}`);
   if (weighting.name === 'none') {
-    if (spareCounts !== undefined) throw unusedCounts('--class-weights none');
+    if (spareCounts !== undefined) throw unusedCounts(option('classWeights', 'none'));
     return undefined;
   }
   if (counts !== undefined) return { values: weighting.weights(counts, options), how: weighting.name };
   throw new LossgraftError({
     code: 'option-needs-option',
-    where: 'option class-weights',
+    where: 'option classWeights',
     expected: 'class counts, from which to compute the weights',
-    found: 'no --class-counts',
-    hint: 'Add --class-counts, as a list or as a file with the labels',
+    found: `no ${option('classCounts')}`,
+    hint: `Add ${option('classCounts')}, as a list or as a file with the labels`,
   });
 }
 
@@ -134,20 +134,30 @@ function weightsFrom(
 export function configured<T extends { readonly options: OptionSpecs }>(
   registry: Readonly<Record<string, T>>,
   asked: string | T | Configured<T>,
-  option: string,
+  key: Registered,
 ): Configured<T> {
-  if (typeof asked === 'string') return { of: named(registry, asked, option), options: {} };
+  if (typeof asked === 'string') return { of: named(registry, asked, key), options: {} };
   return 'of' in asked ? asked : { of: asked, options: {} };
 }
 
-/** The entry of that name. @throws LossgraftError `unknown-<option>` listing what there is. */
-export function named<T>(registry: Readonly<Record<string, T>>, name: string, option: string): T {
+/** The options that name entries of the catalogue, with the error of a name that is none. */
+const UNKNOWN = {
+  loss: 'unknown-loss',
+  compare: 'unknown-loss',
+  classWeights: 'unknown-class-weights',
+  optimizer: 'unknown-optimizer',
+} as const;
+
+type Registered = keyof typeof UNKNOWN;
+
+/** The entry of that name. @throws LossgraftError as in {@link UNKNOWN}, listing what there is. */
+export function named<T>(registry: Readonly<Record<string, T>>, name: string, key: Registered): T {
   const found = Object.hasOwn(registry, name) ? registry[name] : undefined;
   if (found !== undefined) return found;
   const known = Object.keys(registry);
   throw new LossgraftError({
-    code: `unknown-${option}`,
-    where: `option ${option}`,
+    code: UNKNOWN[key],
+    where: `option ${key}`,
     expected: `one of ${known.join(', ')}`,
     found: `"${name}"`,
     hint: `Did you mean ${nearestNames(name, known)[0]}`,

@@ -65,6 +65,7 @@ export type { DataOptions } from './data/options.ts';
 export { selectRows } from './data/select.ts';
 export { labelsOf, type Split, stratifiedSplit } from './data/split.ts';
 export type { Node, Operand, Pen, Value } from './emit/index.ts';
+export type { ErrorCode } from './errorCodes.ts';
 export { LossgraftError, type Problem } from './errors.ts';
 export type { Inspection, InspectOptions } from './inspect.ts';
 export { groupsOf } from './metrics/groups.ts';

@@ -6,7 +6,7 @@ import { alignLabels } from './data/alignLabels.ts';
 import { bindData } from './data/bind.ts';
 import type { Dataset } from './data/dataset.ts';
 import { fillUp, fixedBatch } from './data/samples.ts';
-import { LossgraftError } from './errors.ts';
+import { LossgraftError, option } from './errors.ts';
 import { type Manifest, readManifest } from './manifest.ts';
 import { modelFile, type OpenedModel, opened } from './model.ts';
 import { fromBytes, openFile, scan } from './onnx/index.ts';
@@ -100,7 +100,7 @@ export async function run(what: Runnable, given: Dataset, options: RunOptions = 
       if (provider === 'cuda' && start === 0) notes.push(await proof(model, filled));
       await breathe();
       const results = await session.run(filled, fetches).catch(async (error: unknown) => {
-        throw await explainLength(error, model, await bound.read(0, 1), data.name);
+        throw await explainLength(error, model, () => bound.read(0, 1), data.name);
       });
       collected.add(start, count, feeds, results);
       watch.add(feeds[input]?.data, count, results);
@@ -157,10 +157,10 @@ function chooseBatch(fixed: number | undefined, asked: number | undefined, sampl
     return fixed ?? Math.min(asked ?? DEFAULT_BATCH, samples);
   throw new LossgraftError({
     code: 'batch-size',
-    where: 'option batch-size',
+    where: 'option batchSize',
     expected: `${fixed}, the batch that is fixed in this model`,
     found: String(asked),
-    hint: 'Leave the option out, or augment the model with --dynamic-batch',
+    hint: `Leave the option out, or augment the model with ${option('dynamicBatch')}`,
   });
 }
 

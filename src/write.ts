@@ -1,6 +1,6 @@
 import { accessSync, constants, existsSync, rmSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { LossgraftError } from './errors.ts';
+import { LossgraftError, option } from './errors.ts';
 import type { Model } from './model.ts';
 import { copyExternalData, rebaseExternalData, writeModel } from './onnx/index.ts';
 import type { ModelEdit } from './onnx/types.ts';
@@ -49,7 +49,7 @@ export function refuseExisting(path: string, force: boolean): void {
     where: path,
     expected: 'no file there yet',
     found: 'a file',
-    hint: 'Choose another name, or add --force to replace it',
+    hint: `Choose another name, or add ${option('force')} to replace it`,
   });
 }
 

@@ -1,5 +1,5 @@
 import type { GradientContext, GradientRule } from '../../src/contract.ts';
-import { describeNode, LossgraftError, type Node, type Pen, type Value } from '../../src/emit/index.ts';
+import { describeNode, LossgraftError, type Node, option, type Pen, type Value } from '../../src/emit/index.ts';
 
 /** A length: a number, or a one-element int64 vector that is known when the graph runs. */
 export type Length = number | Value;
@@ -78,7 +78,7 @@ export function unsupported(node: Node, expected: string, found: string): Lossgr
     where: describeNode(node),
     expected,
     found,
-    hint: 'Freeze what lies before this node: --trainable head, or a pattern that names only parameters behind it',
+    hint: `Freeze what lies before this node: ${option('trainable', 'head')}, or a pattern that names only parameters behind it`,
   });
 }
 

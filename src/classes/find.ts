@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { LossgraftError } from '../errors.ts';
+import { LossgraftError, option } from '../errors.ts';
 import { MANIFEST_KEY, manifestRecord } from '../manifest.ts';
 import type { ModelProto } from '../onnx/types.ts';
 import { labelsInGraph } from './graphLabels.ts';
@@ -25,6 +25,9 @@ export interface NamesPlace {
   readonly classes?: number | undefined;
 }
 
+/** Where names come from that were given. */
+const GIVEN = option('classNames');
+
 /**
  * The names of a model's classes: those that were given, else lossgraft's manifest in the file, its metadata (Ultralytics' `names` and
  * relatives), labels in its graph (ZipMap and others of ai.onnx.ml), else `config.json` of Hugging Face beside it, or above a folder `onnx`.
@@ -34,14 +37,14 @@ export interface NamesPlace {
 export function findClassNames({ given, proto, dir, classes }: NamesPlace): FoundNames {
   const notes: string[] = [];
   const all = [
-    ...(given === undefined ? [] : [classNames(given, '--classes', true)]),
+    ...(given === undefined ? [] : [classNames(given, GIVEN, true)]),
     ...fromManifest(proto),
     ...fromMetadata(proto, classes),
     ...labelsInGraph(proto, dir),
     ...(dir === undefined ? [] : fromConfig(dir, notes)),
   ];
   const fitting = all.filter(({ names, from }) => {
-    const fits = classes === undefined || names.length === classes || from === '--classes';
+    const fits = classes === undefined || names.length === classes || from === GIVEN;
     if (!fits) notes.push(`${from} names ${names.length} classes, but the model tells ${classes} apart: left aside`);
     return fits;
   });

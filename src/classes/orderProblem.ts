@@ -1,4 +1,4 @@
-import { LossgraftError } from '../errors.ts';
+import { LossgraftError, option } from '../errors.ts';
 import type { WrongOrder } from './order.ts';
 
 /** What labels are called, and by whom. */
@@ -38,9 +38,8 @@ function orderOption(classOf: readonly number[], names: readonly string[] | unde
   const inOrder = Array<string>(classOf.length).fill('');
   for (const [label, k] of classOf.entries()) inOrder[k] = names?.[label] ?? String(label);
   const isShort = inOrder.length <= LISTED && inOrder.every((name) => !name.includes(','));
-  if (!isShort) return '--classes FILE, one name a line';
-  const list = inOrder.join(',');
-  return `--classes ${/^[\w,.-]+$/.test(list) ? list : `'${list.replaceAll("'", `'\\''`)}'`}`;
+  if (!isShort) return `${option('classes')}, one name a line`;
+  return option('classes', inOrder.join(','));
 }
 
 function percent(share: number): string {

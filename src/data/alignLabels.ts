@@ -1,4 +1,5 @@
 import type { ClassNames } from '../classes/names.ts';
+import { option } from '../errors.ts';
 import { type Column, type Dataset, LABELS } from './dataset.ts';
 import { readNumbers } from './labels.ts';
 import { indexTexts } from './labelsFile.ts';
@@ -70,7 +71,7 @@ function inSortedOrder(data: Dataset, own: readonly string[], names: ClassNames 
   return withNote(
     data,
     `${data.name}: classes ${numbered(own)} in SORTED ORDER, since ${told} the order of the model's classes. Where it is another one, ` +
-      'every label is wrong: then give all names in the order of its scores with --classes',
+      `every label is wrong: then give all names in the order of its scores with ${option('classes')}`,
   );
 }
 

@@ -1,4 +1,4 @@
-import { LossgraftError } from '../errors.ts';
+import { LossgraftError, option } from '../errors.ts';
 import { describePort, type Port } from '../runtime/feeds.ts';
 import { type DataType, elementCount, isText, type Shape, type Tensor } from '../tensor.ts';
 import type { Column } from './dataset.ts';
@@ -80,7 +80,7 @@ function missingColumns(data: Dataset, inputs: readonly Port[], missing: readonl
     expected: `arrays ${inputs.map((input) => `${input.name} (${describePort(input.dtype, input.shape)})`).join(', ')}`,
     found: found.join(', ') || 'none',
     hint: labelsOnly
-      ? 'Give the labels with --labels FILE.npy'
+      ? `Give the labels with ${option('labels')}`
       : `Missing: ${missing.map((input) => input.name).join(', ')}. Name the arrays of the .npz after the inputs of the model`,
   });
 }
@@ -135,15 +135,16 @@ function tokenHint(shape: NonNullable<Shape>, { dtype, dims }: Column): string |
   const [, length] = shape;
   if (shape.length !== 2 || dims.length !== 2 || typeof length !== 'number' || !/^int(32|64)$/.test(dtype))
     return undefined;
-  return `The model reads rows of ${length}: for texts, add --max-length ${length}`;
+  return `The model reads rows of ${length}: for texts, add ${option('maxLength', length)}`;
 }
 
 /** Where the model reads images of one size, and these are some. */
 function imageHint(shape: NonNullable<Shape>, { black, dims }: Column): string {
   const [, channels, height, width] = shape;
   if (black === undefined || dims.length !== 4 || shape.length !== 4) return '';
-  const size = typeof height === 'number' && typeof width === 'number' ? ` --resize ${height}x${width}` : '';
-  return `; a folder of images with${size} --channels ${channels}, or --preprocess FILE`;
+  const size =
+    typeof height === 'number' && typeof width === 'number' ? ` ${option('resize', `${height}x${width}`)}` : '';
+  return `; a folder of images with${size} ${option('channels', channels)}, or ${option('preprocess')}`;
 }
 
 function commonSize(

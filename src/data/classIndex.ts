@@ -1,4 +1,5 @@
-import { LossgraftError } from '../errors.ts';
+import type { ErrorCode } from '../errorCodes.ts';
+import { LossgraftError, option } from '../errors.ts';
 import type { Column, Dataset } from './dataset.ts';
 import { labelColumn } from './labels.ts';
 import { MAX_CLASS_NAMES, MAX_CLASSES } from './limits.ts';
@@ -86,7 +87,7 @@ function refuseNumbers(found: readonly string[], places: readonly string[]): voi
     places[bad] ?? '',
     `class indices: whole numbers from 0 to ${MAX_CLASSES - 1}`,
     found[bad] ?? '',
-    'Give the classes in their order with --classes, so that numbers count as names',
+    `Give the classes in their order with ${option('classes')}, so that numbers count as names`,
   );
 }
 
@@ -111,7 +112,7 @@ function growingArray(): { push(value: number): void; finish(): Uint32Array } {
 }
 
 function refused(
-  code: string,
+  code: ErrorCode,
   where: string,
   expected: string,
   found: string,

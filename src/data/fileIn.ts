@@ -1,5 +1,6 @@
 import { readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import type { ErrorCode } from '../errorCodes.ts';
 import { LossgraftError } from '../errors.ts';
 
 /** A file that a user may name by its folder. */
@@ -7,7 +8,7 @@ interface Wanted {
   /** Its name in a folder. */
   readonly name: string;
   /** The code of the error, and what to do where a folder has none. */
-  readonly code: string;
+  readonly code: ErrorCode;
   hint(folder: string): string;
 }
 

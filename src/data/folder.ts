@@ -1,6 +1,6 @@
 import { readdirSync, realpathSync, statSync } from 'node:fs';
 import { extname, join, sep } from 'node:path';
-import { LossgraftError } from '../errors.ts';
+import { LossgraftError, option } from '../errors.ts';
 import type { Column, Dataset } from './dataset.ts';
 import { labelColumn } from './labels.ts';
 import { MAX_CLASSES, MAX_FILES } from './limits.ts';
@@ -64,7 +64,7 @@ export function folderKind(folder: string, { tokenizer }: { readonly tokenizer?:
     folder,
     'images or texts in the folders of the classes',
     `${most.files} of both`,
-    'Give the texts a --tokenizer, or take them out',
+    `Give the texts a ${option('tokenizer')}, or take them out`,
   );
 }
 

@@ -1,6 +1,6 @@
 import leven from 'leven';
 import type { ClassNames } from '../classes/names.ts';
-import { LossgraftError } from '../errors.ts';
+import { LossgraftError, option } from '../errors.ts';
 import { nearestNames } from '../ir/nearestNames.ts';
 import type { Dataset } from './dataset.ts';
 
@@ -27,7 +27,7 @@ export function refuseValues(data: Dataset, unknown: readonly number[], { names,
     where: data.name,
     expected: `labels among ${shortened(names)}, as ${from} names the classes`,
     found: shortened(unknown.map(String)),
-    hint: `Correct them, or where they are indices, say so: --classes ${shortened(counted, ',')}`,
+    hint: `Correct them, or where they are indices, say so: ${option('classes', shortened(counted, ','))}`,
   });
 }
 
@@ -37,7 +37,7 @@ function ambiguous(data: Dataset, name: string, from: string): LossgraftError {
     where: data.name,
     expected: 'labels that name one class of the model',
     found: `${JSON.stringify(name)}, which ${from} names more than once`,
-    hint: 'Give each class a name of its own with --classes, in the order of its scores',
+    hint: `Give each class a name of its own with ${option('classes')}, in the order of its scores`,
   });
 }
 
@@ -66,21 +66,16 @@ function suggestion(own: readonly string[], names: readonly string[]): string {
   const spelled = new Map<string, string>();
   for (const name of own) {
     const like = names.includes(name) ? name : nearest(name, names);
-    if (like === undefined || spelled.has(like) || !isAlike(name, like))
-      return '--classes NAME,NAME,…, or a FILE of names';
+    if (like === undefined || spelled.has(like) || !isAlike(name, like)) return option('classes');
     spelled.set(like, name);
   }
   const all = names.map((name) => spelled.get(name) ?? name);
   const isShort = all.length <= LISTED && all.every((name) => !name.includes(','));
-  return isShort ? `--classes ${quoteForShell(all.join(','))}` : '--classes FILE, one name a line';
+  return isShort ? option('classes', all.join(',')) : `${option('classes')}, one name a line`;
 }
 
 function isAlike(name: string, other: string): boolean {
   return bare(name) === bare(other) || leven(bare(name), bare(other)) <= Math.min(name.length, other.length) / 3;
-}
-
-function quoteForShell(text: string): string {
-  return /^[\w,.-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 function shortened(items: readonly string[], separator = ', '): string {

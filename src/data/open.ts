@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { basename, extname } from 'node:path';
 import { classNames } from '../classes/names.ts';
-import { LossgraftError } from '../errors.ts';
+import { LossgraftError, option } from '../errors.ts';
 import { checkOptions } from '../options/check.ts';
 import { alignLabels } from './alignLabels.ts';
 import { type Dataset, disposable, type OpenedData } from './dataset.ts';
@@ -44,7 +44,7 @@ async function named(data: Dataset, { classes }: DataOptions): Promise<Dataset> 
   try {
     const indexed = await indexTexts(data, classes !== undefined);
     if (classes === undefined) return indexed;
-    const names = classNames(classes, '--classes', true);
+    const names = classNames(classes, option('classes'), true);
     return { ...(await alignLabels(indexed, { names })), classNames: classes, labelsFrom: 'option' };
   } catch (error) {
     data.close();

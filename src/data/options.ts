@@ -1,4 +1,4 @@
-import { LossgraftError } from '../errors.ts';
+import { LossgraftError, option } from '../errors.ts';
 import { isRecord } from '../isRecord.ts';
 import { pick } from '../options/check.ts';
 import {
@@ -119,11 +119,11 @@ export const classesRow = value(
 /** The options of `openData`. Each says which kinds of data have it; others refuse it. */
 export const dataRows = {
   /** A file of labels, for data that have none: .npy, .npz with an array `labels`, IDX, or .txt with one label a line. */
-  labels: text('A file of labels, if --data has none', { kinds: ['arrays', 'idx', ...TABLES] }),
+  labels: text(`A file of labels, if ${option('data')} has none`, { kinds: ['arrays', 'idx', ...TABLES] }),
   /** Which part of a folder in the manner of MNIST. Default `train`. */
   split: choice(
     ['train', 'test'],
-    'IDX folders: which part of --data (default train); --validation and --test take the test part',
+    `IDX folders: which part of ${option('data')} (default train); ${option('validation')} and ${option('test')} take the test part`,
     { kinds: ['idx'] },
   ),
   /** Which part where a folder in the manner of MNIST has several and `split` says nothing. Other data have no parts. */

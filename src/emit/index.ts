@@ -1,4 +1,4 @@
-export { LossgraftError } from '../errors.ts';
+export { LossgraftError, option } from '../errors.ts';
 export {
   describeNode,
   float,

@@ -1,4 +1,4 @@
-import { LossgraftError } from '../errors.ts';
+import { LossgraftError, option } from '../errors.ts';
 import type { Attribute, AttributeInit, NodeProto, Replacement, TensorProto, ValueInfoProto } from '../onnx/types.ts';
 import type { DataType, Shape, Tensor } from '../tensor.ts';
 import { nearestNames } from './nearestNames.ts';
@@ -120,7 +120,7 @@ export class Graph {
         where: `tensor "${name}"`,
         expected: 'a name that the model does not use',
         found: 'a tensor of that name in the model',
-        hint: hint ?? `Rename lossgraft's own with the option rename, as in --rename ${name}=my_${name}`,
+        hint: hint ?? `Rename lossgraft's own with ${option('rename', `${name}=my_${name}`)}`,
       });
     }
     const value = new Value(name, dtype, shape);

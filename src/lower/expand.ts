@@ -1,5 +1,6 @@
 import { COMPOSITE_DOMAIN, type Expansion } from '../contract.ts';
 import type { Emitter, Value } from '../emit/index.ts';
+import type { ErrorCode } from '../errorCodes.ts';
 import { LossgraftError } from '../errors.ts';
 import { describeNode } from '../ir/attributes.ts';
 import type { Node } from '../ir/graph.ts';
@@ -38,7 +39,7 @@ export function expandNode(op: Emitter, node: Node, expansions: Expansions): voi
   op.graph.remove(node);
 }
 
-function problem(code: string, node: Node, expected: string, found: string): LossgraftError {
+function problem(code: ErrorCode, node: Node, expected: string, found: string): LossgraftError {
   return new LossgraftError({
     code,
     where: describeNode(node),

@@ -1,3 +1,4 @@
+import { option } from '../errors.ts';
 /** Cross-entropies of samples, and their classes. */
 export interface Losses {
   readonly labels: ArrayLike<number>;
@@ -18,7 +19,7 @@ const NEW_FROM = 2;
 
 const MAYBE_SEEN: string =
   'The validation data are no harder for the model as it was given than the training data. If it was trained on both, they flatter it, and a ' +
-  'better model may look worse: give data that it has not seen (--validation FILE)';
+  `better model may look worse: give data that it has not seen (${option('validation')})`;
 
 /**
  * Whether a model has seen its validation data: Σ_k d_k / √(Σ_k var d_k), d_k the difference of a class's mean cross-entropies on validation

@@ -1,5 +1,6 @@
 import { realpathSync } from 'node:fs';
 import { isAbsolute, join, relative, sep } from 'node:path';
+import type { ErrorCode } from '../errorCodes.ts';
 import { LossgraftError } from '../errors.ts';
 import { openFile } from './source.ts';
 import type { ByteSource, GraphProto, TensorProto } from './types.ts';
@@ -105,7 +106,7 @@ function entry(where: string, tensor: TensorProto, key: string): number | undefi
 }
 
 function problem(
-  code: string,
+  code: ErrorCode,
   where: string,
   expected: string,
   found: string,

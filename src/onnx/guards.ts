@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../errorCodes.ts';
 import { LossgraftError } from '../errors.ts';
 import { type EffectiveGraph, effectiveGraph } from './effective.ts';
 import { innerNames, type NodeLike, usedNames } from './names.ts';
@@ -171,6 +172,6 @@ function checkVersions(model: ModelProto, edit: ModelEdit): void {
   }
 }
 
-function problem(code: string, where: string, expected: string, found: string, hint: string): LossgraftError {
+function problem(code: ErrorCode, where: string, expected: string, found: string, hint: string): LossgraftError {
   return new LossgraftError({ code, where, expected, found, hint });
 }

@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../errorCodes.ts';
 import { LossgraftError } from '../errors.ts';
 import { WireReader } from './reader.ts';
 import type { ByteSource, Span } from './types.ts';
@@ -124,7 +125,7 @@ class Patcher {
     return this.#problem('edit-outside', span, 'changes at whole fields of the model', 'another range of bytes');
   }
 
-  #problem(code: string, span: Span, expected: string, found: string): LossgraftError {
+  #problem(code: ErrorCode, span: Span, expected: string, found: string): LossgraftError {
     const where = `${this.#source.name}, bytes ${span.start} to ${span.end}`;
     const hint = 'Take spans from the scan of this very file, each at most once';
     return new LossgraftError({ code, where, expected, found, hint });

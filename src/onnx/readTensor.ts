@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../errorCodes.ts';
 import { LossgraftError } from '../errors.ts';
 import { type DataType, elementCount, type Tensor } from '../tensor.ts';
 import { fromBytes } from './bytes.ts';
@@ -88,7 +89,7 @@ function sizeMismatch(source: ByteSource, tensor: TensorProto, expected: string,
 function problem(
   source: ByteSource,
   tensor: TensorProto,
-  code: string,
+  code: ErrorCode,
   expected: string,
   found: string,
   hint: string,

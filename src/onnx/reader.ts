@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../errorCodes.ts';
 import { LossgraftError } from '../errors.ts';
 import { MAX_DEPTH, MAX_STRING_BYTES, MAX_VARINT_BYTES, WINDOW_BYTES } from './limits.ts';
 import type { ByteSource, Span } from './types.ts';
@@ -159,7 +160,7 @@ export class WireReader {
     throw this.error('duplicate-field', `one ${what}`, 'a second one');
   }
 
-  error(code: string, expected: string, found: string, at: number = this.start): LossgraftError {
+  error(code: ErrorCode, expected: string, found: string, at: number = this.start): LossgraftError {
     const hint = 'The file is damaged or was not written by an ONNX exporter; get it again';
     return new LossgraftError({ code, where: `${this.source.name}, byte ${at}`, expected, found, hint });
   }

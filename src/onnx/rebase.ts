@@ -1,6 +1,6 @@
 import { constants, copyFileSync, mkdirSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
-import { LossgraftError } from '../errors.ts';
+import { LossgraftError, option } from '../errors.ts';
 import { replaceFile } from '../wholeFile.ts';
 import { externalLocation, externalPath } from './external.ts';
 import { findTensors } from './findTensors.ts';
@@ -104,7 +104,7 @@ function unreachable(where: string, path: string, toDir: string): LossgraftError
     where,
     expected: `external data within ${toDir}, since ONNX Runtime opens none outside the model's folder`,
     found: path,
-    hint: "Write the output into the model's folder, or copy the data along (--copy-external-data)",
+    hint: `Write the output into the model's folder, or copy the data along (${option('copyExternalData')})`,
   });
 }
 
@@ -114,6 +114,6 @@ function exists(target: string): LossgraftError {
     where: target,
     expected: 'no file of that name',
     found: 'one that is not the data file',
-    hint: 'Choose another output folder, or allow overwriting (--force)',
+    hint: `Choose another output folder, or allow overwriting (${option('force')})`,
   });
 }

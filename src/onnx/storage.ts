@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../errorCodes.ts';
 import { LossgraftError } from '../errors.ts';
 import { type DataType, elementCount, type Tensor, type TensorData } from '../tensor.ts';
 
@@ -82,6 +83,6 @@ export function checkTensor(tensor: Tensor, where: string): void {
   }
 }
 
-function mismatch(code: string, where: string, expected: string, found: string): LossgraftError {
+function mismatch(code: ErrorCode, where: string, expected: string, found: string): LossgraftError {
   return new LossgraftError({ code, where, expected, found, hint: 'Make data, dtype and dims agree' });
 }

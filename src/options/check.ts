@@ -1,4 +1,5 @@
-import { LossgraftError } from '../errors.ts';
+import type { ErrorCode } from '../errorCodes.ts';
+import { LossgraftError, option } from '../errors.ts';
 import { nearestNames } from '../ir/nearestNames.ts';
 import type { CompleteOptions, OptionsOf, Row, Rows } from './row.ts';
 
@@ -24,12 +25,11 @@ export function checkOptions(rows: Rows, given: object, isElsewhere: (key: strin
     if (row !== undefined) checkValue(key, row, value);
     else if (!isElsewhere(key)) throw unknownOption(key, Object.keys(rows), `option ${key}`);
   }
-  const values = new Map(entriesOf(given));
+  const keys = new Set(entriesOf(given).map(([key]) => key));
   for (const [key, row] of Object.entries(rows)) {
-    if (row.required && !values.has(key)) throw missing(key, row);
-    if (!values.has(key)) continue;
-    const other = row.excludes?.find((excluded) => isMet(excluded, values));
-    if (other !== undefined) throw conflict(key, row, shownNeed(rows, other));
+    if (row.required && !keys.has(key)) throw missing(key, row);
+    const other = keys.has(key) ? row.excludes?.find((excluded) => keys.has(excluded)) : undefined;
+    if (other !== undefined) throw conflict(key, other);
   }
 }
 
@@ -42,26 +42,13 @@ export function checkOptions(rows: Rows, given: object, isElsewhere: (key: strin
 export function checkNeeds(rows: Rows, given: object, effective: object = given): void {
   const values = new Map(entriesOf(effective));
   for (const [key] of entriesOf(given)) {
-    const needed = rowOf(rows, key)?.needs;
-    if (needed === undefined || isMet(needed, values)) continue;
-    throw badOption(key, `to be left out without ${shownNeed(rows, needed)}`, 'it given');
+    const [other, wanted] = rowOf(rows, key)?.needs?.split('=') ?? [];
+    if (other === undefined) continue;
+    const found = values.get(other);
+    const isMet = wanted === undefined ? found !== undefined && found !== 0 && found !== false : found === wanted;
+    if (isMet) continue;
+    throw badOption(key, `to be left out without ${option(other, wanted)}`, 'it given');
   }
-}
-
-/** Whether an option counts, `imbalance`, or has a value, `schedule=step`. */
-function isMet(need: string, values: ReadonlyMap<string, unknown>): boolean {
-  const [key = '', wanted] = need.split('=');
-  const found = values.get(key);
-  return wanted === undefined ? found !== undefined && found !== 0 && found !== false : found === wanted;
-}
-
-/** `--schedule step`, or the flag that stands for the value. */
-function shownNeed(rows: Rows, need: string): string {
-  const [key = '', wanted] = need.split('=');
-  const row = rowOf(rows, key);
-  const [own] = Object.entries(row?.switches ?? {}).find(([, { value }]) => value === wanted) ?? [];
-  if (own !== undefined) return `--${own}`;
-  return wanted === undefined ? flagOf(key, row) : `${flagOf(key, row)} ${wanted}`;
 }
 
 /** The given options that a table declares. */
@@ -97,7 +84,7 @@ function rowOf(rows: Rows, key: string): Row | undefined {
 }
 
 function checkValue(key: string, row: Row, value: unknown): void {
-  const bad = (code: string, expected: string): LossgraftError => refused(code, key, row, expected, value);
+  const bad = (code: ErrorCode, expected: string): LossgraftError => refused(code, key, row, expected, value);
   switch (row.kind) {
     case 'number':
       if (typeof value !== 'number') throw bad('option-kind', row.expects);
@@ -118,11 +105,11 @@ function checkValue(key: string, row: Row, value: unknown): void {
   }
 }
 
-function refused(code: string, key: string, row: Row, expected: string, value: unknown): LossgraftError {
+function refused(code: ErrorCode, key: string, row: Row, expected: string, value: unknown): LossgraftError {
   const found = typeof value === 'string' ? `"${value}"` : shown(value);
   const known = defaultOf(row);
   const hint = known === undefined ? 'Correct it, or leave it out' : `The default is ${known}`;
-  return new LossgraftError({ code, where: `option ${kebabCase(key)}`, expected, found, hint });
+  return new LossgraftError({ code, where: `option ${key}`, expected, found, hint });
 }
 
 function shown(value: unknown): string {
@@ -133,7 +120,7 @@ function shown(value: unknown): string {
 export function badOption(key: string, expected: string, found: unknown): LossgraftError {
   return new LossgraftError({
     code: 'option-range',
-    where: `option ${kebabCase(key)}`,
+    where: `option ${key}`,
     expected,
     found: String(found),
     hint: 'Correct it, or leave it out',
@@ -143,19 +130,18 @@ export function badOption(key: string, expected: string, found: unknown): Lossgr
 function missing(key: string, row: Row): LossgraftError {
   return new LossgraftError({
     code: 'missing-option',
-    where: `option ${kebabCase(key)}`,
+    where: `option ${key}`,
     expected: 'expects' in row ? row.expects : 'a value',
     found: 'nothing',
     hint: 'Give it',
   });
 }
 
-/** @param other as the command line has it. */
-function conflict(key: string, row: Row, other: string): LossgraftError {
+function conflict(key: string, other: string): LossgraftError {
   return new LossgraftError({
     code: 'option-conflict',
-    where: `option ${kebabCase(key)}`,
-    expected: `either ${flagOf(key, row)} or ${other}`,
+    where: `option ${key}`,
+    expected: `either ${option(key)} or ${option(other)}`,
     found: 'both',
     hint: 'Leave one of them out',
   });

@@ -1,4 +1,5 @@
 import type { OptionSpec, OptionSpecs, OptionValues } from '../contract.ts';
+import type { ErrorCode } from '../errorCodes.ts';
 import { LossgraftError } from '../errors.ts';
 import { unknownOption } from './check.ts';
 
@@ -40,7 +41,7 @@ function checked(spec: OptionSpec, value: unknown, where: string): number | bool
   }
 }
 
-function problem(code: string, where: string, expected: string, value: unknown, spec: OptionSpec): LossgraftError {
+function problem(code: ErrorCode, where: string, expected: string, value: unknown, spec: OptionSpec): LossgraftError {
   const found =
     typeof value === 'string' ? `"${value}"` : typeof value === 'object' ? JSON.stringify(value) : String(value);
   return new LossgraftError({ code, where, expected, found, hint: `The default is ${spec.default}` });

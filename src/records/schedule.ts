@@ -112,12 +112,12 @@ export function checkSchedule(schedule: Schedule): void {
   const { epochs, rate, warmup, milestones, gamma, ibFrom, ibRateFactor } = schedule;
   const rules: readonly (readonly [string, boolean, string, unknown])[] = [
     ['epochs', isCount(epochs) && epochs > 0, 'a whole number above 0', epochs],
-    ['learning-rate', Number.isFinite(rate) && rate > 0, 'a number above 0', rate],
+    ['learningRate', Number.isFinite(rate) && rate > 0, 'a number above 0', rate],
     ['warmup', warmup >= 0 && warmup < epochs, `a number of epochs from 0 to below ${epochs}`, warmup],
     ['milestones', milestones.every(isCount), 'whole numbers of epochs', milestones.join(', ')],
-    ['gamma', gamma > 0 && gamma <= 1, 'a factor above 0, at most 1', gamma],
-    ['ib-from', isCount(ibFrom) && ibFrom < epochs, `an epoch from 0 to ${epochs - 1}`, ibFrom],
-    ['ib-rate-factor', Number.isFinite(ibRateFactor) && ibRateFactor > 0, 'a number above 0', ibRateFactor],
+    ['stepFactor', gamma > 0 && gamma <= 1, 'a factor above 0, at most 1', gamma],
+    ['ibFrom', isCount(ibFrom) && ibFrom < epochs, `an epoch from 0 to ${epochs - 1}`, ibFrom],
+    ['ibRateFactor', Number.isFinite(ibRateFactor) && ibRateFactor > 0, 'a number above 0', ibRateFactor],
   ];
   const broken = rules.find(([, holds]) => !holds);
   if (broken === undefined) return;

@@ -25,7 +25,7 @@ export function renderReport(report: Report): string {
   const title = visible(`${report.model}, fine-tuned with ${main}`);
   const banner = report.isDone
     ? null
-    : html`<p class="banner" role="note">${report.error && html`<b>Ended by an error.</b> ${report.error} `}This run is not done. <code>--resume</code> goes on with it, and writes this page again.</p>`;
+    : html`<p class="banner" role="note">${report.error && html`<b>Ended by an error.</b> ${report.error} `}This run is not done. Resumed, it continues, and this page is written again.</p>`;
   const page = html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${POLICY}">
 <meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark"><meta name="robots" content="noindex">

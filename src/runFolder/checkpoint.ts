@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { LossgraftError } from '../errors.ts';
+import { LossgraftError, option } from '../errors.ts';
 import { isRecord } from '../isRecord.ts';
 import type { EpochRecord } from '../records/epoch.ts';
 import type { Checkpoint, RunMode } from '../records/run.ts';
@@ -131,7 +131,7 @@ export class RunFolder {
       where: this.path,
       expected: 'a folder without a run',
       found: FILE,
-      hint: 'Go on with it (--resume), choose another folder (--run DIR), or begin again (--force)',
+      hint: `Go on with it (${option('mode', 'resume')}), choose another folder (${option('folder')}), or begin again (${option('force')})`,
     });
   }
 }
@@ -161,6 +161,6 @@ function withNumbers(_key: string, value: unknown): unknown {
 }
 
 function writeText(path: string, text: string): void {
-  const hint = 'Free space on the disk: the checkpoint before this one is whole, and --resume goes on from it';
+  const hint = `Free space on the disk: the checkpoint before this one is whole, and ${option('mode', 'resume')} goes on from it`;
   writeWhole(path, (fd) => writeAll(fd, Buffer.from(text)), { failed: (cause) => writeFailed(path, cause, hint) });
 }

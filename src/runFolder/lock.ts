@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { LossgraftError } from '../errors.ts';
+import { LossgraftError, option } from '../errors.ts';
 import { checkWritable } from '../write.ts';
 
 /** The file that a run holds while it lasts. */
@@ -58,7 +58,7 @@ export function makeFolder(path: string): void {
       where: path,
       expected: 'a folder for checkpoints that can be made',
       found: cause instanceof Error ? cause.message : String(cause),
-      hint: 'Choose another one (--run DIR), or change permissions',
+      hint: `Choose another one (${option('folder')}), or change permissions`,
       cause,
     });
   }
@@ -159,7 +159,7 @@ function inUse(folder: string, file: string, holder: Holder | undefined): Lossgr
     where: folder,
     expected: 'a folder that no other run writes into',
     found: `${what}${since}`,
-    hint: `Wait until it ends, or choose another folder (--run DIR)${remove}`,
+    hint: `Wait until it ends, or choose another folder (${option('folder')})${remove}`,
   });
 }
 

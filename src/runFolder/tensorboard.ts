@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import protobuf from 'protobufjs';
-import { LossgraftError } from '../errors.ts';
+import { LossgraftError, option } from '../errors.ts';
 import { METRICS, type MetricName } from '../metrics/metrics.ts';
 import type { EpochRecord } from '../records/epoch.ts';
 import { frameRecord, readRecords } from './tfrecord.ts';
@@ -110,7 +110,7 @@ export class EventFiles {
         where: this.#folder,
         expected: 'event files that can be written',
         found: cause instanceof Error ? cause.message : String(cause),
-        hint: 'Free space on the disk; --resume goes on from the last checkpoint',
+        hint: `Free space on the disk; ${option('mode', 'resume')} goes on from the last checkpoint`,
         cause,
       });
     }

@@ -1,4 +1,5 @@
-import { LossgraftError } from '../errors.ts';
+import type { ErrorCode } from '../errorCodes.ts';
+import { LossgraftError, option } from '../errors.ts';
 import type { DataType, Shape, Tensor, TensorData } from '../tensor.ts';
 import { elementCount } from '../tensor.ts';
 
@@ -137,7 +138,7 @@ function checkTensor(where: string, { dtype, dims, data }: Tensor): void {
 }
 
 function checkAgainst(where: string, input: Port, tensor: Tensor): void {
-  const refuse = (code: string, hint: string): LossgraftError =>
+  const refuse = (code: ErrorCode, hint: string): LossgraftError =>
     new LossgraftError({
       code,
       where,
@@ -166,7 +167,7 @@ export function refuseEmptyInputs(model: string, inputs: readonly Pick<Port, 'na
   const axis = input?.shape?.indexOf(0);
   if (input === undefined || axis === undefined) return;
   const path = `next(i for i in model.graph.input if i.name == "${input.name}").type.tensor_type.shape.dim[${axis}]`;
-  const batch = axis === 0 ? ' (lossgraft augment makes it free with --dynamic-batch)' : '';
+  const batch = axis === 0 ? ` (lossgraft augment makes it free with ${option('dynamicBatch')})` : '';
   throw new LossgraftError({
     code: 'empty-input',
     where: `${model}, input ${input.name}`,

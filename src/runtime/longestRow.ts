@@ -1,4 +1,4 @@
-import { LossgraftError } from '../errors.ts';
+import { LossgraftError, option } from '../errors.ts';
 import type { Tensor } from '../tensor.ts';
 import { type ModelFile, openSession, type Session } from './session.ts';
 
@@ -7,16 +7,17 @@ type Feeds = Readonly<Record<string, Tensor>>;
 /**
  * Tells why a run failed, where rows of tokens are longer than the model has positions for; other errors are left as they are.
  *
- * @param row one sample of each input of the model.
+ * @param readRow gives one sample of each input of the model.
  * @returns `error`, or a LossgraftError `too-many-tokens` with the longest row that runs.
  */
 export async function explainLength(
   error: unknown,
   { file, session: options }: ModelFile,
-  row: Feeds,
+  readRow: () => Promise<Feeds>,
   where: string,
 ): Promise<unknown> {
   if (!(error instanceof LossgraftError) || error.code !== 'run-failed') return error;
+  const row = await readRow();
   const session = await openSession(file, options);
   try {
     const length = tokensOf(session, row);
@@ -28,7 +29,7 @@ export async function explainLength(
       where,
       expected: `at most ${longest} tokens per sample, with more the model does not run`,
       found: `${length}`,
-      hint: `Cut texts with --max-length ${longest}, and arrays as in input_ids[:, :${longest}]`,
+      hint: `Cut texts with ${option('maxLength', longest)}, and arrays as in input_ids[:, :${longest}]`,
       cause: error,
     });
   } finally {

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import * as ort from 'onnxruntime-node';
+import type { ErrorCode } from '../errorCodes.ts';
 import { LossgraftError } from '../errors.ts';
 import type { Tensor } from '../tensor.ts';
 import { checkBodies, explainRefusal, withoutTf32 } from './cuda/guard.ts';
@@ -289,7 +290,7 @@ function notCarried(where: string, type: string): LossgraftError {
   });
 }
 
-function wrap(cause: unknown, where: string, code: string, expected: string, hint: string): LossgraftError {
+function wrap(cause: unknown, where: string, code: ErrorCode, expected: string, hint: string): LossgraftError {
   if (cause instanceof LossgraftError) return cause;
   const found = (cause instanceof Error ? cause.message : String(cause)).trim();
   return new LossgraftError({ code, where, expected, found, hint, cause });

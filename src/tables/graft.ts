@@ -1,4 +1,5 @@
 import type { Configured, GradientRule, Loss, Weighting } from '../contract.ts';
+import { option } from '../errors.ts';
 import { isRecord } from '../isRecord.ts';
 import { choice, flag, given, isFunction, isNumbers, isText, names, text, value } from '../options/row.ts';
 
@@ -9,7 +10,7 @@ export const placeRows = {
   /** What the last linear layer reads, [N, D]. */
   features: text('What the last linear layer reads, [N, D]', { settings: 'within' }),
   /** `features` holds the norms themselves, [N] or [N, 1]. */
-  featuresAreNorm: flag('--features holds the norms themselves, [N] or [N, 1]', { settings: 'within' }),
+  featuresAreNorm: flag(`${option('features')} holds the norms themselves, [N] or [N, 1]`, { settings: 'within' }),
   /** Other names for lossgraft's inputs and outputs. */
   rename: names('Other names for lossgraft’s inputs and outputs: labels=target,loss=ib_loss', 'labels=target', {
     settings: 'within',
@@ -73,7 +74,7 @@ export const graftRows = {
   /** A name from `weightings`, or one weight per class. Default: `inverse` with counts, `none` without, and `none` for a loss with `needsCounts`. */
   classWeights: {
     ...classWeightsRow,
-    more: `${WEIGHTS_FILE}\nDefault: inverse with --class-counts, none without; always none for losses that are made from the counts`,
+    more: `${WEIGHTS_FILE}\nDefault: inverse with ${option('classCounts')}, none without; always none for losses that are made from the counts`,
   },
   /** The same as `classWeights`. */
   weights: weightsRow,

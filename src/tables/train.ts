@@ -1,6 +1,7 @@
 import { isCostMatrix } from '../data/costMatrix.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { classesRow } from '../data/options.ts';
+import { option } from '../errors.ts';
 import { isRecord } from '../isRecord.ts';
 import { METRICS } from '../metrics/metrics.ts';
 import {
@@ -43,7 +44,7 @@ const dataRows = {
   validation: value(
     'data, or a share of them',
     isShare,
-    'Data to choose the best epoch by, or a share of --data, held out class by class (default 0.2)',
+    `Data to choose the best epoch by, or a share of ${option('data')}, held out class by class (default 0.2)`,
     { ...within, first: true },
   ),
   /** Judged once, when all is done: nothing is chosen by it. */
@@ -168,13 +169,13 @@ const scheduleRows = {
     (n) => n >= 0,
     within,
   ),
-  milestones: numbers('Epochs after which the learning rate is multiplied by --step-factor: 160,180', {
+  milestones: numbers(`Epochs after which the learning rate is multiplied by ${option('stepFactor')}: 160,180`, {
     ...within,
     needs: 'schedule=step',
   }),
   /** Of the `step` schedule. */
   stepFactor: number(
-    'What the learning rate is multiplied by at --milestones',
+    `What the learning rate is multiplied by at ${option('milestones')}`,
     'a factor above 0, at most 1',
     (by) => by > 0 && by <= 1,
     {
@@ -212,7 +213,10 @@ export const trainerRows = {
   /** Steps in one run of ONNX Runtime. Default: by the size of the weights. */
   stepsPerRun: count('Steps in one run of ONNX Runtime (default: by the size of the weights)', own),
   /** Ends after so many epochs without a better figure of --select-by on the validation data. */
-  patience: count('End after so many epochs without a better figure of --select-by on the validation data', own),
+  patience: count(
+    `End after so many epochs without a better figure of ${option('selectBy')} on the validation data`,
+    own,
+  ),
   /** Which epoch is taken: the best on the validation data (default), or the last. */
   select: choice(['best', 'last'], 'Which epoch is taken', { ...own, default: 'best' }),
   /** What the best epoch is chosen by, on the validation data. Default `balanced`, balanced accuracy; `cost` needs `costs`. */

@@ -1,6 +1,6 @@
 import { bindGraft, configured, type GraftOptions, named } from '../bind.ts';
 import type { Configured, Loss, Optimizer, OptionSpecs, Weighting } from '../contract.ts';
-import { LossgraftError } from '../errors.ts';
+import { LossgraftError, option } from '../errors.ts';
 import { badOption, pick, unknownOption } from '../options/check.ts';
 import { isNumbers, type OptionsOf } from '../options/row.ts';
 import { graftRows, placeRows, type WeightsChoice } from '../tables/graft.ts';
@@ -200,7 +200,7 @@ class Binder {
   #ofPresent(asked: WeightsChoice): WeightsChoice {
     const present = this.#counts.filter((count) => count > 0);
     if (present.length === this.#counts.length || isNumbers(asked)) return asked;
-    const { of: weighting, options } = configured(this.#catalogue.weightings, asked, 'class-weights');
+    const { of: weighting, options } = configured(this.#catalogue.weightings, asked, 'classWeights');
     const weights: Weighting['weights'] = (counts, given) => {
       const values = weighting.weights(present, given).values();
       return counts.map((count) => (count > 0 ? (values.next().value ?? 1) : 1));
@@ -215,7 +215,7 @@ class Binder {
   #ownersOf(spec: Spec): OptionSpecs[] {
     const weights = this.#weightsOf(spec);
     if (isNumbers(weights)) return [spec.loss.of.options];
-    return [spec.loss.of.options, configured(this.#catalogue.weightings, weights, 'class-weights').of.options];
+    return [spec.loss.of.options, configured(this.#catalogue.weightings, weights, 'classWeights').of.options];
   }
 }
 
@@ -228,7 +228,7 @@ function refuseEmptyClass(counts: readonly number[], loss: string, where: string
     where: `${where}, labels`,
     expected: `training samples of all ${counts.length} classes, of whose counts ${loss} is made`,
     found: `none of class ${empty.slice(0, 10).join(', ')}${empty.length > 10 ? `, … (${empty.length})` : ''}`,
-    hint: 'Add samples of it, or do without the counts: --class-weights none, or a file of weights',
+    hint: `Add samples of it, or do without the counts: ${option('classWeights', 'none')}, or a file of weights`,
   });
 }
 

@@ -1,3 +1,4 @@
+import { option } from '../errors.ts';
 import { METRICS, metricNamed } from '../metrics/metrics.ts';
 import { areKept, MAX_KEPT } from '../metrics/scored.ts';
 import { badOption } from '../options/check.ts';
@@ -15,11 +16,11 @@ export function checkMetrics(options: TrainOptions, rows: number, classes: numbe
   const { selectBy = trainRows.selectBy.default, costs } = options;
   const metric = METRICS[metricNamed(selectBy)];
   if (metric === METRICS.cost && costs === undefined)
-    throw badOption('selectBy', 'a cost matrix (--cost-matrix FILE) with cost', 'none');
+    throw badOption('selectBy', `a cost matrix (${option('costs')}) with cost`, 'none');
   if (costs !== undefined && costs.length !== classes)
     throw badOption('costs', `${classes} rows and columns, one for each class of the model`, `${costs.length}`);
   if (areKept(rows, classes)) return undefined;
   const size = `${rows} validation samples of ${classes} classes are more than the ${MAX_KEPT} probabilities that are kept`;
   if (metric.ranks) throw badOption('selectBy', `a metric that ranks no samples: ${size}`, selectBy);
-  return `PR-AUC and ROC-AUC are left out: ${size}. Fewer validation samples (--validation) have them`;
+  return `PR-AUC and ROC-AUC are left out: ${size}. Fewer validation samples (${option('validation')}) have them`;
 }

@@ -5,7 +5,7 @@ import { findWrongOrder } from '../classes/order.ts';
 import { orderProblem } from '../classes/orderProblem.ts';
 import { alignLabels } from '../data/alignLabels.ts';
 import type { Dataset } from '../data/dataset.ts';
-import { LossgraftError } from '../errors.ts';
+import { LossgraftError, option } from '../errors.ts';
 import { manifestRecord, TUNED } from '../manifest.ts';
 import type { Model } from '../model.ts';
 import { VERSION } from '../version.ts';
@@ -87,7 +87,7 @@ export function orderCheck(
     const wrong = findWrongOrder(evidence);
     if (wrong === undefined) return [];
     if (await isUntrained(model, logits, classes)) return [UNTRAINED];
-    const otherwise = '; or go on as it is, where the model is to learn other classes: --trust-labels';
+    const otherwise = `; or go on as it is, where the model is to learn other classes: ${option('trustLabels')}`;
     throw orderProblem(wrong, { where: data.name, names: data.classNames, from: names?.from, otherwise });
   };
 }

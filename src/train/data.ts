@@ -4,7 +4,7 @@ import { longTailRows } from '../data/longTail.ts';
 import type { Part } from '../data/samples.ts';
 import { openSamples, type Samples } from '../data/samples.ts';
 import { labelsOf, stratifiedSplit } from '../data/split.ts';
-import { LossgraftError } from '../errors.ts';
+import { LossgraftError, option } from '../errors.ts';
 import type { Port } from '../runtime/session.ts';
 import type { TrainOptions } from './options.ts';
 
@@ -117,7 +117,7 @@ async function refuseMore(data: Dataset, classes: number): Promise<void> {
 function fewer({ name, classNames }: Dataset, classes: number): string[] {
   if (classNames === undefined || classNames.length === classes) return [];
   return [
-    `${name} has ${classNames.length} classes, the model tells ${classes} apart: where that is not meant, --classes names all of them in the model's order, so that no index moves`,
+    `${name} has ${classNames.length} classes, the model tells ${classes} apart: where that is not meant, ${option('classes')} names all of them in the model's order, so that no index moves`,
   ];
 }
 

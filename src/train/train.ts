@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { ClassNames } from '../classes/names.ts';
 import { fixedBatch, inputPorts } from '../data/samples.ts';
-import { LossgraftError } from '../errors.ts';
+import { LossgraftError, option } from '../errors.ts';
 import { MANIFEST_KEY } from '../manifest.ts';
 import { type Model, modelFile, modelHash } from '../model.ts';
 import { badOption, checkOptions, complete, ownSettings } from '../options/check.ts';
@@ -157,7 +157,7 @@ async function fineTuneIn(
     throw await explainLength(
       error,
       modelFile(model),
-      await parts.train.samples.read(parts.train.rows.slice(0, 1)),
+      () => parts.train.samples.read(parts.train.rows.slice(0, 1)),
       options.data.name,
     );
   });
@@ -206,7 +206,7 @@ async function judgedBy(
     where: model.name,
     expected: 'logits [N, C] whose number of classes is known',
     found: 'a dimension that is not',
-    hint: 'Export the model with a fixed number of classes, or name scores that have one with --logits',
+    hint: `Export the model with a fixed number of classes, or name scores that have one with ${option('logits')}`,
   });
 }
 
@@ -263,7 +263,7 @@ function write(
       where: path,
       expected: 'a run that is done',
       found: 'one that was interrupted',
-      hint: 'Go on with it: --resume',
+      hint: `Go on with it: ${option('mode', 'resume')}`,
     });
   }
   const state = readSafetensors(join(folder, best.file));

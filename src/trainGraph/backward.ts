@@ -1,5 +1,5 @@
 import type { Value } from '../emit/index.ts';
-import { LossgraftError } from '../errors.ts';
+import { LossgraftError, option } from '../errors.ts';
 import type { Model } from '../model.ts';
 import { type ConstantReader, inferOwnTypes } from '../transform/constantValues.ts';
 import { differentiate } from '../transform/differentiate.ts';
@@ -55,7 +55,7 @@ export async function backward(model: Model, request: BackwardRequest): Promise<
   const trained = asked.filter(({ value }) => gradients.has(value));
   const unreached = asked.filter(({ value }) => !gradients.has(value));
   if (trained.length === 0) throw nothingTrained(unreached, grafted.logits);
-  draft.notes.push(...leftOutNotes(leftOut, '--trainable'));
+  draft.notes.push(...leftOutNotes(leftOut, option('trainable')));
   if (request.trainable === 'all') draft.notes.push(...otherWeightsNotes(graph));
   return { draft, grafted, gradients, trained, unreached, leftOut, constant };
 }
@@ -67,7 +67,7 @@ function nothingTrained(unreached: readonly Parameter[], logits: Value): Lossgra
     where: 'option trainable',
     expected: `parameters from which the logits "${logits.name}" are computed`,
     found: `${names.join(', ')}${unreached.length > names.length ? ', …' : ''}, from which they are not`,
-    hint: 'Name others, or take --trainable all for all that can be trained',
+    hint: `Name others, or take ${option('trainable', 'all')} for all that can be trained`,
   });
 }
 

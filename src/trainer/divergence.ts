@@ -1,4 +1,4 @@
-import { LossgraftError } from '../errors.ts';
+import { LossgraftError, option } from '../errors.ts';
 
 /** The circumstances of a loss that is not finite. */
 export interface Divergence {
@@ -34,7 +34,7 @@ export function nanLoss(found: Divergence): LossgraftError {
 }
 
 function likelyCause({ inputs, broken, rate, before, first }: Divergence): string {
-  const lower = `lower the learning rate (${rate}), warm it up, or clip gradients with --clip-norm`;
+  const lower = `lower the learning rate (${rate}), warm it up, or clip gradients with ${option('clipNorm')}`;
   const input = inputs.find(({ data }) => !data.every(Number.isFinite));
   if (input !== undefined) {
     const row = input.rowOf(input.data.findIndex((value) => !Number.isFinite(value)));
@@ -56,7 +56,7 @@ export function brokenWeights(epoch: number, tensor: string, folder: string): Lo
     where: `the end of epoch ${epoch + 1}, tensor "${tensor}"`,
     expected: 'finite weights',
     found: 'NaN or Infinity; likely cause: the learning rate is too high',
-    hint: `Lower it, warm it up, or clip gradients with --clip-norm. The last good state is in ${folder}`,
+    hint: `Lower it, warm it up, or clip gradients with ${option('clipNorm')}. The last good state is in ${folder}`,
   });
 }
 
@@ -71,6 +71,6 @@ export function brokenScores(epoch: number | undefined, loss: number, folder: st
     found: `${loss}; likely cause: ${cause}`,
     hint: isGiven
       ? 'Prepare the data as the model was trained'
-      : `Lower it, warm it up, or clip gradients with --clip-norm. The last good state is in ${folder}`,
+      : `Lower it, warm it up, or clip gradients with ${option('clipNorm')}. The last good state is in ${folder}`,
   });
 }

@@ -1,6 +1,6 @@
 import type { Part } from '../data/samples.ts';
 import { fixedBatch } from '../data/samples.ts';
-import { LossgraftError } from '../errors.ts';
+import { LossgraftError, option } from '../errors.ts';
 import type { CacheMode, FeatureReport } from '../records/features.ts';
 import type { Runner } from '../thread/runner.ts';
 import { type FrozenPart, type FrozenRequest, findFrozenPart } from '../trainGraph/frozenPart.ts';
@@ -169,9 +169,9 @@ const UNITS = [
 function refusal(why: string): LossgraftError {
   return new LossgraftError({
     code: 'cache-features',
-    where: 'option cache-features',
+    where: 'option cacheFeatures',
     expected: 'a frozen part whose results can be kept',
     found: why,
-    hint: 'Leave the option out, or train the last layers only: --trainable head',
+    hint: `Leave the option out, or train the last layers only: ${option('trainable', 'head')}`,
   });
 }

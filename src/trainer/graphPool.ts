@@ -1,4 +1,4 @@
-import { LossgraftError } from '../errors.ts';
+import { LossgraftError, option } from '../errors.ts';
 import type { Model } from '../model.ts';
 import type { Provider } from '../runtime/session.ts';
 import { elementCount } from '../tensor.ts';
@@ -172,7 +172,7 @@ export class GraphPool {
       where: `loss ${report.loss}, state "${other}"`,
       expected: 'the same trained parameters under every loss of a run',
       found: 'one that only some of the losses depend on',
-      hint: 'Leave that parameter out of --trainable',
+      hint: `Leave that parameter out of ${option('trainable')}`,
     });
   }
 }

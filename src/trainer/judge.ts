@@ -1,5 +1,5 @@
 import { type BatchSizes, buffersOf, fillUp, type Part } from '../data/samples.ts';
-import { LossgraftError } from '../errors.ts';
+import { LossgraftError, option } from '../errors.ts';
 import { Collector, type Scored } from '../metrics/scored.ts';
 import { toNumbers } from '../numbers.ts';
 import type { Tensors } from '../thread/protocol.ts';
@@ -9,7 +9,7 @@ import type { Evaluation } from '../trainGraph/evaluation.ts';
 /** Said of a model that may know the validation data. */
 export const SEEN: string =
   'The model as it was given is right on every validation sample: it may have been trained on them, and then they cannot tell which epoch ' +
-  'is best. Give data that it has not seen (--validation FILE), or take the last epoch (--select last)';
+  `is best. Give data that it has not seen (${option('validation')}), or take the last epoch (${option('select', 'last')})`;
 
 export interface Judgement {
   readonly scored: Scored;
@@ -86,6 +86,6 @@ function wrongLogits(name: string, rows: number, classes: number, found: number)
     where: `output ${name}`,
     expected: `${rows} × ${classes} scores`,
     found: `${found}`,
-    hint: 'Name the scores before the softmax with --logits, and see that every class has training samples',
+    hint: `Name the scores before the softmax with ${option('logits')}, and see that every class has training samples`,
   });
 }

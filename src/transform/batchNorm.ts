@@ -1,5 +1,5 @@
 import { COMPOSITE_DOMAIN } from '../contract.ts';
-import { LossgraftError } from '../errors.ts';
+import { LossgraftError, option } from '../errors.ts';
 import { describeNode, float, floatAttribute, intAttribute } from '../ir/attributes.ts';
 import type { Graph, InitializerSource, Node, NodeAttributes, Value } from '../ir/graph.ts';
 
@@ -118,7 +118,7 @@ function adopt(graph: Graph, node: Node, running: readonly Value[]): void {
 function sourceOf(graph: Graph, node: Node, value: Value): InitializerSource {
   const tensor = value.producer?.opType === 'Constant' ? value.producer.attributes.get('value') : undefined;
   const source = graph.initializers.get(value) ?? (tensor?.type === 'tensor' ? tensor.value : undefined);
-  const hint = 'Use --batch-norm frozen, or export the model with running statistics of its own for each layer';
+  const hint = `Use ${option('batchNorm', 'frozen')}, or export the model with running statistics of its own for each layer`;
   if (!source) {
     const maker = value.producer
       ? `"${value.name}" computed by ${describeNode(value.producer)}`
@@ -133,7 +133,7 @@ function sourceOf(graph: Graph, node: Node, value: Value): InitializerSource {
     node,
     'running statistics of its own',
     found,
-    `${hint}; ties of equal values come apart without --keep-ties`,
+    `${hint}; ties of equal values come apart without ${option('keepTies')}`,
   );
 }
 

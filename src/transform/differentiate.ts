@@ -1,6 +1,6 @@
 import type { GradientContext, GradientRule } from '../contract.ts';
 import type { Emitter } from '../emit/index.ts';
-import { LossgraftError } from '../errors.ts';
+import { LossgraftError, option } from '../errors.ts';
 import { describeNode } from '../ir/attributes.ts';
 import type { Node, Value } from '../ir/graph.ts';
 import { topologicalOrder } from '../ir/order.ts';
@@ -141,7 +141,7 @@ function noRule(node: Node): LossgraftError {
     found: `${keyOf(node)}, which has none`,
     hint: isQuantised(node)
       ? QUANTISED_HINT
-      : `Freeze what lies before it: --trainable head, or a pattern that names only parameters behind this node${otherwise(node)}`,
+      : `Freeze what lies before it: ${option('trainable', 'head')}, or a pattern that names only parameters behind this node${otherwise(node)}`,
   });
 }
 
@@ -203,6 +203,6 @@ function missing(node: Node, expected: string, found: string): LossgraftError {
     where: describeNode(node),
     expected,
     found,
-    hint: 'Freeze what lies before this node: --trainable head, or a pattern that names only parameters behind it',
+    hint: `Freeze what lies before this node: ${option('trainable', 'head')}, or a pattern that names only parameters behind it`,
   });
 }

@@ -1,4 +1,4 @@
-import { LossgraftError } from '../errors.ts';
+import { LossgraftError, option } from '../errors.ts';
 import { describeNode } from '../ir/attributes.ts';
 import { graphEdit } from '../ir/edit.ts';
 import type { Graph, Value } from '../ir/graph.ts';
@@ -25,7 +25,7 @@ const TOLERANCE = { float16: 2e-2, bfloat16: 5e-2, other: 1e-4 };
  */
 export async function makeBatchDynamic(model: Model, graph: Graph): Promise<string> {
   const size = batchToFree(graph);
-  if (size === undefined) return 'The batch is already free in this model: --dynamic-batch changed nothing';
+  if (size === undefined) return `The batch is already free in this model: ${option('dynamicBatch')} changed nothing`;
   relabel(model, graph, size);
   await inferAll(model, graph);
   await prove(model, graph);
@@ -40,7 +40,7 @@ function batchToFree(graph: Graph): number | undefined {
   if (![...sizes].some((dim) => typeof dim === 'number')) return undefined;
   throw new LossgraftError({
     code: 'batch-not-free',
-    where: 'option dynamic-batch',
+    where: 'option dynamicBatch',
     expected: 'inputs that share their first dimension',
     found: graph.inputs.map((input) => `"${input.name}" with ${input.shape?.[0] ?? 'none'}`).join(', '),
     hint: 'Export the model with a dynamic batch',
@@ -119,10 +119,10 @@ function notFree(graph: Graph, found: string, cause?: unknown): LossgraftError {
   const culprit = firstFixedNode(graph);
   return new LossgraftError({
     code: 'batch-not-free',
-    where: culprit ? describeNode(culprit) : 'option dynamic-batch',
+    where: culprit ? describeNode(culprit) : 'option dynamicBatch',
     expected: 'rows that do not depend on the batch they are in',
     found: culprit ? `${found}; the batch is first lost at this node` : found,
-    hint: 'The model was exported for a fixed batch: export it with a dynamic one, or augment it without --dynamic-batch',
+    hint: `The model was exported for a fixed batch: export it with a dynamic one, or augment it without ${option('dynamicBatch')}`,
     cause,
   });
 }

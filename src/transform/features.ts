@@ -1,4 +1,4 @@
-import { LossgraftError } from '../errors.ts';
+import { LossgraftError, option } from '../errors.ts';
 import { describeNode, intAttribute } from '../ir/attributes.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
 import { formatShape } from '../ir/print.ts';
@@ -134,7 +134,7 @@ function refuse(logits: Value, node: Node): LossgraftError {
     return noFeatures(
       logits,
       `an activation after the last linear layer, ${at}`,
-      `The influence of a sample is derived for logits that are linear in the features: take the scores before the activation with --logits "${before}", or keep these and name the features with --features`,
+      `The influence of a sample is derived for logits that are linear in the features: take the scores before the activation with ${option('logits', before)}, or keep these and name the features with ${option('features')}`,
     );
   }
   if (node.opType === 'BatchNormalization') {
@@ -142,7 +142,7 @@ function refuse(logits: Value, node: Node): LossgraftError {
     return noFeatures(
       logits,
       `a normalisation after the last linear layer, ${at}`,
-      `Take the scores before it with --logits "${before}", or name the features with --features`,
+      `Take the scores before it with ${option('logits', before)}, or name the features with ${option('features')}`,
     );
   }
   return noFeatures(logits, at);
@@ -156,6 +156,6 @@ function noFeatures(logits: Value, found: string, hint?: string): LossgraftError
     found,
     hint:
       hint ??
-      'Name the input of the last linear layer with --features (and the scores with --logits), or choose a loss that reads no features',
+      `Name the input of the last linear layer with ${option('features')} (and the scores with ${option('logits')}), or choose a loss that reads no features`,
   });
 }

@@ -1,4 +1,4 @@
-import { LossgraftError } from '../errors.ts';
+import { LossgraftError, option } from '../errors.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
 import { topologicalOrder } from '../ir/order.ts';
 import { isRuntimeType } from '../runtime/feeds.ts';
@@ -128,6 +128,6 @@ function beyond({ name }: Value): LossgraftError {
     where: `input "${name}"`,
     expected: 'a graph that reads nothing before the trained part but what the other graphs of the run read, too',
     found: 'one that does',
-    hint: 'Turn the cache off: --cache-features off',
+    hint: `Turn the cache off: ${option('cacheFeatures', 'off')}`,
   });
 }

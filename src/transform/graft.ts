@@ -1,7 +1,7 @@
 import { checkClassCounts } from '../classCounts.ts';
 import type { Loss, LossOutputs } from '../contract.ts';
 import { createEmitter, type Emitter, type Value } from '../emit/index.ts';
-import { LossgraftError } from '../errors.ts';
+import { LossgraftError, option } from '../errors.ts';
 import type { Graph } from '../ir/graph.ts';
 import { resolveOptions } from '../options/declared.ts';
 import { type Features, findFeatures } from './features.ts';
@@ -128,10 +128,10 @@ function featuresOf(graph: Graph, logits: FoundTensor, request: GraftRequest): F
   if (request.featuresAreNorm) {
     throw new LossgraftError({
       code: 'option-needs-option',
-      where: 'option features-are-norm',
+      where: 'option featuresAreNorm',
       expected: 'the tensor that holds the norms to be named',
-      found: 'no --features',
-      hint: 'Add --features TENSOR, a tensor of the shape [N] or [N, 1]',
+      found: `no ${option('features')}`,
+      hint: `Add ${option('features')}, a tensor of the shape [N] or [N, 1]`,
     });
   }
   return findFeatures(graph, logits.value);
@@ -139,13 +139,13 @@ function featuresOf(graph: Graph, logits: FoundTensor, request: GraftRequest): F
 
 function refuseUnused(request: GraftRequest): void {
   if (request.loss.needsFeatures) return;
-  const given = request.features !== undefined ? 'features' : request.featuresAreNorm ? 'features-are-norm' : undefined;
+  const given = request.features !== undefined ? 'features' : request.featuresAreNorm ? 'featuresAreNorm' : undefined;
   if (given === undefined) return;
   throw new LossgraftError({
     code: 'unused-option',
     where: `option ${given}`,
     expected: `options that the loss ${request.loss.name} uses`,
-    found: `--${given}, and this loss reads no features`,
+    found: `${option(given)}, and this loss reads no features`,
     hint: 'Leave it out, or choose a loss that weighs samples by their influence (ib, ib-focal)',
   });
 }
@@ -177,10 +177,10 @@ function countsOf({ loss, classCounts }: GraftRequest, classes: number | undefin
   if (classCounts === undefined) {
     throw new LossgraftError({
       code: 'option-needs-option',
-      where: 'option class-counts',
+      where: 'option classCounts',
       expected: `the training samples of each class, from which the loss ${loss.name} is made`,
-      found: 'no --class-counts',
-      hint: 'Add --class-counts, as a list or as a file with the labels',
+      found: `no ${option('classCounts')}`,
+      hint: `Add ${option('classCounts')}, as a list or as a file with the labels`,
     });
   }
   checkClassCounts(classCounts);
@@ -206,7 +206,9 @@ function batchDim(logits: Value): number | string {
 export function batchNotes(logits: Value): string[] {
   const batch = logits.shape?.[0];
   if (typeof batch !== 'number') return [];
-  return [`The batch is fixed at ${batch} in this model; --dynamic-batch makes it free where the model allows it`];
+  return [
+    `The batch is fixed at ${batch} in this model; ${option('dynamicBatch')} makes it free where the model allows it`,
+  ];
 }
 
 function addOutputs(

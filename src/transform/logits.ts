@@ -1,4 +1,5 @@
-import { LossgraftError } from '../errors.ts';
+import type { ErrorCode } from '../errorCodes.ts';
+import { LossgraftError, option } from '../errors.ts';
 import { describeNode } from '../ir/attributes.ts';
 import type { Graph, Value } from '../ir/graph.ts';
 import { formatShape } from '../ir/print.ts';
@@ -40,7 +41,7 @@ export function findLogits(graph: Graph, opset: number): FoundLogits {
     where: 'model outputs',
     expected: 'one tensor that can be the logits',
     found: `${names.length}: ${names.join('; ')}`,
-    hint: `Choose with --logits, as in --logits ${value.name}`,
+    hint: `Choose with ${option('logits')}, as in ${option('logits', value.name)}`,
   });
 }
 
@@ -79,11 +80,11 @@ export function modelHead(graph: Graph, opset: number): ModelHead {
 /** Checks a tensor that the user named. A head of another kind is taken for exclusive classes then, with a note. */
 export function namedLogits(graph: Graph, name: string, opset: number): FoundLogits {
   const value = graph.value(name, 'option logits');
-  const found = { value, how: 'named by --logits', kind: 'softmax', isStated: true } as const;
+  const found = { value, how: `named by ${option('logits')}`, kind: 'softmax', isStated: true } as const;
   const { producer } = value;
   if (producer?.opType === 'Softmax') {
     const scores = producer.inputs[0]?.name ?? '';
-    throw notLogits(name, `what ${describeNode(producer)} made`, `Name its input: --logits "${scores}"`);
+    throw notLogits(name, `what ${describeNode(producer)} made`, `Name its input: ${option('logits', scores)}`);
   }
   const reason = whyNoScores(value);
   if (reason !== undefined) throw notLogits(name, reason, 'Name the tensor that goes into the final softmax');
@@ -118,8 +119,8 @@ function unsupported({ kind, why, scores }: ModelHead): LossgraftError {
 }
 
 /** Code and hint by kind; `name` is that of the scores. */
-const REFUSALS: Readonly<Record<HeadKind, (name: string) => readonly [code: string, hint: string]>> = {
-  softmax: () => ['no-logits', 'Name the scores with --logits'],
+const REFUSALS: Readonly<Record<HeadKind, (name: string) => readonly [code: ErrorCode, hint: string]>> = {
+  softmax: () => ['no-logits', `Name the scores with ${option('logits')}`],
   'sigmoid-binary': () => [
     'sigmoid-head',
     'Binary heads of one score are not supported yet. Give the last layer two outputs, the first with zeros for weights and bias, and export it ' +
@@ -127,11 +128,11 @@ const REFUSALS: Readonly<Record<HeadKind, (name: string) => readonly [code: stri
   ],
   'sigmoid-multi-label': (name) => [
     'sigmoid-head',
-    `Multi-label heads are not supported: the losses are for exclusive classes. If one class holds for each sample all the same, add --logits "${name}"`,
+    `Multi-label heads are not supported: the losses are for exclusive classes. If one class holds for each sample all the same, add ${option('logits', name)}`,
   ],
   ordinal: (name) => [
     'ordinal-head',
-    `Ordinal heads are not supported: the losses are for exclusive classes. If these are scores of such classes all the same, add --logits "${name}"`,
+    `Ordinal heads are not supported: the losses are for exclusive classes. If these are scores of such classes all the same, add ${option('logits', name)}`,
   ],
   token: () => [
     'token-head',
@@ -147,7 +148,7 @@ const REFUSALS: Readonly<Record<HeadKind, (name: string) => readonly [code: stri
   ],
   embedding: (name) => [
     'embedding',
-    `An embedding has no classes, and metric learning is not supported. If these are scores of classes all the same, add --logits "${name}"`,
+    `An embedding has no classes, and metric learning is not supported. If these are scores of classes all the same, add ${option('logits', name)}`,
   ],
   classical: () => [
     'no-logits',
@@ -155,6 +156,6 @@ const REFUSALS: Readonly<Record<HeadKind, (name: string) => readonly [code: stri
   ],
   unknown: () => [
     'no-logits',
-    'lossgraft trains classifiers. If a tensor of the model holds scores of two or more classes, [N, C], name it with --logits',
+    `lossgraft trains classifiers. If a tensor of the model holds scores of two or more classes, [N, C], name it with ${option('logits')}`,
   ],
 };

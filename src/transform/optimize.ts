@@ -153,10 +153,10 @@ function refuseBadFactors(
       `"${unused.pattern}", which matches none`,
     );
   const negative = rateFactors?.find(({ factor }) => !Number.isFinite(factor) || factor < 0);
-  if (negative) throw badOption('rate-factor', 'a factor of 0 or more', `${negative.factor} for "${negative.pattern}"`);
+  if (negative) throw badOption('rateFactors', 'a factor of 0 or more', `${negative.factor} for "${negative.pattern}"`);
   if (count !== undefined && (!Number.isInteger(count) || count < 1))
     throw badOption('accumulate', 'a whole number of 1 or more', String(count));
-  if (clipNorm !== undefined && !(clipNorm > 0)) throw badOption('clip-norm', 'a number above 0', String(clipNorm));
+  if (clipNorm !== undefined && !(clipNorm > 0)) throw badOption('clipNorm', 'a number above 0', String(clipNorm));
 }
 
 function badOption(option: string, expected: string, found: string): LossgraftError {

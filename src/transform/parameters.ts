@@ -1,4 +1,4 @@
-import { LossgraftError } from '../errors.ts';
+import { LossgraftError, option } from '../errors.ts';
 import { describeNode } from '../ir/attributes.ts';
 import { isView } from '../ir/edit.ts';
 import type { Graph, InitializerSource, Node, Value } from '../ir/graph.ts';
@@ -169,7 +169,10 @@ function headParameters(all: readonly Parameter[], logits: Value): Parameter[] {
   const head = [...found];
   if (quantised) throw noHead(`a quantised one (${describeNode(quantised)})`, QUANTISED_HINT);
   if (head.length > 0) return head;
-  throw noHead(`none before "${logits.name}"`, 'Name the parameters by patterns, or take --trainable all');
+  throw noHead(
+    `none before "${logits.name}"`,
+    `Name the parameters by patterns, or take ${option('trainable', 'all')}`,
+  );
 }
 
 function noHead(found: string, hint: string): LossgraftError {

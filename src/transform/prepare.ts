@@ -1,5 +1,5 @@
 import { createEmitter } from '../emit/index.ts';
-import { LossgraftError } from '../errors.ts';
+import { LossgraftError, option } from '../errors.ts';
 import { buildGraph } from '../ir/build.ts';
 import type { Value } from '../ir/graph.ts';
 import type { Model } from '../model.ts';
@@ -148,6 +148,6 @@ function refuseUnusedSeed({ seed, dropout: mode }: PrepareRequest): void {
     where: 'option seed',
     expected: 'dropout that draws masks',
     found: `a seed of ${seed}, and dropout ${mode ?? 'off'}`,
-    hint: 'Add --dropout train, or leave the seed out',
+    hint: `Add ${option('dropout', 'train')}, or leave the seed out`,
   });
 }

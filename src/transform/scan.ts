@@ -1,5 +1,5 @@
 import type { Emitter, Value } from '../emit/index.ts';
-import { LossgraftError } from '../errors.ts';
+import { LossgraftError, option } from '../errors.ts';
 import { describeNode } from '../ir/attributes.ts';
 import { nodeInit, patchesInside, valueInit } from '../ir/edit.ts';
 import type { Graph, Node } from '../ir/graph.ts';
@@ -60,7 +60,7 @@ function inner(graph: Graph, outer: Value): Value {
     where: describeNode(left),
     expected: `"${outer.name}" to be read by nodes of the model itself, to scan over steps`,
     found: 'a subgraph that reads it',
-    hint: 'Write a single step instead: leave --steps-per-run out',
+    hint: `Write a single step instead: leave ${option('stepsPerRun')} out`,
   });
 }
 

@@ -1,5 +1,5 @@
 import type { Emitter, Value } from '../emit/index.ts';
-import { LossgraftError } from '../errors.ts';
+import { LossgraftError, option } from '../errors.ts';
 import type { Graph } from '../ir/graph.ts';
 import { formatShape } from '../ir/print.ts';
 import { isFloat } from '../tensor.ts';
@@ -40,7 +40,12 @@ export function namedFeatures(graph: Graph, name: string, isNorm: boolean): Feat
   const trailing = shape?.slice(isNorm ? 1 : 2) ?? [];
   const fits = shape !== undefined && shape.length >= (isNorm ? 1 : 2) && trailing.every((dim) => dim === 1);
   if (fits && (value.dtype === undefined || isFloat(value.dtype))) {
-    return { value, how: isNorm ? 'norms named by --features' : 'named by --features', pool: false, tokenRows: [] };
+    return {
+      value,
+      how: isNorm ? `norms named by ${option('features')}` : `named by ${option('features')}`,
+      pool: false,
+      tokenRows: [],
+    };
   }
   throw new LossgraftError({
     code: 'not-features',

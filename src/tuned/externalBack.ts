@@ -10,7 +10,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { LossgraftError } from '../errors.ts';
+import { LossgraftError, option } from '../errors.ts';
 import type { Model } from '../model.ts';
 import { type BytePatch, findTensors, locateExternal } from '../onnx/index.ts';
 import type { TensorProto } from '../onnx/types.ts';
@@ -118,7 +118,7 @@ function refuseTarget(target: string, from: string, force: boolean): void {
     found: isSource ? "the model's own data" : 'a file',
     hint: isSource
       ? 'Choose another name or folder for the output'
-      : 'Choose another output, or replace it with --force',
+      : `Choose another output, or replace it with ${option('force')}`,
   });
 }
 

@@ -1,4 +1,4 @@
-import { LossgraftError } from '../errors.ts';
+import { LossgraftError, option } from '../errors.ts';
 import { nearestNames } from '../ir/nearestNames.ts';
 import type { Model } from '../model.ts';
 import type { NodeProto, TensorProto } from '../onnx/types.ts';
@@ -68,7 +68,7 @@ function notInFile(model: Model, name: string, known: Iterable<string>): Lossgra
     where: `${model.name}, tensor "${name}"`,
     expected: 'an initializer or a Constant of that name in the main graph, to write its trained elements to',
     found: near.length > 0 ? `none; near names are ${near.join(', ')}` : 'none',
-    hint: 'Leave it out of --trainable; for one that came out of a tie inside a function, add --keep-ties',
+    hint: `Leave it out of ${option('trainable')}; for one that came out of a tie inside a function, add ${option('keepTies')}`,
   });
 }
 

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ErrorCode } from '../errorCodes.ts';
 import { LossgraftError } from '../errors.ts';
 
 /**
@@ -42,6 +43,6 @@ function isFolder(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
-function notThere(code: string, where: string, found: string, hint: string): LossgraftError {
+function notThere(code: ErrorCode, where: string, found: string, hint: string): LossgraftError {
   return new LossgraftError({ code, where, expected: 'a folder with validation cases', found, hint });
 }

@@ -51,10 +51,14 @@ describe('labels with names', () => {
   });
 
   it.each([
-    ['in another case', ['Cat', 'café', 'dog', 'fish'], /"Cat" \(nearest: "cat"\).*--classes 'dog,Cat,café,fish'\.$/],
-    ['spelled otherwise', ['cat', 'cafe', 'dog', 'fish'], /"cafe" \(nearest: "café"\).*--classes dog,cat,cafe,fish\.$/],
-    ['one more', ['bird', 'cat', 'café', 'dog', 'fish'], /row 0 .*found "bird" \(nearest.*--classes NAME,NAME,…/],
-    ['another', ['bird', 'cat', 'café', 'dog'], /"bird" .*--classes NAME,NAME,…/],
+    ['in another case', ['Cat', 'café', 'dog', 'fish'], /"Cat" \(nearest: "cat"\).*`classes: "dog,Cat,café,fish"`\.$/],
+    [
+      'spelled otherwise',
+      ['cat', 'cafe', 'dog', 'fish'],
+      /"cafe" \(nearest: "café"\).*`classes: "dog,cat,cafe,fish"`\.$/,
+    ],
+    ['one more', ['bird', 'cat', 'café', 'dog', 'fish'], /row 0 .*found "bird" \(nearest.*`classes`/],
+    ['another', ['bird', 'cat', 'café', 'dog'], /"bird" .*`classes`/],
   ])('%s are refused', async (_, labels, message) => {
     const refusal = aligned(csv(labels), MODEL);
     await expect(refusal).rejects.toMatchObject({ code: 'unknown-class', message: expect.stringMatching(message) });
@@ -71,7 +75,7 @@ describe('labels with names', () => {
   it('are sorted, and that is said loudly, where nothing tells the model’s', async () => {
     const { labels, notes } = await aligned(csv(['b', 'a']), undefined);
     expect(labels).toEqual([1, 0]);
-    expect(notes).toMatch(/classes 0 a, 1 b in SORTED ORDER.*--classes/);
+    expect(notes).toMatch(/classes 0 a, 1 b in SORTED ORDER.*`classes`/);
   });
 
   it('are sorted where the model’s only count, unless they are those', async () => {
@@ -138,7 +142,7 @@ describe('whole numbers', () => {
 
   it('that are no values are indices in arrays, and refused as cells and folders', async () => {
     expect((await aligned(arrays([0, 2]), values)).labels).toEqual([0, 2]);
-    await expect(aligned(csv(['0', '3']), values)).rejects.toThrow(/found 0\. .*--classes 0,1,2,3/);
+    await expect(aligned(csv(['0', '3']), values)).rejects.toThrow(/found 0\. .*`classes: "0,1,2,3"`/);
     await expect(aligned(arrays([0, 10]), values)).rejects.toMatchObject({ code: 'unknown-class' });
   });
 

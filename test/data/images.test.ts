@@ -220,7 +220,7 @@ describe('folders that are not right', () => {
   );
 
   it.each([
-    [['a/x.png', 'a/x.txt', 'b/x.png', 'b/x.txt'], /2 of both.*--tokenizer/],
+    [['a/x.png', 'a/x.txt', 'b/x.png', 'b/x.txt'], /2 of both.*`tokenizer`/],
     [['a/x.png', 'b/x.txt'], /1 of both/],
     [['a/x.png', 'a/y.png', 'b/x.txt'], /data\/b\] expected images of class b, found none/],
     [['a/x.json', 'b/x.json'], /found a, b, without such files/],

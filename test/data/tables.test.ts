@@ -243,7 +243,7 @@ describe('cells and rows that are not right, by row and line', () => {
     ['x,label\n1,"a\n', 'bad-csv', /line/],
     ['x,x\n1,0\n', 'csv-header', /x twice/],
     ['x,\n1,0\n', 'csv-header', /column 1 without/],
-    ['1,0\n2,1\n', 'csv-header', /no-header/],
+    ['1,0\n2,1\n', 'csv-header', /`header: false`/],
     ['', 'csv-header', /an empty file/],
     ['x,label\n', 'data-size', /no rows/],
     ['x,label\n1,0\n2,1.5\n', 'label-names', /row 1 \(line 3\), column label\] .* found 1\.5/],

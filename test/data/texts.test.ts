@@ -59,7 +59,7 @@ it('gives the tokens to inputs of other names', async () => {
   data.close();
   for (const tokenInputs of [{ ids: 'x' }, { input_ids: 'attention_mask' }]) {
     await expect(openData(csv, { ...options, tokenInputs })).rejects.toThrow(
-      /option token-inputs\] expected other names/,
+      /option tokenInputs\] expected other names/,
     );
   }
 });
@@ -93,14 +93,14 @@ describe('what is not right', () => {
   const texts = join(DATA, 'texts.csv');
 
   it.each([
-    ['no length', () => openData(texts, { tokenizer: tokenizer('wordpiece') }), 'max-length', /--max-length/],
+    ['no length', () => openData(texts, { tokenizer: tokenizer('wordpiece') }), 'max-length', /`maxLength`/],
     [
       'a length below the special tokens',
       () => openData(texts, { ...base, maxLength: 1 }),
       'max-length',
       /at least 2 tokens/,
     ],
-    ['no tokenizer', () => openData(texts, { textColumn: 'text' }), 'bad-tokenizer', /--tokenizer/],
+    ['no tokenizer', () => openData(texts, { textColumn: 'text' }), 'bad-tokenizer', /`tokenizer`/],
     ['a file that is none', () => openData(texts, { ...base, tokenizer: texts }), 'bad-tokenizer', /texts\.csv/],
     [
       'an unknown model',

@@ -62,10 +62,10 @@ describe.each(fromCounts)('%s', (loss) => {
   it('refuses none, too few, and an empty class', async () => {
     expect(await problemOf({ loss })).toMatchObject({
       code: 'option-needs-option',
-      where: 'option class-counts',
+      where: 'option classCounts',
       expected: `the training samples of each class, from which the loss ${loss} is made`,
     });
-    expect(await problemOf({ loss, classWeights: COUNTS })).toMatchObject({ found: 'no --class-counts' });
+    expect(await problemOf({ loss, classWeights: COUNTS })).toMatchObject({ found: 'no `classCounts`' });
     expect(await problemOf({ loss, classCounts: [5, 6] })).toMatchObject({ code: 'class-count-mismatch', found: '2' });
     expect(await problemOf({ loss, classCounts: [0, ...COUNTS.slice(1)] })).toMatchObject({ code: 'class-count' });
   });

@@ -70,7 +70,7 @@ describe('a head is recognised, and refused for what it is', () => {
 describe('the way out that a refusal names leads out', () => {
   it.each(['multi_label', 'coral', 'coral_sigmoid', 'embedding'])('%s', async (name) => {
     const { message } = await refusalOf(path(name), { loss: 'ce' });
-    const logits = /add --logits "([^"]+)"/.exec(message)?.[1] ?? '';
+    const logits = /add `logits: "([^"]+)"`/.exec(message)?.[1] ?? '';
     const { report } = await augmentFile(path(name), { loss: 'ce', logits });
     expect(report.notes).toEqual([expect.stringMatching(/its classes are taken for exclusive ones \(softmax\)$/)]);
   });
@@ -78,7 +78,7 @@ describe('the way out that a refusal names leads out', () => {
   it('probabilities that are named for logits: their softmax has an input', async () => {
     const { code, message } = await refusalOf(path('softmax'), { loss: 'ce', logits: 'y' });
     expect(code).toBe('not-logits');
-    const logits = /--logits "([^"]+)"/.exec(message)?.[1] ?? '';
+    const logits = /`logits: "([^"]+)"`/.exec(message)?.[1] ?? '';
     expect((await augmentFile(path('softmax'), { loss: 'ce', logits })).report.notes).toEqual([]);
   });
 });
@@ -101,7 +101,7 @@ describe('weights that are not float32', () => {
       const { message } = await untrained(name, trainable);
       expect(message).toMatch(found);
       expect(message).toMatch(hint);
-      expect(message).not.toMatch(/--trainable|inspect/);
+      expect(message).not.toMatch(/`trainable|inspect/);
     }
     const { trainable, missingGradientRules } = await inspected(name);
     expect(trainable).toMatchObject({ tensors: 0, elements: 0, problem: expect.stringMatching(hint) });

@@ -20,7 +20,7 @@ describe('tensors named by the user', () => {
       classCounts: logits === 'z' ? [4, 3, 2, 1] : [3, 2, 1],
     });
     expectGraft(graft);
-    expect(graft.report).toMatchObject({ logits: { name: logits, how: 'named by --logits' }, features: { name: 'h' } });
+    expect(graft.report).toMatchObject({ logits: { name: logits, how: 'named by `logits`' }, features: { name: 'h' } });
   });
 
   it('the scores before a sigmoid, by name: the user’s own word', async () => {
@@ -30,7 +30,7 @@ describe('tensors named by the user', () => {
   it('other features, from within the network', async () => {
     const graft = await graftHost(hostPath('gemm'), { loss: 'ib', features: 'x' });
     expectGraft(graft);
-    expect(graft.report.features).toEqual({ name: 'x', how: 'named by --features' });
+    expect(graft.report.features).toEqual({ name: 'x', how: 'named by `features`' });
     expect(graft.dims.features).toEqual([3, 6]);
   });
 
@@ -46,7 +46,7 @@ describe('tensors named by the user', () => {
     ['unknown logits', { loss: 'ce', logits: 'zz' }, 'unknown-tensor', /found "zz"\. Did you mean "z"/],
     ['unknown features', { loss: 'ib', features: 'hh' }, 'unknown-tensor', /found "hh"\. Did you mean "h"/],
     ['logits of integers', { loss: 'ce', logits: 'index' }, 'not-logits', /tensor "index"\].*found holds int64/],
-    ['norms without their name', { loss: 'ib', featuresAreNorm: true }, 'option-needs-option', /no --features/],
+    ['norms without their name', { loss: 'ib', featuresAreNorm: true }, 'option-needs-option', /no `features`/],
     [
       'features as norms',
       { loss: 'ib', features: 'h', featuresAreNorm: true },
@@ -86,12 +86,12 @@ describe('names that the model has already', () => {
     const first = await refusalOf(path, { loss: 'ib' });
     expect([first.code, first.message]).toEqual([
       'name-collision',
-      expect.stringMatching(/"labels".*--rename labels=my_labels/),
+      expect.stringMatching(/"labels".*`rename: "labels=my_labels"`/),
     ]);
     const second = await refusalOf(path, { loss: 'ib', rename: { labels: 'target' } });
     expect([second.code, second.message]).toEqual([
       'name-collision',
-      expect.stringMatching(/"loss".*--rename loss=my_loss/),
+      expect.stringMatching(/"loss".*`rename: "loss=my_loss"`/),
     ]);
     const graft = await graftHost(path, { loss: 'ib', rename: { labels: 'target', loss: 'cost' } });
     expectGraft(graft);

@@ -132,16 +132,16 @@ describe('bfloat16, for which the CPU provider has no kernels', () => {
 });
 
 const REFUSED: readonly (readonly [host: string, code: string, message: RegExp])[] = [
-  ['sigmoid', 'sigmoid-head', /node "Sigmoid_3" \(Sigmoid\)\): a multi-label head\. .*add --logits "z"/],
+  ['sigmoid', 'sigmoid-head', /node "Sigmoid_3" \(Sigmoid\)\): a multi-label head\. .*add `logits: "z"`/],
   ['logits-and-sigmoid', 'sigmoid-head', /output "z" goes into a sigmoid that is the output "y": a multi-label head/],
   ['single-column', 'sigmoid-head', /output "y" has one score per sample \(\[N, 1\]\).*a softmax over \[0, z\]/],
   ['segmentation', 'segmentation-head', /output "y" has the shape \[N, 4, 4, 4\]: a value for each pixel/],
-  ['two-heads', 'ambiguous-logits', /found 2: "z" \[N, 4\] .*; "z2" \[N, 3\] .*--logits z/],
+  ['two-heads', 'ambiguous-logits', /found 2: "z" \[N, 4\] .*; "z2" \[N, 3\] .*`logits: "z"`/],
   ['quantised', 'no-features', /a quantised layer, node "DequantizeLinear_\d" .*Train the float model/],
   ['quantised-output', 'no-features', /a quantised layer, node "DequantizeLinear_\d"/],
-  ['batch-norm-after', 'no-features', /node "BatchNormalization_3".*--logits "g", or name the features/],
-  ['relu-after', 'no-features', /node "Relu_3" \(Relu\).*--logits "g", or keep these and name/],
-  ['tanh-after', 'no-features', /node "Tanh_3" \(Tanh\).*--logits "g"/],
+  ['batch-norm-after', 'no-features', /node "BatchNormalization_3".*`logits: "g"`, or name the features/],
+  ['relu-after', 'no-features', /node "Relu_3" \(Relu\).*`logits: "g"`, or keep these and name/],
+  ['tanh-after', 'no-features', /node "Tanh_3" \(Tanh\).*`logits: "g"`/],
   ['conv-3x3', 'no-features', /node "Conv_2" \(Conv\) with a kernel of \[4, 5, 3, 3\], not 1x1/],
   ['pool-after-matmul', 'no-features', /a pooling after node "MatMul_2" \(MatMul\)/],
   ['computed-weight', 'no-features', /node "MatMul_4" \(MatMul\), whose weight is computed/],
@@ -187,7 +187,7 @@ describe('a fixed batch made free', () => {
 
   it('a batch that is free already is left alone, and that is said', async () => {
     const { report } = await augmentFile(hostPath('gemm'), { loss: 'ib', dynamicBatch: true });
-    expect(report.notes).toEqual(['The batch is already free in this model: --dynamic-batch changed nothing']);
+    expect(report.notes).toEqual(['The batch is already free in this model: `dynamicBatch` changed nothing']);
   });
 });
 

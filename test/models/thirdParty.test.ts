@@ -80,7 +80,7 @@ describe('timer words (openWakeWord): seven classes, Relu after the last Gemm', 
     const { code, message } = await refusal(TIMER, { loss: 'ib' });
     expect(code).toBe('no-features');
     expect(message).toMatch(/an activation after the last linear layer, node "Relu_6" \(Relu\)/);
-    expect(message).toMatch(/with --logits "input\.7", or keep these and name the features with --features/);
+    expect(message).toMatch(/with `logits: "input\.7"`, or keep these and name the features with `features`/);
   });
 
   it('the first way out: the scores before the Relu', async () => {

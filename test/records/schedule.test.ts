@@ -57,9 +57,9 @@ describe('learning rates', () => {
   it('refuses what makes no sense, by name', () => {
     const refused = (part: Partial<Schedule>) => () => checkSchedule({ ...DEFAULT_SCHEDULE, ...part });
     expect(refused({ epochs: 0 })).toThrow(/option epochs/);
-    expect(refused({ rate: Number.NaN })).toThrow(/option learning-rate/);
-    expect(refused({ epochs: 4, ibFrom: 4 })).toThrow(/option ib-from.*epoch from 0 to 3/);
+    expect(refused({ rate: Number.NaN })).toThrow(/option learningRate/);
+    expect(refused({ epochs: 4, ibFrom: 4 })).toThrow(/option ibFrom.*epoch from 0 to 3/);
     expect(refused({ epochs: 4, warmup: 4 })).toThrow(/option warmup/);
-    expect(refused({ gamma: 2 })).toThrow(/option gamma/);
+    expect(refused({ gamma: 2 })).toThrow(/option stepFactor/);
   });
 });

@@ -81,7 +81,7 @@ describe('a folder of ten classes and a model of Hugging Face', () => {
     const model = writeVit(folder, WORDS);
     const data = await writeDigits(join(folder, 'data'), WORDS.with(3, 'Three'));
     await expect(trained(model, data)).rejects.toThrow(
-      /data.Three\] .* found "Three" \(nearest: "three"\)\. .*--classes eight,two,/,
+      /data.Three\] .* found "Three" \(nearest: "three"\)\. .*`classes: "eight,two,/,
     );
     const { classNames } = await trained(model, data, {
       classNames: ['eight', 'two', 'zero', 'seven', 'six', 'nine', 'five', 'one', 'four', 'Three'],

@@ -181,7 +181,7 @@ describe('metrics', () => {
   });
 
   it.each([
-    [{ selectBy: 'cost' }, /a cost matrix \(--cost-matrix FILE\)/],
+    [{ selectBy: 'cost' }, /a cost matrix \(`costs`\)/],
     [
       {
         costs: [
@@ -193,7 +193,7 @@ describe('metrics', () => {
     ],
     [{ costs: [[0, 1]] }, /a square matrix of finite numbers/],
     [{ selectBy: 'f2' }, /accuracy.*macro-f1/],
-    [{ selectBy: 'mcc', select: 'last' }, /--select best/],
+    [{ selectBy: 'mcc', select: 'last' }, /`select: "best"`/],
   ])('%j is refused', async (options, message) => {
     await expect(run(temporaryFolder(), options as Partial<TrainOptions>)).rejects.toThrow(message);
   });
@@ -288,7 +288,7 @@ describe('options', () => {
     // @ts-expect-error the name of an option
     await expect(refused({ momentun: 0.8 })).rejects.toThrow(/option momentun/);
     await expect(refused({ compare: ['ib'] })).rejects.toThrow(/ib more than once/);
-    await expect(refused({ batchSize: 0 })).rejects.toThrow(/option batch-size/);
+    await expect(refused({ batchSize: 0 })).rejects.toThrow(/option batchSize/);
     await expect(refused({ milestones: [1], schedule: 'cosine' })).rejects.toThrow(/option milestones/);
     await expect(refused({ imbalance: 1000 })).rejects.toThrow(/option imbalance.*class \d would have none/);
   });

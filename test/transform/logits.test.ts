@@ -39,6 +39,6 @@ describe('logits', () => {
     expect(() => findLogits(graph, 17)).toThrow(
       /output "probabilities" comes from a classical model's operator \(node "norm" \(ai\.onnx\.ml::Normalizer\)\)/,
     );
-    expect(namedLogits(graph, 'probabilities', 17).how).toBe('named by --logits');
+    expect(namedLogits(graph, 'probabilities', 17).how).toBe('named by `logits`');
   });
 });

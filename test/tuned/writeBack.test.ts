@@ -146,7 +146,7 @@ describe('writing trained weights back', () => {
     expect(readdirSync(folder)).toEqual(['net.onnx']);
     writeTuned(model, state, out);
     expect(readFileSync(out)).toEqual(readFileSync(path));
-    expect(() => writeTuned(model, state, out)).toThrow(/output-exists|--force/);
+    expect(() => writeTuned(model, state, out)).toThrow(/output-exists|`force`/);
     model.close();
   });
 });

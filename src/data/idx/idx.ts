@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { LossgraftError } from '../../errors.ts';
+import { LossgraftError, option } from '../../errors.ts';
 import { elementCount, type Tensor } from '../../tensor.ts';
 import type { Column } from '../dataset.ts';
 import { type Dataset, LABELS } from '../dataset.ts';
@@ -127,7 +127,7 @@ function labelsBeside(images: string): string {
     folder,
     `labels beside ${basename(images)}: ${wanted} or ${wanted}.gz`,
     'neither',
-    'Name them with --labels',
+    `Name them with ${option('labels')}`,
   );
 }
 

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { breather } from '../../breather.ts';
-import { LossgraftError } from '../../errors.ts';
+import { LossgraftError, option } from '../../errors.ts';
 import { openFile } from '../../onnx/index.ts';
 import { type Dataset, LABELS } from '../dataset.ts';
 import { type ClassFolder, folderLabels, listClasses } from '../folder.ts';
@@ -116,7 +116,7 @@ function otherSize(where: string, found: Size, expected: Size): LossgraftError {
     where,
     expected: `${expected.height} × ${expected.width} pixels, as the first image has (height × width)`,
     found: `${found.height} × ${found.width}`,
-    hint: 'Bring all to one size with --resize HEIGHTxWIDTH, or with --resize and --crop',
+    hint: `Bring all to one size with ${option('resize')}, or with ${option('resize')} and ${option('crop')}`,
   });
 }
 

@@ -1,4 +1,4 @@
-import { LossgraftError } from '../../errors.ts';
+import { LossgraftError, option } from '../../errors.ts';
 import type { ByteScale } from '../normalize.ts';
 import type { ResampleFilter } from '../options.ts';
 import { type Pixels, resample, type Size } from './resample.ts';
@@ -42,7 +42,7 @@ function cropMiddle(image: Pixels, { height, width }: Size, where: string): Pixe
       where,
       expected: `at least ${height} × ${width} pixels to crop (height × width)`,
       found: `${image.height} × ${image.width}`,
-      hint: 'Resize first, for example with --resize',
+      hint: `Resize first, for example with ${option('resize')}`,
     });
   }
   const { channels, data } = image;

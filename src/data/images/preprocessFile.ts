@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
-import { LossgraftError } from '../../errors.ts';
+import { LossgraftError, option } from '../../errors.ts';
 import { isRecord } from '../../isRecord.ts';
 import { MAX_CONFIG_BYTES } from '../limits.ts';
 import { byteScale } from '../normalize.ts';
@@ -191,6 +191,6 @@ function refused(where: string, expected: string, found: string): LossgraftError
     where,
     expected,
     found,
-    hint: 'Give the steps as options instead: --resize, --resample, --crop, --mean, --std',
+    hint: `Give the steps as options instead: ${option('resize')}, ${option('resample')}, ${option('crop')}, ${option('mean')}, ${option('std')}`,
   });
 }

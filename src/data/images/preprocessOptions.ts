@@ -1,4 +1,4 @@
-import { LossgraftError } from '../../errors.ts';
+import { LossgraftError, option } from '../../errors.ts';
 import { fileIn } from '../fileIn.ts';
 import { byteScale } from '../normalize.ts';
 import type { ImageOptions } from '../options.ts';
@@ -9,8 +9,9 @@ import type { Size } from './resample.ts';
 /** In a model's folder of Hugging Face. */
 const PREPROCESS = {
   name: 'preprocessor_config.json',
-  code: 'bad-preprocess',
-  hint: () => 'Name the file, or give the steps as options instead: --resize, --resample, --crop, --mean, --std',
+  code: 'bad-preprocess' as const,
+  hint: () =>
+    `Name the file, or give the steps as options instead: ${option('resize')}, ${option('resample')}, ${option('crop')}, ${option('mean')}, ${option('std')}`,
 };
 
 /**

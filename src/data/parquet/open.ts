@@ -8,7 +8,7 @@ import {
   type RowGroup,
   type SchemaElement,
 } from 'hyparquet';
-import { LossgraftError } from '../../errors.ts';
+import { LossgraftError, option } from '../../errors.ts';
 import { type ByteSource, openFile } from '../../onnx/index.ts';
 import { CELLS_AT_ONCE, MAX_FOOTER_BYTES } from '../limits.ts';
 import type { Cell, Row, Table } from '../tables/table.ts';
@@ -171,7 +171,7 @@ function toCell(value: unknown, where: () => string): Cell {
     where: where(),
     expected: 'numbers, booleans or texts',
     found: value instanceof Date ? 'dates' : typeof value,
-    hint: 'Choose the columns with --feature-columns, or convert it',
+    hint: `Choose the columns with ${option('featureColumns')}, or convert it`,
   });
 }
 

@@ -3,7 +3,8 @@ import { createReadStream } from 'node:fs';
 import { extname } from 'node:path';
 import { pipeline, Readable } from 'node:stream';
 import { CsvError, type Parser, parse } from 'csv-parse';
-import { LossgraftError } from '../../errors.ts';
+import type { ErrorCode } from '../../errorCodes.ts';
+import { LossgraftError, option } from '../../errors.ts';
 import { MAX_RECORD_BYTES } from '../limits.ts';
 import type { TableOptions } from '../options.ts';
 import { isNumeric } from './numeric.ts';
@@ -127,7 +128,7 @@ function checkHeader(path: string, names: readonly string[]): void {
     path,
     'names of columns in the first line',
     `numbers: ${names.slice(0, 4).join(', ')}`,
-    'Add --no-header if the file has no line of names',
+    `Add ${option('header', false)} if the file has no line of names`,
   );
 }
 
@@ -165,6 +166,6 @@ function explain(path: string, cause: unknown, { info }: Parser): LossgraftError
   }
 }
 
-function bad(code: string, where: string, expected: string, found: string, hint: string): LossgraftError {
+function bad(code: ErrorCode, where: string, expected: string, found: string, hint: string): LossgraftError {
   return new LossgraftError({ code, where, expected, found, hint });
 }

@@ -1,5 +1,6 @@
 import { breather } from '../../breather.ts';
-import { LossgraftError } from '../../errors.ts';
+import type { ErrorCode } from '../../errorCodes.ts';
+import { LossgraftError, option } from '../../errors.ts';
 import type { Tensor } from '../../tensor.ts';
 import { indexedLabels, labelCollector } from '../classIndex.ts';
 import { type Column, type Dataset, LABELS } from '../dataset.ts';
@@ -78,10 +79,10 @@ function plan(
   if (labelsFile === undefined && Object.hasOwn(featureColumns, LABELS)) {
     throw refused(
       'table-columns',
-      'option feature-columns',
+      'option featureColumns',
       'inputs but the labels',
       LABELS,
-      'Name their column with --label-column',
+      `Name their column with ${option('labelColumn')}`,
     );
   }
   return Object.entries(featureColumns).map(([key, names]) => {
@@ -103,7 +104,7 @@ function pick(table: Table, names: readonly string[], labels: number | undefined
   if (labels === undefined || !columns.includes(labels)) return nonEmpty(table, columns);
   throw refused(
     'table-columns',
-    'option feature-columns',
+    'option featureColumns',
     'columns but that of the labels',
     table.columns[labels] ?? '',
     'A model that reads the label learns nothing; leave it out',
@@ -117,7 +118,7 @@ function nonEmpty(table: Table, columns: readonly number[]): readonly number[] {
     table.name,
     'at least one column of numbers',
     table.columns.join(', '),
-    'Name them with --feature-columns',
+    `Name them with ${option('featureColumns')}`,
   );
 }
 
@@ -173,7 +174,7 @@ function noNumber(cell: Cell, where: string, expected: string): LossgraftError {
     missing ? `a missing value (${found})` : found,
     missing
       ? 'Fill it in or leave the row out'
-      : 'Correct it, choose the columns with --feature-columns, or give texts a --tokenizer',
+      : `Correct it, choose the columns with ${option('featureColumns')}, or give texts a ${option('tokenizer')}`,
   );
 }
 
@@ -218,6 +219,6 @@ function describe(table: Table, size: number, inputs: readonly Input[], labels: 
   return [`${table.name}: ${size} rows; features ${shown.join('; ')}${labelled}`];
 }
 
-function refused(code: string, where: string, expected: string, found: string, hint: string): LossgraftError {
+function refused(code: ErrorCode, where: string, expected: string, found: string, hint: string): LossgraftError {
   return new LossgraftError({ code, where, expected, found, hint });
 }

@@ -1,4 +1,4 @@
-import { LossgraftError } from '../../errors.ts';
+import { LossgraftError, option } from '../../errors.ts';
 import type { DataOptions } from '../options.ts';
 import type { Table } from './table.ts';
 
@@ -15,7 +15,7 @@ export function chooseLabels(table: Table, { labelColumn, labels }: DataOptions)
     table.name,
     'one column called label or labels',
     shown(table),
-    'Name the column of labels with --label-column',
+    `Name the column of labels with ${option('labelColumn')}`,
   );
 }
 

@@ -138,7 +138,7 @@ function tokenNames({ tokenInputs = {} }: TextOptions): readonly [string, string
     return [ids, mask, types];
   throw new LossgraftError({
     code: 'token-inputs',
-    where: 'option token-inputs',
+    where: 'option tokenInputs',
     expected: `other names for ${own.join(', ')}, each its own`,
     found: stray ?? Object.values(tokenInputs).join(', '),
     hint: 'Correct it: input_ids=ids,attention_mask=mask',

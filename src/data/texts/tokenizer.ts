@@ -1,5 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
-import { LossgraftError } from '../../errors.ts';
+import { LossgraftError, option } from '../../errors.ts';
 import { isRecord } from '../../isRecord.ts';
 import { fileIn } from '../fileIn.ts';
 import { MAX_TEXT_CHARACTERS, MAX_TOKENIZER_BYTES } from '../limits.ts';
@@ -34,7 +34,7 @@ export interface TextEncoder {
  */
 export async function loadTokenizer({ tokenizer, maxLength }: TextOptions): Promise<TextEncoder> {
   if (tokenizer === undefined)
-    throw badTokenizer('option tokenizer', 'a tokenizer.json for texts', 'none', 'Name it with --tokenizer');
+    throw badTokenizer('option tokenizer', 'a tokenizer.json for texts', 'none', `Name it with ${option('tokenizer')}`);
   const path = fileIn(tokenizer, TOKENIZER);
   const config = await readConfig(path);
   const plan = planOf(path, config, maxLength);
@@ -61,7 +61,7 @@ export async function loadTokenizer({ tokenizer, maxLength }: TextOptions): Prom
 /** In a model's folder of Hugging Face. */
 const TOKENIZER = {
   name: 'tokenizer.json',
-  code: 'bad-tokenizer',
+  code: 'bad-tokenizer' as const,
   hint: (folder: string) =>
     `Write it in Python: transformers.AutoTokenizer.from_pretrained("${folder}").save_pretrained("${folder}")`,
 };
@@ -76,7 +76,12 @@ function planOf(path: string, config: Config, maxLength: number | undefined): To
   const length = checkLength(maxLength ?? truncation.max_length);
   refuseChance(path, config);
   if (maxLength === undefined && truncation.strategy === 'OnlySecond')
-    throw badTokenizer(path, 'a strategy that cuts a text alone', 'OnlySecond', 'Give --max-length, such as 128');
+    throw badTokenizer(
+      path,
+      'a strategy that cuts a text alone',
+      'OnlySecond',
+      `Give ${option('maxLength')}, such as 128`,
+    );
   const { pad_id: id, pad_type_id: type } = padding;
   return {
     json: JSON.stringify({ ...config, truncation: null, padding: null }),
@@ -131,7 +136,7 @@ function checked(path: string, { length }: TokenizerPlan, { special, padId }: Op
     path,
     `at least ${special} tokens, which the tokenizer puts around a text`,
     `${length}`,
-    'Give a larger --max-length',
+    `Give a larger ${option('maxLength')}`,
   );
 }
 
@@ -145,10 +150,10 @@ function checkLength(length: unknown): number {
   if (typeof length === 'number' && Number.isSafeInteger(length) && length > 0 && length <= MAX_TEXT_CHARACTERS)
     return length;
   throw badLength(
-    'option max-length',
+    'option maxLength',
     'a number of tokens',
     length === undefined ? 'none' : String(length),
-    'Give --max-length, such as 128',
+    `Give ${option('maxLength')}, such as 128`,
   );
 }
 

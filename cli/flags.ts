@@ -1,0 +1,81 @@
+import {
+  augmentRows,
+  dataRows,
+  flagOf,
+  inspectRows,
+  kebabCase,
+  type LossgraftError,
+  losses,
+  optimizers,
+  type Problem,
+  type Row,
+  type Rows,
+  rewriteOptions,
+  runRows,
+  trainGraphRows,
+  trainRows,
+  validateRows,
+  weightings,
+} from '../src/catalogue.ts';
+
+/** Options of programs that are flags without a value here. */
+const OWN: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  mode: { resume: '--resume', replace: '--force' },
+  force: { undefined: '--force' },
+  copyExternalData: { undefined: '--copy-external-data' },
+};
+
+const TABLES: readonly Rows[] = [dataRows, augmentRows, inspectRows, runRows, trainRows, trainGraphRows, validateRows];
+
+/** All options of the tables, those of groups too, by their keys. */
+const ROWS: ReadonlyMap<string, Row> = new Map(TABLES.flatMap(flattened));
+
+function flattened(rows: Rows): (readonly [string, Row])[] {
+  return Object.entries(rows).flatMap(([key, row]): (readonly [string, Row])[] => [
+    [key, row],
+    ...(row.kind === 'group' ? flattened(row.rows) : []),
+  ]);
+}
+
+/** Options that losses, weightings and optimizers declare. */
+const DECLARED: ReadonlySet<string> = new Set(
+  [losses, weightings, optimizers].flatMap((registry) =>
+    Object.values(registry).flatMap(({ options }) => Object.keys(options)),
+  ),
+);
+
+/** A text of the library with the options that it names as flags: `--trainable head` for `trainable: "head"`. */
+export function withFlags(text: string): string {
+  return rewriteOptions(text, flagFor);
+}
+
+/** What an error says, with flags. */
+export function withFlagsIn({ problem }: LossgraftError): Omit<Problem, 'cause'> {
+  const { code, where, expected, found, hint } = problem;
+  const place = where.replace(/^option (\w+)/, (whole, key: string) => {
+    const flag = flagFor(key, undefined);
+    return flag === undefined ? whole : `option ${flag.slice(2)}`;
+  });
+  return {
+    code,
+    where: withFlags(place),
+    expected: withFlags(expected),
+    found: withFlags(found),
+    hint: withFlags(hint),
+  };
+}
+
+function flagFor(key: string, value: string | number | boolean | undefined): string | undefined {
+  const own = OWN[key]?.[String(value)];
+  if (own !== undefined) return own;
+  const row = ROWS.get(key);
+  if (row === undefined && !DECLARED.has(key)) return undefined;
+  const [name] = Object.entries(row?.switches ?? {}).find(([, { value: meant }]) => meant === value) ?? [];
+  if (name !== undefined) return `--${name}`;
+  const flag = row === undefined ? `--${kebabCase(key)}` : flagOf(key, row);
+  return value === undefined || value === true ? flag : `${flag} ${forShell(String(value))}`;
+}
+
+function forShell(text: string): string {
+  return /^[\w,.:/=+*-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}
