@@ -10,6 +10,8 @@ const config: ViteUserConfig = {
     // onnxruntime-node holds native state: forked processes keep test files apart.
     pool: 'forks',
     testTimeout: 60_000,
+    // The first one that starts Chromium unpacks it.
+    hookTimeout: 120_000,
     reporters: [
       'default',
       new SkipReporter(),

@@ -42,7 +42,7 @@ let browser: Browser;
 beforeAll(async () => {
   browser = await launchChromium();
 });
-afterAll(() => browser.close());
+afterAll(() => browser?.close());
 
 async function look(path: string): Promise<Page> {
   const { page, problems } = await visit(browser, `file://${path}`);

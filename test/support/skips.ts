@@ -16,6 +16,7 @@ export class SkipReporter implements Reporter {
     for (const module of modules) {
       for (const test of module.children.allTests('skipped')) {
         const reason = reasonOf(test);
+        if (reason === undefined) continue;
         counts.set(reason, (counts.get(reason) ?? 0) + 1);
       }
     }
@@ -30,13 +31,15 @@ export class SkipReporter implements Reporter {
   }
 }
 
-function reasonOf(test: TestCase): string {
+/** `undefined` where a hook failed, which is a failure of its own. */
+function reasonOf(test: TestCase): string | undefined {
   const result = test.result();
   let at: TestCase | TestSuite | TestModule = test;
   while (at.type !== 'module') {
     const { needs } = at.meta();
     if (needs !== undefined) return needs;
     at = at.parent;
+    if (at.errors().length > 0) return undefined;
   }
   return (result.state === 'skipped' ? result.note : undefined) ?? 'no reason given';
 }
