@@ -57,7 +57,7 @@ function otherCount({ from, names }: ClassNames, classes: number): LossgraftErro
     where: from,
     expected: `${classes} names, one for each class of the model`,
     found: String(names.length),
-    hint: 'Correct them, or name all classes in the order of the model’s scores with --classes',
+    hint: `Correct them, or name all classes in the order of the model’s scores with ${option('classNames')}`,
   });
 }
 
