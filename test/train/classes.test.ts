@@ -96,7 +96,9 @@ describe('a folder of ten classes and a model of Hugging Face', () => {
     const { 9: _, ...id2label } = config.id2label;
     writeFileSync(join(folder, 'config.json'), JSON.stringify({ id2label }));
     const data = await writeDigits(join(folder, 'data'), WORDS);
-    await expect(trained(model, data)).rejects.toThrow(/id2label of .*\] expected 10 names, .* found 9\. .*`classNames`/);
+    await expect(trained(model, data)).rejects.toThrow(
+      /id2label of .*\] expected 10 names, .* found 9\. .*`classNames`/,
+    );
   });
 
   it('validation and test data are matched by name, whatever they lack', async () => {
