@@ -1,7 +1,7 @@
 import { longTailRows } from '../../src/data/longTail.ts';
+import { epochOrder } from '../../src/data/sampler.ts';
 import { labelsOf } from '../../src/data/split.ts';
 import { openData, type Tensor, writeNpz } from '../../src/index.ts';
-import { epochOrder } from '../../src/trainer/epoch.ts';
 import { openOptions, type Setup } from './works.ts';
 
 /** Writes the training rows of a run, and their order in every epoch, as an .npz for reference.py: `rows`, `epoch0`, `epoch1`, …. */

@@ -2,10 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { drawAugmentation } from '../../src/data/augmentation.ts';
+import { epochOrder } from '../../src/data/sampler.ts';
 import { labelsOf } from '../../src/data/split.ts';
 import { openData, type Tensor, writeNpz } from '../../src/index.ts';
 import { ibCifar } from '../../src/records/schedule.ts';
-import { epochOrder } from '../../src/trainer/prefetcher.ts';
 import { modelOf, REFERENCE, type Setup, tailOf } from './setup.ts';
 
 const { schedule, batchSize, augmentation } = ibCifar();

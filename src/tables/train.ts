@@ -20,6 +20,7 @@ import {
   value,
 } from '../options/row.ts';
 import type { EpochRecord } from '../records/epoch.ts';
+import { METHOD_NAMES, methods } from '../records/methods.ts';
 import type { RunProgress, TrainEvent, TrainProgress } from '../records/progress.ts';
 import { DEFAULT_SCHEDULE, type RecipeName, recipes } from '../records/schedule.ts';
 import { classWeightsRow, gradientsRow, lossRow, placeRows, WEIGHTS_FILE, weightsRow } from './graft.ts';
@@ -111,15 +112,35 @@ const folderRows = {
 };
 
 const lossRows = {
-  /** A name from `losses`, or a loss of one's own. Default `ib`. */
-  loss: { ...lossRow, default: 'ib' },
+  /** How the model is corrected for the skew of the data, where no loss is asked for. Default: by `goal`. */
+  method: choice(
+    METHOD_NAMES,
+    `${METHOD_NAMES.map((name) => `${name}: ${methods[name].describe}`).join('; ')} (default: by --goal)`,
+    {
+      ...within,
+      first: true,
+      excludes: ['loss', 'recipe'],
+    },
+  ),
+  /** What is to gain: `macro-f1` (default), recall and precision of all classes, by half of a correction; `balanced-accuracy`, recall alone. */
+  goal: choice(
+    ['macro-f1', 'balanced-accuracy'],
+    'macro-f1: recall and precision of all classes, by the method half; balanced-accuracy: recall alone, by the method full',
+    { ...within, first: true, default: 'macro-f1' },
+  ),
+  /** A name from `losses`, or a loss of one's own, in place of a method. */
+  loss: {
+    ...lossRow,
+    more: 'In place of --method: one loss, by default with sgd, a constant rate of 0.01, 10 epochs and the best epoch',
+  },
   /** A name from `weightings`, or one weight per class. Default: `inverse` for the influence-balanced losses, `none` for others. */
   classWeights: {
     ...classWeightsRow,
+    needs: 'loss',
     more: `${WEIGHTS_FILE}\nDefault: inverse for the influence-balanced losses, none for others. Classes are counted in the training data`,
   },
   /** The same as `classWeights`. */
-  weights: weightsRow,
+  weights: { ...weightsRow, needs: 'loss' } as const,
   /** A number, or `auto`: where the loss takes over, its mean is made that of the cross-entropy. */
   alpha: value(
     'a number, or auto',
@@ -132,8 +153,8 @@ const lossRows = {
     ...within,
     first: true,
   }),
-  /** Further losses to train with from the same start: `ce`, or with class weights `ce+inverse`. */
-  compare: texts('Further losses to train with from the same start: ce,ib-focal,ce+effective', within),
+  /** Further losses to train with from the same start: `ce`, with class weights `ce+inverse`, with classes drawn equally often `ce+sampled`. */
+  compare: texts('Further losses to train with from the same start: ce,ib-focal,ce+effective,ce+sampled', within),
   /** The loss of the first phase, with class weights as in `ldam+none`. Default `ce`, without. */
   firstLoss: text('The loss of the first phase, with class weights as in ldam+none (default ce, without)', {
     ...within,
@@ -149,22 +170,25 @@ const scheduleRows = {
     'ib-cifar: what the authors of the IB loss did on CIFAR; other options override it',
     within,
   ),
-  epochs: count('How many times to go through the data', {
+  /** Default: by the size of the data; 10 with a loss of one's choice. */
+  epochs: count('How many times to go through the data (default: by their size, 12 for most; 10 with --loss)', {
     ...within,
     first: true,
-    default: DEFAULT_SCHEDULE.epochs,
   }),
-  learningRate: number('The learning rate', 'a number above 0', isPositive, {
-    ...within,
-    first: true,
-    default: DEFAULT_SCHEDULE.rate,
-  }),
-  schedule: choice(['constant', 'step', 'cosine'], 'How the learning rate changes', {
-    ...within,
-    default: DEFAULT_SCHEDULE.kind,
-  }),
+  /** Default: by the network; 0.01 with a loss of one's choice. */
+  learningRate: number(
+    'The learning rate (default: 0.003, for transformers and networks of more than 1.1 million weights 0.0001; 0.01 with --loss)',
+    'a number above 0',
+    isPositive,
+    { ...within, first: true },
+  ),
+  schedule: choice(
+    ['constant', 'step', 'cosine'],
+    'How the learning rate changes (default cosine; constant with --loss)',
+    within,
+  ),
   warmup: number(
-    'Epochs over which the learning rate rises from 0',
+    'Epochs over which the learning rate rises from 0 (default 1; 0 with --loss)',
     'a number of epochs from 0 on',
     (n) => n >= 0,
     within,
@@ -187,6 +211,7 @@ const scheduleRows = {
   /** Epochs of the first loss before the loss. Default 0. */
   ibFrom: number('Epochs of the first loss before the loss', 'a whole number of epochs from 0 on', isWhole, {
     ...within,
+    needs: 'loss',
     default: DEFAULT_SCHEDULE.ibFrom,
   }),
   /** By what the learning rate is multiplied when the loss takes over. Default 0.01, as in the reference. */
@@ -217,13 +242,17 @@ export const trainerRows = {
     `End after so many epochs without a better figure of ${option('selectBy')} on the validation data`,
     own,
   ),
-  /** Which epoch is taken: the best on the validation data (default), or the last. */
-  select: choice(['best', 'last'], 'Which epoch is taken', { ...own, default: 'best' }),
-  /** What the best epoch is chosen by, on the validation data. Default `balanced`, balanced accuracy; `cost` needs `costs`. */
+  /** Which epoch is taken: the last, or the best on the validation data, which is the default with a loss of one's choice. */
+  select: choice(
+    ['best', 'last'],
+    'Which epoch is taken (default last; best with --loss, --select-by or --patience)',
+    within,
+  ),
+  /** What the best epoch is chosen by, on the validation data. Default: by `goal`; with a loss of one's choice `balanced`, balanced accuracy. `cost` needs `costs`. */
   selectBy: choice(
     Object.values(METRICS).map(({ option }) => option),
-    'What the best epoch is chosen by, on the validation data',
-    { ...own, default: METRICS.balancedAccuracy.option, needs: 'select=best' },
+    'What the best epoch is chosen by, on the validation data (default: by --goal; balanced with --loss)',
+    { ...within, needs: 'select=best' },
   ),
   /** What a wrong prediction costs: rows are true classes, columns predictions. */
   costs: value(
@@ -277,8 +306,8 @@ export const trainRows = {
   ...dataRows,
   ...lossRows,
   ...scheduleRows,
-  /** A name from `optimizers`, or an optimizer of one's own. Default `sgd`. */
-  optimizer: { ...optimizerRow, default: 'sgd' },
+  /** A name from `optimizers`, or an optimizer of one's own. Default `adamw`; `sgd` with a loss of one's choice. */
+  optimizer: { ...optimizerRow, describe: 'Which optimizer (default adamw; sgd with --loss)' },
   /** `head`, `all`, or patterns. Default `all`. */
   trainable: { ...trainableRow, default: 'all' },
   ...stepRows,

@@ -1,14 +1,17 @@
 import { bindGraft, configured, type GraftOptions, named } from '../bind.ts';
 import type { Configured, Loss, Optimizer, OptionSpecs, Weighting } from '../contract.ts';
+import type { Sampler } from '../data/sampler.ts';
 import { LossgraftError, option } from '../errors.ts';
 import { badOption, pick, unknownOption } from '../options/check.ts';
 import { isNumbers, type OptionsOf } from '../options/row.ts';
+import { methods } from '../records/methods.ts';
 import { graftRows, placeRows, type WeightsChoice } from '../tables/graft.ts';
 import { stepRows } from '../tables/step.ts';
 import { trainRows } from '../tables/train.ts';
 import type { Arm, GraphRequest } from '../trainer/request.ts';
 import type { GraftRequest } from '../transform/graft.ts';
-import { type Catalogue, declaredOptions, type Plan, type TrainOptions } from './options.ts';
+import { type Catalogue, declaredOptions, type TrainOptions } from './options.ts';
+import { type Plan, RECIPE_LOSS } from './plan.ts';
 
 /** What is trained, beside one another. */
 export interface Arms {
@@ -26,6 +29,7 @@ interface Spec {
   readonly name: string;
   readonly loss: Configured<Loss>;
   readonly weights: WeightsChoice | undefined;
+  readonly sampler?: Sampler;
 }
 
 /**
@@ -35,9 +39,8 @@ interface Spec {
  * @throws LossgraftError for unknown names, a loss that comes twice, and options that nothing declares.
  */
 export function bindArms(catalogue: Catalogue, options: TrainOptions, plan: Plan, counts: readonly number[]): Arms {
-  const specs = specsOf(catalogue, options);
-  const { optimizer: asked = plan.optimizer } = options;
-  const optimizer = configured(catalogue.optimizers, asked, 'optimizer');
+  const specs = specsOf(catalogue, options, plan);
+  const optimizer = configured(catalogue.optimizers, options.optimizer ?? plan.optimizer, 'optimizer');
   const binder = new Binder(catalogue, options, plan, counts, optimizer);
   const firsts = options.firstLoss === undefined ? [] : [specOf(catalogue, options.firstLoss)];
   binder.refuseUndeclared([...specs, ...firsts]);
@@ -50,25 +53,44 @@ export function bindArms(catalogue: Catalogue, options: TrainOptions, plan: Plan
   return { arms, first, crossEntropy, influence, settings: { ...settings, first: plain(first) } };
 }
 
-function specsOf({ losses }: Catalogue, options: TrainOptions): Spec[] {
-  const { loss = trainRows.loss.default, weights, classWeights = weights, baseline, compare = [] } = options;
+function specsOf({ losses }: Catalogue, options: TrainOptions, plan: Plan): Spec[] {
+  const { method } = plan;
+  const { loss = RECIPE_LOSS, weights, classWeights = weights, baseline, compare = [] } = options;
+  const others = [...(baseline ? ['ce+inverse'] : []), ...compare];
+  if (method !== null) {
+    const own = methods[method].losses;
+    const further = others.filter((text) => !own.includes(text)).map((text) => specOf({ losses }, text));
+    return refuseTwice([...own.map((text) => specOf({ losses }, text, plan, options)), ...further]);
+  }
   const main = configured(losses, loss, 'loss');
   const weighting = weightingOf(classWeights);
   const weighted = weighting === undefined || weighting === 'none' ? '' : `+${weighting}`;
   const specs: Spec[] = [
     { name: `${main.of.name}${weighted}`, loss: main, weights: classWeights },
-    ...[...(baseline ? ['ce+inverse'] : []), ...compare].map((text) => specOf({ losses }, text)),
+    ...others.map((text) => specOf({ losses }, text)),
   ];
+  return refuseTwice(specs);
+}
+
+function refuseTwice(specs: Spec[]): Spec[] {
   const names = specs.map(({ name }) => name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) throw badOption('compare', 'each loss once', `${twice} more than once`);
   return specs;
 }
 
-/** `ce`, or with class weights `ce+inverse`. */
-function specOf({ losses }: Pick<Catalogue, 'losses'>, text: string): Spec {
-  const [name = '', weights] = text.split('+');
-  return { name: text, loss: configured(losses, name, 'compare'), weights };
+/** `ce`, with class weights `ce+inverse`, with classes drawn equally often `ce+sampled`; a method's options count where none is given. */
+function specOf(
+  { losses }: Pick<Catalogue, 'losses'>,
+  text: string,
+  { lossOptions }: Pick<Plan, 'lossOptions'> = { lossOptions: {} },
+  given: Readonly<Record<string, unknown>> = {},
+): Spec {
+  const [name = '', how] = text.split('+');
+  const { of: loss, options } = configured(losses, name, 'compare');
+  const own = Object.entries(lossOptions).filter(([key]) => key in loss.options && given[key] === undefined);
+  const found = { name: text, loss: { of: loss, options: { ...options, ...Object.fromEntries(own) } } };
+  return how === 'sampled' ? { ...found, weights: 'none', sampler: 'balanced' } : { ...found, weights: how };
 }
 
 /** The name of class weights that are made by rule. */
@@ -82,6 +104,7 @@ class Binder {
   readonly #catalogue: Catalogue;
   readonly #options: TrainOptions;
   readonly #counts: readonly number[];
+  readonly #isMethod: boolean;
   readonly #optimizer: Configured<Optimizer>;
   readonly #given: Readonly<Record<string, unknown>>;
   readonly #step: Readonly<Record<string, unknown>>;
@@ -96,6 +119,7 @@ class Binder {
     this.#catalogue = catalogue;
     this.#options = options;
     this.#counts = counts;
+    this.#isMethod = plan.method !== null;
     this.#optimizer = optimizer;
     const ofRecipe = Object.entries(plan.optimizerOptions).filter(
       ([key]) => key in optimizer.of.options && !(key in optimizer.options),
@@ -111,15 +135,20 @@ class Binder {
   }
 
   arm(spec: Spec): Arm {
-    const { loss, name } = spec;
+    const { loss, name, sampler } = spec;
+    const own = sampler === undefined ? { name } : { name, sampler };
     const graph = (alpha: number | undefined): GraphRequest => this.request(spec, alpha);
-    if (this.#options.alpha !== 'auto' || !isCalibrated(loss.of)) return { name, graph };
+    if (this.#options.alpha !== 'auto' || !isCalibrated(loss.of)) return { ...own, graph };
     const ce: Spec = {
       ...spec,
       loss: configured(this.#catalogue.losses, 'ce', 'loss'),
       weights: this.#weightsOf(spec),
     };
-    return { name, graph, calibration: { ce: this.#graft(ce, undefined).request, loss: this.#graft(spec, 1).request } };
+    return {
+      ...own,
+      graph,
+      calibration: { ce: this.#graft(ce, undefined).request, loss: this.#graft(spec, 1).request },
+    };
   }
 
   request(spec: Spec, alpha: number | undefined): GraphRequest {
@@ -167,7 +196,7 @@ class Binder {
     const own = Object.entries(this.#given).filter(([key]) => owners.some((options) => key in options));
     const weighting = weightingOf(weights);
     const usesCounts = loss.of.needsCounts || (weighting !== undefined && weighting !== 'none');
-    if (loss.of.needsCounts || (usesCounts && this.#mayBeShifted)) {
+    if ((loss.of.needsCounts && !this.#isMethod) || (usesCounts && this.#mayBeShifted)) {
       refuseEmptyClass(this.#counts, loss.of.name, this.#options.data.name);
     }
     const options: GraftOptions = {
@@ -176,7 +205,7 @@ class Binder {
       ...(alpha === undefined ? {} : { alpha }),
       loss,
       classWeights: this.#ofPresent(weights),
-      ...(usesCounts ? { classCounts: this.#counts } : {}),
+      ...(usesCounts ? { classCounts: loss.of.needsCounts ? this.#priors : this.#counts } : {}),
     };
     return bindGraft(this.#catalogue, graftRows, options, this.#optimizer);
   }
@@ -194,6 +223,11 @@ class Binder {
   get #mayBeShifted(): boolean {
     const { classNames = this.#counts } = this.#options.data;
     return classNames.length !== this.#counts.length;
+  }
+
+  /** A method takes a class without samples for one with a single sample: the loss then hardly pushes its score down. */
+  get #priors(): readonly number[] {
+    return this.#isMethod ? this.#counts.map((count) => Math.max(count, 1)) : this.#counts;
   }
 
   /** A class without samples weighs 1, as the mean of the others, since no sample asks for its weight. */

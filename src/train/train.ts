@@ -24,7 +24,9 @@ import { type Arms, bindArms } from './bindArms.ts';
 import { checkMetrics } from './checkMetrics.ts';
 import { alignData, orderCheck, tunedManifest } from './classes.ts';
 import { divide, type Parts } from './data.ts';
-import { type Catalogue, type Plan, planOf, type TrainOptions } from './options.ts';
+import { networkSize } from './network.ts';
+import type { Catalogue, TrainOptions } from './options.ts';
+import { describePlan, type Plan, planOf, settle } from './plan.ts';
 import { checkReport, reportBroken, reportRun } from './report.ts';
 
 export type { TrainOptions } from './options.ts';
@@ -117,7 +119,7 @@ async function fineTuneIn(
   folderNotes: readonly string[],
 ): Promise<TrainResult> {
   const { folder } = given;
-  const plan = planOf(given);
+  const proposed = planOf(given);
   checkReport(given);
   const judged = await judgedBy(catalogue, model, given);
   const { classes } = judged;
@@ -125,13 +127,15 @@ async function fineTuneIn(
   const { options, names, notes: classNotes } = await alignData(model, given, labels);
   const ports = inputPorts(model, labels.name);
   refuseEmptyInputs(model.name, ports);
-  const parts = await divide(options, ports, labels, plan.seed);
+  const parts = await divide(options, ports, labels, proposed.seed);
   const dataNotes = [...new Set([...folderNotes, ...judged.notes, ...classNotes, ...parts.notes])];
-  for (const note of dataNotes) options.onNote?.(note);
-  const bound = bindArms(catalogue, options, plan, parts.counts);
-  const batchSize = fixedBatch(ports) ?? plan.batchSize;
+  const batchSize = fixedBatch(ports) ?? proposed.batchSize;
   refuseBatch(options, batchSize);
-  const unranked = checkMetrics(options, parts.validation.rows.length, classes);
+  const plan = await settledPlan(model, options, { ...proposed, batchSize }, parts);
+  const allNotes = [...dataNotes, ...describePlan(plan)];
+  for (const note of allNotes) options.onNote?.(note);
+  const bound = bindArms(catalogue, options, plan, parts.counts);
+  const unranked = checkMetrics(options, plan.selectBy, parts.validation.rows.length, classes);
   const arms = bound.arms.map(({ name }) => name);
   const run = { model, options, parts, ports, schedule: plan.schedule, arms };
   const trained = await runTraining({
@@ -150,10 +154,12 @@ async function fineTuneIn(
     folder,
     mode: options.mode ?? 'new',
     ...complete(trainerRows, options),
+    select: plan.select,
+    selectBy: plan.selectBy,
     ...defined({ checkOrder: orderCheck(model, options, names, classes) }),
     settings: await settingsOf(model, options, plan, parts, bound),
   }).catch(async (error: unknown) => {
-    await reportBroken({ ...run, notes: dataNotes }, error);
+    await reportBroken({ ...run, notes: allNotes }, error);
     throw await explainLength(
       error,
       modelFile(model),
@@ -163,7 +169,7 @@ async function fineTuneIn(
   });
   const { checkpoint } = trained;
   const untold = [recallNote(classes), unranked].filter((note) => note !== undefined);
-  const notes = [...new Set([...dataNotes, ...trained.notes, ...untold])];
+  const notes = [...new Set([...allNotes, ...trained.notes, ...untold])];
   const report = await reportRun({ ...run, checkpoint, notes });
   return {
     interrupted: trained.interrupted,
@@ -208,6 +214,14 @@ async function judgedBy(
     found: 'a dimension that is not',
     hint: `Export the model with a fixed number of classes, or name scores that have one with ${option('logits')}`,
   });
+}
+
+/** What the user leaves open is settled by the data and the network. */
+async function settledPlan(model: Model, options: TrainOptions, plan: Plan, { train }: Parts): Promise<Plan> {
+  if (plan.method === null) return plan;
+  const { logits, trainable = trainRows.trainable.default } = options;
+  const network = await networkSize(model, { trainable, logits });
+  return settle(plan, options, { network, samples: train.rows.length });
 }
 
 const UNSTATED =

@@ -8,8 +8,6 @@ import type { OpenGraph } from './graphPool.ts';
 import type { Group } from './groups.ts';
 import type { GroupFeeds, Prefetcher } from './prefetcher.ts';
 
-export { epochOrder } from './prefetcher.ts';
-
 /** How an epoch is walked through. */
 export interface EpochPlan {
   readonly runner: Runner;

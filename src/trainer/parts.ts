@@ -8,7 +8,7 @@ import type { Group } from './groups.ts';
 import type { Judging } from './judge.ts';
 import { planGroups } from './planGroups.ts';
 import { Prefetcher, type PrefetchPlan } from './prefetcher.ts';
-import type { TrainerRequest } from './request.ts';
+import type { Arm, TrainerRequest } from './request.ts';
 
 /** What a run begins with. */
 export interface RunBasis {
@@ -25,7 +25,8 @@ export interface RunParts extends RunBasis {
   readonly judging: Judging;
   /** Of a whole epoch. */
   readonly groups: readonly Group[];
-  readonly prefetcher: Prefetcher;
+  /** Reads the data of an arm. */
+  prefetcherOf(arm: Arm): Prefetcher;
 }
 
 /** Opens the first graphs of a run, and plans its epochs. @throws LossgraftError as its parts do. */
@@ -36,12 +37,13 @@ export async function openParts(basis: RunBasis, at: Checkpoint, augment: Prefet
   const evaluation = await graphs.judge('evaluation', crossEntropy);
   const { groups, notes: own } = planGroups(request, graphs.common.stateBytes);
   notes.push(...own);
-  const prefetcher = new Prefetcher({ train, seed, epochs: schedule.epochs, groups, augment });
+  const plan = { train, seed, epochs: schedule.epochs, groups, augment };
+  const prefetcherOf = ({ sampler = 'instance' }: Arm): Prefetcher => new Prefetcher({ ...plan, sampler });
   return {
     ...basis,
     judging: { ...evaluation, trainCounts, batches: batchSizesOf(request), signal },
     groups,
-    prefetcher,
+    prefetcherOf,
   };
 }
 

@@ -1,4 +1,4 @@
-import { permutation } from '../data/random.ts';
+import { type Sampler, sampledOrder } from '../data/sampler.ts';
 import type { Part } from '../data/samples.ts';
 import { buffersOf } from '../data/samples.ts';
 import type { Tensor } from '../tensor.ts';
@@ -15,6 +15,8 @@ export interface GroupFeeds {
 
 export interface PrefetchPlan {
   readonly train: Part;
+  /** How often classes are drawn. Default `instance`. */
+  readonly sampler?: Sampler;
   readonly seed: number;
   readonly epochs: number;
   /** Of a whole epoch. */
@@ -100,16 +102,9 @@ export class Prefetcher {
 
   #rowsOf(epoch: number): Uint32Array {
     if (this.#order?.epoch !== epoch) {
-      this.#order = { epoch, rows: epochOrder(this.#plan.train.rows, this.#plan.seed, epoch) };
+      const { train, sampler = 'instance', seed } = this.#plan;
+      this.#order = { epoch, rows: sampledOrder(train, sampler, { seed, epoch }) };
     }
     return this.#order.rows;
   }
-}
-
-/** Keeps the shuffle's stream of random numbers apart from others of the same seed. */
-const SHUFFLE = 1;
-
-/** The order in which an epoch, counted from 0, takes the training rows. */
-export function epochOrder(rows: Uint32Array, seed: number, epoch: number): Uint32Array {
-  return permutation(rows.length, seed, epoch, SHUFFLE).map((i) => rows[i] ?? 0);
 }

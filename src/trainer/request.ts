@@ -1,6 +1,7 @@
 import type { Evidence } from '../classes/evidence.ts';
 import type { Augmentation } from '../data/augmentation.ts';
 import type { Dataset } from '../data/dataset.ts';
+import type { Sampler } from '../data/sampler.ts';
 import type { Part } from '../data/samples.ts';
 import type { Model } from '../model.ts';
 import type { CompleteOptions } from '../options/row.ts';
@@ -17,6 +18,8 @@ export type GraphRequest = Omit<TrainGraphRequest, 'form' | 'stepsPerRun'>;
 /** One way to train, beside others from the same start. */
 export interface Arm {
   readonly name: string;
+  /** How often its epochs draw each class. Default `instance`. */
+  readonly sampler?: Sampler;
   /** The loss's training graph, for an alpha that was calibrated. */
   graph(alpha: number | undefined): GraphRequest;
   /** Where alpha is calibrated: the cross-entropy and the loss at α = 1, both with the arm's class weights. */
@@ -49,6 +52,8 @@ export interface TrainerRequest extends CompleteOptions<typeof trainerRows> {
   /** Looked at when all is done, never before. */
   readonly test?: Part;
   readonly schedule: Schedule;
+  readonly select: 'best' | 'last';
+  readonly selectBy: NonNullable<CompleteOptions<typeof trainerRows>['selectBy']>;
   readonly batchSize: number;
   readonly seed: number;
   readonly augmentation?: Augmentation;

@@ -17,6 +17,7 @@ import { type Group, stepsIn } from './groups.ts';
 import { type Judgement, judge, SEEN } from './judge.ts';
 import { orderEvidence } from './order.ts';
 import { openArm, openParts, type RunBasis, type RunParts, startOf } from './parts.ts';
+import type { Prefetcher } from './prefetcher.ts';
 import { ProgressMeter } from './progress.ts';
 import type { Arm, TrainedRun, TrainerRequest } from './request.ts';
 
@@ -89,6 +90,7 @@ class Trainer {
   readonly #progress: ProgressMeter;
   #at: Checkpoint;
   #saved: number = performance.now();
+  #prefetcher: Prefetcher | undefined;
 
   constructor(parts: RunParts, at: Checkpoint) {
     const { request, groups, graphs } = parts;
@@ -122,6 +124,7 @@ class Trainer {
     const { schedule } = this.#parts.request;
     const start = startOf(this.#at, schedule.ibFrom);
     this.#at = { ...this.#at, epoch: start.epoch };
+    this.#prefetcher = this.#parts.prefetcherOf(arm);
     await this.#load(start.file);
     await this.#judgeGiven(arm);
     for (let epoch = start.epoch; epoch < schedule.epochs; epoch++) {
@@ -187,7 +190,8 @@ class Trainer {
   }
 
   async #walk(arm: Arm, epoch: number, open: OpenGraph): Promise<WalkedEpoch> {
-    const { request, runner, groups, prefetcher, graphs, folder } = this.#parts;
+    const { request, runner, groups, graphs, folder } = this.#parts;
+    const prefetcher = this.#prefetcher ?? this.#parts.prefetcherOf(arm);
     const { train, schedule, signal } = request;
     const stepsPerEpoch = stepsIn(groups);
     const rate = (step: number): number => rateAt(schedule, { epoch, step, stepsPerEpoch });

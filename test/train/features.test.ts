@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { epochOrder } from '../../src/data/sampler.ts';
 import { inputPorts, openSamples } from '../../src/data/samples.ts';
 import { stratifiedSplit } from '../../src/data/split.ts';
 import {
@@ -16,7 +17,6 @@ import { open } from '../../src/model.ts';
 import { openSession } from '../../src/runtime/session.ts';
 import { readSafetensors } from '../../src/safetensors/read.ts';
 import { elementCount, type Tensor } from '../../src/tensor.ts';
-import { epochOrder } from '../../src/trainer/prefetcher.ts';
 import { writeBranches } from '../support/branches.ts';
 import { ROOT, temporaryFolder } from '../support/cli.ts';
 import { DIGITS } from '../support/digits.ts';

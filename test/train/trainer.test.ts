@@ -18,7 +18,14 @@ import { DIGITS } from '../support/digits.ts';
 import { needs } from '../support/needs.ts';
 
 const MODEL = join(DIGITS, 'model.onnx');
-const SMALL = { epochs: 2, batchSize: 32, stepsPerRun: 2, learningRate: 0.05, augmentation: { padding: 1 } } as const;
+const SMALL = {
+  loss: 'ib',
+  epochs: 2,
+  batchSize: 32,
+  stepsPerRun: 2,
+  learningRate: 0.05,
+  augmentation: { padding: 1 },
+} as const;
 
 interface Run {
   readonly result: TrainResult;
@@ -30,7 +37,8 @@ async function run(folder: string, options: Partial<TrainOptions>): Promise<Run>
   const model = await open(MODEL);
   const data = options.data ?? (await openData(join(DIGITS, 'train.npz')));
   try {
-    const result = await train(model, { ...SMALL, ...options, data, folder });
+    const { loss: _, learningRate: __, ...free } = SMALL;
+    const result = await train(model, { ...(options.method ? free : SMALL), ...options, data, folder });
     if (result.interrupted) return { result, bytes: undefined };
     const out = join(folder, 'tuned.onnx');
     await result.write(out, { force: true });
@@ -58,6 +66,8 @@ const MODES: readonly (readonly [string, Partial<TrainOptions>])[] = [
     'two phases, arms, a calibrated alpha',
     { epochs: 3, ibFrom: 1, alpha: 'auto', baseline: true, compare: ['ib-focal'] },
   ],
+  ['the default', { method: 'half', epochs: 3 }],
+  ['several methods', { method: 'auto', epochs: 1 }],
   ['adamw, the head alone', { optimizer: 'adamw', trainable: 'head', learningRate: 0.001, schedule: 'cosine' }],
 ];
 

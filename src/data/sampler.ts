@@ -1,0 +1,46 @@
+import { permutation, random, shuffle } from './random.ts';
+import type { Part } from './samples.ts';
+import { rowsByClass } from './split.ts';
+
+/** How often an epoch draws a class: as often as it comes (`instance`), as the root of that (`sqrt`), or as often as any other (`balanced`). */
+export type Sampler = 'instance' | 'sqrt' | 'balanced';
+
+const POWER: Readonly<Record<Sampler, number>> = { instance: 1, sqrt: 0.5, balanced: 0 };
+
+/** Keeps the streams of random numbers apart from others of the same seed. */
+const [SHUFFLE, OF_CLASS, ALL] = [1, 12, 13];
+
+/** The order in which an epoch, counted from 0, takes the training rows: a function of its arguments alone. */
+export function epochOrder(rows: Uint32Array, seed: number, epoch: number): Uint32Array {
+  return permutation(rows.length, seed, epoch, SHUFFLE).map((i) => rows[i] ?? 0);
+}
+
+/** As many rows as there are, by a sampler; within a class none comes once more before all others have come. */
+export function sampledOrder(
+  { samples, rows }: Pick<Part, 'rows'> & { readonly samples: Pick<Part['samples'], 'labels'> },
+  sampler: Sampler,
+  { seed, epoch }: { readonly seed: number; readonly epoch: number },
+): Uint32Array {
+  if (sampler === 'instance') return epochOrder(rows, seed, epoch);
+  const classes = [...rowsByClass(Array.from(rows, (row) => samples.labels[row] ?? 0n))];
+  const shares = classes.map(([, own]) => own.length ** POWER[sampler]);
+  const counts = apportion(rows.length, shares);
+  const drawn = classes.flatMap(([label, own], i) => {
+    const order = permutation(own.length, seed, epoch, label, OF_CLASS);
+    return Array.from({ length: counts[i] ?? 0 }, (_, n) => rows[own[order[n % own.length] ?? 0] ?? 0] ?? 0);
+  });
+  return shuffle(Uint32Array.from(drawn), random(seed, epoch, ALL));
+}
+
+/** Whole numbers in these shares that sum to `total`: the largest remainders are rounded up, of equal ones the first. */
+function apportion(total: number, shares: readonly number[]): number[] {
+  const sum = shares.reduce((all, share) => all + share, 0);
+  const exact = shares.map((share) => (total * share) / sum);
+  const counts = exact.map(Math.floor);
+  const rest = total - counts.reduce((all, count) => all + count, 0);
+  const order = [...exact.keys()].sort(
+    (a, b) => (exact[b] ?? 0) - (counts[b] ?? 0) - ((exact[a] ?? 0) - (counts[a] ?? 0)),
+  );
+  for (const i of order.slice(0, rest)) counts[i] = (counts[i] ?? 0) + 1;
+  return counts;
+}

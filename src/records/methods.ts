@@ -1,0 +1,76 @@
+/** How a model is corrected for the skew of its training data, where no loss is asked for. */
+export interface Method {
+  readonly describe: string;
+  /** The losses that are trained beside one another, as `compare` takes them. */
+  readonly losses: readonly string[];
+  /** Options of these losses. */
+  readonly lossOptions: Readonly<Record<string, number>>;
+  /** Whether it was measured to harm none: docs/training.md, "The default". */
+  readonly isSafe: boolean;
+}
+
+export type MethodName = 'half' | 'full' | 'sampled' | 'weighted' | 'plain' | 'auto';
+
+/** τ = ½ buys recall of rare classes with less precision than the whole correction does: mostly both gain. */
+const HALF = { tau: 0.5 } as const;
+
+export const methods: Readonly<Record<MethodName, Method>> = {
+  half: { describe: 'logit adjustment with τ 0.5', losses: ['logit-adjustment'], lossOptions: HALF, isSafe: true },
+  full: {
+    describe: 'balanced softmax, the whole correction',
+    losses: ['balanced-softmax'],
+    lossOptions: {},
+    isSafe: false,
+  },
+  sampled: {
+    describe: 'classes are drawn equally often',
+    losses: ['ce+sampled'],
+    lossOptions: {},
+    isSafe: false,
+  },
+  weighted: { describe: 'cross-entropy weighted by 1/n', losses: ['ce+inverse'], lossOptions: {}, isSafe: false },
+  plain: { describe: 'cross-entropy', losses: ['ce'], lossOptions: {}, isSafe: false },
+  auto: {
+    describe: 'all of these, and the best one on validation data is taken',
+    losses: ['logit-adjustment', 'balanced-softmax', 'ce+sampled', 'ce+inverse', 'ce'],
+    lossOptions: HALF,
+    isSafe: false,
+  },
+};
+
+export const METHOD_NAMES = Object.keys(methods) as readonly MethodName[];
+
+export type Goal = 'macro-f1' | 'balanced-accuracy';
+
+/** Without a method: the whole correction is what a balanced accuracy asks for (Menon et al., ICLR 2021), half of it suits both. */
+export const methodFor: Readonly<Record<Goal, MethodName>> = { 'macro-f1': 'half', 'balanced-accuracy': 'full' };
+
+/** Passes through the data in the measured runs. */
+const EPOCHS = 12;
+/** Smaller data get more of them: the sentences of fixtures/sentences, 5 steps an epoch, are learned in 200 steps and not in 60. */
+const LEAST_STEPS = 200;
+const MOST_EPOCHS = 60;
+/** Larger data get fewer, but one to warm up and two to cool down: a pass over them is as many steps as whole runs over the others. */
+const MOST_STEPS = 20_000;
+const LEAST_EPOCHS = 3;
+
+/** How often to go through the data. */
+export function epochsFor(stepsPerEpoch: number): number {
+  const wanted = Math.min(MOST_EPOCHS, Math.max(EPOCHS, Math.ceil(LEAST_STEPS / stepsPerEpoch)));
+  return Math.min(wanted, Math.max(LEAST_EPOCHS, Math.floor(MOST_STEPS / stepsPerEpoch)));
+}
+
+/** A network, as far as its learning rate depends on it. */
+export interface NetworkSize {
+  /** Elements of all that is trained. */
+  readonly trained: number;
+  readonly hasAttention: boolean;
+}
+
+/** The largest network that the default rate was measured on. */
+const MEASURED_SIZE = 1.1e6;
+
+/** AdamW's, measured: 3e-3 gains most on small networks, and wrecks transformers and larger networks, which keep what they know at 1e-4. */
+export function rateFor({ trained, hasAttention }: NetworkSize): number {
+  return hasAttention || trained > MEASURED_SIZE ? 1e-4 : 3e-3;
+}

@@ -1,0 +1,37 @@
+import type { Node, Value } from '../ir/graph.ts';
+import type { Model } from '../model.ts';
+import type { NetworkSize } from '../records/methods.ts';
+import { elementCount } from '../tensor.ts';
+import { findLogits, namedLogits } from '../transform/logits.ts';
+import { selectParameters } from '../transform/parameters.ts';
+import { prepare } from '../transform/prepare.ts';
+
+/** How much of a model is trained, and whether it has attention. @throws LossgraftError where nothing can be trained. */
+export async function networkSize(
+  model: Model,
+  { trainable, logits }: { readonly trainable: string; readonly logits: string | undefined },
+): Promise<NetworkSize> {
+  const { graph, opset } = await prepare(model, { batchNorm: 'frozen', dropout: 'off' });
+  const found = logits === undefined ? findLogits(graph, opset) : namedLogits(graph, logits, opset);
+  const { parameters } = selectParameters(graph, trainable, found.value);
+  const trained = parameters.reduce((sum, { source }) => sum + elementCount(source.dims), 0);
+  return { trained, hasAttention: graph.nodes.some(isAttention) };
+}
+
+const ATTENTION = new Set(['Attention', 'MultiHeadAttention', 'GroupQueryAttention', 'PackedAttention']);
+const PRODUCTS = new Set(['MatMul', 'Einsum']);
+/** What may stand between the softmax and the product. */
+const BETWEEN = new Set(['Cast', 'Dropout', 'Identity', 'Where', 'Mul', 'Reshape', 'Transpose']);
+
+/** An operator of its own, or a softmax whose result weighs values in a product. */
+function isAttention(node: Node): boolean {
+  if (ATTENTION.has(node.opType)) return true;
+  return node.opType === 'Softmax' && node.outputs[0] !== undefined && isMultiplied(node.outputs[0], 4);
+}
+
+function isMultiplied(value: Value, depth: number): boolean {
+  return [...value.uses].some(({ opType, outputs }) => {
+    if (PRODUCTS.has(opType)) return true;
+    return depth > 0 && BETWEEN.has(opType) && outputs[0] !== undefined && isMultiplied(outputs[0], depth - 1);
+  });
+}

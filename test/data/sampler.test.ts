@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest';
+import { epochOrder, type Sampler, sampledOrder } from '../../src/data/sampler.ts';
+
+/** 60, 12 and 3 samples of three classes, rows 100 to 174. */
+const COUNTS = [60, 12, 3];
+const labels = BigInt64Array.from(
+  [...Array<number>(100).fill(9), ...COUNTS.flatMap((count, label) => Array<number>(count).fill(label))],
+  BigInt,
+);
+const rows = Uint32Array.from({ length: 75 }, (_, i) => 100 + i);
+const draw = (sampler: Sampler, epoch = 0, seed = 0) =>
+  sampledOrder({ samples: { labels }, rows }, sampler, { seed, epoch });
+const drawn = (order: Uint32Array) => COUNTS.map((_, k) => order.filter((row) => labels[row] === BigInt(k)).length);
+
+describe('an epoch of a sampler', () => {
+  it.each([
+    ['balanced', [25, 25, 25]],
+    // 75 · √n / Σ√n: 45.52, 20.36, 10.18, one more where the remainder is largest.
+    ['sqrt', [45, 20, 10]],
+    ['instance', COUNTS],
+  ] as const)('%s has as many samples as there are, in these shares', (sampler, counts) => {
+    const order = draw(sampler);
+    expect(order).toHaveLength(75);
+    const found = drawn(order);
+    for (const [k, count] of counts.entries()) expect(Math.abs((found[k] ?? 0) - count)).toBeLessThanOrEqual(1);
+  });
+
+  it('takes no sample of a class once more before all others have come', () => {
+    const order = draw('balanced');
+    const often = (k: number) => {
+      const times = new Map<number, number>();
+      for (const row of order) if (labels[row] === BigInt(k)) times.set(row, (times.get(row) ?? 0) + 1);
+      return [...times.values()];
+    };
+    expect(often(0)).toEqual(Array(25).fill(1));
+    expect(often(1).sort()).toEqual([...Array(11).fill(2), 3]);
+    expect(often(2).sort()).toEqual([8, 8, 9]);
+  });
+
+  it('is a function of seed and epoch, and each has another one', () => {
+    expect(draw('balanced', 3, 5)).toEqual(draw('balanced', 3, 5));
+    expect(draw('balanced', 3, 5)).not.toEqual(draw('balanced', 4, 5));
+    expect(draw('balanced', 3, 5)).not.toEqual(draw('balanced', 3, 6));
+    expect(draw('instance', 2, 1)).toEqual(epochOrder(rows, 1, 2));
+  });
+});
