@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { open, openData, type TrainOptions, type TrainResult, train } from '../../src/index.ts';
+import { open as openModel } from '../../src/model.ts';
 import { networkSize } from '../../src/train/network.ts';
 import { planOf, settle } from '../../src/train/plan.ts';
 import { ROOT, temporaryFolder } from '../support/cli.ts';
@@ -79,12 +80,12 @@ describe('the plan', () => {
   });
 
   it('takes a smaller rate for attention', async () => {
-    const model = await open(join(ROOT, 'fixtures/sentences/model.onnx'));
+    const model = await openModel(join(ROOT, 'fixtures/sentences/model.onnx'));
     const network = await networkSize(model, { trainable: 'all', logits: undefined });
     model.close();
     expect(network.hasAttention).toBe(true);
     expect(settle(planOf(at), at, { ...about, network }).schedule.rate).toBe(1e-4);
-    const digits = await open(join(DIGITS, 'model.onnx'));
+    const digits = await openModel(join(DIGITS, 'model.onnx'));
     expect(await networkSize(digits, { trainable: 'head', logits: undefined })).toEqual({
       trained: 650,
       hasAttention: false,
