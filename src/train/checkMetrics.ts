@@ -3,7 +3,6 @@ import { METRICS, metricNamed } from '../metrics/metrics.ts';
 import { areKept, MAX_KEPT } from '../metrics/scored.ts';
 import { badOption } from '../options/check.ts';
 import type { TrainOptions } from './options.ts';
-import type { Plan } from './plan.ts';
 
 /**
  * Refuses metrics that cannot choose an epoch.
@@ -12,12 +11,8 @@ import type { Plan } from './plan.ts';
  * @returns what to say of metrics that are left out.
  * @throws LossgraftError `option-range`
  */
-export function checkMetrics(
-  { costs }: TrainOptions,
-  selectBy: Plan['selectBy'],
-  rows: number,
-  classes: number,
-): string | undefined {
+export function checkMetrics(options: TrainOptions, rows: number, classes: number): string | undefined {
+  const { selectBy = METRICS.balancedAccuracy.option, costs } = options;
   const metric = METRICS[metricNamed(selectBy)];
   if (metric === METRICS.cost && costs === undefined)
     throw badOption('selectBy', `a cost matrix (${option('costs')}) with cost`, 'none');

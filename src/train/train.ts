@@ -135,7 +135,7 @@ async function fineTuneIn(
   const allNotes = [...dataNotes, ...describePlan(plan)];
   for (const note of allNotes) options.onNote?.(note);
   const bound = bindArms(catalogue, options, plan, parts.counts);
-  const unranked = checkMetrics(options, plan.selectBy, parts.validation.rows.length, classes);
+  const unranked = checkMetrics({ ...options, selectBy: plan.selectBy }, parts.validation.rows.length, classes);
   const arms = bound.arms.map(({ name }) => name);
   const run = { model, options, parts, ports, schedule: plan.schedule, arms };
   const trained = await runTraining({
