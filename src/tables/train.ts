@@ -115,7 +115,7 @@ const lossRows = {
   /** How the model is corrected for the skew of the data, where no loss is asked for. Default: by `goal`. */
   method: choice(
     METHOD_NAMES,
-    `${METHOD_NAMES.map((name) => `${name}: ${methods[name].describe}`).join('; ')} (default: by --goal)`,
+    `${METHOD_NAMES.map((name) => `${name}: ${methods[name].describe}`).join('; ')} (default: by ${option('goal')})`,
     {
       ...within,
       first: true,
@@ -131,7 +131,7 @@ const lossRows = {
   /** A name from `losses`, or a loss of one's own, in place of a method. */
   loss: {
     ...lossRow,
-    more: 'In place of --method: one loss, by default with sgd, a constant rate of 0.01, 10 epochs and the best epoch',
+    more: `In place of ${option('method')}: one loss, by default with sgd, a constant rate of 0.01, 10 epochs and the best epoch`,
   },
   /** A name from `weightings`, or one weight per class. Default: `inverse` for the influence-balanced losses, `none` for others. */
   classWeights: {
@@ -171,24 +171,27 @@ const scheduleRows = {
     within,
   ),
   /** Default: by the size of the data; 10 with a loss of one's choice. */
-  epochs: count('How many times to go through the data (default: by their size, 12 for most; 10 with --loss)', {
-    ...within,
-    first: true,
-  }),
+  epochs: count(
+    `How many times to go through the data (default: by their size, 12 for most; 10 with ${option('loss')})`,
+    {
+      ...within,
+      first: true,
+    },
+  ),
   /** Default: by the network; 0.01 with a loss of one's choice. */
   learningRate: number(
-    'The learning rate (default: 0.003, for transformers and networks of more than 1.1 million weights 0.0001; 0.01 with --loss)',
+    `The learning rate (default: 0.003, for transformers and networks of more than 1.1 million weights 0.0001; 0.01 with ${option('loss')})`,
     'a number above 0',
     isPositive,
     { ...within, first: true },
   ),
   schedule: choice(
     ['constant', 'step', 'cosine'],
-    'How the learning rate changes (default cosine; constant with --loss)',
+    `How the learning rate changes (default cosine; constant with ${option('loss')})`,
     within,
   ),
   warmup: number(
-    'Epochs over which the learning rate rises from 0 (default 1; 0 with --loss)',
+    `Epochs over which the learning rate rises from 0 (default 1; 0 with ${option('loss')})`,
     'a number of epochs from 0 on',
     (n) => n >= 0,
     within,
@@ -245,13 +248,13 @@ export const trainerRows = {
   /** Which epoch is taken: the last, or the best on the validation data, which is the default with a loss of one's choice. */
   select: choice(
     ['best', 'last'],
-    'Which epoch is taken (default last; best with --loss, --select-by or --patience)',
+    `Which epoch is taken (default last; best with ${option('loss')}, ${option('selectBy')} or ${option('patience')})`,
     within,
   ),
   /** What the best epoch is chosen by, on the validation data. Default: by `goal`; with a loss of one's choice `balanced`, balanced accuracy. `cost` needs `costs`. */
   selectBy: choice(
     Object.values(METRICS).map(({ option }) => option),
-    'What the best epoch is chosen by, on the validation data (default: by --goal; balanced with --loss)',
+    `What the best epoch is chosen by, on the validation data (default: by ${option('goal')}; balanced with ${option('loss')})`,
     { ...within, needs: 'select=best' },
   ),
   /** What a wrong prediction costs: rows are true classes, columns predictions. */
@@ -307,7 +310,7 @@ export const trainRows = {
   ...lossRows,
   ...scheduleRows,
   /** A name from `optimizers`, or an optimizer of one's own. Default `adamw`; `sgd` with a loss of one's choice. */
-  optimizer: { ...optimizerRow, describe: 'Which optimizer (default adamw; sgd with --loss)' },
+  optimizer: { ...optimizerRow, describe: `Which optimizer (default adamw; sgd with ${option('loss')})` },
   /** `head`, `all`, or patterns. Default `all`. */
   trainable: { ...trainableRow, default: 'all' },
   ...stepRows,
