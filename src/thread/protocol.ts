@@ -16,6 +16,8 @@ export type Job =
   | {
       readonly kind: 'open';
       readonly graph: string;
+      /** For errors. */
+      readonly name: string;
       readonly bytes: Uint8Array;
       readonly provider: Provider;
       readonly externalDataFolder: string;

@@ -55,8 +55,8 @@ async function answer(job: Job, idle: number): Promise<Answers[Job['kind']]> {
 }
 
 async function open(job: Extract<Job, { kind: 'open' }>): Promise<void> {
-  const { graph, bytes, provider, externalDataFolder, front, threads } = job;
-  const where = { name: graph, provider, externalDataFolder, ...(threads === undefined ? {} : { threads }) };
+  const { graph, name, bytes, provider, externalDataFolder, front, threads } = job;
+  const where = { name, provider, externalDataFolder, ...(threads === undefined ? {} : { threads }) };
   const session = await openSession(bytes, { ...TRAINING_SESSION, ...where });
   graphs.set(graph, { session, bytes, provider, externalDataFolder, front, proved: provider === 'cpu' });
 }

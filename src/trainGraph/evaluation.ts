@@ -1,6 +1,5 @@
 import { graphEdit } from '../ir/edit.ts';
 import type { Model } from '../model.ts';
-import { verifyGraph } from '../runtime/oracle/oracle.ts';
 import { type CutPlace, cutAt } from '../transform/frozen.ts';
 import { type GraftReport, type GraftRequest, graft } from '../transform/graft.ts';
 import { liftParameter, selectParameters } from '../transform/parameters.ts';
@@ -48,7 +47,6 @@ export async function evaluationGraph(
   if (frozen) cutAt(graph, frozen, { outputs: [...graph.outputs], data, among });
   for (const name of lifted) liftParameter(graph, graph.value(name, 'states of training'));
   prune(graph, { all: true });
-  await verifyGraph(model.proto, graph);
   return {
     bytes: sessionBytes(model, graphEdit(model.proto, graph)),
     logits: logits.name,

@@ -1,7 +1,6 @@
 import { graphEdit } from '../ir/edit.ts';
 import type { Node, Value } from '../ir/graph.ts';
 import type { Model } from '../model.ts';
-import { verifyGraph } from '../runtime/oracle/oracle.ts';
 import { type Cut, type CutPlace, cutInput, findCut } from '../transform/frozen.ts';
 import { type GraftRequest, graft } from '../transform/graft.ts';
 import { findParameters, selectParameters } from '../transform/parameters.ts';
@@ -112,6 +111,5 @@ async function frozenGraph(model: Model, request: PrepareRequest, names: readonl
   const { graph } = await prepare(model, request);
   graph.outputs.splice(0, graph.outputs.length, ...names.map((name) => graph.value(name, 'the frozen part')));
   prune(graph, { all: true });
-  await verifyGraph(model.proto, graph);
   return sessionBytes(model, graphEdit(model.proto, graph));
 }

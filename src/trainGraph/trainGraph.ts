@@ -54,10 +54,24 @@ export interface TrainGraph {
  * @throws LossgraftError naming what cannot be trained, and why.
  */
 export async function trainGraph(model: Model, request: TrainGraphRequest): Promise<TrainGraph> {
-  const { step, files } = await build(model, request);
+  const built = await build(model, request);
+  for (const { proto, graph } of built.files.values()) await verifyGraph(proto, graph);
+  return graphOf(model, request, built);
+}
+
+/** The same for a session that is opened right away: whether ONNX Runtime takes the graph shows there. */
+export async function sessionGraph(model: Model, request: TrainGraphRequest): Promise<TrainGraph> {
+  return graphOf(model, request, await build(model, request));
+}
+
+interface BuiltFiles {
+  readonly step: Step;
+  readonly files: ReadonlyMap<string, Built>;
+}
+
+function graphOf(model: Model, request: TrainGraphRequest, { step, files }: BuiltFiles): TrainGraph {
   const names = [...files.keys()];
   const isLowered = [...files.values()].some(({ graph }) => graph.opsetImports.has(BLOCKED_DOMAIN));
-  for (const { proto, graph } of files.values()) await verifyGraph(proto, graph);
   const edit = (name: string, hash?: string): ModelEdit => {
     const file = files.get(name);
     if (!file) throw new Error(`no file ${name}`);
@@ -86,10 +100,7 @@ export async function trainGraph(model: Model, request: TrainGraphRequest): Prom
   };
 }
 
-async function build(
-  model: Model,
-  request: TrainGraphRequest,
-): Promise<{ step: Step; files: ReadonlyMap<string, Built> }> {
+async function build(model: Model, request: TrainGraphRequest): Promise<BuiltFiles> {
   if (request.form === 'split') {
     const step = await buildSplit(model, request);
     return {

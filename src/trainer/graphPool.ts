@@ -147,7 +147,8 @@ export class GraphPool {
   async #openInRunner(graph: string, bytes: Uint8Array): Promise<void> {
     const where = { provider: this.#provider, externalDataFolder: this.#model.dir, ...this.#threads };
     const front = this.#frozen ? { front: { graph: FROZEN, feeds: this.#frozen.feeds } } : {};
-    await this.#runner.ask({ kind: 'open', graph, bytes, ...where, ...front });
+    const name = `${this.#model.name}, the graph "${graph}"`;
+    await this.#runner.ask({ kind: 'open', graph, name, bytes, ...where, ...front });
   }
 
   get #cut(): Pick<TrainGraphRequest, 'frozen'> {

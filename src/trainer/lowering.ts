@@ -2,7 +2,7 @@ import { LossgraftError } from '../errors.ts';
 import type { LowerTarget } from '../lower/layouts.ts';
 import { machineLowering } from '../lower/machine.ts';
 import type { Model } from '../model.ts';
-import { type TrainGraph, type TrainGraphRequest, trainGraph } from '../trainGraph/trainGraph.ts';
+import { sessionGraph, type TrainGraph, type TrainGraphRequest } from '../trainGraph/trainGraph.ts';
 import { disagreement } from './disagreement.ts';
 import { keepProof, proofKey, wasProved } from './proofCache.ts';
 import type { TrainerRequest } from './request.ts';
@@ -61,7 +61,7 @@ export class Lowering {
   build(request: LoopRequest, batch?: number): Promise<TrainGraph> {
     const target = this.#target;
     if (target === undefined) return this.#plain(request);
-    return trainGraph(this.#model, {
+    return sessionGraph(this.#model, {
       ...request,
       lower: { ...target, batch: batch ?? target.batch },
       form: 'loop',
@@ -69,7 +69,7 @@ export class Lowering {
   }
 
   #plain(request: LoopRequest): Promise<TrainGraph> {
-    return trainGraph(this.#model, { ...request, form: 'loop' });
+    return sessionGraph(this.#model, { ...request, form: 'loop' });
   }
 
   /** Whether a graph is for batches of that size. */
