@@ -14,7 +14,7 @@ import { augmentRows } from './tables/augment.ts';
 import { inspectRows } from './tables/inspect.ts';
 import { setupCudaRows } from './tables/setupCuda.ts';
 import { graphRows, trainGraphRows } from './tables/trainGraph.ts';
-import { fineTune, type TrainResult } from './train/train.ts';
+import type { TrainResult } from './train/train.ts';
 import { type TrainGraph, trainGraph as trainGraphWith } from './trainGraph/trainGraph.ts';
 import type { Calculus } from './transform/gradientOutputs.ts';
 import { type AugmentCase, type ValidationReport, validate as validateCases } from './validate/index.ts';
@@ -201,6 +201,8 @@ export async function trainGraph(model: OpenedModel, options: TrainGraphOptions)
  * @throws LossgraftError naming what cannot be trained, the row that does not fit, or the step at which a loss was not finite.
  */
 export async function train(model: OpenedModel, options: TrainOptions): Promise<TrainResult> {
+  // The trainer is as large as everything else, and no other verb needs it.
+  const { fineTune } = await import('./train/train.ts');
   return fineTune(
     { losses, weightings, optimizers, calculus: calculusWith(options.gradients) },
     opened(model),
