@@ -137,6 +137,11 @@ function noise(dtype: Tensor['dtype'], count: number, seed: number): TensorData 
     return state / 2 ** 32;
   };
   if (dtype === 'string') return Array.from({ length: count }, () => (random() < 0.5 ? 'a' : 'b'));
+  if (dtype === 'float32') {
+    const images = new Float32Array(count);
+    for (let i = 0; i < count; i++) images[i] = random();
+    return images;
+  }
   const numbers = Array.from({ length: count }, REALS.has(dtype) ? random : () => Math.round(random()));
   const data = fromNumbers(numbers, dtype);
   if (data && isRuntimeType(dtype)) return data;
