@@ -5,12 +5,12 @@
 export { losses, optimizers, weightings } from '../graphs/catalogue.ts';
 export type { OptionSpec } from './contract.ts';
 export { dataRows } from './data/options.ts';
-export { LossgraftError, option, type Problem, rewriteOptions } from './errors.ts';
+export { LossgraftError, type Problem, rewriteOptions } from './errors.ts';
 export { groupsOf } from './metrics/groups.ts';
 export { METRICS } from './metrics/metrics.ts';
 export { LEAST_SAMPLES } from './metrics/tally.ts';
 export { checkNeeds, flagOf, kebabCase, pick } from './options/check.ts';
-export { flag, type OptionsOf, type Row, type Rows, text, texts, type ValueRow } from './options/row.ts';
+export { flag, type OptionsOf, type Row, type Rows, text, texts } from './options/row.ts';
 export { augmentRows } from './tables/augment.ts';
 export { inspectRows } from './tables/inspect.ts';
 export { runRows } from './tables/run.ts';

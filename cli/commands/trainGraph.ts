@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { flagOf, pick, trainGraphRows } from '../../src/catalogue.ts';
+import { pick, trainGraphRows } from '../../src/catalogue.ts';
 import type { StepReport, TrainGraphOptions } from '../../src/index.ts';
 import { command } from '../command.ts';
 import { fileRows } from '../fileOptions.ts';
@@ -7,7 +7,6 @@ import { graftRows } from '../graftReport.ts';
 import { note, print, printJson, table } from '../io.ts';
 import { settingRows } from '../manifestRows.ts';
 import { checkOutput } from '../output.ts';
-import { UsageError } from '../usage.ts';
 
 /** lossgraft train-graph */
 export const trainGraphCommand = command({
@@ -25,9 +24,6 @@ export const trainGraphCommand = command({
   ],
   run: async ({ options, declared, json }, lossgraft) => {
     const { model: path, output, force = false, form, stepsPerRun } = options;
-    if (form === 'split' && stepsPerRun !== undefined) {
-      throw new UsageError(`--split and ${flagOf('stepsPerRun')} exclude each other`);
-    }
     checkOutput(lossgraft, output, { force: force || form === 'split', inputs: [path] });
     const model = await lossgraft.open(path);
     try {

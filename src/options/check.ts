@@ -25,10 +25,10 @@ export function checkOptions(rows: Rows, given: object, isElsewhere: (key: strin
     if (row !== undefined) checkValue(key, row, value);
     else if (!isElsewhere(key)) throw unknownOption(key, Object.keys(rows), `option ${key}`);
   }
-  const keys = new Set(entriesOf(given).map(([key]) => key));
+  const values = new Map(entriesOf(given));
   for (const [key, row] of Object.entries(rows)) {
-    if (row.required && !keys.has(key)) throw missing(key, row);
-    const other = keys.has(key) ? row.excludes?.find((excluded) => keys.has(excluded)) : undefined;
+    if (row.required && !values.has(key)) throw missing(key, row);
+    const other = values.has(key) ? row.excludes?.find((excluded) => isMet(excluded, values)) : undefined;
     if (other !== undefined) throw conflict(key, other);
   }
 }
@@ -42,13 +42,22 @@ export function checkOptions(rows: Rows, given: object, isElsewhere: (key: strin
 export function checkNeeds(rows: Rows, given: object, effective: object = given): void {
   const values = new Map(entriesOf(effective));
   for (const [key] of entriesOf(given)) {
-    const [other, wanted] = rowOf(rows, key)?.needs?.split('=') ?? [];
-    if (other === undefined) continue;
-    const found = values.get(other);
-    const isMet = wanted === undefined ? found !== undefined && found !== 0 && found !== false : found === wanted;
-    if (isMet) continue;
-    throw badOption(key, `to be left out without ${option(other, wanted)}`, 'it given');
+    const needed = rowOf(rows, key)?.needs;
+    if (needed === undefined || isMet(needed, values)) continue;
+    throw badOption(key, `to be left out without ${needShown(needed)}`, 'it given');
   }
+}
+
+/** Whether an option counts, `imbalance`, or has a value, `schedule=step`. */
+function isMet(need: string, values: ReadonlyMap<string, unknown>): boolean {
+  const [key = '', wanted] = need.split('=');
+  const found = values.get(key);
+  return wanted === undefined ? found !== undefined && found !== 0 && found !== false : found === wanted;
+}
+
+function needShown(need: string): string {
+  const [key = '', wanted] = need.split('=');
+  return option(key, wanted);
 }
 
 /** The given options that a table declares. */
@@ -141,7 +150,7 @@ function conflict(key: string, other: string): LossgraftError {
   return new LossgraftError({
     code: 'option-conflict',
     where: `option ${key}`,
-    expected: `either ${option(key)} or ${option(other)}`,
+    expected: `either ${option(key)} or ${needShown(other)}`,
     found: 'both',
     hint: 'Leave one of them out',
   });

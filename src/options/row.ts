@@ -24,7 +24,7 @@ export interface About {
   readonly switches?: Readonly<Record<string, { readonly value: unknown; readonly describe: string }>>;
   /** Options without which this one would do nothing; with `=`, the value that they need: `schedule=step`. */
   readonly needs?: string;
-  /** Options that contradict this one. */
+  /** Options that contradict this one; with `=`, the value that does: `form=split`. */
   readonly excludes?: readonly string[];
   /**
    * Whether a run that is resumed must have the option as before: as it is (`own`), in what is made of it, such as the schedule (`within`),

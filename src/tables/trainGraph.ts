@@ -17,10 +17,9 @@ export const graphRows = {
     },
   }),
   /** Written into the manifest of the `loop` form: how many steps to feed in one run. */
-  stepsPerRun: count(
-    'Several steps in one run: data, labels and learning_rate get a leading axis of this many steps',
-    {},
-  ),
+  stepsPerRun: count('Several steps in one run: data, labels and learning_rate get a leading axis of this many steps', {
+    excludes: ['form=split'],
+  }),
   /** Of Dropout's masks. Default 0. */
   seed: number('Of Dropout', 'a whole number from 0 on', (seed) => Number.isSafeInteger(seed) && seed >= 0, {
     default: 0,

@@ -98,7 +98,11 @@ describe('train-graph', () => {
 
 describe('train-graph refuses', () => {
   it.each<[string, string, RegExp]>([
-    ['--split together with --steps-per-run', '--split --steps-per-run 4', /exclude each other/],
+    [
+      '--split together with --steps-per-run',
+      '--split --steps-per-run 4',
+      /either --steps-per-run or --split, found both/,
+    ],
     ['steps that are none', '--steps-per-run 0', /option steps-per-run\] expected a whole number above 0, found 0/],
     ['a seed without dropout', '--seed 3', /option seed\] expected to be left out without --dropout train/],
     ['factors that are none', '--rate-factors fc2.*', /--rate-factors expects PATTERN=FACTOR.*found "fc2\.\*"/],
