@@ -17,7 +17,7 @@ import { refuseEmptyInputs } from '../runtime/feeds.ts';
 import { explainLength } from '../runtime/longestRow.ts';
 import { readSafetensors } from '../safetensors/read.ts';
 import { trainerRows, trainRows } from '../tables/train.ts';
-import { runTraining } from '../trainer/trainer.ts';
+import { runTraining } from '../trainer/runTraining.ts';
 import { evaluationGraph } from '../trainGraph/evaluation.ts';
 import { writeTuned } from '../tuned/writeBack.ts';
 import { type Arms, bindArms } from './bindArms.ts';

@@ -1,82 +1,26 @@
-import { augmenter, type Part } from '../data/samples.ts';
+import type { Part } from '../data/samples.ts';
 import { METRICS, metricNamed } from '../metrics/metrics.ts';
 import type { EpochRecord } from '../records/epoch.ts';
 import { type Metrics, metricsOf } from '../records/metrics.ts';
 import type { Checkpoint } from '../records/run.ts';
 import { phaseOf, rateAt } from '../records/schedule.ts';
-import { beginning, RunFolder } from '../runFolder/checkpoint.ts';
-import { withoutTf32 } from '../runtime/cuda/guard.ts';
-import { type Runner, setInitialState, startRunner } from '../thread/runner.ts';
+import { setInitialState } from '../thread/runner.ts';
+import { unlessAborted } from './abort.ts';
 import { calibrateArm } from './calibrate.ts';
 import { brokenScores, brokenWeights } from './divergence.ts';
 import { type EpochEnd, type GroupResult, walkEpoch } from './epoch.ts';
-import { describeFeatures, planFeatures } from './featurePlan.ts';
 import { finishRun } from './finish.ts';
-import { GraphPool, keyOf, type OpenGraph } from './graphPool.ts';
+import { keyOf, type OpenGraph } from './graphPool.ts';
 import { type Group, stepsIn } from './groups.ts';
-import { type Judgement, judge, SEEN } from './judge.ts';
+import { type Judgement, judge } from './judge.ts';
 import { orderEvidence } from './order.ts';
-import { openArm, openParts, type RunBasis, type RunParts, startOf } from './parts.ts';
+import { openArm, type RunParts, startOf } from './parts.ts';
 import type { Prefetcher } from './prefetcher.ts';
 import { ProgressMeter } from './progress.ts';
-import type { Arm, TrainedRun, TrainerRequest } from './request.ts';
+import type { Arm } from './request.ts';
 
 /** A long epoch is checkpointed in between. */
 const SAVE_SECONDS = 600;
-
-/** Trains all arms, or goes on where a run was left. @throws LossgraftError as its parts do; the last checkpoint stays whole. */
-export async function runTraining(request: TrainerRequest): Promise<TrainedRun> {
-  if (request.provider === 'cuda') withoutTf32();
-  const runner = startRunner();
-  try {
-    return await trainIn(runner, request);
-  } finally {
-    await runner.close();
-  }
-}
-
-async function trainIn(runner: Runner, request: TrainerRequest): Promise<TrainedRun> {
-  const graphs = new GraphPool(request.model, runner, request.provider, request.threads);
-  const folder = new RunFolder(request.folder, request.data.classNames);
-  const augment = augmenter(request.data, request.ports, request.augmentation);
-  const at = folder.begin(request.mode, request.settings) ?? beginning(request.settings);
-  if (at.outcome) return { interrupted: false, checkpoint: at, notes: seenNotes(at) };
-  // A run that goes on does as it did before, to the last bit; elsewhere that cannot be.
-  const note = await graphs.lowering.settle(request, at.block);
-  const { cacheFeatures: mode = 'auto' } = request;
-  const planned = await unlessAborted(request.signal, () => planFeatures({ request, runner, graphs, mode }));
-  if (planned === undefined) return interruptedAt(folder, at, graphs);
-  const { train, validation, report, close } = planned;
-  const notes = [note, describeFeatures(report)].filter((text) => text !== undefined);
-  try {
-    const basis: RunBasis = { request: { ...request, train, validation }, runner, graphs, folder, notes };
-    const parts = await openParts(basis, at, augment);
-    const { interrupted, checkpoint } = await new Trainer(parts, at).run();
-    return { interrupted, checkpoint, features: report, notes: [...graphs.notes, ...seenNotes(checkpoint), ...notes] };
-  } finally {
-    close();
-  }
-}
-
-/** Nothing was trained yet: the run begins, or goes on, where it would have. */
-function interruptedAt(folder: RunFolder, checkpoint: Checkpoint, { notes }: GraphPool): TrainedRun {
-  folder.commit(checkpoint);
-  return { interrupted: true, checkpoint, notes: [...notes] };
-}
-
-/** What an act comes to; `undefined` where the signal ended it. */
-async function unlessAborted<T>(signal: AbortSignal | undefined, act: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await act();
-  } catch (error) {
-    if (signal?.aborted && error === signal.reason) return undefined;
-    throw error;
-  }
-}
-
-function seenNotes({ history: [given] }: Checkpoint): string[] {
-  return given?.phase === 'before' && given.accuracy === 1 ? [SEEN] : [];
-}
 
 /** How an epoch went: seconds of its steps, and of them without data. */
 interface WalkedEpoch {
@@ -85,7 +29,8 @@ interface WalkedEpoch {
   readonly waitSeconds: number;
 }
 
-class Trainer {
+/** Walks through the arms and epochs of a run whose parts are open. */
+export class Trainer {
   readonly #parts: RunParts;
   readonly #progress: ProgressMeter;
   #at: Checkpoint;

@@ -1,0 +1,56 @@
+import { augmenter } from '../data/samples.ts';
+import type { Checkpoint } from '../records/run.ts';
+import { beginning, RunFolder } from '../runFolder/checkpoint.ts';
+import { withoutTf32 } from '../runtime/cuda/guard.ts';
+import { type Runner, startRunner } from '../thread/runner.ts';
+import { unlessAborted } from './abort.ts';
+import { describeFeatures, planFeatures } from './featurePlan.ts';
+import { GraphPool } from './graphPool.ts';
+import { SEEN } from './judge.ts';
+import { openParts, type RunBasis } from './parts.ts';
+import type { TrainedRun, TrainerRequest } from './request.ts';
+import { Trainer } from './trainer.ts';
+
+/** Trains all arms, or goes on where a run was left. @throws LossgraftError as its parts do; the last checkpoint stays whole. */
+export async function runTraining(request: TrainerRequest): Promise<TrainedRun> {
+  if (request.provider === 'cuda') withoutTf32();
+  const runner = startRunner();
+  try {
+    return await trainIn(runner, request);
+  } finally {
+    await runner.close();
+  }
+}
+
+async function trainIn(runner: Runner, request: TrainerRequest): Promise<TrainedRun> {
+  const graphs = new GraphPool(request.model, runner, request.provider, request.threads);
+  const folder = new RunFolder(request.folder, request.data.classNames);
+  const augment = augmenter(request.data, request.ports, request.augmentation);
+  const at = folder.begin(request.mode, request.settings) ?? beginning(request.settings);
+  if (at.outcome) return { interrupted: false, checkpoint: at, notes: seenNotes(at) };
+  // A run that goes on does as it did before, to the last bit; elsewhere that cannot be.
+  const note = await graphs.lowering.settle(request, at.block);
+  const { cacheFeatures: mode = 'auto' } = request;
+  const planned = await unlessAborted(request.signal, () => planFeatures({ request, runner, graphs, mode }));
+  if (planned === undefined) return interruptedAt(folder, at, graphs);
+  const { train, validation, report, close } = planned;
+  const notes = [note, describeFeatures(report)].filter((text) => text !== undefined);
+  try {
+    const basis: RunBasis = { request: { ...request, train, validation }, runner, graphs, folder, notes };
+    const parts = await openParts(basis, at, augment);
+    const { interrupted, checkpoint } = await new Trainer(parts, at).run();
+    return { interrupted, checkpoint, features: report, notes: [...graphs.notes, ...seenNotes(checkpoint), ...notes] };
+  } finally {
+    close();
+  }
+}
+
+/** Nothing was trained yet: the run begins, or goes on, where it would have. */
+function interruptedAt(folder: RunFolder, checkpoint: Checkpoint, { notes }: GraphPool): TrainedRun {
+  folder.commit(checkpoint);
+  return { interrupted: true, checkpoint, notes: [...notes] };
+}
+
+function seenNotes({ history: [given] }: Checkpoint): string[] {
+  return given?.phase === 'before' && given.accuracy === 1 ? [SEEN] : [];
+}
