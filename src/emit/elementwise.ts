@@ -4,19 +4,19 @@ import type { Dim, Shape } from '../tensor.ts';
 import { broadcastShapes } from './broadcast.ts';
 import {
   BINARY,
-  type Binary,
+  type Binaries,
   COMPARISON,
   LOGIC,
   type Operand,
   REDUCTION,
-  type Reduction,
+  type Reductions,
   UNARY,
-  type Unary,
+  type Unaries,
 } from './tables.ts';
 import type { Calls, Emitter } from './types.ts';
 
 /** The methods that the tables list. */
-export function tableForms(base: Calls, opset: number): Unary & Binary & Reduction {
+export function tableForms(base: Calls, opset: number): Unaries & Binaries & Reductions {
   return {
     ...mapValues(UNARY, (op) => (x: Value) => base.call(op, [x], { shape: x.shape })),
     ...mapValues({ ...BINARY, ...LOGIC, ...COMPARISON }, (op) => binary(base, op)),

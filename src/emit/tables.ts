@@ -39,11 +39,11 @@ export const REDUCTION = {
   reduceSumSquare: 'ReduceSumSquare',
 } as const;
 
-export type Unary = { readonly [K in keyof typeof UNARY]: (x: Value) => Value };
-export type Binary = {
+export type Unaries = { readonly [K in keyof typeof UNARY]: (x: Value) => Value };
+export type Binaries = {
   readonly [K in keyof (typeof BINARY & typeof LOGIC & typeof COMPARISON)]: (a: Operand, b: Operand) => Value;
 };
 /** Without `axes` everything is reduced. Dimensions go away unless `keepDims`. */
-export type Reduction = {
+export type Reductions = {
   readonly [K in keyof typeof REDUCTION]: (x: Value, axes?: readonly number[], keepDims?: boolean) => Value;
 };

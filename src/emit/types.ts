@@ -1,7 +1,7 @@
 import type { Graph, Value } from '../ir/graph.ts';
 import type { AttributeInit } from '../onnx/types.ts';
 import type { DataType, Shape, Tensor } from '../tensor.ts';
-import type { Binary, Operand, Reduction, Unary } from './tables.ts';
+import type { Binaries, Operand, Reductions, Unaries } from './tables.ts';
 
 export interface CallOptions {
   readonly attributes?: Readonly<Record<string, AttributeInit>>;
@@ -13,7 +13,7 @@ export interface CallOptions {
 }
 
 /** Appends standard ONNX nodes to a graph, in the form that the model's opset wants, named under `lossgraft/`. */
-export interface Pen extends Unary, Binary, Reduction {
+export interface Pen extends Unaries, Binaries, Reductions {
   /** The model's ai.onnx opset. */
   readonly opset: number;
   /** Any operator with one output. */

@@ -8,14 +8,17 @@ import { materialize, type Segment, segmentsLength } from './patch.ts';
 import { isFileSource } from './source.ts';
 import type { ByteSource, ModelEdit, ModelProto } from './types.ts';
 
-export type WriteOptions = Pick<WholeOptions, 'durable'>;
-
 /**
  * Writes the edited model to `outPath`: into a temporary file of the same folder, then renamed, so that `outPath` is whole or
  * untouched. Memory stays small whatever the model's size. Errors: `output-is-input`, `output-too-large`, `disk-full`,
  * `write-failed`, and those of {@link checkEdit}.
  */
-export function writeModel(model: ModelProto, edit: ModelEdit, outPath: string, options: WriteOptions = {}): void {
+export function writeModel(
+  model: ModelProto,
+  edit: ModelEdit,
+  outPath: string,
+  options: Pick<WholeOptions, 'durable'> = {},
+): void {
   checkNotInput(model.source, outPath);
   checkEdit(model, edit);
   const segments = applyEdit(model, edit);
