@@ -23,6 +23,7 @@ const OWN: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   mode: { resume: '--resume', replace: '--force' },
   force: { undefined: '--force' },
   copyExternalData: { undefined: '--copy-external-data' },
+  setupCuda: { undefined: '--setup-cuda' },
 };
 
 const TABLES: readonly Rows[] = [dataRows, augmentRows, inspectRows, runRows, trainRows, trainGraphRows, validateRows];
