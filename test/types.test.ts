@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import {
   type AugmentOptions,
   adamw,
+  augment,
   defineLoss,
   effective,
   fromTensors,
@@ -93,6 +94,8 @@ it('options beside a loss and in its call reach the same graph, and one that com
   expect(called.report.optimizerOptions).toMatchObject({ weightDecay: 0.5 });
   const literal = await trainGraph(model, { loss: ib({ form: 'literal' }), form: 'step' });
   expect(literal.report.options).toMatchObject({ form: 'literal' });
+  const mine = await augment(model, { loss: tempered({ temperature: 3 }) });
+  expect(mine.report).toMatchObject({ loss: 'tempered', options: { temperature: 3, mode: 'warm' } });
   const counts = { classCounts: [130, 90, 63, 44, 31, 21, 15, 10, 7, 5] };
   const weighted = await trainGraph(model, { loss: 'ce', ...counts, weights: effective({ beta: 0.9 }) });
   const plain = await trainGraph(model, { loss: 'ce', ...counts, classWeights: 'effective', beta: 0.9 });
