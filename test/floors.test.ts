@@ -16,7 +16,7 @@ const DOORS_OF_SRC: readonly string[] = ['src/index.ts', 'src/catalogue.ts', 'sr
 const KEEPERS: Readonly<Record<string, readonly string[]>> = {
   protobufjs: ['src/onnx/', 'src/runFolder/tensorboard.ts'],
   'onnxruntime-node': ['src/runtime/session.ts'],
-  sharp: ['src/data/images/image.ts'],
+  sharp: ['src/data/images/image.ts', 'examples/digitsFolder.ts'],
   '@observablehq/plot': ['src/report/', 'examples/browser/'],
   linkedom: ['src/report/'],
   'csv-parse': ['src/data/tables/csv.ts'],

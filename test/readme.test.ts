@@ -7,6 +7,7 @@ import { lossgraft, ROOT, temporaryFolder } from './support/cli.ts';
 const page = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 const README = page('README.md');
 const GRAFTING = page('docs/how-to/graft-a-loss.md');
+const TUTORIAL = page('docs/tutorial.md');
 const TYPESCRIPT = page('docs/how-to/typescript.md');
 
 /** Fenced blocks of a language. */
@@ -36,8 +37,9 @@ function expectSame(actual: string, shown: string): void {
 describe('the README and its how-tos', () => {
   it('show what the commands really print', async () => {
     const folder = workplace();
-    const shown = blocks(GRAFTING, 'console').map((block) => block.split('\n'));
-    expect(shown).toHaveLength(6);
+    const first = blocks(TUTORIAL, 'console').slice(0, 1);
+    const shown = [...blocks(GRAFTING, 'console'), ...first].map((block) => block.split('\n'));
+    expect(shown).toHaveLength(7);
     for (const [command = '', ...lines] of shown) {
       const [dollar, name, ...args] = command.split(' ');
       expect([dollar, name]).toEqual(['$', 'lossgraft']);
@@ -65,6 +67,7 @@ describe('the README and its how-tos', () => {
       'trainGraph',
       /^digits-step\.onnx and digits-step\.safetensors train fc1\.weight, fc1\.bias, fc2\.weight, fc2\.bias\nparameter fc1\.weight \[64, 128\]\nslot fc1\.weight\.exp_avg \[64, 128\]\n/,
     ],
+    ['digitsFolder', /^digits\/train: 416 pictures\ndigits\/test: 400 pictures\n$/],
     ['train', /^ib: balanced accuracy \d\.\d{3}\nce\+inverse: balanced accuracy \d\.\d{3}\n$/],
   ])('and the example %s runs', (name, printed) => {
     const tsx = join(ROOT, 'node_modules/tsx/dist/cli.mjs');
