@@ -37,10 +37,13 @@ const IMAGES = ['images'] as const;
 /** Of images. */
 const imageRows = {
   /** A preprocess file, Hugging Face's preprocessor_config.json, instead of the options below. */
-  preprocess: text('Images: a preprocessor_config.json of Hugging Face, instead of the next six', {
-    first: true,
-    kinds: IMAGES,
-  }),
+  preprocess: text(
+    'Images: a preprocessor_config.json of Hugging Face, in place of --resize, --crop, --mean and the like',
+    {
+      first: true,
+      kinds: IMAGES,
+    },
+  ),
   /** `256`: the shorter side; `224x224`: height and width. */
   resize: text('Images: 256, the shorter side, or 224x192, height and width', { kinds: IMAGES }),
   /** Default `bilinear`. */

@@ -172,9 +172,7 @@ describe('outputs', () => {
     expect((await train(data, SHORT, output)).stderr).toMatch(/tuned\.onnx\] expected no file there yet.*--force/);
     const other = join(folder, 'other.onnx');
     const again = ['--run', join(folder, 'tuned.run')];
-    expect((await train(data, [...SHORT, ...again], other)).stderr).toMatch(
-      /tuned\.run\].*--resume.*--run.*--force/,
-    );
+    expect((await train(data, [...SHORT, ...again], other)).stderr).toMatch(/tuned\.run\].*--resume.*--run.*--force/);
     const { stderr } = await train(data, [...FIT, '--epochs', '3', ...again, '--resume'], other);
     expect(stderr).toMatch(
       /setting schedule\.epochs\] expected what the run began with: 1, found 3\. Resume with the same/,
