@@ -10,7 +10,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { encodeNodeFields, openFile, scan, writeModel } from '../src/onnx/index.ts';
+import { openFile } from '../src/files/source.ts';
+import { encodeNodeFields, scan, writeModel } from '../src/onnx/index.ts';
 import { intField, lenField, type Parts, partsLength, stringField, varint } from '../src/onnx/wire.ts';
 
 const MIB = 2 ** 20;

@@ -1,10 +1,13 @@
 import { basename, dirname, resolve } from 'node:path';
 import { LossgraftError } from './errors.ts';
+import type { ByteSource } from './files/bytes.ts';
+import { fromBytes } from './files/bytes.ts';
+import { openFile } from './files/source.ts';
 import { bytesHash, sha256 } from './hash.ts';
 import { buildGraph } from './ir/build.ts';
 import type { Graph, Node, Value } from './ir/graph.ts';
-import { checkExternal, fromBytes, openFile, scan } from './onnx/index.ts';
-import type { ByteSource, ModelProto } from './onnx/types.ts';
+import { checkExternal, scan } from './onnx/index.ts';
+import type { ModelProto } from './onnx/types.ts';
 import { checkOptions } from './options/check.ts';
 import { type OptionsOf, text } from './options/row.ts';
 import { markBfloat16 } from './runtime/oracle/bfloat16.ts';

@@ -1,9 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { fromBytes } from '../src/files/bytes.ts';
 import { type Inspection, type InspectOptions, inspect, trainGraph } from '../src/index.ts';
 import { open } from '../src/model.ts';
-import { editedBytes, fromBytes, scan } from '../src/onnx/index.ts';
+import { editedBytes, scan } from '../src/onnx/index.ts';
 import { ROOT, temporaryFolder } from './support/cli.ts';
 import { findNetworks } from './support/networks.ts';
 

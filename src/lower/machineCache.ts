@@ -1,9 +1,9 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, homedir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
+import { replaceFile } from '../files/whole.ts';
 import { runtimeVersion } from '../runtime/session.ts';
 import { VERSION } from '../version.ts';
-import { replaceFile } from '../wholeFile.ts';
 
 /**
  * Where findings about this machine are kept from run to run: under XDG_CACHE_HOME, or ~/.cache. `undefined` for a user without a home:

@@ -1,4 +1,4 @@
-import { fromBytes } from './bytes.ts';
+import { fromBytes } from '../files/bytes.ts';
 import { scan } from './scan.ts';
 import type { ModelProto } from './types.ts';
 import { concat, intField, lenField, stringField } from './wire.ts';

@@ -1,4 +1,4 @@
-import { fromBytes } from './bytes.ts';
+import { fromBytes } from '../files/bytes.ts';
 import type { NodeLike } from './names.ts';
 import { WireReader } from './reader.ts';
 import { scanGraph } from './scanGraph.ts';

@@ -2,8 +2,9 @@ import { realpathSync } from 'node:fs';
 import { isAbsolute, join, relative, sep } from 'node:path';
 import type { ErrorCode } from '../errorCodes.ts';
 import { LossgraftError } from '../errors.ts';
-import { openFile } from './source.ts';
-import type { ByteSource, GraphProto, TensorProto } from './types.ts';
+import type { ByteSource } from '../files/bytes.ts';
+import { openFile } from '../files/source.ts';
+import type { GraphProto, TensorProto } from './types.ts';
 
 /** Where an external tensor's bytes are; the source must be closed by who asked for it. */
 export interface ExternalBytes {

@@ -1,7 +1,8 @@
+import type { ByteSource } from '../files/bytes.ts';
 import { WireReader } from './reader.ts';
 import { scanTensor } from './scanTensor.ts';
 import { ONNX_SCHEMA } from './schema.ts';
-import type { ByteSource, Span, TensorProto } from './types.ts';
+import type { Span, TensorProto } from './types.ts';
 import { LEN } from './wire.ts';
 
 /** Of each message: its fields (number to type) through which a TensorProto can be reached. */

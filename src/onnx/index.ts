@@ -1,5 +1,4 @@
 export { blankModel } from './blank.ts';
-export { fromBytes } from './bytes.ts';
 export { applyEdit } from './edit.ts';
 export { encodeNodeFields, encodeTensor } from './encode.ts';
 export { checkExternal, locateExternal } from './external.ts';
@@ -23,6 +22,5 @@ export { copyExternalData, rebaseExternalData } from './rebase.ts';
 export { relocateExternal } from './relocate.ts';
 export { relabelDim, renamedInitializer, rewireNode } from './rewire.ts';
 export { scan } from './scan.ts';
-export { openFile } from './source.ts';
 export type * from './types.ts';
 export { editedBytes, writeModel } from './write.ts';

@@ -1,8 +1,9 @@
 import { lstatSync } from 'node:fs';
 import { basename } from 'node:path';
+import type { ByteSource } from '../files/bytes.ts';
+import { isFileSource } from '../files/source.ts';
 import { encodeMessage, int64 } from './codec.ts';
-import { isFileSource } from './source.ts';
-import type { ByteSource, ModelEdit, ModelProto, TensorProto } from './types.ts';
+import type { ModelEdit, ModelProto, TensorProto } from './types.ts';
 import { concat, lenField } from './wire.ts';
 
 /** Below, a tensor is copied: it takes less than what points to it is worth. */

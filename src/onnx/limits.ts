@@ -16,8 +16,5 @@ export const MAX_ATTRIBUTE_ELEMENTS: number = 2 ** 20;
 /** protobuf's limit for one message, hence for a model file. */
 export const MAX_MODEL_BYTES: number = 2 ** 31 - 1;
 
-/** The window through which a file is scanned. */
-export const WINDOW_BYTES: number = 64 * 1024;
-
 /** Copied at a time: fits into a core's cache, which measured faster than megabytes and as fast as `cp`. */
 export const COPY_BYTES: number = 128 * 1024;

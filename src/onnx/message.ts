@@ -1,6 +1,7 @@
+import type { ByteSource } from '../files/bytes.ts';
 import type { Insertion, Substitution } from './patch.ts';
 import { WireReader } from './reader.ts';
-import type { ByteSource, Span } from './types.ts';
+import type { Span } from './types.ts';
 import { type Parts, stringField } from './wire.ts';
 
 /** Changes that are being collected. */

@@ -1,7 +1,8 @@
 import type { ErrorCode } from '../errorCodes.ts';
 import { LossgraftError } from '../errors.ts';
+import type { ByteSource } from '../files/bytes.ts';
 import { WireReader } from './reader.ts';
-import type { ByteSource, Span } from './types.ts';
+import type { Span } from './types.ts';
 import { LEN, type Parts, varint } from './wire.ts';
 
 /** A piece of the output: a range of the source, or new bytes. */

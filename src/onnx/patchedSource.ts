@@ -1,5 +1,6 @@
+import type { ByteSource } from '../files/bytes.ts';
 import { replaceItems } from './typedData.ts';
-import type { ByteSource, TensorProto } from './types.ts';
+import type { TensorProto } from './types.ts';
 
 /** Other bytes, as many, at a place of a file. */
 export interface BytePatch {

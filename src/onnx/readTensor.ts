@@ -1,13 +1,14 @@
 import type { ErrorCode } from '../errorCodes.ts';
 import { LossgraftError } from '../errors.ts';
+import type { ByteSource } from '../files/bytes.ts';
+import { fromBytes } from '../files/bytes.ts';
 import { type DataType, elementCount, type Tensor } from '../tensor.ts';
-import { fromBytes } from './bytes.ts';
 import { openExternal } from './external.ts';
 import { WireReader } from './reader.ts';
 import { scanTensor } from './scanTensor.ts';
 import { allocate, bytesOf, itemCount, storageOf } from './storage.ts';
 import { countItems, readItems, readStrings } from './typedData.ts';
-import type { ByteSource, Span, TensorProto } from './types.ts';
+import type { Span, TensorProto } from './types.ts';
 
 export interface ReadOptions {
   /** The folder against which external data's locations are resolved: the model file's. */

@@ -1,7 +1,9 @@
 import type { ErrorCode } from '../errorCodes.ts';
 import { LossgraftError } from '../errors.ts';
-import { MAX_DEPTH, MAX_STRING_BYTES, MAX_VARINT_BYTES, WINDOW_BYTES } from './limits.ts';
-import type { ByteSource, Span } from './types.ts';
+import type { ByteSource } from '../files/bytes.ts';
+import { WINDOW_BYTES } from '../files/source.ts';
+import { MAX_DEPTH, MAX_STRING_BYTES, MAX_VARINT_BYTES } from './limits.ts';
+import type { Span } from './types.ts';
 import { END_GROUP, FIXED32, FIXED64, LEN, START_GROUP, VARINT } from './wire.ts';
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });

@@ -1,7 +1,7 @@
 import { constants, copyFileSync, mkdirSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { LossgraftError, option } from '../errors.ts';
-import { replaceFile } from '../wholeFile.ts';
+import { replaceFile } from '../files/whole.ts';
 import { externalLocation, externalPath } from './external.ts';
 import { findTensors } from './findTensors.ts';
 import { Message, type OpenChanges } from './message.ts';

@@ -1,8 +1,9 @@
 import { LossgraftError } from '../errors.ts';
+import type { ByteSource } from '../files/bytes.ts';
 import type { Dim } from '../tensor.ts';
 import { Message, type OpenChanges } from './message.ts';
 import { applyChanges, materialize } from './patch.ts';
-import type { ByteSource, NodeProto, Replacement, Span, TensorProto, ValueInfoProto } from './types.ts';
+import type { NodeProto, Replacement, Span, TensorProto, ValueInfoProto } from './types.ts';
 import { concat, intField, lenField, stringField } from './wire.ts';
 
 /** The node's field with other names of inputs or outputs; all else but what lies in `patches` stays byte for byte. */

@@ -1,9 +1,10 @@
 import { LossgraftError } from '../errors.ts';
+import type { ByteSource } from '../files/bytes.ts';
 import { WireReader } from './reader.ts';
 import { scanGraph } from './scanGraph.ts';
 import { normalDomain, scanAttribute, scanNode } from './scanNode.ts';
 import { scanEntry } from './scanTensor.ts';
-import type { Attribute, ByteSource, FunctionProto, GraphProto, ModelProto, NodeProto, Span } from './types.ts';
+import type { Attribute, FunctionProto, GraphProto, ModelProto, NodeProto, Span } from './types.ts';
 import { LEN } from './wire.ts';
 
 /** The fields of ModelProto by number, with their wire types. */

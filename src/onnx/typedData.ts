@@ -1,6 +1,7 @@
+import type { ByteSource } from '../files/bytes.ts';
 import type { TensorData } from '../tensor.ts';
 import { WireReader } from './reader.ts';
-import type { ByteSource, Span } from './types.ts';
+import type { Span } from './types.ts';
 import { LEN } from './wire.ts';
 
 type NumericData = Exclude<TensorData, readonly string[]>;

@@ -1,16 +1,5 @@
+import type { ByteSource } from '../files/bytes.ts';
 import type { DataType, Dim, Shape, Tensor } from '../tensor.ts';
-
-/** Bytes that can be read at any offset: a file (by pread, through a window) or a buffer. */
-export interface ByteSource {
-  /** Shown in errors: the file's path, or what the caller named the buffer. */
-  readonly name: string;
-  readonly size: number;
-  /** Exactly `length` bytes from `offset`; valid until the next call. */
-  read(offset: number, length: number): Uint8Array;
-  /** Fills `target` with the bytes from `offset`, past any window. */
-  readInto(target: Uint8Array, offset: number): void;
-  close(): void;
-}
 
 /** A field in the file: its tag starts at `start`, its payload at `body`, and it ends before `end`. */
 export interface Span {

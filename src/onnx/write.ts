@@ -1,12 +1,13 @@
 import { statSync } from 'node:fs';
 import { LossgraftError } from '../errors.ts';
-import { type WholeOptions, writeAll, writeWhole } from '../wholeFile.ts';
+import type { ByteSource } from '../files/bytes.ts';
+import { isFileSource } from '../files/source.ts';
+import { type WholeOptions, writeAll, writeWhole } from '../files/whole.ts';
 import { applyEdit } from './edit.ts';
 import { checkEdit } from './guards.ts';
 import { COPY_BYTES, MAX_MODEL_BYTES } from './limits.ts';
 import { materialize, type Segment, segmentsLength } from './patch.ts';
-import { isFileSource } from './source.ts';
-import type { ByteSource, ModelEdit, ModelProto } from './types.ts';
+import type { ModelEdit, ModelProto } from './types.ts';
 
 /**
  * Writes the edited model to `outPath`: into a temporary file of the same folder, then renamed, so that `outPath` is whole or

@@ -1,4 +1,4 @@
-import { writeAll, writeWhole } from '../wholeFile.ts';
+import { writeAll, writeWhole } from '../files/whole.ts';
 import { renderReport } from './page.ts';
 import type { Report } from './report.ts';
 

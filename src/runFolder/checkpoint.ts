@@ -1,11 +1,11 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { LossgraftError, option } from '../errors.ts';
+import { TEMPORARY, writeAll, writeFailed, writeWhole } from '../files/whole.ts';
 import { isRecord } from '../isRecord.ts';
 import type { EpochRecord } from '../records/epoch.ts';
 import type { Checkpoint, RunMode } from '../records/run.ts';
 import { VERSION } from '../version.ts';
-import { TEMPORARY, writeAll, writeFailed, writeWhole } from '../wholeFile.ts';
 import { makeFolder } from './lock.ts';
 import { EventFiles } from './tensorboard.ts';
 

@@ -1,5 +1,5 @@
 import { LossgraftError } from '../errors.ts';
-import { openFile } from '../onnx/index.ts';
+import { openFile } from '../files/source.ts';
 import { elementCount, type Tensor } from '../tensor.ts';
 
 /** A header is names and shapes: numpy-like states stay far below (CWE-770). */

@@ -1,6 +1,6 @@
 import { LossgraftError } from '../errors.ts';
+import { writeAll, writeWhole } from '../files/whole.ts';
 import type { DataType, Tensor } from '../tensor.ts';
-import { writeAll, writeWhole } from '../wholeFile.ts';
 
 const TYPES: Readonly<Partial<Record<DataType, string>>> = {
   float64: 'F64',

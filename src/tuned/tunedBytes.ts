@@ -1,6 +1,6 @@
 import { LossgraftError } from '../errors.ts';
+import { fromBytes } from '../files/bytes.ts';
 import type { Model } from '../model.ts';
-import { fromBytes } from '../onnx/bytes.ts';
 import { elementPatches } from '../onnx/patchedSource.ts';
 import { scan } from '../onnx/scan.ts';
 import type { ModelProto } from '../onnx/types.ts';

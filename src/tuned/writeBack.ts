@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { LossgraftError } from '../errors.ts';
+import { replaceFiles } from '../files/whole.ts';
 import { type Model, type OpenedModel, opened } from '../model.ts';
 import {
   type BytePatch,
@@ -12,7 +13,6 @@ import {
 } from '../onnx/index.ts';
 import type { InitializerInit, ModelEdit, ModelProto, TensorProto } from '../onnx/types.ts';
 import type { Tensor } from '../tensor.ts';
-import { replaceFiles } from '../wholeFile.ts';
 import { refuseExisting } from '../write.ts';
 import { copyPatched, type ExternalPlan, planExternal } from './externalBack.ts';
 import { locate, type Places, type Tie, trainedBytes } from './locate.ts';

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { fromBytes } from '../../src/files/bytes.ts';
 import {
   type AugmentOptions,
   type AugmentReport,
@@ -8,7 +9,7 @@ import {
   type LossName,
   open,
 } from '../../src/index.ts';
-import { fromBytes, scan } from '../../src/onnx/index.ts';
+import { scan } from '../../src/onnx/index.ts';
 import { LOSS_NAMES, lossesByName } from '../support/catalogue.ts';
 import { ROOT } from '../support/cli.ts';
 

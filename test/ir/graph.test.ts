@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { fromBytes } from '../../src/files/bytes.ts';
 import { buildGraph } from '../../src/ir/build.ts';
 import { graphEdit } from '../../src/ir/edit.ts';
 import { Graph, type Value } from '../../src/ir/graph.ts';
-import { fromBytes, scan } from '../../src/onnx/index.ts';
+import { scan } from '../../src/onnx/index.ts';
 import { onnx } from '../onnx/models.ts';
 
 /** x → a → b → c, each by an Identity. */

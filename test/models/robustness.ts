@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { fromBytes, scan } from '../../src/onnx/index.ts';
+import { fromBytes } from '../../src/files/bytes.ts';
+import { scan } from '../../src/onnx/index.ts';
 import { ROOT } from '../support/cli.ts';
 import { generator } from '../support/grafted.ts';
 import type { Attempt, Flip } from './attempt.ts';

@@ -2,11 +2,11 @@ import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openFile } from '../../src/files/source.ts';
 import {
   copyExternalData,
   editedBytes,
   type ModelProto,
-  openFile,
   readTensor,
   rebaseExternalData,
   scan,

@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { LossgraftError } from '../../src/errors.ts';
-import { checkEdit, decodeTensor, editedBytes, fromBytes, openFile, readTensor, scan } from '../../src/onnx/index.ts';
+import { fromBytes } from '../../src/files/bytes.ts';
+import { openFile } from '../../src/files/source.ts';
+import { checkEdit, decodeTensor, editedBytes, readTensor, scan } from '../../src/onnx/index.ts';
 import { concat, intField, lenField, type Parts, stringField, varint } from '../../src/onnx/wire.ts';
 import { onnx, scanBytes, smallModel } from './models.ts';
 

@@ -1,5 +1,6 @@
 import onnxProto from 'onnx-proto';
-import { fromBytes, type ModelProto, scan } from '../../src/onnx/index.ts';
+import { fromBytes } from '../../src/files/bytes.ts';
+import { type ModelProto, scan } from '../../src/onnx/index.ts';
 
 const onnx: typeof onnxProto.onnx = onnxProto.onnx;
 

@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { fromBytes } from '../../src/files/bytes.ts';
+import { openFile } from '../../src/files/source.ts';
 import {
   applyEdit,
   decodeTensor,
   editedBytes,
   encodeTensor,
-  fromBytes,
   type ModelEdit,
   type ModelProto,
-  openFile,
   scan,
 } from '../../src/onnx/index.ts';
 import { needsPython, needsTestdata, python, testdata } from './python.ts';

@@ -2,7 +2,8 @@ import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { applyEdit, editedBytes, type ModelEdit, openFile, scan, writeModel } from '../../src/onnx/index.ts';
+import { openFile } from '../../src/files/source.ts';
+import { applyEdit, editedBytes, type ModelEdit, scan, writeModel } from '../../src/onnx/index.ts';
 import { scanBytes, smallModel } from './models.ts';
 
 /** What the next writes do: the disk takes so many bytes and is full then. */

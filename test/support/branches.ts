@@ -1,9 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { createEmitter, type Value } from '../../src/emit/index.ts';
+import { fromBytes } from '../../src/files/bytes.ts';
 import { buildGraph } from '../../src/ir/build.ts';
 import { graphEdit } from '../../src/ir/edit.ts';
 import type { Graph } from '../../src/ir/graph.ts';
-import { editedBytes, fromBytes, scan } from '../../src/onnx/index.ts';
+import { editedBytes, scan } from '../../src/onnx/index.ts';
 
 /** A ModelProto with ir_version 8, a graph named "g" and the ai.onnx opset 17. */
 const EMPTY_MODEL = Uint8Array.of(0x08, 0x08, 0x3a, 0x03, 0x12, 0x01, 0x67, 0x42, 0x02, 0x10, 0x11);

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
+import { fromBytes } from '../../src/files/bytes.ts';
 import { type AugmentOptions, type AugmentReport, augment, open } from '../../src/index.ts';
 import { toNumbers } from '../../src/numbers.ts';
-import { editedBytes, fromBytes, numberToFloat16, scan } from '../../src/onnx/index.ts';
+import { editedBytes, numberToFloat16, scan } from '../../src/onnx/index.ts';
 import { openSession, type Port } from '../../src/runtime/session.ts';
 import { type DataType, elementCount, type Tensor, type TensorData } from '../../src/tensor.ts';
 import { lossesByName } from './catalogue.ts';

@@ -1,11 +1,12 @@
 import { expansions, gradients } from '../../graphs/index.ts';
 import type { Loss, OptionValues } from '../../src/contract.ts';
 import { createEmitter, type Emitter, type Value } from '../../src/emit/index.ts';
+import { fromBytes } from '../../src/files/bytes.ts';
 import { buildGraph } from '../../src/ir/build.ts';
 import { graphEdit } from '../../src/ir/edit.ts';
 import type { Graph } from '../../src/ir/graph.ts';
 import { expand } from '../../src/lower/expand.ts';
-import { editedBytes, fromBytes, scan } from '../../src/onnx/index.ts';
+import { editedBytes, scan } from '../../src/onnx/index.ts';
 import { resolveOptions } from '../../src/options/declared.ts';
 import { differentiate } from '../../src/transform/differentiate.ts';
 import { prune } from '../../src/transform/prune.ts';

@@ -1,9 +1,10 @@
+import { fromBytes } from '../../src/files/bytes.ts';
 import { float, int, ints, string } from '../../src/ir/attributes.ts';
 import { buildGraph } from '../../src/ir/build.ts';
 import { graphEdit } from '../../src/ir/edit.ts';
 import { Graph } from '../../src/ir/graph.ts';
 import type { Model } from '../../src/model.ts';
-import { blankModel, checkEdit, editedBytes, fromBytes, scan } from '../../src/onnx/index.ts';
+import { blankModel, checkEdit, editedBytes, scan } from '../../src/onnx/index.ts';
 import type { AttributeInit } from '../../src/onnx/types.ts';
 import { openSession } from '../../src/runtime/session.ts';
 import { elementCount, type Tensor } from '../../src/tensor.ts';

@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, test } from 'vitest';
+import { fromBytes } from '../../src/files/bytes.ts';
 import { open, trainGraph } from '../../src/index.ts';
-import { fromBytes, scan } from '../../src/onnx/index.ts';
+import { scan } from '../../src/onnx/index.ts';
 import type { Tensor } from '../../src/tensor.ts';
 import type { Tensors } from '../support/grafted.ts';
 import {

@@ -1,7 +1,7 @@
 import { createReadStream, statSync } from 'node:fs';
 import { createGunzip } from 'node:zlib';
 import { LossgraftError } from '../../errors.ts';
-import { openFile } from '../../onnx/index.ts';
+import { openFile } from '../../files/source.ts';
 import { elementCount, type Tensor } from '../../tensor.ts';
 import { MAX_DEFLATE_RATIO, MAX_INFLATED_BYTES } from '../limits.ts';
 import { rowStore } from '../rowStore.ts';

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { breather } from '../../breather.ts';
 import { LossgraftError, option } from '../../errors.ts';
-import { openFile } from '../../onnx/index.ts';
+import { openFile } from '../../files/source.ts';
 import { type Dataset, LABELS } from '../dataset.ts';
 import { type ClassFolder, folderLabels, listClasses } from '../folder.ts';
 import { limiter } from '../limiter.ts';

@@ -1,5 +1,5 @@
 import { extname } from 'node:path';
-import { openFile } from '../../onnx/index.ts';
+import { openFile } from '../../files/source.ts';
 import type { Column, Dataset } from '../dataset.ts';
 import { npyColumn } from './npy.ts';
 import { HEADER_WINDOW, parseNpyHeader } from './npyHeader.ts';

@@ -9,7 +9,8 @@ import {
   type SchemaElement,
 } from 'hyparquet';
 import { LossgraftError, option } from '../../errors.ts';
-import { type ByteSource, openFile } from '../../onnx/index.ts';
+import type { ByteSource } from '../../files/bytes.ts';
+import { openFile } from '../../files/source.ts';
 import { CELLS_AT_ONCE, MAX_FOOTER_BYTES } from '../limits.ts';
 import type { Cell, Row, Table } from '../tables/table.ts';
 import { codecs } from './codecs.ts';

@@ -1,7 +1,7 @@
 import type { ColumnChunk, ColumnMetaData, PageHeader, ParquetType, SchemaElement } from 'hyparquet';
 import { parquetHeader } from 'hyparquet/src/column.js';
 import { LossgraftError } from '../../errors.ts';
-import type { ByteSource } from '../../onnx/index.ts';
+import type { ByteSource } from '../../files/bytes.ts';
 import { MAX_CHUNK_BYTES, MAX_PAGE_BYTES, MAX_PAGE_VALUES } from '../limits.ts';
 import { codecs } from './codecs.ts';
 import { checkPageValues } from './encoding.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { breather } from '../../breather.ts';
 import { LossgraftError } from '../../errors.ts';
-import { openFile } from '../../onnx/index.ts';
+import { openFile } from '../../files/source.ts';
 import type { Tensor } from '../../tensor.ts';
 import { indexedLabels, labelCollector } from '../classIndex.ts';
 import { type Column, type Dataset, LABELS } from '../dataset.ts';

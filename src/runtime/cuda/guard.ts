@@ -1,6 +1,8 @@
 import { isMainThread } from 'node:worker_threads';
 import { LossgraftError } from '../../errors.ts';
-import { fromBytes, openFile, scan } from '../../onnx/index.ts';
+import { fromBytes } from '../../files/bytes.ts';
+import { openFile } from '../../files/source.ts';
+import { scan } from '../../onnx/index.ts';
 import { diagnoseCuda } from './diagnose.ts';
 import type { IsolatedRun } from './isolated.ts';
 import { cudaPlacement, describeNode } from './placement.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { openPromise } from 'yauzl';
 import { LossgraftError } from '../../errors.ts';
-import { replaceFile } from '../../wholeFile.ts';
+import { replaceFile } from '../../files/whole.ts';
 import { CUDA_LIBRARY, packageVersion, SHARED_LIBRARY, versionsIn } from './diagnose.ts';
 import { binaryFolder, runtimeFolder } from './isolated.ts';
 

@@ -1,5 +1,16 @@
 import { LossgraftError } from '../errors.ts';
-import type { ByteSource } from './types.ts';
+
+/** Bytes that can be read at any offset: a file (by pread, through a window) or a buffer. */
+export interface ByteSource {
+  /** Shown in errors: the file's path, or what the caller named the buffer. */
+  readonly name: string;
+  readonly size: number;
+  /** Exactly `length` bytes from `offset`; valid until the next call. */
+  read(offset: number, length: number): Uint8Array;
+  /** Fills `target` with the bytes from `offset`, past any window. */
+  readInto(target: Uint8Array, offset: number): void;
+  close(): void;
+}
 
 /** A buffer as a source; `name` is shown in errors. */
 export function fromBytes(bytes: Uint8Array, name: string): ByteSource {

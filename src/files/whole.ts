@@ -1,6 +1,6 @@
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { LossgraftError } from './errors.ts';
+import { LossgraftError } from '../errors.ts';
 
 /** Where a file is written before it takes its name: hidden beside it. */
 function temporaryOf(path: string): string {

@@ -1,8 +1,10 @@
 import { type BigIntStats, closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { LossgraftError } from '../errors.ts';
+import type { ByteSource } from './bytes.ts';
 import { checkRange } from './bytes.ts';
-import { WINDOW_BYTES } from './limits.ts';
-import type { ByteSource } from './types.ts';
+
+/** The window through which a file is scanned. */
+export const WINDOW_BYTES: number = 64 * 1024;
 
 /** A source over an open file; it keeps the descriptor until `close`. */
 export interface FileSource extends ByteSource {
