@@ -7,6 +7,11 @@ export interface Rows {
   readonly [key: string]: Row;
 }
 
+/** The options of a run that can be resumed: each row says whether the run must have it as before. */
+export interface RunRows {
+  readonly [key: string]: Row & { readonly settings: NonNullable<About['settings']> };
+}
+
 /** What a row may say beside its type. */
 export interface About {
   /** Shown by plain `--help`; the others are shown by `--help-all`. */

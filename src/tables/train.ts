@@ -14,6 +14,7 @@ import {
   isText,
   number,
   numbers,
+  type RunRows,
   signalRow,
   text,
   texts,
@@ -318,7 +319,7 @@ export const trainRows = {
   gradients: gradientsRow,
   ...trainerRows,
   ...folderRows,
-} as const;
+} as const satisfies RunRows;
 
 function parseAlpha(text: string): number | 'auto' | undefined {
   if (text === 'auto') return text;
