@@ -3,7 +3,9 @@ import { VERSION } from '../src/catalogue.ts';
 import type { Command } from './command.ts';
 import { augmentCommand } from './commands/augment.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { evaluateCommand } from './commands/evaluate.ts';
 import { inspectCommand } from './commands/inspect.ts';
+import { predictCommand } from './commands/predict.ts';
 import { runCommand } from './commands/run.ts';
 import { trainCommand } from './commands/train.ts';
 import { trainGraphCommand } from './commands/trainGraph.ts';
@@ -29,6 +31,8 @@ const COMMANDS: readonly Command[] = [
   augmentCommand,
   trainGraphCommand,
   trainCommand,
+  evaluateCommand,
+  predictCommand,
   runCommand,
   validateCommand,
   doctorCommand,

@@ -2,19 +2,14 @@ import leven from 'leven';
 
 /** What other tools call things that have another name here, or none. */
 const OTHER_COMMANDS: Readonly<Record<string, string>> = {
-  ...words(
-    ['predict', 'infer', 'inference', 'classify'],
-    'any ONNX Runtime predicts with the model that lossgraft train writes; lossgraft run gives the losses of samples',
-  ),
-  ...words(
-    ['evaluate', 'eval', 'test', 'score'],
-    'lossgraft train --test FILE judges the tuned model; lossgraft run gives the losses of samples, and their means by class',
-  ),
+  ...words(['infer', 'inference', 'classify'], 'Did you mean lossgraft predict?'),
+  ...words(['eval', 'test', 'score', 'metrics'], 'Did you mean lossgraft evaluate?'),
+  ...words(['compare'], 'Did you mean lossgraft evaluate MODEL --data FILE --against OTHER?'),
   ...words(['finetune', 'fine-tune', 'fit', 'tune'], 'Did you mean lossgraft train?'),
   ...words(['info', 'show', 'summary', 'describe'], 'Did you mean lossgraft inspect?'),
   ...words(['graft', 'add', 'loss'], 'Did you mean lossgraft augment?'),
   ...words(
-    ['check', 'verify', 'compare'],
+    ['check', 'verify'],
     'lossgraft validate compares a model with reference outputs; lossgraft doctor checks this machine',
   ),
   ...words(['resume'], 'Did you mean lossgraft train … --resume?'),

@@ -6,7 +6,17 @@ import { createCli } from '../cli/cli.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 
-const COMMANDS = ['inspect', 'augment', 'train-graph', 'train', 'run', 'validate', 'doctor'] as const;
+const COMMANDS = [
+  'inspect',
+  'augment',
+  'train-graph',
+  'train',
+  'evaluate',
+  'predict',
+  'run',
+  'validate',
+  'doctor',
+] as const;
 
 /** The text of docs/commands.md. */
 export async function commandsDoc(): Promise<string> {

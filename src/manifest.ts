@@ -31,7 +31,7 @@ export function readManifest(proto: ModelProto): Manifest {
       where,
       expected: 'a model that lossgraft augment wrote',
       found: text === undefined ? 'no lossgraft manifest in its metadata' : 'a tuned model',
-      hint: 'Run lossgraft augment on it first',
+      hint: 'For the metrics of labelled data take lossgraft evaluate, for predictions lossgraft predict. For the losses of samples, augment it first',
     });
   }
   const manifest = parse(text);

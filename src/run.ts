@@ -2,6 +2,7 @@ import { basename, dirname, resolve } from 'node:path';
 import { breather } from './breather.ts';
 import { type FoundNames, findClassNames } from './classes/find.ts';
 import { orderWatch } from './classes/orderWatch.ts';
+import { chooseBatch, cudaNote, fillNote } from './classifier/batches.ts';
 import { alignLabels } from './data/alignLabels.ts';
 import { bindData } from './data/bind.ts';
 import type { Dataset } from './data/dataset.ts';
@@ -14,7 +15,6 @@ import { modelFile, type OpenedModel, opened } from './model.ts';
 import { scan } from './onnx/index.ts';
 import { checkOptions } from './options/check.ts';
 import type { OptionsOf } from './options/row.ts';
-import { proveOnCuda } from './runtime/cuda/proof.ts';
 import { refuseEmptyInputs } from './runtime/feeds.ts';
 import { explainLength } from './runtime/longestRow.ts';
 import { type ModelFile, openSession, type Provider } from './runtime/session.ts';
@@ -89,7 +89,7 @@ export async function run(what: Runnable, given: Dataset, options: RunOptions = 
     );
     const bound = bindData(data, session.inputs, { name: input, classes: manifest.classes });
     const fixed = fixedBatch(session.inputs);
-    const batchSize = chooseBatch(fixed, options.batchSize, bound.size);
+    const batchSize = chooseBatch(fixed, options.batchSize, bound.size, DYNAMIC);
     const notes = [...found.notes, ...bound.notes, ...fillNote(bound.size, fixed)];
     for (const note of notes) options.onNote?.(note);
     const collected = collector(manifest, bound.size);
@@ -99,7 +99,7 @@ export async function run(what: Runnable, given: Dataset, options: RunOptions = 
       const count = Math.min(batchSize, bound.size - start);
       const feeds = await bound.read(start, count);
       const filled = fillUp(feeds, fixed);
-      if (provider === 'cuda' && start === 0) notes.push(await proof(model, filled));
+      if (provider === 'cuda' && start === 0) notes.push(await cudaNote(model, filled));
       await breathe();
       const results = await session.run(filled, fetches).catch(async (error: unknown) => {
         throw await explainLength(error, model, () => bound.read(0, 1), data.name);
@@ -152,33 +152,7 @@ function nameOf(manifest: Manifest, own: string): string {
   return manifest.names.get(own) ?? own;
 }
 
-const DEFAULT_BATCH = 256;
-
-function chooseBatch(fixed: number | undefined, asked: number | undefined, samples: number): number {
-  if (fixed === undefined || asked === undefined || asked === fixed)
-    return fixed ?? Math.min(asked ?? DEFAULT_BATCH, samples);
-  throw new LossgraftError({
-    code: 'batch-size',
-    where: 'option batchSize',
-    expected: `${fixed}, the batch that is fixed in this model`,
-    found: String(asked),
-    hint: `Leave the option out, or augment the model with ${option('dynamicBatch')}`,
-  });
-}
-
-function fillNote(samples: number, fixed: number | undefined): string[] {
-  const rest = fixed === undefined ? 0 : samples % fixed;
-  if (rest === 0) return [];
-  return [
-    `The last batch holds ${rest} of ${fixed} samples: it was filled with repeats of its last row, whose results are left out`,
-  ];
-}
-
-async function proof({ file, session }: ModelFile, feeds: Readonly<Record<string, Tensor>>): Promise<string> {
-  const { cudaNodes, shapeNodes } = await proveOnCuda(file, feeds, session);
-  const shapes = shapeNodes.length > 0 ? `, ${shapeNodes.length} of shape arithmetic on the CPU` : '';
-  return `CUDA proved on the first batch: ${cudaNodes.length} nodes on CUDAExecutionProvider${shapes}, numbers as the CPU's`;
-}
+const DYNAMIC: string = `Leave the option out, or augment the model with ${option('dynamicBatch')}`;
 
 interface Collected {
   readonly labels: BigInt64Array;

@@ -23,6 +23,7 @@ const KEEPERS: Readonly<Record<string, readonly string[]>> = {
   tokenizers: ['src/data/texts/tokenizerChild.ts'],
   hyparquet: ['src/data/parquet'],
   'hyparquet-compressors': ['src/data/parquet'],
+  'hyparquet-writer': ['src/predict/parquet.ts'],
   yargs: ['cli/'],
   'cli-table3': ['cli/'],
   'cli-progress': ['cli/'],

@@ -1,4 +1,4 @@
-import { dataRows, flag, type OptionsOf, pick, runRows, text } from '../../src/catalogue.ts';
+import { csvCell, dataRows, flag, type OptionsOf, pick, runRows, shortestFloat32, text } from '../../src/catalogue.ts';
 import type { RunResult, Tensor } from '../../src/index.ts';
 import { command, type Door } from '../command.ts';
 import { dataOptionRows } from '../dataOptions.ts';
@@ -75,29 +75,15 @@ async function write({ csv: path, npz }: Options, json: boolean, result: RunResu
 /** row, label, what the model gives per sample, and the class's name where one is known; numbers in the shortest form that reads back as the same float32. */
 function* csv({ labels, perSample, classNames }: RunResult): Generator<string> {
   const columns = Object.entries(perSample);
-  const named = (label: bigint): string[] => (classNames === null ? [] : [quoted(classNames[Number(label)] ?? '')]);
+  const named = (label: bigint): string[] => (classNames === null ? [] : [csvCell(classNames[Number(label)] ?? '')]);
   yield `${['row', 'label', ...columns.map(([own]) => own), ...(classNames === null ? [] : ['class'])].join(',')}\n`;
   for (let start = 0; start < labels.length; start += 4096) {
     const rows = Array.from(labels.subarray(start, start + 4096), (label, i) => {
       const row = start + i;
-      return `${[row, label, ...columns.map(([, values]) => shortest(values[row] ?? Number.NaN)), ...named(label)].join(',')}\n`;
+      return `${[row, label, ...columns.map(([, values]) => shortestFloat32(values[row] ?? Number.NaN)), ...named(label)].join(',')}\n`;
     });
     yield rows.join('');
   }
-}
-
-/** A cell as RFC 4180 has it. */
-function quoted(text: string): string {
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}
-
-/** Nine digits tell any two float32 apart; fewer are taken where they do. */
-function shortest(value: number): string {
-  for (let digits = 6; digits < 9; digits++) {
-    const text = String(Number(value.toPrecision(digits)));
-    if (Math.fround(Number(text)) === value) return text;
-  }
-  return Number.isFinite(value) ? String(Number(value.toPrecision(9))) : String(value);
 }
 
 function arraysOf({ labels, perSample }: RunResult): Record<string, Tensor> {

@@ -29,31 +29,36 @@ export interface LabelInput {
  * column of that input's name or from `labels`. float64 becomes float32 (NumPy's default dtype), integer labels become int64,
  * nothing else is converted.
  *
+ * @param labels `undefined`: none are read, and a column of them is nobody's.
  * @throws LossgraftError for missing columns, other dtypes, columns of different lengths; and while reading, for NaN and for labels
  * out of range, with the row.
  */
-export function bindData(data: Dataset, inputs: readonly Port[], labels: LabelInput): BoundData {
-  const features = inputs.filter((input) => input.name !== labels.name);
-  const labelColumn = data.columns.get(labels.name) ?? data.columns.get(LABELS);
+export function bindData(data: Dataset, inputs: readonly Port[], labels: LabelInput | undefined): BoundData {
+  const features = inputs.filter((input) => input.name !== labels?.name);
+  const labelColumn = labelsIn(data, labels);
   const columns = features.map((input) => columnOf(data, input, features.length));
   const missing = inputs.filter((input) =>
-    input.name === labels.name ? labelColumn === undefined : columns[features.indexOf(input)] === undefined,
+    input.name === labels?.name ? labelColumn === undefined : columns[features.indexOf(input)] === undefined,
   );
-  if (missing.length > 0 || labelColumn === undefined) throw missingColumns(data, inputs, missing);
+  if (missing.length > 0 || (labels && !labelColumn)) throw missingColumns(data, withLabels(inputs, labels), missing);
   const notes: string[] = [...(data.notes ?? [])];
   const readers = features.flatMap((input, i) => {
     const column = columns[i];
     return column === undefined ? [] : [{ input, column, convert: conversion(data, input, column, notes) }];
   });
-  const size = commonSize(data, [...readers, { input: { name: labels.name }, column: labelColumn }]);
+  const sized = labels && labelColumn ? [{ input: { name: labels.name }, column: labelColumn }] : [];
+  const size = commonSize(data, [...readers, ...sized]);
   for (const { input, column } of readers) refuseShape(data, input, column);
-  const used = new Set([...columns, labelColumn]);
+  const used = new Set([...columns, labelColumn ?? data.columns.get(LABELS)]);
   const unused = [...data.columns].filter(([, column]) => !used.has(column)).map(([key]) => key);
   if (unused.length > 0) notes.push(`${data.name}: the model has no input ${unused.join(', ')}; left aside`);
   const where = `${data.name}, labels`;
   const read = async (start: number, count: number): Promise<Record<string, Tensor>> => {
-    const given = await readLabels(labelColumn, start, count, { where, classes: labels.classes });
-    const feeds: Record<string, Tensor> = { [labels.name]: { dtype: 'int64', dims: [count], data: given } };
+    const feeds: Record<string, Tensor> = {};
+    if (labels && labelColumn) {
+      const given = await readLabels(labelColumn, start, count, { where, classes: labels.classes });
+      feeds[labels.name] = { dtype: 'int64', dims: [count], data: given };
+    }
     for (const { input, column, convert } of readers) {
       const tensor = convert(await column.read(start, count));
       refuseNaN(tensor, `${data.name}, input ${input.name}`, start);
@@ -67,13 +72,24 @@ export function bindData(data: Dataset, inputs: readonly Port[], labels: LabelIn
   return { size, notes, whole: Object.fromEntries(whole), read };
 }
 
+function labelsIn({ columns }: Dataset, labels: LabelInput | undefined): Column | undefined {
+  return labels && (columns.get(labels.name) ?? columns.get(LABELS));
+}
+
+/** What a model is to be fed with, and labels where it has no input of them. */
+function withLabels(inputs: readonly Port[], labels: LabelInput | undefined): readonly Port[] {
+  if (labels === undefined || inputs.some(({ name }) => name === labels.name)) return inputs;
+  return [...inputs, { name: labels.name, dtype: 'int64', shape: [undefined] }];
+}
+
 function columnOf(data: Dataset, input: Port, inputs: number): Column | undefined {
   return data.columns.get(input.name) ?? (inputs === 1 ? data.unnamed : undefined);
 }
 
 function missingColumns(data: Dataset, inputs: readonly Port[], missing: readonly Port[]): LossgraftError {
   const found = [...data.columns.keys(), ...(data.unnamed === undefined ? [] : ['one array without a name'])];
-  const labelsOnly = missing.length === 1 && missing[0]?.dtype === 'int64' && data.unnamed !== undefined;
+  const labelsOnly =
+    missing.length === 0 || (missing.length === 1 && missing[0]?.dtype === 'int64' && data.unnamed !== undefined);
   return new LossgraftError({
     code: 'missing-data',
     where: data.name,

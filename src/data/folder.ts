@@ -6,28 +6,40 @@ import { labelColumn } from './labels.ts';
 import { MAX_CLASSES, MAX_FILES } from './limits.ts';
 import { byCodePoint } from './order.ts';
 
-/** A folder with a subfolder for each class. */
-export interface ClassFolder {
-  /** The names of the subfolders, sorted; `undefined` where they are whole numbers, which are indices. */
-  readonly names: readonly string[] | undefined;
-  /** What each folder is called and how many files it has. */
-  readonly classes: readonly { readonly name: string; readonly label: number; readonly files: number }[];
-  /** Sorted within each class, classes one after the other; below the folder. */
+/** The samples of a folder. */
+export interface SampleFolder {
+  /** Below the folder, sorted. */
   readonly files: readonly string[];
-  /** The class of each file. */
-  readonly labels: Uint32Array;
   /** What was left aside. */
   readonly notes: readonly string[];
 }
 
-/** What a folder's names say of its labels, as a data set has it. */
+/** A folder with a subfolder for each class. */
+export interface ClassFolder extends SampleFolder {
+  /** The names of the subfolders, sorted; `undefined` where they are whole numbers, which are indices. */
+  readonly names: readonly string[] | undefined;
+  /** What each folder is called and how many files it has. */
+  readonly classes: readonly { readonly name: string; readonly label: number; readonly files: number }[];
+  /** The class of each file, classes one after the other. */
+  readonly labels: Uint32Array;
+}
+
+/** What a folder's names say of its labels, as a data set has it; nothing where they are not classes. */
 export function folderLabels(
   folder: string,
-  { names, labels }: ClassFolder,
-): Pick<Dataset, 'classNames' | 'classPlaces' | 'labelsFrom'> & { column: Column } {
+  listed: ClassFolder | SampleFolder,
+): Pick<Dataset, 'classNames' | 'classPlaces' | 'labelsFrom'> & { column?: Column } {
+  if (!('labels' in listed)) return {};
+  const { names, labels } = listed;
   const column = labelColumn(labels);
   if (names === undefined) return { column, labelsFrom: 'numbers' };
   return { column, labelsFrom: 'names', classNames: names, classPlaces: names.map((name) => join(folder, name)) };
+}
+
+/** `8 images of 2 classes` */
+export function describeFiles(listed: ClassFolder | SampleFolder, what: string): string {
+  const classes = 'classes' in listed ? ` of ${listed.classes.length} classes` : '';
+  return `${listed.files.length} ${what}${classes}`;
 }
 
 /** What files a folder of classes holds. */
@@ -46,8 +58,12 @@ const EXTENSIONS: Readonly<Record<FolderKind, RegExp>> = {
  *
  * @throws LossgraftError `class-folders` where there are none, or as many of both kinds.
  */
-export function folderKind(folder: string, { tokenizer }: { readonly tokenizer?: string | undefined }): FolderKind {
-  const listings = subfolders(folder).map((name) => visibleNames(join(folder, name)));
+export function folderKind(
+  folder: string,
+  { tokenizer, unlabelled }: { readonly tokenizer?: string | undefined; readonly unlabelled?: boolean | undefined },
+): FolderKind {
+  const classes = subfolders(folder).map((name) => visibleNames(join(folder, name)));
+  const listings = unlabelled ? [visibleNames(folder), ...classes] : classes;
   const [most, least] = KINDS.map((kind) => countsOf(kind, listings)).toSorted(
     (a, b) => b.classes - a.classes || b.files - a.files,
   );
@@ -108,11 +124,38 @@ export function listClasses(folder: string, kind: FolderKind): ClassFolder {
     classes.push({ name, label, files: files.length - before });
     while (labels.length < files.length) labels.push(label);
   }
-  const notes =
-    aside.length === 0
-      ? []
-      : [`${folder}: ${aside.length} other file${aside.length === 1 ? '' : 's'} left aside, the first ${aside[0]}`];
+  const notes = leftAside(folder, aside);
   return { names: isNumbers ? undefined : found, classes, files, labels: Uint32Array.from(labels), notes };
+}
+
+/** Lists samples whose classes nobody asks for: those in a folder, then those in its subfolders. @throws LossgraftError as {@link listClasses} does. */
+export function listSamples(folder: string, kind: FolderKind): SampleFolder {
+  const root = realpathSync(folder);
+  const inside = subfolders(folder);
+  const own = visibleNames(folder).filter((name) => !inside.includes(name));
+  const all = [
+    ...own,
+    ...inside.flatMap((name) => visibleNames(join(folder, name)).map((entry) => `${name}/${entry}`)),
+  ];
+  const files = all.filter((path) => EXTENSIONS[kind].test(extname(path)));
+  if (files.length > MAX_FILES) throw refused(folder, `at most ${MAX_FILES} files`, 'more', 'Take a part of them');
+  if (files.length === 0) throw refused(folder, kind, describe(folder), 'Give the folder that holds them');
+  for (const path of all) {
+    refuseOutside(root, folder, path);
+    refuseNested(folder, path);
+  }
+  return {
+    files,
+    notes: leftAside(
+      folder,
+      all.filter((path) => !EXTENSIONS[kind].test(extname(path))),
+    ),
+  };
+}
+
+function leftAside(folder: string, paths: readonly string[]): string[] {
+  if (paths.length === 0) return [];
+  return [`${folder}: ${paths.length} other file${paths.length === 1 ? '' : 's'} left aside, the first ${paths[0]}`];
 }
 
 /** Are folders called by whole numbers from 0 on, each in one way? */

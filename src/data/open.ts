@@ -40,7 +40,8 @@ export async function openData(path: string, options: DataOptions = {}): Promise
 }
 
 /** Labels that are texts become classes, in the order of `classes` where they are given. `data` is closed where they are refused. */
-async function named(data: Dataset, { classes }: DataOptions): Promise<Dataset> {
+async function named(data: Dataset, { classes, unlabelled }: DataOptions): Promise<Dataset> {
+  if (unlabelled) return classes === undefined ? data : { ...data, classNames: classes, labelsFrom: 'option' };
   try {
     const indexed = await indexTexts(data, classes !== undefined);
     if (classes === undefined) return indexed;

@@ -131,6 +131,8 @@ export const dataRows = {
   ),
   /** Which part where a folder in the manner of MNIST has several and `split` says nothing. Other data have no parts. */
   otherwiseSplit: choice(['train', 'test'], '', { flag: false, kinds: Object.keys(KIND_NAMES) }),
+  /** Samples whose labels nobody asks for: data without any are taken, and those that there are left aside. */
+  unlabelled: flag('', { flag: false, kinds: Object.keys(KIND_NAMES) }),
   /** Names of the model's classes, in the order of its scores. Default: names are sorted, until `train` or `run` knows the model. */
   classes: { ...classesRow, kinds: Object.keys(KIND_NAMES) },
   /** Ends the reading of tables and folders. */
@@ -152,7 +154,7 @@ export type ResampleFilter = NonNullable<ImageOptions['resample']>;
 /** @throws LossgraftError `unused-data-option` for an option that would be ignored. */
 export function refuseUnused(path: string, kind: DataKind, options: DataOptions): void {
   const kindsOf = new Map<string, readonly string[]>(Object.entries(dataRows).map(([key, { kinds }]) => [key, kinds]));
-  const inner: readonly string[] = ['otherwiseSplit', 'signal'];
+  const inner: readonly string[] = ['otherwiseSplit', 'signal', 'unlabelled'];
   const unused = Object.keys(pick(dataRows, options)).find((key) => !kindsOf.get(key)?.includes(kind));
   if (unused === undefined) return;
   const known = [...kindsOf].flatMap(([key, kinds]) => (kinds.includes(kind) && !inner.includes(key) ? [key] : []));

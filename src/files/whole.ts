@@ -26,6 +26,19 @@ export function replaceFiles(paths: readonly string[], write: (temporary: (path:
   }
 }
 
+/** Replaces a file that takes its time: it is whole, or as it was. @param write makes it under the name that it is given. */
+export async function replaceFileLater<T>(path: string, write: (temporary: string) => Promise<T>): Promise<T> {
+  const temporary = temporaryOf(path);
+  try {
+    const made = await write(temporary);
+    renameSync(temporary, path);
+    return made;
+  } catch (error) {
+    discard(temporary);
+    throw error;
+  }
+}
+
 /** Replaces one file: it is whole, or as it was. */
 export function replaceFile(path: string, write: (temporary: string) => void): void {
   replaceFiles([path], (temporary) => write(temporary(path)));

@@ -128,6 +128,16 @@ function softmax(out: Float64Array, logits: ArrayLike<number>, start: number, la
   for (let k = 0; k < out.length; k++) out[k] = (out[k] ?? 0) / sum;
 }
 
+/** The probabilities of one row of logits, in float64. */
+export function softmaxInto(out: Float64Array, logits: ArrayLike<number>, start: number): Float64Array {
+  let largest = 0;
+  for (let k = 1; k < out.length; k++) {
+    if ((logits[start + k] ?? 0) > (logits[start + largest] ?? 0)) largest = k;
+  }
+  softmax(out, logits, start, largest);
+  return out;
+}
+
 /** The class with the highest score of each of the first `count` samples; of equal ones the first, as argmax does. */
 export function argmaxRows(scores: ArrayLike<number>, count: number, classes: number): Int32Array {
   const out = new Int32Array(count);

@@ -1,4 +1,3 @@
-import { isCostMatrix } from '../data/costMatrix.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { classesRow } from '../data/options.ts';
 import { option } from '../errors.ts';
@@ -24,6 +23,7 @@ import type { EpochRecord } from '../records/epoch.ts';
 import { METHOD_NAMES, methods } from '../records/methods.ts';
 import type { RunProgress, TrainEvent, TrainProgress } from '../records/progress.ts';
 import { DEFAULT_SCHEDULE, type RecipeName, recipes } from '../records/schedule.ts';
+import { costsRow } from './costs.ts';
 import { classWeightsRow, gradientsRow, lossRow, placeRows, WEIGHTS_FILE, weightsRow } from './graft.ts';
 import { providerRow } from './run.ts';
 import { optimizerRow, stepRows, trainableRow } from './step.ts';
@@ -259,17 +259,7 @@ export const trainerRows = {
     { ...within, needs: 'select=best' },
   ),
   /** What a wrong prediction costs: rows are true classes, columns predictions. */
-  costs: value(
-    'a square matrix of finite numbers',
-    isCostMatrix,
-    'What predictions cost, FILE (.json, .csv): a row for each true class, a column for each prediction',
-    {
-      ...own,
-      flag: 'cost-matrix',
-      reads: 'a .json or .csv file with a square matrix',
-      parse: async (path: string) => (await import('../data/costs.ts')).readCosts(path),
-    },
-  ),
+  costs: { ...costsRow, ...own },
   /**
    * Whether what lies before everything that is trained is computed once for each sample and kept, with the same numbers: where it is worth
    * it (`auto`, the default), always (`on`: an error says why not), or never.

@@ -267,7 +267,11 @@ describe('run refuses', () => {
 
   it('a model that was not augmented', async () => {
     const folder = temporaryFolder();
-    expectRefusal(await lossgraft(['run', MODEL, '--data', TRAIN]), /Run lossgraft augment on it first/, folder);
+    expectRefusal(
+      await lossgraft(['run', MODEL, '--data', TRAIN]),
+      /for predictions lossgraft predict\. For the losses of samples, augment it first/,
+      folder,
+    );
   });
 });
 

@@ -20,10 +20,14 @@ import { type IdxFile, openIdxFile } from './idxFile.ts';
  */
 export async function openIdx(path: string, options: DataOptions): Promise<Dataset> {
   const { images: imagesPath, notes } = chooseImages(path, options);
-  const labelsPath = options.labels ?? labelsBeside(imagesPath);
   const images = await openIdxFile(imagesPath);
   try {
     const column = imageColumn(imagesPath, images, options);
+    if (options.unlabelled) {
+      const note = `images from ${imagesPath}: ${images.dims[0]} samples`;
+      return { name: imagesPath, columns: new Map(), unnamed: column, notes: [...notes, note], close: images.close };
+    }
+    const labelsPath = options.labels ?? labelsBeside(imagesPath);
     const labels = await openLabels(labelsPath);
     const [size, count] = [images.dims[0], labels.column.dims[0]];
     if (size !== count) {

@@ -4,7 +4,7 @@ import { breather } from '../../breather.ts';
 import { LossgraftError, option } from '../../errors.ts';
 import { openFile } from '../../files/source.ts';
 import { type Dataset, LABELS } from '../dataset.ts';
-import { type ClassFolder, folderLabels, listClasses } from '../folder.ts';
+import { describeFiles, folderLabels, listClasses, listSamples, type SampleFolder } from '../folder.ts';
 import { limiter } from '../limiter.ts';
 import { MAX_IMAGE_BYTES } from '../limits.ts';
 import type { DataOptions } from '../options.ts';
@@ -21,7 +21,7 @@ import type { Pixels, Size } from './resample.ts';
  */
 export async function openImageFolder(path: string, options: DataOptions): Promise<Dataset> {
   const preprocess = preprocessOf(options);
-  const folder = listClasses(path, 'images');
+  const folder = options.unlabelled ? listSamples(path, 'images') : listClasses(path, 'images');
   const breathe = breather(options.signal);
   for (const file of folder.files) {
     await breathe();
@@ -32,11 +32,11 @@ export async function openImageFolder(path: string, options: DataOptions): Promi
   const { column, ...labels } = folderLabels(path, folder);
   return {
     name: path,
-    columns: new Map([[LABELS, column]]),
+    columns: new Map(column === undefined ? [] : [[LABELS, column]]),
     unnamed: imageColumn(folder, size, preprocess, pixelsOf),
     ...labels,
     describeRow: (row) => folder.files[row] ?? '',
-    notes: [`${path}: ${folder.files.length} images of ${folder.classes.length} classes`, ...folder.notes],
+    notes: [`${path}: ${describeFiles(folder, 'images')}`, ...folder.notes],
     close() {},
   };
 }
@@ -45,7 +45,7 @@ export async function openImageFolder(path: string, options: DataOptions): Promi
 const decoding = limiter(Math.min(4, availableParallelism()));
 
 function imageColumn(
-  { files }: ClassFolder,
+  { files }: SampleFolder,
   { height, width }: Size,
   { channels, scale }: Preprocess,
   pixelsOf: (row: number) => Promise<Pixels>,

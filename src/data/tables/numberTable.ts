@@ -17,8 +17,9 @@ import { chooseLabels, columnIndex } from './tableColumns.ts';
  * @throws LossgraftError for cells that are missing or no numbers, with row and column, and for labels that make no classes.
  */
 export async function readNumbers(table: Table, options: DataOptions): Promise<Dataset> {
-  const labels = chooseLabels(table, options);
-  const inputs = plan(table, options, labels).map((input) => ({ ...input, store: rowStore(table.name) }));
+  const aside = chooseLabels(table, options);
+  const labels = options.unlabelled ? undefined : aside;
+  const inputs = plan(table, options, aside).map((input) => ({ ...input, store: rowStore(table.name) }));
   try {
     const collector = labelCollector(options.classes !== undefined);
     const needed = [...inputs.flatMap(({ columns }) => columns), ...(labels === undefined ? [] : [labels])];

@@ -2,8 +2,8 @@ import { LossgraftError, option } from '../../errors.ts';
 import type { DataOptions } from '../options.ts';
 import type { Table } from './table.ts';
 
-/** The column of labels; `undefined` where a file of labels is given. @throws LossgraftError `table-columns` */
-export function chooseLabels(table: Table, { labelColumn, labels }: DataOptions): number | undefined {
+/** The column of labels; `undefined` where a file of labels is given, or none are asked for. @throws LossgraftError `table-columns` */
+export function chooseLabels(table: Table, { labelColumn, labels, unlabelled }: DataOptions): number | undefined {
   if (labels !== undefined) {
     if (labelColumn === undefined) return undefined;
     throw refused('option labels', 'a column or a file of labels', `${labelColumn} and ${labels}`, 'Leave one out');
@@ -11,6 +11,7 @@ export function chooseLabels(table: Table, { labelColumn, labels }: DataOptions)
   if (labelColumn !== undefined) return columnIndex(table, labelColumn, 'label-column');
   const [found, other] = table.columns.flatMap((name, i) => (/^labels?$/.test(name) ? [i] : []));
   if (found !== undefined && other === undefined) return found;
+  if (unlabelled && found === undefined) return undefined;
   throw refused(
     table.name,
     'one column called label or labels',

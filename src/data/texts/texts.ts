@@ -5,7 +5,7 @@ import { openFile } from '../../files/source.ts';
 import type { Tensor } from '../../tensor.ts';
 import { indexedLabels, labelCollector } from '../classIndex.ts';
 import { type Column, type Dataset, LABELS } from '../dataset.ts';
-import { folderLabels, listClasses } from '../folder.ts';
+import { describeFiles, folderLabels, listClasses, listSamples } from '../folder.ts';
 import { MAX_TEXT_CHARACTERS } from '../limits.ts';
 import { noRows } from '../noRows.ts';
 import type { DataOptions, TextOptions } from '../options.ts';
@@ -23,7 +23,7 @@ import { loadTokenizer } from './tokenizer.ts';
 export async function readTexts(table: Table, options: DataOptions): Promise<Dataset> {
   try {
     const texts = columnIndex(table, options.textColumn ?? 'text', 'text-column');
-    const labels = chooseLabels(table, options);
+    const labels = options.unlabelled ? undefined : chooseLabels(table, options);
     const collector = labelCollector(options.classes !== undefined);
     const store = await tokenStore(table.name, options);
     try {
@@ -64,7 +64,7 @@ export async function readTexts(table: Table, options: DataOptions): Promise<Dat
  * @throws LossgraftError for files that are no UTF-8, or too long, by name.
  */
 export async function openTextFolder(path: string, options: DataOptions): Promise<Dataset> {
-  const folder = listClasses(path, 'texts');
+  const folder = options.unlabelled ? listSamples(path, 'texts') : listClasses(path, 'texts');
   const store = await tokenStore(path, options);
   try {
     const breathe = breather(options.signal);
@@ -81,12 +81,12 @@ export async function openTextFolder(path: string, options: DataOptions): Promis
   const { column, ...labels } = folderLabels(path, folder);
   return {
     name: path,
-    columns: new Map([...columns, [LABELS, column]]),
+    columns: new Map(column === undefined ? columns : [...columns, [LABELS, column]]),
     unnamed: columns[0]?.[1],
     ...labels,
     describeRow: (row) => folder.files[row] ?? '',
     showRow: store.show,
-    notes: [`${path}: ${folder.files.length} texts of ${folder.classes.length} classes; ${store.how}`, ...folder.notes],
+    notes: [`${path}: ${describeFiles(folder, 'texts')}; ${store.how}`, ...folder.notes],
     close: store.close,
   };
 }

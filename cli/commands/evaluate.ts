@@ -1,0 +1,93 @@
+import { csvCell, dataRows, evaluateRows, flag, type OptionsOf, pick, text } from '../../src/catalogue.ts';
+import type { Dataset, EvaluateResult, Model } from '../../src/index.ts';
+import { command, type Door } from '../command.ts';
+import { dataOptionRows } from '../dataOptions.ts';
+import { describeEvaluation } from '../evaluateTables.ts';
+import { modelRow } from '../fileOptions.ts';
+import { note, noteOnce, print, printJson, progressBar } from '../io.ts';
+import { checkOutput, writeText } from '../output.ts';
+
+const rows = {
+  model: { ...modelRow, describe: 'Any ONNX classifier' },
+  ...dataOptionRows,
+  against: text('Another model of the same classes, to compare with on the same samples', { first: true }),
+  csv: text('Write a line for each sample to this file: label, prediction, probabilities', { first: true }),
+  force: flag('Replace the --csv file if it exists', { first: true }),
+  ...evaluateRows,
+} as const;
+
+type Options = OptionsOf<typeof rows>;
+
+/** lossgraft evaluate */
+export const evaluateCommand = command({
+  name: 'evaluate',
+  describe:
+    'Judge any classifier on labelled data: metrics with intervals, by class, mistakes; or compare two on the same samples',
+  rows,
+  examples: [
+    ['evaluate net.onnx --data test.npz', 'tables'],
+    [
+      'evaluate tuned.onnx --data test.npz --against net.onnx',
+      'what the first gains over the other, and whether that can be told',
+    ],
+    [
+      'evaluate net.onnx --data photos --preprocess preprocessor_config.json --json',
+      'images in class folders; for programs',
+    ],
+  ],
+  epilogue: '--json prints all figures, also of more classes than the tables show; samples go to --csv.',
+  run: async ({ options, json }, lossgraft) => {
+    const { model, data, labels, against, csv, force = false } = options;
+    const inputs = [model, data, labels, against].filter((path) => path !== undefined);
+    if (csv !== undefined) checkOutput(lossgraft, csv, { force, inputs });
+    const { said, onNote } = noteOnce();
+    const { result, describeRow } = await judge(options, onNote, lossgraft);
+    for (const one of result.notes) if (!said.has(one)) note(one);
+    if (csv !== undefined) await writeText(csv, samples(result, describeRow));
+    const { perSample: _perSample, ...figures } = result;
+    await (json ? printJson(figures) : print(describeEvaluation(result)));
+  },
+});
+
+async function judge(
+  options: Options,
+  onNote: (text: string) => void,
+  { open, openData, evaluate }: Door,
+): Promise<{ result: EvaluateResult; describeRow: Dataset['describeRow'] }> {
+  const models: Model[] = [];
+  const bar = progressBar('samples');
+  try {
+    const opened = async (path: string): Promise<Model> => {
+      const model = await open(path);
+      models.push(model);
+      return model;
+    };
+    const model = await opened(options.model);
+    const other = options.against === undefined ? {} : { against: await opened(options.against) };
+    using data = await openData(options.data, pick(dataRows, options));
+    const onProgress = ({ done, total }: { done: number; total: number }): void => bar.update(done, total);
+    const result = await evaluate(model, data, { ...pick(evaluateRows, options), ...other, onNote, onProgress });
+    const { describeRow } = data;
+    return { result, describeRow };
+  } finally {
+    bar.stop();
+    for (const model of models) model.close();
+  }
+}
+
+const AT_ONCE = 4096;
+
+function* samples({ perSample, classNames }: EvaluateResult, describeRow: Dataset['describeRow']): Generator<string> {
+  const { labels, predicted, confidence, truth } = perSample;
+  const name = (k: number | undefined): string => csvCell(classNames?.[k ?? -1] ?? String(k));
+  const source = describeRow ? ['source'] : [];
+  yield `${['row', ...source, 'label', 'predicted', 'probability', 'label_probability', 'right'].join(',')}\n`;
+  for (let start = 0; start < labels.length; start += AT_ONCE) {
+    const lines = Array.from(labels.subarray(start, start + AT_ONCE), (label, i) => {
+      const row = start + i;
+      const cells = [name(label), name(predicted[row]), confidence[row], truth[row], Number(label === predicted[row])];
+      return `${[row, ...(describeRow ? [csvCell(describeRow(row))] : []), ...cells].join(',')}\n`;
+    });
+    yield lines.join('');
+  }
+}

@@ -1,0 +1,76 @@
+import { dataRows, flag, type OptionsOf, pick, predictRows, text } from '../../src/catalogue.ts';
+import type { PredictSummary } from '../../src/index.ts';
+import { command, type Door } from '../command.ts';
+import { dataOptionRows } from '../dataOptions.ts';
+import { modelRow } from '../fileOptions.ts';
+import { noteOnce, print, printJson, progressBar, table } from '../io.ts';
+import { checkOutput } from '../output.ts';
+
+const { labels: _labels, ...dataRowsWithoutLabels } = dataOptionRows;
+
+const rows = {
+  model: { ...modelRow, describe: 'Any ONNX classifier' },
+  ...dataRowsWithoutLabels,
+  output: text('Write to this .csv, .jsonl or .parquet file instead of CSV to stdout', { alias: 'o', first: true }),
+  force: flag('Replace the output if it exists', { first: true }),
+  ...predictRows,
+} as const;
+
+type Options = OptionsOf<typeof rows>;
+
+/** lossgraft predict */
+export const predictCommand = command({
+  name: 'predict',
+  describe:
+    'Predict the classes of samples with any classifier: class, probability and the next classes, as CSV, JSON lines or Parquet',
+  rows,
+  examples: [
+    ['predict net.onnx --data new.npz > predictions.csv', 'CSV; how often each class came, on stderr'],
+    ['predict net.onnx --data photos --top-k 3 -o photos.parquet', 'images, in class folders or not'],
+    ['predict net.onnx --data new.csv --probabilities -o new.jsonl', 'the probabilities of all classes'],
+  ],
+  epilogue:
+    'Labels are not needed, and those that there are are left aside; --label-column names a column that is no feature. --json prints the counts; ' +
+    'the predictions go to --output.',
+  run: async ({ options, json }, lossgraft) => {
+    const { model: path, data: dataPath, output, force = false } = options;
+    if (output !== undefined) checkOutput(lossgraft, output, { force, inputs: [path, dataPath] });
+    const summary = await predictAll(options, json, lossgraft);
+    if (json) await printJson({ ...summary, output: output ?? null });
+    else if (output === undefined) process.stderr.write(describe(summary));
+    else await print(`${describe(summary)}written ${output}\n`);
+  },
+});
+
+async function predictAll(options: Options, json: boolean, { open, openData, predict }: Door): Promise<PredictSummary> {
+  const model = await open(options.model);
+  const bar = progressBar('samples');
+  try {
+    using data = await openData(options.data, { ...pick(dataRows, options), unlabelled: true });
+    const { onNote } = noteOnce();
+    const onProgress = ({ done, total }: { done: number; total: number }): void => bar.update(done, total);
+    const predictions = await predict(model, data, { ...pick(predictRows, options), onNote, onProgress });
+    const { output, force = false } = options;
+    if (output !== undefined) return await predictions.write(output, { force });
+    return await predictions.writeCsv(json ? () => {} : print);
+  } finally {
+    bar.stop();
+    model.close();
+  }
+}
+
+/** More classes are left to the file. */
+const SHOWN_CLASSES = 30;
+
+function describe({ samples, predicted, classNames, confidence }: PredictSummary): string {
+  const found = predicted
+    .map((count, k) => ({ count, name: classNames[k] ?? String(k) }))
+    .filter(({ count }) => count > 0)
+    .sort((a, b) => b.count - a.count);
+  const rows = found
+    .slice(0, SHOWN_CLASSES)
+    .map(({ name, count }) => [name, count, Math.round((1000 * count) / samples) / 10]);
+  const more = found.length > SHOWN_CLASSES ? `and ${found.length - SHOWN_CLASSES} more classes\n` : '';
+  const sure = `${samples} samples, mean probability of the predicted class ${(100 * confidence).toFixed(1)} %\n`;
+  return `${table(['class', 'predicted', '%'], rows)}${more}${sure}`;
+}

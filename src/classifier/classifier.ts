@@ -1,0 +1,196 @@
+import { breather } from '../breather.ts';
+import { checkNames, findClassNames } from '../classes/find.ts';
+import type { ClassNames } from '../classes/names.ts';
+import { type BoundData, bindData, type LabelInput } from '../data/bind.ts';
+import type { Dataset } from '../data/dataset.ts';
+import { fillUp, fixedBatch } from '../data/samples.ts';
+import { LossgraftError } from '../errors.ts';
+import { graphEdit } from '../ir/edit.ts';
+import { manifestRecord } from '../manifest.ts';
+import { type Model, modelFile, typedGraph } from '../model.ts';
+import { editedBytes } from '../onnx/index.ts';
+import type { RunProgress } from '../records/progress.ts';
+import { refuseEmptyInputs } from '../runtime/feeds.ts';
+import { explainLength } from '../runtime/longestRow.ts';
+import { type ModelFile, openSession, type Provider, type Session } from '../runtime/session.ts';
+import type { Tensor } from '../tensor.ts';
+import { inlineFunctions } from '../transform/inline.ts';
+import { chooseBatch, cudaNote, fillNote } from './batches.ts';
+import { findScores, type ScoreForm, type ScorePlace } from './place.ts';
+import { type LogitRows, scoreReader } from './rows.ts';
+
+/** A model as something that gives a score for each class, whatever it ends with. */
+export interface Classifier {
+  readonly model: string;
+  readonly file: ModelFile;
+  /** The output that has the scores. */
+  readonly output: string;
+  readonly form: ScoreForm;
+  /** How the scores were found. */
+  readonly how: string;
+  /** `undefined` where the file does not tell. */
+  readonly classes: number | undefined;
+  readonly names: ClassNames | undefined;
+  /** The input of labels of a model that `augment` wrote: no score depends on it. */
+  readonly labelInput: string | undefined;
+  readonly notes: readonly string[];
+}
+
+/** What a user may say of a classifier. */
+export interface ClassifierOptions {
+  readonly logits?: string | undefined;
+  readonly classNames?: readonly string[] | undefined;
+}
+
+/**
+ * Finds out how any classifier gives its scores: a network with or without a softmax, a binary one with a sigmoid, a classical model or pipeline
+ * of scikit-learn with its dictionaries, and what `augment` wrote.
+ *
+ * @throws LossgraftError for models that are no classifiers of exclusive classes, by what they are.
+ */
+export async function openClassifier(model: Model, options: ClassifierOptions = {}): Promise<Classifier> {
+  const { proto, dir, name } = model;
+  const manifest = manifestRecord(proto);
+  if (manifest?.kind === 'train') throw trainingGraph(name);
+  const graph = await typedGraph(model, [options.logits], (edited) => {
+    inlineFunctions(model, edited);
+  });
+  refuseEmptyInputs(name, graph.inputs);
+  const place = findScores(graph, model.opset, { logits: options.logits, manifest });
+  const isOutput = proto.graph.outputs.some((output) => output.name === place.value.name);
+  const file = isOutput ? modelFile(model) : withOutput(model, place, graph);
+  const classes = classesOf(place, manifest);
+  const { names, notes } = findClassNames({ given: options.classNames, proto, dir, classes });
+  if (options.classNames !== undefined && classes !== undefined) checkNames(options.classNames, classes);
+  const { form, how } = place;
+  return {
+    model: name,
+    file,
+    output: place.value.name,
+    form,
+    how,
+    classes: classes ?? names?.names.length,
+    names,
+    labelInput: labelInputOf(manifest),
+    notes: [...place.notes, ...notes],
+  };
+}
+
+function withOutput(model: Model, { value }: ScorePlace, graph: Awaited<ReturnType<typeof typedGraph>>): ModelFile {
+  const edit = { ...graphEdit(model.proto, graph), untypedOutputs: [value.name] };
+  return {
+    file: editedBytes(model.proto, edit),
+    session: { name: model.name, externalDataFolder: model.dir },
+  };
+}
+
+function classesOf(
+  { form, value }: ScorePlace,
+  manifest: Readonly<Record<string, unknown>> | null,
+): number | undefined {
+  if (form === 'binary') return 2;
+  const width = value.shape?.[1];
+  if (typeof width === 'number') return width;
+  return typeof manifest?.classes === 'number' ? manifest.classes : undefined;
+}
+
+function labelInputOf(manifest: Readonly<Record<string, unknown>> | null): string | undefined {
+  const names = manifest?.kind === 'augmented' ? manifest.names : undefined;
+  if (typeof names !== 'object' || names === null || !('labels' in names)) return undefined;
+  return String(names.labels);
+}
+
+function trainingGraph(where: string): LossgraftError {
+  return new LossgraftError({
+    code: 'no-classifier',
+    where,
+    expected: 'a classifier',
+    found: 'a training graph',
+    hint: 'Give the model that it was made from, or the one that training wrote',
+  });
+}
+
+/** How a classifier is run over data. */
+export interface ScoringOptions {
+  readonly provider?: Provider | undefined;
+  readonly batchSize?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: RunProgress) => void) | undefined;
+  /** Before the first batch. */
+  readonly onNotes?: ((notes: readonly string[]) => void) | undefined;
+}
+
+/** What a batch gave: `labels` where they were asked for. */
+export interface ScoredBatch extends LogitRows {
+  readonly start: number;
+  readonly count: number;
+  readonly labels: BigInt64Array;
+}
+
+/** The input of labels, where the model has none of its own. */
+export const LABEL_INPUT = 'labels';
+
+/**
+ * Runs a classifier over data, batch by batch, in their order.
+ *
+ * @param labelled whether labels are read, as `bindData` does.
+ * @throws LossgraftError for data that don't fit, scores that are NaN, with the row, and as `openSession` does.
+ */
+export async function* scoreBatches(
+  classifier: Classifier,
+  data: Dataset,
+  labelled: boolean,
+  options: ScoringOptions = {},
+): AsyncGenerator<ScoredBatch> {
+  const { provider = 'cpu', signal, onProgress, onNotes } = options;
+  const breathe = breather(signal);
+  await breathe();
+  const { file, output } = classifier;
+  const session = await openSession(file.file, { ...file.session, provider });
+  try {
+    const { bound, name } = bind(classifier, session, data, labelled);
+    const fixed = fixedBatch(session.inputs);
+    const size = chooseBatch(fixed, options.batchSize, bound.size);
+    onNotes?.([...bound.notes, ...fillNote(bound.size, fixed)]);
+    const reader = scoreReader(classifier);
+    for (let start = 0; start < bound.size; start += size) {
+      const count = Math.min(size, bound.size - start);
+      const { [name]: labels, ...own } = await bound.read(start, count);
+      const feeds = fillUp({ ...own, ...unusedLabels(classifier, count) }, fixed);
+      if (provider === 'cuda' && start === 0) onNotes?.([await cudaNote(file, feeds)]);
+      await breathe();
+      const results = await session.run(feeds, [output]).catch(async (error: unknown) => {
+        throw await explainLength(error, file, () => bound.read(0, 1), data.name);
+      });
+      const rows = reader.read(results[output], start, count);
+      if (start === 0) onNotes?.(reader.notes());
+      yield { ...rows, start, count, labels: labelsIn(labels) };
+      onProgress?.({ done: start + count, total: bound.size });
+    }
+  } finally {
+    await session.close();
+  }
+}
+
+function bind(
+  { labelInput, classes, model }: Classifier,
+  session: Session,
+  data: Dataset,
+  labelled: boolean,
+): { readonly bound: BoundData; readonly name: string } {
+  refuseEmptyInputs(model, session.inputs);
+  const inputs = session.inputs.filter(({ name }) => name !== labelInput);
+  const name = labelInput ?? LABEL_INPUT;
+  const labels: LabelInput | undefined = labelled ? { name, classes } : undefined;
+  return { bound: bindData(data, inputs, labels), name };
+}
+
+/** An augmented model wants labels; its scores do not. */
+function unusedLabels({ labelInput }: Classifier, count: number): Record<string, Tensor> {
+  if (labelInput === undefined) return {};
+  return { [labelInput]: { dtype: 'int64', dims: [count], data: new BigInt64Array(count) } };
+}
+
+function labelsIn(labels: Tensor | undefined): BigInt64Array {
+  return labels?.data instanceof BigInt64Array ? labels.data : new BigInt64Array();
+}

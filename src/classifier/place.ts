@@ -1,0 +1,80 @@
+import { LossgraftError, option } from '../errors.ts';
+import type { Graph, Value } from '../ir/graph.ts';
+import { isRecord } from '../isRecord.ts';
+import { mayBeFloat } from '../tensor.ts';
+import { findLogits, modelHead, namedLogits } from '../transform/logits.ts';
+
+/**
+ * What scores are: `logits` before a softmax; `binary`, one number for each sample, the logit of the second of two classes; `scores` of C
+ * classes of which the file does not say whether they are logits or probabilities, as those of a `classical` model.
+ */
+export type ScoreForm = 'logits' | 'binary' | 'scores' | 'classical';
+
+/** The tensor that says which class a sample is of. */
+export interface ScorePlace {
+  readonly value: Value;
+  readonly form: ScoreForm;
+  readonly how: string;
+  readonly notes: readonly string[];
+}
+
+/**
+ * Finds the scores of any classifier: before the softmax where there is one, before the sigmoid of a binary head, and what comes out of a
+ * classical model's operator.
+ *
+ * @param asked a tensor that the user names, and what a manifest of lossgraft's says.
+ * @throws LossgraftError for models that are no classifiers of exclusive classes, by what they are; see `findLogits`.
+ */
+export function findScores(
+  graph: Graph,
+  opset: number,
+  asked: { readonly logits?: string | undefined; readonly manifest: Readonly<Record<string, unknown>> | null },
+): ScorePlace {
+  if (asked.logits !== undefined) return named(graph, asked.logits, opset);
+  const { logits } = asked.manifest ?? {};
+  const told = isRecord(logits) ? graph.values.get(String(logits.name)) : undefined;
+  if (told) return { value: told, form: 'logits', how: 'as its manifest says', notes: [] };
+  const head = modelHead(graph, opset);
+  if (head.kind === 'sigmoid-binary') return binary(graph, head);
+  if (head.kind === 'classical') {
+    return { value: graph.value(head.scores), form: 'classical', how: 'output of a classical model', notes: [] };
+  }
+  const { value, how, isStated, notes } = findLogits(graph, opset);
+  return { value, form: isStated ? 'logits' : 'scores', how, notes };
+}
+
+function named(graph: Graph, name: string, opset: number): ScorePlace {
+  const value = graph.value(name, 'option logits');
+  const { shape, dtype } = value;
+  const how = `named by ${option('logits')}`;
+  if (mayBeFloat(dtype) && shape !== undefined && shape.length > 0 && shape.slice(1).every((dim) => dim === 1)) {
+    const notes = [`"${name}" has one number for each sample: it is taken for the logit of the second of two classes`];
+    return { value, form: 'binary', how, notes };
+  }
+  const { notes } = namedLogits(graph, name, opset);
+  return { value, form: 'scores', how, notes };
+}
+
+function binary(graph: Graph, head: ReturnType<typeof modelHead>): ScorePlace {
+  if (!head.isStated) {
+    throw new LossgraftError({
+      code: 'no-classifier',
+      where: 'model outputs',
+      expected: 'a classifier, whose outputs say so',
+      found: head.why,
+      hint: `If it is the score of the second of two classes, before the sigmoid, add ${option('logits', head.scores)}`,
+    });
+  }
+  const shares = graph.outputs.map(joined).find((value) => value !== undefined);
+  if (shares) return { value: shares, form: 'scores', how: 'a sigmoid and what it leaves of 1', notes: [] };
+  return { value: graph.value(head.scores), form: 'binary', how: 'input of the final Sigmoid', notes: [] };
+}
+
+const PASSED: ReadonlySet<string> = new Set(['ZipMap', 'Identity', 'Cast']);
+
+/** The [1 − p, p] that an output gives. */
+function joined(output: Value): Value | undefined {
+  let value: Value | undefined = output;
+  while (value?.producer && PASSED.has(value.producer.opType)) value = value.producer.inputs[0];
+  return value?.producer?.opType === 'Concat' && mayBeFloat(value.dtype) ? value : undefined;
+}

@@ -1,0 +1,165 @@
+import type { Classifier } from '../classifier/classifier.ts';
+import { openClassifier, type ScoredBatch, scoreBatches } from '../classifier/classifier.ts';
+import type { Dataset } from '../data/dataset.ts';
+import { LossgraftError, option } from '../errors.ts';
+import { softmaxInto } from '../metrics/scored.ts';
+import { type OpenedModel, opened } from '../model.ts';
+import { badOption, checkOptions } from '../options/check.ts';
+import type { OptionsOf } from '../options/row.ts';
+import { predictRows } from '../tables/predict.ts';
+import type { WriteOptions } from '../write.ts';
+import { printInto, writePredictions } from './formats.ts';
+import type { Candidate, Prediction, PredictionStream, PredictSummary } from './prediction.ts';
+
+export type PredictOptions = OptionsOf<typeof predictRows>;
+
+/** Predictions that are not made yet: the model runs while they are read or written, and memory holds a batch of them. */
+export interface Predictions {
+  /** In the order of the data, a batch at a time. */
+  batches(): AsyncGenerator<readonly Prediction[]>;
+  /** Writes them to a .csv, .jsonl or .parquet file, whole or not at all. @throws LossgraftError `predictions-format`, `output-exists`. */
+  write(path: string, options?: Pick<WriteOptions, 'force'>): Promise<PredictSummary>;
+  /** Writes CSV, piece by piece. */
+  writeCsv(write: (text: string) => void | Promise<void>): Promise<PredictSummary>;
+}
+
+/**
+ * Predicts the classes of samples with any classifier. Labels are not needed: open data that have none with `unlabelled: true`.
+ *
+ * @example
+ * const predictions = await predict(model, await openData('photos', { unlabelled: true }), { topK: 3 });
+ * await predictions.write('photos.csv');
+ *
+ * @throws LossgraftError for models that are no classifiers; and while predictions are made, for data that don't fit, with the row.
+ */
+export async function predict(given: OpenedModel, data: Dataset, options: PredictOptions = {}): Promise<Predictions> {
+  checkOptions(predictRows, options);
+  const model = opened(given);
+  const classNames = options.classNames ?? (data.labelsFrom === 'option' ? data.classNames : undefined);
+  const classifier = await openClassifier(model, { logits: options.logits, classNames });
+  if (classifier.classes !== undefined) checkTopK(options, classifier.classes);
+  const stream = (): PredictionStream => streamOf(new Predictor(classifier, data, options), data, options);
+  return {
+    batches: () => stream().batches(),
+    write: (path, { force = false } = {}) => writePredictions(stream(), path, force),
+    writeCsv: (write) => printInto(stream(), write),
+  };
+}
+
+function streamOf(predictor: Predictor, data: Dataset, options: PredictOptions): PredictionStream {
+  const notes: string[] = [];
+  const { classifier } = predictor;
+  const layout = {
+    topK: options.topK ?? predictRows.topK.default,
+    areAll: options.probabilities ?? false,
+    hasSource: data.describeRow !== undefined,
+    classNames: () => distinct(predictor.names),
+  };
+  return {
+    layout,
+    batches: () => makeBatches(predictor, data, options, notes),
+    summary: () => ({ model: classifier.model, data: data.name, ...predictor.summary(), notes }),
+  };
+}
+
+async function* makeBatches(
+  predictor: Predictor,
+  data: Dataset,
+  options: PredictOptions,
+  notes: string[],
+): AsyncGenerator<readonly Prediction[]> {
+  const onNotes = (more: readonly string[]): void => {
+    for (const note of more) options.onNote?.(note);
+    notes.push(...more);
+  };
+  const { classifier } = predictor;
+  onNotes(classifier.notes);
+  for await (const batch of scoreBatches(classifier, data, false, { ...options, onNotes })) {
+    yield predictor.predict(batch);
+  }
+}
+
+class Predictor {
+  readonly classifier: Classifier;
+  readonly #data: Dataset;
+  readonly #options: PredictOptions;
+  #predicted: number[] = [];
+  #samples = 0;
+  #confidence = 0;
+  /** Of all classes, by index; known from the first batch on. */
+  names: readonly string[] = [];
+
+  constructor(classifier: Classifier, data: Dataset, options: PredictOptions) {
+    this.classifier = classifier;
+    this.#data = data;
+    this.#options = options;
+  }
+
+  predict({ classes, logits, start, count }: ScoredBatch): Prediction[] {
+    if (this.#samples === 0) {
+      checkTopK(this.#options, classes);
+      this.names = namesOf(this.classifier, classes);
+      this.#predicted = Array<number>(classes).fill(0);
+    }
+    return Array.from({ length: count }, (_, i) =>
+      this.#prediction(start + i, softmaxInto(new Float64Array(classes), logits, i * classes)),
+    );
+  }
+
+  #prediction(row: number, probabilities: Float64Array): Prediction {
+    const { topK = predictRows.topK.default, probabilities: areAll = false } = this.#options;
+    const [first = 0, ...others] = likeliest(probabilities, topK);
+    const candidate = (index: number): Candidate => ({
+      class: this.names[index] ?? String(index),
+      index,
+      probability: probabilities[index] ?? Number.NaN,
+    });
+    const best = candidate(first);
+    this.#samples++;
+    this.#confidence += best.probability;
+    this.#predicted[first] = (this.#predicted[first] ?? 0) + 1;
+    const source = this.#data.describeRow?.(row);
+    const top = [best, ...others.map(candidate)];
+    return { row, source, ...best, top, probabilities: areAll ? probabilities : undefined };
+  }
+
+  summary(): Pick<PredictSummary, 'samples' | 'predicted' | 'confidence' | 'classNames'> {
+    const confidence = this.#confidence / this.#samples;
+    return { samples: this.#samples, predicted: this.#predicted, confidence, classNames: this.names };
+  }
+}
+
+/** Names that several classes have, with their indices. */
+function distinct(names: readonly string[]): readonly string[] {
+  const counts = new Map<string, number>();
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return names.map((name, k) => (counts.get(name) === 1 ? name : `${name} (${k})`));
+}
+
+/** Of equal ones the first. */
+function likeliest(probabilities: Float64Array, count: number): number[] {
+  if (count === 1) {
+    let best = 0;
+    for (let k = 1; k < probabilities.length; k++) if ((probabilities[k] ?? 0) > (probabilities[best] ?? 0)) best = k;
+    return [best];
+  }
+  const order = Array.from(probabilities.keys());
+  return order.sort((a, b) => (probabilities[b] ?? 0) - (probabilities[a] ?? 0) || a - b).slice(0, count);
+}
+
+function namesOf({ names, model }: Classifier, classes: number): readonly string[] {
+  if (names === undefined || names.arePlaceholders) return Array.from({ length: classes }, (_, k) => String(k));
+  if (names.names.length === classes) return names.names;
+  throw new LossgraftError({
+    code: 'class-count-mismatch',
+    where: model,
+    expected: `${classes} class names, one for each score`,
+    found: `${names.names.length}, by ${names.from}`,
+    hint: `Name all classes in the order of the scores with ${option('classes')}`,
+  });
+}
+
+function checkTopK({ topK }: PredictOptions, classes: number): void {
+  if (topK === undefined || topK <= classes) return;
+  throw badOption('topK', `at most ${classes}, the classes of the model`, topK);
+}

@@ -1,0 +1,64 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { lossgraft, ROOT, temporaryFolder } from '../support/cli.ts';
+
+const FOLDER = join(ROOT, 'fixtures/classifiers');
+const [FOREST, OTHER, DATA] = ['forest.onnx', 'forest-other.onnx', 'data.csv'].map((name) => join(FOLDER, name)) as [
+  string,
+  string,
+  string,
+];
+
+describe('evaluate', () => {
+  it('prints tables, and says where no difference can be told', async () => {
+    const { code, stdout } = await lossgraft(['evaluate', FOREST, '--data', DATA, '--against', OTHER]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^metric +value +from +to +other model$/m);
+    expect(stdout).toMatch(/^macro-F1 % .* worse$/m);
+    expect(stdout).toMatch(/^PR-AUC % .* no difference can be told$/m);
+    expect(stdout).toMatch(/McNemar's exact test p = 0\.057, no difference can be told$/m);
+    expect(stdout).toMatch(/^cedar +birch +13 +100$/m);
+  });
+
+  it('prints JSON, and writes a line for each sample', async () => {
+    const csv = join(temporaryFolder(), 'samples.csv');
+    const { stdout } = await lossgraft(['evaluate', FOREST, '--data', DATA, '--json', '--csv', csv]);
+    const { metrics, against, classNames } = JSON.parse(stdout);
+    expect(classNames).toEqual(['ash', 'birch', 'cedar']);
+    expect(metrics.intervals.macroF1.low).toBeLessThan(metrics.macroF1);
+    expect(against).toBeNull();
+    const [head, ...lines] = readFileSync(csv, 'utf8').trimEnd().split('\n');
+    expect(head).toBe('row,label,predicted,probability,label_probability,right');
+    expect(lines).toHaveLength(90);
+    expect(lines.filter((line) => line.endsWith(',1')).length / 90).toBeCloseTo(metrics.accuracy, 12);
+  });
+});
+
+describe('predict', () => {
+  it('prints CSV, and the counts beside it', async () => {
+    const { code, stdout, stderr } = await lossgraft(['predict', FOREST, '--data', DATA]);
+    expect(code).toBe(0);
+    expect(stdout.split('\n')[0]).toBe('row,class,index,probability');
+    expect(stdout.trimEnd().split('\n')).toHaveLength(91);
+    expect(stderr).toMatch(/^birch +61 +67\.8$/m);
+  });
+
+  it('refuses a name that ends otherwise, and a file that is there', async () => {
+    const folder = temporaryFolder();
+    const bad = await lossgraft(['predict', FOREST, '--data', DATA, '-o', join(folder, 'p.xlsx')]);
+    expect([bad.code, bad.stderr]).toEqual([2, expect.stringContaining('.csv, .jsonl or .parquet')]);
+    const path = join(folder, 'p.parquet');
+    const args = ['predict', FOREST, '--data', DATA, '-o', path];
+    expect((await lossgraft(args)).code).toBe(0);
+    expect((await lossgraft(args)).code).toBe(2);
+    expect((await lossgraft([...args, '--force'])).code).toBe(0);
+    expect(readdirSync(folder)).toEqual(['p.parquet']);
+  });
+});
+
+it('run on a plain model names both', async () => {
+  const { code, stderr } = await lossgraft(['run', FOREST, '--data', DATA]);
+  expect(code).toBe(2);
+  expect(stderr).toMatch(/lossgraft evaluate, for predictions lossgraft predict/);
+});
