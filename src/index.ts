@@ -205,8 +205,8 @@ export async function trainGraph(model: OpenedModel, options: TrainGraphOptions)
  */
 export async function train(model: OpenedModel, options: TrainOptions): Promise<TrainResult> {
   // The trainer is as large as everything else, and no other verb needs it.
-  const { fineTune } = await import('./train/train.ts');
-  return fineTune(
+  const { train: trainWith } = await import('./train/train.ts');
+  return trainWith(
     { losses, weightings, optimizers, calculus: calculusWith(options.gradients) },
     opened(model),
     options,

@@ -88,11 +88,11 @@ export interface TrainResult {
  *
  * @throws LossgraftError `run-in-use` where another run writes into the folder; else naming what cannot be trained, the data's row that does not fit, or the step at which a loss was not finite.
  */
-export async function fineTune(catalogue: Catalogue, model: Model, given: TrainOptions): Promise<TrainResult> {
+export async function train(catalogue: Catalogue, model: Model, given: TrainOptions): Promise<TrainResult> {
   checkOptions(trainRows, given, () => true);
   const lock = lockRun(given.folder);
   try {
-    return await fineTuneIn(catalogue, model, withEvents(given), lock.note === undefined ? [] : [lock.note]);
+    return await trainIn(catalogue, model, withEvents(given), lock.note === undefined ? [] : [lock.note]);
   } finally {
     lock.release();
   }
@@ -112,7 +112,7 @@ function withEvents(options: TrainOptions): TrainOptions {
 }
 
 /** Fine-tunes in a folder that is this run's alone; `folderNotes` tell of it. */
-async function fineTuneIn(
+async function trainIn(
   catalogue: Catalogue,
   model: Model,
   given: TrainOptions,
