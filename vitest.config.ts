@@ -15,7 +15,9 @@ const config: ViteUserConfig = {
     reporters: [
       'default',
       new SkipReporter(),
-      ...(report === undefined ? [] : [['json', { outputFile: report }] satisfies [string, unknown]]),
+      ...(report === undefined
+        ? []
+        : ['hanging-process', ['json', { outputFile: report }] satisfies [string, unknown]]),
     ],
   },
 };

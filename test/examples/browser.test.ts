@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -26,7 +27,8 @@ let trained: Visit;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'lossgraft-test-'));
   const script = ['--import', 'tsx', 'examples/browser/serve.ts', folder];
-  server = spawn(process.execPath, script, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] });
+  // Not this process's stderr: while another has that, the test run does not end.
+  server = spawn(process.execPath, script, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
   url = await addressOf(server);
   browser = await launchChromium();
   planEpochs(COMPARED);
@@ -36,7 +38,9 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await browser?.close();
+  const ended = server && once(server, 'exit');
   server?.kill();
+  await ended;
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -53,13 +57,17 @@ async function train(page: Page): Promise<void> {
 }
 
 /** What the script prints once it serves. */
-async function addressOf({ stdout }: ChildProcess): Promise<string> {
-  if (stdout === null) throw new Error('no output');
+async function addressOf({ stdout, stderr }: ChildProcess): Promise<string> {
+  if (stdout === null || stderr === null) throw new Error('no output');
+  let said = '';
+  stderr.on('data', (text: Buffer) => {
+    said += text.toString();
+  });
   for await (const line of createInterface({ input: stdout })) {
     const [address] = /http:\S+/.exec(line) ?? [];
     if (address !== undefined) return address;
   }
-  throw new Error('The page was not served');
+  throw new Error(`The page was not served: ${said}`);
 }
 
 async function downloaded(page: Page, button: string): Promise<Uint8Array> {

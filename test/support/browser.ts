@@ -1,4 +1,4 @@
-import { context } from 'esbuild';
+import { context, stop } from 'esbuild';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { findChromium } from './chromium.ts';
 
@@ -41,5 +41,10 @@ export interface Served {
 export async function serveFolder(folder: string): Promise<Served> {
   const server = await context({});
   const { port } = await server.serve({ servedir: folder, host: '127.0.0.1' });
-  return { url: `http://127.0.0.1:${port}/`, close: () => server.dispose() };
+  const close = async (): Promise<void> => {
+    await server.dispose();
+    // esbuild's own process has this one's stderr, and while it has, the test run does not end.
+    await stop();
+  };
+  return { url: `http://127.0.0.1:${port}/`, close };
 }
