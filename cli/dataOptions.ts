@@ -5,7 +5,7 @@ import type { Door } from './command.ts';
 const GROUP = 'Options of the data:';
 
 /** How data are read, under a heading of its own; --labels stands beside --data. */
-const { labels, ...others } = dataRows;
+const { labels, model: _model, ...others } = dataRows;
 
 type Grouped<T> = { readonly [K in keyof T]: T[K] & { readonly group: string } };
 

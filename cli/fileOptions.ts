@@ -1,7 +1,10 @@
 import { flag, text } from '../src/catalogue.ts';
 
 /** The file that a command reads. */
-export const modelRow = text('An ONNX classifier', { positional: 'one', required: true });
+export const modelRow = text('An ONNX classifier, or a folder of Hugging Face with one', {
+  positional: 'one',
+  required: true,
+});
 
 /** What a command that makes a file of a model takes; `output` says what is written. */
 export function fileRows(output: string) {

@@ -113,6 +113,7 @@ export type ErrorCode =
   | 'missing-graph'
   | 'missing-option'
   | 'missing-value'
+  | 'model-folder'
   | 'model-not-found'
   | 'model-not-loaded'
   | 'name-collision'

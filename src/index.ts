@@ -71,6 +71,7 @@ export { type Evaluated, type EvaluateOptions, type EvaluateResult, evaluate } f
 export type { Inspection, InspectOptions } from './inspect.ts';
 export { groupsOf } from './metrics/groups.ts';
 export { METRICS, type Metric, type MetricName } from './metrics/metrics.ts';
+export { configFilesIn, isFolder, modelFileIn } from './modelFolder.ts';
 export { type Predictions, type PredictOptions, predict } from './predict/predict.ts';
 export type { Candidate, Prediction, PredictSummary } from './predict/prediction.ts';
 export type { EpochRecord } from './records/epoch.ts';
@@ -100,7 +101,7 @@ function calculusWith(own: Readonly<Record<string, GradientRule>> = {}): Calculu
 }
 
 /**
- * Opens an ONNX model, a file or bytes; `using` closes it.
+ * Opens an ONNX model: a file, a folder of Hugging Face with one (`model.onnx`, there or in `onnx/`), or bytes; `using` closes it.
  *
  * @throws LossgraftError if the file is missing, truncated or no ONNX model.
  */

@@ -6,6 +6,7 @@ import { openFile } from './files/source.ts';
 import { bytesHash, sha256 } from './hash.ts';
 import { buildGraph } from './ir/build.ts';
 import type { Graph, Node, Value } from './ir/graph.ts';
+import { modelFileIn } from './modelFolder.ts';
 import { checkExternal, scan } from './onnx/index.ts';
 import type { ModelProto } from './onnx/types.ts';
 import { checkOptions } from './options/check.ts';
@@ -33,7 +34,7 @@ export interface Model extends OpenedModel {
 }
 
 /**
- * Opens an ONNX model, a file or bytes.
+ * Opens an ONNX model: a file, a folder of Hugging Face with one, or bytes.
  *
  * @throws LossgraftError if the file is missing, truncated or no ONNX model, or says what cannot be of its external data.
  */
@@ -44,8 +45,9 @@ export async function open(file: string | Uint8Array, options: OpenOptions = {})
     return modelOf(fromBytes(file, name), { path: null, name, dir: resolve(dir) });
   }
   if (Object.keys(options).length > 0) throw forBytes(file, Object.keys(options));
-  const path = resolve(file);
-  return modelOf(openFile(file), { path, name: basename(path), dir: dirname(path) });
+  const inside = modelFileIn(file);
+  const path = resolve(inside);
+  return modelOf(openFile(inside), { path, name: basename(path), dir: dirname(path) });
 }
 
 function modelOf(source: ByteSource, place: Pick<Model, 'path' | 'name' | 'dir'>): Model {

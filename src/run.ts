@@ -12,6 +12,7 @@ import { fromBytes } from './files/bytes.ts';
 import { openFile } from './files/source.ts';
 import { type Manifest, readManifest } from './manifest.ts';
 import { modelFile, type OpenedModel, opened } from './model.ts';
+import { modelFileIn } from './modelFolder.ts';
 import { scan } from './onnx/index.ts';
 import { checkOptions } from './options/check.ts';
 import type { OptionsOf } from './options/row.ts';
@@ -68,7 +69,7 @@ export interface RunResult {
  * The loss of all samples is combined from the samples' own losses, so it does not depend on how batches divide them. A last
  * batch that does not fill a fixed batch size is filled with repeats of its last row, whose results are left out.
  *
- * @param what the path or the bytes of a model that `augment` wrote, such a model opened, or what `augment` gave.
+ * @param what the path (of a folder of Hugging Face, too) or the bytes of a model that `augment` wrote, such a model opened, or what `augment` gave.
  * @throws LossgraftError for data that don't fit the model, labels out of range and NaN (with the row), and as `openSession` does.
  */
 export async function run(what: Runnable, given: Dataset, options: RunOptions = {}): Promise<RunResult> {
@@ -124,7 +125,10 @@ interface PlacedFile extends ModelFile {
 }
 
 function fileOf(what: Runnable): PlacedFile {
-  if (typeof what === 'string') return { file: what, session: {}, dir: dirname(resolve(what)) };
+  if (typeof what === 'string') {
+    const file = modelFileIn(what);
+    return { file, session: {}, dir: dirname(resolve(file)) };
+  }
   if (what instanceof Uint8Array) return { file: what, session: {}, dir: undefined };
   if ('bytes' in what) {
     const { dir, report } = what;

@@ -8,7 +8,7 @@ import { note, noteOnce, print, printJson, progressBar } from '../io.ts';
 import { checkOutput, writeText } from '../output.ts';
 
 const rows = {
-  model: { ...modelRow, describe: 'Any ONNX classifier' },
+  model: { ...modelRow, describe: 'Any ONNX classifier, or a folder of Hugging Face with one' },
   ...dataOptionRows,
   against: text('Another model of the same classes, to compare with on the same samples', { first: true }),
   csv: text('Write a line for each sample to this file: label, prediction, probabilities', { first: true }),

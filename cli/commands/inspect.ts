@@ -10,7 +10,7 @@ import { manifestRows, otherPorts } from '../manifestRows.ts';
 export const inspectCommand = command({
   name: 'inspect',
   describe: 'What a model is: inputs, outputs, logits, features, operators, CUDA coverage',
-  rows: { model: { ...modelRow, describe: 'An ONNX file' }, ...inspectRows },
+  rows: { model: { ...modelRow, describe: 'An ONNX file, or a folder of Hugging Face with one' }, ...inspectRows },
   examples: [
     ['inspect classifier.onnx', 'a table'],
     ['inspect classifier.onnx --json', 'the same for programs'],

@@ -9,7 +9,7 @@ import { checkOutput } from '../output.ts';
 const { labels: _labels, ...dataRowsWithoutLabels } = dataOptionRows;
 
 const rows = {
-  model: { ...modelRow, describe: 'Any ONNX classifier' },
+  model: { ...modelRow, describe: 'Any ONNX classifier, or a folder of Hugging Face with one' },
   ...dataRowsWithoutLabels,
   output: text('Write to this .csv, .jsonl or .parquet file instead of CSV to stdout', { alias: 'o', first: true }),
   force: flag('Replace the output if it exists', { first: true }),

@@ -7,7 +7,7 @@ import { formatNumber, note, noteOnce, print, printJson, progressBar, table } fr
 import { checkOutput, writeText, writeWhole } from '../output.ts';
 
 const rows = {
-  model: { ...modelRow, describe: 'A model that augment wrote' },
+  model: { ...modelRow, describe: 'A model that augment wrote, or its folder' },
   ...dataOptionRows,
   csv: text('Write the samples to this file instead of stdout', { first: true }),
   npz: text('Write the samples to this .npz', { first: true }),

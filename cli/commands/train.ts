@@ -9,6 +9,7 @@ import { note, noteOnce, print, printJson } from '../io.ts';
 import { checkOutput } from '../output.ts';
 import { describeWaiting, trainWatch } from '../trainReport.ts';
 import { describeTraining } from '../trainTables.ts';
+import { checkTuned, copyConfig, makeFolders, type TunedOutput, tunedOutput } from '../tunedOutput.ts';
 
 /** What a shell expects of a program that Ctrl-C ended: 128 + SIGINT. */
 const INTERRUPTED = STATUS.interrupted.code;
@@ -18,6 +19,10 @@ const path = ({ describe }: Row) => text(describe, { first: true });
 
 const rows = {
   ...fileRows('The tuned model to write'),
+  output: text(
+    'The tuned model to write (default: NAME-tuned.onnx beside NAME.onnx; of a folder NAME, the folder NAME-tuned with its config files)',
+    { alias: 'o', first: true },
+  ),
   ...dataOptionRows,
   ...trainRows,
   data: dataOptionRows.data,
@@ -36,6 +41,7 @@ export const trainCommand = command({
   rows,
   catalogue: ['losses', 'optimizers'],
   examples: [
+    ['train ./vit --data images/', 'a folder of Hugging Face and images in class folders; ./vit-tuned is written'],
     ['train net.onnx --data train.npz -o tuned.onnx --baseline', 'ib and class-weighted cross-entropy'],
     [
       'train net.onnx --data train.npz -o tuned.onnx --epochs 12 --ib-from 8 --ib-rate-factor 0.2 --alpha auto',
@@ -48,7 +54,8 @@ export const trainCommand = command({
     'checkpoint before.',
   run: async (given, lossgraft) => {
     const { options, json } = given;
-    checkOutputs(options, lossgraft);
+    const output = tunedOutput(lossgraft, options.model, options.output);
+    checkOutputs(options, output, lossgraft);
     const opened: Dataset[] = [];
     const model = await lossgraft.open(options.model);
     const watch = trainWatch();
@@ -61,12 +68,12 @@ export const trainCommand = command({
     process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
     try {
       const { onProgress, onEpoch, onFeatures } = watch;
-      const asked = await optionsOf(given, lossgraft, opened);
+      const asked = await optionsOf(given, output, lossgraft, opened);
       const { said, onNote } = noteOnce();
       const how = { onNote, onProgress, onEpoch, onFeatures, signal: stop.signal };
       const result = await lossgraft.train(model, { ...asked, ...how });
       watch.stop();
-      await finish(options, json, result, said);
+      await finish(options, output, json, result, said);
     } finally {
       watch.stop();
       process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
@@ -78,20 +85,25 @@ export const trainCommand = command({
 
 type Options = OptionsOf<typeof rows>;
 
-function checkOutputs({ model, data, test, validation, output, report, force, resume }: Options, door: Door): void {
-  const inputs = [model, data, test, validation].filter((path) => path !== undefined);
-  checkOutput(door, output, { force: force ?? false, inputs });
+function checkOutputs(
+  { model, data, test, validation, report, force, resume }: Options,
+  output: TunedOutput,
+  door: Door,
+): void {
+  const inputs = [door.modelFileIn(model), data, test, validation].filter((path) => path !== undefined);
+  checkTuned(door, output, { force: force ?? false, inputs });
   if (typeof report !== 'string') return;
-  checkOutput(door, report, { force: (force || resume) ?? false, inputs: [...inputs, output] });
+  checkOutput(door, report, { force: (force || resume) ?? false, inputs: [...inputs, output.model] });
 }
 
 /** What the command line says, as the library takes it; data are opened, to be closed by the caller. */
 async function optionsOf(
   { options, declared }: Given<typeof rows>,
+  output: TunedOutput,
   door: Door,
   opened: Dataset[],
 ): Promise<TrainOptions> {
-  const { output, folder = `${output.replace(/\.onnx$/, '')}.run`, resume, force } = options;
+  const { folder = `${output.path.replace(/\.onnx$|[\\/]+$/, '')}.run`, resume, force } = options;
   const how = pick(dataRows, options);
   const data = await door.openData(options.data, how);
   opened.push(data);
@@ -119,7 +131,8 @@ function isShare(validation: string): boolean {
 }
 
 async function finish(
-  { output, force = false }: Options,
+  { force = false }: Options,
+  output: TunedOutput,
   json: boolean,
   result: TrainResult,
   said: ReadonlySet<string>,
@@ -131,7 +144,8 @@ async function finish(
     process.exitCode = INTERRUPTED;
     return;
   }
-  const files = await result.write(output, { force });
+  makeFolders(output);
+  const files = [...(await result.write(output.model, { force })), ...(await copyConfig(output))];
   const { write: _write, ...rest } = result;
   if (json) await printJson({ files, ...rest });
   else

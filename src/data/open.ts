@@ -4,6 +4,7 @@ import { classNames } from '../classes/names.ts';
 import { LossgraftError, option } from '../errors.ts';
 import { checkOptions } from '../options/check.ts';
 import { alignLabels } from './alignLabels.ts';
+import { readsTexts, withModelFiles } from './besideModel.ts';
 import { type Dataset, disposable, type OpenedData } from './dataset.ts';
 import { folderKind, visibleNames } from './folder.ts';
 import { holdsIdx, openIdx } from './idx/idx.ts';
@@ -24,14 +25,16 @@ import type { Table } from './tables/table.ts';
  * @throws LossgraftError where a file is damaged, too large, or not what it should be, naming file and row; where labels are missing
  * or come twice; and for options that such data do not have.
  */
-export async function openData(path: string, options: DataOptions = {}): Promise<OpenedData> {
-  checkOptions(dataRows, options);
-  refuseTwins(options);
-  options.signal?.throwIfAborted();
+export async function openData(path: string, given: DataOptions = {}): Promise<OpenedData> {
+  checkOptions(dataRows, given);
+  refuseTwins(given);
+  given.signal?.throwIfAborted();
   try {
-    const kind = kindOf(path, options);
-    refuseUnused(path, kind, options);
-    const data = await READERS[kind](path, options);
+    const kind = kindOf(path, given);
+    refuseUnused(path, kind, given);
+    const { options, notes } = withModelFiles(kind, given);
+    const read = await READERS[kind](path, options);
+    const data = { ...read, notes: [...(read.notes ?? []), ...notes] };
     const labelled = options.labels === undefined || kind === 'idx' ? data : await withLabels(data, options.labels);
     return disposable(await named(labelled, options));
   } catch (cause) {
@@ -108,7 +111,7 @@ function kindOf(path: string, options: DataOptions): DataKind {
     return holdsIdx(visibleNames(path)) ? 'idx' : folderKind(path, options);
   }
   if (isIdxName(basename(path))) return 'idx';
-  const isText = options.tokenizer !== undefined || options.textColumn !== undefined;
+  const isText = options.tokenizer !== undefined || options.textColumn !== undefined || readsTexts(options);
   switch (extname(path).toLowerCase()) {
     case '.npz':
     case '.npy':

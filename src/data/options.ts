@@ -133,6 +133,8 @@ export const dataRows = {
   otherwiseSplit: choice(['train', 'test'], '', { flag: false, kinds: Object.keys(KIND_NAMES) }),
   /** Samples whose labels nobody asks for: data without any are taken, and those that there are left aside. */
   unlabelled: flag('', { flag: false, kinds: Object.keys(KIND_NAMES) }),
+  /** The model that reads them, or its folder: images are prepared and texts tokenized as Hugging Face's files there say, unless options do. */
+  model: text('', { flag: false, kinds: Object.keys(KIND_NAMES) }),
   /** Names of the model's classes, in the order of its scores. Default: names are sorted, until `train` or `run` knows the model. */
   classes: { ...classesRow, kinds: Object.keys(KIND_NAMES) },
   /** Ends the reading of tables and folders. */
@@ -154,7 +156,7 @@ export type ResampleFilter = NonNullable<ImageOptions['resample']>;
 /** @throws LossgraftError `unused-data-option` for an option that would be ignored. */
 export function refuseUnused(path: string, kind: DataKind, options: DataOptions): void {
   const kindsOf = new Map<string, readonly string[]>(Object.entries(dataRows).map(([key, { kinds }]) => [key, kinds]));
-  const inner: readonly string[] = ['otherwiseSplit', 'signal', 'unlabelled'];
+  const inner: readonly string[] = ['otherwiseSplit', 'model', 'signal', 'unlabelled'];
   const unused = Object.keys(pick(dataRows, options)).find((key) => !kindsOf.get(key)?.includes(kind));
   if (unused === undefined) return;
   const known = [...kindsOf].flatMap(([key, kinds]) => (kinds.includes(kind) && !inner.includes(key) ? [key] : []));

@@ -176,12 +176,16 @@ function inBatches(width: number, work: (batch: readonly Placed[]) => Promise<vo
 async function tokenStore(name: string, options: TextOptions): Promise<TokenStore> {
   const [idsName, maskName, typesName] = tokenNames(options);
   const encoder = await loadTokenizer(options);
-  const { width } = encoder;
+  const { width, spare } = encoder;
   const ids = rowStore(name);
   const masks = rowStore(name);
   const types = rowStore(name);
   let size = 0;
-  const column = (read: Read): Column => tokenColumn(name, [size, width], read);
+  let longest = 1;
+  const column = (read: Read): Column =>
+    spare === undefined
+      ? tokenColumn(name, [size, width], read)
+      : tokenColumn(name, [size, longest], within(read, width, longest, spare));
   const batches = inBatches(width, async (batch) => {
     const block = await encoder.encode(
       batch.map(({ text }) => text),
@@ -190,9 +194,13 @@ async function tokenStore(name: string, options: TextOptions): Promise<TokenStor
     ids.append(new Uint8Array(block.ids.buffer, block.ids.byteOffset, block.ids.byteLength));
     masks.append(block.mask);
     types.append(block.types);
+    for (let i = 0; i < batch.length; i++)
+      longest = Math.max(longest, sumOf(block.mask.subarray(i * width, (i + 1) * width)));
   });
   return {
-    how: encoder.how,
+    get how() {
+      return spare === undefined || longest === width ? encoder.how : `${encoder.how} at most, ${longest} here`;
+    },
     get size() {
       return size;
     },
@@ -224,6 +232,22 @@ async function tokenStore(name: string, options: TextOptions): Promise<TokenStor
 
 /** The elements from `start` on. */
 type Read = (start: number, count: number) => Uint32Array | Uint8Array;
+
+function sumOf(mask: Uint8Array): number {
+  return mask.reduce((sum, one) => sum + one, 0);
+}
+
+/** Rows without the padding that none of them needs. */
+function within(read: Read, width: number, kept: number, spare: 'left' | 'right'): Read {
+  const skipped = spare === 'left' ? width - kept : 0;
+  return (start, count) => {
+    const rows = count / kept;
+    const wide = read((start / kept) * width, rows * width);
+    const narrow = wide.slice(0, count);
+    for (let i = 0; i < rows; i++) narrow.set(wide.subarray(i * width + skipped, i * width + skipped + kept), i * kept);
+    return narrow;
+  };
+}
 
 function readWords(store: RowStore): Read {
   return (start, count) => {

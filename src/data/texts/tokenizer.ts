@@ -1,9 +1,11 @@
 import { readFile, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { LossgraftError, option } from '../../errors.ts';
 import { isRecord } from '../../isRecord.ts';
 import { fileIn } from '../fileIn.ts';
 import { MAX_TEXT_CHARACTERS, MAX_TOKENIZER_BYTES } from '../limits.ts';
 import type { TextOptions } from '../options.ts';
+import { readTokenizerFolder, type TokenizerFolder } from './tokenizerFolder.ts';
 import {
   type Block,
   type Opened,
@@ -16,6 +18,8 @@ import {
 export interface TextEncoder {
   /** Tokens of a text, with padding. */
   readonly width: number;
+  /** The side of the padding, where no more of it is wanted than the longest text needs; `undefined` where the width is asked for. */
+  readonly spare: 'left' | 'right' | undefined;
   /** How texts are cut and filled up, for notes. */
   readonly how: string;
   /** @throws LossgraftError `untokenized` with the place of the text that the tokenizer has no tokens for. */
@@ -27,8 +31,8 @@ export interface TextEncoder {
 }
 
 /**
- * Loads a tokenizer.json, which may be named by its folder, and leaves all parts of it to Hugging Face's own library in Rust. Texts are cut, and filled up, at the
- * sides that the file says: on the right unless it says otherwise.
+ * Loads a tokenizer.json and leaves all parts of it to Hugging Face's own library in Rust. Texts are cut, and filled up, at the sides that the file
+ * says: on the right unless it says otherwise. Where it is named by its folder, tokenizer_config.json and config.json there go before it.
  *
  * @throws LossgraftError `bad-tokenizer` for files that are none, or have parts that are not known; `max-length`
  */
@@ -37,7 +41,9 @@ export async function loadTokenizer({ tokenizer, maxLength }: TextOptions): Prom
     throw badTokenizer('option tokenizer', 'a tokenizer.json for texts', 'none', `Name it with ${option('tokenizer')}`);
   const path = fileIn(tokenizer, TOKENIZER);
   const config = await readConfig(path);
-  const plan = planOf(path, config, maxLength);
+  // A file that is named itself says all that counts.
+  const folder = path === tokenizer ? undefined : readTokenizerFolder(dirname(path));
+  const plan = planOf(path, config, maxLength, folder);
   const library = tokenizerProcess(plan);
   const padId = await padIdOf(path, config, plan, library);
   const encode = async (texts: readonly string[], placeOf: (index: number) => string): Promise<Block> => {
@@ -51,6 +57,7 @@ export async function loadTokenizer({ tokenizer, maxLength }: TextOptions): Prom
   };
   return {
     width: plan.width,
+    spare: maxLength === undefined && folder?.maxLength !== undefined ? plan.pad.side : undefined,
     how: `cut on the ${plan.cut} and padded on the ${plan.pad.side} with ${padId} to ${plan.width} tokens`,
     encode,
     decode: library.decode,
@@ -70,7 +77,8 @@ const PAD_NAMES = ['[PAD]', '<pad>', '<|pad|>'];
 
 type Config = Readonly<Record<string, unknown>>;
 
-function planOf(path: string, config: Config, maxLength: number | undefined): TokenizerPlan {
+function planOf(path: string, config: Config, asked: number | undefined, folder?: TokenizerFolder): TokenizerPlan {
+  const maxLength = asked ?? folder?.maxLength;
   const truncation = isRecord(config.truncation) ? config.truncation : {};
   const padding = isRecord(config.padding) ? config.padding : {};
   const length = checkLength(maxLength ?? truncation.max_length);
@@ -86,13 +94,13 @@ function planOf(path: string, config: Config, maxLength: number | undefined): To
   return {
     json: JSON.stringify({ ...config, truncation: null, padding: null }),
     length,
-    cut: sideOf(path, truncation.direction),
+    cut: folder?.cut ?? sideOf(path, truncation.direction),
     width: maxLength ?? paddedWidth(length, padding),
     pad: {
-      id: typeof id === 'number' ? id : undefined,
-      names: PAD_NAMES,
+      id: typeof id === 'number' && folder?.padToken === undefined ? id : undefined,
+      names: folder?.padToken === undefined ? PAD_NAMES : [folder.padToken],
       type: typeof type === 'number' ? type : 0,
-      side: sideOf(path, padding.direction),
+      side: folder?.pad ?? sideOf(path, padding.direction),
     },
   };
 }

@@ -1,0 +1,77 @@
+import { copyFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { basename, dirname, join, relative, resolve } from 'node:path';
+import { LossgraftError } from '../src/catalogue.ts';
+import type { Door } from './command.ts';
+import { checkOutput, writeWhole } from './output.ts';
+
+/** Where a tuned model goes, and what goes with it. */
+export interface TunedOutput {
+  /** What the user calls it: a file, or a folder. */
+  readonly path: string;
+  /** The ONNX file. */
+  readonly model: string;
+  /** The files of a model's folder that say how its inputs are made, and their copies beside the tuned model. */
+  readonly copies: readonly { readonly from: string; readonly to: string }[];
+}
+
+/**
+ * Of a file `net.onnx` it is `net-tuned.onnx` beside it; of a folder `vit` the folder `vit-tuned`, with the model in the same place and copies of its
+ * config files, unless the output ends in .onnx: then that file, and the copies in its folder.
+ *
+ * @throws LossgraftError `model-folder`
+ */
+export function tunedOutput(
+  { configFilesIn, isFolder, modelFileIn }: Door,
+  model: string,
+  given?: string,
+): TunedOutput {
+  if (!isFolder(model)) {
+    const path = given ?? `${model.replace(/\.onnx$/i, '')}-tuned.onnx`;
+    return { path, model: path, copies: [] };
+  }
+  const file = relative(model, modelFileIn(model));
+  const name = basename(model) === '.' || basename(model) === '..' ? basename(resolve(model)) : basename(model);
+  const path = given ?? join(dirname(name === basename(model) ? model : resolve(model)), `${name}-tuned`);
+  const isFile = /\.onnx$/i.test(path);
+  const folder = isFile ? dirname(path) : path;
+  const copies = configFilesIn(model).map((own) => ({ from: join(model, own), to: join(folder, own) }));
+  return { path, model: isFile ? path : join(path, file), copies: copies.filter(({ from, to }) => !isSame(from, to)) };
+}
+
+/** Checks before the work that all of it may be written after it. @throws LossgraftError as `checkOutput` does, and `output-exists` for other config files. */
+export function checkTuned(
+  door: Door,
+  { path, model, copies }: TunedOutput,
+  options: { readonly force: boolean; readonly inputs: readonly string[] },
+): void {
+  if (path === model || door.isFolder(dirname(model))) checkOutput(door, model, options);
+  else if (!door.isFolder(path)) checkOutput(door, path, { ...options, force: false });
+  const other = options.force ? undefined : copies.find(({ to }) => existsSync(to));
+  if (other === undefined) return;
+  throw new LossgraftError({
+    code: 'output-exists',
+    where: other.to,
+    expected: `a folder where the model's ${basename(other.from)} can be copied to`,
+    found: 'another file of that name',
+    hint:
+      path === model
+        ? 'Choose another folder: -o DIR/ takes the model and its files'
+        : 'Choose another name, or add --force',
+  });
+}
+
+/** Makes the folders of the tuned model. */
+export function makeFolders({ model }: TunedOutput): void {
+  mkdirSync(dirname(model), { recursive: true });
+}
+
+/** @returns the files that were written. */
+export async function copyConfig({ copies }: TunedOutput): Promise<readonly string[]> {
+  for (const { from, to } of copies) await writeWhole(to, async (temporary) => copyFileSync(from, temporary));
+  return copies.map(({ to }) => to);
+}
+
+/** The same file, or one of the same bytes. */
+function isSame(from: string, to: string): boolean {
+  return resolve(from) === resolve(to) || (existsSync(to) && readFileSync(from).equals(readFileSync(to)));
+}
