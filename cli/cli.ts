@@ -48,7 +48,7 @@ export function createCli(args: readonly string[]): Argv {
     .locale('en')
     .usage('$0 COMMAND [OPTIONS]\n\nGraft imbalance-aware losses onto exported ONNX classifiers.')
     .option('json', { type: 'boolean', describe: 'Print the result as JSON', group: EVERYWHERE })
-    .option('debug', { type: 'boolean', describe: 'Show the stack of errors', group: EVERYWHERE })
+    .option('debug', { type: 'boolean', describe: 'Show the stack trace of errors', group: EVERYWHERE })
     .option('help-all', { type: 'boolean', describe: 'Show help with all options of a command', group: EVERYWHERE })
     .version(VERSION)
     .help()

@@ -101,7 +101,7 @@ function helpOf(row: Row, all: boolean): string {
   const entries = row.registry === undefined ? [] : Object.values(REGISTRIES[row.registry]);
   const lines = entries.map((entry) => {
     const isMadeOfCounts = 'needsCounts' in entry && entry.needsCounts;
-    return `${entry.name}: ${entry.summary}${isMadeOfCounts ? '; made from the class counts' : ''}`;
+    return `${entry.name}: ${entry.summary}${isMadeOfCounts ? '; built from the class counts' : ''}`;
   });
   return [
     `${withFlags(row.describe)}${known}`,

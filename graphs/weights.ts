@@ -11,7 +11,7 @@ export const none = defineWeighting({
 export const inverse = defineWeighting({
   name: 'inverse',
   cites: 'Park et al., ICCV 2021, equation 6 (IBReweight in their code)',
-  summary: 'inverse class frequency: 1/n, normalised to mean 1',
+  summary: 'inverse class frequency 1/n, normalised to mean 1',
   options: {},
   weights: (counts) => counts.map((n) => 1 / n),
 });
@@ -19,15 +19,14 @@ export const inverse = defineWeighting({
 export const effective = defineWeighting({
   name: 'effective',
   cites: 'Cui et al., "Class-Balanced Loss Based on Effective Number of Samples", CVPR 2019, equation 4 (CBReweight)',
-  summary: 'inverse effective number: (1 − β) / (1 − β^n), normalised to mean 1',
+  summary: 'inverse effective number (1 − β) / (1 − β^n), normalised to mean 1',
   options: {
     beta: {
       kind: 'number',
       default: 0.9999,
       expects: 'a number between 0 and 1, both excluded',
       accepts: (beta) => beta > 0 && beta < 1,
-      describe:
-        'β of the effective number: towards 0 all classes weigh the same, towards 1 it is the inverse frequency',
+      describe: 'β of the effective number; near 0 all classes weigh the same, near 1 it is the inverse frequency',
     },
   },
   // 1 − β^n cancels where β^n is near 1.

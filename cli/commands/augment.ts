@@ -10,11 +10,12 @@ import { checkOutput } from '../output.ts';
 /** lossgraft augment */
 export const augmentCommand = command({
   name: 'augment',
-  describe: 'Graft a loss onto a classifier: input labels, outputs loss, loss_per_sample and what the loss adds',
+  describe:
+    'Graft a loss onto a classifier: adds the input labels, and the outputs loss, loss_per_sample and those of the loss',
   rows: {
     ...fileRows('The file to write'),
     ...augmentRows,
-    copyExternalData: flag('Copy the weights that lie in files beside the model', {}),
+    copyExternalData: flag('Also copy weights that are in files beside the model', {}),
   },
   catalogue: ['losses'],
   examples: [

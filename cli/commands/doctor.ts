@@ -5,25 +5,22 @@ import { STATUS } from '../failure.ts';
 import { note, print, printJson, table } from '../io.ts';
 
 const rows = {
-  setupCuda: flag(
-    'Bring the CUDA provider of onnxruntime-node’s own version first; NVIDIA’s libraries are not brought',
-    {
-      first: true,
-    },
-  ),
+  setupCuda: flag('Download the CUDA provider in onnxruntime-node’s version first, without NVIDIA’s own libraries', {
+    first: true,
+  }),
   ...setupCudaRows,
 };
 
 /** lossgraft doctor */
 export const doctorCommand = command({
   name: 'doctor',
-  describe: 'Which providers really work on this machine, and why not',
+  describe: 'Check which providers really work on this machine, and why others do not',
   rows,
   examples: [
-    ['doctor', 'runs a small model on each provider and checks its numbers'],
-    ['doctor --setup-cuda', 'downloads the CUDA provider, then does the same'],
+    ['doctor', 'run a small model on each provider and check its numbers'],
+    ['doctor --setup-cuda', 'download the CUDA provider, then do the same'],
   ],
-  epilogue: 'Exit status 1 when the CPU provider does not work. CUDA is optional; its line says what is missing.',
+  epilogue: 'Exit status 1 if the CPU provider does not work. CUDA is optional; its line says what is missing.',
   run: async ({ options, json }, { doctor, setupCuda }) => {
     checkNeeds(rows, options);
     if (options.setupCuda) {

@@ -8,10 +8,10 @@ import { note, noteOnce, print, printJson, progressBar } from '../io.ts';
 import { checkOutput, writeText } from '../output.ts';
 
 const rows = {
-  model: { ...modelRow, describe: 'Any ONNX classifier, or a folder of Hugging Face with one' },
+  model: { ...modelRow, describe: 'Any ONNX classifier, or a Hugging Face folder with one' },
   ...dataOptionRows,
-  against: text('Another model of the same classes, to compare with on the same samples', { first: true }),
-  csv: text('Write a line for each sample to this file: label, prediction, probabilities', { first: true }),
+  against: text('Another model with the same classes, to compare with on the same samples', { first: true }),
+  csv: text('Write one line per sample to this file: label, prediction, probabilities', { first: true }),
   force: flag('Replace the --csv file if it exists', { first: true }),
   ...evaluateRows,
 } as const;
@@ -22,20 +22,20 @@ type Options = OptionsOf<typeof rows>;
 export const evaluateCommand = command({
   name: 'evaluate',
   describe:
-    'Judge any classifier on labelled data: metrics with intervals, by class, mistakes; or compare two on the same samples',
+    'Evaluate any classifier on labelled data: metrics with intervals, by class, mistakes; or compare two on the same samples',
   rows,
   examples: [
     ['evaluate net.onnx --data test.npz', 'tables'],
     [
       'evaluate tuned.onnx --data test.npz --against net.onnx',
-      'what the first gains over the other, and whether that can be told',
+      'what the first model gains over the other, and whether the data can tell',
     ],
     [
       'evaluate net.onnx --data photos --preprocess preprocessor_config.json --json',
       'images in class folders; for programs',
     ],
   ],
-  epilogue: '--json prints all figures, also of more classes than the tables show; samples go to --csv.',
+  epilogue: '--json prints all figures, for more classes than the tables show. Samples go to --csv.',
   run: async ({ options, json }, lossgraft) => {
     const { model, data, labels, against, csv, force = false } = options;
     const inputs = [model, data, labels, against].filter((path) => path !== undefined);

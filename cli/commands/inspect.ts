@@ -9,8 +9,8 @@ import { manifestRows, otherPorts } from '../manifestRows.ts';
 /** lossgraft inspect */
 export const inspectCommand = command({
   name: 'inspect',
-  describe: 'What a model is: inputs, outputs, logits, features, operators, CUDA coverage',
-  rows: { model: { ...modelRow, describe: 'An ONNX file, or a folder of Hugging Face with one' }, ...inspectRows },
+  describe: 'Show what a model is: inputs, outputs, logits, features, operators, CUDA coverage',
+  rows: { model: { ...modelRow, describe: 'An ONNX file, or a Hugging Face folder with one' }, ...inspectRows },
   examples: [
     ['inspect classifier.onnx', 'a table'],
     ['inspect classifier.onnx --json', 'the same for programs'],

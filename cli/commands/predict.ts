@@ -9,7 +9,7 @@ import { checkOutput } from '../output.ts';
 const { labels: _labels, ...dataRowsWithoutLabels } = dataOptionRows;
 
 const rows = {
-  model: { ...modelRow, describe: 'Any ONNX classifier, or a folder of Hugging Face with one' },
+  model: { ...modelRow, describe: 'Any ONNX classifier, or a Hugging Face folder with one' },
   ...dataRowsWithoutLabels,
   output: text('Write to this .csv, .jsonl or .parquet file instead of CSV to stdout', { alias: 'o', first: true }),
   force: flag('Replace the output if it exists', { first: true }),
@@ -25,13 +25,13 @@ export const predictCommand = command({
     'Predict the classes of samples with any classifier: class, probability and the next classes, as CSV, JSON lines or Parquet',
   rows,
   examples: [
-    ['predict net.onnx --data new.npz > predictions.csv', 'CSV; how often each class came, on stderr'],
+    ['predict net.onnx --data new.npz > predictions.csv', 'CSV; the counts of the classes go to stderr'],
     ['predict net.onnx --data photos --top-k 3 -o photos.parquet', 'images, in class folders or not'],
     ['predict net.onnx --data new.csv --probabilities -o new.jsonl', 'the probabilities of all classes'],
   ],
   epilogue:
-    'Labels are not needed, and those that there are are left aside; --label-column names a column that is no feature. --json prints the counts; ' +
-    'the predictions go to --output.',
+    'Labels are not needed, and any that exist are ignored; --label-column names a column that is not a feature. --json prints ' +
+    'the counts; the predictions go to --output.',
   run: async ({ options, json }, lossgraft) => {
     const { model: path, data: dataPath, output, force = false } = options;
     if (output !== undefined) checkOutput(lossgraft, output, { force, inputs: [path, dataPath] });

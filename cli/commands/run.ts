@@ -11,7 +11,7 @@ const rows = {
   ...dataOptionRows,
   csv: text('Write the samples to this file instead of stdout', { first: true }),
   npz: text('Write the samples to this .npz', { first: true }),
-  force: flag('Replace outputs that exist', { first: true }),
+  force: flag('Replace existing outputs', { first: true }),
   ...runRows,
 } as const;
 
@@ -20,7 +20,7 @@ type Options = OptionsOf<typeof rows>;
 /** lossgraft run */
 export const runCommand = command({
   name: 'run',
-  describe: 'Run an augmented model over data: loss and factor of every sample as CSV, and their means by class',
+  describe: 'Run an augmented model over data: the loss and factor of every sample as CSV, and their means by class',
   rows,
   examples: [
     ['run net-ib.onnx --data train.npz > samples.csv', 'samples as CSV; the table by class on stderr'],
@@ -30,7 +30,7 @@ export const runCommand = command({
     ['run net-ib.onnx --data train.csv --label-column species', 'a table of numbers'],
     ['run net-ib.onnx --data train.csv --tokenizer tokenizer.json --max-length 128', 'a table of texts'],
   ],
-  epilogue: '--json prints loss, means by class and notes; the samples go to --csv or --npz.',
+  epilogue: '--json prints the loss, the means by class and the notes. The samples go to --csv or --npz.',
   run: async ({ options, json }, lossgraft) => {
     const { model, data, labels, csv, npz, force = false } = options;
     const inputs = [model, data, ...(labels === undefined ? [] : [labels])];

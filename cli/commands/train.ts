@@ -20,7 +20,7 @@ const path = ({ describe }: Row) => text(describe, { first: true });
 const rows = {
   ...fileRows('The tuned model to write'),
   output: text(
-    'The tuned model to write (default: NAME-tuned.onnx beside NAME.onnx; of a folder NAME, the folder NAME-tuned with its config files)',
+    'The tuned model to write (default: NAME-tuned.onnx beside NAME.onnx; for a folder NAME, a folder NAME-tuned with its config files)',
     { alias: 'o', first: true },
   ),
   ...dataOptionRows,
@@ -29,20 +29,19 @@ const rows = {
   validation: path(trainRows.validation),
   test: path(trainRows.test),
   folder: { ...trainRows.folder, required: false } as const,
-  resume: flag('Resume the run in that folder; the result is the same as without the interruption', { first: true }),
-  force: flag('Replace the output, and begin a run again, if they exist', { first: true }),
+  resume: flag('Continue the run in that folder; the result is the same as without the interruption', { first: true }),
+  force: flag('Replace an existing output, and start an existing run again', { first: true }),
 };
 
 /** lossgraft train */
 export const trainCommand = command({
   name: 'train',
-  describe:
-    'Fine-tune a classifier on data, judged on data that it is not trained with, and write the weights back into its file',
+  describe: 'Fine-tune a classifier, evaluate it on held-out data, and write the weights into a copy of its file',
   rows,
   catalogue: ['losses', 'optimizers'],
   examples: [
-    ['train ./vit --data images/', 'a folder of Hugging Face and images in class folders; ./vit-tuned is written'],
-    ['train net.onnx --data train.npz -o tuned.onnx --baseline', 'ib and class-weighted cross-entropy'],
+    ['train ./vit --data images/', 'a Hugging Face folder and images in class folders; writes ./vit-tuned'],
+    ['train net.onnx --data train.npz -o tuned.onnx --baseline', 'also try class-weighted cross-entropy'],
     [
       'train net.onnx --data train.npz -o tuned.onnx --epochs 12 --ib-from 8 --ib-rate-factor 0.2 --alpha auto',
       'cross-entropy for 8 epochs, then ib for 4',
@@ -50,8 +49,8 @@ export const trainCommand = command({
     ['train net.onnx --data train.npz -o tuned.onnx --resume', 'resume after Ctrl-C or a crash'],
   ],
   epilogue:
-    'Ctrl-C saves a checkpoint and leaves with exit status 130; a second one leaves at once, and --resume continues from the ' +
-    'checkpoint before.',
+    'Ctrl-C saves a checkpoint and exits with status 130. A second Ctrl-C exits at once, and --resume then continues from the ' +
+    'previous checkpoint.',
   run: async (given, lossgraft) => {
     const { options, json } = given;
     const output = tunedOutput(lossgraft, options.model, options.output);
@@ -62,7 +61,7 @@ export const trainCommand = command({
     const stop = new AbortController();
     const interrupt = (): void => {
       watch.stop();
-      note('ending after this step; Ctrl-C again leaves at once');
+      note('stopping after this step; press Ctrl-C again to exit at once');
       stop.abort();
     };
     process.once('SIGINT', interrupt).once('SIGTERM', interrupt);

@@ -13,7 +13,7 @@ export const trainGraphCommand = command({
   name: 'train-graph',
   describe: 'Write a training step of a classifier as standard ONNX operators: forward, loss, backward, optimizer',
   rows: {
-    ...fileRows('The file to write (with --split: the folder); the state goes beside it, as .safetensors'),
+    ...fileRows('The file to write (a folder with --split). The state goes beside it, as .safetensors'),
     ...trainGraphRows,
   },
   catalogue: ['losses', 'optimizers'],

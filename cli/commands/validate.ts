@@ -8,18 +8,18 @@ import { print, printJson, progressBar, table } from '../io.ts';
 /** lossgraft validate */
 export const validateCommand = command({
   name: 'validate',
-  describe: 'Compare models with reference outputs; exit status 1 where one is out of tolerance',
+  describe: 'Compare models with reference outputs; exit status 1 if one is out of tolerance',
   rows: {
     dirs: texts(
-      'Folders with cases at any depth, in the layout of ONNX’s backend tests: model.onnx, test_data_set_0/*.pb',
+      'Folders with cases at any depth, laid out like ONNX’s backend tests: model.onnx, test_data_set_0/*.pb',
       { positional: 'many', required: true },
     ),
     ...validateRows,
-    summary: flag('Print the counts and what failed, not every output', { first: true }),
+    summary: flag('Print only the counts and the failures, not every output', { first: true }),
   },
   examples: [
     ['validate fixtures/cases/digits', 'the cases that come with lossgraft'],
-    ['validate my-cases --json', 'a folder of one’s own'],
+    ['validate my-cases --json', 'your own folder'],
   ],
   run: async ({ options, json }, { validate }) => {
     const bar = progressBar('cases');

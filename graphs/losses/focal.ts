@@ -15,7 +15,7 @@ export const focal = defineLoss({
       default: 10,
       expects: 'a number above 0',
       accepts: (scale) => scale > 0,
-      describe: 'the factor in front of the focal loss; 1 is the loss of Lin et al.',
+      describe: 'factor of the focal loss; 1 gives the loss of Lin et al.',
     },
     form: formOption,
   },

@@ -7,7 +7,7 @@ const alpha: NumberOption = {
   default: 1000,
   expects: 'a number above 0',
   accepts: (value) => value > 0,
-  describe: 'α, the numerator of the influence factor: it scales the loss',
+  describe: 'α, the numerator of the influence factor; it scales the loss',
 };
 
 const epsilon: NumberOption = {
@@ -15,15 +15,15 @@ const epsilon: NumberOption = {
   default: 1e-3,
   expects: 'a number of 0 or more',
   accepts: (value) => value >= 0,
-  describe: 'ε in the denominator: α/ε bounds the factor of certain samples; at 0 it has no bound',
+  describe: 'ε in the denominator; α/ε bounds the factor of confident samples, and with 0 there is no bound',
 };
 
 const detachFactor: FlagOption = {
   kind: 'flag',
   default: false,
   describe:
-    'take the factor as a constant in the gradient: the values stay, but every sample then pushes its logits with the same ' +
-    'strength α·w/H however sure it is, and a larger feature norm no longer lowers the loss (the reference does not detach)',
+    'treat the factor as a constant in the gradient: values stay the same, but every sample pushes its logits with the same ' +
+    'strength α·w/H, however confident it is, and larger features no longer lower the loss (the reference does not detach)',
 };
 
 export const influenceOptions: {

@@ -12,7 +12,7 @@ export const labelSmoothing = defineLoss({
       default: 0.1,
       expects: 'a number from 0 to 1',
       accepts: (smoothing) => smoothing >= 0 && smoothing <= 1,
-      describe: 'ε, the part of the target that all classes share; 0 is cross-entropy',
+      describe: 'ε, the part of the target that all classes share; 0 gives cross-entropy',
     },
     form: formOption,
   },

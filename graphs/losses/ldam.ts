@@ -12,7 +12,7 @@ export const ldam = defineLoss({
   cites:
     'Cao et al., "Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss", NeurIPS 2019; LDAMLoss in their code',
   summary:
-    'label-distribution-aware margin: ce of s · (z − m_y at the label), m ∝ n^−¼; the head is used as it is, not cosine-normalised',
+    'label-distribution-aware margin: ce of s · (z − m_y at the label), m ∝ n^−¼; uses the head as it is, without normalising it',
   needsFeatures: false,
   needsCounts: true,
   options: {
@@ -21,14 +21,14 @@ export const ldam = defineLoss({
       default: 0.5,
       expects: 'a number of 0 or more',
       accepts: (margin) => margin >= 0,
-      describe: 'the margin of the rarest class, to which the others are in proportion',
+      describe: 'margin of the rarest class; the others are in proportion',
     },
     scale: {
       kind: 'number',
       default: 30,
       expects: 'a number above 0',
       accepts: (scale) => scale > 0,
-      describe: 's, by which the logits are multiplied; 30 is meant for logits within ±1, for others try 1',
+      describe: 's, the factor of the logits; 30 suits logits within ±1, otherwise try 1',
     },
     form: formOption,
   },

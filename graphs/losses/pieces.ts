@@ -8,7 +8,7 @@ export const formOption: ChoiceOption<'fused' | 'literal'> = {
   kind: 'choice',
   default: 'fused',
   choices: ['fused', 'literal'],
-  describe: 'fused: faster, and exact also for confident samples; literal: operation by operation as the reference',
+  describe: 'fused: faster, and exact for confident samples too; literal: follows the reference operation by operation',
 };
 
 /** Reads the logits in the form that was asked for. Nothing is emitted that the loss does not ask for. */

@@ -4,7 +4,7 @@ import { formOf, formOption, weighted } from './pieces.ts';
 export const poly1 = defineLoss({
   name: 'poly1',
   cites: 'Leng et al., "PolyLoss: A Polynomial Expansion Perspective of Classification Loss Functions", ICLR 2022',
-  summary: 'Poly-1: w_y · (−log p_y + ε · (1 − p_y)), p = softmax(z); the class weight counts for both terms',
+  summary: 'Poly-1: w_y · (−log p_y + ε · (1 − p_y)), p = softmax(z); the class weight applies to both terms',
   needsFeatures: false,
   options: {
     polyEpsilon: {
@@ -12,7 +12,7 @@ export const poly1 = defineLoss({
       default: 2,
       expects: 'a number of -1 or more',
       accepts: (epsilon) => epsilon >= -1,
-      describe: 'ε, by which the first coefficient of the expansion in 1 − p differs from that of cross-entropy',
+      describe: 'ε, added to cross-entropy’s first coefficient in powers of 1 − p',
     },
     form: formOption,
   },

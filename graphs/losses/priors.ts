@@ -6,7 +6,7 @@ export const tauOption: NumberOption = {
   default: 1,
   expects: 'a number of 0 or more',
   accepts: (tau) => tau >= 0,
-  describe: 'τ in front of the logarithms of the class frequencies; 0 turns the adjustment off',
+  describe: 'τ, the factor of the log class frequencies; 0 turns the adjustment off',
 };
 
 export function countsOf({ counts }: LossInputs): readonly number[] {

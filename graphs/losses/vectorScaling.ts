@@ -15,7 +15,7 @@ export const vectorScaling = defineLoss({
       default: 0.3,
       expects: 'a number of 0 or more',
       accepts: (gamma) => gamma >= 0,
-      describe: 'γ of the factors Δ = (n / max n)^γ of the logits; 0 leaves the logit-adjusted loss',
+      describe: 'γ in the factors Δ = (n / max n)^γ of the logits; 0 gives the logit-adjusted loss',
     },
     tau: tauOption,
     form: formOption,

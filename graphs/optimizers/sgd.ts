@@ -7,7 +7,7 @@ export const sgd = defineOptimizer({
   cites: 'torch.optim.SGD',
   summary: 'stochastic gradient descent with momentum, Nesterov momentum, dampening and L2 weight decay',
   options: {
-    momentum: fraction(0.9, 'the share of the last update that goes into this one'),
+    momentum: fraction(0.9, 'share of the last update in this one'),
     dampening: fraction(0, 'how much of the gradient is kept out of the momentum'),
     nesterov: flag('look ahead: add the momentum to the gradient once more'),
     weightDecay: weightDecay(0),

@@ -37,31 +37,30 @@ const IMAGES = ['images'] as const;
 /** Of images. */
 const imageRows = {
   /** A preprocess file, Hugging Face's preprocessor_config.json, instead of the options below. */
-  preprocess: text(
-    'Images: a preprocessor_config.json of Hugging Face, in place of --resize, --crop, --mean and the like',
-    {
-      first: true,
-      kinds: IMAGES,
-    },
-  ),
+  preprocess: text('Images: Hugging Face’s preprocessor_config.json, instead of --resize, --crop, --mean and so on', {
+    first: true,
+    kinds: IMAGES,
+  }),
   /** `256`: the shorter side; `224x224`: height and width. */
-  resize: text('Images: 256, the shorter side, or 224x192, height and width', { kinds: IMAGES }),
+  resize: text('Images: 256 for the shorter side, or 224x192 for height and width', { kinds: IMAGES }),
   /** Default `bilinear`. */
   resample: choice(
     ['nearest', 'box', 'bilinear', 'hamming', 'bicubic', 'lanczos'],
-    'Images: how they are resized, as Pillow does it',
+    'Images: Pillow’s filter for resizing',
     { default: 'bilinear', kinds: IMAGES },
   ),
   /** The middle of the image: `224`, or `224x192`, height and width. */
-  crop: text('Images: the middle, 224 or 224x192', { kinds: IMAGES }),
+  crop: text('Images: crop the centre, 224 or 224x192', { kinds: IMAGES }),
   /** 3 (RGB, the default) or 1 (grey). */
-  channels: number('Images: 3, RGB (default), or 1, grey', '1 or 3', (n) => n === 1 || n === 3, { kinds: IMAGES }),
+  channels: number('Images: 3 for RGB (default), or 1 for grey', '1 or 3', (n) => n === 1 || n === 3, {
+    kinds: IMAGES,
+  }),
   /** Subtracted from the channels after they are scaled to 0…1: one number for all channels, or one for each. Default 0. */
-  mean: numbers('Images, IDX: subtracted once bytes are 0…1: 0.5, or a number for each channel (default 0)', {
+  mean: numbers('Images, IDX: subtract this after scaling to 0…1; one number, or one per channel (default 0)', {
     kinds: ['images', 'idx'],
   }),
   /** What the channels are divided by then. Default 1. */
-  std: numbers('Images, IDX: divided by then (default 1)', { kinds: ['images', 'idx'] }),
+  std: numbers('Images, IDX: then divide by this (default 1)', { kinds: ['images', 'idx'] }),
 };
 
 type Columns = readonly string[] | Readonly<Record<string, readonly string[]>>;
@@ -81,13 +80,13 @@ const tableRows = {
   featureColumns: value(
     'a list of columns, or an object that gives each input its list',
     isColumns,
-    'Tables: columns of numbers, a,b,c, or x=a,b;y=c for several inputs (default: all others)',
+    'Tables: the columns of numbers: a,b,c, or x=a,b;y=c for several inputs (default: all others)',
     { kinds: ['csv', 'parquet'], reads: 'COLUMN,… or INPUT=COLUMN,…;… with each input once', parse: parseColumns },
   ),
   /** The column of texts in a table. */
   textColumn: text('Tables: the column of texts (default text)', { kinds: ['csvTexts', 'parquetTexts'] }),
   /** What separates the cells of a CSV. Default: a tab in .tsv files, a comma in others. */
-  delimiter: value('a text', isText, 'CSV: what separates cells; tab for a tab (default a comma)', {
+  delimiter: value('a text', isText, 'CSV: the separator; tab means a tab (default: a comma)', {
     kinds: CSV,
     parse: (given: string) => (given === 'tab' ? '\t' : given),
   }),
@@ -95,7 +94,7 @@ const tableRows = {
   header: flag('', {
     flag: false,
     kinds: CSV,
-    switches: { 'no-header': { value: false, describe: 'CSV: the first line names no columns' } },
+    switches: { 'no-header': { value: false, describe: 'CSV: the first line does not name the columns' } },
   }),
 };
 
@@ -104,9 +103,9 @@ const textRows = {
   /** A tokenizer.json of Hugging Face. */
   tokenizer: text('Texts: a tokenizer.json', { first: true, kinds: TEXTS }),
   /** Texts are cut, and filled up with padding, to this many tokens. */
-  maxLength: count('Texts: cut and padded to so many tokens', { kinds: TEXTS }),
+  maxLength: count('Texts: truncate and pad to this many tokens', { kinds: TEXTS }),
   /** What the model calls `input_ids`, `attention_mask` and `token_type_ids`, where it has other names for them. */
-  tokenInputs: names('Texts: names of the model’s own, input_ids=ids,attention_mask=mask', 'input_ids=ids', {
+  tokenInputs: names('Texts: the model’s names for its inputs: input_ids=ids,attention_mask=mask', 'input_ids=ids', {
     kinds: TEXTS,
   }),
 };
@@ -115,7 +114,7 @@ const textRows = {
 export const classesRow = value(
   'a list of texts',
   isTexts,
-  'Names of the model’s classes in the order of its scores: a,b,c, or a .txt or .json of them (default: as the model says)',
+  'Class names in the order of the model’s scores: a,b,c, or a .txt or .json file (default: the model’s own names)',
   { parse: async (given: string) => (await import('../classes/file.ts')).readClassNames(given) },
 );
 

@@ -17,13 +17,13 @@ const HALF = { tau: 0.5 } as const;
 export const methods: Readonly<Record<MethodName, Method>> = {
   half: { describe: 'logit adjustment with τ 0.5', losses: ['logit-adjustment'], lossOptions: HALF, isSafe: true },
   full: {
-    describe: 'balanced softmax, the whole correction',
+    describe: 'balanced softmax, the full correction',
     losses: ['balanced-softmax'],
     lossOptions: {},
     isSafe: false,
   },
   sampled: {
-    describe: 'classes are drawn equally often',
+    describe: 'all classes drawn equally often',
     losses: ['ce+sampled'],
     lossOptions: {},
     isSafe: false,
@@ -31,7 +31,7 @@ export const methods: Readonly<Record<MethodName, Method>> = {
   weighted: { describe: 'cross-entropy weighted by 1/n', losses: ['ce+inverse'], lossOptions: {}, isSafe: false },
   plain: { describe: 'cross-entropy', losses: ['ce'], lossOptions: {}, isSafe: false },
   auto: {
-    describe: 'all of these, and the best one on validation data is taken',
+    describe: 'all of these; keeps the best on validation data',
     losses: ['logit-adjustment', 'balanced-softmax', 'ce+sampled', 'ce+inverse', 'ce'],
     lossOptions: HALF,
     isSafe: false,

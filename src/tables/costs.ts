@@ -5,7 +5,7 @@ import { value } from '../options/row.ts';
 export const costsRow = value(
   'a square matrix of finite numbers',
   isCostMatrix,
-  'What predictions cost, FILE (.json, .csv): a row for each true class, a column for each prediction',
+  'FILE (.json, .csv) with what predictions cost: a row per true class, a column per predicted class',
   {
     flag: 'cost-matrix',
     reads: 'a .json or .csv file with a square matrix',

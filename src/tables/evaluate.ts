@@ -11,7 +11,7 @@ export const scoringRows = {
   /** Default `cpu`. On `cuda` the first batch proves that CUDA computes it, and computes it right. */
   provider: { ...providerRow, first: true },
   /** Samples per run of the model; default 256. A model with a fixed batch takes that and nothing else. */
-  batchSize: count('Samples per run; a fixed batch is taken as it is (default 256)', {}),
+  batchSize: count('Samples per run (default 256; a model with a fixed batch size uses that)', {}),
   /** Names of the model's classes, in the order of its scores. Default: those that the file, or config.json beside it, tells. */
   classNames: { ...classesRow, flag: false } as const,
   /** Called before the model runs with what is to be known of the data, such as how labels were matched with classes. */

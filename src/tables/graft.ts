@@ -6,11 +6,11 @@ import { choice, flag, given, isFunction, isNumbers, isText, names, text, value 
 /** Where a loss is grafted on, and what its inputs and outputs are called. */
 export const placeRows = {
   /** The scores before the softmax, [N, C]. */
-  logits: text('The scores before the softmax, [N, C]', { settings: 'within' }),
+  logits: text('Name of the tensor of scores before the softmax, [N, C]', { settings: 'within' }),
   /** What the last linear layer reads, [N, D]. */
-  features: text('What the last linear layer reads, [N, D]', { settings: 'within' }),
+  features: text('Name of the tensor that the last linear layer reads, [N, D]', { settings: 'within' }),
   /** `features` holds the norms themselves, [N] or [N, 1]. */
-  featuresAreNorm: flag(`${option('features')} holds the norms themselves, [N] or [N, 1]`, { settings: 'within' }),
+  featuresAreNorm: flag(`${option('features')} names a tensor of norms, [N] or [N, 1]`, { settings: 'within' }),
   /** Other names for lossgraft's inputs and outputs. */
   rename: names('Other names for lossgraft’s inputs and outputs: labels=target,loss=ib_loss', 'labels=target', {
     settings: 'within',
@@ -68,20 +68,20 @@ export const graftRows = {
   classCounts: value(
     'a list of numbers',
     isNumbers,
-    'Training samples of each class: 5000,2997,… or a file: .json, .csv, or an .npy of labels, which are counted',
+    'Number of training samples in each class: 5000,2997,… or a file: .json, .csv, or an .npy of labels to count',
     { first: true, parse: async (given: string) => (await import('../data/counts.ts')).readCounts(given) },
   ),
   /** A name from `weightings`, or one weight per class. Default: `inverse` with counts, `none` without, and `none` for a loss with `needsCounts`. */
   classWeights: {
     ...classWeightsRow,
-    more: `${WEIGHTS_FILE}\nDefault: inverse with ${option('classCounts')}, none without; always none for losses that are made from the counts`,
+    more: `${WEIGHTS_FILE}\nDefault: inverse with ${option('classCounts')}, none without; always none for losses built from the counts`,
   },
   /** The same as `classWeights`. */
   weights: weightsRow,
   /** How the output `loss` combines the samples. Default `mean`: divided by N, never by the sum of the weights. */
   reduction: choice(
     ['mean', 'sum', 'none'],
-    'How the output loss combines the samples; the mean is divided by N, never by the sum of the weights',
+    'How the output loss combines the samples; mean divides by N, never by the sum of the weights',
     { default: 'mean' },
   ),
   /** Gradient rules by operator, which go before lossgraft's own. */

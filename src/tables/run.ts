@@ -3,14 +3,16 @@ import { choice, count, given, isFunction, signalRow } from '../options/row.ts';
 import type { RunProgress } from '../records/progress.ts';
 
 /** Who computes. */
-export const providerRow = choice(['cpu', 'cuda'], 'Who computes; cuda never falls back', { default: 'cpu' });
+export const providerRow = choice(['cpu', 'cuda'], 'Where to compute; cuda never falls back to the CPU', {
+  default: 'cpu',
+});
 
 /** The options of `run`. */
 export const runRows = {
   /** Default `cpu`. On `cuda` the first batch proves that CUDA computes it, and computes it right. */
   provider: { ...providerRow, first: true },
   /** Samples per run of the model; default 256. A model with a fixed batch takes that and nothing else. */
-  batchSize: count('Samples per run; a fixed batch is taken as it is (default 256)', {}),
+  batchSize: count('Samples per run (default 256; a model with a fixed batch size uses that)', {}),
   /** Names of the model's classes, in the order of its scores. Default: those that the file, or config.json beside it, tells. */
   classNames: { ...classesRow, flag: false } as const,
   /** Called before the model runs with what is to be known of the data, such as how labels were matched with classes. */

@@ -26,7 +26,7 @@ export const optimizerRow = value('a name or an optimizer', isOptimizer, 'Which 
 
 /** What is trained. */
 export const trainableRow = text(
-  'head, the last linear layer; all; or names with *, separated by commas: layer4.*,fc.*',
+  'What to train: head (the last linear layer), all, or comma-separated names with *: layer4.*,fc.*',
   {
     first: true,
     settings: 'within',
@@ -38,33 +38,30 @@ export const stepRows = {
   /** `frozen`: running statistics; `train`: the batch's, and the running ones are updated as PyTorch updates them. Default `frozen`. */
   batchNorm: choice(
     ['frozen', 'train'],
-    'frozen: running statistics; train: those of the batch, and the running ones are updated as in PyTorch',
+    'frozen: use the running statistics; train: use those of the batch, and update the running ones as PyTorch does',
     { default: 'frozen', settings: 'within' },
   ),
   /** Whether Dropout drops. Default `off`. */
-  dropout: choice(['off', 'train'], 'Whether Dropout drops', { default: 'off', settings: 'within' }),
+  dropout: choice(['off', 'train'], 'Whether Dropout is active', { default: 'off', settings: 'within' }),
   /** Keeps tensors together that the exporter merged because they were equal. Default false: each reader gets its own. */
-  keepTies: flag(
-    'Keep tensors merged that the exporter merged because they were equal; otherwise each reader gets its own',
-    {
-      settings: 'within',
-    },
-  ),
+  keepTies: flag('Keep equal tensors merged that the exporter merged; otherwise each reader gets its own', {
+    settings: 'within',
+  }),
   /** Scales all gradients together so that their Euclidean norm is at most this: torch.nn.utils.clip_grad_norm_. */
-  clipNorm: number('Scale all gradients together down to this norm', 'a number above 0', (norm) => norm > 0, {
+  clipNorm: number('Scale all gradients down together to at most this norm', 'a number above 0', (norm) => norm > 0, {
     settings: 'within',
   }),
   /** Gradients are averaged over this many micro-batches before a step is taken. */
-  accumulate: count('Average gradients over this many micro-batches before a step is taken', { settings: 'within' }),
+  accumulate: count('Average the gradients of this many micro-batches for each step', { settings: 'within' }),
   /** No weight decay for parameters of rank 1: biases and the scales of normalisations. */
-  noDecayForVectors: flag('No weight decay for tensors of rank 1: biases and the scales of normalisations', {
+  noDecayForVectors: flag('Apply no weight decay to tensors of rank 1: biases and the scales of normalisations', {
     settings: 'within',
   }),
   /** The learning rate of parameters whose name matches a pattern is multiplied; the first match counts. */
   rateFactors: value(
     'a list of { pattern, factor }',
     isFactors,
-    'Learning rates of parameters relative to learning_rate: layer1.*=0.1,fc.*=10; the first match counts',
+    'Multiply the learning rate of some parameters: layer1.*=0.1,fc.*=10; the first match counts',
     { reads: 'PATTERN=FACTOR,…, for example layer1.*=0.1', parse: parseFactors, settings: 'within' },
   ),
 };

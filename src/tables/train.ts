@@ -46,11 +46,11 @@ const dataRows = {
   validation: value(
     'data, or a share of them',
     isShare,
-    `Data to choose the best epoch by, or a share of ${option('data')}, held out class by class (default 0.2)`,
+    `Data for validation, or the share of ${option('data')} to hold out for it, class by class (default 0.2)`,
     { ...within, first: true },
   ),
   /** Judged once, when all is done: nothing is chosen by it. */
-  test: value('data, as openData gives them', isDataset, 'Data to judge once, at the end: nothing is chosen by them', {
+  test: value('data, as openData gives them', isDataset, 'Data to evaluate once, at the end; they decide nothing', {
     ...within,
     first: true,
   }),
@@ -60,14 +60,14 @@ const dataRows = {
    * Trains even where what the model says of the data speaks against the labels: where it is right far less often than by chance, or would be
    * right with its classes in another order.
    */
-  trustLabels: flag('Train even where the model as it is speaks for another order of its classes', none),
+  trustLabels: flag('Train even if the untouched model suggests another order of its classes', none),
   /** Called before anything is trained with what is to be known of the data, such as how labels were matched with classes. */
   onNote: given<(note: string) => void>('a function', isFunction),
   augmentation: group(
     {
       /** Pads every side by this many black pixels and crops the image's own size at a random place. Default 0. */
       padding: number(
-        'Random crops: pad images by so many pixels, and crop their own size',
+        'Random crops: pad images by this many pixels on every side, then crop the original size',
         'a whole number of pixels from 0 on',
         isWhole,
         {},
@@ -79,7 +79,7 @@ const dataRows = {
   ),
   /** Cuts a long tail from balanced data: the largest class has `imbalance` times the samples of the smallest. */
   imbalance: number(
-    'Cut a long tail from balanced data: the largest class has so many times the samples of the smallest',
+    'Cut a long tail from balanced data: the largest class keeps this many times the samples of the smallest',
     'a ratio of 1 or more, such as 100',
     (ratio) => ratio >= 1,
     within,
@@ -95,21 +95,16 @@ const dataRows = {
 const folderRows = {
   /** The folder of checkpoints, metrics.jsonl, TensorBoard's event files and report.html. */
   folder: text(
-    'The folder of checkpoints, metrics.jsonl, TensorBoard’s event files and report.html (default: the output with .run for .onnx)',
+    'The folder for checkpoints, metrics.jsonl, TensorBoard events and report.html (default: the output with .run for .onnx)',
     { ...none, required: true, flag: 'run' },
   ),
   /** What is done with a run that is in `folder` already: it is refused (`new`, the default), resumed, or replaced. */
   mode: choice(['new', 'resume', 'replace'], '', { ...none, flag: false, default: 'new' }),
   /** Where the page with the run's curves and figures goes; `false`: none is written. Default `report.html` in `folder`. */
-  report: value(
-    'a path, or false',
-    isPage,
-    'The page with curves and figures, instead of report.html in the run’s folder',
-    {
-      ...none,
-      switches: { 'no-report': { value: false, describe: 'Write no such page' } },
-    },
-  ),
+  report: value('a path, or false', isPage, 'Where to write the report (default: report.html in the run’s folder)', {
+    ...none,
+    switches: { 'no-report': { value: false, describe: 'Write no report' } },
+  }),
 };
 
 const lossRows = {
@@ -126,19 +121,19 @@ const lossRows = {
   /** What is to gain: `macro-f1` (default), recall and precision of all classes, by half of a correction; `balanced-accuracy`, recall alone. */
   goal: choice(
     ['macro-f1', 'balanced-accuracy'],
-    'macro-f1: recall and precision of all classes, by the method half; balanced-accuracy: recall alone, by the method full',
+    'What to gain. macro-f1: recall and precision of all classes (method half); balanced-accuracy: recall alone (method full)',
     { ...within, first: true, default: 'macro-f1' },
   ),
   /** A name from `losses`, or a loss of one's own, in place of a method. */
   loss: {
     ...lossRow,
-    more: `In place of ${option('method')}: one loss, by default with sgd, a constant rate of 0.01, 10 epochs and the best epoch`,
+    more: `Replaces ${option('method')}. The other defaults are then sgd, a constant rate of 0.01, 10 epochs and the best epoch`,
   },
   /** A name from `weightings`, or one weight per class. Default: `inverse` for the influence-balanced losses, `none` for others. */
   classWeights: {
     ...classWeightsRow,
     needs: 'loss',
-    more: `${WEIGHTS_FILE}\nDefault: inverse for the influence-balanced losses, none for others. Classes are counted in the training data`,
+    more: `${WEIGHTS_FILE}\nDefault: inverse for the influence-balanced losses, none for others. The training data give the counts`,
   },
   /** The same as `classWeights`. */
   weights: { ...weightsRow, needs: 'loss' } as const,
@@ -146,18 +141,18 @@ const lossRows = {
   alpha: value(
     'a number, or auto',
     isAlpha,
-    'A number (default 1000), or auto: where the loss takes over, its mean is made that of the cross-entropy',
+    'A number (default 1000), or auto: scale the loss so that it starts with the mean of the cross-entropy',
     { ...own, reads: 'a number, or auto', parse: parseAlpha },
   ),
   /** Also trains with class-weighted cross-entropy, from the same start. */
-  baseline: flag('Also train with class-weighted cross-entropy from the same start: on some data it wins', {
+  baseline: flag('Also train with class-weighted cross-entropy from the same start; on some data it wins', {
     ...within,
     first: true,
   }),
   /** Further losses to train with from the same start: `ce`, with class weights `ce+inverse`, with classes drawn equally often `ce+sampled`. */
-  compare: texts('Further losses to train with from the same start: ce,ib-focal,ce+effective,ce+sampled', within),
+  compare: texts('Also train with these losses from the same start: ce,ib-focal,ce+effective,ce+sampled', within),
   /** The loss of the first phase, with class weights as in `ldam+none`. Default `ce`, without. */
-  firstLoss: text('The loss of the first phase, with class weights as in ldam+none (default ce, without)', {
+  firstLoss: text('The loss of the first phase, with class weights as in ldam+none (default: ce without weights)', {
     ...within,
     needs: 'ibFrom',
   }),
@@ -168,20 +163,17 @@ const scheduleRows = {
   /** `ib-cifar`; options that are given override what the recipe sets. */
   recipe: choice(
     Object.keys(recipes) as RecipeName[],
-    'ib-cifar: what the authors of the IB loss did on CIFAR; other options override it',
+    'ib-cifar: the IB authors’ training on CIFAR; options you pass override the recipe',
     within,
   ),
   /** Default: by the size of the data; 10 with a loss of one's choice. */
-  epochs: count(
-    `How many times to go through the data (default: by their size, 12 for most; 10 with ${option('loss')})`,
-    {
-      ...within,
-      first: true,
-    },
-  ),
+  epochs: count(`Passes over the data (default: depends on their size, mostly 12; 10 with ${option('loss')})`, {
+    ...within,
+    first: true,
+  }),
   /** Default: by the network; 0.01 with a loss of one's choice. */
   learningRate: number(
-    `The learning rate (default: 0.003, for transformers and networks of more than 1.1 million weights 0.0001; 0.01 with ${option('loss')})`,
+    `The learning rate (default: 0.003, or 0.0001 for transformers and above 1.1 million weights; 0.01 with ${option('loss')})`,
     'a number above 0',
     isPositive,
     { ...within, first: true },
@@ -197,13 +189,13 @@ const scheduleRows = {
     (n) => n >= 0,
     within,
   ),
-  milestones: numbers(`Epochs after which the learning rate is multiplied by ${option('stepFactor')}: 160,180`, {
+  milestones: numbers(`Epochs after which to multiply the learning rate by ${option('stepFactor')}: 160,180`, {
     ...within,
     needs: 'schedule=step',
   }),
   /** Of the `step` schedule. */
   stepFactor: number(
-    `What the learning rate is multiplied by at ${option('milestones')}`,
+    `Factor for the learning rate at each of ${option('milestones')}`,
     'a factor above 0, at most 1',
     (by) => by > 0 && by <= 1,
     {
@@ -213,25 +205,25 @@ const scheduleRows = {
     },
   ),
   /** Epochs of the first loss before the loss. Default 0. */
-  ibFrom: number('Epochs of the first loss before the loss', 'a whole number of epochs from 0 on', isWhole, {
-    ...within,
-    needs: 'loss',
-    default: DEFAULT_SCHEDULE.ibFrom,
-  }),
-  /** By what the learning rate is multiplied when the loss takes over. Default 0.01, as in the reference. */
-  ibRateFactor: number(
-    'What the learning rate is multiplied by when the loss takes over',
-    'a number above 0',
-    isPositive,
+  ibFrom: number(
+    'Epochs with the first loss before the loss takes over',
+    'a whole number of epochs from 0 on',
+    isWhole,
     {
       ...within,
-      default: DEFAULT_SCHEDULE.ibRateFactor,
-      needs: 'ibFrom',
+      needs: 'loss',
+      default: DEFAULT_SCHEDULE.ibFrom,
     },
   ),
-  batchSize: count('Samples in a step', { ...within, default: 64 }),
+  /** By what the learning rate is multiplied when the loss takes over. Default 0.01, as in the reference. */
+  ibRateFactor: number('Factor for the learning rate when the loss takes over', 'a number above 0', isPositive, {
+    ...within,
+    default: DEFAULT_SCHEDULE.ibRateFactor,
+    needs: 'ibFrom',
+  }),
+  batchSize: count('Samples per step', { ...within, default: 64 }),
   /** Of shuffling, the split, the long tail, augmentation and Dropout. Default 0. */
-  seed: number('Of shuffling, split, long tail, augmentation and Dropout', 'a whole number from 0 on', isWhole, {
+  seed: number('Seed of shuffling, split, long tail, augmentation and Dropout', 'a whole number from 0 on', isWhole, {
     ...within,
     default: 0,
   }),
@@ -240,22 +232,19 @@ const scheduleRows = {
 /** What the trainer takes as it is. */
 export const trainerRows = {
   /** Steps in one run of ONNX Runtime. Default: by the size of the weights. */
-  stepsPerRun: count('Steps in one run of ONNX Runtime (default: by the size of the weights)', own),
+  stepsPerRun: count('Steps per run of ONNX Runtime (default: depends on the size of the weights)', own),
   /** Ends after so many epochs without a better figure of --select-by on the validation data. */
-  patience: count(
-    `End after so many epochs without a better figure of ${option('selectBy')} on the validation data`,
-    own,
-  ),
+  patience: count(`Stop after this many epochs without a better ${option('selectBy')} on the validation data`, own),
   /** Which epoch is taken: the last, or the best on the validation data, which is the default with a loss of one's choice. */
   select: choice(
     ['best', 'last'],
-    `Which epoch is taken (default last; best with ${option('loss')}, ${option('selectBy')} or ${option('patience')})`,
+    `Which epoch to keep (default last; best with ${option('loss')}, ${option('selectBy')} or ${option('patience')})`,
     within,
   ),
   /** What the best epoch is chosen by, on the validation data. Default: by `goal`; with a loss of one's choice `balanced`, balanced accuracy. `cost` needs `costs`. */
   selectBy: choice(
     Object.values(METRICS).map(({ option }) => option),
-    `What the best epoch is chosen by, on the validation data (default: by ${option('goal')}; balanced with ${option('loss')})`,
+    `The metric that chooses the best epoch on the validation data (default: from ${option('goal')}; balanced with ${option('loss')})`,
     { ...within, needs: 'select=best' },
   ),
   /** What a wrong prediction costs: rows are true classes, columns predictions. */
@@ -266,7 +255,7 @@ export const trainerRows = {
    */
   cacheFeatures: choice(
     ['auto', 'on', 'off'],
-    'Compute what is frozen once for each sample, not in each epoch (default auto: where nothing forbids it)',
+    'Compute frozen layers once per sample, not in every epoch (default auto: if nothing rules it out)',
     own,
   ),
   /**
@@ -275,7 +264,7 @@ export const trainerRows = {
    */
   lower: choice(
     ['auto', 'off'],
-    'Use forms made for this machine’s runtime while training (default auto: where they are proved right)',
+    'Train with faster forms made for this machine (default auto: if they are proved to be right)',
     own,
   ),
   /** Default `cpu`. */
@@ -284,7 +273,7 @@ export const trainerRows = {
    * Threads that compute one operator. A run may go on with another number: sums are then divided in other places, so that its weights may
    * differ in their last digits from those of a run that was never interrupted.
    */
-  threads: count('Threads that compute one operator (default: as many as the processor has cores)', none),
+  threads: count('Threads per operator (default: the number of cores)', none),
   /** Ends the run after the step that is under way; the checkpoint is written. */
   signal: signalRow,
   /** Hears everything; the others hear their part. */

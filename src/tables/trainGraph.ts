@@ -12,19 +12,28 @@ export const graphRows = {
     switches: {
       split: {
         value: 'split',
-        describe: 'Write gradients.onnx and apply.onnx apart, so that gradients can be reduced between them',
+        describe:
+          'Write gradients.onnx and apply.onnx separately, so that several machines can reduce gradients in between',
       },
     },
   }),
   /** Written into the manifest of the `loop` form: how many steps to feed in one run. */
-  stepsPerRun: count('Several steps in one run: data, labels and learning_rate get a leading axis of this many steps', {
-    excludes: ['form=split'],
-  }),
+  stepsPerRun: count(
+    'Take several steps in one run: data, labels and learning_rate get a leading axis of this length',
+    {
+      excludes: ['form=split'],
+    },
+  ),
   /** Of Dropout's masks. Default 0. */
-  seed: number('Of Dropout', 'a whole number from 0 on', (seed) => Number.isSafeInteger(seed) && seed >= 0, {
-    default: 0,
-    needs: 'dropout=train',
-  }),
+  seed: number(
+    'Seed of Dropout’s masks',
+    'a whole number from 0 on',
+    (seed) => Number.isSafeInteger(seed) && seed >= 0,
+    {
+      default: 0,
+      needs: 'dropout=train',
+    },
+  ),
 };
 
 /** The options of `trainGraph`. */

@@ -8,7 +8,7 @@ export const validateRows = {
   provider: {
     ...providerRow,
     first: true,
-    describe: 'Who computes; cuda never falls back, and is compared with the CPU too',
+    describe: 'Where to compute; cuda never falls back, and its results are also compared with the CPU’s',
   },
   /** Ends the work after the case that is under way. */
   signal: signalRow,

@@ -88,7 +88,7 @@ describe('train-graph', () => {
     const { code, stdout } = await lossgraft(['train-graph', '--help-all']);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^ +lossgraft train-graph net\.onnx -o step\.onnx --loss ib/m);
-    expect(stdout).toMatch(/--steps-per-run +Several steps in one run/);
+    expect(stdout).toMatch(/--steps-per-run +Take several steps in one run/);
     const short = await lossgraft(['train-graph', '--help']);
     expect(short.stdout).toMatch(/lossgraft train-graph --help-all shows all options/);
     expect(short.stdout).toMatch(/--class-counts/);
