@@ -6,7 +6,7 @@ import { UsageError } from './usage.ts';
 /** What a shell is told. The help and docs/commands.md list them. */
 export const STATUS = {
   done: { code: 0, when: 'all went well' },
-  failed: { code: 1, when: 'a check did not pass' },
+  failed: { code: 1, when: 'a check did not pass, or training came to no better model' },
   refused: { code: 2, when: 'wrong usage, bad input, or a file that cannot be read or written' },
   diverged: { code: 3, when: 'a training whose loss or weights were no longer finite' },
   defect: { code: 70, when: 'a defect of lossgraft' },

@@ -62,10 +62,10 @@ export function describeWaiting(history: readonly EpochRecord[]): string {
 }
 
 function epochLine(record: EpochRecord): string {
-  const { arm, epoch, phase, trainLoss, balancedAccuracy, macroF1, validationLoss } = record;
+  const { arm, epoch, phase, trainLoss, collapse, balancedAccuracy, macroF1, validationLoss } = record;
   const judged = `balanced accuracy ${percent(balancedAccuracy)} %, macro-F1 ${percent(macroF1 ?? Number.NaN)} %, cross-entropy ${formatNumber(validationLoss)}`;
   if (trainLoss === null) return `before training: ${judged}`;
-  return `${printable(arm)} epoch ${epoch} (${phase === 'first' ? 'first phase' : 'the loss'}): loss ${formatNumber(trainLoss)}, ${judged}`;
+  return `${printable(arm)} epoch ${epoch} (${phase === 'first' ? 'first phase' : 'the loss'}): loss ${formatNumber(trainLoss)}, ${judged}${collapse === undefined ? '' : `. The model has collapsed: ${collapse}`}`;
 }
 
 /** Seconds as 1:02:03 or 4:05. */

@@ -27,7 +27,13 @@ export function describeTraining(result: TrainResult): string {
   return `${title}\n${parts.filter((part) => part !== '').join('\n')}`;
 }
 
-function rowsOf({ before, arms }: TrainResult): Row[] {
+/** What the run came to. */
+export function describeDecision({ decision }: TrainResult): string {
+  if (decision === null) return '';
+  return `${decision.taken === null ? 'The model as it was is kept' : 'Taken'}: ${printable(decision.why)}`;
+}
+
+function rowsOf({ before, arms, decision, half }: TrainResult): Row[] {
   const given = before.judged ?? before.validation;
   return [
     ...(given ? [{ name: 'before', epoch: null, metrics: given, change: null }] : []),
@@ -35,6 +41,9 @@ function rowsOf({ before, arms }: TrainResult): Row[] {
       const change = judged?.change ?? null;
       return { name, epoch: best.epoch, metrics: judged ?? best, change };
     }),
+    ...(half
+      ? [{ name: `${decision?.taken?.arm ?? ''}, half-way`, epoch: null, metrics: half, change: half.change }]
+      : []),
   ];
 }
 

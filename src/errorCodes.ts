@@ -145,6 +145,7 @@ export type ErrorCode =
   | 'not-onnx'
   | 'not-opened'
   | 'not-topological'
+  | 'not-better'
   | 'not-trained'
   | 'nothing-on-cuda'
   | 'npy-dtype'

@@ -8,7 +8,7 @@ import { fileRows } from '../fileOptions.ts';
 import { note, noteOnce, print, printJson } from '../io.ts';
 import { checkOutput } from '../output.ts';
 import { describeWaiting, trainWatch } from '../trainReport.ts';
-import { describeTraining } from '../trainTables.ts';
+import { describeDecision, describeTraining } from '../trainTables.ts';
 import { checkTuned, copyConfig, makeFolders, type TunedOutput, tunedOutput } from '../tunedOutput.ts';
 
 /** What a shell expects of a program that Ctrl-C ended: 128 + SIGINT. */
@@ -31,6 +31,9 @@ const rows = {
   folder: { ...trainRows.folder, required: false } as const,
   resume: flag('Continue the run in that folder; the result is the same as without the interruption', { first: true }),
   force: flag('Replace an existing output, and start an existing run again', { first: true }),
+  writeAnyway: flag('Write the tuned model even where it is not shown to be better than the one before', {
+    first: true,
+  }),
 };
 
 /** lossgraft train */
@@ -130,7 +133,7 @@ function isShare(validation: string): boolean {
 }
 
 async function finish(
-  { force = false }: Options,
+  { force = false, writeAnyway: anyway = false }: Options,
   output: TunedOutput,
   json: boolean,
   result: TrainResult,
@@ -143,12 +146,28 @@ async function finish(
     process.exitCode = INTERRUPTED;
     return;
   }
-  makeFolders(output);
-  const files = [...(await result.write(output.model, { force })), ...(await copyConfig(output))];
+  const isTaken = result.decision?.taken != null;
+  const files = isTaken || anyway ? await writeTo(output, result, { force, anyway }) : [];
   const { write: _write, ...rest } = result;
   if (json) await printJson({ files, ...rest });
-  else
+  else {
+    const done = files.length === 0 ? 'nothing is written' : `written ${files.join(', ')}`;
     await print(
-      `${describeTraining(result)}\nwritten ${files.join(', ')}; checkpoints and metrics.jsonl in ${result.folder}${page}${describeWaiting(result.history)}\n`,
+      `${describeTraining(result)}\n${describeDecision(result)}\n${done}; checkpoints and metrics.jsonl in ${result.folder}${page}${describeWaiting(result.history)}\n`,
     );
+  }
+  if (files.length > 0) return;
+  note(
+    `${output.model} is not written, ${result.decision?.why}; --write-anyway writes it, and --validation gives other data to judge by`,
+  );
+  process.exitCode = STATUS.failed.code;
+}
+
+async function writeTo(
+  output: TunedOutput,
+  result: TrainResult,
+  how: { readonly force: boolean; readonly anyway: boolean },
+): Promise<readonly string[]> {
+  makeFolders(output);
+  return [...(await result.write(output.model, how)), ...(await copyConfig(output))];
 }

@@ -15,6 +15,8 @@ export interface GateRequest {
   readonly classNames?: readonly string[];
   /** Whether what was done to the model was measured to harm none: it then needs no proof, only no sign of harm. */
   readonly isSafe: boolean;
+  /** What must not be lost beside the mean. Default `macro-f1`; with `balanced-accuracy` that alone counts. */
+  readonly goal?: 'macro-f1' | 'balanced-accuracy';
   readonly seed?: number;
   readonly draws?: number;
 }
@@ -34,6 +36,7 @@ export interface GateVerdict {
   /** How likely the mean, and macro-F1 alone, are better: shares of the draws. */
   readonly jointBetter: number;
   readonly macroF1Better: number;
+  readonly balancedAccuracyBetter: number;
   readonly rarest: { readonly class: number; readonly samples: number };
 }
 
@@ -58,24 +61,25 @@ export function gate(request: GateRequest): GateVerdict {
   const asked = counts.flatMap((samples, k) => (samples > 0 || (request.trainCounts?.[k] ?? 1) > 0 ? [k] : []));
   const rarest = asked.reduce((least, k) => ((counts[k] ?? 0) < (counts[least] ?? 0) ? k : least), asked[0] ?? 0);
   const exact = differenceOf(groups, classes, (pairs) => pairs.map(({ count }) => count));
-  let [jointBetter, macroF1Better] = [0, 0];
+  let [jointBetter, macroF1Better, balancedAccuracyBetter] = [0, 0, 0];
   for (let draw = 0; draw < draws; draw++) {
     const stream = random(seed, draw, GATE);
     const drawn = differenceOf(groups.map(smoothed(counts)), classes, (pairs) => dirichlet(pairs, stream));
     jointBetter += won(drawn.joint) / draws;
     macroF1Better += won(drawn.macroF1) / draws;
+    balancedAccuracyBetter += won(drawn.balancedAccuracy) / draws;
   }
-  const found = { ...exact, jointBetter, macroF1Better, rarest: { class: rarest, samples: counts[rarest] ?? 0 } };
+  const better = { jointBetter, macroF1Better, balancedAccuracyBetter };
+  const found = { ...exact, ...better, rarest: { class: rarest, samples: counts[rarest] ?? 0 } };
   return { ...found, ...decide(found, request) };
 }
 
 function decide(
-  found: Omit<GateVerdict, 'decision' | 'why'>,
-  { isSafe, classNames }: GateRequest,
+  found: Found,
+  { isSafe, goal = 'macro-f1', classNames }: GateRequest,
 ): Pick<GateVerdict, 'decision' | 'why'> {
-  const { rarest, jointBetter, macroF1Better, joint, macroF1 } = found;
-  const shares = `better with a likelihood of ${percent(jointBetter)} % (macro-F1 alone ${percent(macroF1Better)} %)`;
-  const points = `the mean of balanced accuracy and macro-F1 changed by ${signed(joint)} points, ${shares}`;
+  const { rarest, jointBetter, macroF1Better, balancedAccuracyBetter, macroF1 } = found;
+  const points = goal === 'macro-f1' ? describeJoint(found) : describeRecall(found);
   if (rarest.samples < LEAST_SAMPLES) {
     const few = rarest.samples === 1 ? '1 sample' : `${rarest.samples} samples`;
     return {
@@ -83,13 +87,32 @@ function decide(
       why: `class ${classNames?.[rarest.class] ?? rarest.class} has ${few} to judge by, and below ${LEAST_SAMPLES} nothing can be told: ${points}`,
     };
   }
-  if (isSafe) {
-    const isHarmed = jointBetter < HARMED || macroF1Better < HARMED;
-    return { decision: isHarmed ? 'keep' : 'take', why: points };
-  }
-  if (jointBetter < PROVED) return { decision: 'keep', why: `${points}, and ${percent(PROVED)} % are asked for` };
-  if (macroF1 < 0) return { decision: 'keep', why: `macro-F1 fell by ${percent(-macroF1)} points; ${points}` };
+  const [proved, least] =
+    goal === 'macro-f1'
+      ? [jointBetter, Math.min(jointBetter, macroF1Better)]
+      : [balancedAccuracyBetter, balancedAccuracyBetter];
+  if (isSafe) return { decision: least < HARMED ? 'keep' : 'take', why: points };
+  if (proved < PROVED) return { decision: 'keep', why: `${points}, and ${percent(PROVED)} % are asked for` };
+  if (goal === 'macro-f1' && macroF1 < 0)
+    return { decision: 'keep', why: `macro-F1 fell by ${percent(-macroF1)} points; ${points}` };
   return { decision: 'take', why: points };
+}
+
+/** Whether what can be told, though it may be little, speaks for harm. */
+export function isHarmed({ jointBetter, macroF1Better }: GateVerdict): boolean {
+  return Math.min(jointBetter, macroF1Better) < HARMED;
+}
+
+type Found = Omit<GateVerdict, 'decision' | 'why'>;
+
+function describeJoint({ joint, jointBetter, macroF1Better }: Found): string {
+  const shares = `better with a likelihood of ${percent(jointBetter)} % (macro-F1 alone ${percent(macroF1Better)} %)`;
+  return `the mean of balanced accuracy and macro-F1 changed by ${signed(joint)} points, ${shares}`;
+}
+
+function describeRecall({ balancedAccuracy, balancedAccuracyBetter }: Found): string {
+  const share = percent(balancedAccuracyBetter);
+  return `balanced accuracy changed by ${signed(balancedAccuracy)} points, better with a likelihood of ${share} %`;
 }
 
 const percent = (share: number): string => (100 * share).toFixed(share > 0 && share < 0.1 ? 1 : 0);

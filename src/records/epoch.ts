@@ -11,6 +11,8 @@ export interface EpochRecord extends Metrics {
   readonly trainLoss: number | null;
   /** Unweighted cross-entropy, whatever the training loss is: comparable across losses. */
   readonly validationLoss: number;
+  /** Where the model has lost what it knew: in which way. */
+  readonly collapse?: string;
   readonly seconds: number;
   /** Of the steps alone; none before training. Of an epoch that was interrupted, what came after. */
   readonly trainSeconds?: number;

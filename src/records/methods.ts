@@ -5,8 +5,6 @@ export interface Method {
   readonly losses: readonly string[];
   /** Options of these losses. */
   readonly lossOptions: Readonly<Record<string, number>>;
-  /** Whether it was measured to harm none: docs/training.md, "The default". */
-  readonly isSafe: boolean;
 }
 
 export type MethodName = 'half' | 'full' | 'sampled' | 'weighted' | 'plain' | 'auto';
@@ -15,26 +13,23 @@ export type MethodName = 'half' | 'full' | 'sampled' | 'weighted' | 'plain' | 'a
 const HALF = { tau: 0.5 } as const;
 
 export const methods: Readonly<Record<MethodName, Method>> = {
-  half: { describe: 'logit adjustment with τ 0.5', losses: ['logit-adjustment'], lossOptions: HALF, isSafe: true },
+  half: { describe: 'logit adjustment with τ 0.5', losses: ['logit-adjustment'], lossOptions: HALF },
   full: {
     describe: 'balanced softmax, the full correction',
     losses: ['balanced-softmax'],
     lossOptions: {},
-    isSafe: false,
   },
   sampled: {
     describe: 'all classes drawn equally often',
     losses: ['ce+sampled'],
     lossOptions: {},
-    isSafe: false,
   },
-  weighted: { describe: 'cross-entropy weighted by 1/n', losses: ['ce+inverse'], lossOptions: {}, isSafe: false },
-  plain: { describe: 'cross-entropy', losses: ['ce'], lossOptions: {}, isSafe: false },
+  weighted: { describe: 'cross-entropy weighted by 1/n', losses: ['ce+inverse'], lossOptions: {} },
+  plain: { describe: 'cross-entropy', losses: ['ce'], lossOptions: {} },
   auto: {
     describe: 'all of these; keeps the best on validation data',
     losses: ['logit-adjustment', 'balanced-softmax', 'ce+sampled', 'ce+inverse', 'ce'],
     lossOptions: HALF,
-    isSafe: false,
   },
 };
 

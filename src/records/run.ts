@@ -1,4 +1,5 @@
 import type { Tie } from '../tuned/locate.ts';
+import type { RunDecision } from './decision.ts';
 import type { EpochRecord } from './epoch.ts';
 import type { InfluenceOutcome } from './influence.ts';
 import type { DetailedMetrics } from './metrics.ts';
@@ -48,6 +49,10 @@ export interface Outcome {
   readonly tests: readonly DetailedMetrics[];
   /** The same on the validation data where there are no test data. */
   readonly validation: readonly DetailedMetrics[];
+  /** Which of them is written, or why none is. */
+  readonly decision: RunDecision;
+  /** What is written, where its weights are those half-way, on the same data as the others. */
+  readonly half: DetailedMetrics | null;
   /** Of the tuned model on training data. */
   readonly influence: InfluenceOutcome;
 }

@@ -64,7 +64,7 @@ export class RunFolder {
   }
 
   /** Where a new state goes: never a name that a checkpoint refers to. */
-  fresh(kind: 'state' | 'best' | 'shared'): string {
+  fresh(kind: 'state' | 'best' | 'shared' | 'half'): string {
     this.#count += 1;
     return `${kind}-${this.#count}.safetensors`;
   }
@@ -76,8 +76,8 @@ export class RunFolder {
   /** Makes `checkpoint` the one that counts, in one rename, then removes states that it does not name. */
   commit(checkpoint: Checkpoint): void {
     writeText(this.file(FILE), `${JSON.stringify(checkpoint, withNames)}\n`);
-    const { file, shared, best, bests } = checkpoint;
-    const kept = new Set([file, shared, best?.file, ...bests.map((b) => b.file)]);
+    const { file, shared, best, bests, outcome } = checkpoint;
+    const kept = new Set([file, shared, best?.file, ...bests.map((b) => b.file), outcome?.decision.file]);
     for (const name of this.#states()) if (!kept.has(name)) rmSync(this.file(name), { force: true });
   }
 
@@ -93,7 +93,7 @@ export class RunFolder {
   }
 
   #states(): string[] {
-    return readdirSync(this.path).filter((file) => /^\.?(state|best|shared)-\d+\.safetensors/.test(file));
+    return readdirSync(this.path).filter((file) => /^\.?(state|best|shared|half)-\d+\.safetensors/.test(file));
   }
 
   #read(): Checkpoint {

@@ -23,8 +23,8 @@ export interface Plan extends Recipe {
   readonly lossOptions: Readonly<Record<string, number>>;
   readonly select: 'best' | 'last';
   readonly selectBy: NonNullable<TrainOptions['selectBy']>;
-  /** Whether just this was measured to harm no model. */
-  readonly isSafe: boolean;
+  /** The loss that was measured to harm no model, where just that is trained. */
+  readonly safeLoss: string | null;
 }
 
 /**
@@ -53,10 +53,7 @@ export function planOf(options: TrainOptions): Plan {
     goal,
     lossOptions: method === null ? {} : methods[method].lossOptions,
     ...chosen,
-    isSafe:
-      method !== null &&
-      methods[method].isSafe &&
-      !Object.entries(options).some(([key, value]) => value !== undefined && CHANGES.has(key)),
+    safeLoss: isSafe(options, method) ? SAFE_LOSS : null,
   };
 }
 
@@ -89,6 +86,16 @@ export const RECIPE_LOSS = 'ib';
 /** An epoch, of a few epochs less. */
 function warmupOf(epochs: number): number {
   return Math.min(1, epochs / 4);
+}
+
+/** Of the methods `half` and `auto`. */
+const SAFE_LOSS = 'logit-adjustment';
+
+function isSafe(options: TrainOptions, method: MethodName | null): boolean {
+  if (method === null || !methods[method].losses.includes(SAFE_LOSS)) return false;
+  const { padding = 0, flip = false } = options.augmentation ?? {};
+  if (padding > 0 || flip) return false;
+  return !Object.entries(options).some(([key, value]) => value !== undefined && CHANGES.has(key));
 }
 
 /** What makes another training of a method than the one that was measured. */

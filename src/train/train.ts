@@ -1,10 +1,8 @@
-import { join } from 'node:path';
-import type { ClassNames } from '../classes/names.ts';
 import { fixedBatch, inputPorts } from '../data/samples.ts';
 import { LossgraftError, option } from '../errors.ts';
-import { MANIFEST_KEY } from '../manifest.ts';
 import { type Model, modelFile, modelHash } from '../model.ts';
 import { badOption, checkOptions, complete, ownSettings } from '../options/check.ts';
+import type { RunDecision } from '../records/decision.ts';
 import type { EpochRecord } from '../records/epoch.ts';
 import type { FeatureReport } from '../records/features.ts';
 import type { InfluenceOutcome } from '../records/influence.ts';
@@ -15,19 +13,19 @@ import { lockRun } from '../runFolder/lock.ts';
 import { recallNote } from '../runFolder/tensorboard.ts';
 import { refuseEmptyInputs } from '../runtime/feeds.ts';
 import { explainLength } from '../runtime/longestRow.ts';
-import { readSafetensors } from '../safetensors/read.ts';
 import { trainerRows, trainRows } from '../tables/train.ts';
 import { runTraining } from '../trainer/runTraining.ts';
 import { evaluationGraph } from '../trainGraph/evaluation.ts';
-import { writeTuned } from '../tuned/writeBack.ts';
 import { type Arms, bindArms } from './bindArms.ts';
 import { checkMetrics } from './checkMetrics.ts';
-import { alignData, orderCheck, tunedManifest } from './classes.ts';
+import { alignData, orderCheck } from './classes.ts';
 import { divide, type Parts } from './data.ts';
 import { networkSize } from './network.ts';
 import type { Catalogue, TrainOptions } from './options.ts';
 import { describePlan, type Plan, planOf, settle } from './plan.ts';
 import { checkReport, reportBroken, reportRun } from './report.ts';
+
+import { writeRun } from './writeRun.ts';
 
 export type { TrainOptions } from './options.ts';
 
@@ -65,6 +63,10 @@ export interface TrainResult {
   };
   /** Those that are done: the loss that was asked for first. */
   readonly arms: readonly TrainedArm[];
+  /** Which model is written, or why none is: it is held against the one before on the validation data. `null` where the run is not done. */
+  readonly decision: RunDecision | null;
+  /** Figures of what is written, where its weights are those half-way between before and after. */
+  readonly half: DetailedMetrics | null;
   readonly history: readonly EpochRecord[];
   /** Of training samples on the tuned model; `null` where the run is not done. */
   readonly influence: InfluenceOutcome | null;
@@ -75,10 +77,12 @@ export interface TrainResult {
    * Writes the tuned model: the user's file, in which only the trained tensors' bytes are other ones; class names that are known stand in its
    * manifest.
    *
+   * @param options `anyway` writes the first loss's model also where the run came to none that is better.
    * @returns the files that were written.
-   * @throws LossgraftError `not-trained` after an interruption, and those of writing.
+   * @throws LossgraftError `not-trained` after an interruption, `not-better` where no model was shown to be better than the one before, and
+   *   those of writing.
    */
-  write(path: string, options?: { readonly force?: boolean }): Promise<readonly string[]>;
+  write(path: string, options?: { readonly force?: boolean; readonly anyway?: boolean }): Promise<readonly string[]>;
 }
 
 /**
@@ -155,6 +159,10 @@ async function trainIn(
     mode: options.mode ?? 'new',
     ...complete(trainerRows, options),
     select: plan.select,
+    goal: plan.goal,
+    safeLoss: plan.safeLoss,
+    takesBest: plan.method === 'auto',
+    isHeldOut: typeof options.validation !== 'object',
     selectBy: plan.selectBy,
     ...defined({ checkOrder: orderCheck(model, options, names, classes) }),
     settings: await settingsOf(model, options, plan, parts, bound),
@@ -181,11 +189,14 @@ async function trainIn(
     classNamesFrom: names?.from ?? null,
     before: { validation: checkpoint.history[0] ?? null, ...judgedOf(checkpoint, 0) },
     arms: armsOf(bound, checkpoint),
+    decision: checkpoint.outcome?.decision ?? null,
+    half: checkpoint.outcome?.half ?? null,
     history: checkpoint.history,
     influence: checkpoint.outcome?.influence ?? null,
     features: trained.features ?? null,
     notes,
-    write: async (path, { force = false } = {}) => write(model, folder, checkpoint, path, { force, names }),
+    write: async (path, { force = false, anyway = false } = {}) =>
+      writeRun(model, folder, checkpoint, path, { force, anyway, names }),
   };
 }
 
@@ -261,30 +272,6 @@ function armsOf({ arms }: Arms, checkpoint: Checkpoint): TrainedArm[] {
     if (!record || !last) return [];
     return [{ name, alpha: alphas[name] ?? null, best: record, last, ...judgedOf(checkpoint, i + 1) }];
   });
-}
-
-function write(
-  model: Model,
-  folder: string,
-  { bests, outcome }: Checkpoint,
-  path: string,
-  { force, names }: { readonly force: boolean; readonly names: ClassNames | undefined },
-): readonly string[] {
-  const [best] = bests;
-  if (best === undefined || outcome === null) {
-    throw new LossgraftError({
-      code: 'not-trained',
-      where: path,
-      expected: 'a run that is done',
-      found: 'one that was interrupted',
-      hint: `Go on with it: ${option('mode', 'resume')}`,
-    });
-  }
-  const state = readSafetensors(join(folder, best.file));
-  const tuned = new Set(outcome.tuned);
-  const kept = new Map([...state].filter(([name]) => tuned.has(name)));
-  const metadata = names && new Map([[MANIFEST_KEY, tunedManifest(model, names)]]);
-  return writeTuned(model, kept, path, { ...defined({ metadata }), force, untied: outcome.untied });
 }
 
 function defined<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } {

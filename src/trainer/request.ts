@@ -6,6 +6,7 @@ import type { Part } from '../data/samples.ts';
 import type { Model } from '../model.ts';
 import type { CompleteOptions } from '../options/row.ts';
 import type { FeatureReport } from '../records/features.ts';
+import type { Goal } from '../records/methods.ts';
 import type { Checkpoint, RunMode } from '../records/run.ts';
 import type { Schedule } from '../records/schedule.ts';
 import type { Port } from '../runtime/session.ts';
@@ -53,6 +54,14 @@ export interface TrainerRequest extends CompleteOptions<typeof trainerRows> {
   readonly test?: Part;
   readonly schedule: Schedule;
   readonly select: 'best' | 'last';
+  /** What is to gain by the training: it decides which models are taken. */
+  readonly goal: Goal;
+  /** The loss that was measured to harm no model, where just that is trained. */
+  readonly safeLoss: string | null;
+  /** Whether the best of all losses is taken, and not the first one. */
+  readonly takesBest: boolean;
+  /** Whether the validation data are a share of the training data. */
+  readonly isHeldOut: boolean;
   readonly selectBy: NonNullable<CompleteOptions<typeof trainerRows>['selectBy']>;
   readonly batchSize: number;
   readonly seed: number;

@@ -51,6 +51,7 @@ function interruptedAt(folder: RunFolder, checkpoint: Checkpoint, { notes }: Gra
   return { interrupted: true, checkpoint, notes: [...notes] };
 }
 
-function seenNotes({ history: [given] }: Checkpoint): string[] {
-  return given?.phase === 'before' && given.accuracy === 1 ? [SEEN] : [];
+function seenNotes({ history: [given], outcome }: Checkpoint): string[] {
+  const warning = outcome?.decision.warning ?? null;
+  return [...(given?.phase === 'before' && given.accuracy === 1 ? [SEEN] : []), ...(warning === null ? [] : [warning])];
 }

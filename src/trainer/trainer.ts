@@ -1,4 +1,5 @@
 import type { Part } from '../data/samples.ts';
+import { collapseOf, onlyClass } from '../metrics/collapse.ts';
 import { METRICS, metricNamed } from '../metrics/metrics.ts';
 import type { EpochRecord } from '../records/epoch.ts';
 import { type Metrics, metricsOf } from '../records/metrics.ts';
@@ -234,7 +235,10 @@ export class Trainer {
     const { folder, request } = this.#parts;
     const metrics = metricsOf(judged.scored, request);
     const seconds = (performance.now() - started) / 1000;
-    const record: EpochRecord = { ...known, ...metrics, validationLoss: judged.loss, seconds };
+    const [given] = this.#at.history;
+    const collapse = given && newCollapse(given, metrics, request.data.classNames);
+    const lost = collapse === undefined ? {} : { collapse };
+    const record: EpochRecord = { ...known, ...metrics, validationLoss: judged.loss, ...lost, seconds };
     this.#at = { ...this.#at, history: [...this.#at.history, record] };
     folder.writeMetrics(this.#at.history);
     request.onEpoch?.(record);
@@ -250,4 +254,9 @@ export class Trainer {
     folder.commit(this.#at);
     this.#saved = performance.now();
   }
+}
+
+/** What the model has lost; one that took all for one class from the start had nothing. */
+function newCollapse(given: Metrics, now: Metrics, classNames: readonly string[] | undefined): string | undefined {
+  return onlyClass(given) === undefined ? collapseOf(given, now, classNames) : undefined;
 }

@@ -12,7 +12,16 @@ it('a BERT learns from a CSV of sentences, and the tuned file reads others', asy
   const how = ['--loss', 'ce', '--class-weights', 'inverse', '--optimizer', 'adamw', '--learning-rate', '0.001'];
   const data = ['--data', file('train.csv'), '--test', file('test.csv'), ...texts];
   const more = ['--batch-size', '16', '--epochs', '6', '--select', 'last', '--json'];
-  const trained = await lossgraft(['train', file('model.onnx'), ...data, '-o', tuned, ...how, ...more]);
+  const trained = await lossgraft([
+    'train',
+    file('model.onnx'),
+    ...data,
+    '-o',
+    tuned,
+    '--write-anyway',
+    ...how,
+    ...more,
+  ]);
   expect(trained.code, trained.stderr).toBe(0);
   const { before, arms, classNames, classCounts } = JSON.parse(trained.stdout);
   expect(classNames).toEqual(['food', 'music', 'weather']);

@@ -7,7 +7,17 @@ const DIGITS = join(ROOT, 'fixtures/digits');
 
 function train(folder: string, ...more: readonly string[]) {
   const files = ['--data', join(DIGITS, 'train.npz'), '-o', join(folder, 'tuned.onnx')];
-  return lossgraft(['train', join(DIGITS, 'model.onnx'), ...files, '--loss', 'ib', '--epochs', '1', ...more]);
+  return lossgraft([
+    'train',
+    join(DIGITS, 'model.onnx'),
+    ...files,
+    '--loss',
+    'ib',
+    '--write-anyway',
+    '--epochs',
+    '1',
+    ...more,
+  ]);
 }
 
 describe('train', () => {

@@ -18,6 +18,7 @@ import { lossgraft, ROOT, temporaryFolder } from '../support/cli.ts';
 
 const DIGITS = join(ROOT, 'fixtures/digits');
 const SMALL = {
+  loss: 'ib',
   epochs: 3,
   ibFrom: 1,
   ibRateFactor: 0.5,
@@ -209,6 +210,7 @@ describe('train', () => {
     join(folder, 'tuned.onnx'),
     '--epochs',
     '1',
+    '--write-anyway',
   ];
 
   it('says where the page is', async () => {

@@ -151,7 +151,7 @@ it('a listener for one signal ends a run in good order; the next signal ends the
 describe('two runs in one folder', () => {
   const args = (output: string, ...more: string[]): string[] => [
     ...['train', join(DIGITS, 'model.onnx'), '--data', join(DIGITS, 'train.npz'), '-o', output, '--run', 'run'],
-    ...['--loss', 'ce', '--no-report', ...more],
+    ...['--loss', 'ce', '--no-report', '--write-anyway', ...more],
   ];
 
   it('the second is refused at its start, the first ends as if alone', async () => {

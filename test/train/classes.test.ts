@@ -27,7 +27,7 @@ async function trained(path: string, data: string, more: Partial<TrainOptions> =
       onNote: (text) => said.push(text),
       ...more,
     });
-    await result.write(output);
+    await result.write(output, { anyway: true });
     return { ...result, said, output };
   } finally {
     images.close();
@@ -153,7 +153,18 @@ describe('labels in another order than the model’s classes', () => {
   it('stop a run before anything is trained, which says the order that fits; with it, the run is right', async () => {
     const { model, data } = await without(WORDS);
     const output = join(temporaryFolder(), 'tuned.onnx');
-    const how = ['--channels', '1', '--loss', 'ce', '--trainable', 'head', '--epochs', '1', '--no-report'];
+    const how = [
+      '--channels',
+      '1',
+      '--write-anyway',
+      '--loss',
+      'ce',
+      '--trainable',
+      'head',
+      '--epochs',
+      '1',
+      '--no-report',
+    ];
     const args = ['train', model, '--data', data, '-o', output, ...how];
     const refused = await lossgraft(args);
     expect([refused.code, refused.stdout]).toEqual([2, '']);

@@ -43,7 +43,7 @@ async function run(
     const result = await train(model, { ...SMALL, ...options, data: samples, folder });
     if (result.interrupted) return { result, folder, bytes: undefined };
     const out = join(folder, 'tuned.onnx');
-    await result.write(out, { force: true });
+    await result.write(out, { force: true, anyway: true });
     return { result, folder, bytes: readFileSync(out) };
   } finally {
     samples.close();

@@ -31,7 +31,7 @@ function args(folder: string, ...more: readonly string[]): string[] {
     '--padding',
     '1',
   ];
-  return ['train', join(DIGITS, 'model.onnx'), ...data, ...how, ...more];
+  return ['train', join(DIGITS, 'model.onnx'), ...data, '--write-anyway', ...how, ...more];
 }
 
 interface Ended {

@@ -41,7 +41,7 @@ async function run(folder: string, options: Partial<TrainOptions>): Promise<Run>
     const result = await train(model, { ...(options.method ? free : SMALL), ...options, data, folder });
     if (result.interrupted) return { result, bytes: undefined };
     const out = join(folder, 'tuned.onnx');
-    await result.write(out, { force: true });
+    await result.write(out, { force: true, anyway: true });
     return { result, bytes: readFileSync(out) };
   } finally {
     data.close();

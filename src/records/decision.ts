@@ -1,0 +1,27 @@
+import type { GateVerdict } from '../metrics/gate.ts';
+
+/** A trained model that was held against the one before. */
+export interface Candidate {
+  readonly arm: string;
+  /** 1: the trained weights; 0.5: those half-way between before and after. */
+  readonly share: number;
+  readonly verdict: GateVerdict;
+  /** What is wrong with it beyond all figures; `null` where nothing is. */
+  readonly collapse: string | null;
+}
+
+/** What a run came to: one of its models, or none, as the model before is better. */
+export interface RunDecision {
+  /** What is written; `null`: the model before is kept. */
+  readonly taken: { readonly arm: string; readonly share: number } | null;
+  /** The state that is written. */
+  readonly file: string | null;
+  /** A sentence for people, without a full stop. */
+  readonly why: string;
+  /** In the order in which they were tried. */
+  readonly candidates: readonly Candidate[];
+  /** Class-wise z of validation losses over training losses, of the model before: from 2 on the validation data are new to it. `null`: unknown. */
+  readonly newness: number | null;
+  /** What to tell the user of the validation data. */
+  readonly warning: string | null;
+}

@@ -1,0 +1,48 @@
+import { join } from 'node:path';
+import type { ClassNames } from '../classes/names.ts';
+import { LossgraftError, option } from '../errors.ts';
+import { MANIFEST_KEY } from '../manifest.ts';
+import type { Model } from '../model.ts';
+import type { Checkpoint } from '../records/run.ts';
+import { readSafetensors } from '../safetensors/read.ts';
+import { writeTuned } from '../tuned/writeBack.ts';
+import { tunedManifest } from './classes.ts';
+
+/** Writes the model that a run came to. @throws LossgraftError `not-trained`, `not-better`, and those of writing. */
+export function writeRun(
+  model: Model,
+  folder: string,
+  { bests, outcome }: Checkpoint,
+  path: string,
+  {
+    force,
+    anyway,
+    names,
+  }: { readonly force: boolean; readonly anyway: boolean; readonly names: ClassNames | undefined },
+): readonly string[] {
+  const [best] = bests;
+  if (best === undefined || outcome === null) {
+    throw new LossgraftError({
+      code: 'not-trained',
+      where: path,
+      expected: 'a run that is done',
+      found: 'one that was interrupted',
+      hint: `Go on with it: ${option('mode', 'resume')}`,
+    });
+  }
+  const { file, why } = outcome.decision;
+  if (file === null && !anyway) {
+    throw new LossgraftError({
+      code: 'not-better',
+      where: path,
+      expected: 'a model that is better than the one before on the validation data',
+      found: why,
+      hint: 'Give more validation data, another method, or write it anyway',
+    });
+  }
+  const state = readSafetensors(join(folder, file ?? best.file));
+  const tuned = new Set(outcome.tuned);
+  const kept = new Map([...state].filter(([name]) => tuned.has(name)));
+  const metadata = names && new Map([[MANIFEST_KEY, tunedManifest(model, names)]]);
+  return writeTuned(model, kept, path, { ...(metadata ? { metadata } : {}), force, untied: outcome.untied });
+}

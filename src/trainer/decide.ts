@@ -1,0 +1,140 @@
+import { collapseOf } from '../metrics/collapse.ts';
+import { gate, isHarmed } from '../metrics/gate.ts';
+import { judged, METRICS } from '../metrics/metrics.ts';
+import type { Scored } from '../metrics/scored.ts';
+import { type Newness, newnessOf } from '../metrics/seen.ts';
+import type { Candidate, RunDecision } from '../records/decision.ts';
+import { metricsOf } from '../records/metrics.ts';
+import type { Checkpoint } from '../records/run.ts';
+import { readSafetensors } from '../safetensors/read.ts';
+import type { Tensor } from '../tensor.ts';
+import { setInitialState } from '../thread/runner.ts';
+import { spreadRows } from './influence.ts';
+import { judge } from './judge.ts';
+import type { RunParts } from './parts.ts';
+
+/** A candidate, and where its state is. */
+interface Tried extends Candidate {
+  readonly file: string;
+  /** By which those that are taken are ranked. */
+  readonly score: number;
+}
+
+/**
+ * Holds the trained models against the one before, on validation data: the best that the gate takes is what the run came to. Where it takes
+ * none, the weights half-way are tried.
+ */
+export async function decideRun(parts: RunParts, at: Checkpoint): Promise<RunDecision> {
+  const { request, runner, graphs, judging } = parts;
+  await setInitialState(runner, graphs.current.graph);
+  const before = (await judge(runner, request.validation, 'evaluation', judging)).scored;
+  const newness = await newnessFor(parts, before);
+  const files = at.bests.slice(0, request.takesBest ? undefined : 1).map(({ file }) => file);
+  const tried: Tried[] = [];
+  for (const [i, file] of files.entries()) tried.push(await tryState(parts, before, i, file, 1));
+  let taken = bestOf(parts, tried);
+  if (taken === undefined) {
+    for (const [i, file] of files.entries()) {
+      if (tried[i]?.verdict.decision === 'untold') continue;
+      const half = await tryState(parts, before, i, await saveHalf(parts, file), HALF);
+      tried.push(half);
+      taken = bestOf(parts, [half]);
+      if (taken) break;
+    }
+  }
+  const candidates = tried.map(({ file: _, score: __, ...candidate }) => candidate);
+  return {
+    taken: taken ? { arm: taken.arm, share: taken.share } : null,
+    file: taken?.file ?? null,
+    why: sentenceOf(parts, taken ?? tried[0], taken !== undefined),
+    candidates,
+    newness: newness.z,
+    warning: request.isHeldOut ? newness.warning : null,
+  };
+}
+
+const HALF = 0.5;
+
+async function tryState(
+  { request, runner, folder, judging }: RunParts,
+  before: Scored,
+  index: number,
+  file: string,
+  share: number,
+): Promise<Tried> {
+  await runner.ask({ kind: 'load', path: folder.file(file) });
+  const after = (await judge(runner, request.validation, 'evaluation', judging)).scored;
+  const { classNames } = request.data;
+  const arm = request.arms[index]?.name ?? '';
+  const verdict = gate({
+    labels: before.labels,
+    before: before.predicted,
+    after: after.predicted,
+    classes: before.classes,
+    trainCounts: request.trainCounts,
+    ...(classNames ? { classNames } : {}),
+    isSafe: arm === request.safeLoss,
+    goal: request.goal,
+    seed: request.seed,
+  });
+  const metric = request.goal === 'macro-f1' ? METRICS.macroF1 : METRICS.balancedAccuracy;
+  const score = metric.of(judged(after)) ?? Number.NaN;
+  const collapse = collapseOf(metricsOf(before, request), metricsOf(after, request), classNames);
+  return { arm, share, verdict, collapse: collapse ?? null, file, score };
+}
+
+/** Of those that are taken the one with the highest score, of equal ones the first. */
+function bestOf({ request }: RunParts, tried: readonly Tried[]): Tried | undefined {
+  const able = tried.filter(({ arm, verdict, collapse }) => {
+    const { decision } = verdict;
+    if (collapse !== null) return false;
+    return decision === 'take' || (decision === 'untold' && arm === request.safeLoss && !isHarmed(verdict));
+  });
+  return able.reduce<Tried | undefined>((best, one) => (best && one.score <= best.score ? best : one), undefined);
+}
+
+function sentenceOf({ request }: RunParts, tried: Tried | undefined, isTaken: boolean): string {
+  if (tried === undefined) return 'nothing was trained';
+  const { arm, share, verdict, collapse } = tried;
+  const what = share === 1 ? arm : `${arm}, its weights half-way between before and after`;
+  if (collapse !== null) return `${what}: ${collapse}`;
+  const isTold = verdict.decision !== 'untold';
+  if (isTaken && !isTold) return `${what}: ${verdict.why}; the method is one that harmed no model of 67 measured runs`;
+  const safe = isTold || arm === request.safeLoss ? '' : '; the method is not one that was measured to harm none';
+  return `${what}: ${verdict.why}${safe}`;
+}
+
+/** The weights half-way between before and after training, as a state of their own. */
+async function saveHalf({ runner, graphs, folder }: RunParts, file: string): Promise<string> {
+  const before = new Map(graphs.current.graph.initialState());
+  const tuned = new Set(graphs.common.tuned);
+  const state = [...readSafetensors(folder.file(file))].map(([name, after]): [string, Tensor] => {
+    const given = before.get(name);
+    return [name, given && tuned.has(name) ? between(given, after) : after];
+  });
+  await runner.ask({ kind: 'set', state: Object.fromEntries(state) });
+  const half = folder.fresh('half');
+  await runner.ask({ kind: 'save', path: folder.file(half) });
+  return half;
+}
+
+function between(a: Tensor, b: Tensor): Tensor {
+  const data = new Float32Array(b.data.length);
+  for (let i = 0; i < data.length; i++) data[i] = Number(a.data[i]) + HALF * (Number(b.data[i]) - Number(a.data[i]));
+  return { dtype: 'float32', dims: b.dims, data };
+}
+
+/** More training samples tell hardly more. */
+const LOOKED_AT = 2000;
+
+/** Whether the validation data are new to the model before, which the runner has. */
+async function newnessFor({ request, runner, judging }: RunParts, before: Scored): Promise<Newness> {
+  const { train, seed } = request;
+  const part = { ...train, rows: spreadRows(train, LOOKED_AT, seed) };
+  const known = (await judge(runner, part, 'evaluation', judging)).scored;
+  return newnessOf(lossesOf(before), lossesOf(known), before.classes);
+}
+
+function lossesOf({ labels, truth }: Scored): { readonly labels: Int32Array; readonly losses: Float64Array } {
+  return { labels, losses: truth.map((p) => -Math.log(Math.max(p, Number.MIN_VALUE))) };
+}
