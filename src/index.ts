@@ -62,6 +62,7 @@ export { decodeNpy, encodeNpy } from './data/numpy/npy.ts';
 export { writeNpz } from './data/numpy/npz.ts';
 export { openData } from './data/open.ts';
 export type { DataOptions } from './data/options.ts';
+export { type DataParts, dataParts } from './data/parts.ts';
 export { selectRows } from './data/select.ts';
 export { labelsOf, type Split, stratifiedSplit } from './data/split.ts';
 export type { Node, Operand, Pen, Value } from './emit/index.ts';

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { dataRows, flag, type OptionsOf, pick, type Row, text, trainRows } from '../../src/catalogue.ts';
-import type { Dataset, TrainOptions, TrainResult } from '../../src/index.ts';
+import type { DataParts, Dataset, TrainOptions, TrainResult } from '../../src/index.ts';
 import { command, type Door, type Given } from '../command.ts';
 import { dataOptionRows, openFurther } from '../dataOptions.ts';
 import { STATUS } from '../failure.ts';
@@ -107,14 +107,16 @@ async function optionsOf(
 ): Promise<TrainOptions> {
   const { folder = `${output.path.replace(/\.onnx$|[\\/]+$/, '')}.run`, resume, force } = options;
   const how = pick(dataRows, options);
-  const data = await door.openData(options.data, how);
+  const parts = door.dataParts(options.data);
+  if (parts !== undefined) note(describeParts(parts, options));
+  const data = await door.openData(parts?.data ?? options.data, how);
   opened.push(data);
   const open = async (path: string): Promise<Dataset> => {
     const further = await openFurther(door, path, how);
     opened.push(further);
     return further;
   };
-  const { validation, test, ...others } = options;
+  const { validation = parts?.validation, test = parts?.test, ...others } = options;
   return {
     ...declared,
     ...pick(trainRows, others),
@@ -126,6 +128,20 @@ async function optionsOf(
       : { validation: isShare(validation) ? Number(validation) : await open(validation) }),
     ...(test === undefined ? {} : { test: await open(test) }),
   } as TrainOptions;
+}
+
+/** What becomes of the parts of a folder. */
+function describeParts(parts: DataParts, { data, validation, test }: Options): string {
+  const used = [
+    `${parts.data} to train`,
+    ...(parts.validation === undefined || validation !== undefined
+      ? []
+      : [`${parts.validation} to choose the epoch by`]),
+    ...(parts.test === undefined || test !== undefined ? [] : [`${parts.test} to judge at the end`]),
+  ];
+  const shares =
+    (parts.validation ?? validation) === undefined ? '; a share of the first is held out to choose the epoch by' : '';
+  return `${data} is divided: ${used.join(', ')}${shares}`;
 }
 
 function isShare(validation: string): boolean {

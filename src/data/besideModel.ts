@@ -23,7 +23,7 @@ export function withModelFiles(kind: DataKind, options: DataOptions): FromModel 
   const { model } = options;
   const folder = model === undefined ? undefined : configFolder(model);
   if (model === undefined || folder === undefined) return { options, notes: [] };
-  if (kind === 'images') return prepared(folder, options);
+  if (kind === 'images' || kind === 'csvImages' || kind === 'parquetImages') return prepared(folder, options);
   const isText = kind === 'texts' || kind === 'csvTexts' || kind === 'parquetTexts';
   if (!isText || options.tokenizer !== undefined) return { options, notes: [] };
   const path = join(folder, 'tokenizer.json');

@@ -52,6 +52,11 @@ const EXTENSIONS: Readonly<Record<FolderKind, RegExp>> = {
   texts: /^\.txt$/i,
 };
 
+/** By its ending. */
+export function isImageName(name: string): boolean {
+  return EXTENSIONS.images.test(extname(name));
+}
+
 /**
  * The kind of the files in the class folders: the one that more classes have, or else of which there are more files. With a tokenizer
  * it is texts, where there are any.

@@ -20,7 +20,7 @@ import type { Table } from './tables/table.ts';
  * an .npz whose keys are the model's input names and `labels`, or an .npy for a model with one input;
  * IDX files (.gz too), or a folder of them, as MNIST comes;
  * a folder with a subfolder of images, or of .txt files, for each class;
- * a .csv, .tsv or .parquet table, of numbers, or of texts where a tokenizer is given.
+ * a .csv, .tsv or .parquet table, of numbers, of paths of images, or of texts where a tokenizer is given.
  *
  * @throws LossgraftError where a file is damaged, too large, or not what it should be, naming file and row; where labels are missing
  * or come twice; and for options that such data do not have.
@@ -30,7 +30,7 @@ export async function openData(path: string, given: DataOptions = {}): Promise<O
   refuseTwins(given);
   given.signal?.throwIfAborted();
   try {
-    const kind = kindOf(path, given);
+    const kind = await kindOf(path, given);
     refuseUnused(path, kind, given);
     const { options, notes } = withModelFiles(kind, given);
     const read = await READERS[kind](path, options);
@@ -90,9 +90,38 @@ const READERS: Readonly<Record<DataKind, Reader>> = {
   texts: async (path, options) => (await import('./texts/texts.ts')).openTextFolder(path, options),
   csv: async (path, options) => readNumbers(await openCsv(path, options), options),
   parquet: async (path, options) => readNumbers(await openParquet(path), options),
+  csvImages: async (path, options) => readImages(await openCsv(path, options), options),
+  parquetImages: async (path, options) => readImages(await openParquet(path), options),
   csvTexts: async (path, options) => readTexts(await openCsv(path, options), options),
   parquetTexts: async (path, options) => readTexts(await openParquet(path), options),
 };
+
+async function readImages(table: Table, options: DataOptions): Promise<Dataset> {
+  const { openImageTable } = await import('./images/imageTable.ts');
+  const column = options.imageColumn ?? (await pathColumn(table.name, options)) ?? '';
+  return openImageTable(table, column, options);
+}
+
+/** The column of paths of images, which a look at the first row tells. */
+async function pathColumn(path: string, options: DataOptions): Promise<string | undefined> {
+  const table = await openTable(path, options);
+  try {
+    return await (await import('./images/imagePaths.ts')).findPaths(table);
+  } finally {
+    table.close();
+  }
+}
+
+/** Whether a table has paths of images. */
+async function holdsPaths(path: string, options: DataOptions): Promise<boolean> {
+  if (options.imageColumn !== undefined) return true;
+  if (options.featureColumns !== undefined || options.header === false) return false;
+  return (await pathColumn(path, options)) !== undefined;
+}
+
+async function openTable(path: string, options: DataOptions): Promise<Table> {
+  return extname(path).toLowerCase() === '.parquet' ? openParquet(path) : openCsv(path, options);
+}
 
 async function openCsv(path: string, options: DataOptions): Promise<Table> {
   return (await import('./tables/csv.ts')).openCsv(path, options);
@@ -106,7 +135,7 @@ async function readTexts(table: Table, options: DataOptions): Promise<Dataset> {
   return (await import('./texts/texts.ts')).readTexts(table, options);
 }
 
-function kindOf(path: string, options: DataOptions): DataKind {
+async function kindOf(path: string, options: DataOptions): Promise<DataKind> {
   if (statSync(path).isDirectory()) {
     return holdsIdx(visibleNames(path)) ? 'idx' : folderKind(path, options);
   }
@@ -118,9 +147,9 @@ function kindOf(path: string, options: DataOptions): DataKind {
       return 'arrays';
     case '.csv':
     case '.tsv':
-      return isText ? 'csvTexts' : 'csv';
+      return isText ? 'csvTexts' : (await holdsPaths(path, options)) ? 'csvImages' : 'csv';
     case '.parquet':
-      return isText ? 'parquetTexts' : 'parquet';
+      return isText ? 'parquetTexts' : (await holdsPaths(path, options)) ? 'parquetImages' : 'parquet';
     default:
       throw unknownFormat(path);
   }

@@ -24,15 +24,18 @@ const KIND_NAMES = {
   csvTexts: 'a CSV of texts',
   parquetTexts: 'a Parquet table of texts',
   texts: 'a folder of texts',
+  csvImages: 'a CSV of paths of images',
+  parquetImages: 'a Parquet table of paths of images',
 } as const;
 
 /** A kind of data. */
 export type DataKind = keyof typeof KIND_NAMES;
 
-const TABLES = ['csv', 'parquet', 'csvTexts', 'parquetTexts'] as const;
-const CSV = ['csv', 'csvTexts'] as const;
+const TABLES = ['csv', 'parquet', 'csvTexts', 'parquetTexts', 'csvImages', 'parquetImages'] as const;
+const CSV = ['csv', 'csvTexts', 'csvImages'] as const;
 const TEXTS = ['csvTexts', 'parquetTexts', 'texts'] as const;
-const IMAGES = ['images'] as const;
+const IMAGE_TABLES = ['csvImages', 'parquetImages'] as const;
+const IMAGES = ['images', ...IMAGE_TABLES] as const;
 
 /** Of images. */
 const imageRows = {
@@ -57,10 +60,10 @@ const imageRows = {
   }),
   /** Subtracted from the channels after they are scaled to 0…1: one number for all channels, or one for each. Default 0. */
   mean: numbers('Images, IDX: subtract this after scaling to 0…1; one number, or one per channel (default 0)', {
-    kinds: ['images', 'idx'],
+    kinds: [...IMAGES, 'idx'],
   }),
   /** What the channels are divided by then. Default 1. */
-  std: numbers('Images, IDX: then divide by this (default 1)', { kinds: ['images', 'idx'] }),
+  std: numbers('Images, IDX: then divide by this (default 1)', { kinds: [...IMAGES, 'idx'] }),
 };
 
 type Columns = readonly string[] | Readonly<Record<string, readonly string[]>>;
@@ -83,6 +86,10 @@ const tableRows = {
     'Tables: the columns of numbers: a,b,c, or x=a,b;y=c for several inputs (default: all others)',
     { kinds: ['csv', 'parquet'], reads: 'COLUMN,… or INPUT=COLUMN,…;… with each input once', parse: parseColumns },
   ),
+  /** The column of paths of images in a table. Default: the one with such a name whose first cell is one. */
+  imageColumn: text('Tables: the column of paths of images (default: image, path, file_name or such)', {
+    kinds: IMAGE_TABLES,
+  }),
   /** The column of texts in a table. */
   textColumn: text('Tables: the column of texts (default text)', { kinds: ['csvTexts', 'parquetTexts'] }),
   /** What separates the cells of a CSV. Default: a tab in .tsv files, a comma in others. */

@@ -44,8 +44,8 @@ export async function openImageFolder(path: string, options: DataOptions): Promi
 /** Decoding runs on the library's own threads; more at once only take memory. */
 const decoding = limiter(Math.min(4, availableParallelism()));
 
-function imageColumn(
-  { files }: SampleFolder,
+export function imageColumn(
+  { files }: Pick<SampleFolder, 'files'>,
   { height, width }: Size,
   { channels, scale }: Preprocess,
   pixelsOf: (row: number) => Promise<Pixels>,
@@ -80,7 +80,7 @@ async function allOrFirstError(work: readonly Promise<void>[]): Promise<void> {
   for (const result of await Promise.allSettled(work)) if (result.status === 'rejected') throw result.reason;
 }
 
-async function readPixels(path: string, preprocess: Preprocess): Promise<Pixels> {
+export async function readPixels(path: string, preprocess: Preprocess): Promise<Pixels> {
   const file = openFile(path);
   try {
     if (file.size > MAX_IMAGE_BYTES) throw tooLarge(path, file.size);
@@ -93,7 +93,7 @@ async function readPixels(path: string, preprocess: Preprocess): Promise<Pixels>
 }
 
 /** A look at the first bytes finds most of what is no image before anything else begins. */
-function refuseNoImage(path: string): void {
+export function refuseNoImage(path: string): void {
   const file = openFile(path);
   try {
     const start = Uint8Array.from(file.read(0, Math.min(file.size, 16)));
