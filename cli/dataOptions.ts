@@ -15,7 +15,7 @@ export const dataOptionRows = {
     `NumPy: an .npz with the names of the model’s inputs and labels as keys, or an .npy for a model with one input
 MNIST: IDX files (.gz too), or their folder
 Images or .txt files: a folder with a subfolder for each class
-Tables: .csv, .tsv or .parquet`,
+Tables: .csv, .tsv or .parquet; several as a.csv,b.csv or 'part-*.csv'`,
     { required: true },
   ),
   labels,

@@ -55,6 +55,7 @@ export type ErrorCode =
   | 'cycle'
   | 'dangling-input'
   | 'data-dtype'
+  | 'data-files'
   | 'data-parts'
   | 'data-shape'
   | 'data-size'

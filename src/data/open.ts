@@ -5,6 +5,7 @@ import { LossgraftError, option } from '../errors.ts';
 import { checkOptions } from '../options/check.ts';
 import { alignLabels } from './alignLabels.ts';
 import { readsTexts, withModelFiles } from './besideModel.ts';
+import { dataFiles } from './dataFiles.ts';
 import { type Dataset, disposable, type OpenedData } from './dataset.ts';
 import { folderKind, visibleNames } from './folder.ts';
 import { holdsIdx, openIdx } from './idx/idx.ts';
@@ -12,6 +13,7 @@ import { isIdxName } from './idx/idxFile.ts';
 import { indexTexts, withLabels } from './labelsFile.ts';
 import { openArrays } from './numpy/arrays.ts';
 import { type DataKind, type DataOptions, dataRows, refuseUnused } from './options.ts';
+import { joinTables } from './tables/joinTables.ts';
 import { readNumbers } from './tables/numberTable.ts';
 import type { Table } from './tables/table.ts';
 
@@ -20,7 +22,7 @@ import type { Table } from './tables/table.ts';
  * an .npz whose keys are the model's input names and `labels`, or an .npy for a model with one input;
  * IDX files (.gz too), or a folder of them, as MNIST comes;
  * a folder with a subfolder of images, or of .txt files, for each class;
- * a .csv, .tsv or .parquet table, of numbers, of paths of images, or of texts where a tokenizer is given.
+ * a .csv, .tsv or .parquet table, of numbers, of paths of images, or of texts where a tokenizer is given; of several files, `a.csv,b.csv` or `part-*.csv`.
  *
  * @throws LossgraftError where a file is damaged, too large, or not what it should be, naming file and row; where labels are missing
  * or come twice; and for options that such data do not have.
@@ -34,7 +36,9 @@ export async function openData(path: string, given: DataOptions = {}): Promise<O
     refuseUnused(path, kind, given);
     const { options, notes } = withModelFiles(kind, given);
     const read = await READERS[kind](path, options);
-    const data = { ...read, notes: [...(read.notes ?? []), ...notes] };
+    const files = dataFiles(path);
+    const several = files.length > 1 ? [`${path}: ${files.length} files, ${files[0]} to ${files.at(-1)}`] : [];
+    const data = { ...read, notes: [...several, ...(read.notes ?? []), ...notes] };
     const labelled = options.labels === undefined || kind === 'idx' ? data : await withLabels(data, options.labels);
     return disposable(await named(labelled, options));
   } catch (cause) {
@@ -124,18 +128,33 @@ async function openTable(path: string, options: DataOptions): Promise<Table> {
 }
 
 async function openCsv(path: string, options: DataOptions): Promise<Table> {
-  return (await import('./tables/csv.ts')).openCsv(path, options);
+  const { openCsv } = await import('./tables/csv.ts');
+  return joinTables(path, dataFiles(path), (file) => openCsv(file, options));
 }
 
 async function openParquet(path: string): Promise<Table> {
-  return (await import('./parquet/open.ts')).openParquet(path);
+  const { openParquet } = await import('./parquet/open.ts');
+  return joinTables(path, dataFiles(path), openParquet);
 }
 
 async function readTexts(table: Table, options: DataOptions): Promise<Dataset> {
   return (await import('./texts/texts.ts')).readTexts(table, options);
 }
 
-async function kindOf(path: string, options: DataOptions): Promise<DataKind> {
+async function kindOf(given: string, options: DataOptions): Promise<DataKind> {
+  const [path = given, ...others] = dataFiles(given);
+  const kind = await kindOfOne(path, options);
+  if (others.length === 0 || /^(csv|parquet)/.test(kind)) return kind;
+  throw new LossgraftError({
+    code: 'data-files',
+    where: given,
+    expected: 'several files of a table, .csv, .tsv or .parquet',
+    found: `${others.length + 1} files, the first ${path}`,
+    hint: 'Join them, or give one of them',
+  });
+}
+
+async function kindOfOne(path: string, options: DataOptions): Promise<DataKind> {
   if (statSync(path).isDirectory()) {
     return holdsIdx(visibleNames(path)) ? 'idx' : folderKind(path, options);
   }

@@ -27,12 +27,12 @@ export async function openImageTable(table: Table, column: string, options: Data
     const breathe = breather(options.signal);
     for await (const { cells, line } of table.rows(labels === undefined ? [paths] : [paths, labels])) {
       const place = placeOf(table, files.length, line);
-      files.push(checkedPath(table, cells[0], `${place}, column ${column}`));
+      files.push(checkedPath(folderOf(table, files.length), cells[0], `${place}, column ${column}`));
       if (labels !== undefined) collector.add(cells[1] ?? null, `${place}, column ${table.columns[labels]}`);
       await breathe();
     }
     if (files.length === 0) throw noRows(table.name);
-    const pathOf = (row: number): string => resolve(dirname(table.name), files[row] ?? '');
+    const pathOf = (row: number): string => resolve(folderOf(table, row), files[row] ?? '');
     const pixelsOf = (row: number): Promise<Pixels> => readPixels(pathOf(row), preprocess);
     const size = outputSize(preprocess) ?? (await pixelsOf(0));
     const index = labels === undefined ? undefined : collector.finish();
@@ -52,10 +52,14 @@ export async function openImageTable(table: Table, column: string, options: Data
   }
 }
 
-function checkedPath(table: Table, cell: Cell | undefined, where: string): string {
+function folderOf(table: Table, row: number): string {
+  return dirname(table.fileOf?.(row).file ?? table.name);
+}
+
+function checkedPath(folder: string, cell: Cell | undefined, where: string): string {
   if (typeof cell !== 'string' || cell === '') throw noImage(where, 'nothing');
   try {
-    refuseNoImage(resolve(dirname(table.name), cell));
+    refuseNoImage(resolve(folder, cell));
   } catch (cause) {
     throw cause instanceof LossgraftError ? noImage(where, `${cell}: ${cause.problem.found}`, cause) : cause;
   }

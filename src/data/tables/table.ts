@@ -14,10 +14,13 @@ export interface Table {
   readonly columns: readonly string[];
   /** The rows, of some columns, by their indices. */
   rows(columns: readonly number[]): AsyncIterable<Row>;
+  /** Of several files: the one that a row is in, and its row there. */
+  fileOf?(row: number): { readonly file: string; readonly row: number };
   close(): void;
 }
 
 /** `data.csv, row 3 (line 5)`: rows count from 0, as everywhere; lines from 1, as editors do. */
 export function placeOf(table: Table, row: number, line: number | undefined): string {
-  return `${table.name}, row ${row}${line === undefined ? '' : ` (line ${line})`}`;
+  const place = table.fileOf?.(row) ?? { file: table.name, row };
+  return `${place.file}, row ${place.row}${line === undefined ? '' : ` (line ${line})`}`;
 }
