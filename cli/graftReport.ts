@@ -1,5 +1,5 @@
 import { kebabCase } from '../src/catalogue.ts';
-import type { GraftReport } from '../src/index.ts';
+import type { GraftReport, Inspection } from '../src/index.ts';
 import { formatNumber } from './io.ts';
 
 /** The rows of a report that say what was grafted. */
@@ -17,8 +17,9 @@ export function graftRows(done: GraftReport): (readonly [string, string])[] {
   ];
 }
 
-/** `softmax`, and whether the file says so. */
-export function headName({ kind, isStated }: GraftReport['head']): string {
+/** The kind, and whether the file says so. */
+export function headName({ kind, isStated }: Pick<NonNullable<Inspection['head']>, 'kind' | 'isStated'>): string {
+  if (kind === 'sigmoid-binary') return `sigmoid-binary (a softmax over [0, z])${isStated ? '' : ', assumed'}`;
   return kind !== 'softmax' || isStated ? kind : 'softmax (exclusive classes), assumed';
 }
 

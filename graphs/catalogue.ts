@@ -10,7 +10,7 @@ import { poly1 } from './losses/poly1.ts';
 import { vectorScaling } from './losses/vectorScaling.ts';
 import { adam, adamw } from './optimizers/adam.ts';
 import { sgd } from './optimizers/sgd.ts';
-import { effective, inverse, none } from './weights.ts';
+import { effective, inverse, none, positive } from './weights.ts';
 
 export {
   adam,
@@ -27,6 +27,7 @@ export {
   logitAdjustment,
   none,
   poly1,
+  positive,
   sgd,
   vectorScaling,
 };
@@ -46,7 +47,7 @@ export const losses = {
 } as const;
 
 /** The rules for class weights by name. */
-export const weightings = { none, inverse, effective } as const;
+export const weightings = { none, inverse, effective, positive } as const;
 
 /** The optimizers by name. */
 export const optimizers = { sgd, adam, adamw } as const;

@@ -32,3 +32,21 @@ export const effective = defineWeighting({
   // 1 − β^n cancels where β^n is near 1.
   weights: (counts, { beta }) => counts.map((n) => (1 - beta) / -Math.expm1(n * Math.log(beta))),
 });
+
+export const positive = defineWeighting({
+  name: 'positive',
+  cites: 'torch.nn.BCEWithLogitsLoss, pos_weight',
+  summary: 'two classes: 1 for class 0 and pos_weight for class 1, not normalised',
+  options: {
+    posWeight: {
+      kind: 'number',
+      default: 0,
+      expects: 'a finite number of at least 0',
+      accepts: (weight) => weight >= 0 && Number.isFinite(weight),
+      describe: "class 1's weight, as PyTorch's pos_weight; 0: the samples of class 0 divided by those of class 1",
+    },
+  },
+  keepsScale: true,
+  needsCounts: ({ posWeight }) => posWeight === 0,
+  weights: ([negatives = 1, positives = 1], { posWeight }) => [1, posWeight === 0 ? negatives / positives : posWeight],
+});

@@ -120,7 +120,8 @@ function weightsFrom(
     if (spareCounts !== undefined) throw unusedCounts(option('classWeights', 'none'));
     return undefined;
   }
-  if (counts !== undefined) return { values: weighting.weights(counts, options), how: weighting.name };
+  if (counts !== undefined || weighting.needsCounts?.(options) === false)
+    return { values: weighting.weights(counts ?? [], options), how: weighting.name };
   throw new LossgraftError({
     code: 'option-needs-option',
     where: 'option classWeights',

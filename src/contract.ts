@@ -101,14 +101,19 @@ export interface Weighting<S extends OptionSpecs = OptionSpecs> {
   readonly cites: string;
   readonly summary: string;
   readonly options: S;
+  /** Whether the weights stay as they are; else they are normalised to mean 1. */
+  readonly keepsScale?: boolean;
+  /** Whether they are made from the counts, with these options. Default: always. */
+  needsCounts?(options: OptionValues<S>): boolean;
   weights(counts: readonly number[], options: OptionValues<S>): readonly number[];
 }
 
-/** Adds what is the same for all: the counts are checked, and the weights normalised to mean 1. */
+/** Adds what is the same for all: the counts are checked, and the weights normalised to mean 1, unless they keep their scale. */
 export function defineWeighting<const S extends OptionSpecs>(weighting: Weighting<S>): Configurable<Weighting<S>> {
   const weights: Weighting<S>['weights'] = (counts, options) => {
-    checkClassCounts(counts);
-    return normalizeToMeanOne(weighting.weights(counts, options));
+    if (weighting.needsCounts?.(options) !== false) checkClassCounts(counts);
+    const made = weighting.weights(counts, options);
+    return weighting.keepsScale ? made : normalizeToMeanOne(made);
   };
   return configurable({ ...weighting, weights });
 }

@@ -13,7 +13,7 @@ import type { inspectRows } from './tables/inspect.ts';
 import { type Dim, elementCount, isFloat } from './tensor.ts';
 import { dependents, type GradientRules } from './transform/differentiate.ts';
 import { findFeatures } from './transform/features.ts';
-import type { HeadKind } from './transform/head.ts';
+import { type HeadKind, isOneScore } from './transform/head.ts';
 import { inlineFunctions } from './transform/inline.ts';
 import { findLogits, modelHead, namedLogits } from './transform/logits.ts';
 import { findParameters } from './transform/parameters.ts';
@@ -104,9 +104,8 @@ export async function inspect(model: Model, rules: GradientRules, options: Inspe
     if ('problem' in logits) return undefined;
     return placeIn(graph, manifest?.features) ?? findFeatures(graph, graph.value(logits.name));
   });
-  const width = 'problem' in logits ? undefined : graph.value(logits.name).shape?.[1];
   const stated = typeof manifest?.classes === 'number' ? manifest.classes : undefined;
-  const classes = typeof width === 'number' ? width : stated;
+  const classes = 'problem' in logits ? stated : (stated ?? classCount(graph.value(logits.name)));
   const { names, notes } = findClassNames({ proto, dir: model.dir, classes });
   return {
     file: model.name,
@@ -130,6 +129,13 @@ export async function inspect(model: Model, rules: GradientRules, options: Inspe
     ops: operators(graph, model.opset),
     ...training(graph, rules, 'problem' in logits ? undefined : graph.value(logits.name)),
   };
+}
+
+/** Of scores; one per sample tells two classes apart. */
+function classCount({ shape }: Value): number | undefined {
+  if (shape !== undefined && isOneScore(shape)) return 2;
+  const width = shape?.[1];
+  return typeof width === 'number' ? width : undefined;
 }
 
 function headReport(graph: Graph, opset: number): Inspection['head'] {

@@ -13,6 +13,8 @@ export interface Manifest {
   readonly reduction: 'mean' | 'sum' | 'none';
   /** `undefined` where the host model does not tell. */
   readonly classes: number | undefined;
+  /** Of a head with one logit per sample: the tensor, and whether a sigmoid lies between it and the output. */
+  readonly binary: { readonly logits: string; readonly hasSigmoid: boolean } | undefined;
   /** lossgraft's own names (`labels`, `loss`, `loss_per_sample`, `ib_factor`) to those in this model. */
   readonly names: ReadonlyMap<string, string>;
 }
@@ -64,10 +66,20 @@ function recordIn(text: string): Readonly<Record<string, unknown>> | undefined {
 function parse(text: string): Manifest | undefined {
   const value = recordIn(text);
   if (value === undefined || !isRecord(value.names)) return undefined;
-  const { reduction, classes } = value;
+  const { reduction, classes, head, logits } = value;
   const names = new Map<string, string>();
   for (const [own, name] of Object.entries(value.names)) if (typeof name === 'string') names.set(own, name);
   if (!names.has('labels') || !names.has('loss_per_sample')) return undefined;
   if (reduction !== 'mean' && reduction !== 'sum' && reduction !== 'none') return undefined;
-  return { reduction, names, classes: typeof classes === 'number' ? classes : undefined };
+  return {
+    reduction,
+    names,
+    classes: typeof classes === 'number' ? classes : undefined,
+    binary: isRecord(head) && head.kind === 'sigmoid-binary' && isRecord(logits) ? binaryIn(logits) : undefined,
+  };
+}
+
+/** Of a tensor that the user named nothing else tells: a model mostly ends with a probability. */
+function binaryIn({ name, how }: Readonly<Record<string, unknown>>): Manifest['binary'] {
+  return { logits: String(name), hasSigmoid: /Sigmoid|^named by/.test(String(how)) };
 }

@@ -94,7 +94,7 @@ export async function run(what: Runnable, given: Dataset, options: RunOptions = 
     const notes = [...found.notes, ...bound.notes, ...fillNote(bound.size, fixed)];
     for (const note of notes) options.onNote?.(note);
     const collected = collector(manifest, bound.size);
-    const watch = orderWatch(session.outputs, manifest.classes);
+    const watch = orderWatch(session.outputs, manifest.classes, binaryOf(manifest));
     const fetches = [...collected.outputs.values(), ...watch.fetches];
     for (let start = 0; start < bound.size; start += batchSize) {
       const count = Math.min(batchSize, bound.size - start);
@@ -154,6 +154,10 @@ function described(
 
 function nameOf(manifest: Manifest, own: string): string {
   return manifest.names.get(own) ?? own;
+}
+
+function binaryOf({ binary, names }: Manifest): Parameters<typeof orderWatch>[2] {
+  return binary && { ...binary, own: [...names.values()] };
 }
 
 const DYNAMIC: string = `Leave the option out, or augment the model with ${option('dynamicBatch')}`;

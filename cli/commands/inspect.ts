@@ -69,15 +69,27 @@ function describeNames({ classNames }: Inspection): string {
   return `${shown.join(', ')}${names.length > 20 ? `, … (${names.length})` : ''}: ${from}`;
 }
 
-function parameterRows({ parameters, trainable, missingGradientRules }: Inspection): (readonly [string, string])[] {
+function parameterRows(found: Inspection): (readonly [string, string])[] {
+  const { parameters, trainable, missingGradientRules } = found;
   const { tensors, elements, leftOut, problem } = trainable;
   const rules = missingGradientRules.length === 0 ? 'all there' : `missing: ${missingGradientRules.join(', ')}`;
   return [
     ['parameters', parameters.toLocaleString('en')],
     ['trainable', `${elements.toLocaleString('en')} in ${tensors.toLocaleString('en')} float32 tensors`],
     ...leftOut.map(({ name, why }) => ['no parameter', `${name}: ${why}`] as const),
+    ['training', whatTrains(found)],
     ['gradient rules', problem === null ? rules : `not asked: nothing can be trained, ${problem}`],
   ];
+}
+
+/** In one line. */
+function whatTrains({ head, trainable, missingGradientRules, features }: Inspection): string {
+  if (trainable.problem !== null) return 'nothing can be trained';
+  const what =
+    missingGradientRules.length === 0 ? 'head or all' : `head, not what lies before ${missingGradientRules.join(', ')}`;
+  const losses = 'problem' in features ? 'every loss but ib and ib-focal, which read features' : 'every loss';
+  const labels = head?.kind === 'sigmoid-binary' ? '; labels 0 and 1' : '';
+  return `${what}, with ${losses}${labels}`;
 }
 
 function describeSearch(search: Inspection['logits']): string {

@@ -14,20 +14,34 @@ export interface OrderWatch {
   notes(called: CalledClasses): string[];
 }
 
-/** @param classes how many the model tells apart. */
-export function orderWatch(outputs: readonly Port[], classes = 0): OrderWatch {
-  const fits = outputs.filter(({ dtype, shape }) => dtype === 'float32' && shape?.length === 2 && shape[1] === classes);
+/**
+ * @param classes how many the model tells apart.
+ * @param binary of a head with one logit per sample: what the logits are called, whether a sigmoid follows, and lossgraft's own outputs.
+ */
+export function orderWatch(
+  outputs: readonly Port[],
+  classes = 0,
+  binary?: { readonly logits: string; readonly hasSigmoid: boolean; readonly own: readonly string[] },
+): OrderWatch {
+  const isOne = (shape: Port['shape'] = []): boolean => shape.length > 0 && shape.slice(1).every((dim) => dim === 1);
+  const fits = outputs.filter(({ name, dtype, shape = [] }) => {
+    if (dtype !== 'float32') return false;
+    if (shape.length === 2 && shape[1] === classes) return true;
+    return binary !== undefined && !binary.own.includes(name) && isOne(shape);
+  });
   const [scores] = fits;
   if (scores === undefined || fits.length > 1 || classes < 2 || classes > MAX_ORDERED) {
     return { fetches: [], add() {}, notes: () => [] };
   }
   const evidence = gatherEvidence(classes);
+  const areLogits = scores.name === binary?.logits || binary?.hasSigmoid === false;
   return {
     fetches: [scores.name],
     add: (labels, count, results) => {
       const tensor = results[scores.name];
       if (tensor === undefined || !(labels instanceof BigInt64Array)) return;
-      const numbers = toNumbers(tensor);
+      const given = toNumbers(tensor);
+      const numbers = isOne(scores.shape) ? twoClasses(given, areLogits) : given;
       for (let i = 0; i < count; i++) evidence.add(Number(labels[i]), numbers, i * classes);
     },
     notes: (called) => {
@@ -37,4 +51,9 @@ export function orderWatch(outputs: readonly Port[], classes = 0): OrderWatch {
         : [`THE LABELS SEEM WRONG, and with them all losses: ${orderProblem(wrong, called).message}`];
     },
   };
+}
+
+/** [0, z] of logits z, [1 − p, p] of probabilities p, in rows. */
+function twoClasses(scores: readonly number[], areLogits: boolean): number[] {
+  return scores.flatMap((score) => (areLogits ? [0, score] : [1 - score, score]));
 }

@@ -1,7 +1,8 @@
-import { LossgraftError, option } from '../errors.ts';
+import { option } from '../errors.ts';
 import type { Graph, Value } from '../ir/graph.ts';
 import { isRecord } from '../isRecord.ts';
 import { mayBeFloat } from '../tensor.ts';
+import { isOneScore } from '../transform/head.ts';
 import { findLogits, modelHead, namedLogits } from '../transform/logits.ts';
 
 /**
@@ -33,9 +34,12 @@ export function findScores(
   if (asked.logits !== undefined) return named(graph, asked.logits, opset);
   const { logits } = asked.manifest ?? {};
   const told = isRecord(logits) ? graph.values.get(String(logits.name)) : undefined;
-  if (told) return { value: told, form: 'logits', how: 'as its manifest says', notes: [] };
+  if (told) {
+    const isOne = told.shape !== undefined && isOneScore(told.shape);
+    return { value: told, form: isOne ? 'binary' : 'logits', how: 'as its manifest says', notes: [] };
+  }
   const head = modelHead(graph, opset);
-  if (head.kind === 'sigmoid-binary') return binary(graph, head);
+  if (head.kind === 'sigmoid-binary') return binary(graph, head, opset);
   if (head.kind === 'classical') {
     return { value: graph.value(head.scores), form: 'classical', how: 'output of a classical model', notes: [] };
   }
@@ -45,25 +49,14 @@ export function findScores(
 
 function named(graph: Graph, name: string, opset: number): ScorePlace {
   const value = graph.value(name, 'option logits');
-  const { shape, dtype } = value;
-  const how = `named by ${option('logits')}`;
-  if (mayBeFloat(dtype) && shape !== undefined && shape.length > 0 && shape.slice(1).every((dim) => dim === 1)) {
-    const notes = [`"${name}" has one number for each sample: it is taken for the logit of the second of two classes`];
-    return { value, form: 'binary', how, notes };
-  }
-  const { notes } = namedLogits(graph, name, opset);
-  return { value, form: 'scores', how, notes };
+  const { kind, notes } = namedLogits(graph, name, opset);
+  return { value, form: kind === 'sigmoid-binary' ? 'binary' : 'scores', how: `named by ${option('logits')}`, notes };
 }
 
-function binary(graph: Graph, head: ReturnType<typeof modelHead>): ScorePlace {
+function binary(graph: Graph, head: ReturnType<typeof modelHead>, opset: number): ScorePlace {
   if (!head.isStated) {
-    throw new LossgraftError({
-      code: 'no-classifier',
-      where: 'model outputs',
-      expected: 'a classifier, whose outputs say so',
-      found: head.why,
-      hint: `If it is the score of the second of two classes, before the sigmoid, add ${option('logits', head.scores)}`,
-    });
+    const { value, how, notes } = findLogits(graph, opset);
+    return { value, form: 'binary', how, notes };
   }
   const shares = graph.outputs.map(joined).find((value) => value !== undefined);
   if (shares) return { value: shares, form: 'scores', how: 'a sigmoid and what it leaves of 1', notes: [] };

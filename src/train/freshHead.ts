@@ -19,19 +19,20 @@ export async function hasFreshHead(model: Model, logits: string | undefined, cla
   const read = (source: InitializerSource): number[] =>
     Array.from(toNumbers('data' in source ? source : readTensor(model.proto.source, source, { modelDir: model.dir })));
   const tensors = parameters.map(({ source }) => read(source));
-  const biases = tensors.filter(({ length }) => length === classes);
-  const weights = tensors.filter(({ length }) => length > classes);
+  const outputs = found.kind === 'sigmoid-binary' ? 1 : classes;
+  const biases = tensors.filter(({ length }) => length === outputs);
+  const weights = tensors.filter(({ length }) => length > outputs);
   if (biases.length > 0 && biases.every((bias) => bias.every((value) => value === 0))) return true;
-  return weights.length > 0 && weights.every((weight) => isUniform(weight, classes));
+  return weights.length > 0 && weights.every((weight) => isUniform(weight, outputs));
 }
 
 /** Fewer numbers may stop short of a bound by chance, or fail to pass it. */
 const ENOUGH = 32;
 
-function isUniform(weight: readonly number[], classes: number): boolean {
-  const width = weight.length / classes;
+function isUniform(weight: readonly number[], outputs: number): boolean {
+  const width = weight.length / outputs;
   const largest = weight.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   // PyTorch's Linear, and Glorot's bound in Keras.
-  const bounds = [1 / Math.sqrt(width), Math.sqrt(6 / (width + classes))];
+  const bounds = [1 / Math.sqrt(width), Math.sqrt(6 / (width + outputs))];
   return weight.length >= ENOUGH && bounds.some((bound) => largest <= bound * (1 + 1e-6) && largest >= 0.9 * bound);
 }

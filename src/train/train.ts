@@ -217,7 +217,8 @@ async function judgedBy(
   const place = { ...defined({ logits, keepTies }), rename: names };
   const request = { loss: ce, lossOptions: {}, trainable, ...place };
   const { classes, head, notes } = await evaluationGraph(model, request, []);
-  if (classes !== undefined) return { classes, notes: head.isStated ? notes : [...notes, UNSTATED] };
+  const isAssumed = head.kind === 'softmax' && !head.isStated;
+  if (classes !== undefined) return { classes, notes: isAssumed ? [...notes, UNSTATED] : notes };
   throw new LossgraftError({
     code: 'unknown-classes',
     where: model.name,

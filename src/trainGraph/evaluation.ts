@@ -11,6 +11,7 @@ import { sessionBytes } from './sessionBytes.ts';
 /** A model with a loss, whose trained tensors are inputs: so it judges any state. */
 export interface Evaluation {
   readonly bytes: Uint8Array;
+  /** The scores of the classes, float32 [N, C]. */
   readonly logits: string;
   readonly head: GraftReport['head'];
   /** What the user should know of. */
@@ -25,7 +26,7 @@ export interface Evaluation {
 
 /**
  * The forward pass and a loss as the network is used: running statistics, no Dropout. Inputs are the model's, `labels` and the
- * `lifted` tensors; outputs the logits, `loss_per_sample` and what the loss declares. Behind a frozen part it reads what that gives.
+ * `lifted` tensors; outputs the scores of the classes, `loss_per_sample` and what the loss declares. Behind a frozen part it reads what that gives.
  *
  * @throws LossgraftError where `trainable` is given and names nothing that can be trained.
  */
@@ -40,16 +41,16 @@ export async function evaluationGraph(
   const { graph } = draft;
   const data = [...graph.inputs];
   const among = new Set(graph.nodes);
-  const { logits, outputs, report } = graft(draft, request, [LEARNING_RATE]);
+  const { logits, scores, outputs, report } = graft(draft, request, [LEARNING_RATE]);
   if (request.trainable !== undefined) selectParameters(graph, request.trainable, logits);
   const [, ...perSample] = outputs;
-  graph.outputs.splice(0, graph.outputs.length, logits, ...perSample);
+  graph.outputs.splice(0, graph.outputs.length, scores, ...perSample);
   if (frozen) cutAt(graph, frozen, { outputs: [...graph.outputs], data, among });
   for (const name of lifted) liftParameter(graph, graph.value(name, 'states of training'));
   prune(graph, { all: true });
   return {
     bytes: sessionBytes(model, graphEdit(model.proto, graph)),
-    logits: logits.name,
+    logits: scores.name,
     head: report.head,
     notes: draft.notes,
     classes: report.classes ?? undefined,

@@ -5,8 +5,7 @@ import { LossgraftError, option } from '../errors.ts';
 import type { Graph } from '../ir/graph.ts';
 import { resolveOptions } from '../options/declared.ts';
 import { type Features, findFeatures } from './features.ts';
-import type { HeadKind } from './head.ts';
-import { type FoundTensor, findLogits, namedLogits } from './logits.ts';
+import { type FoundTensor, findLogits, namedLogits, type TrainedKind } from './logits.ts';
 import { classScores, featureNorm, namedFeatures } from './splice.ts';
 
 export type Reduction = 'mean' | 'sum' | 'none';
@@ -41,8 +40,8 @@ export interface GraftReport {
   readonly reduction: Reduction;
   readonly logits: TensorReport;
   readonly features: TensorReport | null;
-  /** What the scores say, and whether an operator of the file (a softmax, an argmax) or an option says so. */
-  readonly head: { readonly kind: HeadKind; readonly isStated: boolean };
+  /** What the scores say, and whether an operator of the file (a softmax, a sigmoid, an argmax) or an option says so. */
+  readonly head: { readonly kind: TrainedKind; readonly isStated: boolean };
   readonly classes: number | null;
   readonly classWeights: { readonly how: string; readonly values: readonly number[] } | null;
   /** What the loss was made from; `null` where it reads no counts. */
@@ -58,7 +57,10 @@ export interface TensorReport {
 
 export interface Grafted {
   readonly op: Emitter;
+  /** As the model has them. */
   readonly logits: Value;
+  /** The same as the loss reads them, float32 [N, C]. */
+  readonly scores: Value;
   readonly features: Value | undefined;
   readonly labels: Value;
   /** [] (or [N] without a reduction). */
@@ -87,7 +89,7 @@ export function graft(
   notes.push(...logits.notes);
   const features = loss.needsFeatures ? featuresOf(graph, logits, request) : undefined;
   const op = createEmitter(graph, opset);
-  const scores = classScores(op, logits.value);
+  const scores = classScores(op, logits.value, logits.kind);
   const classes = typeof scores.shape?.[1] === 'number' ? scores.shape[1] : undefined;
   const weights = weightsValue(op, request, classes);
   const counts = loss.needsCounts ? countsOf(request, classes) : undefined;
@@ -115,6 +117,7 @@ export function graft(
   return {
     op,
     logits: logits.value,
+    scores,
     features: features?.value,
     labels,
     loss: value ?? built.perSample,

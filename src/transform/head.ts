@@ -6,11 +6,11 @@ import { mayBeFloat } from '../tensor.ts';
 import { type Tail, walkTail } from './tail.ts';
 
 /**
- * What an output of a model says of a sample. Losses are for `softmax`; the others are recognised so that they are refused for what
+ * What an output of a model says of a sample. Losses are for the first two; the others are recognised so that they are refused for what
  * they are:
  *
  * - `softmax`: scores of exclusive classes, [N, C]
- * - `sigmoid-binary`: one score per sample, [N] or [N, 1]
+ * - `sigmoid-binary`: one score per sample, [N], [N, 1] or [N, 1, 1, 1]: the logit of the second of two classes
  * - `sigmoid-multi-label`: scores of classes of which several may hold, [N, C]
  * - `ordinal`: one score per sample and a threshold per class (CORAL, cumulative logits), [N, C − 1]
  * - `token`: a row for each token or position, [N, T, C]
@@ -75,6 +75,8 @@ export function headOf(graph: Graph, output: Value, opset: number): Head {
     return isMap ? of('segmentation', `${found}: a class for each pixel`) : of('unknown', found);
   }
   const at = tail.sigmoid && describeNode(tail.sigmoid);
+  if (tail.sigmoid?.opType === 'HardSigmoid')
+    return of('unknown', `comes from a HardSigmoid (${at}), of which they are no logits`);
   if (tail.isShare && at) return of('sigmoid-binary', `joins a sigmoid and what it leaves of 1 (${at}): a binary head`);
   const { producer, shape } = scores;
   if (producer?.opType === 'TopK') return of('unknown', `are the largest of other scores (${describeNode(producer)})`);
@@ -116,7 +118,8 @@ function rowHead(graph: Graph, { scores, sigmoid, normaliser }: Tail): Pick<Head
   return { kind: 'softmax', isStated: normaliser !== undefined, why };
 }
 
-function isOneScore(shape: readonly unknown[]): boolean {
+/** [N], [N, 1], [N, 1, 1, …] */
+export function isOneScore(shape: readonly unknown[]): boolean {
   return shape.length > 0 && shape.slice(1).every((dim) => dim === 1);
 }
 

@@ -45,7 +45,8 @@ export function whyNoWeight(
   if ([...value.uses].every(({ opType }) => PERIODIC.has(opType))) return 'a table of angles';
   if (value.producer && CONSTANT_NAME.test(value.name)) return 'a literal in a Constant node';
   const isArithmetic = [...value.uses].every(({ opType }) => ARITHMETIC.has(opType));
-  if (isArithmetic && elementCount(dims) === 1 && !MODULE_PATH.test(value.name)) return 'one number of a formula';
+  const isOne = elementCount(dims) === 1 && !isBiasOfOne(graph, value);
+  if (isArithmetic && isOne && !MODULE_PATH.test(value.name)) return 'one number of a formula';
   if (
     isArithmetic &&
     isPerChannel(dims) &&
@@ -67,6 +68,16 @@ export function isNamedNumber(graph: Graph, value: Value): boolean {
 function isComputed(sources: readonly string[]): boolean {
   if (sources.some((name) => MODULE_PATH.test(name))) return false;
   return sources.some((name) => MADE.test(name)) || (sources.length > 0 && sources.every((name) => NUMBERS.test(name)));
+}
+
+/** Whether a number is the bias of a linear layer with one output, as Keras and scikit-learn end binary networks. */
+function isBiasOfOne(graph: Graph, value: Value): boolean {
+  return [...value.uses].every(({ opType, inputs }) => {
+    const sum = opType === 'Add' ? inputs.find((input) => input !== value) : undefined;
+    const [, weight] = sum?.producer?.opType === 'MatMul' ? sum.producer.inputs : [];
+    const source = weight && graph.initializers.get(weight);
+    return source?.dims.length === 2 && source.dims[1] === 1;
+  });
 }
 
 function isPerChannel(dims: readonly number[]): boolean {

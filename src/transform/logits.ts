@@ -5,7 +5,7 @@ import type { Graph, Value } from '../ir/graph.ts';
 import { formatShape } from '../ir/print.ts';
 import { mayBeFloat } from '../tensor.ts';
 import { whyDetects, whySelectsBoxes } from './detector.ts';
-import { type Head, type HeadKind, headOf, headsOf } from './head.ts';
+import { type Head, type HeadKind, headOf, headsOf, isOneScore, type OutputHead } from './head.ts';
 
 /** A tensor that was found, and how. */
 export interface FoundTensor {
@@ -13,9 +13,12 @@ export interface FoundTensor {
   readonly how: string;
 }
 
+/** The heads that losses are for. */
+export type TrainedKind = 'softmax' | 'sigmoid-binary';
+
 /** The logits, and what they say. */
 export interface FoundLogits extends FoundTensor {
-  readonly kind: HeadKind;
+  readonly kind: TrainedKind;
   /** Whether an operator of the file says so; else it is what such scores usually are. */
   readonly isStated: boolean;
   /** What the user should know of. */
@@ -23,19 +26,20 @@ export interface FoundLogits extends FoundTensor {
 }
 
 /**
- * The logits: the scores before any final Softmax, LogSoftmax, ArgMax, Identity or Cast, [N, C].
+ * The logits: the scores before any final Softmax, LogSoftmax, ArgMax, Identity or Cast, [N, C], or those of one logit per sample, before
+ * any final Sigmoid.
  *
  * @throws LossgraftError for a head of another kind, by a code of its own (`sigmoid-head`, `ordinal-head`, `token-head`,
- *   `segmentation-head`, `detector`), `no-logits` where no output leads to scores of two or more classes, or `ambiguous-logits` where two do.
+ *   `segmentation-head`, `detector`), `no-logits` where no output leads to scores of classes, or `ambiguous-logits` where two do.
  */
 export function findLogits(graph: Graph, opset: number): FoundLogits {
   const model = modelHead(graph, opset);
-  if (model.kind !== 'softmax') throw unsupported(model);
-  const [first, ...others] = model.softmax;
+  const [first, ...others] = model.trained;
   if (first === undefined) throw unsupported(model);
   const { scores: value, how, kind, isStated } = first;
-  if (others.length === 0) return { value, how, kind, isStated, notes: [] };
-  const names = model.softmax.map(({ scores, how }) => `"${scores.name}" ${formatShape(scores.shape)} (${how})`);
+  if (others.length === 0)
+    return { value, how, kind, isStated, notes: kind === 'softmax' || isStated ? [] : [ONE_SCORE] };
+  const names = model.trained.map(({ scores, how }) => `"${scores.name}" ${formatShape(scores.shape)} (${how})`);
   throw new LossgraftError({
     code: 'ambiguous-logits',
     where: 'model outputs',
@@ -45,57 +49,92 @@ export function findLogits(graph: Graph, opset: number): FoundLogits {
   });
 }
 
+const ONE_SCORE =
+  'Nothing in the file follows the one score per sample: it is taken for the logit of the second of two classes (class 1), as before a sigmoid';
+
+/** A head that losses are for. */
+export interface TrainedHead extends Head {
+  readonly kind: TrainedKind;
+}
+
 /** What a whole model is. */
 export interface ModelHead {
   readonly kind: HeadKind;
   readonly isStated: boolean;
   /** What speaks for it, output by output. */
   readonly why: string;
-  /** The heads of exclusive classes, each once. */
-  readonly softmax: readonly Head[];
+  /** The heads of its kind that a loss can be for, each once. */
+  readonly trained: readonly TrainedHead[];
   /** The scores that the kind was told by. */
   readonly scores: string;
 }
 
-/** Recognises a model: by its scores of exclusive classes if it has some, else by its first output that says what it is. */
+/**
+ * Recognises a model: by its scores of exclusive classes if it has some, else by the logits of two classes, else by its first output that says
+ * what it is. What the file states goes before what is assumed.
+ */
 export function modelHead(graph: Graph, opset: number): ModelHead {
   const heads = headsOf(graph, opset);
-  const found = new Map<Value, Head>();
   // An output of scores says more of them than one of class indices.
   const scoresFirst = heads.toSorted(
     (a, b) => Number(!mayBeFloat(a.output.dtype)) - Number(!mayBeFloat(b.output.dtype)),
   );
-  for (const { head } of scoresFirst) {
-    if (head.kind === 'softmax' && !found.has(head.scores)) found.set(head.scores, head);
-  }
-  const softmax = [...found.values()];
-  const detects = whySelectsBoxes(graph) ?? (softmax.length === 0 ? whyDetects(graph) : undefined);
-  if (detects !== undefined) return { kind: 'detector', isStated: true, why: detects, softmax: [], scores: '' };
-  const main = softmax[0] ?? heads.find(({ head }) => head.kind !== 'unknown')?.head;
+  const trained = trainedHeads(scoresFirst);
+  const [first] = trained;
+  const detects = whySelectsBoxes(graph) ?? (first?.kind === 'softmax' ? undefined : whyDetects(graph));
+  if (detects !== undefined) return { kind: 'detector', isStated: true, why: detects, trained: [], scores: '' };
+  const main = first ?? heads.find(({ head }) => head.kind !== 'unknown')?.head;
   const { kind = 'unknown', isStated = false } = main ?? {};
-  const why = softmax[0]?.why ?? heads.map(({ output, head }) => `output "${output.name}" ${head.why}`).join('; ');
-  return { kind, isStated, why: why || 'no outputs', softmax, scores: main?.scores.name ?? '' };
+  const why = first?.why ?? heads.map(({ output, head }) => `output "${output.name}" ${head.why}`).join('; ');
+  return { kind, isStated, why: why || 'no outputs', trained, scores: main?.scores.name ?? '' };
 }
 
-/** Checks a tensor that the user named. A head of another kind is taken for exclusive classes then, with a note. */
+/** The heads of one kind that losses are for; one score of which the file says nothing counts where it says nothing else. */
+function trainedHeads(heads: readonly OutputHead[]): readonly TrainedHead[] {
+  const of = (kind: TrainedKind): TrainedHead[] => {
+    const found = heads.flatMap(({ head }) => (head.kind === kind ? [{ ...head, kind }] : []));
+    return [...new Map(found.toReversed().map((head) => [head.scores, head])).values()].reverse();
+  };
+  const softmax = of('softmax');
+  const binary = of('sigmoid-binary');
+  const stated = binary.filter(({ isStated }) => isStated);
+  if (softmax.some(({ isStated }) => isStated)) return softmax;
+  if (stated.length > 0) return stated;
+  if (softmax.length > 0) return softmax;
+  return heads.some(({ head }) => head.isStated && head.kind !== 'unknown') ? [] : binary;
+}
+
+/**
+ * Checks a tensor that the user named. One score per sample is the logit of the second of two classes; a head of another kind is taken for
+ * exclusive classes. Notes say so where the file does not.
+ */
 export function namedLogits(graph: Graph, name: string, opset: number): FoundLogits {
   const value = graph.value(name, 'option logits');
-  const found = { value, how: `named by ${option('logits')}`, kind: 'softmax', isStated: true } as const;
+  const isOne = value.shape !== undefined && isOneScore(value.shape);
   const { producer } = value;
-  if (producer?.opType === 'Softmax') {
-    const scores = producer.inputs[0]?.name ?? '';
-    throw notLogits(name, `what ${describeNode(producer)} made`, `Name its input: ${option('logits', scores)}`);
+  const activation = producer?.opType === 'Softmax' || (isOne && producer?.opType === 'Sigmoid') ? producer : undefined;
+  if (activation) {
+    const scores = activation.inputs[0]?.name ?? '';
+    throw notLogits(name, `what ${describeNode(activation)} made`, `Name its input: ${option('logits', scores)}`);
   }
   const reason = whyNoScores(value);
-  if (reason !== undefined) throw notLogits(name, reason, 'Name the tensor that goes into the final softmax');
-  const known = headsOf(graph, opset).find(({ head }) => head.scores === value && head.kind !== 'softmax');
-  const { kind, why } = known?.head ?? headOf(graph, value, opset);
-  if (kind === 'softmax' || kind === 'unknown' || kind === 'classical') return { ...found, notes: [] };
-  return { ...found, notes: [`"${name}" ${why}; named as logits, its classes are taken for exclusive ones (softmax)`] };
+  if (reason !== undefined)
+    throw notLogits(name, reason, 'Name the tensor that goes into the final softmax or sigmoid');
+  const heads = headsOf(graph, opset).filter(({ head }) => head.scores === value);
+  const found = { value, how: `named by ${option('logits')}`, isStated: true };
+  if (isOne) {
+    const isStated = heads.some(({ head }) => head.kind === 'sigmoid-binary' && head.isStated);
+    const note = `"${name}" has one score per sample: it is taken for the logit of the second of two classes (class 1)`;
+    return { ...found, kind: 'sigmoid-binary', notes: isStated ? [] : [note] };
+  }
+  const { kind, why } = heads.find(({ head }) => head.kind !== 'softmax')?.head ?? headOf(graph, value, opset);
+  const isPlain = kind === 'softmax' || kind === 'unknown' || kind === 'classical';
+  const note = `"${name}" ${why}; named as logits, its classes are taken for exclusive ones (softmax)`;
+  return { ...found, kind: 'softmax', notes: isPlain ? [] : [note] };
 }
 
 function notLogits(name: string, found: string, hint: string): LossgraftError {
-  const expected = 'float scores of two or more classes, [N, C]';
+  const expected = 'float scores of two or more classes, [N, C], or one logit per sample';
   return new LossgraftError({
     code: 'not-logits',
     where: `option logits, tensor "${name}"`,
@@ -108,24 +147,20 @@ function notLogits(name: string, found: string, hint: string): LossgraftError {
 function whyNoScores({ dtype, shape }: Value): string | undefined {
   if (!mayBeFloat(dtype)) return `holds ${dtype}`;
   if (shape === undefined) return undefined;
-  if (shape.length < 2 || shape.slice(2).some((dim) => dim !== 1)) return `has the shape ${formatShape(shape)}`;
-  return shape[1] === 1 ? `has one column (${formatShape(shape)})` : undefined;
+  const isRow = isOneScore(shape) || (shape.length >= 2 && shape.slice(2).every((dim) => dim === 1));
+  return isRow ? undefined : `has the shape ${formatShape(shape)}`;
 }
 
 function unsupported({ kind, why, scores }: ModelHead): LossgraftError {
   const [code, hint] = REFUSALS[kind](scores);
-  const expected = 'an output with scores of two or more exclusive classes, [N, C]';
+  const expected = 'an output with scores of two or more exclusive classes, [N, C], or with one logit per sample';
   return new LossgraftError({ code, where: 'model outputs', expected, found: why, hint });
 }
 
 /** Code and hint by kind; `name` is that of the scores. */
 const REFUSALS: Readonly<Record<HeadKind, (name: string) => readonly [code: ErrorCode, hint: string]>> = {
   softmax: () => ['no-logits', `Name the scores with ${option('logits')}`],
-  'sigmoid-binary': () => [
-    'sigmoid-head',
-    'Binary heads of one score are not supported yet. Give the last layer two outputs, the first with zeros for weights and bias, and export it ' +
-      'without the sigmoid: a softmax over [0, z] equals the sigmoid of z',
-  ],
+  'sigmoid-binary': () => ['no-logits', `Name the scores with ${option('logits')}`],
   'sigmoid-multi-label': (name) => [
     'sigmoid-head',
     `Multi-label heads are not supported: the losses are for exclusive classes. If one class holds for each sample all the same, add ${option('logits', name)}`,
@@ -156,6 +191,6 @@ const REFUSALS: Readonly<Record<HeadKind, (name: string) => readonly [code: Erro
   ],
   unknown: () => [
     'no-logits',
-    `lossgraft trains classifiers. If a tensor of the model holds scores of two or more classes, [N, C], name it with ${option('logits')}`,
+    `lossgraft trains classifiers. If a tensor of the model holds scores of two or more classes, [N, C], or the logit of the second of two, [N, 1], name it with ${option('logits')}`,
   ],
 };

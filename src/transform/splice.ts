@@ -4,10 +4,20 @@ import type { Graph } from '../ir/graph.ts';
 import { formatShape } from '../ir/print.ts';
 import { isFloat } from '../tensor.ts';
 import type { Features } from './features.ts';
+import type { TrainedKind } from './logits.ts';
 import { pickRows } from './tokenRows.ts';
 
-/** The logits as the losses read them: float32 [N, C]. */
-export function classScores(op: Emitter, logits: Value): Value {
+/**
+ * The logits as the losses read them: float32 [N, C]. One logit z per sample is a softmax over (0, z), [N, 2]: its probability of class 1 is the
+ * sigmoid of z, and its cross-entropy the binary one.
+ */
+export function classScores(op: Emitter, logits: Value, kind: TrainedKind): Value {
+  if (kind === 'sigmoid-binary') {
+    const z = op.reshape(toFloat32(op, logits), [-1, 1]);
+    const zero = op.scalar(0, 'float32');
+    const shape = [logits.shape?.[0], 2];
+    return op.call('Pad', [z, op.vector([0, 1, 0, 0]), zero], { shape, label: 'two_classes' });
+  }
   const flat =
     logits.shape !== undefined && logits.shape.length > 2
       ? op.call('Flatten', [logits], { shape: logits.shape.slice(0, 2) })

@@ -142,7 +142,6 @@ describe('evaluate', () => {
     ['segmentation', 'segmentation-head'],
     ['multi_label', 'sigmoid-head'],
     ['embedding', 'embedding'],
-    ['binary_n1_logit', 'no-classifier'],
   ])('refuses %s, which is no classifier of exclusive classes', async (name, code) => {
     using model = await open(join(HEADS, `${name}.onnx`));
     const data = fromTensors({ labels: { dtype: 'int64', dims: [1], data: new BigInt64Array(1) } });

@@ -33,6 +33,14 @@ describe('class weights', () => {
     close(weightsOf('effective', counts), [0.03685083123876439, 0.0559918027329534, 2.907157366028282]);
   });
 
+  it('positive: pos_weight as it is, or negatives by positives', () => {
+    expect(weightsOf('positive', [90, 10])).toEqual([1, 9]);
+    expect(weightsOf('positive', [90, 10], { posWeight: 3 })).toEqual([1, 3]);
+    expect(weightsOf('positive', [], { posWeight: 3 })).toEqual([1, 3]);
+    expect(() => weightsOf('positive', [])).toThrow(LossgraftError);
+    expect(() => weightsOf('positive', [9, 1], { posWeight: -1 })).toThrow(LossgraftError);
+  });
+
   it('effective: small β leaves all classes alike', () =>
     close(weightsOf('effective', counts, { beta: 0.5 }), [1, 1, 1]));
 

@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { inspect, LossgraftError, open, trainGraph } from '../../src/index.ts';
 import { ROOT } from '../support/cli.ts';
-import { augmentFile } from '../support/grafted.ts';
+import { expectGraft } from '../support/expectGraft.ts';
+import { augmentFile, graftAndRun, inputsOf, seededFeeds } from '../support/grafted.ts';
 import { refusalOf } from './hosts.ts';
 
 /** See fixtures/heads/generate.py. */
@@ -25,13 +26,6 @@ describe('a head is recognised, and refused for what it is', () => {
       'sigmoid-head',
       /"\/head\/head\.1\/Sigmoid" \(Sigmoid\)\): a multi-label head/,
     ],
-    ['binary_n1', 'sigmoid-binary', 'sigmoid-head', /a binary head, \[N, 1\]/],
-    ['binary_n', 'sigmoid-binary', 'sigmoid-head', /a binary head, \[N\]/],
-    ['binary_n_before', 'sigmoid-binary', 'sigmoid-head', /a binary head, \[N\]/],
-    ['binary_n111', 'sigmoid-binary', 'sigmoid-head', /a binary head, \[(N|\?), 1, 1, 1\]/],
-    ['binary_view', 'sigmoid-binary', 'sigmoid-head', /a binary head, \[(N|\?), 1, 1, 1\]/],
-    ['binary_n_logit', 'sigmoid-binary', 'sigmoid-head', /one score per sample \(\[N\]\): a binary head, a regression/],
-    ['binary_n1_logit', 'sigmoid-binary', 'sigmoid-head', /one score per sample \(\[N, 1\]\)/],
     ['coral', 'ordinal', 'ordinal-head', /adds a threshold per class .*"\/head\/Add" \(Add\)\): an ordinal head/],
     ['coral_sigmoid', 'ordinal', 'ordinal-head', /an ordinal head/],
     ['cumulative', 'ordinal', 'ordinal-head', /"\/head\/Sub" \(Sub\)\): an ordinal head/],
@@ -65,6 +59,40 @@ describe('a head is recognised, and refused for what it is', () => {
     expect((await inspected(name)).head).toMatchObject({ kind: 'softmax', isStated });
     expect((await augmentFile(path(name), { loss: 'ib' })).report.head).toEqual({ kind: 'softmax', isStated });
   });
+});
+
+describe('one logit per sample is a softmax over (0, z)', () => {
+  const BINARY = [
+    ['binary_n1', true, /a binary head, \[N, 1\]/],
+    ['binary_n', true, /a binary head, \[N\]/],
+    ['binary_n_before', true, /a binary head, \[N\]/],
+    ['binary_n111', true, /a binary head, \[(N|\?), 1, 1, 1\]/],
+    ['binary_view', true, /a binary head, \[(N|\?), 1, 1, 1\]/],
+    ['binary_n_logit', false, /one score per sample \(\[N\]\): a binary head, a regression/],
+    ['binary_n1_logit', false, /one score per sample \(\[N, 1\]\)/],
+  ] as const;
+
+  it.each(BINARY)('%s: stated by the file: %s', async (name, isStated, why) => {
+    const { head, classes, trainable, missingGradientRules } = await inspected(name);
+    expect(head).toMatchObject({ kind: 'sigmoid-binary', isStated, why: expect.stringMatching(why) });
+    expect(classes).toBe(2);
+    expect(trainable.problem).toBeNull();
+    expect(missingGradientRules).toEqual([]);
+  });
+
+  it.each(BINARY)(
+    '%s: outputs stay as they are, losses and factors are those of two classes',
+    async (name, isStated) => {
+      for (const loss of ['ce', 'focal', 'ib', 'ib-focal'] as const) {
+        const feeds = seededFeeds(await inputsOf(path(name)), { N: 3 }, 5);
+        const graft = await graftAndRun(path(name), { loss, classCounts: [90, 10] }, { feeds, labels: [1, 0, 1] });
+        expectGraft(graft);
+        expect(graft.report).toMatchObject({ classes: 2, head: { kind: 'sigmoid-binary', isStated } });
+        const notes = isStated ? [] : [expect.stringMatching(/taken for the logit of the second of two classes/)];
+        expect(graft.report.notes).toEqual(notes);
+      }
+    },
+  );
 });
 
 describe('the way out that a refusal names leads out', () => {

@@ -84,13 +84,13 @@ export function withOutputs(bytes: Uint8Array, names: readonly string[]): Uint8A
 }
 
 function expectedOf(
-  { loss, options, classWeights }: AugmentReport,
+  { loss, options, classWeights, head }: AugmentReport,
   logits: Tensor,
   features: Tensor | undefined,
   labels: readonly number[],
   areNorms: boolean,
 ): Graft['expected'] {
-  const rows = rowsOf(logits);
+  const rows = rowsOf(logits).map((row) => (head.kind === 'sigmoid-binary' ? [0, ...row] : row));
   const norms = features ? rowsOf(features).map((row) => normOf(row, features.dims, areNorms)) : [];
   const samples: Sample[] = rows.map((row, i) => ({
     logits: row,
