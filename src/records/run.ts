@@ -35,9 +35,22 @@ export interface Checkpoint {
   readonly bests: readonly Best[];
   /** Calibrated alphas by arm. */
   readonly alphas: Readonly<Record<string, number>>;
+  /** Where the training of an arm broke down, by its name: it was trained once more at {@link CUT} of the rate. */
+  readonly cuts?: Readonly<Record<string, string>>;
   readonly history: readonly EpochRecord[];
   /** Set when all is done. */
   readonly outcome: Outcome | null;
+}
+
+/** Of the learning rate, where a loss was not finite. */
+export const CUT = 0.1;
+
+/** What to tell of arms that were trained once more. */
+export function cutNotes({ cuts = {} }: Checkpoint): string[] {
+  return Object.entries(cuts).map(
+    ([arm, where]) =>
+      `${arm}: the loss was not finite (${where}); it was trained once more from its start at a tenth of the learning rate`,
+  );
 }
 
 /** How a run ended. */

@@ -24,13 +24,23 @@ export interface Divergence {
 export function nanLoss(found: Divergence): LossgraftError {
   const { epoch, step, stepsPerEpoch, loss, rows, kept } = found;
   const shown = rows.slice(0, 8).join(', ') + (rows.length > 8 ? `, … (${rows.length})` : '');
-  return new LossgraftError({
+  const error = new LossgraftError({
     code: 'nan-loss',
     where: `epoch ${epoch + 1}, step ${step + 1} of ${stepsPerEpoch}, batch of ${shown}`,
     expected: 'a finite loss',
     found: `${loss}; likely cause: ${likelyCause(found)}`,
     hint: `The last good state is in ${kept}`,
   });
+  if (found.inputs.some(({ data }) => !data.every(Number.isFinite))) OF_DATA.add(error);
+  return error;
+}
+
+/** Errors that no other learning rate mends. */
+const OF_DATA = new WeakSet<LossgraftError>();
+
+/** Whether training broke down, and may not at a smaller learning rate. */
+export function mayBeOfRate(error: unknown): error is LossgraftError {
+  return error instanceof LossgraftError && error.code === 'nan-loss' && !OF_DATA.has(error);
 }
 
 function likelyCause({ inputs, broken, rate, before, first }: Divergence): string {

@@ -66,6 +66,8 @@ export interface TrainerRequest extends CompleteOptions<typeof trainerRows> {
   readonly batchSize: number;
   readonly seed: number;
   readonly augmentation?: Augmentation;
+  /** Hears what is to be known at once. */
+  readonly onNote?: (note: string) => void;
   readonly folder: string;
   readonly mode: RunMode;
   /** All that makes the result, as plain data. */

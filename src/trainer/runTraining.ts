@@ -1,5 +1,5 @@
 import { augmenter } from '../data/samples.ts';
-import type { Checkpoint } from '../records/run.ts';
+import { type Checkpoint, cutNotes } from '../records/run.ts';
 import { beginning, RunFolder } from '../runFolder/checkpoint.ts';
 import { withoutTf32 } from '../runtime/cuda/guard.ts';
 import { type Runner, startRunner } from '../thread/runner.ts';
@@ -51,7 +51,12 @@ function interruptedAt(folder: RunFolder, checkpoint: Checkpoint, { notes }: Gra
   return { interrupted: true, checkpoint, notes: [...notes] };
 }
 
-function seenNotes({ history: [given], outcome }: Checkpoint): string[] {
+function seenNotes(checkpoint: Checkpoint): string[] {
+  const {
+    history: [given],
+    outcome,
+  } = checkpoint;
   const warning = outcome?.decision.warning ?? null;
-  return [...(given?.phase === 'before' && given.accuracy === 1 ? [SEEN] : []), ...(warning === null ? [] : [warning])];
+  const seen = given?.phase === 'before' && given.accuracy === 1 ? [SEEN] : [];
+  return [...cutNotes(checkpoint), ...seen, ...(warning === null ? [] : [warning])];
 }

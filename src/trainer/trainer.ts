@@ -3,12 +3,12 @@ import { collapseOf, onlyClass } from '../metrics/collapse.ts';
 import { METRICS, metricNamed } from '../metrics/metrics.ts';
 import type { EpochRecord } from '../records/epoch.ts';
 import { type Metrics, metricsOf } from '../records/metrics.ts';
-import type { Checkpoint } from '../records/run.ts';
+import { type Checkpoint, CUT, cutNotes } from '../records/run.ts';
 import { phaseOf, rateAt } from '../records/schedule.ts';
 import { setInitialState } from '../thread/runner.ts';
 import { unlessAborted } from './abort.ts';
 import { calibrateArm } from './calibrate.ts';
-import { brokenScores, brokenWeights } from './divergence.ts';
+import { brokenScores, brokenWeights, mayBeOfRate } from './divergence.ts';
 import { type EpochEnd, type GroupResult, walkEpoch } from './epoch.ts';
 import { finishRun } from './finish.ts';
 import { keyOf, type OpenGraph } from './graphPool.ts';
@@ -56,13 +56,42 @@ export class Trainer {
   async #trainAll(): Promise<boolean> {
     const { request, folder } = this.#parts;
     for (let arm = request.arms[this.#at.arm]; arm !== undefined; arm = request.arms[this.#at.arm]) {
-      if (!(await this.#arm(arm))) return false;
+      if (!(await this.#armOrCut(arm))) return false;
     }
     const outcome = await finishRun(this.#parts, this.#at);
     const [best] = this.#at.bests;
     this.#at = { ...this.#at, file: best?.file ?? this.#at.file, shared: null, outcome };
     folder.commit(this.#at);
     return true;
+  }
+
+  /** An arm whose loss is not finite is trained once more, more slowly. */
+  async #armOrCut(arm: Arm): Promise<boolean> {
+    try {
+      return await this.#arm(arm);
+    } catch (error) {
+      const isBegun = this.#at.history.length > 0;
+      if (!isBegun || !mayBeOfRate(error) || this.#at.cuts?.[arm.name] !== undefined) throw error;
+      this.#cut(arm, error.problem.where.replace(/, batch of .*/s, ''));
+      return this.#arm(arm);
+    }
+  }
+
+  /** Back to the start of an arm, whose learning rate is lower from now on. */
+  #cut({ name }: Arm, where: string): void {
+    const { folder, request } = this.#parts;
+    const { arm, shared, cuts, alphas, history } = this.#at;
+    const { [name]: _, ...others } = alphas;
+    const start = { epoch: 0, step: 0, lossSum: 0, lossCount: 0, best: null, shared: arm === 0 ? null : shared };
+    const kept = history.filter((record) => record.arm !== name || record.phase === 'before');
+    this.#at = { ...this.#at, ...start, alphas: others, history: kept, cuts: { ...cuts, [name]: where } };
+    folder.commit(this.#at);
+    for (const note of cutNotes({ ...this.#at, cuts: { [name]: where } })) request.onNote?.(note);
+  }
+
+  /** What an arm's learning rate is multiplied by. */
+  #factorOf({ name }: Arm): number {
+    return this.#at.cuts?.[name] === undefined ? 1 : CUT;
   }
 
   /** @returns false where it was interrupted. */
@@ -140,7 +169,8 @@ export class Trainer {
     const prefetcher = this.#prefetcher ?? this.#parts.prefetcherOf(arm);
     const { train, schedule, signal } = request;
     const stepsPerEpoch = stepsIn(groups);
-    const rate = (step: number): number => rateAt(schedule, { epoch, step, stepsPerEpoch });
+    const factor = this.#factorOf(arm);
+    const rate = (step: number): number => factor * rateAt(schedule, { epoch, step, stepsPerEpoch });
     let waitSeconds = 0;
     const next = async ({ step }: Group): Promise<boolean> => {
       // Nothing is new at the step that the checkpoint has.
@@ -179,7 +209,7 @@ export class Trainer {
     await this.#refuseBroken(epoch);
     const phase = phaseOf(schedule, epoch);
     const last = stepsIn(groups) - 1;
-    const rate = rateAt(schedule, { epoch, step: last, stepsPerEpoch: last + 1 });
+    const rate = this.#factorOf(arm) * rateAt(schedule, { epoch, step: last, stepsPerEpoch: last + 1 });
     const trainLoss = this.#at.lossSum / this.#at.lossCount;
     const judged = await this.#judge(request.validation).catch(async (error: unknown) => {
       // The epoch's steps are kept: a run that goes on judges it first.

@@ -244,11 +244,39 @@ describe('a loss that is not finite', () => {
     const folder = temporaryFolder();
     const error = await run(folder, { loss: 'ce', learningRate: 1e12, epochs: 9 }).catch((e: Error) => e);
     expect(String(error)).toMatch(
-      /epoch \d, step \d+ of 11, batch of row \d+, row \d+.*learning rate \(1000000000000\)/,
+      /epoch \d, step \d+ of 11, batch of row \d+, row \d+.*learning rate \(100000000000\)/,
     );
     expect(String(error)).toContain(folder);
     const { file } = JSON.parse(readFileSync(join(folder, 'checkpoint.json'), 'utf8'));
     expect(readdirSync(folder)).toContain(file);
+  });
+
+  it('is trained once more at a tenth of the rate, which is said at once; a run that goes on does the same', async () => {
+    const options = {
+      loss: 'ce',
+      learningRate: 50,
+      epochs: 3,
+      ibFrom: 1,
+      ibRateFactor: 1e-6,
+      compare: ['ib'],
+    } as const;
+    const said: string[] = [];
+    const folder = temporaryFolder();
+    const whole = await run(folder, { ...options, onNote: (note) => said.push(note) });
+    const told =
+      /^ce: the loss was not finite \(.*\); it was trained once more from its start at a tenth of the learning rate$/;
+    expect(said.filter((note) => told.test(note))).toHaveLength(1);
+    expect(whole.result.notes.filter((note) => told.test(note))).toHaveLength(1);
+    expect(whole.result.history.map(({ arm, epoch }) => `${arm} ${epoch}`)).toEqual([
+      ...['ce 0', 'ce 1', 'ce 2', 'ce 3'],
+      ...['ib 2', 'ib 3'],
+    ]);
+    expect(whole.result.history[1]?.rate).toBeCloseTo(5, 6);
+    const again = temporaryFolder();
+    const cut = await run(again, { ...options, ...interruptAfter(7) });
+    expect(cut.result.interrupted).toBe(true);
+    const resumed = await run(again, { ...options, mode: 'resume' });
+    expect(resumed.bytes?.equals(whole.bytes ?? Buffer.alloc(0))).toBe(true);
   });
 
   it('of data with Infinity names the input', async () => {
