@@ -142,6 +142,7 @@ function refuseShape(data: Dataset, input: Port, column: Column): void {
     found: describePort(dtype, dims),
     hint:
       tokenHint(shape, column) ??
+      tableHint(shape, column, data) ??
       `Reshape the data, or prepare them, as the model was trained${imageHint(shape, column)}`,
   });
 }
@@ -152,6 +153,14 @@ function tokenHint(shape: NonNullable<Shape>, { dtype, dims }: Column): string |
   if (shape.length !== 2 || dims.length !== 2 || typeof length !== 'number' || !/^int(32|64)$/.test(dtype))
     return undefined;
   return `The model reads rows of ${length}: for texts, add ${option('maxLength', length)}`;
+}
+
+/** Where the model reads fewer numbers than a table has columns. */
+function tableHint(shape: NonNullable<Shape>, { dims }: Column, { name }: Dataset): string | undefined {
+  const [, width] = shape;
+  const isWider = typeof width === 'number' && shape.length === 2 && dims.length === 2 && (dims[1] ?? 0) > width;
+  if (!isWider || !/\.(csv|tsv|parquet)$/i.test(name)) return undefined;
+  return `The model reads ${width} numbers: leave other columns out with ${option('drop')}, or choose with ${option('featureColumns')}`;
 }
 
 /** Where the model reads images of one size, and these are some. */

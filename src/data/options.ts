@@ -12,6 +12,7 @@ import {
   type OptionsOf,
   signalRow,
   text,
+  texts,
   value,
 } from '../options/row.ts';
 
@@ -86,6 +87,16 @@ const tableRows = {
     'Tables: the columns of numbers: a,b,c, or x=a,b;y=c for several inputs (default: all others)',
     { kinds: ['csv', 'parquet'], reads: 'COLUMN,… or INPUT=COLUMN,…;… with each input once', parse: parseColumns },
   ),
+  /** Columns of a table that are no features, such as identifiers. */
+  drop: texts('Tables: columns to leave out of the features, such as identifiers: id,name', {
+    kinds: ['csv', 'parquet'],
+    excludes: ['featureColumns'],
+  }),
+  /** What becomes of rows with a missing cell: they are refused, unless they are dropped. */
+  missing: choice(['drop'], 'Tables: drop leaves out rows with a missing cell (default: such a row is refused)', {
+    kinds: ['csv', 'parquet'],
+    excludes: ['labels'],
+  }),
   /** The column of paths of images in a table. Default: the one with such a name whose first cell is one. */
   imageColumn: text('Tables: the column of paths of images (default: image, path, file_name or such)', {
     kinds: IMAGE_TABLES,

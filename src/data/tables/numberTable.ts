@@ -17,6 +17,7 @@ import { chooseLabels, columnIndex } from './tableColumns.ts';
  * @throws LossgraftError for cells that are missing or no numbers, with row and column, and for labels that make no classes.
  */
 export async function readNumbers(table: Table, options: DataOptions): Promise<Dataset> {
+  if (options.unlabelled && options.missing !== undefined) throw noGaps();
   const aside = chooseLabels(table, options);
   const labels = options.unlabelled ? undefined : aside;
   const inputs = plan(table, options, aside).map((input) => ({ ...input, store: rowStore(table.name) }));
@@ -24,9 +25,15 @@ export async function readNumbers(table: Table, options: DataOptions): Promise<D
     const collector = labelCollector(options.classes !== undefined);
     const needed = [...inputs.flatMap(({ columns }) => columns), ...(labels === undefined ? [] : [labels])];
     let size = 0;
+    let dropped = 0;
     const breathe = breather(options.signal);
     for await (const { cells, line } of table.rows(needed)) {
-      const place = (column: number): string => `${placeOf(table, size, line)}, column ${table.columns[column]}`;
+      const row = size + dropped;
+      const place = (column: number): string => `${placeOf(table, row, line)}, column ${table.columns[column]}`;
+      if (options.missing === 'drop' && cells.some(lacks)) {
+        dropped++;
+        continue;
+      }
       writeInputs(inputs, cells, place);
       if (labels !== undefined) collector.add(cells.at(-1) ?? null, place(labels));
       size++;
@@ -44,7 +51,11 @@ export async function readNumbers(table: Table, options: DataOptions): Promise<D
       unnamed: columns.find(([name]) => name === undefined)?.[1],
       ...indexedLabels(index),
       showRow: (row) => inputs.map((input) => showCells(table, input, row)).join(', '),
-      notes: describe(table, size, inputs, labels),
+      notes: [
+        ...describe(table, size, inputs, labels),
+        ...leftOut(table, options, dropped),
+        ...suspects(table, inputs),
+      ],
       close: () => inputs.forEach(({ store }) => void store.close()),
     };
   } catch (error) {
@@ -70,10 +81,11 @@ interface Input extends PlannedInput {
 
 function plan(
   table: Table,
-  { featureColumns, labels: labelsFile }: DataOptions,
+  { featureColumns, drop = [], labels: labelsFile }: DataOptions,
   labels: number | undefined,
 ): PlannedInput[] {
-  const all = table.columns.map((_, i) => i).filter((i) => i !== labels);
+  const dropped = drop.map((name) => columnIndex(table, name, 'drop'));
+  const all = table.columns.map((_, i) => i).filter((i) => i !== labels && !dropped.includes(i));
   if (featureColumns === undefined) return [{ name: undefined, dtype: 'float32', columns: nonEmpty(table, all) }];
   if (isList(featureColumns))
     return [{ name: undefined, dtype: 'float32', columns: pick(table, featureColumns, labels) }];
@@ -165,8 +177,38 @@ function toNumber(cell: Cell): number {
   return cell === null ? Number.NaN : Number(cell);
 }
 
+function lacks(cell: Cell): boolean {
+  return cell === null || (typeof cell === 'string' && isMissing(cell)) || Number.isNaN(cell);
+}
+
+/** Of samples whose classes are asked for. */
+function noGaps(): LossgraftError {
+  const hint = 'Fill the cells in first, as for the training data';
+  return refused('option-conflict', 'option missing', 'a prediction for each row', 'rows to be left out', hint);
+}
+
+/** What options left out. */
+function leftOut({ name }: Table, { drop = [] }: DataOptions, rows: number): string[] {
+  return [
+    ...(drop.length === 0 ? [] : [`${name}: left out column${drop.length === 1 ? '' : 's'} ${drop.join(', ')}`]),
+    ...(rows === 0 ? [] : [`${name}: left out ${rows} row${rows === 1 ? '' : 's'} with a missing cell`]),
+  ];
+}
+
+/** What identifiers, and the index that pandas writes, are called. */
+const IDENTIFIER = /^(id|index|uuid|guid|row_?(id|number)|unnamed: ?0|)$|[_ ]id$/i;
+
+/** Features that seem to be identifiers. */
+function suspects(table: Table, inputs: readonly PlannedInput[]): string[] {
+  const features = inputs.flatMap(({ columns }) => columns.map((i) => table.columns[i] ?? ''));
+  const found = features.filter((column) => IDENTIFIER.test(column.trim()));
+  if (found.length === 0) return [];
+  const names = found.map((column) => JSON.stringify(column)).join(', ');
+  return [`${table.name}: ${names} seems to name samples, and is a feature: ${option('drop')} leaves it out`];
+}
+
 function noNumber(cell: Cell, where: string, expected: string): LossgraftError {
-  const missing = cell === null || (typeof cell === 'string' && isMissing(cell)) || Number.isNaN(cell);
+  const missing = lacks(cell);
   const found = cell === null ? 'nothing' : typeof cell === 'string' ? JSON.stringify(cell.slice(0, 80)) : String(cell);
   return refused(
     missing ? 'missing-value' : 'no-number',
@@ -174,8 +216,8 @@ function noNumber(cell: Cell, where: string, expected: string): LossgraftError {
     expected,
     missing ? `a missing value (${found})` : found,
     missing
-      ? 'Fill it in or leave the row out'
-      : `Correct it, choose the columns with ${option('featureColumns')}, or give texts a ${option('tokenizer')}`,
+      ? `Fill it in, or leave all such rows out with ${option('missing', 'drop')}`
+      : `Correct it, leave the column out with ${option('drop')}, or give texts a ${option('tokenizer')}`,
   );
 }
 
