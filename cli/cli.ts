@@ -2,6 +2,7 @@ import yargs, { type Argv } from 'yargs';
 import { VERSION } from '../src/catalogue.ts';
 import type { Command } from './command.ts';
 import { augmentCommand } from './commands/augment.ts';
+import { calibrateCommand } from './commands/calibrate.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
 import { inspectCommand } from './commands/inspect.ts';
@@ -33,6 +34,7 @@ const COMMANDS: readonly Command[] = [
   trainCommand,
   evaluateCommand,
   predictCommand,
+  calibrateCommand,
   runCommand,
   validateCommand,
   doctorCommand,

@@ -1,5 +1,6 @@
 import { LEAST_SAMPLES, METRICS } from '../src/catalogue.ts';
 import type { EvaluateResult, MetricName } from '../src/index.ts';
+import { headOf, percent, signed } from './figures.ts';
 import { printable, table } from './io.ts';
 
 /** More classes are left to --json; the worst are shown. */
@@ -86,21 +87,7 @@ function mistakes({ mistakes: all, classNames, classCounts }: EvaluateResult): s
   return `The most frequent mistakes\n${table(['class', 'taken for', 'samples', '% of the class'], rows)}`;
 }
 
-function headOf(name: MetricName): string {
-  return METRICS[name].isShare ? `${METRICS[name].title} %` : METRICS[name].title;
-}
-
 function figure(name: MetricName, value: number | null): number | null {
   if (METRICS[name].isShare) return percent(value);
   return value === null ? null : Number(value.toPrecision(4));
-}
-
-function signed(name: MetricName, value: number): string {
-  const size = Math.abs(METRICS[name].isShare ? 100 * value : value);
-  const text = METRICS[name].isShare ? size.toFixed(1) : String(Number(size.toPrecision(3)));
-  return `${Number(text) === 0 ? '' : value < 0 ? '−' : '+'}${text}`;
-}
-
-function percent(share: number | null | undefined): number | null {
-  return share === null || share === undefined ? null : Math.round(1000 * share) / 10;
 }

@@ -4,6 +4,7 @@ import leven from 'leven';
 const OTHER_COMMANDS: Readonly<Record<string, string>> = {
   ...words(['infer', 'inference', 'classify'], 'Did you mean lossgraft predict?'),
   ...words(['eval', 'test', 'score', 'metrics'], 'Did you mean lossgraft evaluate?'),
+  ...words(['temperature', 'threshold', 'thresholds', 'adjust'], 'Did you mean lossgraft calibrate?'),
   ...words(['compare'], 'Did you mean lossgraft evaluate MODEL --data FILE --against OTHER?'),
   ...words(['finetune', 'fine-tune', 'fit', 'tune'], 'Did you mean lossgraft train?'),
   ...words(['info', 'show', 'summary', 'describe'], 'Did you mean lossgraft inspect?'),

@@ -13,6 +13,7 @@ const COMMANDS = [
   'train',
   'evaluate',
   'predict',
+  'calibrate',
   'run',
   'validate',
   'doctor',

@@ -12,6 +12,7 @@ export { LEAST_SAMPLES } from './metrics/tally.ts';
 export { checkNeeds, flagOf, kebabCase, pick } from './options/check.ts';
 export { flag, type OptionsOf, type Row, type Rows, text, texts } from './options/row.ts';
 export { augmentRows } from './tables/augment.ts';
+export { calibrateRows } from './tables/calibrate.ts';
 export { evaluateRows } from './tables/evaluate.ts';
 export { inspectRows } from './tables/inspect.ts';
 export { predictRows } from './tables/predict.ts';

@@ -6,6 +6,7 @@ import type { Dataset } from '../data/dataset.ts';
 import { fillUp, fixedBatch } from '../data/samples.ts';
 import { LossgraftError } from '../errors.ts';
 import { graphEdit } from '../ir/edit.ts';
+import type { Graph, Value } from '../ir/graph.ts';
 import { manifestRecord } from '../manifest.ts';
 import { type Model, modelFile, typedGraph } from '../model.ts';
 import { editedBytes } from '../onnx/index.ts';
@@ -36,6 +37,12 @@ export interface Classifier {
   readonly notes: readonly string[];
 }
 
+/** The same with the graph in which the scores were found. */
+export interface OpenedClassifier extends Classifier {
+  readonly graph: Graph;
+  readonly scores: Value;
+}
+
 /** What a user may say of a classifier. */
 export interface ClassifierOptions {
   readonly logits?: string | undefined;
@@ -48,7 +55,7 @@ export interface ClassifierOptions {
  *
  * @throws LossgraftError for models that are no classifiers of exclusive classes, by what they are.
  */
-export async function openClassifier(model: Model, options: ClassifierOptions = {}): Promise<Classifier> {
+export async function openClassifier(model: Model, options: ClassifierOptions = {}): Promise<OpenedClassifier> {
   const { proto, dir, name } = model;
   const manifest = manifestRecord(proto);
   if (manifest?.kind === 'train') throw trainingGraph(name);
@@ -73,10 +80,12 @@ export async function openClassifier(model: Model, options: ClassifierOptions = 
     names,
     labelInput: labelInputOf(manifest),
     notes: [...place.notes, ...notes],
+    graph,
+    scores: place.value,
   };
 }
 
-function withOutput(model: Model, { value }: ScorePlace, graph: Awaited<ReturnType<typeof typedGraph>>): ModelFile {
+function withOutput(model: Model, { value }: ScorePlace, graph: Graph): ModelFile {
   const edit = { ...graphEdit(model.proto, graph), untypedOutputs: [value.name] };
   return {
     file: editedBytes(model.proto, edit),

@@ -8,6 +8,8 @@ export interface LogitRows {
   readonly classes: number;
   /** [count, classes] in rows. */
   readonly logits: ArrayLike<number>;
+  /** Whether the model gives probabilities: their logarithms are logits of it. */
+  readonly areLogs: boolean;
 }
 
 /** Where scores come from, for messages. */
@@ -38,13 +40,13 @@ export function scoreReader({ form, output, model, classes: stated }: ScoreSourc
     known = form === 'binary' ? 2 : width;
     const own = numbers.length === count * width ? numbers : numbers.slice(0, count * width);
     refuseNaN(own, width, start, where);
-    if (form === 'binary') return { classes: 2, logits: Array.from(own, (z) => [0, z]).flat() };
-    if (form === 'logits') return { classes: width, logits: own };
+    if (form === 'binary') return { classes: 2, logits: Array.from(own, (z) => [0, z]).flat(), areLogs: false };
+    if (form === 'logits') return { classes: width, logits: own, areLogs: false };
     const fits = addUp(own, width);
     areProbabilities ??= fits;
-    if (!areProbabilities) return { classes: width, logits: own };
+    if (!areProbabilities) return { classes: width, logits: own, areLogs: false };
     if (!fits) throw noProbabilities(where, start, count);
-    return { classes: width, logits: Float64Array.from(own, Math.log) };
+    return { classes: width, logits: Float64Array.from(own, Math.log), areLogs: true };
   };
   const notes = (): string[] => {
     if (areProbabilities)

@@ -57,6 +57,23 @@ describe('predict', () => {
   });
 });
 
+describe('calibrate', () => {
+  const CALIBRATE = join(ROOT, 'fixtures/calibrate');
+
+  it('writes a model, and says what it does and costs', async () => {
+    const output = join(temporaryFolder(), 'out.onnx');
+    const args = ['calibrate', join(CALIBRATE, 'net.onnx'), '--data', join(CALIBRATE, 'validation.npz'), '-o', output];
+    const { code, stdout } = await lossgraft(args);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^logit-adjustment with τ 1\.1, for macro-f1, in \S*bias; every other byte stays$/m);
+    expect(stdout).toMatch(/each judged by what was fitted on the other 4 of 5 parts$/m);
+    expect(stdout).toMatch(/^macro-F1 % .* better$/m);
+    expect((await lossgraft(args)).code).toBe(2);
+    const bad = await lossgraft([...args, '--force', '--method', 'temperature', '--tau', '1']);
+    expect([bad.code, bad.stderr]).toEqual([2, expect.stringMatching(/no τ with --method temperature/)]);
+  });
+});
+
 it('run on a plain model names both', async () => {
   const { code, stderr } = await lossgraft(['run', FOREST, '--data', DATA]);
   expect(code).toBe(2);

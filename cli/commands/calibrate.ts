@@ -1,0 +1,103 @@
+import { calibrateRows, dataRows, METRICS, pick } from '../../src/catalogue.ts';
+import type { CalibrationReport, MetricName } from '../../src/index.ts';
+import { command } from '../command.ts';
+import { dataOptionRows } from '../dataOptions.ts';
+import { headOf, percent, signed } from '../figures.ts';
+import { fileRows } from '../fileOptions.ts';
+import { formatNumber, note, noteOnce, print, printable, printJson, progressBar, table } from '../io.ts';
+import { checkOutput } from '../output.ts';
+
+const rows = {
+  ...fileRows('The calibrated model to write'),
+  ...dataOptionRows,
+  ...calibrateRows,
+} as const;
+
+/** lossgraft calibrate */
+export const calibrateCommand = command({
+  name: 'calibrate',
+  describe:
+    'Better decisions or probabilities without training: logit adjustment, temperature, a bias for each class, or normalised weights, fitted on data',
+  rows,
+  examples: [
+    ['calibrate net.onnx --data validation.npz -o calibrated.onnx', 'logit adjustment, τ fitted for macro-F1'],
+    [
+      'calibrate net.onnx --data validation.npz -o calibrated.onnx --method temperature',
+      'probabilities that are as sure as they are right',
+    ],
+    [
+      'calibrate net.onnx --data validation.npz -o calibrated.onnx --method biases --goal cost --cost-matrix costs.csv',
+      'decisions that cost less',
+    ],
+  ],
+  epilogue: 'Give data that the model was not trained with. What the report says of a sample was fitted on others.',
+  run: async ({ options, json }, lossgraft) => {
+    const { model: path, data: dataPath, output, force = false, labels } = options;
+    const inputs = [path, dataPath, ...(labels === undefined ? [] : [labels])];
+    checkOutput(lossgraft, output, { force, inputs });
+    const model = await lossgraft.open(path);
+    const bar = progressBar('samples');
+    try {
+      using data = await lossgraft.openData(dataPath, pick(dataRows, options));
+      const { said, onNote } = noteOnce();
+      const onProgress = ({ done, total }: { done: number; total: number }): void => bar.update(done, total);
+      const { report, write } = await lossgraft.calibrate(model, data, {
+        ...pick(calibrateRows, options),
+        onNote,
+        onProgress,
+      });
+      bar.stop();
+      for (const text of report.notes) if (!said.has(text)) note(text);
+      await write(output, { force });
+      await (json ? printJson({ ...report, output }) : print(`${describe(report)}written ${output}\n`));
+    } finally {
+      bar.stop();
+      model.close();
+    }
+  },
+});
+
+const names = Object.keys(METRICS) as MetricName[];
+
+function describe(report: CalibrationReport): string {
+  const { before, after, folds, samples, data } = report;
+  const body = names.flatMap((name) => {
+    const change = after.change?.metrics[name];
+    if (!change) return [];
+    const { first, second, difference, low, high, better } = change;
+    const verdict = low > 0 || high < 0 ? (better > 0.5 ? 'better' : 'worse') : 'no difference can be told';
+    const figures = [first, second].map((value) =>
+      METRICS[name].isShare ? percent(value) : Number(value.toPrecision(4)),
+    );
+    return [[headOf(name), ...figures, ...[difference, low, high].map((value) => signed(name, value)), verdict]];
+  });
+  const judged = `${printable(data)}, ${samples} samples, each judged by what was fitted on the other ${folds - 1} of ${folds} parts\n`;
+  return `${what(report)}\n${judged}${table(['metric', 'before', 'after', 'difference', 'from', 'to', ''], body)}\n${byClass(report, before, after)}`;
+}
+
+function what({ method, parameter, into, names: changed, goal }: CalibrationReport): string {
+  const parameters = { temperature: 'temperature', 'logit-adjustment': 'τ', 'tau-norm': 'τ', biases: '' };
+  const found = parameter === null ? '' : ` with ${parameters[method]} ${formatNumber(parameter)}`;
+  const forGoal = goal === null ? '' : `, for ${goal}`;
+  const where =
+    into === 'nodes'
+      ? 'two nodes behind the scores'
+      : `${changed.map((name) => printable(name)).join(' and ')}; every other byte stays`;
+  return `${method}${found}${forGoal}, in ${changed.length === 0 ? 'nothing: the model stays as it is' : where}`;
+}
+
+const SHOWN_CLASSES = 30;
+
+type Figures = CalibrationReport['before'];
+
+function byClass({ scale, offset, classNames }: CalibrationReport, before: Figures, after: Figures): string {
+  if (scale.length > SHOWN_CLASSES) return '';
+  const body = scale.map((factor, k) => [
+    classNames?.[k] ?? k,
+    Number(factor.toPrecision(4)),
+    Number((offset[k] ?? 0).toPrecision(4)),
+    ...[before.recall[k], after.recall[k], before.classes?.precision[k], after.classes?.precision[k]].map(percent),
+  ]);
+  const head = ['class', 'times', 'plus', 'recall % before', 'after', 'precision % before', 'after'];
+  return `By class: what its logit is multiplied by, and what is added\n${table(head, body)}`;
+}

@@ -1,0 +1,249 @@
+import { openClassifier } from '../classifier/classifier.ts';
+import type { Dataset } from '../data/dataset.ts';
+import { LossgraftError, option } from '../errors.ts';
+import { METRICS, type MetricName, metricNamed } from '../metrics/metrics.ts';
+import { Collector, type Scored } from '../metrics/scored.ts';
+import { type OpenedModel, opened } from '../model.ts';
+import { badOption, checkOptions } from '../options/check.ts';
+import type { OptionsOf } from '../options/row.ts';
+import { type DetailedMetrics, detailedMetricsOf } from '../records/metrics.ts';
+import { calibrateRows } from '../tables/calibrate.ts';
+import type { WriteOptions } from '../write.ts';
+import { type Placement, placeMap } from './apply.ts';
+import {
+  type Affine,
+  apply,
+  type Fitted,
+  fitBiases,
+  fitTau,
+  fitTemperature,
+  type Goal,
+  type Sample,
+  unchanged,
+} from './fit.ts';
+import { foldsOf, pickRows } from './folds.ts';
+import { type LinearHead, linearHead, normsOf } from './head.ts';
+import { readSample } from './sample.ts';
+
+export type CalibrateOptions = OptionsOf<typeof calibrateRows>;
+
+/** What was fitted, and what it does. */
+export interface CalibrationReport {
+  readonly model: string;
+  readonly data: string;
+  readonly samples: number;
+  readonly method: NonNullable<CalibrateOptions['method']>;
+  /** `null` for a temperature, which is fitted for the log loss. */
+  readonly goal: NonNullable<CalibrateOptions['goal']> | null;
+  readonly classNames: readonly string[] | null;
+  /** The temperature or τ; `null` for biases. */
+  readonly parameter: number | null;
+  /** Logits of class k become scale[k] · z + offset[k]. */
+  readonly scale: readonly number[];
+  readonly offset: readonly number[];
+  /** Tensors of the last layer that change, every other byte stays; or nodes behind the scores. */
+  readonly into: Placement['into'];
+  readonly names: readonly string[];
+  readonly folds: number;
+  /** The model as it is. */
+  readonly before: DetailedMetrics;
+  /** What was fitted on the other folds, judged on each: `change` compares with before. */
+  readonly after: DetailedMetrics;
+  /** What the user should know of. */
+  readonly notes: readonly string[];
+}
+
+/** A calibrated model, not yet written. */
+export interface Calibrated {
+  readonly report: CalibrationReport;
+  /** Writes it to a new file. @throws LossgraftError if the file exists and `force` is not set, or is the model itself. */
+  write(path: string, options?: WriteOptions): Promise<void>;
+}
+
+/**
+ * Makes another decision, or better probabilities, of the same scores, without training: a temperature, an adjustment by the class shares, a
+ * bias for each class, or weights divided by powers of their norms. It is fitted on the data and goes into the last layer's weights and bias,
+ * or into two nodes behind it. The report judges by cross-validation, so that it does not flatter itself.
+ *
+ * @example
+ * const calibrated = await calibrate(model, await openData('validation.npz'), { method: 'logit-adjustment' });
+ * await calibrated.write('calibrated.onnx');
+ *
+ * @throws LossgraftError for models whose scores cannot be changed so, and data that don't fit.
+ */
+export async function calibrate(
+  given: OpenedModel,
+  data: Dataset,
+  options: CalibrateOptions = {},
+): Promise<Calibrated> {
+  checkOptions(calibrateRows, options);
+  const { method = calibrateRows.method.default, goal = calibrateRows.goal.default } = options;
+  checkTogether(options, method, goal);
+  const model = opened(given);
+  const classNames = options.classNames ?? (data.labelsFrom === 'option' ? data.classNames : undefined);
+  const classifier = await openClassifier(model, { logits: options.logits, classNames });
+  if (classifier.form === 'classical') throw refuseClassical(model.name);
+  const { sample, names, notes } = await readSample(classifier, data, options);
+  checkSizes(options, sample, method);
+  const head = linearHead(model, classifier.graph, classifier.scores);
+  const norms = method === 'tau-norm' ? normsAndBias(head, sample.classes, model.name) : undefined;
+  const fitTo = (part: Sample): Fitted => fitted(part, options, norms);
+  const found = fitTo(sample);
+  const isBinary = classifier.form === 'binary';
+  const map = isBinary ? ofOneScore(found) : found;
+  const placement = placeMap({ model, graph: classifier.graph, scores: classifier.scores, head, map });
+  const judged = crossValidated(sample, fitTo, options);
+  return {
+    report: {
+      model: model.name,
+      data: data.name,
+      samples: sample.labels.length,
+      method,
+      goal: method === 'temperature' ? null : goal,
+      classNames: names ?? null,
+      parameter: found.parameter,
+      scale: [...found.scale],
+      offset: [...found.offset],
+      into: placement.into,
+      names: placement.names,
+      folds: options.folds ?? calibrateRows.folds.default,
+      ...judged,
+      notes: [...notes, ...verdictOn(judged.after, method === 'temperature' ? 'logLoss' : metricNamed(goal))],
+    },
+    write: async (path, how = {}) => placement.write(path, how),
+  };
+}
+
+/** Of [0, z], the one score z. */
+function ofOneScore({ scale, offset }: Affine): Affine {
+  return { scale: scale.slice(1), offset: Float64Array.of((offset[1] ?? 0) - (offset[0] ?? 0)) };
+}
+
+type Norms = { readonly norms: Float64Array; readonly bias: Float64Array };
+
+function fitted(sample: Sample, options: CalibrateOptions, norms: Norms | undefined): Fitted {
+  const { method = calibrateRows.method.default, tau, classCounts } = options;
+  const goal = goalOf(options);
+  const { classes } = sample;
+  const ones = unchanged(classes);
+  if (method === 'temperature') return fitTemperature(sample);
+  if (norms) return fitTau(sample, goal, tau, (each) => normalised(norms, each));
+  const shares = sharesOf(classCounts ?? countsOf(sample));
+  const adjusted = (each: number): Affine => ({ ...ones, offset: shares.map((share) => -each * Math.log(share)) });
+  const found = fitTau(sample, goal, tau, adjusted);
+  return method === 'biases' ? fitBiases(sample, goal, found) : found;
+}
+
+function goalOf({ goal = calibrateRows.goal.default, costs }: CalibrateOptions): Goal {
+  return { metric: metricNamed(goal), costs };
+}
+
+/** (z − b) / ‖w‖^τ + b: Kang et al., "Decoupling Representation and Classifier for Long-Tailed Recognition", ICLR 2020; means of the norms stay. */
+function normalised({ norms, bias }: Norms, tau: number): Affine {
+  const mean = norms.reduce((sum, norm) => sum + norm, 0) / norms.length;
+  const scale = norms.map((norm) => (mean / norm) ** tau);
+  return { scale, offset: bias.map((b, k) => b * (1 - (scale[k] ?? 1))) };
+}
+
+function countsOf({ labels, classes }: Sample): number[] {
+  const counts = Array<number>(classes).fill(0);
+  for (const label of labels) counts[label] = (counts[label] ?? 0) + 1;
+  return counts;
+}
+
+/** A class without samples counts as half of one. */
+function sharesOf(counts: readonly number[]): Float64Array {
+  const held = counts.map((count) => Math.max(count, 0.5));
+  const all = held.reduce((sum, count) => sum + count, 0);
+  return Float64Array.from(held, (count) => count / all);
+}
+
+function crossValidated(
+  sample: Sample,
+  fitTo: (part: Sample) => Affine,
+  options: CalibrateOptions,
+): { readonly before: DetailedMetrics; readonly after: DetailedMetrics } {
+  const { folds = calibrateRows.folds.default, seed = calibrateRows.seed.default, costs } = options;
+  const { classes, labels } = sample;
+  const fold = foldsOf(labels, folds, seed);
+  const after = new Float64Array(sample.logits.length);
+  for (let k = 0; k < folds; k++) {
+    const [inside, outside]: [number[], number[]] = [[], []];
+    for (const [row, own] of fold.entries()) (own === k ? inside : outside).push(row);
+    const logits = apply(pickRows(sample, inside), fitTo(pickRows(sample, outside)));
+    for (const [i, row] of inside.entries()) after.set(logits.subarray(i * classes, (i + 1) * classes), row * classes);
+  }
+  const before = scoredOf(sample, sample.logits);
+  const how = { trainCounts: countsOf(sample), seed, costs };
+  return {
+    before: detailedMetricsOf(before, how),
+    after: detailedMetricsOf(scoredOf(sample, after), { ...how, before }),
+  };
+}
+
+/** What to know where other samples do not confirm the gain. */
+function verdictOn(after: DetailedMetrics, metric: MetricName): string[] {
+  const change = after.change?.metrics[metric];
+  const { title, better } = METRICS[metric];
+  if (!change) return [];
+  const [low, high] = better === 'higher' ? [change.low, change.high] : [-change.high, -change.low];
+  if (low > 0) return [];
+  const told = high < 0 ? 'it is worse' : 'no difference can be told';
+  return [`By ${title}, on samples that it was not fitted on, ${told}: the model as it is may serve you as well`];
+}
+
+function scoredOf({ labels, classes }: Sample, logits: Float64Array): Scored {
+  const collector = new Collector(labels.length, classes);
+  collector.add(logits, labels);
+  return collector.done();
+}
+
+function normsAndBias(head: LinearHead | undefined, classes: number, where: string): Norms {
+  const norms = head && normsOf(head);
+  if (norms?.length === classes && norms.every((norm) => norm > 0)) {
+    const bias = head?.bias?.tensor.data;
+    return { norms, bias: bias?.length === classes ? Float64Array.from(bias) : new Float64Array(classes) };
+  }
+  throw new LossgraftError({
+    code: 'no-linear-head',
+    where,
+    expected: 'a last linear layer in float32 with a row of weights for each class, which nothing else reads',
+    found: norms === undefined ? 'none before the scores' : `${norms.length} rows for ${classes} classes`,
+    hint: `Take another method, such as ${option('method', 'logit-adjustment')}`,
+  });
+}
+
+function checkTogether(options: CalibrateOptions, method: string, goal: string): void {
+  if (options.tau !== undefined && method !== 'logit-adjustment' && method !== 'tau-norm')
+    throw badOption('tau', `no τ with ${option('method', method)}`, options.tau);
+  if (options.goal !== undefined && method === 'temperature')
+    throw badOption('goal', `no goal with ${option('method', method)}, which is fitted for the log loss`, options.goal);
+  if (options.classCounts !== undefined && (method === 'temperature' || method === 'tau-norm'))
+    throw badOption('classCounts', `no counts with ${option('method', method)}, which needs none`, 'some');
+  if (goal === 'cost' && options.costs === undefined)
+    throw badOption('goal', `a cost matrix (${option('costs')}) with cost`, 'none');
+}
+
+/** More steps of the search for biases take minutes. */
+const MAX_SEARCH = 2e9;
+
+function checkSizes({ costs, classCounts, folds = 5 }: CalibrateOptions, sample: Sample, method: string): void {
+  const { classes, labels } = sample;
+  if (folds < 2) throw badOption('folds', 'at least 2', folds);
+  if (costs !== undefined && costs.length !== classes)
+    throw badOption('costs', `${classes} rows and columns, one for each class of the model`, costs.length);
+  if (classCounts !== undefined && classCounts.length !== classes)
+    throw badOption('classCounts', `${classes} numbers, one for each class of the model`, classCounts.length);
+  if (method === 'biases' && labels.length * classes ** 2 > MAX_SEARCH)
+    throw badOption('method', `another one for ${labels.length} samples of ${classes} classes`, method);
+}
+
+function refuseClassical(where: string): LossgraftError {
+  return new LossgraftError({
+    code: 'not-calibrated',
+    where,
+    expected: 'a network, whose scores go into the softmax',
+    found: 'a classical model, whose operator gives labels and probabilities by itself',
+    hint: 'Calibrate it where it was trained (CalibratedClassifierCV of scikit-learn), and export it again',
+  });
+}
