@@ -102,7 +102,9 @@ const tableRows = {
     kinds: IMAGE_TABLES,
   }),
   /** The column of texts in a table. */
-  textColumn: text('Tables: the column of texts (default text)', { kinds: ['csvTexts', 'parquetTexts'] }),
+  textColumn: text('Tables: the column of texts (default: text, or the only one but the labels)', {
+    kinds: ['csvTexts', 'parquetTexts'],
+  }),
   /** What separates the cells of a CSV. Default: a tab in .tsv files, a comma in others. */
   delimiter: value('a text', isText, 'CSV: the separator; tab means a tab (default: a comma)', {
     kinds: CSV,

@@ -84,3 +84,15 @@ it('a folder without a model, or with several, is refused by name', async () => 
   rmSync(join(folder, 'onnx'), { recursive: true });
   await expect(open(folder)).rejects.toThrow('found config.json, preprocessor_config.json');
 });
+
+it('a table of one column of texts and its labels needs no option for the former', async () => {
+  const table = join(temporaryFolder(), 'reviews.csv');
+  const text = readFileSync(at('reviews.csv'), 'utf8').replace('text,label', 'review,label');
+  writeFileSync(table, text);
+  using data = await openData(table, { model: at('bert') });
+  expect(data.notes?.[0]).toContain('96 texts from column review; ');
+  using unlabelled = await openData(table, { model: at('bert'), unlabelled: true });
+  expect(unlabelled.columns.has('labels')).toBe(false);
+  writeFileSync(table, text.replaceAll('\n', ',x\n'));
+  await expect(openData(table, { model: at('bert') })).rejects.toThrow('option text-column] expected a column among');
+});

@@ -22,8 +22,9 @@ import { loadTokenizer } from './tokenizer.ts';
  */
 export async function readTexts(table: Table, options: DataOptions): Promise<Dataset> {
   try {
-    const texts = columnIndex(table, options.textColumn ?? 'text', 'text-column');
-    const labels = options.unlabelled ? undefined : chooseLabels(table, options);
+    const aside = chooseLabels(table, options);
+    const labels = options.unlabelled ? undefined : aside;
+    const texts = columnIndex(table, options.textColumn ?? textColumn(table, aside), 'text-column');
     const collector = labelCollector(options.classes !== undefined);
     const store = await tokenStore(table.name, options);
     try {
@@ -56,6 +57,12 @@ export async function readTexts(table: Table, options: DataOptions): Promise<Dat
   } finally {
     table.close();
   }
+}
+
+/** The column called text, or else the only one but the labels. */
+function textColumn({ columns }: Table, labels: number | undefined): string {
+  const others = columns.filter((_, i) => i !== labels);
+  return columns.includes('text') || others.length !== 1 ? 'text' : (others[0] ?? 'text');
 }
 
 /**
