@@ -40,7 +40,7 @@ describe('train with the forms of this machine', needsBlocks, () => {
   }, 60_000);
 
   it('is refused with another word', async () => {
-    await expect(run('word', { lower: 'on' as 'off' })).rejects.toThrow(/auto or off, found "?on/);
+    await expect(run('word', { lower: 'on' as 'off' })).rejects.toThrow(/one of auto, off, found "?on/);
   });
 
   it('doctor tells', async () => {

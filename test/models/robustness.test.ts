@@ -85,7 +85,7 @@ describe('what is no model, or no classifier', () => {
     nothing: ['not-onnx', (path) => writeFileSync(path, '')],
     text: ['not-onnx', (path) => writeFileSync(path, 'this is a model')],
     arrays: ['not-onnx', (path) => cpSync(join(ROOT, 'fixtures/digits/train.npz'), path)],
-    folder: ['not-a-file', (path) => mkdirSync(path)],
+    folder: ['model-folder', (path) => mkdirSync(path)],
     link: ['open-failed', (path) => symlinkSync('/nowhere/model.onnx', path)],
     absent: ['open-failed', () => undefined],
     'nested-10000': ['too-deep', (path) => writeFileSync(path, concat(nested(10_000)))],
@@ -162,12 +162,12 @@ describe('external data', () => {
   it.each(Object.entries(cases))('a model written beside its origin is held to the same: %s', async (name, [code]) => {
     const folder = prepared();
     const files = readdirSync(folder).sort();
-    const model = await open(join(folder, name));
-    const augmented = await augment(model, { loss: 'ib' });
-    const found = await codeOf(augmented.write(join(folder, 'augmented.onnx')));
-    expect(found).toBe(code);
+    const write = async (): Promise<void> => {
+      using model = await open(join(folder, name));
+      await (await augment(model, { loss: 'ib' })).write(join(folder, 'augmented.onnx'));
+    };
+    expect(await codeOf(write())).toBe(code);
     expect(readdirSync(folder).sort()).toEqual(code === 'ok' ? [...files, 'augmented.onnx'].sort() : files);
-    model.close();
   });
 
   it.each([
