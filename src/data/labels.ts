@@ -13,7 +13,7 @@ export interface LabelRange {
 }
 
 /**
- * Labels as int64, from any integer dtype, [N] or [N, 1].
+ * Labels as int64, from any integer dtype, bool, or floats that are whole, as binary networks are trained with; [N] or [N, 1].
  *
  * @throws LossgraftError `labels-dtype`, `labels-shape`, or `label-out-of-range` with the row.
  */
@@ -56,21 +56,31 @@ export async function readNumbers(
       ...(await describeLabelRows(column, dims[0] ?? 0)),
     });
   }
-  if (!/^u?int(8|16|32|64)$/.test(dtype)) {
-    throw new LossgraftError({
-      code: 'labels-dtype',
-      where,
-      expected: 'labels of an integer dtype',
-      found: dtype,
-      hint: 'Convert them, for example labels.astype("int64")',
-    });
-  }
-  return toBigInts(await column.read(start, count));
+  if (!/^(u?int(8|16|32|64)|bool|float(32|64))$/.test(dtype)) throw wrongDtype(where, dtype);
+  const { data } = await column.read(start, count);
+  const broken = isFloats(data) ? data.findIndex((value) => !Number.isSafeInteger(value)) : -1;
+  if (broken >= 0) throw wrongDtype(`${where}, row ${start + broken}`, `${data[broken]}`);
+  return toBigInts(data);
+}
+
+function isFloats(data: Tensor['data']): data is Float32Array | Float64Array {
+  return data instanceof Float32Array || data instanceof Float64Array;
+}
+
+/** The error of labels that are no class indices. */
+export function wrongDtype(where: string, found: string, expected = 'labels that are whole numbers'): LossgraftError {
+  return new LossgraftError({
+    code: 'labels-dtype',
+    where,
+    expected,
+    found,
+    hint: 'Give class indices, for example labels.astype("int64"); soft labels are not supported',
+  });
 }
 
 const MAX_INT64 = 2n ** 63n - 1n;
 
-function toBigInts({ data }: Tensor): BigInt64Array | BigUint64Array {
+function toBigInts(data: Tensor['data']): BigInt64Array | BigUint64Array {
   if (data instanceof BigInt64Array || data instanceof BigUint64Array) return data;
   return BigInt64Array.from(isText(data) ? [] : Array.from(data, BigInt));
 }

@@ -1,7 +1,8 @@
 import { LossgraftError } from '../errors.ts';
+import { isFloat } from '../tensor.ts';
 import type { Column, Dataset } from './dataset.ts';
 import { LABELS } from './dataset.ts';
-import { readLabels } from './labels.ts';
+import { readLabels, wrongDtype } from './labels.ts';
 import { MAX_CLASSES } from './limits.ts';
 import { random, shuffle } from './random.ts';
 
@@ -71,8 +72,9 @@ export async function labelsOf(data: Dataset, classes?: number): Promise<BigInt6
 
 const COUNTED_AT_ONCE = 65_536;
 
-/** Samples of each class, 0 to the largest label. @throws LossgraftError as {@link labelsOf} does. */
+/** Samples of each class, 0 to the largest label. @throws LossgraftError as {@link labelsOf} does, and for floats, which may be counts or weights. */
 export async function countClasses(column: Column, where: string): Promise<number[]> {
+  if (isFloat(column.dtype)) throw wrongDtype(where, column.dtype, 'labels of an integer dtype');
   const counts: number[] = [];
   const size = column.dims[0] ?? 0;
   for (let start = 0; start < size; start += COUNTED_AT_ONCE) {

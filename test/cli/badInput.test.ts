@@ -150,9 +150,9 @@ describe('run refuses', () => {
       /labels, row 7\].*found -1/,
     ],
     [
-      'labels of floats',
-      (data) => ({ ...data, labels: { dtype: 'float32', dims: [20], data: new Float32Array(20) } }),
-      /labels of an integer dtype, found float32/,
+      'labels of floats that are not whole',
+      (data) => ({ ...data, labels: { dtype: 'float32', dims: [20], data: new Float32Array(20).fill(0.5, 3) } }),
+      /labels, row 3\] expected labels that are whole numbers, found 0\.5/,
     ],
     [
       'one-hot labels',

@@ -46,6 +46,15 @@ describe('batches', () => {
     await expect(read(0, 16)).resolves.toBeDefined();
   });
 
+  it.each<[string, Tensor]>([
+    ['float32', { dtype: 'float32', dims: [40, 1], data: Float32Array.from({ length: 40 }, (_, i) => i % 2) }],
+    ['float64', { dtype: 'float64', dims: [40], data: Float64Array.from({ length: 40 }, (_, i) => i % 2) }],
+    ['bool', { dtype: 'bool', dims: [40], data: Uint8Array.from({ length: 40 }, (_, i) => i % 2) }],
+  ])('%s labels that are whole numbers, as binary networks have them', async (_dtype, given) => {
+    const { read } = bindData(fromTensors({ x, labels: given }), ports('float32'), LABELS);
+    expect((await read(0, 3)).labels).toEqual({ dtype: 'int64', dims: [3], data: BigInt64Array.of(0n, 1n, 0n) });
+  });
+
   it('and uint64 labels are judged as what they are', async () => {
     const data = BigUint64Array.from({ length: ROWS }, (_, row) => (row === 29 ? 2n ** 64n - 1n : 2n));
     const unsigned: Tensor = { dtype: 'uint64', dims: [ROWS], data };
