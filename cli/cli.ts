@@ -5,6 +5,7 @@ import { augmentCommand } from './commands/augment.ts';
 import { calibrateCommand } from './commands/calibrate.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
+import { exportCommand } from './commands/export.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { predictCommand } from './commands/predict.ts';
 import { runCommand } from './commands/run.ts';
@@ -32,6 +33,7 @@ const COMMANDS: readonly Command[] = [
   augmentCommand,
   trainGraphCommand,
   trainCommand,
+  exportCommand,
   evaluateCommand,
   predictCommand,
   calibrateCommand,

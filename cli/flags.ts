@@ -1,6 +1,7 @@
 import {
   augmentRows,
   dataRows,
+  exportRows,
   flagOf,
   inspectRows,
   kebabCase,
@@ -26,7 +27,16 @@ const OWN: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   setupCuda: { undefined: '--setup-cuda' },
 };
 
-const TABLES: readonly Rows[] = [dataRows, augmentRows, inspectRows, runRows, trainRows, trainGraphRows, validateRows];
+const TABLES: readonly Rows[] = [
+  dataRows,
+  augmentRows,
+  exportRows,
+  inspectRows,
+  runRows,
+  trainRows,
+  trainGraphRows,
+  validateRows,
+];
 
 /** All options of the tables, those of groups too, by their keys. */
 const ROWS: ReadonlyMap<string, Row> = new Map(TABLES.flatMap(flattened));

@@ -11,6 +11,7 @@ const COMMANDS = [
   'augment',
   'train-graph',
   'train',
+  'export',
   'evaluate',
   'predict',
   'calibrate',

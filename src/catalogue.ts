@@ -14,6 +14,7 @@ export { flag, type OptionsOf, type Row, type Rows, text, texts } from './option
 export { augmentRows } from './tables/augment.ts';
 export { calibrateRows } from './tables/calibrate.ts';
 export { evaluateRows } from './tables/evaluate.ts';
+export { exportRows } from './tables/export.ts';
 export { inspectRows } from './tables/inspect.ts';
 export { predictRows } from './tables/predict.ts';
 export { runRows } from './tables/run.ts';

@@ -11,6 +11,7 @@ import type { OptionsOf } from './options/row.ts';
 import { type DiagnoseOptions, diagnoseProviders, type ProviderReport } from './runtime/cuda/diagnose.ts';
 import type { SetupOptions, SetupResult } from './runtime/cuda/setup.ts';
 import { augmentRows } from './tables/augment.ts';
+import type { exportRows } from './tables/export.ts';
 import { inspectRows } from './tables/inspect.ts';
 import { setupCudaRows } from './tables/setupCuda.ts';
 import { graphRows, trainGraphRows } from './tables/trainGraph.ts';
@@ -214,6 +215,22 @@ export async function train(model: OpenedModel, options: TrainOptions): Promise<
     opened(model),
     options,
   );
+}
+
+/**
+ * Writes the model of one loss of a run that is done, whatever the run decided.
+ *
+ * @param folder of the run.
+ * @returns the files that were written.
+ * @throws LossgraftError `no-run`, `unknown-loss` with those that there are, `other-model` where the model is not the one that was trained.
+ */
+export async function exportRun(
+  folder: string,
+  path: string,
+  options: OptionsOf<typeof exportRows>,
+): Promise<readonly string[]> {
+  const { exportRun: exportWith } = await import('./train/exportRun.ts');
+  return exportWith(folder, path, options);
 }
 
 /**

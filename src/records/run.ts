@@ -1,3 +1,4 @@
+import type { ClassNames } from '../classes/names.ts';
 import type { Tie } from '../tuned/locate.ts';
 import type { RunDecision } from './decision.ts';
 import type { EpochRecord } from './epoch.ts';
@@ -17,6 +18,8 @@ export interface Checkpoint {
   readonly version: string;
   /** What the run was asked for; a run that goes on must be asked for the same. */
   readonly settings: Readonly<Record<string, unknown>>;
+  /** Which model is trained, and what its classes are called; `path` is `null` for bytes. */
+  readonly model?: { readonly path: string | null; readonly names?: ClassNames };
   /** Index of the arm, epoch and step that come next. */
   readonly arm: number;
   readonly epoch: number;

@@ -164,7 +164,7 @@ async function trainIn(
     takesBest: plan.method === 'auto',
     isHeldOut: typeof options.validation !== 'object',
     selectBy: plan.selectBy,
-    ...defined({ checkOrder: orderCheck(model, options, names, classes), onNote: options.onNote }),
+    ...defined({ checkOrder: orderCheck(model, options, names, classes), onNote: options.onNote, names }),
     settings: await settingsOf(model, options, plan, parts, bound),
   }).catch(async (error: unknown) => {
     await reportBroken({ ...run, notes: allNotes }, error);

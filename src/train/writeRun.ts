@@ -8,19 +8,30 @@ import { readSafetensors } from '../safetensors/read.ts';
 import { writeTuned } from '../tuned/writeBack.ts';
 import { tunedManifest } from './classes.ts';
 
+interface WriteHow {
+  readonly force: boolean;
+  /** Also where the run came to none that is better. */
+  readonly anyway: boolean;
+  readonly names: ClassNames | undefined;
+  /** Default: what the run came to. */
+  readonly arm?: string;
+}
+
+/** The losses of a run that are done, in their order. */
+export function armsIn({ history, bests }: Checkpoint): readonly string[] {
+  return [...new Set(history.map(({ arm }) => arm))].slice(0, bests.length);
+}
+
 /** Writes the model that a run came to. @throws LossgraftError `not-trained`, `not-better`, and those of writing. */
 export function writeRun(
   model: Model,
   folder: string,
-  { bests, outcome }: Checkpoint,
+  checkpoint: Checkpoint,
   path: string,
-  {
-    force,
-    anyway,
-    names,
-  }: { readonly force: boolean; readonly anyway: boolean; readonly names: ClassNames | undefined },
+  { force, anyway, names, arm }: WriteHow,
 ): readonly string[] {
-  const [best] = bests;
+  const { bests, outcome } = checkpoint;
+  const best = bests[arm === undefined ? 0 : armsIn(checkpoint).indexOf(arm)];
   if (best === undefined || outcome === null) {
     throw new LossgraftError({
       code: 'not-trained',
@@ -40,7 +51,7 @@ export function writeRun(
       hint: 'Give more validation data, another method, or write it anyway',
     });
   }
-  const state = readSafetensors(join(folder, file ?? best.file));
+  const state = readSafetensors(join(folder, arm === undefined ? (file ?? best.file) : best.file));
   const tuned = new Set(outcome.tuned);
   const kept = new Map([...state].filter(([name]) => tuned.has(name)));
   const metadata = names && new Map([[MANIFEST_KEY, tunedManifest(model, names)]]);

@@ -1,4 +1,5 @@
 import type { Evidence } from '../classes/evidence.ts';
+import type { ClassNames } from '../classes/names.ts';
 import type { Augmentation } from '../data/augmentation.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Sampler } from '../data/sampler.ts';
@@ -66,6 +67,8 @@ export interface TrainerRequest extends CompleteOptions<typeof trainerRows> {
   readonly batchSize: number;
   readonly seed: number;
   readonly augmentation?: Augmentation;
+  /** What the classes are called, all of them. */
+  readonly names?: ClassNames;
   /** Hears what is to be known at once. */
   readonly onNote?: (note: string) => void;
   readonly folder: string;

@@ -26,7 +26,10 @@ async function trainIn(runner: Runner, request: TrainerRequest): Promise<Trained
   const graphs = new GraphPool(request.model, runner, request.provider, request.threads);
   const folder = new RunFolder(request.folder, request.data.classNames);
   const augment = augmenter(request.data, request.ports, request.augmentation);
-  const at = folder.begin(request.mode, request.settings) ?? beginning(request.settings);
+  const at = folder.begin(request.mode, request.settings) ?? {
+    ...beginning(request.settings),
+    model: modelOf(request),
+  };
   if (at.outcome) return { interrupted: false, checkpoint: at, notes: seenNotes(at) };
   // A run that goes on does as it did before, to the last bit; elsewhere that cannot be.
   const note = await graphs.lowering.settle(request, at.block);
@@ -43,6 +46,10 @@ async function trainIn(runner: Runner, request: TrainerRequest): Promise<Trained
   } finally {
     close();
   }
+}
+
+function modelOf({ model: { path }, names }: TrainerRequest): NonNullable<Checkpoint['model']> {
+  return { path, ...(names ? { names } : {}) };
 }
 
 /** Nothing was trained yet: the run begins, or goes on, where it would have. */

@@ -50,7 +50,16 @@ interface Attempt {
 }
 
 async function train(data: string, args: readonly string[], output?: string): Promise<Attempt> {
-  return lossgraft(['train', MODEL, '--data', data, '-o', output ?? join(temporaryFolder(), 'tuned.onnx'), ...args]);
+  return lossgraft([
+    'train',
+    MODEL,
+    '--data',
+    data,
+    '--write-anyway',
+    '-o',
+    output ?? join(temporaryFolder(), 'tuned.onnx'),
+    ...args,
+  ]);
 }
 
 describe('a folder of images', () => {

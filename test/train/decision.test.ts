@@ -142,6 +142,43 @@ describe('the command line', () => {
   });
 });
 
+describe('export', () => {
+  it('writes any loss of a run: what the run would have written, and the others', async () => {
+    const folder = temporaryFolder();
+    const [data, run] = [join(DIGITS, 'more.npz'), join(folder, 't.run')];
+    const args = ['train', MODEL, '--data', data, '-o', join(folder, 't.onnx'), '--write-anyway', '--no-report'];
+    expect((await lossgraft([...args, '--epochs', '2', '--baseline'])).code).toBe(0);
+    const write = (arm: string, to: string) => lossgraft(['export', run, '--arm', arm, '-o', join(folder, to)]);
+    expect(await write('logit-adjustment', 'same.onnx')).toMatchObject({
+      code: 0,
+      stdout: `written ${join(folder, 'same.onnx')}\n`,
+    });
+    expect((await write('ce+inverse', 'other.onnx')).code).toBe(0);
+    const [same, other] = [readFileSync(join(folder, 'same.onnx')), readFileSync(join(folder, 'other.onnx'))];
+    expect(same.equals(readFileSync(join(folder, 't.onnx')))).toBe(true);
+    expect(other.equals(same)).toBe(false);
+    expect(other.length).toBe(same.length);
+    expect((await write('ib', 'no.onnx')).stderr).toMatch(
+      /one of the losses that were trained: logit-adjustment, ce\+inverse, found "ib"/,
+    );
+    const moved = await lossgraft([
+      'export',
+      run,
+      '--arm',
+      'ce+inverse',
+      '-o',
+      join(folder, 'no.onnx'),
+      '--model',
+      join(DIGITS, 'model-dynamo.onnx'),
+    ]);
+    expect([moved.code, moved.stderr]).toEqual([
+      2,
+      expect.stringMatching(/the model that was trained, with the same bytes/),
+    ]);
+    expect((await lossgraft(['export', folder, '--arm', 'ce', '-o', 'x.onnx'])).stderr).toMatch(/the folder of a run/);
+  });
+});
+
 describe('a collapse', () => {
   const was = { accuracy: 0.9, prAuc: 0.8, recall: [1, 0.5, null] };
   it.each([

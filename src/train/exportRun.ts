@@ -1,0 +1,68 @@
+import { existsSync } from 'node:fs';
+import { LossgraftError, option } from '../errors.ts';
+import { modelHash, open } from '../model.ts';
+import { checkOptions } from '../options/check.ts';
+import type { OptionsOf } from '../options/row.ts';
+import type { Checkpoint } from '../records/run.ts';
+import { RunFolder } from '../runFolder/checkpoint.ts';
+import { exportRows } from '../tables/export.ts';
+import { armsIn, writeRun } from './writeRun.ts';
+
+/**
+ * Writes the model of one loss of a run that is done, whatever the run came to.
+ *
+ * @returns the files that were written.
+ * @throws LossgraftError `no-run`, `unknown-loss` with those that there are, `other-model` where the model is not the one that was trained.
+ */
+export async function exportRun(
+  folder: string,
+  path: string,
+  options: OptionsOf<typeof exportRows>,
+): Promise<readonly string[]> {
+  checkOptions(exportRows, options);
+  const checkpoint = existsSync(folder) ? new RunFolder(folder).checkpoint() : undefined;
+  if (checkpoint === undefined) throw noRun(folder);
+  const { arm, force = false } = options;
+  const known = armsIn(checkpoint);
+  if (!known.includes(arm)) throw unknownArm(folder, arm, known);
+  const file = options.model ?? checkpoint.model?.path;
+  if (file === undefined || file === null) throw otherModel(folder, 'no path, as it was given as bytes');
+  const model = await open(file);
+  try {
+    if ((await modelHash(model)) !== checkpoint.settings.model) throw otherModel(file, 'another file');
+    const names = checkpoint.model?.names;
+    return await writeRun(model, folder, checkpoint, path, { force, anyway: true, names, arm });
+  } finally {
+    model.close();
+  }
+}
+
+function noRun(folder: string): LossgraftError {
+  return new LossgraftError({
+    code: 'no-run',
+    where: folder,
+    expected: 'the folder of a run, with checkpoint.json',
+    found: 'none',
+    hint: 'Name the folder that train wrote, such as tuned.run',
+  });
+}
+
+function unknownArm(folder: string, arm: string, known: Checkpoint['bests'] | readonly string[]): LossgraftError {
+  return new LossgraftError({
+    code: 'unknown-loss',
+    where: folder,
+    expected: `one of the losses that were trained: ${known.join(', ') || 'none yet'}`,
+    found: `"${arm}"`,
+    hint: `Correct ${option('arm')}`,
+  });
+}
+
+function otherModel(where: string, found: string): LossgraftError {
+  return new LossgraftError({
+    code: 'other-model',
+    where,
+    expected: 'the model that was trained, with the same bytes',
+    found,
+    hint: `Name it with ${option('model')}`,
+  });
+}
