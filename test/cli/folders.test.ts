@@ -4,7 +4,19 @@ import { expect, it } from 'vitest';
 import { lossgraft, ROOT, temporaryFolder } from '../support/cli.ts';
 
 const FOLDERS = join(ROOT, 'fixtures/folders');
-const HOW = ['--loss', 'ce', '--optimizer', 'adamw', '--learning-rate', '0.003', '--epochs', '6', '--select', 'last'];
+const HOW = [
+  '--write-anyway',
+  '--loss',
+  'ce',
+  '--optimizer',
+  'adamw',
+  '--learning-rate',
+  '0.003',
+  '--epochs',
+  '6',
+  '--select',
+  'last',
+];
 
 function workplace(): string {
   const cwd = temporaryFolder();
@@ -95,6 +107,7 @@ it('a file net.onnx becomes net-tuned.onnx beside it', async () => {
     '--learning-rate',
     '0.01',
     '--no-report',
+    '--write-anyway',
     '--json',
   ];
   const trained = await lossgraft(['train', 'vit/model.onnx', ...args], { cwd });

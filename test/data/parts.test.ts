@@ -51,7 +51,7 @@ it('train takes the parts as such, and says so before it begins', async () => {
     'ce',
     '--learning-rate',
     '0.01',
-    '--force',
+    '--write-anyway',
     '--json',
   ];
   const { code, stdout, stderr } = await lossgraft([...args, '--no-report'], { cwd });
