@@ -40,7 +40,7 @@ export async function writeWhole(path: string, write: (temporary: string) => Pro
       where: path,
       expected: 'to write the file',
       found: cause instanceof Error ? cause.message : String(cause),
-      hint: 'Check the folder, its permissions and the space on the disk',
+      hint: 'Check the folder, its permissions and the free disk space',
       cause,
     });
   }

@@ -94,7 +94,7 @@ function weightsAsked(
 ): { weighting: Configured<Weighting>; custom: Weights | undefined } {
   const asked = given ?? (spareCounts ? 'inverse' : 'none');
   if (!isNumbers(asked)) return { weighting: configured(weightings, asked, 'classWeights'), custom: undefined };
-  if (spareCounts !== undefined) throw unusedCounts('class weights of your own');
+  if (spareCounts !== undefined) throw unusedCounts('your own class weights');
   const custom = { values: normalizeToMeanOne(asked), how: 'custom, normalised to mean 1' };
   return { weighting: configured(weightings, 'none', 'classWeights'), custom };
 }
@@ -105,7 +105,7 @@ function unusedCounts(beside: string): LossgraftError {
     where: 'option classCounts',
     expected: `either class counts or ${beside}`,
     found: 'both',
-    hint: 'Leave the counts out: they would change nothing',
+    hint: 'Leave the counts out; they would change nothing',
   });
 }
 
@@ -125,7 +125,7 @@ function weightsFrom(
   throw new LossgraftError({
     code: 'option-needs-option',
     where: 'option classWeights',
-    expected: 'class counts, from which to compute the weights',
+    expected: 'class counts to compute the weights from',
     found: `no ${option('classCounts')}`,
     hint: `Add ${option('classCounts')}, as a list or as a file with the labels`,
   });

@@ -147,7 +147,7 @@ function headReport(graph: Graph, opset: number): Inspection['head'] {
 function placeIn(graph: Graph, place: unknown): { value: Value; how: string } | undefined {
   if (typeof place !== 'object' || place === null || !('name' in place)) return undefined;
   const value = graph.values.get(String(place.name));
-  return value && { value, how: 'as its manifest says' };
+  return value && { value, how: 'named in its manifest' };
 }
 
 function search(
@@ -155,7 +155,7 @@ function search(
 ): Search {
   try {
     const found = find();
-    if (!found) return { problem: 'not looked for: no logits in this graph' };
+    if (!found) return { problem: 'not searched for, because this graph has no logits' };
     return { name: found.value.name, how: found.how, shape: plainShape(found.value.shape) };
   } catch (error) {
     if (error instanceof LossgraftError) return { problem: error.message };
@@ -222,7 +222,7 @@ function training(
 }
 
 function whyUntrained(graph: Graph, weights: readonly Value[], logits: Value | undefined): string | null {
-  if (logits === undefined) return 'no logits were found';
+  if (logits === undefined) return 'it has no logits';
   if (weights.length > 0) return null;
   const { found, hint } = whyNoFloats(graph);
   return `${found}. ${hint}`;

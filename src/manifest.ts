@@ -33,7 +33,7 @@ export function readManifest(proto: ModelProto): Manifest {
       where,
       expected: 'a model that lossgraft augment wrote',
       found: text === undefined ? 'no lossgraft manifest in its metadata' : 'a tuned model',
-      hint: 'For the metrics of labelled data take lossgraft evaluate, for predictions lossgraft predict. For the losses of samples, augment it first',
+      hint: 'Use lossgraft evaluate for metrics on labelled data, and lossgraft predict for predictions. For the losses of samples, augment it first',
     });
   }
   const manifest = parse(text);
@@ -41,7 +41,7 @@ export function readManifest(proto: ModelProto): Manifest {
   throw new LossgraftError({
     code: 'bad-manifest',
     where: `${where}, metadata "${MANIFEST_KEY}"`,
-    expected: 'what lossgraft augment writes there',
+    expected: 'a manifest that lossgraft augment wrote',
     found: text.slice(0, 80),
     hint: 'Augment the original model again',
   });

@@ -67,7 +67,7 @@ function forBytes(path: string, options: readonly string[]): LossgraftError {
     code: 'unused-option',
     where: path,
     expected: `${options.join(', ')} for a model that is given as bytes`,
-    found: 'a path, which says both',
+    found: 'a path, which gives both',
     hint: 'Leave the options out',
   });
 }
@@ -78,7 +78,7 @@ export function opened(model: OpenedModel): Model {
   throw new LossgraftError({
     code: 'not-opened',
     where: 'model',
-    expected: 'what open gives',
+    expected: 'a model that open returned',
     found: typeof model === 'string' ? `the path "${model}"` : typeof model,
     hint: 'Open it first: await open(path)',
   });

@@ -39,7 +39,7 @@ export function refuseExisting(path: string, force: boolean): void {
       where: path,
       expected: 'a folder to write into',
       found: `no folder ${folder}`,
-      hint: 'Make it first',
+      hint: 'Create it first',
     });
   }
   checkWritable(folder, path);
@@ -61,7 +61,7 @@ export function checkWritable(folder: string, where: string): void {
     throw new LossgraftError({
       code: 'output-folder',
       where,
-      expected: 'a folder that may be written into',
+      expected: 'a folder with permission to write',
       found: cause instanceof Error ? cause.message : String(cause),
       hint: 'Choose another folder, or change its permissions',
       cause,

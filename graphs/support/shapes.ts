@@ -78,7 +78,7 @@ export function unsupported(node: Node, expected: string, found: string): Lossgr
     where: describeNode(node),
     expected,
     found,
-    hint: `Freeze what lies before this node: ${option('trainable', 'head')}, or a pattern that names only parameters behind it`,
+    hint: `Freeze everything before this node: ${option('trainable', 'head')}, or a pattern that names only parameters after it`,
   });
 }
 

@@ -46,7 +46,7 @@ function unreadable(where: string, found: string, cause?: unknown): LossgraftErr
   return new LossgraftError({
     code: 'class-names-file',
     where,
-    expected: 'names of classes: one a line in a .txt, or a list or a dictionary from index to name in a .json',
+    expected: 'class names: one per line in a .txt, or a list or a dictionary from index to name in a .json',
     found,
     hint: 'Correct the file, or give the names themselves: a,b,c',
     cause,

@@ -45,12 +45,14 @@ export function findClassNames({ given, proto, dir, classes }: NamesPlace): Foun
   ];
   const fitting = all.filter(({ names, from }) => {
     const fits = classes === undefined || names.length === classes || from === GIVEN;
-    if (!fits) notes.push(`${from} names ${names.length} classes, but the model tells ${classes} apart: left aside`);
+    if (!fits)
+      notes.push(`${from} names ${names.length} classes, but the model has ${classes}, so these names are ignored`);
     return fits;
   });
   const names = given === undefined ? (fitting.find((one) => !one.arePlaceholders) ?? fitting[0]) : fitting[0];
   const other = fitting.find((one) => names && !one.arePlaceholders && differ(one, names));
-  if (names && other) notes.push(`${names.from} and ${other.from} name the classes differently: ${names.from} counts`);
+  if (names && other)
+    notes.push(`${names.from} and ${other.from} name the classes differently; ${names.from} takes precedence`);
   return { names, leftAside: all.find((one) => !fitting.includes(one)), notes };
 }
 
@@ -97,7 +99,7 @@ function fromConfig(dir: string, notes: string[]): ClassNames[] {
     if (size === undefined) continue;
     const config = size > MAX_CONFIG_BYTES ? undefined : readJson(path);
     if (config === undefined)
-      notes.push(`${path} is no JSON file of at most ${MAX_CONFIG_BYTES} bytes: not looked into`);
+      notes.push(`${path} is not a JSON file of at most ${MAX_CONFIG_BYTES} bytes, so it is ignored`);
     const key = ['id2label', 'label2id', 'label_names'].find(
       (name) => namesIn(config?.[name], name === 'label2id') !== undefined,
     );
@@ -124,6 +126,6 @@ export function checkNames(given: readonly string[], classes: number): void {
     where: 'option classes',
     expected: `${classes} names, one for each class of the model`,
     found: String(given.length),
-    hint: 'Name all of them in the order of the model’s scores, those without samples too',
+    hint: 'Name all of them in the order of the model’s scores, including those without samples',
   });
 }

@@ -25,9 +25,9 @@ export function orderProblem(
     where,
     expected: `labels that are the model's classes${from === undefined ? '' : `, as ${from} names them`}`,
     found:
-      `others: the model as it is gets ${percent(accuracy)} of ${samples} samples right, where chance gives ${percent(chance)}, and ` +
-      `${percent(fitting.accuracy)} where these labels mean other classes: ${shown}`,
-    hint: `Give the order that fits, ${orderOption(fitting.classOf, names)}${otherwise}`,
+      `others: the untouched model gets ${percent(accuracy)} of ${samples} samples right (chance gives ${percent(chance)}), but ` +
+      `${percent(fitting.accuracy)} if these labels mean other classes: ${shown}`,
+    hint: `Pass the order that fits, ${orderOption(fitting.classOf, names)}${otherwise}`,
   });
 }
 
@@ -38,7 +38,7 @@ function orderOption(classOf: readonly number[], names: readonly string[] | unde
   const inOrder = Array<string>(classOf.length).fill('');
   for (const [label, k] of classOf.entries()) inOrder[k] = names?.[label] ?? String(label);
   const isShort = inOrder.length <= LISTED && inOrder.every((name) => !name.includes(','));
-  if (!isShort) return `${option('classes')}, one name a line`;
+  if (!isShort) return `${option('classes')}, one name per line`;
   return option('classes', inOrder.join(','));
 }
 

@@ -48,7 +48,7 @@ export function orderWatch(
       const wrong = findWrongOrder(evidence);
       return wrong === undefined
         ? []
-        : [`THE LABELS SEEM WRONG, and with them all losses: ${orderProblem(wrong, called).message}`];
+        : [`THE LABELS SEEM WRONG, and so are all losses: ${orderProblem(wrong, called).message}`];
     },
   };
 }

@@ -36,7 +36,7 @@ export function findScores(
   const told = isRecord(logits) ? graph.values.get(String(logits.name)) : undefined;
   if (told) {
     const isOne = told.shape !== undefined && isOneScore(told.shape);
-    return { value: told, form: isOne ? 'binary' : 'logits', how: 'as its manifest says', notes: [] };
+    return { value: told, form: isOne ? 'binary' : 'logits', how: 'named in its manifest', notes: [] };
   }
   const head = modelHead(graph, opset);
   if (head.kind === 'sigmoid-binary') return binary(graph, head, opset);

@@ -71,7 +71,7 @@ function suggestion(own: readonly string[], names: readonly string[]): string {
   }
   const all = names.map((name) => spelled.get(name) ?? name);
   const isShort = all.length <= LISTED && all.every((name) => !name.includes(','));
-  return isShort ? option('classes', all.join(',')) : `${option('classes')}, one name a line`;
+  return isShort ? option('classes', all.join(',')) : `${option('classes')}, one name per line`;
 }
 
 function isAlike(name: string, other: string): boolean {

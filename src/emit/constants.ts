@@ -11,6 +11,6 @@ export function scalarTensor(value: number, dtype: DataType): Tensor {
     where: `constant ${value}`,
     expected: 'a float, int32, int64, int8, uint8 or bool element type',
     found: dtype,
-    hint: 'This operator cannot be differentiated or computed in that type',
+    hint: 'lossgraft cannot differentiate or compute this operator in that type',
   });
 }

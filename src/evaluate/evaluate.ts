@@ -160,7 +160,7 @@ async function judge(
   const wrong = collected.evidence && findWrongOrder(collected.evidence);
   if (wrong) {
     const called = { where: data.name, names: data.classNames, from: names?.from };
-    notes.add([`THE LABELS SEEM WRONG, and with them all figures: ${orderProblem(wrong, called).message}`]);
+    notes.add([`THE LABELS SEEM WRONG, and so are all figures: ${orderProblem(wrong, called).message}`]);
   }
   return { scored: collected.scores.done(), names: data.classNames };
 }

@@ -186,7 +186,7 @@ export function valueInit(value: Pick<Value, 'name' | 'dtype' | 'shape'>): Value
     throw new LossgraftError({
       code: 'untyped-value',
       where: `tensor "${value.name}"`,
-      expected: 'a known element type and rank, to list it among the inputs or outputs',
+      expected: 'a known element type and rank, so that it can be an input or output',
       found: `${value.dtype ?? 'no type'}, ${value.shape ? 'known rank' : 'unknown rank'}`,
       hint: 'Run ONNX shape inference on the model, or name another tensor',
     });

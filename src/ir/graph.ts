@@ -67,7 +67,7 @@ export interface NodeSpec {
 }
 
 /** What to do where a name that follows from a tensor's, such as `<param>.next`, is taken. */
-export const RENAME_TENSOR = "Rename that tensor in the model: lossgraft's name follows from the parameter's";
+export const RENAME_TENSOR = "Rename that tensor in the model; lossgraft's name is derived from the parameter's";
 
 /** The domain of composites: internal nodes that stand for a subgraph until they are expanded. No file ever holds one. */
 export const COMPOSITE_DOMAIN = 'lossgraft';

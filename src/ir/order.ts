@@ -33,7 +33,7 @@ export function topologicalOrder(graph: Graph): Node[] {
   throw new LossgraftError({
     code: 'cycle',
     where: stuck ? describeNode(stuck) : 'graph',
-    expected: 'nodes that do not depend on their own results',
+    expected: 'nodes that do not depend on their own outputs',
     found: 'a cycle',
     hint: 'The model is malformed; export it again',
   });

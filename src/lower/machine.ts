@@ -62,14 +62,14 @@ async function prove(forms: Omit<Forms, 'constant'>, forced: number | undefined)
       const where = `${output} of ${JSON.stringify(proof)}`;
       return {
         block: null,
-        why: `in blocks of ${block} the numbers are other ones: ${where} by ${worst.toPrecision(2)}`,
+        why: `in blocks of ${block} the numbers differ: ${where} by ${worst.toPrecision(2)}`,
       };
     }
   } catch (error) {
     if (!(error instanceof LossgraftError) || !REFUSALS.has(error.problem.code)) throw error;
     return { block: null, why: `the runtime refuses blocks of ${block}: ${error.problem.found}` };
   }
-  return { block, why: `blocks of ${block} channels, proved on ${PROOF_CASES.length} networks` };
+  return { block, why: `blocks of ${block} channels, proved correct on ${PROOF_CASES.length} networks` };
 }
 
 /** How many channels the runtime lays beside each other: what it pads four to. `undefined` where it has no such operators. */

@@ -92,7 +92,7 @@ function resolveReal(where: string, path: string): string {
     return realpathSync(path);
   } catch (cause) {
     const found = cause instanceof Error ? cause.message : String(cause);
-    const hint = 'Put the data file that belongs to the model beside it';
+    const hint = 'Put the model’s data file beside it';
     throw problem('external-missing', where, `the external data file ${path}`, found, hint, cause);
   }
 }

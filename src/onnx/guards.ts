@@ -114,11 +114,11 @@ function checkUse(
       );
     }
     if (hostDefined.has(name)) {
-      const hint = 'Rewire the node before what it reads is removed';
-      throw problem('dangling-input', at, `the value "${name}"`, 'that the edit removes it', hint);
+      const hint = 'Rewire the node before you remove what it reads';
+      throw problem('dangling-input', at, `the value "${name}"`, 'an edit that removes it', hint);
     }
   } else if (definition.position >= position && (isNew || definition.isNew)) {
-    const found = 'that only a later node makes it';
+    const found = 'a later node that makes it';
     throw problem('not-topological', at, `"${name}" made before it is read`, found, 'Put the new nodes in order');
   }
 }

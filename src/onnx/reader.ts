@@ -63,7 +63,7 @@ export class WireReader {
     if (this.#pos >= end) return false;
     this.start = this.#pos;
     this.#readTag(end);
-    if (this.wire === END_GROUP) throw this.error('malformed', 'a field', 'the end of a group that never began');
+    if (this.wire === END_GROUP) throw this.error('malformed', 'a field', 'the end of a group that did not begin');
     if (this.wire === START_GROUP) this.#skipGroup(end);
     else this.#skipValue(end);
     return true;
@@ -147,7 +147,8 @@ export class WireReader {
       onValue(this.float(what));
       return;
     }
-    if ((this.end - this.body) % 4 !== 0) throw this.error('malformed', `${what} packed in fours of bytes`, 'a rest');
+    if ((this.end - this.body) % 4 !== 0)
+      throw this.error('malformed', `${what} packed in units of 4 bytes`, 'some bytes left over');
     for (let at = this.body; at < this.end; at += 4) onValue(this.floatAt(at));
   }
 
@@ -163,7 +164,7 @@ export class WireReader {
   }
 
   error(code: ErrorCode, expected: string, found: string, at: number = this.start): LossgraftError {
-    const hint = 'The file is damaged or was not written by an ONNX exporter; get it again';
+    const hint = 'The file is damaged, or no ONNX exporter wrote it; get it again';
     return new LossgraftError({ code, where: `${this.source.name}, byte ${at}`, expected, found, hint });
   }
 

@@ -92,7 +92,7 @@ function copyWhole(path: string, target: string): void {
       where: target,
       expected: `a copy of ${path}`,
       found: cause instanceof Error ? cause.message : String(cause),
-      hint: 'Check the folder, its permissions and the room on the disk',
+      hint: 'Check the folder, its permissions and the free disk space',
       cause,
     });
   }
@@ -102,9 +102,9 @@ function unreachable(where: string, path: string, toDir: string): LossgraftError
   return new LossgraftError({
     code: 'external-unreachable',
     where,
-    expected: `external data within ${toDir}, since ONNX Runtime opens none outside the model's folder`,
+    expected: `external data within ${toDir}, since ONNX Runtime opens no files outside the model's folder`,
     found: path,
-    hint: `Write the output into the model's folder, or copy the data along (${option('copyExternalData')})`,
+    hint: `Write the output into the model's folder, or copy the data too (${option('copyExternalData')})`,
   });
 }
 

@@ -158,7 +158,7 @@ function missingGraph(source: ByteSource): LossgraftError {
     code: 'missing-graph',
     where: `${source.name}, byte ${source.size}`,
     expected: 'a ModelProto with a graph',
-    found: 'none up to the end of the file',
+    found: 'no graph up to the end of the file',
     hint: 'The file is damaged, cut short, or a weights file; give the .onnx file itself',
   });
 }
@@ -168,7 +168,7 @@ function duplicateGraph(source: ByteSource, start: number): LossgraftError {
     code: 'duplicate-graph',
     where: `${source.name}, byte ${start}`,
     expected: 'one graph field',
-    found: 'a second one, which parsers merge with the first and viewers show alone',
-    hint: 'Load and save the model once with Python onnx; that joins the two',
+    found: 'a second one, which parsers merge with the first but some viewers show alone',
+    hint: 'Load and save the model once with Python onnx, which joins the two',
   });
 }

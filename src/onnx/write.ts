@@ -65,7 +65,7 @@ function checkNotInput(source: ByteSource, outPath: string): void {
   throw new LossgraftError({
     code: 'output-is-input',
     where: outPath,
-    expected: 'another file than the model that is read',
+    expected: 'a file other than the model being read',
     found: 'the same file',
     hint: 'Choose another name for the output',
   });
@@ -88,9 +88,11 @@ function writeError(outPath: string, cause: unknown): LossgraftError {
   return new LossgraftError({
     code: full ? 'disk-full' : 'write-failed',
     where: outPath,
-    expected: full ? 'room on the disk' : 'a place to write to',
+    expected: full ? 'free space on the disk' : 'a place to write to',
     found: cause instanceof Error ? cause.message : String(cause),
-    hint: full ? 'Make room or choose another disk; nothing was left behind' : 'Check the folder and its permissions',
+    hint: full
+      ? 'Free some space or choose another disk; nothing was left behind'
+      : 'Check the folder and its permissions',
     cause,
   });
 }

@@ -44,7 +44,7 @@ export function checkNeeds(rows: Rows, given: object, effective: object = given)
   for (const [key] of entriesOf(given)) {
     const needed = rowOf(rows, key)?.needs;
     if (needed === undefined || isMet(needed, values)) continue;
-    throw badOption(key, `to be left out without ${needShown(needed)}`, 'it given');
+    throw badOption(key, `to be left out without ${needShown(needed)}`, 'it');
   }
 }
 

@@ -39,9 +39,10 @@ function notesOf(mode: 'frozen' | 'train', count: number, training: number): str
     const exported = `${training} BatchNormalization nodes of a training export use their running statistics (frozen)`;
     return training > 0 ? [exported] : [];
   }
-  if (count > 0) return [`${count} BatchNormalization nodes use the batch's statistics and update the running ones`];
+  if (count > 0)
+    return [`${count} BatchNormalization nodes use the statistics of the batch and update the running ones`];
   return [
-    'Batch statistics were asked for, but there is no BatchNormalization in this model: an export for inference folds it into the ' +
+    'You asked for batch statistics, but this model has no BatchNormalization: an export for inference folds it into the ' +
       'convolution before it. Export in training mode (in PyTorch: training=TrainingMode.TRAINING)',
   ];
 }
@@ -104,13 +105,8 @@ function adopt(graph: Graph, node: Node, running: readonly Value[]): void {
     const own = running[i];
     if (output && own && !graph.outputs.includes(output)) graph.replaceUses(output, own);
     if (!graph.isRead(output)) continue;
-    const expected = 'running statistics that only the next step reads, and saved ones that nothing reads';
-    throw refusal(
-      node,
-      expected,
-      `readers of "${output?.name ?? ''}"`,
-      'Take it off the outputs when you export the model',
-    );
+    const expected = 'running statistics that only the next step reads, and unused saved statistics';
+    throw refusal(node, expected, `readers of "${output?.name ?? ''}"`, 'Export the model without that output');
   }
 }
 
@@ -133,7 +129,7 @@ function sourceOf(graph: Graph, node: Node, value: Value): InitializerSource {
     node,
     'running statistics of its own',
     found,
-    `${hint}; ties of equal values come apart without ${option('keepTies')}`,
+    `${hint}; ties of equal values are separated without ${option('keepTies')}`,
   );
 }
 

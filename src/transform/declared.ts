@@ -41,7 +41,7 @@ export function declaredOtherwise(graph: Graph, isFreed = false): string[] {
     const stated = isFreed ? declared?.map((dim, i) => (i === 0 ? undefined : dim)) : declared;
     if (!declared || !stated || !shape || isCompatible(stated, shape)) return [];
     return [
-      `The file declares the output "${name}" as ${shown(declared)}, and the model gives ${shown(shape)}: what it gives counts`,
+      `The file declares the output "${name}" as ${shown(declared)}, but the model gives ${shown(shape)}; lossgraft uses what the model gives`,
     ];
   });
 }

@@ -137,18 +137,18 @@ function noRule(node: Node): LossgraftError {
   return new LossgraftError({
     code: 'no-gradient-rule',
     where: describeNode(node),
-    expected: 'operators with a gradient rule between the trainable parameters and the loss',
+    expected: 'only operators with a gradient rule between the trainable parameters and the loss',
     found: `${keyOf(node)}, which has none`,
     hint: isQuantised(node)
       ? QUANTISED_HINT
-      : `Freeze what lies before it: ${option('trainable', 'head')}, or a pattern that names only parameters behind this node${otherwise(node)}`,
+      : `Freeze everything before it: ${option('trainable', 'head')}, or a pattern that names only parameters after this node${otherwise(node)}`,
   });
 }
 
 /** What else may help: control flow is often the exporter's. */
 function otherwise({ opType }: Node): string {
   const isControl = opType === 'If' || opType === 'Loop' || opType === 'Scan' || opType.includes('Sequence');
-  return isControl ? '. PyTorch’s other exporter (dynamo=True or False) may write the same without it' : '';
+  return isControl ? '. PyTorch’s other exporter (dynamo=True or False) may write the model without it' : '';
 }
 
 function contextOf(
@@ -203,6 +203,6 @@ function missing(node: Node, expected: string, found: string): LossgraftError {
     where: describeNode(node),
     expected,
     found,
-    hint: `Freeze what lies before this node: ${option('trainable', 'head')}, or a pattern that names only parameters behind it`,
+    hint: `Freeze everything before this node: ${option('trainable', 'head')}, or a pattern that names only parameters after it`,
   });
 }

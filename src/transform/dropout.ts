@@ -57,7 +57,7 @@ export async function dropout(
 }
 
 const NONE =
-  'Dropout was asked for, but there is none in this model: an export for inference leaves it out. Export in training mode';
+  'You asked for dropout, but this model has none: an export for inference leaves it out. Export in training mode';
 
 function isDropout(node: Node): boolean {
   return node.opType === 'Dropout' && node.domain === '';
@@ -106,6 +106,6 @@ function refuseMask(graph: Graph, node: Node): void {
 }
 
 function refusal(node: Node, expected: string, found: string): LossgraftError {
-  const hint = 'Export the model again, with dropout as a layer of its own';
+  const hint = 'Export the model again, with dropout as a separate layer';
   return new LossgraftError({ code: 'dropout', where: describeNode(node), expected, found, hint });
 }

@@ -25,11 +25,12 @@ const TOLERANCE = { float16: 2e-2, bfloat16: 5e-2, other: 1e-4 };
  */
 export async function makeBatchDynamic(model: Model, graph: Graph): Promise<string> {
   const size = batchToFree(graph);
-  if (size === undefined) return `The batch is already free in this model: ${option('dynamicBatch')} changed nothing`;
+  if (size === undefined)
+    return `The batch size is already free in this model; ${option('dynamicBatch')} changed nothing`;
   relabel(model, graph, size);
   await inferAll(model, graph);
   await prove(model, graph);
-  return `The batch, fixed at ${size}, is now free ("${SYMBOL}"): a run of 3 gave the rows of 3 single runs`;
+  return `The batch size, fixed at ${size}, is now free ("${SYMBOL}"): a run of 3 rows gave the same rows as 3 single runs`;
 }
 
 /** The first dimension that all inputs share, if it is a number. */
@@ -120,8 +121,8 @@ function notFree(graph: Graph, found: string, cause?: unknown): LossgraftError {
   return new LossgraftError({
     code: 'batch-not-free',
     where: culprit ? describeNode(culprit) : 'option dynamicBatch',
-    expected: 'rows that do not depend on the batch they are in',
-    found: culprit ? `${found}; the batch is first lost at this node` : found,
+    expected: 'rows that do not depend on the rest of the batch',
+    found: culprit ? `${found}; the batch dimension is first lost at this node` : found,
     hint: `The model was exported for a fixed batch: export it with a dynamic one, or augment it without ${option('dynamicBatch')}`,
     cause,
   });

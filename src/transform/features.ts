@@ -152,10 +152,10 @@ function noFeatures(logits: Value, found: string, hint?: string): LossgraftError
   return new LossgraftError({
     code: 'no-features',
     where: `logits "${logits.name}"`,
-    expected: 'a last linear layer (Gemm, MatMul with or without Add, 1x1 Conv) that makes them',
+    expected: 'a last linear layer (Gemm, MatMul with or without Add, 1x1 Conv) that produces the logits',
     found,
     hint:
       hint ??
-      `Name the input of the last linear layer with ${option('features')} (and the scores with ${option('logits')}), or choose a loss that reads no features`,
+      `Name the input of the last linear layer with ${option('features')} (and the scores with ${option('logits')}), or choose a loss that needs no features`,
   });
 }

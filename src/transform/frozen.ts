@@ -128,6 +128,6 @@ function beyond({ name }: Value): LossgraftError {
     where: `input "${name}"`,
     expected: 'a graph that reads nothing before the trained part but what the other graphs of the run read, too',
     found: 'one that does',
-    hint: `Turn the cache off: ${option('cacheFeatures', 'off')}`,
+    hint: `Turn off the cache: ${option('cacheFeatures', 'off')}`,
   });
 }

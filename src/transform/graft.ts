@@ -132,7 +132,7 @@ function featuresOf(graph: Graph, logits: FoundTensor, request: GraftRequest): F
     throw new LossgraftError({
       code: 'option-needs-option',
       where: 'option featuresAreNorm',
-      expected: 'the tensor that holds the norms to be named',
+      expected: 'the name of the tensor that holds the norms',
       found: `no ${option('features')}`,
       hint: `Add ${option('features')}, a tensor of the shape [N] or [N, 1]`,
     });
@@ -148,7 +148,7 @@ function refuseUnused(request: GraftRequest): void {
     code: 'unused-option',
     where: `option ${given}`,
     expected: `options that the loss ${request.loss.name} uses`,
-    found: `${option(given)}, and this loss reads no features`,
+    found: `${option(given)}, but this loss uses no features`,
     hint: 'Leave it out, or choose a loss that weighs samples by their influence (ib, ib-focal)',
   });
 }
@@ -181,7 +181,7 @@ function countsOf({ loss, classCounts }: GraftRequest, classes: number | undefin
     throw new LossgraftError({
       code: 'option-needs-option',
       where: 'option classCounts',
-      expected: `the training samples of each class, from which the loss ${loss.name} is made`,
+      expected: `the number of training samples of each class, which the loss ${loss.name} is built from`,
       found: `no ${option('classCounts')}`,
       hint: `Add ${option('classCounts')}, as a list or as a file with the labels`,
     });
@@ -210,7 +210,7 @@ export function batchNotes(logits: Value): string[] {
   const batch = logits.shape?.[0];
   if (typeof batch !== 'number') return [];
   return [
-    `The batch is fixed at ${batch} in this model; ${option('dynamicBatch')} makes it free where the model allows it`,
+    `The batch size is fixed at ${batch} in this model; ${option('dynamicBatch')} makes it free if the model allows it`,
   ];
 }
 

@@ -77,7 +77,7 @@ export function headOf(graph: Graph, output: Value, opset: number): Head {
   const at = tail.sigmoid && describeNode(tail.sigmoid);
   if (tail.sigmoid?.opType === 'HardSigmoid')
     return of('unknown', `comes from a HardSigmoid (${at}), of which they are no logits`);
-  if (tail.isShare && at) return of('sigmoid-binary', `joins a sigmoid and what it leaves of 1 (${at}): a binary head`);
+  if (tail.isShare && at) return of('sigmoid-binary', `joins a sigmoid and 1 minus it (${at}): a binary head`);
   const { producer, shape } = scores;
   if (producer?.opType === 'TopK') return of('unknown', `are the largest of other scores (${describeNode(producer)})`);
   if (producer?.domain === 'ai.onnx.ml') {

@@ -35,7 +35,7 @@ export function inlineFunctions(model: Model, graph: Graph): Inlined {
   const { calls } = inliner;
   const total = [...calls.values()].reduce((sum, n) => sum + n, 0);
   const notes =
-    total > 0 ? [`${total} calls of the model's own functions were inlined (${[...calls.keys()].join(', ')})`] : [];
+    total > 0 ? [`${total} calls of the model's functions were inlined (${[...calls.keys()].join(', ')})`] : [];
   return { calls, notes };
 }
 

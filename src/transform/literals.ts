@@ -34,7 +34,7 @@ export function whyNoWeight(
   dims: readonly number[],
   inputs: ReadonlySet<Value>,
 ): string | undefined {
-  if (value.name.startsWith('lossgraft/')) return 'of a loss that lossgraft grafted on';
+  if (value.name.startsWith('lossgraft/')) return 'part of a loss that lossgraft grafted';
   const notes = graph.metadata.get(value);
   const kind = notes?.get(KIND);
   if (kind === 'PARAMETER') return undefined;

@@ -129,7 +129,7 @@ export function namedLogits(graph: Graph, name: string, opset: number): FoundLog
   }
   const { kind, why } = heads.find(({ head }) => head.kind !== 'softmax')?.head ?? headOf(graph, value, opset);
   const isPlain = kind === 'softmax' || kind === 'unknown' || kind === 'classical';
-  const note = `"${name}" ${why}; named as logits, its classes are taken for exclusive ones (softmax)`;
+  const note = `"${name}" ${why}; since you named it as logits, lossgraft treats its classes as exclusive (softmax)`;
   return { ...found, kind: 'softmax', notes: isPlain ? [] : [note] };
 }
 
@@ -163,11 +163,11 @@ const REFUSALS: Readonly<Record<HeadKind, (name: string) => readonly [code: Erro
   'sigmoid-binary': () => ['no-logits', `Name the scores with ${option('logits')}`],
   'sigmoid-multi-label': (name) => [
     'sigmoid-head',
-    `Multi-label heads are not supported: the losses are for exclusive classes. If one class holds for each sample all the same, add ${option('logits', name)}`,
+    `Multi-label heads are not supported: the losses are for exclusive classes. If every sample has exactly one class all the same, add ${option('logits', name)}`,
   ],
   ordinal: (name) => [
     'ordinal-head',
-    `Ordinal heads are not supported: the losses are for exclusive classes. If these are scores of such classes all the same, add ${option('logits', name)}`,
+    `Ordinal heads are not supported: the losses are for exclusive classes. If these are scores of exclusive classes all the same, add ${option('logits', name)}`,
   ],
   token: () => [
     'token-head',

@@ -10,9 +10,9 @@ export function newOpsetNotes({ nodes }: Graph, opset: number, last: number): st
   const standard = new Set(nodes.filter(({ domain }) => domain === '').map(({ opType }) => opType));
   const isTaken = (op: string, at: number) => ['cuda', 'inlined'].includes(cudaCoverage(op, at).status);
   const left = [...standard].filter((op) => isTaken(op, last) && !isTaken(op, opset)).sort();
-  const here = left.length === 0 ? 'none that is in this model' : `here ${left.join(', ')}`;
+  const here = left.length === 0 ? 'none of them in this model' : `here ${left.join(', ')}`;
   return [
-    `The model's opset ${opset} is kept. From ${last + 1} on ONNX Runtime's CUDA provider leaves some operators to the CPU (${here}): for ` +
+    `The model keeps its opset ${opset}. From ${last + 1} on, ONNX Runtime's CUDA provider leaves some operators to the CPU (${here}): for ` +
       `CUDA, export the model at opset ${last} or below`,
   ];
 }

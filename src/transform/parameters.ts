@@ -78,8 +78,8 @@ export function leftOutNotes(leftOut: readonly LeftOut[], option: string): strin
   if (leftOut.length === 0) return [];
   const shown = leftOut.slice(0, 3).map(({ value, why }) => `"${value.name}" (${why})`);
   const more = leftOut.length > shown.length ? ', …' : '';
-  const count = `${leftOut.length} float32 tensors that operators read are taken for no parameters`;
-  return [`${count}: ${shown.join(', ')}${more}. ${option} can name them all the same`];
+  const count = `${leftOut.length} float32 tensors that operators read do not count as parameters`;
+  return [`${count}: ${shown.join(', ')}${more}. ${option} can still name them`];
 }
 
 function isData(value: Value, { dtype }: InitializerSource): boolean {
@@ -141,7 +141,7 @@ function matching(all: readonly Parameter[], pattern: string): Parameter[] {
     where: 'option trainable',
     expected: '"all", "head", or a pattern that matches the names of parameters',
     found: `"${pattern}", which matches none of ${all.length}`,
-    hint: `Near names are ${near.map((name) => `"${name}"`).join(', ')}`,
+    hint: `Similar names are ${near.map((name) => `"${name}"`).join(', ')}`,
   });
 }
 
@@ -171,7 +171,7 @@ function headParameters(all: readonly Parameter[], logits: Value): Parameter[] {
   if (head.length > 0) return head;
   throw noHead(
     `none before "${logits.name}"`,
-    `Name the parameters by patterns, or take ${option('trainable', 'all')}`,
+    `Name the parameters with patterns, or use ${option('trainable', 'all')}`,
   );
 }
 

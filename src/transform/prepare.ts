@@ -146,7 +146,7 @@ function refuseUnusedSeed({ seed, dropout: mode }: PrepareRequest): void {
   throw new LossgraftError({
     code: 'option-needs-option',
     where: 'option seed',
-    expected: 'dropout that draws masks',
+    expected: 'dropout in training mode',
     found: `a seed of ${seed}, and dropout ${mode ?? 'off'}`,
     hint: `Add ${option('dropout', 'train')}, or leave the seed out`,
   });

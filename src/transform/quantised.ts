@@ -23,7 +23,7 @@ export function quantisedBehind(value: Value, depth = 6): Node | undefined {
 }
 
 /** What to do about a model, or a part of one, whose weights are quantised. */
-export const QUANTISED_HINT = 'Train the float model from which it was quantised, then quantise the result';
+export const QUANTISED_HINT = 'Train the float model that it was quantised from, then quantise the result';
 
 export interface Untrainable {
   readonly found: string;
@@ -35,7 +35,7 @@ export function whyNoFloats(graph: Graph): Untrainable {
   const quantised = graph.nodes.find(isQuantised);
   if (quantised) return { found: `a quantised model (${describeNode(quantised)})`, hint: QUANTISED_HINT };
   const [dtype] = [...otherWeights(graph)].sort(([, a], [, b]) => b - a)[0] ?? [];
-  if (dtype === undefined) return { found: 'a model without weights', hint: 'There is nothing to train in it' };
+  if (dtype === undefined) return { found: 'a model without weights', hint: 'It has nothing to train' };
   return {
     found: `weights in ${dtype}`,
     hint: `Train the model with float32 weights: export it again without the conversion to ${dtype}, and convert the result`,
@@ -46,7 +46,7 @@ export function whyNoFloats(graph: Graph): Untrainable {
 export function otherWeightsNotes(graph: Graph): string[] {
   return [...otherWeights(graph)].map(
     ([dtype, elements]) =>
-      `${elements.toLocaleString('en')} weights in ${dtype} stay as they are: only float32 weights are trained`,
+      `${elements.toLocaleString('en')} weights in ${dtype} stay as they are; only float32 weights can be trained`,
   );
 }
 

@@ -50,8 +50,8 @@ export async function raiseOpset(model: Model, graph: Graph, to: number): Promis
   const ir = IR_VERSIONS.find(({ opset }) => opset <= to)?.ir ?? 0;
   if (ir > model.proto.irVersion) graph.irVersion = ir;
   const counts = [...rewritten].map(([op, n]) => `${n} ${op}`).join(', ');
-  const how = counts === '' ? 'no node had to be rewritten' : `rewritten: ${counts}`;
-  return { from, to, rewritten, notes: [`The opset was raised from ${from} to ${to} (${how})`] };
+  const how = counts === '' ? 'no node needed rewriting' : `rewritten: ${counts}`;
+  return { from, to, rewritten, notes: [`Raised the opset from ${from} to ${to} (${how})`] };
 }
 
 function refuseOpsets(model: Model, from: number, to: number): void {
@@ -144,7 +144,11 @@ class Raiser {
   #adapt(op: Emitter, node: Node, outer: Graph | undefined): Form | undefined {
     if (node.domain !== '') return undefined;
     if (!exists(node.opType, this.#from)) {
-      throw cannotRaise(node, `operators that ai.onnx has at opset ${this.#from}`, `${node.opType}, which it has not`);
+      throw cannotRaise(
+        node,
+        `operators that ai.onnx has at opset ${this.#from}`,
+        `${node.opType}, which does not exist there`,
+      );
     }
     let form: Form = node;
     for (let version = this.#from + 1; version <= this.#to; version++) {

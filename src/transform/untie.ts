@@ -50,5 +50,5 @@ function givesAlias(graph: Graph, node: Node): boolean {
 function note(untied: readonly Untied[]): string {
   const shown = untied.slice(0, 3).map(({ name, parameter }) => `"${name}" from "${parameter}"`);
   const more = untied.length > shown.length ? ', …' : '';
-  return `${untied.length} parameters that the exporter had merged with others of equal values are their own again: ${shown.join(', ')}${more}`;
+  return `${untied.length} parameters that the exporter had merged because they were equal are separate again: ${shown.join(', ')}${more}`;
 }

@@ -143,7 +143,7 @@ export function copyPatched({ from, target, patches }: DataCopy, to: string): vo
       where: target,
       expected: `a copy of ${from}`,
       found: cause instanceof Error ? cause.message : String(cause),
-      hint: 'Check the folder, its permissions and the room on the disk',
+      hint: 'Check the folder, its permissions and the free disk space',
       cause,
     });
   }

@@ -105,7 +105,7 @@ function refuseInput(model: Model, path: string): void {
   throw new LossgraftError({
     code: 'output-is-input',
     where: path,
-    expected: 'another file than the model that is trained',
+    expected: 'a file other than the model being trained',
     found: 'the same file',
     hint: 'Choose another name for the output',
   });

@@ -51,13 +51,13 @@ describe('augment refuses', () => {
     ['a negative gamma', ['--loss', 'ib-focal', '--gamma=-2'], /option gamma\] expected .*found -2/],
     ['an option of another loss', [...ib, '--gamma', '2'], /loss ib, option gamma\]/],
     ['beta without effective weights', [...ib, '--class-counts', COUNTS, '--beta', '0.9'], /option beta\]/],
-    ['a loss that needs counts', ['--loss', 'ldam'], /which the loss ldam is made, found no --class-counts/],
+    ['a loss that needs counts', ['--loss', 'ldam'], /which the loss ldam is built from, found no --class-counts/],
     ['weights that need counts', [...ib, '--class-weights', 'inverse'], /no --class-counts/],
     ['unknown class weights', [...ib, '--class-weights', 'invers', '--class-counts', COUNTS], /Did you mean inverse/],
     ['an unknown loss', ['--loss', 'ibb'], /Choices: "ce", "focal", "ib", "ib-focal"/],
     ['unknown logits', [...ib, '--logits', 'logit'], /found "logit"\. Did you mean "logits"/],
     ['unknown features', [...ib, '--features', '/relu_2/Relu_output'], /Did you mean "\/relu_2\/Relu_output_0"/],
-    ['features for a loss without', ['--loss', 'ce', '--features', '/relu_2/Relu_output_0'], /reads no features/],
+    ['features for a loss without', ['--loss', 'ce', '--features', '/relu_2/Relu_output_0'], /uses no features/],
     ['an unknown name to rename', [...ib, '--rename', 'label=y'], /option rename\]/],
     ['a rename without a name', [...ib, '--rename', 'labels'], /--rename expects NAME=NEW/],
     ['an unknown option', [...ib, '--aplha', '3'], /Unknown option: --aplha \(did you mean --alpha\?\)/],
@@ -269,7 +269,7 @@ describe('run refuses', () => {
     const folder = temporaryFolder();
     expectRefusal(
       await lossgraft(['run', MODEL, '--data', TRAIN]),
-      /for predictions lossgraft predict\. For the losses of samples, augment it first/,
+      /lossgraft predict for predictions\. For the losses of samples, augment it first/,
       folder,
     );
   });

@@ -81,7 +81,7 @@ describe('train-graph', () => {
       'ce',
     ]);
     expect(code).toBe(0);
-    expect(stderr).toMatch(/^note: The opset was raised from 11 to 17/m);
+    expect(stderr).toMatch(/^note: Raised the opset from 11 to 17/m);
   });
 
   it('has help with examples', async () => {

@@ -77,5 +77,5 @@ describe('calibrate', () => {
 it('run on a plain model names both', async () => {
   const { code, stderr } = await lossgraft(['run', FOREST, '--data', DATA]);
   expect(code).toBe(2);
-  expect(stderr).toMatch(/lossgraft evaluate, for predictions lossgraft predict/);
+  expect(stderr).toMatch(/lossgraft evaluate for metrics on labelled data, and lossgraft predict for predictions/);
 });

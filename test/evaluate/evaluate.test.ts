@@ -134,7 +134,7 @@ describe('evaluate', () => {
     const moved = fromTensors({ images, labels: { dtype: 'int64', dims: [400], data: turned } });
     const { notes } = await evaluate(model, moved);
     expect(notes.join()).toMatch(
-      /THE LABELS SEEM WRONG, and with them all figures.*--classes 9,0,1,2|THE LABELS SEEM WRONG/,
+      /THE LABELS SEEM WRONG, and so are all figures.*--classes 9,0,1,2|THE LABELS SEEM WRONG/,
     );
   });
 

@@ -64,7 +64,7 @@ describe.each(fromCounts)('%s', (loss) => {
     expect(await problemOf({ loss })).toMatchObject({
       code: 'option-needs-option',
       where: 'option classCounts',
-      expected: `the training samples of each class, from which the loss ${loss} is made`,
+      expected: `the number of training samples of each class, which the loss ${loss} is built from`,
     });
     expect(await problemOf({ loss, classWeights: COUNTS })).toMatchObject({ found: 'no `classCounts`' });
     expect(await problemOf({ loss, classCounts: [5, 6] })).toMatchObject({ code: 'class-count-mismatch', found: '2' });

@@ -47,7 +47,7 @@ describe('a head is recognised, and refused for what it is', () => {
     expect(found.code).toBe(code);
     const { head, trainable } = await inspected(name);
     expect(head?.kind).toBe(kind);
-    expect(trainable.problem).toBe('no logits were found');
+    expect(trainable.problem).toBe('it has no logits');
   });
 
   it.each([
@@ -100,7 +100,7 @@ describe('the way out that a refusal names leads out', () => {
     const { message } = await refusalOf(path(name), { loss: 'ce' });
     const logits = /add `logits: "([^"]+)"`/.exec(message)?.[1] ?? '';
     const { report } = await augmentFile(path(name), { loss: 'ce', logits });
-    expect(report.notes).toEqual([expect.stringMatching(/its classes are taken for exclusive ones \(softmax\)$/)]);
+    expect(report.notes).toEqual([expect.stringMatching(/treats its classes as exclusive \(softmax\)$/)]);
   });
 
   it('probabilities that are named for logits: their softmax has an input', async () => {
@@ -112,7 +112,7 @@ describe('the way out that a refusal names leads out', () => {
 });
 
 describe('weights that are not float32', () => {
-  const FLOAT = /Train the float model from which it was quantised/;
+  const FLOAT = /Train the float model that it was quantised from/;
   const HALF = /Train the model with float32 weights: export it again without the conversion to float16/;
 
   it.each([

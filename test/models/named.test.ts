@@ -54,7 +54,7 @@ describe('tensors named by the user', () => {
       /\[N\] or \[N, 1\], found float32 \[N, 5\]/,
     ],
     ['an index as features', { loss: 'ib', features: 'index' }, 'not-features', /found int64 \[N\]/],
-    ['features for ce', { loss: 'ce', features: 'h' }, 'unused-option', /reads no features/],
+    ['features for ce', { loss: 'ce', features: 'h' }, 'unused-option', /uses no features/],
     [
       'three counts for four classes',
       { loss: 'ce', classCounts: [3, 2, 1] },

@@ -166,7 +166,7 @@ describe('a fixed batch made free', () => {
   it.each(['fixed', 'fixed-two', 'fixed-conv'])('%s: allowed, and rows do not depend on the batch', async (name) => {
     for (const { path, opset } of HOSTS.filter((host) => host.name === name)) {
       const { report, bytes } = await augmentFile(path, { loss: 'ib', dynamicBatch: true });
-      expect(report.notes).toEqual([expect.stringMatching(/^The batch, fixed at [12], is now free/)]);
+      expect(report.notes).toEqual([expect.stringMatching(/^The batch size, fixed at [12], is now free/)]);
       const fixed = await inputsOf(path);
       const feeds = seededFeeds(await inputsOf(bytes), { batch: 2 * (fixed[0]?.shape?.[0] === 2 ? 1 : 2) });
       const { loss_per_sample: free } = await runBytes(bytes, { ...feeds, labels: labelsFor(feeds) });
@@ -188,7 +188,7 @@ describe('a fixed batch made free', () => {
 
   it('a batch that is free already is left alone, and that is said', async () => {
     const { report } = await augmentFile(hostPath('gemm'), { loss: 'ib', dynamicBatch: true });
-    expect(report.notes).toEqual(['The batch is already free in this model: `dynamicBatch` changed nothing']);
+    expect(report.notes).toEqual(['The batch size is already free in this model; `dynamicBatch` changed nothing']);
   });
 });
 

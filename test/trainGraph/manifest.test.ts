@@ -72,7 +72,7 @@ describe('the manifest of a training graph', () => {
     const apply = path.replace('gradients', 'apply');
     expect(manifestOf(apply)).toEqual(manifest);
     const model = await open(apply);
-    expect((await inspect(model)).logits).toEqual({ problem: 'not looked for: no logits in this graph' });
+    expect((await inspect(model)).logits).toEqual({ problem: 'not searched for, because this graph has no logits' });
     model.close();
   });
 

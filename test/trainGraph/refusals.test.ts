@@ -228,7 +228,7 @@ describe('the opset', () => {
 
   it('is raised to 17 with a note', async () => {
     const { report } = await train(await trainHost({ ...mlp(), opset: 11 }));
-    expect(report.notes.join()).toContain('raised from 11 to 17');
+    expect(report.notes.join()).toContain('Raised the opset from 11 to 17');
   });
 
   it.each([17, 21])('%s is kept and nothing said', async (opset) => {
@@ -246,8 +246,8 @@ describe('the opset', () => {
       { integers: { one: [1] }, opset: 22 },
     );
     const { report } = await train(await trainHost(pooled));
-    expect(report.notes.join()).toMatch(/opset 22 is kept.*here Elu, MaxPool/);
+    expect(report.notes.join()).toMatch(/keeps its opset 22\..*here Elu, MaxPool/);
     const { report: plain } = await train(await trainHost({ ...mlp(), opset: 23 }));
-    expect(plain.notes.join()).toMatch(/opset 23 is kept.*none that is in this model/);
+    expect(plain.notes.join()).toMatch(/keeps its opset 23\..*none of them in this model/);
   });
 });

@@ -86,7 +86,7 @@ describe('batchNorm train', () => {
   it.each(cases)('makes %s normalise by the batch and move the statistics as PyTorch does', async (_, old) => {
     const { model, graph } = await prepared(old);
     const { statistics, notes } = batchNorm(graph, 'train');
-    expect(notes).toEqual(["1 BatchNormalization nodes use the batch's statistics and update the running ones"]);
+    expect(notes).toEqual(['1 BatchNormalization nodes use the statistics of the batch and update the running ones']);
     expect(statistics.map(({ current }) => current.name)).toEqual(['c2', 'c3']);
     const op = createEmitter(graph, 17);
     for (const [i, { next }] of statistics.entries()) {
@@ -132,7 +132,7 @@ describe('batchNorm train', () => {
   it('says so where there is none', async () => {
     const { graph } = await prepared({ op: 'Relu', opset: 17, inputs: [x] });
     expect(batchNorm(graph, 'train').notes[0]).toMatch(
-      /no BatchNormalization in this model: an export for inference folds it/,
+      /this model has no BatchNormalization: an export for inference folds it/,
     );
   });
 });

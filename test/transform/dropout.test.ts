@@ -173,7 +173,7 @@ describe('dropout train', () => {
 
   it('leaves a ratio of 0 alone, drops all at 1, and says where nothing is to be dropped', async () => {
     const { notes, bytes } = await changed(exported({ ratio: 0, training: false }), 'train');
-    expect(notes[0]).toMatch(/^Dropout was asked for, but there is none/);
+    expect(notes[0]).toMatch(/^You asked for dropout, but this model has none/);
     for (const { a } of await runs(bytes, [0])) expect(a).toEqual(toNumbers(x));
     const all = await changed(exported({ ratio: 1 }), 'train');
     for (const { a } of await runs(all.bytes, [0])) expect(new Set(a)).toEqual(new Set([0]));

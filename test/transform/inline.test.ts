@@ -43,7 +43,7 @@ describe('inlineFunctions', () => {
     const { calls, notes, bytes } = await inlined(name);
     expect(calls).toEqual(expected);
     const total = Object.values(expected).reduce((sum, n) => sum + n, 0);
-    expect(notes).toEqual([expect.stringMatching(`^${total} calls of the model's own functions were inlined`)]);
+    expect(notes).toEqual([expect.stringMatching(`^${total} calls of the model's functions were inlined`)]);
     const { proto } = modelOf(bytes);
     expect(proto.functions).toEqual([]);
     expect(proto.graph.nodes.filter(({ domain }) => domain !== '')).toEqual([]);

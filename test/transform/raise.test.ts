@@ -102,9 +102,9 @@ describe('what cannot be raised', () => {
         inputs: [floats(1, 1, 2, 2), { dtype: 'float32', dims: [4], data: Float32Array.of(1, 1, 2, 2) }],
       },
     ],
-    ['NotAnOperator, which it has not', { op: 'NotAnOperator', opset: 10, inputs: [] }],
+    ['NotAnOperator, which does not exist there', { op: 'NotAnOperator', opset: 10, inputs: [] }],
     [
-      'LayerNormalization, which it has not',
+      'LayerNormalization, which does not exist there',
       { op: 'LayerNormalization', opset: 12, inputs: [floats(2, 3)], constants: [floats(3)] },
     ],
   ];

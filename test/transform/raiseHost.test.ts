@@ -74,7 +74,7 @@ describe('a host of opset 9', () => {
     const path = join(scratch, 'cls.onnx');
     await augmented.write(path);
     model.close();
-    expect(augmented.report.notes).toContain('The opset was raised from 9 to 11 (rewritten: 18 Clip, 1 Slice)');
+    expect(augmented.report.notes).toContain('Raised the opset from 9 to 11 (rewritten: 18 Clip, 1 Slice)');
     const x = image(3);
     const labels: Tensor = { dtype: 'int64', dims: [3], data: BigInt64Array.of(0n, 1n, 0n) };
     const before = await run(FILE, { x });
@@ -89,7 +89,7 @@ describe('a host of opset 9', () => {
   it('is raised to 17 for training, with BatchNorm in either mode', async () => {
     const model = await open(FILE);
     const frozen = await trainGraph(model, { loss: 'ib', trainable: 'all' });
-    expect(frozen.report.notes).toContain('The opset was raised from 9 to 17 (rewritten: 18 Clip, 1 Slice, 1 Softmax)');
+    expect(frozen.report.notes).toContain('Raised the opset from 9 to 17 (rewritten: 18 Clip, 1 Slice, 1 Softmax)');
     expect(frozen.report.logits).toEqual({ name: 'p2o.Add.87', how: 'input of the final Softmax' });
     const trained = await trainGraph(model, { loss: 'ib', trainable: 'all', batchNorm: 'train' });
     expect(trained.report.states.filter(({ kind }) => kind === 'statistic')).toHaveLength(70);

@@ -86,13 +86,13 @@ describe('what is said of sizes', () => {
 
   test('a batch that value infos or the declared output alone fix is free', async () => {
     expect(await notesOf('stale-batch')).toEqual([
-      'The file declares the output "logits" as [1, 3], and the model gives [N, 3]: what it gives counts',
+      'The file declares the output "logits" as [1, 3], but the model gives [N, 3]; lossgraft uses what the model gives',
     ]);
   });
 
   test('an output of another size than it is declared', async () => {
     expect(await notesOf('declared-otherwise')).toEqual([
-      'The file declares the output "logits" as [N, 5], and the model gives [N, 3]: what it gives counts',
+      'The file declares the output "logits" as [N, 5], but the model gives [N, 3]; lossgraft uses what the model gives',
     ]);
   });
 
@@ -110,9 +110,7 @@ describe('what is said of sizes', () => {
   test('a model that does not run on noise', async () => {
     const model = await open(pathOf('not-on-noise'));
     const { report } = await augment(model, { loss: 'ce', grad: ['parameters'] });
-    expect(report.notes.join()).toMatch(
-      /does not run on noise, so that its graphs read sizes when they run \(.*Gather/,
-    );
+    expect(report.notes.join()).toMatch(/does not run on noise, so its graphs read sizes at run time \(.*Gather/);
     model.close();
   });
 });

@@ -142,7 +142,7 @@ describe('writing trained weights back', () => {
     expect(() => writeTuned(model, new Map([['fc2.bias', one]]), out)).toThrow(
       /expected float32\[10\].*found float32\[1\]/,
     );
-    expect(() => writeTuned(model, state, path, { force: true })).toThrow(/another file than the model/);
+    expect(() => writeTuned(model, state, path, { force: true })).toThrow(/a file other than the model/);
     expect(readdirSync(folder)).toEqual(['net.onnx']);
     writeTuned(model, state, out);
     expect(readFileSync(out)).toEqual(readFileSync(path));
