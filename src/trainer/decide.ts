@@ -1,4 +1,5 @@
-import { collapseOf } from '../metrics/collapse.ts';
+import { option } from '../errors.ts';
+import { collapseOf, onlyClass } from '../metrics/collapse.ts';
 import { gate, isHarmed } from '../metrics/gate.ts';
 import { judged, METRICS } from '../metrics/metrics.ts';
 import type { Scored } from '../metrics/scored.ts';
@@ -49,7 +50,7 @@ export async function decideRun(parts: RunParts, at: Checkpoint): Promise<RunDec
     why: sentenceOf(parts, taken ?? tried[0], taken !== undefined),
     candidates,
     newness: newness.z,
-    warning: request.isHeldOut ? newness.warning : null,
+    warning: warningOf(parts, before, taken === undefined, newness),
   };
 }
 
@@ -103,6 +104,16 @@ function sentenceOf({ request }: RunParts, tried: Tried | undefined, isTaken: bo
   const safe = isTold || arm === request.safeLoss ? '' : '; the method is not one that was measured to harm none';
   return `${what}: ${verdict.why}${safe}`;
 }
+
+/** What the user should know of the model before, or of the data. */
+function warningOf({ request }: RunParts, before: Scored, isKept: boolean, newness: Newness): string | null {
+  if (isKept && onlyClass(metricsOf(before, request)) !== undefined) return UNTRAINED;
+  return request.isHeldOut ? newness.warning : null;
+}
+
+const UNTRAINED =
+  'The model as it was given takes every sample for one class: a network that was never trained needs a larger learning rate, such as ' +
+  option('learningRate', 0.003);
 
 /** The weights half-way between before and after training, as a state of their own. */
 async function saveHalf({ runner, graphs, folder }: RunParts, file: string): Promise<string> {
