@@ -39,7 +39,7 @@ export function modelFileIn(path: string): string {
     found: list || 'an empty folder',
     hint:
       only === undefined
-        ? 'Export the model to ONNX into this folder, in Python: optimum-cli export onnx --model DIR DIR'
+        ? 'Export the model to ONNX into this folder, in Python: optimum-cli export onnx -m DIR DIR'
         : `Name the file that you mean, such as ${join(path, only)}`,
   });
 }

@@ -41,7 +41,7 @@ const IMAGES = ['images', ...IMAGE_TABLES] as const;
 /** Of images. */
 const imageRows = {
   /** A preprocess file, Hugging Face's preprocessor_config.json, instead of the options below. */
-  preprocess: text('Images: Hugging Face’s preprocessor_config.json, instead of --resize, --crop, --mean and so on', {
+  preprocess: text(`Images: Hugging Face’s preprocessor_config.json, instead of ${option('resize')}, ${option('crop')}, ${option('mean')} and so on`, {
     first: true,
     kinds: IMAGES,
   }),
