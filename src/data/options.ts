@@ -41,10 +41,13 @@ const IMAGES = ['images', ...IMAGE_TABLES] as const;
 /** Of images. */
 const imageRows = {
   /** A preprocess file, Hugging Face's preprocessor_config.json, instead of the options below. */
-  preprocess: text(`Images: Hugging Face’s preprocessor_config.json, instead of ${option('resize')}, ${option('crop')}, ${option('mean')} and so on`, {
-    first: true,
-    kinds: IMAGES,
-  }),
+  preprocess: text(
+    `Images: Hugging Face’s preprocessor_config.json, instead of ${option('resize')}, ${option('crop')}, ${option('mean')} and so on`,
+    {
+      first: true,
+      kinds: IMAGES,
+    },
+  ),
   /** `256`: the shorter side; `224x224`: height and width. */
   resize: text('Images: 256 for the shorter side, or 224x192 for height and width', { kinds: IMAGES }),
   /** Default `bilinear`. */
