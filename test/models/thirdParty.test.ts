@@ -56,7 +56,7 @@ describe('mathematical symbols (detypify): 411 classes, batch fixed at 1, writte
     const classCounts = Array.from({ length: 411 }, (_, i) => 411 - i);
     const graft = await grafted(SYMBOLS, { loss, classCounts });
     expectGraft(graft);
-    expect(graft.report.notes).toEqual([expect.stringContaining('The batch is fixed at 1')]);
+    expect(graft.report.notes).toEqual([expect.stringContaining('The batch size is fixed at 1')]);
     if (loss.startsWith('ib')) expect(graft.dims.features).toEqual([1, 1280]);
   });
 
