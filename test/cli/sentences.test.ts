@@ -56,7 +56,7 @@ it('texts longer than the model has positions for: the longest that it takes is 
   );
   const model = join(ROOT, 'fixtures/heads/positions.onnx');
   const data = ['--data', 't.csv', '--tokenizer', '.', '--max-length'];
-  const how = ['--loss', 'ce', '--epochs', '1', '--no-report', '-o', 'tuned.onnx'];
+  const how = ['--loss', 'ce', '--epochs', '1', '--no-report', '--write-anyway', '-o', 'tuned.onnx'];
   const augmented = await lossgraft(['augment', model, '-o', 'ce.onnx', '--loss', 'ce'], { cwd });
   expect(augmented.code, augmented.stderr).toBe(0);
   for (const args of [
