@@ -89,7 +89,7 @@ describe('a run that is cut short', () => {
   it('Ctrl-C saves, says how to go on, and leaves with 130', async () => {
     const folder = temporaryFolder();
     const { code, stderr } = await start(folder, { interruptAt: /epoch 2/ });
-    expect(stderr).toMatch(/note: ending after this step/);
+    expect(stderr).toMatch(/note: stopping after this step/);
     expect(stderr).toMatch(/note: the checkpoint is in .*t\.run; the same command with --resume continues it/);
     expect(code).toBe(130);
     expect(existsSync(join(folder, 't.run/checkpoint.json'))).toBe(true);
