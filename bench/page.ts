@@ -39,7 +39,7 @@ export function readPage(): { readonly before: string; readonly generated: strin
 
 export function textOf({ on }: Results, sections: readonly Section[]): string {
   const machine =
-    `${on.cores} cores of an ${on.cpu}, ${on.threads} threads, blocks of ${on.block} channels; Node ${on.node}, ` +
+    `${on.cores} cores of an ${on.cpu}, ${on.threads} threads, blocks of ${on.block} channels;\nNode ${on.node}, ` +
     `onnxruntime-node ${on['onnxruntime-node']}, PyTorch ${on.torch} eager. Bold: above the limit.`;
   const tables = sections.map(markdownOf).filter((table) => table !== '');
   return `\n${[machine, ...tables].join('\n\n')}\n`;

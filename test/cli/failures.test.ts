@@ -9,8 +9,7 @@ const TRAIN = join(ROOT, 'fixtures/digits/train.npz');
 describe('what may be meant', () => {
   it.each([
     [['trian', MODEL], /Unknown command: trian\. Did you mean train\?\n/],
-    [['predict', MODEL], /Unknown command: predict\. .*lossgraft run gives the losses/],
-    [['evaluate', MODEL], /Unknown command: evaluate\. lossgraft train --test/],
+    [['evalute', MODEL], /Unknown command: evalute\. Did you mean evaluate\?\n/],
     [['fit'], /Did you mean lossgraft train\?/],
     [['qqqqqq'], /Unknown command: qqqqqq\. The commands are inspect, augment,/],
     [

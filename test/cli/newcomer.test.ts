@@ -210,7 +210,7 @@ describe('outputs', () => {
       [...SHORT, '-o', join(folder, 'x.onnx'), '--report', join(closed, 'x.html')],
     ]) {
       const result = await lossgraft(['train', MODEL, '--data', data, ...args]);
-      expect(result.stderr).toMatch(/expected a folder that may be written into, found EACCES/);
+      expect(result.stderr).toMatch(/expected a folder with permission to write, found EACCES/);
     }
   });
 });

@@ -135,7 +135,6 @@ describe('bfloat16, for which the CPU provider has no kernels', () => {
 const REFUSED: readonly (readonly [host: string, code: string, message: RegExp])[] = [
   ['sigmoid', 'sigmoid-head', /node "Sigmoid_3" \(Sigmoid\)\): a multi-label head\. .*add `logits: "z"`/],
   ['logits-and-sigmoid', 'sigmoid-head', /output "z" goes into a sigmoid that is the output "y": a multi-label head/],
-  ['single-column', 'sigmoid-head', /output "y" has one score per sample \(\[N, 1\]\).*a softmax over \[0, z\]/],
   ['segmentation', 'segmentation-head', /output "y" has the shape \[N, 4, 4, 4\]: a value for each pixel/],
   ['two-heads', 'ambiguous-logits', /found 2: "z" \[N, 4\] .*; "z2" \[N, 3\] .*`logits: "z"`/],
   ['quantised', 'no-features', /a quantised layer, node "DequantizeLinear_\d" .*Train the float model/],

@@ -171,7 +171,7 @@ describe('labels in another order than the model’s classes', () => {
     expect(refused.stderr).toMatch(/SORTED ORDER/);
     expect(refused.stderr).not.toMatch(/epoch 1/);
     expect(refused.stderr).toMatch(
-      /gets [\d.]+ % of 239 samples right, where chance gives [\d.]+ %, and (8[5-9]|9\d)\.\d % where these labels mean/,
+      /gets [\d.]+ % of 239 samples right \(chance gives [\d.]+ %\), but (8[5-9]|9\d)\.\d % if these labels mean/,
     );
     const [, order] = /the order that fits, (--classes [\w,]+)/.exec(refused.stderr) ?? [];
     expect(order).toBe('--classes eight,two,zero,seven,six,nine,five,one,four,three');
