@@ -201,6 +201,15 @@ export function isNumbers(given: unknown): given is readonly number[] {
   return Array.isArray(given) && given.every((item) => typeof item === 'number');
 }
 
+export function isPositive(given: number): boolean {
+  return given > 0;
+}
+
+/** 0, 1, 2, … */
+export function isWhole(given: number): boolean {
+  return Number.isSafeInteger(given) && given >= 0;
+}
+
 export function isFunction(given: unknown): boolean {
   return typeof given === 'function';
 }

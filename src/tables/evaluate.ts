@@ -1,5 +1,5 @@
 import { classesRow } from '../data/options.ts';
-import { count, given, isFunction, number, signalRow, text } from '../options/row.ts';
+import { count, given, isFunction, isWhole, number, signalRow, text } from '../options/row.ts';
 import type { RunProgress } from '../records/progress.ts';
 import { costsRow } from './costs.ts';
 import { providerRow } from './run.ts';
@@ -23,12 +23,9 @@ export const scoringRows = {
 } as const;
 
 /** The seed of intervals. */
-export const intervalSeedRow = number(
-  'Of the draws that give the intervals',
-  'a whole number from 0 on',
-  (seed) => Number.isSafeInteger(seed) && seed >= 0,
-  { default: 0 },
-);
+export const intervalSeedRow = number('Of the draws that give the intervals', 'a whole number from 0 on', isWhole, {
+  default: 0,
+});
 
 /** The options of `evaluate`. */
 export const evaluateRows = {

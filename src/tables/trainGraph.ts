@@ -1,4 +1,4 @@
-import { choice, count, number } from '../options/row.ts';
+import { choice, count, isWhole, number } from '../options/row.ts';
 import { graftRows } from './graft.ts';
 import { optimizerRow, stepRows, trainableRow } from './step.ts';
 
@@ -25,15 +25,10 @@ export const graphRows = {
     },
   ),
   /** Of Dropout's masks. Default 0. */
-  seed: number(
-    'Seed of Dropout’s masks',
-    'a whole number from 0 on',
-    (seed) => Number.isSafeInteger(seed) && seed >= 0,
-    {
-      default: 0,
-      needs: 'dropout=train',
-    },
-  ),
+  seed: number('Seed of Dropout’s masks', 'a whole number from 0 on', isWhole, {
+    default: 0,
+    needs: 'dropout=train',
+  }),
 };
 
 /** The options of `trainGraph`. */

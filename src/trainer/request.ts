@@ -11,7 +11,7 @@ import type { Goal } from '../records/methods.ts';
 import type { Checkpoint, RunMode } from '../records/run.ts';
 import type { Schedule } from '../records/schedule.ts';
 import type { Port } from '../runtime/session.ts';
-import type { trainerRows } from '../tables/train.ts';
+import type { trainerRows } from '../tables/train/trainer.ts';
 import type { TrainGraphRequest } from '../trainGraph/trainGraph.ts';
 import type { GraftRequest } from '../transform/graft.ts';
 

@@ -1,0 +1,62 @@
+import type { Dataset } from '../../data/dataset.ts';
+import { classesRow } from '../../data/options.ts';
+import { option } from '../../errors.ts';
+import { isRecord } from '../../isRecord.ts';
+import { choice, flag, given, group, isFunction, isWhole, number, type RunRows, value } from '../../options/row.ts';
+import { none, within } from './settings.ts';
+
+const isDataset = (data: unknown): data is Dataset => isRecord(data) && data.columns instanceof Map;
+const isShare = (data: unknown): data is Dataset | number => typeof data === 'number' || isDataset(data);
+
+/** Data, their split, their classes, and what is made of them. */
+export const dataRows = {
+  data: value('data, as openData gives them', isDataset, '', { ...within, first: true, required: true }),
+  /** Data to choose the best epoch by, or the share of `data` that is held out for it, class by class. Default 0.2. */
+  validation: value(
+    'data, or a share of them',
+    isShare,
+    `Data for validation, or the share of ${option('data')} to hold out for it, class by class (default 0.2)`,
+    { ...within, first: true },
+  ),
+  /** Judged once, when all is done: nothing is chosen by it. */
+  test: value('data, as openData gives them', isDataset, 'Data to evaluate once, at the end; they decide nothing', {
+    ...within,
+    first: true,
+  }),
+  /** Names of the model's classes, in the order of its scores. Default: those that the file, or config.json beside it, tells. */
+  classNames: { ...classesRow, ...none, flag: false } as const,
+  /**
+   * Trains even where what the model says of the data speaks against the labels: where it is right far less often than by chance, or would be
+   * right with its classes in another order.
+   */
+  trustLabels: flag('Train even if the untouched model suggests another order of its classes', none),
+  /** Called before anything is trained with what is to be known of the data, such as how labels were matched with classes. */
+  onNote: given<(note: string) => void>('a function', isFunction),
+  augmentation: group(
+    {
+      /** Pads every side by this many black pixels and crops the image's own size at a random place. Default 0. */
+      padding: number(
+        'Random crops: pad images by this many pixels on every side, then crop the original size',
+        'a whole number of pixels from 0 on',
+        isWhole,
+        {},
+      ),
+      /** Mirrors half of the images left to right. */
+      flip: flag('Mirror half of the images', {}),
+    },
+    within,
+  ),
+  /** Cuts a long tail from balanced data: the largest class has `imbalance` times the samples of the smallest. */
+  imbalance: number(
+    'Cut a long tail from balanced data: the largest class keeps this many times the samples of the smallest',
+    'a ratio of 1 or more, such as 100',
+    (ratio) => ratio >= 1,
+    within,
+  ),
+  /** Default `exp`. */
+  imbalanceType: choice(['exp', 'step'], 'exp: a long tail; step: half of the classes are rare', {
+    ...within,
+    default: 'exp',
+    needs: 'imbalance',
+  }),
+} as const satisfies RunRows;
