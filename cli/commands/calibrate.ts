@@ -1,7 +1,8 @@
-import { calibrateRows, dataRows, METRICS, pick } from '../../src/catalogue.ts';
+import { calibrateRows, dataRows, flag, METRICS, pick } from '../../src/catalogue.ts';
 import type { CalibrationReport, MetricName } from '../../src/index.ts';
 import { command } from '../command.ts';
 import { dataOptionRows } from '../dataOptions.ts';
+import { STATUS } from '../failure.ts';
 import { headOf, percent, signed } from '../figures.ts';
 import { fileRows } from '../fileOptions.ts';
 import { formatNumber, note, noteOnce, print, printable, printJson, progressBar, table } from '../io.ts';
@@ -10,6 +11,9 @@ import { checkOutput } from '../output.ts';
 const rows = {
   ...fileRows('The calibrated model to write'),
   ...dataOptionRows,
+  writeAnyway: flag('Write the calibrated model even where it is not shown to be better than the one before', {
+    first: true,
+  }),
   ...calibrateRows,
 } as const;
 
@@ -30,9 +34,11 @@ export const calibrateCommand = command({
       'decisions that cost less',
     ],
   ],
-  epilogue: 'Give data that the model was not trained with. What the report says of a sample was fitted on others.',
+  epilogue:
+    'Give data that the model was not trained with. What the report says of a sample was fitted on others. Where the model is not shown to ' +
+    'be better on them, nothing is written and the status is 1, as with train.',
   run: async ({ options, json }, lossgraft) => {
-    const { model: path, data: dataPath, output, force = false, labels } = options;
+    const { model: path, data: dataPath, output, force = false, writeAnyway: anyway = false, labels } = options;
     const inputs = [path, dataPath, ...(labels === undefined ? [] : [labels])];
     checkOutput(lossgraft, output, { force, inputs });
     const model = await lossgraft.open(path);
@@ -48,8 +54,15 @@ export const calibrateCommand = command({
       });
       bar.stop();
       for (const text of report.notes) if (!said.has(text)) note(text);
-      await write(output, { force });
-      await (json ? printJson({ ...report, output }) : print(`${describe(report)}written ${output}\n`));
+      const isWritten = report.decision.decision === 'take' || anyway;
+      if (isWritten) await write(output, { force, anyway });
+      const done = isWritten ? `written ${output}` : 'nothing is written';
+      await (json
+        ? printJson({ ...report, output: isWritten ? output : null })
+        : print(`${describe(report)}${done}\n`));
+      if (isWritten) return;
+      note(`${output} is not written, ${report.decision.why}; --write-anyway writes it`);
+      process.exitCode = STATUS.failed.code;
     } finally {
       bar.stop();
       model.close();

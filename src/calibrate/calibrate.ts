@@ -4,12 +4,14 @@ import { LossgraftError, option } from '../errors.ts';
 import { METRICS, type MetricName, metricNamed } from '../metrics/metrics.ts';
 import { Collector, type Scored } from '../metrics/scored.ts';
 import { type OpenedModel, opened } from '../model.ts';
-import { badOption, checkOptions } from '../options/check.ts';
+import { checkOptions } from '../options/check.ts';
 import type { OptionsOf } from '../options/row.ts';
 import { type DetailedMetrics, detailedMetricsOf } from '../records/metrics.ts';
 import { calibrateRows } from '../tables/calibrate.ts';
 import type { WriteOptions } from '../write.ts';
 import { type Placement, placeMap } from './apply.ts';
+import { checkSizes, checkTogether } from './checks.ts';
+import { type CalibrationDecision, decideCalibration } from './decide.ts';
 import {
   type Affine,
   apply,
@@ -49,6 +51,8 @@ export interface CalibrationReport {
   readonly before: DetailedMetrics;
   /** What was fitted on the other folds, judged on each: `change` compares with before. */
   readonly after: DetailedMetrics;
+  /** Whether it is better than the model as it is, by the goal, on samples that it was not fitted on. */
+  readonly decision: CalibrationDecision;
   /** What the user should know of. */
   readonly notes: readonly string[];
 }
@@ -56,8 +60,14 @@ export interface CalibrationReport {
 /** A calibrated model, not yet written. */
 export interface Calibrated {
   readonly report: CalibrationReport;
-  /** Writes it to a new file. @throws LossgraftError if the file exists and `force` is not set, or is the model itself. */
-  write(path: string, options?: WriteOptions): Promise<void>;
+  /**
+   * Writes it to a new file.
+   *
+   * @param options `anyway` writes it also where the decision is not `take`.
+   * @throws LossgraftError `not-better` where it is not shown to be better, `output-exists` if the file exists and `force` is not set, and
+   *   those of writing.
+   */
+  write(path: string, options?: WriteOptions & { readonly anyway?: boolean }): Promise<void>;
 }
 
 /**
@@ -92,7 +102,7 @@ export async function calibrate(
   const isBinary = classifier.form === 'binary';
   const map = isBinary ? ofOneScore(found) : found;
   const placement = placeMap({ model, graph: classifier.graph, scores: classifier.scores, head, map });
-  const judged = crossValidated(sample, fitTo, options);
+  const { decision, ...judged } = crossValidated(sample, fitTo, options, names);
   return {
     report: {
       model: model.name,
@@ -108,9 +118,13 @@ export async function calibrate(
       names: placement.names,
       folds: options.folds ?? calibrateRows.folds.default,
       ...judged,
-      notes: [...notes, ...verdictOn(judged.after, method === 'temperature' ? 'logLoss' : metricNamed(goal))],
+      decision,
+      notes: [...notes, ...verdictOn(judged.after, metricOf(options))],
     },
-    write: async (path, how = {}) => placement.write(path, how),
+    write: async (path, { anyway = false, ...how } = {}) => {
+      if (decision.decision !== 'take' && !anyway) throw notBetter(path, decision);
+      placement.write(path, how);
+    },
   };
 }
 
@@ -132,6 +146,11 @@ function fitted(sample: Sample, options: CalibrateOptions, norms: Norms | undefi
   const adjusted = (each: number): Affine => ({ ...ones, offset: shares.map((share) => -each * Math.log(share)) });
   const found = fitTau(sample, goal, tau, adjusted);
   return method === 'biases' ? fitBiases(sample, goal, found) : found;
+}
+
+/** What is to be better. */
+function metricOf({ method, goal = calibrateRows.goal.default }: CalibrateOptions): MetricName {
+  return method === 'temperature' ? 'logLoss' : metricNamed(goal);
 }
 
 function goalOf({ goal = calibrateRows.goal.default, costs }: CalibrateOptions): Goal {
@@ -162,23 +181,28 @@ function crossValidated(
   sample: Sample,
   fitTo: (part: Sample) => Affine,
   options: CalibrateOptions,
-): { readonly before: DetailedMetrics; readonly after: DetailedMetrics } {
+  classNames: readonly string[] | undefined,
+): Pick<CalibrationReport, 'before' | 'after' | 'decision'> {
   const { folds = calibrateRows.folds.default, seed = calibrateRows.seed.default, costs } = options;
   const { classes, labels } = sample;
   const fold = foldsOf(labels, folds, seed);
-  const after = new Float64Array(sample.logits.length);
+  const logits = new Float64Array(sample.logits.length);
   for (let k = 0; k < folds; k++) {
     const [inside, outside]: [number[], number[]] = [[], []];
     for (const [row, own] of fold.entries()) (own === k ? inside : outside).push(row);
-    const logits = apply(pickRows(sample, inside), fitTo(pickRows(sample, outside)));
-    for (const [i, row] of inside.entries()) after.set(logits.subarray(i * classes, (i + 1) * classes), row * classes);
+    const mapped = apply(pickRows(sample, inside), fitTo(pickRows(sample, outside)));
+    for (const [i, row] of inside.entries()) logits.set(mapped.subarray(i * classes, (i + 1) * classes), row * classes);
   }
-  const before = scoredOf(sample, sample.logits);
+  const [first, second] = [scoredOf(sample, sample.logits), scoredOf(sample, logits)];
   const how = { trainCounts: countsOf(sample), seed, costs };
-  return {
-    before: detailedMetricsOf(before, how),
-    after: detailedMetricsOf(scoredOf(sample, after), { ...how, before }),
-  };
+  const before = detailedMetricsOf(first, how);
+  const after = detailedMetricsOf(second, { ...how, before: first });
+  const predicted = { before: first.predicted, after: second.predicted };
+  const decision = decideCalibration(
+    { labels, classes, classNames, predicted, before, after, seed },
+    metricOf(options),
+  );
+  return { before, after, decision };
 }
 
 /** What to know where other samples do not confirm the gain. */
@@ -213,29 +237,14 @@ function normsAndBias(head: LinearHead | undefined, classes: number, where: stri
   });
 }
 
-function checkTogether(options: CalibrateOptions, method: string, goal: string): void {
-  if (options.tau !== undefined && method !== 'logit-adjustment' && method !== 'tau-norm')
-    throw badOption('tau', `no τ with ${option('method', method)}`, options.tau);
-  if (options.goal !== undefined && method === 'temperature')
-    throw badOption('goal', `no goal with ${option('method', method)}, which is fitted for the log loss`, options.goal);
-  if (options.classCounts !== undefined && (method === 'temperature' || method === 'tau-norm'))
-    throw badOption('classCounts', `no counts with ${option('method', method)}, which needs none`, 'some');
-  if (goal === 'cost' && options.costs === undefined)
-    throw badOption('goal', `a cost matrix (${option('costs')}) with cost`, 'none');
-}
-
-/** More steps of the search for biases take minutes. */
-const MAX_SEARCH = 2e9;
-
-function checkSizes({ costs, classCounts, folds = 5 }: CalibrateOptions, sample: Sample, method: string): void {
-  const { classes, labels } = sample;
-  if (folds < 2) throw badOption('folds', 'at least 2', folds);
-  if (costs !== undefined && costs.length !== classes)
-    throw badOption('costs', `${classes} rows and columns, one for each class of the model`, costs.length);
-  if (classCounts !== undefined && classCounts.length !== classes)
-    throw badOption('classCounts', `${classes} numbers, one for each class of the model`, classCounts.length);
-  if (method === 'biases' && labels.length * classes ** 2 > MAX_SEARCH)
-    throw badOption('method', `another one for ${labels.length} samples of ${classes} classes`, method);
+function notBetter(where: string, { why }: CalibrationDecision): LossgraftError {
+  return new LossgraftError({
+    code: 'not-better',
+    where,
+    expected: 'a model that is better than the one before on samples that it was not fitted on',
+    found: why,
+    hint: 'Give more data, another method or goal, or write it anyway',
+  });
 }
 
 function refuseClassical(where: string): LossgraftError {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -32,7 +32,7 @@ async function calibrated(
   using data = await openData(join(FOLDER, 'validation.npz'));
   const made = await calibrate(model, data, options);
   const path = join(mkdtempSync(join(tmpdir(), 'lossgraft-calibrate-')), 'out.onnx');
-  await made.write(path);
+  await made.write(path, { anyway: true });
   return { report: made.report, path };
 }
 
@@ -52,6 +52,7 @@ function difference(path: string, other: string): number {
 describe('calibrate', () => {
   it('raises macro-F1 of a table of 98, 1.5 and 0.5 % by 5 points on other samples, without training', async () => {
     const { report, path } = await calibrated('net');
+    expect(report.decision.decision).toBe('take');
     expect(report.parameter).toBeCloseTo(expected.tau, 9);
     const [before, after] = [await judge(join(FOLDER, 'net.onnx')), await judge(path)];
     expect(before.macroF1).toBeCloseTo(expected.macroF1.before, 6);
@@ -107,6 +108,27 @@ describe('calibrate', () => {
     expect(again.report.before.accuracy).toBeCloseTo(untouched.after.accuracy, 2);
   });
 
+  it.each<[CalibrateOptions, 'take' | 'keep', RegExp]>([
+    [{}, 'take', /changed by \+25\.\d points, better with a likelihood of 100 %/],
+    [{ method: 'temperature' }, 'take', /^log loss changed by −0\.\d+ on samples that it was not fitted on/],
+    [{ method: 'biases', goal: 'g-mean' }, 'take', /^G-mean changed by \+/],
+    [{ tau: 0 }, 'keep', /and 80 % are asked for$/],
+    [{ method: 'temperature', folds: 2 }, 'take', /log loss/],
+    [{ method: 'tau-norm' }, 'keep', /80 % are asked for/],
+    // Fitted to accuracy nothing changes; a large τ takes all samples for the rarest class.
+    [{ tau: 9 }, 'keep', /takes every sample for class 2|accuracy fell from/],
+    [{ goal: 'accuracy', tau: 0.1 }, 'take', /^accuracy changed by \+/],
+  ])('%j is held against the model as it is: %s', async (options, decision, why) => {
+    using model = await open(join(FOLDER, 'net.onnx'));
+    using data = await openData(join(FOLDER, 'validation.npz'));
+    const { report, write } = await calibrate(model, data, options);
+    expect(report.decision).toEqual({ decision, why: expect.stringMatching(why) });
+    const path = join(mkdtempSync(join(tmpdir(), 'lossgraft-calibrate-')), 'out.onnx');
+    if (decision === 'take') await write(path);
+    else await expect(write(path)).rejects.toMatchObject({ code: 'not-better' });
+    expect(existsSync(path)).toBe(decision === 'take');
+  });
+
   it('finds decisions that cost less', async () => {
     const costs = [
       [0, 1, 1],
@@ -123,7 +145,7 @@ describe('calibrate', () => {
     using data = await openData(join(CLASSIFIERS, 'binary.npz'));
     const made = await calibrate(model, data, { method: 'biases', goal: 'balanced' });
     const path = join(mkdtempSync(join(tmpdir(), 'lossgraft-calibrate-')), 'out.onnx');
-    await made.write(path);
+    await made.write(path, { anyway: true });
     using out = await open(path);
     const { metrics } = await evaluate(out, data);
     expect(metrics.balancedAccuracy).toBeGreaterThanOrEqual(made.report.before.balancedAccuracy);

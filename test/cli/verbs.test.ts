@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { lossgraft, ROOT, temporaryFolder } from '../support/cli.ts';
@@ -69,6 +69,12 @@ describe('calibrate', () => {
     expect(stdout).toMatch(/each judged by what was fitted on the other 4 of 5 parts$/m);
     expect(stdout).toMatch(/^macro-F1 % .* better$/m);
     expect((await lossgraft(args)).code).toBe(2);
+    const same = [...args.slice(0, -1), join(temporaryFolder(), 'same.onnx'), '--tau', '0'];
+    const kept = await lossgraft(same);
+    expect([kept.code, kept.stdout.endsWith('nothing is written\n')]).toEqual([1, true]);
+    expect(kept.stderr).toMatch(/same\.onnx is not written, .* 80 % are asked for; --write-anyway writes it/);
+    expect(existsSync(same.at(-3) ?? '')).toBe(false);
+    expect((await lossgraft([...same, '--write-anyway'])).code).toBe(0);
     const bad = await lossgraft([...args, '--force', '--method', 'temperature', '--tau', '1']);
     expect([bad.code, bad.stderr]).toEqual([2, expect.stringMatching(/no τ with --method temperature/)]);
   });

@@ -1,0 +1,34 @@
+import { option } from '../errors.ts';
+import { badOption } from '../options/check.ts';
+import type { OptionsOf } from '../options/row.ts';
+import type { calibrateRows } from '../tables/calibrate.ts';
+import type { Sample } from './fit.ts';
+
+type Options = OptionsOf<typeof calibrateRows>;
+
+/** @throws LossgraftError `option-range` for options that do not go together. */
+export function checkTogether(options: Options, method: string, goal: string): void {
+  if (options.tau !== undefined && method !== 'logit-adjustment' && method !== 'tau-norm')
+    throw badOption('tau', `no τ with ${option('method', method)}`, options.tau);
+  if (options.goal !== undefined && method === 'temperature')
+    throw badOption('goal', `no goal with ${option('method', method)}, which is fitted for the log loss`, options.goal);
+  if (options.classCounts !== undefined && (method === 'temperature' || method === 'tau-norm'))
+    throw badOption('classCounts', `no counts with ${option('method', method)}, which needs none`, 'some');
+  if (goal === 'cost' && options.costs === undefined)
+    throw badOption('goal', `a cost matrix (${option('costs')}) with cost`, 'none');
+}
+
+/** More steps of the search for biases take minutes. */
+const MAX_SEARCH = 2e9;
+
+/** @throws LossgraftError `option-range` for options that do not fit the data. */
+export function checkSizes({ costs, classCounts, folds = 5 }: Options, sample: Sample, method: string): void {
+  const { classes, labels } = sample;
+  if (folds < 2) throw badOption('folds', 'at least 2', folds);
+  if (costs !== undefined && costs.length !== classes)
+    throw badOption('costs', `${classes} rows and columns, one for each class of the model`, costs.length);
+  if (classCounts !== undefined && classCounts.length !== classes)
+    throw badOption('classCounts', `${classes} numbers, one for each class of the model`, classCounts.length);
+  if (method === 'biases' && labels.length * classes ** 2 > MAX_SEARCH)
+    throw badOption('method', `another one for ${labels.length} samples of ${classes} classes`, method);
+}
