@@ -72,7 +72,7 @@ export type TrainOptions = Omit<OptionsOf<typeof trainRows>, ByName | 'compare' 
     /** A name, an optimizer, or one with options: `adamw({ weightDecay: 0.05 })`. Default `sgd`. */
     readonly optimizer?: OptimizerName | Optimizer | Configured<Optimizer>;
     /** Further losses to train with from the same start. */
-    readonly compare?: readonly LossWithWeights[];
+    readonly compare?: readonly (LossWithWeights | `${LossName}+sampled`)[];
     /** The loss of the first phase. Default `ce`, without class weights. */
     readonly firstLoss?: LossWithWeights;
   } & AnyOf<typeof losses, keyof typeof trainRows> &

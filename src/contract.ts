@@ -86,6 +86,8 @@ export interface Loss<S extends OptionSpecs = OptionSpecs> {
   readonly needsFeatures: boolean;
   /** Whether the loss itself is made from the class counts; class weights are then `none` unless they are asked for. */
   readonly needsCounts?: boolean;
+  /** Whether the counts are priors of the classes: where training draws classes more or less often than they come, as they are drawn. */
+  readonly countsArePriors?: boolean;
   readonly options: S;
   build(op: Pen, inputs: LossInputs, options: OptionValues<S>): LossOutputs;
 }

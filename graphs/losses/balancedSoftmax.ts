@@ -8,6 +8,7 @@ export const balancedSoftmax = defineLoss({
   summary: 'balanced softmax: ce of z + log n',
   needsFeatures: false,
   needsCounts: true,
+  countsArePriors: true,
   options: { form: formOption },
   // log n and log π differ by log Σn, the same for all classes, which softmax does not see.
   build(op, inputs, { form }) {

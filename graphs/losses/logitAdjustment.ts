@@ -9,6 +9,7 @@ export const logitAdjustment = defineLoss({
   summary: 'logit-adjusted loss: ce of z + τ · log π, π = n / Σn; τ = 1 is balanced-softmax',
   needsFeatures: false,
   needsCounts: true,
+  countsArePriors: true,
   options: { tau: tauOption, form: formOption },
   build(op, inputs, { tau, form }) {
     const changed = addLogPriors(op, inputs, tau);

@@ -32,6 +32,15 @@ export function sampledOrder(
   return shuffle(Uint32Array.from(drawn), random(seed, epoch, ALL));
 }
 
+/** Samples of each class as a sampler draws them, of as many in all: what class weights and priors are made of. At least 1 of each that there is. */
+export function drawnCounts(counts: readonly number[], sampler: Sampler): readonly number[] {
+  if (sampler === 'instance') return counts;
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  const shares = counts.map((count) => (count === 0 ? 0 : count ** POWER[sampler]));
+  const sum = shares.reduce((all, share) => all + share, 0);
+  return shares.map((share) => (share === 0 ? 0 : Math.max(1, Math.round((total * share) / sum))));
+}
+
 /** Whole numbers in these shares that sum to `total`: the largest remainders are rounded up, of equal ones the first. */
 function apportion(total: number, shares: readonly number[]): number[] {
   const sum = shares.reduce((all, share) => all + share, 0);

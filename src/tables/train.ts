@@ -5,6 +5,7 @@ import { optimizerRow, stepRows, trainableRow } from './step.ts';
 import { dataRows } from './train/data.ts';
 import { folderRows } from './train/folder.ts';
 import { lossRows } from './train/loss.ts';
+import { samplingRows } from './train/sampling.ts';
 import { scheduleRows } from './train/schedule.ts';
 import { trainerRows } from './train/trainer.ts';
 
@@ -12,6 +13,7 @@ import { trainerRows } from './train/trainer.ts';
 export const trainRows = {
   ...dataRows,
   ...lossRows,
+  ...samplingRows,
   ...scheduleRows,
   /** A name from `optimizers`, or an optimizer of one's own. Default `adamw`; `sgd` with a loss of one's choice. */
   optimizer: { ...optimizerRow, describe: `Which optimizer (default adamw; sgd with ${option('loss')})` },

@@ -1,6 +1,6 @@
 import { bindGraft, configured, type GraftOptions, named } from '../bind.ts';
 import type { Configured, Loss, Optimizer, OptionSpecs, Weighting } from '../contract.ts';
-import type { Sampler } from '../data/sampler.ts';
+import { drawnCounts, type Sampler } from '../data/sampler.ts';
 import { LossgraftError, option } from '../errors.ts';
 import { badOption, pick, unknownOption } from '../options/check.ts';
 import { isNumbers, type OptionsOf } from '../options/row.ts';
@@ -135,8 +135,9 @@ class Binder {
   }
 
   arm(spec: Spec): Arm {
-    const { loss, name, sampler } = spec;
-    const own = sampler === undefined ? { name } : { name, sampler };
+    const { loss, name } = spec;
+    const sampler = this.#samplerOf(spec);
+    const own = sampler === 'instance' ? { name } : { name, sampler };
     const graph = (alpha: number | undefined): GraphRequest => this.request(spec, alpha);
     if (this.#options.alpha !== 'auto' || !isCalibrated(loss.of)) return { ...own, graph };
     const ce: Spec = {
@@ -192,6 +193,7 @@ class Binder {
 
   #graft({ loss, ...spec }: Spec, alpha: number | undefined): ReturnType<typeof bindGraft> {
     const weights = this.#weightsOf({ loss, ...spec });
+    const sampler = this.#samplerOf(spec);
     const owners = [this.#optimizer.of.options, ...this.#ownersOf({ loss, ...spec })];
     const own = Object.entries(this.#given).filter(([key]) => owners.some((options) => key in options));
     const weighting = weightingOf(weights);
@@ -204,8 +206,8 @@ class Binder {
       ...this.#place(loss.of),
       ...(alpha === undefined ? {} : { alpha }),
       loss,
-      classWeights: this.#ofPresent(weights),
-      ...(usesCounts ? { classCounts: loss.of.needsCounts ? this.#priors : this.#counts } : {}),
+      classWeights: this.#ofPresent(weights, sampler),
+      ...(usesCounts ? { classCounts: loss.of.needsCounts ? this.#priors(loss.of, sampler) : this.#counts } : {}),
     };
     return bindGraft(this.#catalogue, graftRows, options, this.#optimizer);
   }
@@ -225,19 +227,24 @@ class Binder {
     return classNames.length !== this.#counts.length;
   }
 
-  /** A method takes a class without samples for one with a single sample: the loss then hardly pushes its score down. */
-  get #priors(): readonly number[] {
-    return this.#isMethod ? this.#counts.map((count) => Math.max(count, 1)) : this.#counts;
+  #samplerOf({ sampler }: Pick<Spec, 'sampler'>): Sampler {
+    return sampler ?? this.#options.sampler ?? 'instance';
   }
 
-  /** A class without samples weighs 1, as the mean of the others, since no sample asks for its weight. */
-  #ofPresent(asked: WeightsChoice): WeightsChoice {
-    const present = this.#counts.filter((count) => count > 0);
-    if (present.length === this.#counts.length || isNumbers(asked)) return asked;
+  /** A method takes a class without samples for one with a single sample: the loss then hardly pushes its score down. */
+  #priors(loss: Loss, sampler: Sampler): readonly number[] {
+    const counts = loss.countsArePriors ? drawnCounts(this.#counts, sampler) : this.#counts;
+    return this.#isMethod ? counts.map((count) => Math.max(count, 1)) : counts;
+  }
+
+  /** Weights of the classes as they are drawn. One without samples weighs 1, as the mean of the others: no sample asks for its weight. */
+  #ofPresent(asked: WeightsChoice, sampler: Sampler): WeightsChoice {
+    const present = drawnCounts(this.#counts, sampler).filter((count) => count > 0);
+    if (isNumbers(asked) || (present.length === this.#counts.length && sampler === 'instance')) return asked;
     const { of: weighting, options } = configured(this.#catalogue.weightings, asked, 'classWeights');
-    const weights: Weighting['weights'] = (counts, given) => {
+    const weights: Weighting['weights'] = (_, given) => {
       const values = weighting.weights(present, given).values();
-      return counts.map((count) => (count > 0 ? (values.next().value ?? 1) : 1));
+      return this.#counts.map((count) => (count > 0 ? (values.next().value ?? 1) : 1));
     };
     return { of: { ...weighting, weights }, options };
   }

@@ -95,7 +95,9 @@ function isSafe(options: TrainOptions, method: MethodName | null): boolean {
   if (method === null || !methods[method].losses.includes(SAFE_LOSS)) return false;
   const { padding = 0, flip = false } = options.augmentation ?? {};
   if (padding > 0 || flip) return false;
-  return !Object.entries(options).some(([key, value]) => value !== undefined && CHANGES.has(key));
+  return !Object.entries(options).some(
+    ([key, value]) => value !== undefined && value !== 'instance' && CHANGES.has(key),
+  );
 }
 
 /** What makes another training of a method than the one that was measured. */
@@ -109,6 +111,7 @@ const CHANGES: ReadonlySet<string> = new Set([
   'dropout',
   'rateFactors',
   'tau',
+  'sampler',
 ]);
 
 function scheduleOf(options: TrainOptions, base: Schedule): Schedule {

@@ -21,6 +21,7 @@ import { type Arms, bindArms } from './bindArms.ts';
 import { checkMetrics } from './checkMetrics.ts';
 import { alignData, orderCheck } from './classes.ts';
 import { divide, type Parts } from './data.ts';
+import { describeSampler } from './drawn.ts';
 import { networkSize } from './network.ts';
 import type { Catalogue, TrainOptions } from './options.ts';
 import { describePlan, type Plan, planOf, settle } from './plan.ts';
@@ -137,7 +138,7 @@ async function trainIn(
   const batchSize = fixedBatch(ports) ?? proposed.batchSize;
   refuseBatch(options, batchSize);
   const plan = await settledPlan(model, options, { ...proposed, batchSize }, parts);
-  const allNotes = [...dataNotes, ...describePlan(plan)];
+  const allNotes = [...dataNotes, ...describePlan(plan), ...describeSampler(options, parts.counts)];
   for (const note of allNotes) options.onNote?.(note);
   const bound = bindArms(catalogue, options, plan, parts.counts);
   const unranked = checkMetrics({ ...options, selectBy: plan.selectBy }, parts.validation.rows.length, classes);

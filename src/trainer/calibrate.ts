@@ -1,3 +1,4 @@
+import { type Sampler, sampledOrder } from '../data/sampler.ts';
 import { type BatchSizes, batchSizesOf } from '../data/samples.ts';
 import { LossgraftError } from '../errors.ts';
 import type { Runner } from '../thread/runner.ts';
@@ -5,18 +6,21 @@ import type { GraphPool } from './graphPool.ts';
 import { eachBatch } from './judge.ts';
 import type { Arm, TrainerRequest } from './request.ts';
 
-/** The alpha of an arm for the runner's state, over the training data. */
+/** The alpha of an arm for the runner's state, over the training data as the arm draws them. */
 export async function calibrateArm(
   graphs: GraphPool,
   runner: Runner,
-  request: Pick<TrainerRequest, 'train' | 'ports' | 'batchSize'>,
+  request: Pick<TrainerRequest, 'train' | 'ports' | 'batchSize' | 'seed'>,
   { ce, loss }: NonNullable<Arm['calibration']>,
+  sampler: Sampler = 'instance',
 ): Promise<number> {
+  const { train, seed } = request;
+  const drawn = sampler === 'instance' ? train : { ...train, rows: sampledOrder(train, sampler, { seed, epoch: 0 }) };
   const [weighted, factors] = [await graphs.judge('alpha ce', ce), await graphs.judge('alpha loss', loss)];
   const names = { ce: weighted.names.loss_per_sample ?? '', factor: factors.names.ib_factor ?? '' };
   const alpha = await calibrateAlpha(
     runner,
-    request.train,
+    drawn,
     { ce: 'alpha ce', loss: 'alpha loss', batches: batchSizesOf(request) },
     names,
   );

@@ -38,7 +38,9 @@ export async function openParts(basis: RunBasis, at: Checkpoint, augment: Prefet
   const { groups, notes: own } = planGroups(request, graphs.common.stateBytes);
   notes.push(...own);
   const plan = { train, seed, epochs: schedule.epochs, groups, augment };
-  const prefetcherOf = ({ sampler = 'instance' }: Arm): Prefetcher => new Prefetcher({ ...plan, sampler });
+  // The first phase is one for all arms.
+  const prefetcherOf = ({ sampler = 'instance' }: Arm): Prefetcher =>
+    new Prefetcher({ ...plan, samplerOf: (epoch) => (phaseOf(schedule, epoch) === 'first' ? 'instance' : sampler) });
   return {
     ...basis,
     judging: { ...evaluation, trainCounts, batches: batchSizesOf(request), signal },

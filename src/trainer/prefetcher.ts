@@ -15,12 +15,12 @@ export interface GroupFeeds {
 
 export interface PrefetchPlan {
   readonly train: Part;
-  /** How often classes are drawn. Default `instance`. */
-  readonly sampler?: Sampler;
   readonly seed: number;
   readonly epochs: number;
   /** Of a whole epoch. */
   readonly groups: readonly Group[];
+  /** How often an epoch draws classes. */
+  samplerOf(epoch: number): Sampler;
   augment(
     feeds: Record<string, Tensor>,
     keys: { seed: number; epoch: number; rows: Uint32Array },
@@ -102,8 +102,8 @@ export class Prefetcher {
 
   #rowsOf(epoch: number): Uint32Array {
     if (this.#order?.epoch !== epoch) {
-      const { train, sampler = 'instance', seed } = this.#plan;
-      this.#order = { epoch, rows: sampledOrder(train, sampler, { seed, epoch }) };
+      const { train, samplerOf, seed } = this.#plan;
+      this.#order = { epoch, rows: sampledOrder(train, samplerOf(epoch), { seed, epoch }) };
     }
     return this.#order.rows;
   }

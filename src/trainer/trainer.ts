@@ -158,7 +158,7 @@ export class Trainer {
       this.#at = { ...this.#at, shared: file };
     }
     if (arm.calibration && alphas[arm.name] === undefined) {
-      const alpha = await calibrateArm(graphs, runner, request, arm.calibration);
+      const alpha = await calibrateArm(graphs, runner, request, arm.calibration, arm.sampler);
       this.#at = { ...this.#at, alphas: { ...this.#at.alphas, [arm.name]: alpha } };
     }
     return graphs.train(keyOf(arm), arm.graph(this.#at.alphas[arm.name]));

@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { epochOrder, type Sampler, sampledOrder } from '../../src/data/sampler.ts';
+import { drawnCounts, epochOrder, type Sampler, sampledOrder } from '../../src/data/sampler.ts';
+import { ROOT } from '../support/cli.ts';
 
 /** 60, 12 and 3 samples of three classes, rows 100 to 174. */
 const COUNTS = [60, 12, 3];
@@ -43,4 +46,38 @@ describe('an epoch of a sampler', () => {
     expect(draw('balanced', 3, 5)).not.toEqual(draw('balanced', 3, 6));
     expect(draw('instance', 2, 1)).toEqual(epochOrder(rows, 1, 2));
   });
+});
+
+interface Case {
+  readonly sampler: Sampler;
+  readonly counts: readonly number[];
+  /** n^q / Σ n^q, and what PyTorch's WeightedRandomSampler drew. */
+  readonly share: readonly number[];
+  readonly drawn: readonly number[];
+}
+
+const PYTORCH: { readonly draws: number; readonly cases: readonly Case[] } = JSON.parse(
+  readFileSync(join(ROOT, 'fixtures/sampling/sampler.json'), 'utf8'),
+);
+
+describe('against PyTorch', () => {
+  it.each(PYTORCH.cases.map((one) => [one.sampler, one.counts.join(', '), one] as const))(
+    '%s of %s samples',
+    (_, __, { sampler, counts, share, drawn }) => {
+      const labels = BigInt64Array.from(
+        counts.flatMap((count, label) => Array<number>(count).fill(label)),
+        BigInt,
+      );
+      const rows = Uint32Array.from(labels.keys());
+      const order = sampledOrder({ samples: { labels }, rows }, sampler, { seed: 1, epoch: 2 });
+      const stated = drawnCounts(counts, sampler);
+      for (const [k, p] of share.entries()) {
+        const own = order.filter((row) => labels[row] === BigInt(k)).length;
+        expect(Math.abs(own - p * rows.length)).toBeLessThanOrEqual(1);
+        expect(Math.abs((stated[k] ?? 0) - Math.max(1, p * rows.length))).toBeLessThanOrEqual(0.5);
+        const error = Math.sqrt((p * (1 - p)) / PYTORCH.draws);
+        expect(Math.abs((drawn[k] ?? 0) - own / rows.length)).toBeLessThan(4 * error + 1 / rows.length);
+      }
+    },
+  );
 });

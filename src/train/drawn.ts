@@ -1,0 +1,19 @@
+import { drawnCounts } from '../data/sampler.ts';
+import { option } from '../errors.ts';
+import { isNumbers } from '../options/row.ts';
+import type { TrainOptions } from './options.ts';
+
+/** What a sampler makes of the classes, to be said before the work. */
+export function describeSampler(options: TrainOptions, counts: readonly number[]): string[] {
+  const { sampler = 'instance', data, classWeights = options.weights } = options;
+  if (sampler === 'instance') return [];
+  const drawn = drawnCounts(counts, sampler);
+  const times = counts.map((count, k) => (count === 0 ? 0 : (drawn[k] ?? 0) / count));
+  const most = times.reduce((best, value, k) => (value > (times[best] ?? 0) ? k : best), 0);
+  const name = data.classNames?.[most] ?? String(most);
+  const often = `each of the ${counts[most]} samples of class ${name} about ${Number((times[most] ?? 0).toPrecision(2))} times`;
+  const given = isNumbers(classWeights)
+    ? `; the weights of ${option('classWeights')} are yours and stay as they are: both correct`
+    : ', and class weights and priors are made of the classes as drawn, so that nothing is corrected twice';
+  return [`Sampler ${sampler}: an epoch draws ${often}${given}`];
+}
