@@ -1,5 +1,5 @@
 import { assign } from './assignment.ts';
-import type { Evidence, Half } from './evidence.ts';
+import { type Evidence, type Half, joinHalves } from './evidence.ts';
 
 /** Labels that do not seem to be the model's classes. */
 export interface WrongOrder {
@@ -28,24 +28,19 @@ const INERTIA = 5;
  *
  * @returns `undefined` where nothing is wrong, or too little is known.
  */
-export function findWrongOrder(evidence: Evidence): WrongOrder | undefined {
-  const { classes: n, halves } = evidence;
-  const all = joined(halves);
-  const counts = Array.from({ length: n }, (_, label) => sumOfRow(all.picks, label, n));
-  const samples = counts.reduce((sum, count) => sum + count, 0);
-  if (counts.filter((count) => count > 0).length < 2) return undefined;
-  const guess = counts.map((count) => -Math.log(Math.max(count, 1) / samples));
+export function findWrongOrder({ classes: n, halves }: Evidence): WrongOrder | undefined {
+  const all = joinHalves(halves);
+  const samples = samplesIn(all);
+  if (all.size < 2) return undefined;
+  const guess = new Map([...all].map(([label, sums]) => [label, -Math.log(sums.samples / samples)]));
   const identity = Array.from({ length: n }, (_, label) => label);
   const given = judge([all], [identity], guess);
-  const chance = counts.reduce(
-    (sum, count, k) => sum + (count / samples) * (sumOfColumn(all.picks, k, n) / samples),
-    0,
-  );
-  const orders = halves.map((half) => bestOrder(half, n));
-  const [first = identity, second = identity] = orders;
-  const crossed = [halves[1], halves[0]];
-  const movedOnly = judge(crossed, [first, second], guess, true);
-  const proposed = judge(crossed, [first, second], guess);
+  const chance = agreement(all, identity);
+  const [first, second] = halves;
+  const orders = [bestOrder(first, n), bestOrder(second, n)];
+  const crossed = [second, first];
+  const movedOnly = judge(crossed, orders, guess, true);
+  const proposed = judge(crossed, orders, guess);
   const accuracy = given.right / samples;
   const isBelow =
     accuracy < chance / 2 &&
@@ -56,12 +51,18 @@ export function findWrongOrder(evidence: Evidence): WrongOrder | undefined {
   return { samples, accuracy, chance, fitting: { classOf, accuracy: judge([all], [classOf], guess).right / samples } };
 }
 
+function samplesIn(half: Half): number {
+  return [...half.values()].reduce((sum, { samples }) => sum + samples, 0);
+}
+
 /** How often a model would be right that says what it says as often, but without looking. */
-function agreement({ picks }: Half, classOf: readonly number[]): number {
-  const n = classOf.length;
-  const samples = picks.reduce((sum, count) => sum + count, 0);
-  const shares = classOf.map((k, label) => sumOfRow(picks, label, n) * sumOfColumn(picks, k, n));
-  return shares.reduce((sum, share) => sum + share, 0) / samples ** 2;
+function agreement(half: Half, classOf: readonly number[]): number {
+  const picked = new Map<number, number>();
+  for (const { picks } of half.values()) {
+    for (const [k, count] of picks) picked.set(k, (picked.get(k) ?? 0) + count);
+  }
+  const shares = [...half].map(([label, { samples }]) => samples * (picked.get(classOf[label] ?? label) ?? 0));
+  return shares.reduce((sum, share) => sum + share, 0) / samplesIn(half) ** 2;
 }
 
 /** Does a model tell the classes apart, in the order that is proposed? By Cohen's κ, and by McFadden's pseudo-R². */
@@ -98,31 +99,49 @@ function explains({ labels, samples, right, rightAsGiven, surprise, guess }: Jud
 function judge(
   halves: readonly Half[],
   orders: readonly (readonly number[])[],
-  guess: readonly number[],
+  guess: ReadonlyMap<number, number>,
   movedOnly = false,
 ): Judged {
-  const n = guess.length;
   const sums = { samples: 0, right: 0, rightAsGiven: 0, surprise: 0, guess: 0 };
   const labels = new Set<number>();
-  for (const [i, { picks, surprise }] of halves.entries()) {
-    for (const [label, k] of (orders[i] ?? []).entries()) {
-      const samples = sumOfRow(picks, label, n);
-      if (samples === 0 || (movedOnly && k === label)) continue;
+  for (const [i, half] of halves.entries()) {
+    for (const [label, { samples, picks, surprise }] of half) {
+      const k = orders[i]?.[label] ?? label;
+      if (movedOnly && k === label) continue;
       labels.add(label);
       sums.samples += samples;
-      sums.right += picks[label * n + k] ?? 0;
-      sums.rightAsGiven += picks[label * n + label] ?? 0;
-      sums.surprise += surprise[label * n + k] ?? 0;
-      sums.guess += samples * (guess[label] ?? 0);
+      sums.right += picks.get(k) ?? 0;
+      sums.rightAsGiven += picks.get(label) ?? 0;
+      sums.surprise += surprise[k] ?? 0;
+      sums.guess += samples * (guess.get(label) ?? 0);
     }
   }
   return { labels: labels.size, ...sums };
 }
 
-/** The class of each label that makes the samples most likely. */
-function bestOrder({ surprise }: Half, n: number): number[] {
-  const cost = Float64Array.from(surprise, (sum, at) => (at % (n + 1) === 0 ? sum - INERTIA : sum));
-  return [...assign(cost, n)];
+/**
+ * The class of each label that makes the samples most likely. A label without samples keeps its class, unless that fits another label better by
+ * more than {@link INERTIA}; it then gets one of those that are left.
+ */
+function bestOrder(half: Half, n: number): number[] {
+  const labels = [...half.keys()];
+  const inertia = new Float64Array(n).fill(INERTIA);
+  for (const label of labels) inertia[label] = 0;
+  const cost = [...half].map(([label, { surprise }]) => {
+    const row = surprise.map((sum, k) => sum + (inertia[k] ?? 0));
+    row[label] = (row[label] ?? 0) - INERTIA;
+    return row;
+  });
+  const classOf = Array.from({ length: n }, (_, label) => label);
+  const taken = new Set<number>();
+  for (const [i, k] of assign(cost, n).entries()) {
+    taken.add(k);
+    classOf[labels[i] ?? 0] = k;
+  }
+  const left = labels.filter((label) => !taken.has(label));
+  const displaced = [...taken].filter((k) => !half.has(k));
+  for (const [i, label] of displaced.entries()) classOf[label] = left[i] ?? label;
+  return classOf;
 }
 
 /** Chernoff's bound on the chance of a share so far below `expected` in so many samples. */
@@ -130,19 +149,4 @@ function tail(share: number, expected: number, samples: number): number {
   if (share >= expected) return 1;
   const part = (p: number, q: number): number => (p === 0 ? 0 : p * Math.log(p / q));
   return Math.exp(-samples * (part(share, expected) + part(1 - share, 1 - expected)));
-}
-
-function joined([a, b]: readonly [Half, Half]): Half {
-  const add = (x: Float64Array, y: Float64Array): Float64Array => x.map((value, i) => value + (y[i] ?? 0));
-  return { picks: add(a.picks, b.picks), surprise: add(a.surprise, b.surprise) };
-}
-
-function sumOfRow(matrix: Float64Array, row: number, n: number): number {
-  return matrix.subarray(row * n, (row + 1) * n).reduce((sum, value) => sum + value, 0);
-}
-
-function sumOfColumn(matrix: Float64Array, column: number, n: number): number {
-  let sum = 0;
-  for (let row = 0; row < n; row++) sum += matrix[row * n + column] ?? 0;
-  return sum;
 }

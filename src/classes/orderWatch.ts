@@ -1,7 +1,7 @@
 import { toNumbers } from '../numbers.ts';
 import type { Port } from '../runtime/session.ts';
 import type { Tensor } from '../tensor.ts';
-import { gatherEvidence, MAX_ORDERED } from './evidence.ts';
+import { gatherEvidence, orderNote } from './evidence.ts';
 import { findWrongOrder } from './order.ts';
 import { type CalledClasses, orderProblem } from './orderProblem.ts';
 
@@ -30,7 +30,7 @@ export function orderWatch(
     return binary !== undefined && !binary.own.includes(name) && isOne(shape);
   });
   const [scores] = fits;
-  if (scores === undefined || fits.length > 1 || classes < 2 || classes > MAX_ORDERED) {
+  if (scores === undefined || fits.length > 1 || classes < 2) {
     return { fetches: [], add() {}, notes: () => [] };
   }
   const evidence = gatherEvidence(classes);
@@ -46,9 +46,13 @@ export function orderWatch(
     },
     notes: (called) => {
       const wrong = findWrongOrder(evidence);
-      return wrong === undefined
-        ? []
-        : [`THE LABELS SEEM WRONG, and so are all losses: ${orderProblem(wrong, called).message}`];
+      const partial = orderNote(classes);
+      return [
+        ...(partial === undefined ? [] : [partial]),
+        ...(wrong === undefined
+          ? []
+          : [`THE LABELS SEEM WRONG, and so are all losses: ${orderProblem(wrong, called).message}`]),
+      ];
     },
   };
 }

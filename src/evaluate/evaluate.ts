@@ -1,4 +1,4 @@
-import { gatherEvidence, MAX_ORDERED } from '../classes/evidence.ts';
+import { gatherEvidence, orderNote } from '../classes/evidence.ts';
 import { classNames } from '../classes/names.ts';
 import { findWrongOrder } from '../classes/order.ts';
 import { orderProblem } from '../classes/orderProblem.ts';
@@ -157,7 +157,10 @@ async function judge(
     collected.add(batch.logits, batch.labels, batch.start);
   }
   if (collected === undefined) throw new RangeError('no batch');
-  const wrong = collected.evidence && findWrongOrder(collected.evidence);
+  const { evidence } = collected;
+  const partial = evidence && orderNote(evidence.classes);
+  if (partial !== undefined) notes.add([partial]);
+  const wrong = evidence && findWrongOrder(evidence);
   if (wrong) {
     const called = { where: data.name, names: data.classNames, from: names?.from };
     notes.add([`THE LABELS SEEM WRONG, and so are all figures: ${orderProblem(wrong, called).message}`]);
@@ -172,7 +175,7 @@ function sizeOf({ columns }: Dataset, input: string): number {
 /** Collects batches, in the first model's order of classes. */
 function collector(size: number, classes: number, where: string, order: readonly number[] | undefined) {
   const scores = new Collector(size, classes);
-  const evidence = classes <= MAX_ORDERED && order === undefined ? gatherEvidence(classes) : undefined;
+  const evidence = order === undefined ? gatherEvidence(classes) : undefined;
   const add = (logits: ArrayLike<number>, given: BigInt64Array, start: number): void => {
     const labels = Int32Array.from(given, Number);
     const wrong = labels.findIndex((label) => label >= classes);

@@ -1,4 +1,4 @@
-import { type Evidence, MAX_ORDERED } from '../classes/evidence.ts';
+import { type Evidence, orderNote } from '../classes/evidence.ts';
 import { checkNames, findClassNames } from '../classes/find.ts';
 import { type ClassNames, classNames, namesRecord } from '../classes/names.ts';
 import { findWrongOrder } from '../classes/order.ts';
@@ -47,7 +47,12 @@ export async function alignData(
     ...(typeof validation === 'object' ? { validation: await align(validation, others) } : {}),
     ...(test === undefined ? {} : { test: await align(test, others) }),
   };
-  return { options: { ...options, data: aligned, ...further }, names: all, notes };
+  const partial = options.trustLabels ? undefined : orderNote(classes);
+  return {
+    options: { ...options, data: aligned, ...further },
+    names: all,
+    notes: partial === undefined ? notes : [...notes, partial],
+  };
 }
 
 /** Names that the model does not have as many of are no names to match by, and no reason to guess. */
@@ -82,7 +87,7 @@ export function orderCheck(
   names: ClassNames | undefined,
   classes: number,
 ): ((evidence: Evidence) => Promise<readonly string[]>) | undefined {
-  if (trustLabels || classes > MAX_ORDERED) return undefined;
+  if (trustLabels) return undefined;
   return async (evidence) => {
     const wrong = findWrongOrder(evidence);
     if (wrong === undefined) return [];

@@ -165,6 +165,7 @@ async function trainIn(
     safeLoss: plan.safeLoss,
     takesBest: plan.method === 'auto',
     isHeldOut: typeof options.validation !== 'object',
+    hasOneSource: typeof given.validation !== 'object' || given.validation === given.data,
     selectBy: plan.selectBy,
     ...defined({ checkOrder: orderCheck(model, options, names, classes), onNote: options.onNote, names }),
     settings: await settingsOf(model, options, plan, parts, bound),

@@ -61,8 +61,17 @@ export interface Judging extends Evaluation {
   readonly signal: AbortSignal | undefined;
 }
 
+/** Sees the scores of each batch, row by row. */
+export type Look = (scores: ArrayLike<number>, rows: Uint32Array) => void;
+
 /** What the runner's state says of a part. */
-export async function judge(runner: Runner, part: Part, graph: string, judging: Judging): Promise<Judgement> {
+export async function judge(
+  runner: Runner,
+  part: Part,
+  graph: string,
+  judging: Judging,
+  look?: Look,
+): Promise<Judgement> {
   const { logits, trainCounts, batches, signal } = judging;
   const perSample = judging.names.loss_per_sample ?? 'loss_per_sample';
   const classes = trainCounts.length;
@@ -75,6 +84,7 @@ export async function judge(runner: Runner, part: Part, graph: string, judging: 
     if (numbers.length < rows.length * classes) throw wrongLogits(logits, rows.length, classes, numbers.length);
     const labels = Int32Array.from(rows, (row) => Number(part.samples.labels[row]));
     collector.add(numbers, labels);
+    look?.(numbers, rows);
     for (const i of rows.keys()) loss += Number(losses[i]);
   });
   return { scored: collector.done(), loss: loss / part.rows.length };

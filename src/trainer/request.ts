@@ -63,6 +63,8 @@ export interface TrainerRequest extends CompleteOptions<typeof trainerRows> {
   readonly takesBest: boolean;
   /** Whether the validation data are a share of the training data. */
   readonly isHeldOut: boolean;
+  /** Whether validation and training data are samples of the same data. */
+  readonly hasOneSource: boolean;
   readonly selectBy: NonNullable<CompleteOptions<typeof trainerRows>['selectBy']>;
   readonly batchSize: number;
   readonly seed: number;

@@ -13,8 +13,8 @@ import { type EpochEnd, type GroupResult, walkEpoch } from './epoch.ts';
 import { finishRun } from './finish.ts';
 import { keyOf, type OpenGraph } from './graphPool.ts';
 import { type Group, stepsIn } from './groups.ts';
-import { type Judgement, judge } from './judge.ts';
-import { orderEvidence } from './order.ts';
+import { type Judgement, judge, type Look } from './judge.ts';
+import { watchOrder } from './order.ts';
 import { openArm, type RunParts, startOf } from './parts.ts';
 import type { Prefetcher } from './prefetcher.ts';
 import { ProgressMeter } from './progress.ts';
@@ -128,10 +128,11 @@ export class Trainer {
     const { folder, request, runner, judging, notes } = this.#parts;
     folder.writeMetrics(this.#at.history);
     if (this.#at.history.length > 0) return;
-    const { checkOrder, train, seed } = request;
-    if (checkOrder) notes.push(...(await checkOrder(await orderEvidence(runner, train, 'evaluation', judging, seed))));
     const start = performance.now();
-    const judged = await this.#judge(request.validation);
+    const { checkOrder } = request;
+    const watch = checkOrder && watchOrder(request);
+    const judged = await this.#judge(request.validation, watch?.look);
+    if (watch) notes.push(...(await checkOrder(await watch.finish(runner, 'evaluation', judging))));
     if (!Number.isFinite(judged.loss)) throw brokenScores(undefined, judged.loss, folder.path);
     this.#record({ arm: arm.name, epoch: 0, phase: 'before', rate: null, trainLoss: null }, judged, start);
   }
@@ -253,8 +254,8 @@ export class Trainer {
     return true;
   }
 
-  #judge(part: Part): Promise<Judgement> {
-    return judge(this.#parts.runner, part, 'evaluation', this.#parts.judging);
+  #judge(part: Part, look?: Look): Promise<Judgement> {
+    return judge(this.#parts.runner, part, 'evaluation', this.#parts.judging, look);
   }
 
   #record(

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { assign } from '../../src/classes/assignment.ts';
-import { gatherEvidence } from '../../src/classes/evidence.ts';
+import { gatherEvidence, joinHalves, orderedLabels, orderNote } from '../../src/classes/evidence.ts';
 import { findWrongOrder, type WrongOrder } from '../../src/classes/order.ts';
 import { random } from '../../src/data/random.ts';
 import { ROOT } from '../support/cli.ts';
@@ -11,10 +11,23 @@ it('the cheapest assignment is SciPy’s', () => {
   const path = join(ROOT, 'fixtures/names/assignments.json');
   for (const { cost, total } of JSON.parse(readFileSync(path, 'utf8'))) {
     const n: number = cost.length;
-    const found = [...assign(Float64Array.from(cost.flat()), n)];
+    const found = [
+      ...assign(
+        cost.map((row: number[]) => Float64Array.from(row)),
+        n,
+      ),
+    ];
     expect(new Set(found).size).toBe(n);
     expect(found.reduce((sum, k, row) => sum + cost[row][k], 0)).toBeCloseTo(total, 9);
   }
+});
+
+it('fewer rows than columns take the cheapest columns', () => {
+  const cost = [
+    [5, 1, 4, 9],
+    [3, 1, 8, 2],
+  ].map((row) => Float64Array.from(row));
+  expect([...assign(cost, 4)]).toEqual([1, 3]);
 });
 
 /** Numbers of a normal distribution, the same for a seed. */
@@ -79,6 +92,44 @@ describe('a wrong order of classes is found', () => {
     const samples = trained([9, 8, 7, 6, 5, 4, 3, 2, 1, 0], even(40), 1.4);
     const sure = samples.map(({ label, scores }) => ({ label, scores: scores.map((score) => 40 * score) }));
     expect(verdict(10, sure)?.fitting.classOf).toEqual([9, 8, 7, 6, 5, 4, 3, 2, 1, 0]);
+  });
+});
+
+describe('of very many classes only some labels are looked at', () => {
+  it.each([
+    [1000, 1000],
+    [2000, 2000],
+    [5000, 800],
+    [1_000_000, 16],
+  ])('of %i classes %i', (classes, labels) => {
+    expect(orderedLabels(classes)).toBe(labels);
+    const note = orderNote(classes);
+    if (labels === classes) expect(note).toBeUndefined();
+    else expect(note).toContain(`looks at ${labels} of the ${classes} classes`);
+  });
+
+  it('the first that come', () => {
+    const evidence = gatherEvidence(100_000);
+    const scores = new Float32Array(100_000);
+    for (let label = 0; label < 50; label++) evidence.add(label, scores, 0);
+    expect(joinHalves(evidence.halves).size).toBe(40);
+  });
+
+  it('which tell that all classes are in a wrong order', () => {
+    const classes = 5000;
+    const normal = normals(3);
+    const evidence = gatherEvidence(classes);
+    for (let label = 0; label < 40; label++) {
+      for (let i = 0; i < 4; i++) {
+        const scores = Float32Array.from({ length: classes }, normal);
+        scores[(label + 7) % classes] = 8;
+        evidence.add(label, scores, 0);
+      }
+    }
+    const found = findWrongOrder(evidence);
+    expect(found?.samples).toBe(160);
+    for (let label = 0; label < 40; label++) expect(found?.fitting.classOf[label]).toBe(label + 7);
+    expect(new Set(found?.fitting.classOf).size).toBe(classes);
   });
 });
 

@@ -1,7 +1,9 @@
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { inspect, open, openData, type TrainOptions, type TrainResult, train } from '../../src/index.ts';
+import { fromTensors, inspect, open, openData, type TrainOptions, type TrainResult, train } from '../../src/index.ts';
+import { opened } from '../../src/model.ts';
+import { alignData } from '../../src/train/classes.ts';
 import { lossgraft, ROOT, temporaryFolder } from '../support/cli.ts';
 import { accuracyOf, WORDS, writeDigits, writeVit } from '../support/namedDigits.ts';
 import { readOnnx } from '../support/onnxFile.ts';
@@ -198,6 +200,17 @@ describe('labels in another order than the model’s classes', () => {
       /as id2label of .*config\.json names them, found others: .*`trustLabels`/,
     );
   });
+});
+
+it('of very many classes the check of their order looks at some, which is said before the work', async () => {
+  const model = opened(await open(join(ROOT, 'fixtures/digits/model.onnx')));
+  const data = fromTensors({ labels: { dtype: 'int64', dims: [1], data: new BigInt64Array(1) } });
+  const said = async (classes: number, more: Partial<TrainOptions> = {}): Promise<string> =>
+    (await alignData(model, { data, folder: '', ...more }, { name: 'labels', classes })).notes.join('\n');
+  expect(await said(2000)).not.toContain('check of the class order');
+  expect(await said(5000)).toContain('looks at 800 of the 5000 classes');
+  expect(await said(5000, { trustLabels: true })).not.toContain('check of the class order');
+  model.close();
 });
 
 it('the names go on from model to augmented model to run', async () => {
