@@ -55,8 +55,9 @@ export function command<T extends Rows>(definition: Definition<T>): Command {
   };
 }
 
-function positionalOf([key, { positional }]: readonly [string, Rows[string]]): string[] {
+function positionalOf([key, { positional, required }]: readonly [string, Rows[string]]): string[] {
   if (positional === undefined) return [];
+  if (!required) return [`[${key}]`];
   return [positional === 'many' ? `<${key}..>` : `<${key}>`];
 }
 

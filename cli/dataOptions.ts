@@ -16,7 +16,7 @@ export const dataOptionRows = {
 MNIST: IDX files (.gz too), or their folder
 Images or .txt files: a folder with a subfolder for each class
 Tables: .csv, .tsv or .parquet; several as a.csv,b.csv or 'part-*.csv'`,
-    { required: true },
+    { required: true, isInput: true },
   ),
   labels,
   ...grouped(others),

@@ -3,6 +3,7 @@ import { flag, text } from '../src/catalogue.ts';
 /** The file that a command reads. */
 export const modelRow = text('An ONNX classifier, or a folder of Hugging Face with one', {
   positional: 'one',
+  isInput: true,
   required: true,
 });
 

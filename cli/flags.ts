@@ -49,7 +49,7 @@ function flattened(rows: Rows): (readonly [string, Row])[] {
 }
 
 /** Options that losses, weightings and optimizers declare. */
-const DECLARED: ReadonlySet<string> = new Set(
+export const DECLARED: ReadonlySet<string> = new Set(
   [losses, weightings, optimizers].flatMap((registry) =>
     Object.values(registry).flatMap(({ options }) => Object.keys(options)),
   ),
@@ -87,6 +87,7 @@ function flagFor(key: string, value: string | number | boolean | undefined): str
   return value === undefined || value === true ? flag : `${flag} ${forShell(String(value))}`;
 }
 
-function forShell(text: string): string {
+/** A word of a command line, quoted where a shell would read it otherwise. */
+export function forShell(text: string): string {
   return /^[\w,.:/=+*-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -13,7 +13,7 @@ export function declareRows(yargs: Argv, rows: Rows, all: boolean): void {
       yargs.positional(key, {
         type: 'string',
         array: row.positional === 'many',
-        demandOption: true,
+        demandOption: row.required === true,
         describe: helpOf(row, all),
       });
     else if (row.flag !== false) yargs.option(nameOf(key, row), declaration(row, all));
@@ -92,7 +92,7 @@ function typeOf(row: Row): Options {
   // Class weights may be a file.
   const choices =
     row.registry && row.registry !== 'weightings' ? { choices: Object.keys(REGISTRIES[row.registry]) } : {};
-  return { type: 'string', requiresArg: true, ...choices };
+  return { type: 'string', ...(row.bare ? {} : { requiresArg: true }), ...choices };
 }
 
 function helpOf(row: Row, all: boolean): string {

@@ -6,6 +6,7 @@ export type ErrorCode =
   | 'attribute-without-value'
   | 'augment-images'
   | 'bad-checkpoint'
+  | 'bad-config'
   | 'bad-costs'
   | 'bad-counts'
   | 'bad-counts-file'

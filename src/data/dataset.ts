@@ -19,6 +19,13 @@ export interface Column {
   read(start: number, count: number): Promise<Tensor>;
 }
 
+/** What data were opened with. */
+export interface DataSource {
+  readonly path: string;
+  /** Options of `openData`, all plain data. */
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
 /** The name of the column of labels. */
 export const LABELS = 'labels';
 
@@ -39,6 +46,10 @@ export interface Dataset {
   readonly labelsFrom?: 'names' | 'numbers' | 'option';
   /** Where each of the `classNames` stands first, for messages. */
   readonly classPlaces?: readonly string[];
+  /** How `openData` was asked for them: what a record of a run says. */
+  readonly source?: DataSource;
+  /** Files outside `source.path` that a table names, such as images. */
+  readonly further?: readonly string[];
   /** How the data were read: what was chosen, found and converted. */
   readonly notes?: readonly string[];
   /** What a row is to the user: a file, a line. */

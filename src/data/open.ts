@@ -40,7 +40,8 @@ export async function openData(path: string, given: DataOptions = {}): Promise<O
     const several = files.length > 1 ? [`${path}: ${files.length} files, ${files[0]} to ${files.at(-1)}`] : [];
     const data = { ...read, notes: [...several, ...(read.notes ?? []), ...notes] };
     const labelled = options.labels === undefined || kind === 'idx' ? data : await withLabels(data, options.labels);
-    return disposable(await named(labelled, options));
+    const { signal: _, ...asked } = given;
+    return disposable({ ...(await named(labelled, options)), source: { path, options: asked } });
   } catch (cause) {
     throw cause instanceof Error && 'syscall' in cause ? unreadable(path, cause) : cause;
   }

@@ -45,6 +45,7 @@ const imageRows = {
     `Images: Hugging Face’s preprocessor_config.json, instead of ${option('resize')}, ${option('crop')}, ${option('mean')} and so on`,
     {
       first: true,
+      isInput: true,
       kinds: IMAGES,
     },
   ),
@@ -124,7 +125,7 @@ const tableRows = {
 /** Of texts. */
 const textRows = {
   /** A tokenizer.json of Hugging Face. */
-  tokenizer: text('Texts: a tokenizer.json', { first: true, kinds: TEXTS }),
+  tokenizer: text('Texts: a tokenizer.json', { first: true, isInput: true, kinds: TEXTS }),
   /** Texts are cut, and filled up with padding, to this many tokens. */
   maxLength: count('Texts: truncate and pad to this many tokens', { kinds: TEXTS }),
   /** What the model calls `input_ids`, `attention_mask` and `token_type_ids`, where it has other names for them. */
@@ -144,7 +145,10 @@ export const classesRow = value(
 /** The options of `openData`. Each says which kinds of data have it; others refuse it. */
 export const dataRows = {
   /** A file of labels, for data that have none: .npy, .npz with an array `labels`, IDX, or .txt with one label a line. */
-  labels: text(`A file of labels, if ${option('data')} has none`, { kinds: ['arrays', 'idx', ...TABLES] }),
+  labels: text(`A file of labels, if ${option('data')} has none`, {
+    isInput: true,
+    kinds: ['arrays', 'idx', ...TABLES],
+  }),
   /** Which part of a folder in the manner of MNIST. Default `train`. */
   split: choice(
     ['train', 'test'],

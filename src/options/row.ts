@@ -19,6 +19,10 @@ export interface About {
   readonly required?: boolean;
   /** The flag, where it is not the key in kebab case; `false`: the command line has none. */
   readonly flag?: string | false;
+  /** A path that is read: a record of a run finds it again. */
+  readonly isInput?: boolean;
+  /** May stand without a value, which is then an empty text. */
+  readonly bare?: boolean;
   /** A letter, for `-o`. */
   readonly alias?: string;
   /** Stands behind the command's name, without a flag; `many`: all that stand there. */

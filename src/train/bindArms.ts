@@ -3,6 +3,7 @@ import type { Configured, Loss, Optimizer, OptionSpecs, Weighting } from '../con
 import { drawnCounts, type Sampler } from '../data/sampler.ts';
 import { LossgraftError, option } from '../errors.ts';
 import { badOption, pick, unknownOption } from '../options/check.ts';
+import { resolveOptions } from '../options/declared.ts';
 import { isNumbers, type OptionsOf } from '../options/row.ts';
 import { methods } from '../records/methods.ts';
 import { graftRows, placeRows, type WeightsChoice } from '../tables/graft.ts';
@@ -20,6 +21,8 @@ export interface Arms {
   readonly crossEntropy: GraphRequest;
   /** What measures the influence of samples, see `TrainerRequest`. */
   influence(alpha: number | undefined): GraftRequest & { readonly keepTies?: boolean };
+  /** Options of the first loss and of the optimizer, as they count. */
+  readonly declared: Readonly<Record<string, unknown>>;
   /** All of it as plain data. */
   readonly settings: Readonly<Record<string, unknown>>;
 }
@@ -50,7 +53,15 @@ export function bindArms(catalogue: Catalogue, options: TrainOptions, plan: Plan
   const first = firsts[0] ? binder.request(firsts[0], undefined) : crossEntropy;
   const settings = Object.fromEntries(arms.map(({ name, graph }) => [`loss ${name}`, plain(graph(undefined))]));
   const influence: Arms['influence'] = (alpha) => binder.influence(specs[0], alpha);
-  return { arms, first, crossEntropy, influence, settings: { ...settings, first: plain(first) } };
+  const declared = countingOptions(arms[0]?.graph(undefined) ?? first);
+  return { arms, first, crossEntropy, influence, declared, settings: { ...settings, first: plain(first) } };
+}
+
+function countingOptions({ loss, lossOptions, optimizer, optimizerOptions }: GraphRequest): Arms['declared'] {
+  return {
+    ...resolveOptions(optimizer.options, optimizerOptions, `optimizer ${optimizer.name}`),
+    ...resolveOptions(loss.options, lossOptions, `loss ${loss.name}`),
+  };
 }
 
 function specsOf({ losses }: Catalogue, options: TrainOptions, plan: Plan): Spec[] {

@@ -5,13 +5,11 @@ import type { Checkpoint } from '../records/run.ts';
 import type { Schedule } from '../records/schedule.ts';
 import type { Report, ReportArm, ReportSample } from '../report/index.ts';
 import { RunFolder } from '../runFolder/checkpoint.ts';
-import { packageVersion } from '../runtime/cuda/diagnose.ts';
-import { runtimeFolder } from '../runtime/cuda/isolated.ts';
 import type { Port } from '../runtime/session.ts';
-import { VERSION } from '../version.ts';
 import { refuseExisting } from '../write.ts';
 import type { Parts } from './data.ts';
 import type { TrainOptions } from './options.ts';
+import { versions } from './versions.ts';
 
 /** A run as its page needs it. */
 export interface ReportedRun {
@@ -83,12 +81,7 @@ function factsOf(run: ReportedRun): Omit<Report, 'influence' | 'samples'> {
       test: parts.test?.rows.length ?? null,
     },
     settings,
-    versions: {
-      lossgraft: VERSION,
-      'onnxruntime-node': packageVersion(runtimeFolder()),
-      'Node.js': process.versions.node,
-      system: `${process.platform} ${process.arch}`,
-    },
+    versions: versions(),
     notes,
   };
 }

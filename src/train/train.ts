@@ -8,8 +8,10 @@ import type { FeatureReport } from '../records/features.ts';
 import type { InfluenceOutcome } from '../records/influence.ts';
 import type { DetailedMetrics } from '../records/metrics.ts';
 import type { Checkpoint } from '../records/run.ts';
+import type { RunFile } from '../records/runFile.ts';
 import type { Schedule } from '../records/schedule.ts';
 import { lockRun } from '../runFolder/lock.ts';
+import { recordIn } from '../runFolder/runFile.ts';
 import { recallNote } from '../runFolder/tensorboard.ts';
 import { refuseEmptyInputs } from '../runtime/feeds.ts';
 import { explainLength } from '../runtime/longestRow.ts';
@@ -26,7 +28,7 @@ import { networkSize } from './network.ts';
 import type { Catalogue, TrainOptions } from './options.ts';
 import { describePlan, type Plan, planOf, settle } from './plan.ts';
 import { checkReport, reportBroken, reportRun } from './report.ts';
-
+import { describeRun, differences } from './runFile.ts';
 import { writeRun } from './writeRun.ts';
 
 export type { TrainOptions } from './options.ts';
@@ -138,9 +140,13 @@ async function trainIn(
   const batchSize = fixedBatch(ports) ?? proposed.batchSize;
   refuseBatch(options, batchSize);
   const plan = await settledPlan(model, options, { ...proposed, batchSize }, parts);
-  const allNotes = [...dataNotes, ...describePlan(plan), ...describeSampler(options, parts.counts)];
-  for (const note of allNotes) options.onNote?.(note);
+  const ownNotes = [...dataNotes, ...describePlan(plan), ...describeSampler(options, parts.counts)];
+  for (const note of ownNotes) options.onNote?.(note);
   const bound = bindArms(catalogue, options, plan, parts.counts);
+  const record = await describeRun(catalogue, { model, given, plan, declared: bound.declared });
+  const compared = comparedNotes(given, record);
+  for (const note of compared) options.onNote?.(note);
+  const allNotes = [...ownNotes, ...compared];
   const unranked = checkMetrics({ ...options, selectBy: plan.selectBy }, parts.validation.rows.length, classes);
   const arms = bound.arms.map(({ name }) => name);
   const run = { model, options, parts, ports, schedule: plan.schedule, arms };
@@ -168,6 +174,7 @@ async function trainIn(
     hasOneSource: typeof given.validation !== 'object' || given.validation === given.data,
     selectBy: plan.selectBy,
     ...defined({ checkOrder: orderCheck(model, options, names, classes), onNote: options.onNote, names }),
+    record,
     settings: await settingsOf(model, options, plan, parts, bound),
   }).catch(async (error: unknown) => {
     await reportBroken({ ...run, notes: allNotes }, error);
@@ -229,6 +236,12 @@ async function judgedBy(
     found: 'a dimension that is not',
     hint: `Export the model with a fixed number of classes, or name scores that have one with ${option('logits')}`,
   });
+}
+
+/** How the run differs from the one that it repeats or resumes. */
+function comparedNotes({ origin, folder, mode }: TrainOptions, record: RunFile): readonly string[] {
+  const before = origin?.repeats ?? (mode === 'resume' ? recordIn(folder) : undefined);
+  return before === undefined ? [] : differences(before, record);
 }
 
 /** What the user leaves open is settled by the data and the network. */

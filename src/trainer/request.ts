@@ -9,6 +9,7 @@ import type { CompleteOptions } from '../options/row.ts';
 import type { FeatureReport } from '../records/features.ts';
 import type { Goal } from '../records/methods.ts';
 import type { Checkpoint, RunMode } from '../records/run.ts';
+import type { RunFile } from '../records/runFile.ts';
 import type { Schedule } from '../records/schedule.ts';
 import type { Port } from '../runtime/session.ts';
 import type { trainerRows } from '../tables/train/trainer.ts';
@@ -77,6 +78,8 @@ export interface TrainerRequest extends CompleteOptions<typeof trainerRows> {
   readonly mode: RunMode;
   /** All that makes the result, as plain data. */
   readonly settings: Readonly<Record<string, unknown>>;
+  /** What `run.json` says. */
+  readonly record: RunFile;
 }
 
 /** What a run came to. */

@@ -1,6 +1,7 @@
 import { augmenter } from '../data/samples.ts';
 import { type Checkpoint, cutNotes } from '../records/run.ts';
 import { beginning, RunFolder } from '../runFolder/checkpoint.ts';
+import { writeRunFile } from '../runFolder/runFile.ts';
 import { withoutTf32 } from '../runtime/cuda/guard.ts';
 import { type Runner, startRunner } from '../thread/runner.ts';
 import { unlessAborted } from './abort.ts';
@@ -30,6 +31,7 @@ async function trainIn(runner: Runner, request: TrainerRequest): Promise<Trained
     ...beginning(request.settings),
     model: modelOf(request),
   };
+  writeRunFile(folder.path, request.record, request.mode === 'resume');
   if (at.outcome) return { interrupted: false, checkpoint: at, notes: seenNotes(at) };
   // A run that goes on does as it did before, to the last bit; elsewhere that cannot be.
   const note = await graphs.lowering.settle(request, at.block);

@@ -90,7 +90,7 @@ describe('a run that is cut short', () => {
     const folder = temporaryFolder();
     const { code, stderr } = await start(folder, { interruptAt: /epoch 2/ });
     expect(stderr).toMatch(/note: stopping after this step/);
-    expect(stderr).toMatch(/note: the checkpoint is in .*t\.run; the same command with --resume continues it/);
+    expect(stderr).toMatch(/note: the checkpoint is in .*t\.run; lossgraft train --resume .*t\.run continues it/);
     expect(code).toBe(130);
     expect(existsSync(join(folder, 't.run/checkpoint.json'))).toBe(true);
     expect(existsSync(join(folder, 't.onnx'))).toBe(false);

@@ -42,6 +42,7 @@ export async function openImageTable(table: Table, column: string, options: Data
       unnamed: imageColumn({ files }, size, preprocess, pixelsOf),
       ...indexedLabels(index),
       describeRow: (row) => files[row] ?? '',
+      further: files.map((_, row) => pathOf(row)),
       notes: [
         `${table.name}: ${files.length} images from column ${column}${labels === undefined ? '' : `; labels from ${table.columns[labels]}`}`,
       ],

@@ -1,13 +1,15 @@
-import { choice, isText, type RunRows, text, value } from '../../options/row.ts';
+import { isRecord } from '../../isRecord.ts';
+import { choice, given, isText, type RunRows, text, value } from '../../options/row.ts';
+import type { RunOrigin } from '../../records/runFile.ts';
 import { none } from './settings.ts';
 
 const isPage = (path: unknown): path is string | false => path === false || isText(path);
 
 /** The files of a run. */
 export const folderRows = {
-  /** The folder of checkpoints, metrics.jsonl, TensorBoard's event files and report.html. */
+  /** The folder of run.json, checkpoints, metrics.jsonl, TensorBoard's event files and report.html. */
   folder: text(
-    'The folder for checkpoints, metrics.jsonl, TensorBoard events and report.html (default: the output with .run for .onnx)',
+    'The folder for run.json, checkpoints, metrics.jsonl, TensorBoard events and report.html (default: the output with .run for .onnx)',
     { ...none, required: true, flag: 'run' },
   ),
   /** What is done with a run that is in `folder` already: it is refused (`new`, the default), resumed, or replaced. */
@@ -17,4 +19,6 @@ export const folderRows = {
     ...none,
     switches: { 'no-report': { value: false, describe: 'Write no report' } },
   }),
+  /** What a caller adds to `run.json`, the record of the run in its folder. */
+  origin: given<RunOrigin>('an object', isRecord),
 } as const satisfies RunRows;

@@ -1,0 +1,166 @@
+import { existsSync } from 'node:fs';
+import { dataRows, flag, isText, type OptionsOf, pick, type Row, text, trainRows, value } from '../src/catalogue.ts';
+import type { DataParts, Dataset, RunOrigin, TrainOptions } from '../src/index.ts';
+import type { Door, Given } from './command.ts';
+import { type Config, readConfig, recordOf } from './config.ts';
+import { dataOptionRows, openFurther } from './dataOptions.ts';
+import { fileRows } from './fileOptions.ts';
+import { DECLARED, forShell } from './flags.ts';
+import { note } from './io.ts';
+import type { TunedOutput } from './tunedOutput.ts';
+import { UsageError } from './usage.ts';
+
+/** An option that takes data: here it is a path. */
+const path = ({ describe }: Row) => text(describe, { first: true, isInput: true });
+
+const files = fileRows('The tuned model to write');
+
+/** The options of `lossgraft train`. */
+export const rows = {
+  ...files,
+  model: { ...files.model, required: false } as const,
+  output: text(
+    'The tuned model to write (default: NAME-tuned.onnx beside NAME.onnx; for a folder NAME, a folder NAME-tuned with its config files)',
+    { alias: 'o', first: true },
+  ),
+  ...dataOptionRows,
+  ...trainRows,
+  data: { ...dataOptionRows.data, required: false, first: true } as const,
+  validation: value('a path, or a share of the data', isTextOrNumber, trainRows.validation.describe, {
+    first: true,
+    isInput: true,
+  }),
+  test: path(trainRows.test),
+  folder: { ...trainRows.folder, required: false } as const,
+  config: text(
+    'Take options from a file: the run.json of a run, or an object such as {"epochs": 5}; flags override it',
+    {
+      first: true,
+    },
+  ),
+  resume: text(
+    'Continue the run in that folder, which knows its model, data and options; a larger --epochs trains it further. Without a folder: the run of this command line',
+    { first: true, bare: true },
+  ),
+  force: flag('Replace an existing output, and start an existing run again', { first: true }),
+  writeAnyway: flag('Write the tuned model even where it is not shown to be better than the one before', {
+    first: true,
+  }),
+};
+
+function isTextOrNumber(given: unknown): given is string | number {
+  return isText(given) || typeof given === 'number';
+}
+
+type Options = OptionsOf<typeof rows>;
+
+/** What is asked for, by the command line and the file that it names. */
+export interface Asked {
+  readonly options: Options & { readonly model: string; readonly data: string };
+  readonly declared: Readonly<Record<string, unknown>>;
+  readonly origin: RunOrigin;
+}
+
+/** What a file may say: all but what belongs to the call. */
+const { config: _config, resume: _resume, force: _force, ...configRows } = rows;
+
+/** The options of a call, those of a file below those of the command line. @throws UsageError where there is no model or no data. */
+export function askedOf({ options, declared }: Given<typeof rows>, door: Door): Asked {
+  const { config, resume } = options;
+  if (config !== undefined && resume !== undefined)
+    throw new UsageError('Either --config or --resume: a run that is resumed has its own options');
+  const isRun = resume !== undefined && resume !== '';
+  const file = isRun ? recordOf(resume) : config;
+  const isDeclared = (key: string): boolean => DECLARED.has(key) && !Object.hasOwn(rows, key);
+  const given = new Map(Object.entries(options));
+  const isGiven = (key: string): boolean => key !== 'augmentation' && given.get(key) !== undefined;
+  const read = file === undefined ? NOTHING : readConfig(door, file, configRows, { isDeclared, isGiven });
+  for (const text of read.notes) note(text);
+  const merged: Options = { ...read.options, ...defined(options), ...(isRun ? { folder: resume } : {}) };
+  const augmentation = { ...read.options.augmentation, ...options.augmentation };
+  const all = Object.keys(augmentation).length > 0 ? { ...merged, augmentation } : merged;
+  const { model, data } = all;
+  if (model === undefined || data === undefined) throw missing(model === undefined ? 'MODEL' : '--data');
+  const own = Object.entries({ ...options, ...declared }).filter(([, value]) => value !== undefined);
+  const from = Object.fromEntries([
+    ...Object.keys({ ...read.options, ...read.declared }).map((key) => [key, file ?? '']),
+    ...own.map(([key]) => [key, 'command line']),
+  ]);
+  const { output, folder, writeAnyway } = isRun ? { ...all, folder: read.options.folder } : all;
+  return {
+    options: { ...all, model, data },
+    declared: { ...read.declared, ...declared },
+    origin: {
+      command: ['lossgraft', ...process.argv.slice(2).map(forShell)].join(' '),
+      from,
+      options: defined({ model, output, folder, writeAnyway }),
+      ...(read.run === undefined || isRun ? {} : { repeats: read.run }),
+    },
+  };
+}
+
+const NOTHING: Config<typeof configRows> = { options: {}, declared: {}, run: undefined, notes: [] };
+
+function missing(what: string): UsageError {
+  return new UsageError(
+    `${what} is missing: lossgraft train MODEL --data DATA; or --config run.json, or --resume RUN, which know both`,
+  );
+}
+
+function defined<T extends object>(options: T): T {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
+}
+
+/** What the command line says, as the library takes it; data are opened, to be closed by the caller. */
+export async function optionsOf(
+  { options, declared, origin }: Asked,
+  output: TunedOutput,
+  door: Door,
+  opened: Dataset[],
+): Promise<TrainOptions> {
+  const { folder = `${output.path.replace(/\.onnx$|[\\/]+$/, '')}.run`, resume, force } = options;
+  const how = pick(dataRows, options);
+  const parts = door.dataParts(options.data);
+  if (parts !== undefined) note(describeParts(parts, options));
+  const data = await door.openData(parts?.data ?? options.data, how);
+  opened.push(data);
+  const open = async (path: string): Promise<Dataset> => {
+    const further = await openFurther(door, path, how);
+    opened.push(further);
+    return further;
+  };
+  const { validation = parts?.validation, test = parts?.test, ...others } = options;
+  const divided = { ...(parts?.validation ? { validation: DIVIDED } : {}), ...(parts?.test ? { test: DIVIDED } : {}) };
+  return {
+    ...declared,
+    ...pick(trainRows, others),
+    data,
+    folder,
+    mode: resume !== undefined ? 'resume' : force ? 'replace' : 'new',
+    origin: { ...origin, from: { ...divided, ...origin.from } },
+    ...(validation === undefined
+      ? {}
+      : { validation: isShare(validation) ? Number(validation) : await open(String(validation)) }),
+    ...(test === undefined ? {} : { test: await open(test) }),
+  } as TrainOptions;
+}
+
+const DIVIDED = 'folder of the data';
+
+/** What becomes of the parts of a folder. */
+function describeParts(parts: DataParts, { data, validation, test }: Asked['options']): string {
+  const used = [
+    `${parts.data} to train`,
+    ...(parts.validation === undefined || validation !== undefined
+      ? []
+      : [`${parts.validation} to choose the epoch by`]),
+    ...(parts.test === undefined || test !== undefined ? [] : [`${parts.test} to judge at the end`]),
+  ];
+  const shares =
+    (parts.validation ?? validation) === undefined ? '; a share of the first is held out to choose the epoch by' : '';
+  return `${data} is divided: ${used.join(', ')}${shares}`;
+}
+
+function isShare(validation: string | number): boolean {
+  return typeof validation === 'number' || (!existsSync(validation) && Number.isFinite(Number(validation)));
+}

@@ -1,0 +1,49 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { dataFiles } from '../data/dataFiles.ts';
+import type { Dataset } from '../data/dataset.ts';
+import { byCodePoint } from '../data/order.ts';
+import { sha256 } from '../hash.ts';
+import type { DataDigest } from '../records/runFile.ts';
+
+/** More is told apart by names and sizes, since reading it takes longer than people wait. */
+const MAX_BYTES: number = 2 ** 30;
+const MAX_FILES = 20_000;
+
+interface FileSize {
+  /** As the list calls it. */
+  readonly name: string;
+  readonly path: string;
+  readonly bytes: number;
+}
+
+/** Of all files that data were read from; `null` for data that were not opened from a path. */
+export async function digestOf({ source, further = [] }: Dataset): Promise<DataDigest | null> {
+  if (source === undefined) return null;
+  const { path, options } = source;
+  const labels = typeof options.labels === 'string' ? [options.labels] : [];
+  const own = [...dataFiles(path), ...labels, ...further].flatMap(filesAt);
+  const bytes = own.reduce((sum, file) => sum + file.bytes, 0);
+  const about = { path, files: own.length, bytes };
+  const [only] = own;
+  if (only && own.length === 1 && bytes <= MAX_BYTES)
+    return { ...about, sha256: await sha256(only.path), of: 'contents' };
+  const isRead = bytes <= MAX_BYTES && own.length <= MAX_FILES;
+  const list = createHash('sha256');
+  for (const file of own) list.update(`${isRead ? await sha256(file.path) : file.bytes}  ${file.name}\n`);
+  return { ...about, sha256: list.digest('hex'), of: isRead ? 'contents' : 'names and sizes' };
+}
+
+/** A file, or all files below a folder, whose names then begin there. */
+function filesAt(path: string): FileSize[] {
+  const found = statSync(path);
+  if (!found.isDirectory()) return [{ name: path.replace(/^.*[\\/]/, ''), path, bytes: found.size }];
+  return readdirSync(path, { recursive: true, encoding: 'utf8' })
+    .map((name) => name.replaceAll('\\', '/'))
+    .sort(byCodePoint)
+    .flatMap((name) => {
+      const file = statSync(join(path, name), { throwIfNoEntry: false });
+      return file?.isFile() ? [{ name, path: join(path, name), bytes: file.size }] : [];
+    });
+}

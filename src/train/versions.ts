@@ -1,0 +1,13 @@
+import { packageVersion } from '../runtime/cuda/diagnose.ts';
+import { runtimeFolder } from '../runtime/cuda/isolated.ts';
+import { VERSION } from '../version.ts';
+
+/** What a run depends on beside its options: for its page and its record. */
+export function versions(): Readonly<Record<string, string>> {
+  return {
+    lossgraft: VERSION,
+    'onnxruntime-node': packageVersion(runtimeFolder()),
+    'Node.js': process.versions.node,
+    system: `${process.platform} ${process.arch}`,
+  };
+}
