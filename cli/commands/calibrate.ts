@@ -88,13 +88,13 @@ function describe(report: CalibrationReport): string {
   return `${what(report)}\n${judged}${table(['metric', 'before', 'after', 'difference', 'from', 'to', ''], body)}\n${byClass(report, before, after)}`;
 }
 
-function what({ method, parameter, into, names: changed, goal }: CalibrationReport): string {
+function what({ method, parameter, into, names: changed, goal, areProbabilities }: CalibrationReport): string {
   const parameters = { temperature: 'temperature', 'logit-adjustment': 'τ', 'tau-norm': 'τ', biases: '' };
   const found = parameter === null ? '' : ` with ${parameters[method]} ${formatNumber(parameter)}`;
   const forGoal = goal === null ? '' : `, for ${goal}`;
   const where =
     into === 'nodes'
-      ? 'two nodes behind the scores'
+      ? `${changed.length} node${changed.length === 1 ? '' : 's'} behind the ${areProbabilities ? 'probabilities' : 'scores'}`
       : `${changed.map((name) => printable(name)).join(' and ')}; every other byte stays`;
   return `${method}${found}${forGoal}, in ${changed.length === 0 ? 'nothing: the model stays as it is' : where}`;
 }
@@ -103,7 +103,11 @@ const SHOWN_CLASSES = 30;
 
 type Figures = CalibrationReport['before'];
 
-function byClass({ scale, offset, classNames }: CalibrationReport, before: Figures, after: Figures): string {
+function byClass(
+  { scale, offset, classNames, areProbabilities }: CalibrationReport,
+  before: Figures,
+  after: Figures,
+): string {
   if (scale.length > SHOWN_CLASSES) return '';
   const body = scale.map((factor, k) => [
     classNames?.[k] ?? k,
@@ -112,5 +116,5 @@ function byClass({ scale, offset, classNames }: CalibrationReport, before: Figur
     ...[before.recall[k], after.recall[k], before.classes?.precision[k], after.classes?.precision[k]].map(percent),
   ]);
   const head = ['class', 'times', 'plus', 'recall % before', 'after', 'precision % before', 'after'];
-  return `By class: what its logit is multiplied by, and what is added\n${table(head, body)}`;
+  return `By class: what its ${areProbabilities ? 'log probability' : 'logit'} is multiplied by, and what is added\n${table(head, body)}`;
 }

@@ -25,7 +25,7 @@ import {
 } from './fit.ts';
 import { foldsOf, pickRows } from './folds.ts';
 import { type LinearHead, linearHead, normsOf } from './head.ts';
-import { readSample } from './sample.ts';
+import { type ReadSample, readSample } from './sample.ts';
 
 export type CalibrateOptions = OptionsOf<typeof calibrateRows>;
 
@@ -40,6 +40,8 @@ export interface CalibrationReport {
   readonly classNames: readonly string[] | null;
   /** The temperature or τ; `null` for biases. */
   readonly parameter: number | null;
+  /** Whether the model gives probabilities and no logits: their logarithms are mapped, and a softmax follows. */
+  readonly areProbabilities: boolean;
   /** Logits of class k become scale[k] · z + offset[k]. */
   readonly scale: readonly number[];
   readonly offset: readonly number[];
@@ -73,7 +75,8 @@ export interface Calibrated {
 /**
  * Makes another decision, or better probabilities, of the same scores, without training: a temperature, an adjustment by the class shares, a
  * bias for each class, or weights divided by powers of their norms. It is fitted on the data and goes into the last layer's weights and bias,
- * or into two nodes behind it. The report judges by cross-validation, so that it does not flatter itself.
+ * or into nodes behind it. Of probabilities that no softmax makes, such as a forest's, the logarithms are mapped. The report judges by
+ * cross-validation, so that it does not flatter itself.
  *
  * @example
  * const calibrated = await calibrate(model, await openData('validation.npz'), { method: 'logit-adjustment' });
@@ -92,17 +95,18 @@ export async function calibrate(
   const model = opened(given);
   const classNames = options.classNames ?? (data.labelsFrom === 'option' ? data.classNames : undefined);
   const classifier = await openClassifier(model, { logits: options.logits, classNames });
-  if (classifier.form === 'classical') throw refuseClassical(model.name);
-  const { sample, names, notes } = await readSample(classifier, data, options);
+  const read = await readSample(classifier, data, options);
+  const { sample, names, areProbabilities } = read;
   checkSizes(options, sample, method);
-  const head = linearHead(model, classifier.graph, classifier.scores);
+  const { graph, scores } = classifier;
+  const isBinary = classifier.form === 'binary';
+  const head = areProbabilities ? undefined : linearHead(model, graph, scores, isBinary ? 1 : sample.classes);
   const norms = method === 'tau-norm' ? normsAndBias(head, sample.classes, model.name) : undefined;
   const fitTo = (part: Sample): Fitted => fitted(part, options, norms);
   const found = fitTo(sample);
-  const isBinary = classifier.form === 'binary';
   const map = isBinary ? ofOneScore(found) : found;
-  const placement = placeMap({ model, graph: classifier.graph, scores: classifier.scores, head, map });
-  const { decision, ...judged } = crossValidated(sample, fitTo, options, names);
+  const placement = placeMap({ model, graph, scores, areProbabilities, head, map });
+  const { decision, ...judged } = crossValidated(read, fitTo, options);
   return {
     report: {
       model: model.name,
@@ -112,6 +116,7 @@ export async function calibrate(
       goal: method === 'temperature' ? null : goal,
       classNames: names ?? null,
       parameter: found.parameter,
+      areProbabilities,
       scale: [...found.scale],
       offset: [...found.offset],
       into: placement.into,
@@ -119,7 +124,7 @@ export async function calibrate(
       folds: options.folds ?? calibrateRows.folds.default,
       ...judged,
       decision,
-      notes: [...notes, ...verdictOn(judged.after, metricOf(options))],
+      notes: [...read.notes, ...placement.notes, ...verdictOn(judged.after, metricOf(options))],
     },
     write: async (path, { anyway = false, ...how } = {}) => {
       if (decision.decision !== 'take' && !anyway) throw notBetter(path, decision);
@@ -178,10 +183,9 @@ function sharesOf(counts: readonly number[]): Float64Array {
 }
 
 function crossValidated(
-  sample: Sample,
+  { sample, given, names: classNames }: ReadSample,
   fitTo: (part: Sample) => Affine,
   options: CalibrateOptions,
-  classNames: readonly string[] | undefined,
 ): Pick<CalibrationReport, 'before' | 'after' | 'decision'> {
   const { folds = calibrateRows.folds.default, seed = calibrateRows.seed.default, costs } = options;
   const { classes, labels } = sample;
@@ -193,7 +197,7 @@ function crossValidated(
     const mapped = apply(pickRows(sample, inside), fitTo(pickRows(sample, outside)));
     for (const [i, row] of inside.entries()) logits.set(mapped.subarray(i * classes, (i + 1) * classes), row * classes);
   }
-  const [first, second] = [scoredOf(sample, sample.logits), scoredOf(sample, logits)];
+  const [first, second] = [scoredOf(given, given.logits), scoredOf(sample, logits)];
   const how = { trainCounts: countsOf(sample), seed, costs };
   const before = detailedMetricsOf(first, how);
   const after = detailedMetricsOf(second, { ...how, before: first });
@@ -244,15 +248,5 @@ function notBetter(where: string, { why }: CalibrationDecision): LossgraftError 
     expected: 'a model that is better than the one before on samples that it was not fitted on',
     found: why,
     hint: 'Give more data, another method or goal, or write it anyway',
-  });
-}
-
-function refuseClassical(where: string): LossgraftError {
-  return new LossgraftError({
-    code: 'not-calibrated',
-    where,
-    expected: 'a network, whose scores go into the softmax',
-    found: 'a classical model, whose operator gives labels and probabilities by itself',
-    hint: 'Calibrate it where it was trained (CalibratedClassifierCV of scikit-learn), and export it again',
   });
 }

@@ -20,26 +20,61 @@ export interface LinearHead {
   readonly bias: HeadTensor | undefined;
 }
 
-/** The linear layer that gives the scores, where its weights can be changed: a Gemm, or a MatMul with an Add. */
-export function linearHead(model: Model, graph: Graph, scores: Value): LinearHead | undefined {
+/**
+ * The linear layer that gives the scores, where its weights can be changed: a Gemm, a MatMul with or without an Add, or a convolution, whose
+ * result may be averaged over all positions. Nodes that lay its elements out anew may follow.
+ *
+ * @param classes how many scores a sample has.
+ */
+export function linearHead(model: Model, graph: Graph, scores: Value, classes: number): LinearHead | undefined {
+  const { value, isPooled } = beforeLayout(graph, scores);
+  const head = headAt(model, graph, value);
+  if (!head || (isPooled && value.producer?.opType !== 'Conv')) return undefined;
+  const { weight, classesFirst } = head;
+  return weight.tensor.dims.at(classesFirst ? 0 : -1) === classes ? head : undefined;
+}
+
+const LAYOUTS: ReadonlySet<string> = new Set(['Identity', 'Flatten', 'Reshape', 'Squeeze']);
+/** The mean of z · s + b over all positions is that of z, times s, plus b. */
+const POOL = 'GlobalAveragePool';
+
+function beforeLayout(graph: Graph, scores: Value): { readonly value: Value; readonly isPooled: boolean } {
+  let value = scores;
+  let isPooled = false;
+  for (;;) {
+    const { opType = '', domain, inputs: [input] = [] } = value.producer ?? {};
+    const isPassed = domain === '' && (LAYOUTS.has(opType) || opType === POOL);
+    if (!isPassed || !input || input.uses.size !== 1 || graph.outputs.includes(input)) return { value, isPooled };
+    isPooled ||= opType === POOL;
+    value = input;
+  }
+}
+
+function headAt(model: Model, graph: Graph, scores: Value): LinearHead | undefined {
   const node = scores.producer;
   if (node?.domain !== '') return undefined;
   const own = (value: Value | undefined, reader: Node): HeadTensor | undefined => tensorOf(model, graph, value, reader);
-  if (node.opType === 'Gemm') {
-    const [, w, c] = node.inputs;
-    const weight = own(w, node);
-    if (!weight || intAttribute(node, 'transA', 0) !== 0 || floatAttribute(node, 'beta', 1) !== 1) return undefined;
-    const bias = own(c, node);
-    if (c && !bias) return undefined;
-    return { weight, bias, classesFirst: intAttribute(node, 'transB', 0) === 1 };
+  const [a, b, c] = node.inputs;
+  switch (node.opType) {
+    case 'Gemm':
+    case 'Conv': {
+      const weight = own(b, node);
+      if (!weight || intAttribute(node, 'transA', 0) !== 0 || floatAttribute(node, 'beta', 1) !== 1) return undefined;
+      const bias = own(c, node);
+      if (c && !bias) return undefined;
+      return { weight, bias, classesFirst: node.opType === 'Conv' || intAttribute(node, 'transB', 0) === 1 };
+    }
+    case 'MatMul':
+      return productOf(node, undefined, own);
+    case 'Add': {
+      const bias = own(a, node) ?? own(b, node);
+      const product = [a, b].find((value) => value?.producer?.opType === 'MatMul');
+      if (!bias || !product?.producer || product.uses.size !== 1 || graph.outputs.includes(product)) return undefined;
+      return productOf(product.producer, bias, own);
+    }
+    default:
+      return undefined;
   }
-  if (node.opType === 'MatMul') return productOf(node, undefined, own);
-  if (node.opType !== 'Add') return undefined;
-  const [a, b] = node.inputs;
-  const bias = own(a, node) ?? own(b, node);
-  const product = [a, b].find((value) => value?.producer?.opType === 'MatMul');
-  if (!bias || !product?.producer || product.uses.size !== 1) return undefined;
-  return productOf(product.producer, bias, own);
 }
 
 function productOf(
@@ -68,10 +103,11 @@ function read(model: Model, place: TensorProto): Tensor {
 /** The Euclidean norm of each class's weights. */
 export function normsOf({ weight, classesFirst }: LinearHead): Float64Array {
   const { dims, data } = weight.tensor;
-  const [rows = 0, columns = 0] = dims;
-  const squares = new Float64Array(classesFirst ? rows : columns);
+  const classes = dims.at(classesFirst ? 0 : -1) ?? 0;
+  const features = data.length / classes;
+  const squares = new Float64Array(classes);
   for (let i = 0; i < data.length; i++) {
-    const k = classesFirst ? Math.floor(i / columns) : i % columns;
+    const k = classesFirst ? Math.floor(i / features) : i % classes;
     squares[k] = (squares[k] ?? 0) + (data[i] ?? 0) ** 2;
   }
   return squares.map(Math.sqrt);

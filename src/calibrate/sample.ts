@@ -1,22 +1,30 @@
 import { type Classifier, LABEL_INPUT, scoreBatches } from '../classifier/classifier.ts';
 import { alignLabels } from '../data/alignLabels.ts';
 import type { Dataset } from '../data/dataset.ts';
-import { LossgraftError, option } from '../errors.ts';
+import { LossgraftError } from '../errors.ts';
 import { areKept, MAX_KEPT } from '../metrics/scored.ts';
 import type { OptionsOf } from '../options/row.ts';
 import type { scoringRows } from '../tables/evaluate.ts';
 import type { Sample } from './fit.ts';
+import { LEAST_PROBABILITY } from './nodes.ts';
 
-/** The logits and labels of all data, in memory. @throws LossgraftError for too many, and for models that give probabilities alone. */
+/** What a model says of labelled data. */
+export interface ReadSample {
+  /** What is fitted: logits, or the logarithms of probabilities of at least {@link LEAST_PROBABILITY}. */
+  readonly sample: Sample;
+  /** What the model itself gives: the same, or the logarithms of its probabilities as they are. */
+  readonly given: Sample;
+  readonly areProbabilities: boolean;
+  readonly names: readonly string[] | undefined;
+  readonly notes: readonly string[];
+}
+
+/** The logits and labels of all data, in memory. @throws LossgraftError for too many. */
 export async function readSample(
   classifier: Classifier,
   given: Dataset,
   options: OptionsOf<typeof scoringRows>,
-): Promise<{
-  readonly sample: Sample;
-  readonly names: readonly string[] | undefined;
-  readonly notes: readonly string[];
-}> {
+): Promise<ReadSample> {
   const { names, labelInput: input = LABEL_INPUT } = classifier;
   const data = await alignLabels(given, { names, input });
   const notes: string[] = [];
@@ -29,26 +37,22 @@ export async function readSample(
   onNotes(classifier.notes);
   const size = (data.columns.get(input) ?? data.columns.get(LABEL_INPUT))?.dims[0] ?? 0;
   let sample: Sample | undefined;
+  let areProbabilities = false;
   for await (const batch of scoreBatches(classifier, data, true, { ...options, onNotes })) {
     const { classes, logits, labels, start } = batch;
-    if (batch.areLogs) throw givesProbabilities(classifier);
+    areProbabilities = batch.areLogs;
     if (!areKept(size, classes)) throw tooMany(data.name, size, classes);
     sample ??= { logits: new Float64Array(size * classes), labels: new Int32Array(size), classes };
     sample.logits.set(Float64Array.from(logits), start * classes);
     sample.labels.set(Int32Array.from(labels, Number), start);
   }
   if (sample === undefined) throw new RangeError('no batch');
-  return { sample, names: data.classNames, notes };
+  const fitted = areProbabilities ? { ...sample, logits: sample.logits.map(atLeast) } : sample;
+  return { sample: fitted, given: sample, areProbabilities, names: data.classNames, notes };
 }
 
-function givesProbabilities({ model, output }: Classifier): LossgraftError {
-  return new LossgraftError({
-    code: 'not-calibrated',
-    where: `${model}, output "${output}"`,
-    expected: 'logits, which go into a softmax',
-    found: 'probabilities that the file makes otherwise',
-    hint: `Name the scores before, if the model has some, with ${option('logits')}`,
-  });
+function atLeast(log: number): number {
+  return Math.max(log, Math.log(LEAST_PROBABILITY));
 }
 
 function tooMany(where: string, size: number, classes: number): LossgraftError {

@@ -43,8 +43,30 @@ export function findScores(
   if (head.kind === 'classical') {
     return { value: graph.value(head.scores), form: 'classical', how: 'output of a classical model', notes: [] };
   }
+  const declared = head.kind === 'unknown' ? declaredScores(graph) : undefined;
+  if (declared)
+    return { value: declared, form: 'scores', how: 'the only output with a row for each sample', notes: [] };
   const { value, how, isStated, notes } = findLogits(graph, opset);
   return { value, form: isStated ? 'logits' : 'scores', how, notes };
+}
+
+/**
+ * Behind the operators of classical models nothing is known of shapes but what the file declares of its outputs: the one of floats with two
+ * dimensions, or of dictionaries.
+ */
+function declaredScores(graph: Graph): Value | undefined {
+  if (!graph.nodes.some(({ domain }) => domain === 'ai.onnx.ml')) return undefined;
+  const found = graph.outputs.flatMap((output) => {
+    const info = graph.infos.get(output);
+    const isTable = info?.type?.shape?.length === 2 && mayBeFloat(info.type.dtype) && info.type.shape[1] !== 1;
+    const value = info?.kind === 'sequence' ? beforeZipMap(output) : isTable ? output : undefined;
+    return value === undefined ? [] : [value];
+  });
+  return found.length === 1 ? found[0] : undefined;
+}
+
+function beforeZipMap({ producer }: Value): Value | undefined {
+  return producer?.opType === 'ZipMap' ? producer.inputs[0] : undefined;
 }
 
 function named(graph: Graph, name: string, opset: number): ScorePlace {
