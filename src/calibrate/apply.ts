@@ -1,13 +1,11 @@
 import { graphEdit } from '../ir/edit.ts';
-import type { Graph, Value } from '../ir/graph.ts';
-import type { Model } from '../model.ts';
 import type { Tensor } from '../tensor.ts';
 import { writeTuned } from '../tuned/writeBack.ts';
 import { type WriteOptions, writeEdited } from '../write.ts';
 import type { Affine } from './fit.ts';
 import type { LinearHead } from './head.ts';
 import { labelsFollow } from './labels.ts';
-import { addMap } from './nodes.ts';
+import { addMap, type ScoreMap } from './nodes.ts';
 
 /** How a map gets into a file. */
 export interface Placement {
@@ -18,15 +16,9 @@ export interface Placement {
   write(path: string, options: WriteOptions): void;
 }
 
-/** A map of the scores of a file, of as many classes as it has columns. */
-export interface Change {
-  readonly model: Model;
-  readonly graph: Graph;
-  readonly scores: Value;
-  /** Whether the scores are probabilities: their logarithms are mapped, and a softmax makes probabilities again. */
-  readonly areProbabilities: boolean;
+/** A map of the scores of a file, and the layer that may take it. */
+export interface Change extends ScoreMap {
   readonly head: LinearHead | undefined;
-  readonly map: Affine;
 }
 
 /**

@@ -1,8 +1,18 @@
 import { int } from '../ir/attributes.ts';
 import type { Graph, Node, NodeAttributes, Value } from '../ir/graph.ts';
+import type { Model } from '../model.ts';
 import { fromNumbers } from '../numbers.ts';
-import type { Change } from './apply.ts';
 import type { Affine } from './fit.ts';
+
+/** A map of the scores of a file, of as many classes as it has columns. */
+export interface ScoreMap {
+  readonly model: Model;
+  readonly graph: Graph;
+  readonly scores: Value;
+  /** Whether the scores are probabilities: their logarithms are mapped, and a softmax makes probabilities again. */
+  readonly areProbabilities: boolean;
+  readonly map: Affine;
+}
 
 /** Scores before and after they were mapped: what reads the scores reads those after. */
 export interface Mapped {
@@ -20,7 +30,7 @@ const OPSET = 13;
  * Puts z · scale + offset behind logits z, as far as it changes anything. Of probabilities p it is the softmax of log p · scale + offset,
  * p being at least {@link LEAST_PROBABILITY}.
  */
-export function addMap({ model, graph, scores, map, areProbabilities }: Omit<Change, 'head'>): {
+export function addMap({ model, graph, scores, map, areProbabilities }: ScoreMap): {
   readonly mapped: Mapped | undefined;
   readonly names: readonly string[];
 } {
