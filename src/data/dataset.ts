@@ -54,9 +54,17 @@ export interface Dataset {
   readonly notes?: readonly string[];
   /** What a row is to the user: a file, a line. */
   describeRow?(row: number): string;
-  /** What a row holds, for people: the text, or the table's cells by column. */
+  /** What a row holds, for people: the text. */
   showRow?(row: number): string | Promise<string>;
+  /** The cells of a table's row that are features, in the order of its columns. */
+  cellsOf?(row: number): readonly ShownCell[];
   close(): void;
+}
+
+/** A cell of a table, for people. */
+export interface ShownCell {
+  readonly column: string;
+  readonly value: number | string;
 }
 
 /** Samples that are already in memory; `tensors` by the name of the model's input, and `labels`. */

@@ -1,5 +1,6 @@
 import type { ClassNames } from '../classes/names.ts';
 import type { Tie } from '../tuned/locate.ts';
+import type { RunCurves, WrongSample } from './curves.ts';
 import type { RunDecision } from './decision.ts';
 import type { EpochRecord } from './epoch.ts';
 import type { InfluenceOutcome } from './influence.ts';
@@ -71,6 +72,10 @@ export interface Outcome {
   readonly half: DetailedMetrics | null;
   /** Of the tuned model on training data. */
   readonly influence: InfluenceOutcome;
+  /** Of the model that is written, or else of the first loss, on the same data as the figures; runs of older versions have none. */
+  readonly curves?: RunCurves;
+  /** The samples that it takes for another class, those of which it is surest first. */
+  readonly mistakes?: readonly WrongSample[];
 }
 
 /** What is done with a run that is in the folder already: refused, gone on with, or replaced. */

@@ -5,7 +5,19 @@ import { signedTick, tick } from './axis.ts';
 import { draw } from './draw.ts';
 import { count, percent, points } from './format.ts';
 import { type Html, html } from './html.ts';
-import { BEFORE, classLabels, figure, folded, judgedOf, type Look, labelMargin, legend, table } from './look.ts';
+import {
+  BEFORE,
+  classLabels,
+  figure,
+  folded,
+  type JudgedLook,
+  judgedOf,
+  type Look,
+  labelMargin,
+  legend,
+  subjectOf,
+  table,
+} from './look.ts';
 import { profile } from './profile.ts';
 import type { Report } from './report.ts';
 
@@ -55,15 +67,14 @@ export function byClass(rows: readonly Row[], x: Plot.ScaleOptions): Plot.PlotOp
   };
 }
 
-type Judged = ReturnType<typeof judgedOf>[number];
-
 /** Recall class by class, before and after, and against the baseline. */
 export function classes(report: Report): Html {
   const rows = rowsOf(report);
   const judged = judgedOf(report);
   const shown = comparedOf(report, judged);
   const isShort = rows.length <= MAX_ROWS;
-  const [main, rival] = [shown.find(({ look }) => look !== BEFORE), rivalOf(report, judged)];
+  const main = subjectOf(report, judged);
+  const rival = rivalOf(report, judged, main);
   return html`<section id="classes"><h2>Classes</h2>
 <p class="lede">The ${rows.length} classes by how many training samples they have, the most frequent ${isShort ? 'on top' : 'on the left'}.</p>
 ${legend(shown.map(({ look }) => look))}
@@ -72,17 +83,25 @@ ${!isShort && main && rival && extremes(rows, main, rival)}
 ${folded('All classes as a table', classTable(report, rows, judged))}</section>`;
 }
 
-/** The model as it was given, the loss that was asked for, and the baseline. */
-function comparedOf({ arms }: Report, judged: readonly Judged[]): Judged[] {
-  const names = arms.filter(({ isBaseline }, i) => i === 0 || isBaseline).map(({ name }) => name);
-  return judged.filter(({ look }) => look === BEFORE || names.includes(look.name));
+/** The model as it was given, the one that the page is about, and the baseline. */
+function comparedOf(report: Report, judged: readonly JudgedLook[]): JudgedLook[] {
+  const subject = subjectOf(report, judged);
+  const baseline = report.arms.find(({ isBaseline }) => isBaseline)?.name;
+  return [
+    ...judged.filter(({ look }) => look === BEFORE),
+    ...(subject ? [subject] : []),
+    ...judged.filter((one) => one !== subject && one.look.name === baseline),
+  ];
 }
 
-/** With whom the loss is compared: the baseline, else another loss, else the model as it was given. */
-function rivalOf({ arms }: Report, judged: readonly Judged[]): Judged | undefined {
-  const [main] = arms;
+/** With whom it is compared: the baseline, else another loss, else the model as it was given. */
+function rivalOf(
+  { arms }: Report,
+  judged: readonly JudgedLook[],
+  main: JudgedLook | undefined,
+): JudgedLook | undefined {
   const baseline = arms.find(({ isBaseline }) => isBaseline)?.name;
-  const others = judged.filter(({ look }) => look !== BEFORE && look.name !== main?.name);
+  const others = judged.filter((one) => one.look !== BEFORE && one !== main);
   return others.find(({ look }) => look.name === baseline) ?? others[0] ?? judged.find(({ look }) => look === BEFORE);
 }
 
@@ -129,7 +148,7 @@ function recallsOf(rows: readonly Row[], { recall }: Metrics): Cell[] {
 
 const RECALL = 'Recall';
 
-function recallFigure(rows: readonly Row[], shown: readonly Judged[]): Html {
+function recallFigure(rows: readonly Row[], shown: readonly JudgedLook[]): Html {
   const series = shown.map(({ look, metrics }) => ({ look, cells: recallsOf(rows, metrics) }));
   const before = new Map(series.find(({ look }) => look === BEFORE)?.cells.map(({ key, value }) => [key, value]));
   const main = series.find(({ look }) => look !== BEFORE);
@@ -161,7 +180,7 @@ function dotOf(look: Look) {
   return { r: 5, symbol: look.symbol, fill: look.color, stroke: 'var(--paper)', strokeWidth: 1, title } as const;
 }
 
-function gainsOf(rows: readonly Row[], main: Judged, rival: Judged): Cell[] {
+function gainsOf(rows: readonly Row[], main: JudgedLook, rival: JudgedLook): Cell[] {
   const other = new Map(recallsOf(rows, rival.metrics).map(({ key, value }) => [key, value]));
   return recallsOf(rows, main.metrics).flatMap((cell) => {
     const value = other.get(cell.key);
@@ -169,11 +188,11 @@ function gainsOf(rows: readonly Row[], main: Judged, rival: Judged): Cell[] {
   });
 }
 
-function gainTitle(main: Judged, rival: Judged): string {
+function gainTitle(main: JudgedLook, rival: JudgedLook): string {
   return `${main.look.name} against ${rival.look === BEFORE ? 'before' : rival.look.name}`;
 }
 
-function gainFigure(rows: readonly Row[], main: Judged, rival: Judged): Html {
+function gainFigure(rows: readonly Row[], main: JudgedLook, rival: JudgedLook): Html {
   const gains = gainsOf(rows, main, rival);
   const reach = Math.max(1, ...gains.map(({ value }) => Math.abs(value)));
   const chart = draw(`Difference of recalls: ${gainTitle(main, rival)}`, {
@@ -220,7 +239,7 @@ function byRank(rows: readonly Row[], cells: readonly Cell[]): (number | null)[]
   return rows.map(({ key }) => values.get(key) ?? null);
 }
 
-function recallProfile(rows: readonly Row[], shown: readonly Judged[]): Html {
+function recallProfile(rows: readonly Row[], shown: readonly JudgedLook[]): Html {
   const series = shown.map(({ look, metrics }) => ({ ...look, values: byRank(rows, recallsOf(rows, metrics)) }));
   const chart = profile('Recall by rank, before and after', rows.length, series, { label: '%' });
   return figure(
@@ -230,7 +249,7 @@ function recallProfile(rows: readonly Row[], shown: readonly Judged[]): Html {
   );
 }
 
-function gainProfile(rows: readonly Row[], main: Judged, rival: Judged): Html {
+function gainProfile(rows: readonly Row[], main: JudgedLook, rival: JudgedLook): Html {
   const series = [{ ...main.look, values: byRank(rows, gainsOf(rows, main, rival)) }];
   const chart = profile(`Difference of recalls by rank: ${gainTitle(main, rival)}`, rows.length, series, {
     label: 'points',
@@ -245,7 +264,7 @@ function gainProfile(rows: readonly Row[], main: Judged, rival: Judged): Html {
 
 const EXTREMES = 8;
 
-function extremes(rows: readonly Row[], main: Judged, rival: Judged): Html {
+function extremes(rows: readonly Row[], main: JudgedLook, rival: JudgedLook): Html {
   const gains = gainsOf(rows, main, rival).sort((a, b) => b.value - a.value);
   const listed = (title: string, cells: readonly Cell[]): Html =>
     table(
@@ -260,7 +279,7 @@ function extremes(rows: readonly Row[], main: Judged, rival: Judged): Html {
 /** Rows of the table of all classes. */
 const MAX_TABLE = 2000;
 
-function classTable({ classes: all }: Report, rows: readonly Row[], judged: readonly Judged[]): Html {
+function classTable({ classes: all }: Report, rows: readonly Row[], judged: readonly JudgedLook[]): Html {
   const heads = [
     { head: 'class', isText: true },
     { head: 'training samples' },

@@ -1,10 +1,11 @@
 import * as Plot from '@observablehq/plot';
 import { MAX_CONFUSION, type Metrics, type Mistake, mistakesOf } from '../records/metrics.ts';
+import { cards, mistakeCard } from './cards.ts';
 import { type Row, rowsOf } from './classes.ts';
 import { draw, WIDTH } from './draw.ts';
 import { count, counted, percent } from './format.ts';
 import { type Html, html } from './html.ts';
-import { classLabels, figure, folded, judgedOf, labelMargin, table } from './look.ts';
+import { classLabels, figure, folded, type JudgedLook, judgedOf, labelMargin, subjectOf, table } from './look.ts';
 import type { Report } from './report.ts';
 
 /** Up to so many classes the cells hold their numbers. */
@@ -20,16 +21,16 @@ const MAX_MATRICES = 3;
 const MAX_FOLDED = 9;
 const MISTAKES = 8;
 
-type Judged = ReturnType<typeof judgedOf>[number];
-
 /** What is taken for what. */
 export function confusion(report: Report): Html {
   const judged = judgedOf(report);
   const rows = rowsOf(report);
   const isFew = rows.length <= MAX_COMPARED;
-  const main = judged.filter(({ look }) => look.name === report.arms[0]?.name);
-  const shown = isFew ? judged.slice(0, MAX_MATRICES) : main.length > 0 ? main : judged.slice(0, 1);
-  const others = isFew ? judged.slice(MAX_MATRICES, MAX_MATRICES + MAX_FOLDED) : [];
+  const subject = subjectOf(report, judged);
+  const main = subject ? [subject] : [];
+  const order = [...judged.slice(0, 1), ...main, ...judged.slice(1).filter((one) => one !== subject)];
+  const shown = isFew ? order.slice(0, MAX_MATRICES) : main.length > 0 ? main : judged.slice(0, 1);
+  const others = isFew ? order.slice(MAX_MATRICES, MAX_MATRICES + MAX_FOLDED) : [];
   const n = count(rows.length);
   const lede =
     rows.length > MAX_CONFUSION
@@ -39,10 +40,22 @@ export function confusion(report: Report): Html {
   return html`<section id="confusion"><h2>Confusion</h2><p class="lede">${lede}</p>
 <div class="grid">${matrices(shown, rows)}${!isFew && mistakesTables(shown, rows)}</div>
 ${isFew && html`<div class="grid">${mistakesTables(shown, rows)}</div>`}
-${others.length > 0 && folded(`${counted(others.length, 'further loss')}`, further)}</section>`;
+${others.length > 0 && folded(`${counted(others.length, 'further loss')}`, further)}
+${surest(report, subject)}</section>`;
 }
 
-function matrices(shown: readonly Judged[], rows: readonly Row[]): Html[] {
+/** Samples that are seen at once. */
+const SHOWN = 6;
+
+function surest({ mistakes, classes, judgedOn }: Report, subject: JudgedLook | undefined): Html | null {
+  if (mistakes.length === 0 || subject === undefined) return null;
+  const all = mistakes.map((sample) => mistakeCard(sample, (k) => classes[k]?.name ?? String(k)));
+  return html`<h3 class="wide">The surest mistakes</h3>
+<p class="note">Of <b>${subject.look.name}</b> on ${judgedOn} data, with the probabilities of both classes. Some labels may be wrong, not the model.</p>
+${cards(all, SHOWN)}`;
+}
+
+function matrices(shown: readonly JudgedLook[], rows: readonly Row[]): Html[] {
   return shown.flatMap((one) => (one.metrics.confusion ? [matrix(one, one.metrics.confusion, rows)] : []));
 }
 
@@ -72,7 +85,7 @@ function cellsOf(counts: readonly (readonly number[])[], rows: readonly Row[]): 
   return cells.length <= MAX_CELLS ? cells : cells.sort((a, b) => b.samples - a.samples).slice(0, MAX_CELLS);
 }
 
-function matrix({ look, metrics }: Judged, counts: readonly (readonly number[])[], rows: readonly Row[]): Html {
+function matrix({ look, metrics }: JudgedLook, counts: readonly (readonly number[])[], rows: readonly Row[]): Html {
   const cells = cellsOf(counts, rows);
   const isNamed = rows.length <= MAX_NAMED;
   const names = classLabels(rows);
@@ -143,7 +156,7 @@ function matrixTable(name: string, counts: readonly (readonly number[])[], rows:
   );
 }
 
-function mistakesTables(shown: readonly Judged[], rows: readonly Row[]): Html[] {
+function mistakesTables(shown: readonly JudgedLook[], rows: readonly Row[]): Html[] {
   const names = new Map(rows.map(({ index, name }) => [index, name]));
   const heads = [{ head: 'true class', isText: true }, { head: 'taken for', isText: true }, { head: 'samples' }];
   return shown.flatMap(({ look, metrics }) => {

@@ -4,7 +4,7 @@ import { rowsOf } from './classes.ts';
 import { count, number } from './format.ts';
 import { type Html, html, shortened } from './html.ts';
 import { table } from './look.ts';
-import type { Report } from './report.ts';
+import type { Report, ReportOrigin } from './report.ts';
 
 /** Data, settings, versions, and what the run had to say. */
 export function details(report: Report): Html {
@@ -13,9 +13,26 @@ export function details(report: Report): Html {
     alpha === null ? [] : [[`α of ${name}, calibrated`, number(alpha)] as const],
   );
   return html`<section id="details"><h2>Data and settings</h2>
-<div class="grid two">${dataTable(report)}<figure><figcaption><h3>Versions</h3></figcaption>${list(Object.entries(versions))}</figure></div>
+${report.origin && commandFigure(report.origin)}<div class="grid two">${dataTable(report)}<figure><figcaption><h3>Versions</h3></figcaption>${list(Object.entries(versions))}</figure></div>
 <figure><figcaption><h3>Settings</h3><p>All that made this run; a run with the same ends with the same weights on the same machine.</p></figcaption><div class="columns">${groups({ ...settings, ...Object.fromEntries(alphas) })}</div></figure>
 ${notes.length > 0 && html`<figure><figcaption><h3>Notes</h3></figcaption><ul class="notes">${notes.map((note) => html`<li>${note}</li>`)}</ul></figure>`}</section>`;
+}
+
+/** The command lines that made the run and repeat it. */
+function commandFigure({ command, workingFolder, repeat }: ReportOrigin): Html {
+  const lines = [
+    ...(command === null ? [] : [command]),
+    ...(repeat === null ? [] : [`lossgraft train --config ${quoted(repeat)} -o again.onnx`]),
+  ];
+  const note =
+    repeat === null
+      ? 'A program gave what no command line can say: that program repeats the run.'
+      : `In ${workingFolder}. ${command === null ? 'A program made this run; this line repeats it' : 'The first line made this run, the second repeats it'}, with the same data.`;
+  return html`<figure><figcaption><h3>The command</h3><p>${note}</p></figcaption>${lines.map((line) => html`<pre class="command" tabindex="0"><code>${line}</code></pre>`)}</figure>`;
+}
+
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
 function dataTable(report: Report): Html {

@@ -6,11 +6,10 @@ import type { DetailedMetrics, Metrics } from '../records/metrics.ts';
 import { draw } from './draw.ts';
 import { number, percent } from './format.ts';
 import { type Html, html } from './html.ts';
-import { BEFORE, figure, folded, type judgedOf, legend, swatch, table } from './look.ts';
+import { figure, folded, type JudgedLook, legend, subjectOf, swatch, table } from './look.ts';
 import type { Report } from './report.ts';
 
-type Judged = ReturnType<typeof judgedOf>[number];
-const NAMES = Object.keys(METRICS) as MetricName[];
+export const METRIC_NAMES = Object.keys(METRICS) as readonly MetricName[];
 
 function isDetailed(metrics: Metrics | DetailedMetrics): metrics is DetailedMetrics {
   return 'intervals' in metrics;
@@ -21,20 +20,24 @@ export function changeOf(metrics: Metrics | DetailedMetrics, name: MetricName): 
   return isDetailed(metrics) ? (metrics.change?.metrics[name] ?? null) : null;
 }
 
-/** Every metric of every loss with its interval, and how far the probabilities can be believed. */
-export function figures(report: Report, judged: readonly Judged[]): Html | null {
+/** Every metric of every loss with its interval, and of every class. */
+export function figures(report: Report, judged: readonly JudgedLook[]): Html | null {
   if (!judged.some(({ metrics }) => isDetailed(metrics))) return null;
-  return html`<div class="grid two">${metricsTable(judged)}${reliabilityFigure(judged)}</div>${classFigures(report, judged)}`;
+  return html`${folded('Every metric, with intervals', metricsTable(judged))}${classFigures(report, judged)}`;
 }
 
-const shown = (name: MetricName, value: number | null | undefined): string =>
-  METRICS[name].isShare ? percent(value) : value === null || value === undefined ? '–' : value.toFixed(3);
+/** A figure as its metric is shown: a share in percent. */
+export function shownMetric(name: MetricName, value: number | null | undefined): string {
+  return METRICS[name].isShare ? percent(value) : value === null || value === undefined ? '–' : value.toFixed(3);
+}
 
-function metricsTable(judged: readonly Judged[]): Html {
-  const rows = NAMES.filter((name) => judged.some(({ metrics }) => typeof metrics[name] === 'number')).map((name) => [
-    html`<span title="${METRICS[name].describe}">${METRICS[name].title}${METRICS[name].isShare && ' %'}</span>`,
-    ...judged.map(({ metrics }) => cell(name, metrics)),
-  ]);
+function metricsTable(judged: readonly JudgedLook[]): Html {
+  const rows = METRIC_NAMES.filter((name) => judged.some(({ metrics }) => typeof metrics[name] === 'number')).map(
+    (name) => [
+      html`<span title="${METRICS[name].describe}">${METRICS[name].title}${METRICS[name].isShare && ' %'}</span>`,
+      ...judged.map(({ metrics }) => cell(name, metrics)),
+    ],
+  );
   const heads = [{ head: 'metric', isText: true }, ...judged.map(({ look }) => ({ head: look.name }))];
   const rarest = judged.flatMap(({ metrics }) => (isDetailed(metrics) ? [metrics.rarest] : []))[0];
   const few =
@@ -49,17 +52,18 @@ function metricsTable(judged: readonly Judged[]): Html {
 function cell(name: MetricName, metrics: Metrics | DetailedMetrics): Html {
   const interval = isDetailed(metrics) ? metrics.intervals[name] : null;
   const word = verdictOn(changeOf(metrics, name), METRICS[name].better);
-  const range = interval && html`<br><small>${shown(name, interval.low)} to ${shown(name, interval.high)}</small>`;
-  return html`${shown(name, metrics[name])}${word && html` <b>${word}</b>`}${range}`;
+  const range =
+    interval && html`<br><small>${shownMetric(name, interval.low)} to ${shownMetric(name, interval.high)}</small>`;
+  return html`${shownMetric(name, metrics[name])}${word && html` <b>${word}</b>`}${range}`;
 }
 
 /** `null` where no difference can be told. */
-function verdictOn(change: Difference | null, better: 'higher' | 'lower'): string | null {
+export function verdictOn(change: Difference | null, better: 'higher' | 'lower'): string | null {
   if (change === null || (change.low <= 0 && change.high >= 0)) return null;
   return change.difference > 0 === (better === 'higher') ? 'better' : 'worse';
 }
 
-function reliabilityFigure(judged: readonly Judged[]): Html {
+export function reliabilityFigure(judged: readonly JudgedLook[]): Html {
   const cells = judged.flatMap(({ look, metrics }) =>
     (isDetailed(metrics) ? metrics.reliability : []).flatMap(({ confidence, accuracy, samples }) =>
       confidence === null || accuracy === null
@@ -108,9 +112,10 @@ function reliabilityFigure(judged: readonly Judged[]): Html {
 /** Rows of the table of all classes. */
 const MAX_TABLE = 2000;
 
-/** Of the loss that was asked for. */
-function classFigures({ classes, arms }: Report, judged: readonly Judged[]): Html | null {
-  const main = judged.find(({ look }) => look !== BEFORE && look.name === arms[0]?.name);
+/** Of the model that the page is about. */
+function classFigures(report: Report, judged: readonly JudgedLook[]): Html | null {
+  const { classes } = report;
+  const main = subjectOf(report, judged);
   const figuresOf = main?.metrics.classes;
   if (!main || !figuresOf) return null;
   const { precision, f1, averagePrecision, rocAuc } = figuresOf;

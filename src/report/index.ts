@@ -2,8 +2,9 @@ import { writeAll, writeWhole } from '../files/whole.ts';
 import { renderReport } from './page.ts';
 import type { Report } from './report.ts';
 
+export { usualOf } from './cells.ts';
 export { previewsOf } from './preview.ts';
-export type { Report, ReportArm, ReportSample } from './report.ts';
+export type { Preview, Report, ReportArm } from './report.ts';
 
 /** Writes a run's page, whole or not at all. @throws LossgraftError `write-failed` */
 export function writeReport(path: string, report: Report): void {

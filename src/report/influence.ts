@@ -1,13 +1,14 @@
 import * as Plot from '@observablehq/plot';
 import type { Influence } from '../records/influence.ts';
 import { logAxis, tick } from './axis.ts';
+import { cards, influenceCard } from './cards.ts';
 import { byClass, MAX_ROWS, type Row, rowsOf } from './classes.ts';
 import { draw } from './draw.ts';
 import { count, counted, number } from './format.ts';
 import { type Html, html } from './html.ts';
-import { figure, folded, table } from './look.ts';
+import { figure, folded, judgedOf, subjectOf, table } from './look.ts';
 import { profile } from './profile.ts';
-import type { Report, ReportSample } from './report.ts';
+import type { Report } from './report.ts';
 
 interface Panel {
   readonly key: 'influence' | 'factor' | 'loss';
@@ -42,11 +43,14 @@ export function influence(report: Report): Html {
     found.samples < found.of
       ? html` Looked at: ${count(found.samples)} of ${count(found.of)}, all of the rare classes and equally many of the others.`
       : html` All ${counted(found.of, 'sample')} were looked at.`;
+  const subject = subjectOf(report, judgedOf(report))?.look.name ?? report.arms[0]?.name;
   return html`<section id="influence"><h2>Influence</h2>
-<p class="lede">Of training samples on <b>${report.arms[0]?.name}</b>’s model: |softmax − one-hot|₁ · |features|₁, the L1 norm of what a sample’s cross-entropy sends to the last layer’s weights. Samples that are learnt have little.${some} α = ${number(found.alpha)}, ε = ${number(found.epsilon)}.</p>
+<p class="lede">Which training samples pull hardest at the last layer: chiefly those that the model has not learned, such as mislabelled ones.</p>
+<details class="whole"><summary>Influence by class, and the ${report.samples.length} strongest samples</summary>
+<p class="note">Of training samples on <b>${subject}</b>’s model: |softmax − one-hot|₁ · |features|₁, the L1 norm of what a sample’s cross-entropy sends to the last layer’s weights. Samples that are learnt have little.${some} α = ${number(found.alpha)}, ε = ${number(found.epsilon)}.</p>
 <div class="grid">${PANELS.map((panel) => panelFigure(panel, found, rows))}</div>
 ${folded('By class, as a table', classTable(found, rows))}
-${samples(report)}</section>`;
+${samples(report)}</details></section>`;
 }
 
 /** Above this ratio a linear axis would show only the largest. */
@@ -99,27 +103,15 @@ function classTable({ classes }: Influence, rows: readonly Row[]): Html {
 
 const MAX_TABLE = 2000;
 
+/** Samples that are seen at once. */
+const SHOWN = 6;
+
 function samples({ samples: shown, classes, influence: found }: Report): Html | null {
   if (shown.length === 0) return null;
   const nameOf = (index: number): string => classes[index]?.name ?? String(index);
   const of = found && 'samples' in found ? found.samples : shown.length;
+  const all = shown.map((sample) => influenceCard(sample, nameOf));
   return html`<h3 class="wide">The most influential samples</h3>
-<p class="note">${shown.length} of ${count(of)}. Mislabelled and odd samples gather here: worth a look. Images are as the model sees them.</p>
-<ol class="samples">${shown.map((sample) => card(sample, nameOf))}</ol>`;
-}
-
-function card(
-  { preview, where, label, predicted, influence: pull, factor, loss }: ReportSample,
-  nameOf: (index: number) => string,
-): Html {
-  const isRight = label === predicted;
-  const picture =
-    preview.kind === 'image'
-      ? html`<img src="${preview.uri}" width="${preview.width}" height="${preview.height}" alt="${where}" class="${Math.max(preview.width, preview.height) <= 64 ? 'pixels' : 'photo'}">`
-      : html`<p class="text">${preview.text}</p>`;
-  const verdict = isRight
-    ? html`<span class="ok">✓</span> ${nameOf(label)}`
-    : html`<span class="bad">✗</span> ${nameOf(label)} <span class="taken">taken for</span> ${nameOf(predicted)}`;
-  return html`<li><div class="picture">${picture}</div><p class="what">${verdict}</p><p class="where" title="${where}">${where}</p>
-<dl><dt>influence</dt><dd>${number(pull)}</dd><dt>IB factor</dt><dd>${number(factor)}</dd><dt>loss</dt><dd>${number(loss)}</dd></dl></li>\n`;
+<p class="note">${shown.length} of ${count(of)}. Mislabelled and odd samples gather here: worth a look. Images are as the model sees them; of a table’s row the cells come first that few training samples have.</p>
+${cards(all, SHOWN)}`;
 }

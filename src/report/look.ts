@@ -53,16 +53,38 @@ export function swatch({ color, symbol, dash, name }: Look): Html {
   });
 }
 
-/** The losses of a report with their looks; the model as it was given stands first. */
-export function judgedOf(
-  report: Report,
-): { readonly look: Look; readonly metrics: NonNullable<ReportArm['metrics']> }[] {
+/** A model of a report, as charts and tables show it. */
+export interface JudgedLook {
+  readonly look: Look;
+  readonly metrics: NonNullable<ReportArm['metrics']>;
+}
+
+const HALF: Omit<Look, 'name'> = { color: 'var(--half)', symbol: 'triangle', dash: '8 3 2 3' };
+
+/** The losses of a report with their looks; the model as it was given stands first, weights half-way last. */
+export function judgedOf(report: Report): JudgedLook[] {
   const looks = looksOf(report.arms);
   const arms = report.arms.flatMap(({ metrics }, i) => {
     const look = looks[i];
     return metrics && look ? [{ look, metrics }] : [];
   });
-  return [...(report.before ? [{ look: BEFORE, metrics: report.before }] : []), ...arms];
+  const { before, half, decision } = report;
+  return [
+    ...(before ? [{ look: BEFORE, metrics: before }] : []),
+    ...arms,
+    ...(half ? [{ look: { name: halfName(decision?.taken?.arm ?? ''), ...HALF }, metrics: half }] : []),
+  ];
+}
+
+export function halfName(arm: string): string {
+  return `${arm}, half-way`;
+}
+
+/** What the page is about: the model that is written, else that of the loss that was asked for; `undefined` before it is judged. */
+export function subjectOf(report: Report, judged: readonly JudgedLook[]): JudgedLook | undefined {
+  const { taken = null } = report.decision ?? {};
+  const name = taken === null ? report.arms[0]?.name : taken.share === 1 ? taken.arm : halfName(taken.arm);
+  return judged.find(({ look }) => look !== BEFORE && look.name === name);
 }
 
 /** A chart with its title, and the figures behind it for those who want them. */

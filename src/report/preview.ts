@@ -5,25 +5,38 @@ import { toNumbers } from '../numbers.ts';
 import type { Port } from '../runtime/session.ts';
 import type { Tensor } from '../tensor.ts';
 import { isText } from '../tensor.ts';
+import { cellsPreview, type Usual } from './cells.ts';
 import { shortened } from './html.ts';
 import type { Preview } from './report.ts';
 
 const MAX_TEXT = 320;
 const SHOWN_NUMBERS = 10;
 
-/** What rows of the training data look like: pictures of image inputs, what the data say of themselves, else their first numbers. */
+/**
+ * What rows of data look like: pictures of image inputs, a table's cells, what the data say of themselves, else their first numbers.
+ *
+ * @param usual of the training data, by which cells are told to be unusual.
+ */
 export async function previewsOf(
   data: Dataset,
   ports: readonly Port[],
   samples: Samples,
   rows: readonly number[],
+  usual: Usual = new Map(),
 ): Promise<Preview[]> {
   const previews: Preview[] = [];
-  for (const row of rows) previews.push(await previewOf(data, ports, samples, row));
+  for (const row of rows) previews.push(await previewOf(data, ports, samples, row, usual));
   return previews;
 }
 
-async function previewOf(data: Dataset, ports: readonly Port[], samples: Samples, row: number): Promise<Preview> {
+async function previewOf(
+  data: Dataset,
+  ports: readonly Port[],
+  samples: Samples,
+  row: number,
+  usual: Usual,
+): Promise<Preview> {
+  if (data.cellsOf) return cellsPreview(data.cellsOf(row), usual);
   if (data.showRow) return { kind: 'text', text: shortened(await data.showRow(row), MAX_TEXT) };
   const feeds = await samples.read(Uint32Array.of(row));
   // The last port is that of the labels.

@@ -1,3 +1,5 @@
+import type { RunCurves, WrongSample } from '../records/curves.ts';
+import type { RunDecision } from '../records/decision.ts';
 import type { EpochRecord } from '../records/epoch.ts';
 import type { InfluenceOutcome, SampleInfluence } from '../records/influence.ts';
 import type { DetailedMetrics, Metrics } from '../records/metrics.ts';
@@ -25,6 +27,16 @@ export interface Report {
   readonly influence: InfluenceOutcome | null;
   /** Those with the largest influence. */
   readonly samples: readonly ReportSample[];
+  /** What the run came to; `null` where it is not done. */
+  readonly decision: RunDecision | null;
+  /** Figures of the weights half-way, where these are written. */
+  readonly half: DetailedMetrics | null;
+  /** Of the model that is written, or else of the first loss. */
+  readonly curves: RunCurves | null;
+  /** What that model takes for another class, those of which it is surest first. */
+  readonly mistakes: readonly ReportMistake[];
+  /** How the run came about; `null` where it left no record. */
+  readonly origin: ReportOrigin | null;
   readonly settings: Readonly<Record<string, unknown>>;
   readonly versions: Readonly<Record<string, string>>;
   readonly notes: readonly string[];
@@ -51,7 +63,29 @@ export interface ReportSample extends SampleInfluence {
   readonly preview: Preview;
 }
 
+export interface ReportOrigin {
+  /** The command line; `null` for a program. */
+  readonly command: string | null;
+  /** Where relative paths start. */
+  readonly workingFolder: string;
+  /** The record that repeats the run; `null` where a program gave what no file can hold. */
+  readonly repeat: string | null;
+}
+
+export interface ReportMistake extends WrongSample {
+  readonly preview: Preview;
+}
+
 /** What a sample looks like. */
 export type Preview =
   | { readonly kind: 'image'; readonly uri: string; readonly width: number; readonly height: number }
-  | { readonly kind: 'text'; readonly text: string };
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'cells'; readonly cells: readonly PreviewCell[]; readonly left: number };
+
+/** A cell of a table, those first that few training samples have. */
+export interface PreviewCell {
+  readonly column: string;
+  readonly value: string;
+  /** The values between which nine of ten training samples lie, where this one does not. */
+  readonly usual: string | null;
+}

@@ -2,70 +2,40 @@ import * as Plot from '@observablehq/plot';
 import { groupsOf } from '../metrics/groups.ts';
 import type { Metrics } from '../records/metrics.ts';
 import { draw } from './draw.ts';
-import { changeOf, figures } from './figures.ts';
-import { count, counted, percent, points } from './format.ts';
+import { figures } from './figures.ts';
+import { counted, percent, points } from './format.ts';
 import { type Html, html } from './html.ts';
-import { BEFORE, figure, judgedOf, legend, swatch, table } from './look.ts';
+import { BEFORE, figure, type JudgedLook, judgedOf, legend, subjectOf, swatch, table } from './look.ts';
 import type { Report } from './report.ts';
+import { triedTable, verdict } from './verdict.ts';
 
-type Judged = ReturnType<typeof judgedOf>[number];
-
-/** What came out: a sentence, a figure for each loss, and the groups of classes. */
+/** What came out: what is written and why, a figure for each loss, and the groups of classes. */
 export function summary(report: Report): Html {
   const judged = judgedOf(report);
-  const [first] = judged;
-  if (first === undefined) return html`<section id="result"><p class="verdict">Nothing was judged yet.</p></section>`;
+  if (judged.length === 0) return html`<section id="result"><p class="verdict">Nothing was judged yet.</p></section>`;
+  const subject = subjectOf(report, judged);
   const best = Math.max(...judged.map(({ metrics }) => metrics.balancedAccuracy));
+  const tiles = judged.length > 2 && html`<ul class="tiles">${judged.map((one) => tile(one, report, subject))}</ul>`;
   return html`<section id="result"><h2 class="unseen">Result</h2>
-<p class="verdict">${verdict(report, judged)}</p>
-<ul class="tiles">${judged.map((one) => tile(one, report, best))}</ul>
-<div class="grid two">${groupsFigure(report, judged)}${resultTable(report, judged, best)}</div>
+${verdict(report, judged, subject)}${tiles}
+<div class="grid two">${groupsFigure(report, judged)}<div class="stack">${resultTable(report, judged, best)}${triedTable(report)}</div></div>
 ${figures(report, judged)}</section>`;
 }
 
-function verdict({ arms, judgedOn, before, isDone }: Report, judged: readonly Judged[]): Html {
-  const [main] = arms;
-  const metrics = main?.metrics;
-  if (!main || !metrics) return html`The run was interrupted before <b>${main?.name ?? 'the loss'}</b> was judged.`;
-  const to = `${percent(metrics.balancedAccuracy)} %`;
-  const change = before
-    ? html`<b>${main.name}</b> took the balanced accuracy on ${count(metrics.samples)} ${judgedOn} samples from ${percent(before.balancedAccuracy)} % to ${to} (${points(metrics.balancedAccuracy, before.balancedAccuracy)} points).${noise(metrics)} Macro-F1: ${percent(before.macroF1)} % before, ${percent(metrics.macroF1)} % now.`
-    : html`<b>${main.name}</b> has a balanced accuracy of ${to} on ${count(metrics.samples)} ${judgedOn} samples.`;
-  const others = judged.filter(({ look }) => look !== BEFORE && look.name !== main.name);
-  const rival = others.toSorted((a, b) => b.metrics.balancedAccuracy - a.metrics.balancedAccuracy)[0];
-  const beside = rival ? compared(rival, metrics) : null;
-  const soFar = isDone ? null : html` The run was interrupted: these are the best epochs so far.`;
-  return html`${change}${beside}${soFar}`;
-}
-
-/** What the intervals say, where there are some. */
-function noise(metrics: Metrics): Html | null {
-  const change = changeOf(metrics, 'balancedAccuracy');
-  if (change === null) return null;
-  const range = `${points(change.low, 0)} to ${points(change.high, 0)}`;
-  if (change.low <= 0 && change.high >= 0)
-    return html` From this many samples no difference can be told: the 95 % interval is ${range} points.`;
-  return html` The 95 % interval is ${range} points.`;
-}
-
-function compared({ look, metrics }: Judged, main: Metrics): Html {
-  const [own, other] = [main.balancedAccuracy, metrics.balancedAccuracy];
-  if (percent(own) === percent(other)) return html` <b>${look.name}</b> comes out equal.`;
-  const word = other > own ? 'is higher' : 'is lower';
-  return html` <b>${look.name}</b> ${word}, with ${percent(other)} % (${points(other, own)}).`;
-}
-
-function tile({ look, metrics }: Judged, { before, arms }: Report, best: number): Html {
+function tile(
+  { look, metrics }: JudgedLook,
+  { before, arms, decision }: Report,
+  subject: JudgedLook | undefined,
+): Html {
   const isGiven = look === BEFORE;
   const epoch = arms.find(({ name }) => name === look.name)?.epoch;
+  const place = epoch === undefined ? '' : `, epoch ${epoch ?? '–'}`;
   const delta = isGiven
     ? 'before training'
-    : `${before ? `${points(metrics.balancedAccuracy, before.balancedAccuracy)} points, ` : ''}epoch ${epoch ?? '–'}`;
-  const change = changeOf(metrics, 'balancedAccuracy');
-  // A lead that chance alone gives is none.
-  const isBest = metrics.balancedAccuracy === best && (change === null || change.low > 0);
-  return html`<li class="${isBest ? 'tile best' : 'tile'}"><span class="name">${swatch(look)}${look.name}</span>
-<span class="figure">${percent(metrics.balancedAccuracy)}<small> %</small>${isBest && html`<span class="badge">best</span>`}</span><span class="delta">${delta}</span></li>`;
+    : `${before ? `${points(metrics.balancedAccuracy, before.balancedAccuracy)} points` : 'balanced accuracy'}${place}`;
+  const isWritten = look === subject?.look && decision?.taken != null;
+  return html`<li class="${isWritten ? 'tile best' : 'tile'}"><span class="name">${swatch(look)}${look.name}</span>
+<span class="figure">${percent(metrics.balancedAccuracy)}<small> %</small>${isWritten && html`<span class="badge">written</span>`}</span><span class="delta">${delta}</span></li>`;
 }
 
 const GROUPS = [
@@ -75,7 +45,7 @@ const GROUPS = [
   { name: 'few-shot', value: (metrics: Metrics) => metrics.few },
 ] as const;
 
-function groupsFigure({ classes }: Report, judged: readonly Judged[]): Html {
+function groupsFigure({ classes }: Report, judged: readonly JudgedLook[]): Html {
   const cells = judged.flatMap(({ look, metrics }) =>
     GROUPS.flatMap(({ name, value }) => {
       const share = value(metrics);
@@ -113,7 +83,7 @@ function groupsFigure({ classes }: Report, judged: readonly Judged[]): Html {
   return figure('By frequency of the classes', note, html`${chart}${legend(judged.map(({ look }) => look))}`);
 }
 
-function resultTable({ judgedOn, arms }: Report, judged: readonly Judged[], best: number): Html {
+function resultTable({ judgedOn, arms }: Report, judged: readonly JudgedLook[], best: number): Html {
   const columns = ['epoch', 'balanced', 'macro-F1', 'accuracy', 'many', 'medium', 'few'].map((head) => ({ head }));
   const rows = judged.map(({ look, metrics: m }) => [
     html`<span class="name">${swatch(look)}${look.name}</span>`,

@@ -1,10 +1,14 @@
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
+import type { Dataset } from '../data/dataset.ts';
+import type { Part } from '../data/samples.ts';
 import { LossgraftError } from '../errors.ts';
 import type { Model } from '../model.ts';
 import type { Checkpoint } from '../records/run.ts';
 import type { Schedule } from '../records/schedule.ts';
-import type { Report, ReportArm, ReportSample } from '../report/index.ts';
+import type * as Drawing from '../report/index.ts';
+import type { Preview, Report, ReportArm } from '../report/index.ts';
 import { RunFolder } from '../runFolder/checkpoint.ts';
+import { RUN_FILE, recordIn } from '../runFolder/runFile.ts';
 import type { Port } from '../runtime/session.ts';
 import { refuseExisting } from '../write.ts';
 import type { Parts } from './data.ts';
@@ -40,17 +44,36 @@ export async function reportRun(run: ReportedRun): Promise<string | null> {
   if (options.report === false) return null;
   const path = options.report ?? join(options.folder, 'report.html');
   // Drawing stands on libraries of its own.
-  const { previewsOf, writeReport } = await import('../report/index.ts');
-  const { influence } = run.checkpoint.outcome ?? { influence: null };
-  const top = influence && 'top' in influence ? influence.top : [];
-  const rows = top.map(({ row }) => row);
-  const previews = await previewsOf(options.data, run.ports, run.parts.train.samples, rows);
-  const samples = top.flatMap((sample, i): ReportSample[] => {
-    const preview = previews[i];
-    return preview ? [{ ...sample, preview }] : [];
-  });
-  writeReport(path, { ...factsOf(run), influence, samples });
+  const drawing = await import('../report/index.ts');
+  drawing.writeReport(path, await reportOf(run, drawing));
   return path;
+}
+
+async function reportOf(run: ReportedRun, { previewsOf, usualOf }: typeof Drawing): Promise<Report> {
+  const { options, ports, parts } = run;
+  const { influence = null, mistakes: wrong = [] } = run.checkpoint.outcome ?? {};
+  const top = influence && 'top' in influence ? influence.top : [];
+  const usual = usualOf(options.data, parts.train.rows);
+  const preview = (part: Part, data: Dataset, rows: readonly { readonly row: number }[]) =>
+    previewsOf(
+      data,
+      ports,
+      part.samples,
+      rows.map(({ row }) => row),
+      usual,
+    );
+  const held = typeof options.validation === 'object' ? options.validation : options.data;
+  const [judged, own] = parts.test && options.test ? [parts.test, options.test] : [parts.validation, held];
+  const samples = withPreviews(top, await preview(parts.train, options.data, top));
+  const mistakes = withPreviews(wrong, await preview(judged, own, wrong));
+  return { ...factsOf(run), influence, samples, mistakes };
+}
+
+function withPreviews<T>(found: readonly T[], previews: readonly Preview[]): (T & { readonly preview: Preview })[] {
+  return found.flatMap((one, i) => {
+    const preview = previews[i];
+    return preview ? [{ ...one, preview }] : [];
+  });
 }
 
 /** Writes the page of a run that an error in training ended, from the checkpoint that it left. */
@@ -60,7 +83,7 @@ export async function reportBroken(run: Omit<ReportedRun, 'checkpoint'>, error: 
   if (checkpoint) await reportRun({ ...run, checkpoint, error: error.message });
 }
 
-function factsOf(run: ReportedRun): Omit<Report, 'influence' | 'samples'> {
+function factsOf(run: ReportedRun): Omit<Report, 'influence' | 'samples' | 'mistakes'> {
   const { model, options, parts, schedule, checkpoint, notes, error = null } = run;
   const { history, outcome, settings } = checkpoint;
   const [given] = history;
@@ -83,7 +106,20 @@ function factsOf(run: ReportedRun): Omit<Report, 'influence' | 'samples'> {
     settings,
     versions: versions(),
     notes,
+    decision: outcome?.decision ?? null,
+    half: outcome?.half ?? null,
+    curves: outcome?.curves ?? null,
+    origin: originOf(options.folder),
   };
+}
+
+/** How the run came about, by its record. */
+function originOf(folder: string): Report['origin'] {
+  const run = recordIn(folder);
+  if (run === undefined) return null;
+  const { command, workingFolder, notRepeatable } = run;
+  const file = join(relative(workingFolder, run.folder), RUN_FILE);
+  return { command, workingFolder, repeat: notRepeatable.length > 0 ? null : file };
 }
 
 /** The best epoch of a loss; of the one that is being trained, the best so far. */

@@ -5,6 +5,7 @@ import { type DetailedMetrics, detailedMetricsOf } from '../records/metrics.ts';
 import type { Checkpoint, Outcome } from '../records/run.ts';
 import { setInitialState } from '../thread/runner.ts';
 import { decideRun } from './decide.ts';
+import { curvesOf, surestMistakes } from './details.ts';
 import { measureInfluence } from './influence.ts';
 import { judge } from './judge.ts';
 import type { RunParts } from './parts.ts';
@@ -16,27 +17,61 @@ export async function finishRun(parts: RunParts, at: Checkpoint): Promise<Outcom
   const decision = await decideRun(parts, at);
   const isHalf = decision.file !== null && decision.taken?.share !== 1;
   const files = [...at.bests.map(({ file }) => file), ...(isHalf && decision.file ? [decision.file] : [])];
-  const all = await judgeAll(parts, files, test ?? validation);
+  // What is written, or would be first.
+  const subject = decision.file ?? at.bests[0]?.file;
+  const { metrics: all, scored } = await judgeAll(parts, files, test ?? validation, [undefined, subject]);
   const judged = all.slice(0, 1 + at.bests.length);
   const figures = test ? { tests: judged, validation: [] } : { tests: [], validation: judged };
   const half = all[judged.length] ?? null;
-  const influence = await influenceOf(parts, at, decision.file ?? at.bests[0]?.file);
-  return { tuned, untied, ...figures, decision, half, influence };
+  const influence = await influenceOf(parts, at, subject);
+  return { tuned, untied, ...figures, decision, half, influence, ...(await lookAt(parts, subject, scored)) };
 }
 
-/** The model as it was given, then the others, each with intervals and with how it differs from the first. */
-async function judgeAll(parts: RunParts, files: readonly string[], part: Part): Promise<DetailedMetrics[]> {
-  const { request, runner, graphs, folder, judging } = parts;
-  const { trainCounts, seed, costs } = request;
-  const scored = async (): Promise<Scored> => (await judge(runner, part, 'evaluation', judging)).scored;
-  await setInitialState(runner, graphs.current.graph);
-  const before = await scored();
+/** Curves and mistakes of the model that the run came to. */
+async function lookAt(
+  parts: RunParts,
+  file: string | undefined,
+  [before, after]: readonly (Scored | undefined)[],
+): Promise<Pick<Outcome, 'curves' | 'mistakes'>> {
+  const { test, validation, trainCounts } = parts.request;
+  if (!before || !after || file === undefined) return {};
+  const chosenOn = test ? await judgeState(parts, file, validation) : after;
+  return {
+    curves: curvesOf({ before, after, validation: chosenOn }, trainCounts),
+    mistakes: surestMistakes(test ?? validation, after),
+  };
+}
+
+/**
+ * The model as it was given, then the others, each with intervals and with how it differs from the first.
+ *
+ * @param kept of which files (`undefined`: as it was given) predictions are wanted too.
+ */
+async function judgeAll(
+  parts: RunParts,
+  files: readonly string[],
+  part: Part,
+  kept: readonly (string | undefined)[],
+): Promise<{ readonly metrics: readonly DetailedMetrics[]; readonly scored: readonly (Scored | undefined)[] }> {
+  const { trainCounts, seed, costs } = parts.request;
+  const found = new Map<string | undefined, Scored>();
+  const before = await judgeState(parts, undefined, part);
+  found.set(undefined, before);
   const metrics = [detailedMetricsOf(before, { trainCounts, seed, costs })];
   for (const file of files) {
-    await runner.ask({ kind: 'load', path: folder.file(file) });
-    metrics.push(detailedMetricsOf(await scored(), { trainCounts, seed, costs, before }));
+    const scored = await judgeState(parts, file, part);
+    if (kept.includes(file)) found.set(file, scored);
+    metrics.push(detailedMetricsOf(scored, { trainCounts, seed, costs, before }));
   }
-  return metrics;
+  return { metrics, scored: kept.map((file) => found.get(file)) };
+}
+
+/** @param file `undefined`: as it was given. */
+async function judgeState(parts: RunParts, file: string | undefined, part: Part): Promise<Scored> {
+  const { runner, graphs, folder, judging } = parts;
+  if (file === undefined) await setInitialState(runner, graphs.current.graph);
+  else await runner.ask({ kind: 'load', path: folder.file(file) });
+  return (await judge(runner, part, 'evaluation', judging)).scored;
 }
 
 async function influenceOf(

@@ -1,10 +1,13 @@
 import { random } from '../../src/data/random.ts';
+import { gate } from '../../src/metrics/gate.ts';
 import type { Scored } from '../../src/metrics/scored.ts';
+import type { RunDecision } from '../../src/records/decision.ts';
 import type { EpochRecord } from '../../src/records/epoch.ts';
 import type { ClassInfluence } from '../../src/records/influence.ts';
 import { type DetailedMetrics, detailedMetricsOf, type Metrics, metricsOf } from '../../src/records/metrics.ts';
 import { DEFAULT_SCHEDULE } from '../../src/records/schedule.ts';
-import type { Report, ReportArm, ReportSample } from '../../src/report/report.ts';
+import type { Preview, PreviewCell, Report, ReportArm, ReportSample } from '../../src/report/report.ts';
+import { curvesOf } from '../../src/trainer/details.ts';
 import { scoredOf } from '../support/scored.ts';
 
 export interface Example {
@@ -55,7 +58,42 @@ export function exampleReport({
     settings: { data: nameOf(1 % classes), batchSize: 64, weights: counts, schedule: { ...DEFAULT_SCHEDULE } },
     versions: { lossgraft: '0.1.0', [nameOf(2 % classes)]: nameOf(3 % classes) },
     notes: [nameOf(0), 'a note'],
+    decision: decisionOf(arms, counts),
+    half: null,
+    curves: curvesOf(
+      { before: scoredAt(1, 0, counts), after: scoredAt(1, epochs, counts), validation: scoredAt(1, epochs, counts) },
+      counts,
+    ),
+    mistakes: Array.from({ length: 12 }, (_, i) => ({
+      ...sampleOf(i, classes, nameOf),
+      label: i % classes,
+      predicted: (i + 1) % classes,
+      probability: 0.9,
+      truth: 0.05,
+    })),
+    origin: {
+      command: `lossgraft train ${nameOf(0)}.onnx --data '${nameOf(1 % classes)}'`,
+      workingFolder: '/home/user',
+      repeat: `${nameOf(0)}.run/run.json`,
+    },
   };
+}
+
+function decisionOf(arms: readonly string[], counts: readonly number[]): RunDecision {
+  const [before, after] = [scoredAt(1, 0, counts), scoredAt(1, 6, counts)];
+  const candidates = arms.map((arm) => {
+    const verdict = gate({
+      labels: before.labels,
+      before: before.predicted,
+      after: after.predicted,
+      classes: counts.length,
+      isSafe: false,
+      draws: 20,
+    });
+    return { arm, share: 1, verdict, collapse: null };
+  });
+  const why = candidates[0]?.verdict.why ?? '';
+  return { taken: { arm: arms[0] ?? '', share: 1 }, file: 'best', why, candidates, newness: null, warning: null };
 }
 
 function recordOf(phase: EpochRecord['phase'], arm: string, epoch: number, counts: readonly number[]): EpochRecord {
@@ -95,11 +133,18 @@ function influenceOf(count: number, k: number): ClassInfluence {
   return { samples: count, influence: 3 + k, factor: 22.4 / (3 + k), loss: 0.1 + k / 50 };
 }
 
+function cellOf(c: number, name: string): PreviewCell {
+  return { column: `${name} ${c}`, value: String(1234.5 * c), usual: c < 3 ? '−1 to 2' : null };
+}
+
 function sampleOf(i: number, classes: number, nameOf: (index: number) => string): ReportSample {
-  const preview =
-    i % 2 === 0
-      ? ({ kind: 'image', uri: IMAGE, width: 8, height: 8 } as const)
-      : ({ kind: 'text', text: `${nameOf(i % classes)} = 3` } as const);
+  const previews: readonly Preview[] = [
+    { kind: 'image', uri: IMAGE, width: 8, height: 8 },
+    { kind: 'text', text: `${nameOf(i % classes)} = 3` },
+    { kind: 'cells', cells: Array.from({ length: 9 }, (_, c) => cellOf(c, nameOf(i % classes))), left: 2 },
+  ];
+  const preview = previews[i % previews.length];
+  if (preview === undefined) throw new RangeError('no preview');
   return {
     row: i,
     where: `${nameOf(i % classes)}/${i}.png`,

@@ -2,7 +2,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { metricsOf } from '../../src/records/metrics.ts';
+import type { GateVerdict } from '../../src/metrics/gate.ts';
+import type { RunDecision } from '../../src/records/decision.ts';
+import { type DetailedMetrics, detailedMetricsOf, metricsOf } from '../../src/records/metrics.ts';
 import { renderReport } from '../../src/report/page.ts';
 import type { Report } from '../../src/report/report.ts';
 import { launchChromium, visit } from '../support/browser.ts';
@@ -161,6 +163,189 @@ describe('the page in a browser', () => {
     expect(await page.locator('img:not([alt])').count()).toBe(0);
     expect(await page.locator('table:not(:has(caption))').count()).toBe(0);
     expect(await page.locator('th:not([scope])').count()).toBe(0);
+    await page.context().close();
+  });
+});
+
+const detailed = (
+  confusion: readonly (readonly number[])[],
+  before?: readonly (readonly number[])[],
+): DetailedMetrics =>
+  detailedMetricsOf(scoredOf(confusion), {
+    trainCounts: [200, 20],
+    seed: 0,
+    ...(before ? { before: scoredOf(before) } : {}),
+  });
+
+describe('the headline', () => {
+  const example = exampleReport({ classes: 2, arms: ['ib'] });
+  const verdict: GateVerdict = {
+    decision: 'keep',
+    why: 'macro-F1 fell by 3.0 points',
+    balancedAccuracy: 0.02,
+    macroF1: -0.03,
+    joint: -0.005,
+    jointBetter: 0.4,
+    macroF1Better: 0.1,
+    balancedAccuracyBetter: 0.7,
+    rarest: { class: 1, samples: 20 },
+  };
+  const tried = (share: number, decision: GateVerdict['decision']) => ({
+    arm: 'ib',
+    share,
+    verdict: { ...verdict, decision },
+    collapse: null,
+  });
+  const read = async (report: Report, place = '#result'): Promise<string> => {
+    const { page } = await see(report);
+    const text = String(await page.locator(place).allInnerTexts());
+    await page.context().close();
+    return text.replaceAll(/\s+/g, ' ');
+  };
+  const withModels = (before: readonly (readonly number[])[], after: readonly (readonly number[])[]): Report => ({
+    ...example,
+    before: detailed(before),
+    arms: example.arms.map((arm) => ({ ...arm, metrics: detailed(after, before) })),
+  });
+
+  it('is what is written with its intervals, what was gained, and what was paid', async () => {
+    const report = withModels(
+      [
+        [400, 0],
+        [80, 20],
+      ],
+      [
+        [340, 60],
+        [10, 90],
+      ],
+    );
+    const text = await read(report);
+    expect(text).toContain('This run writes ib');
+    // Recalls: 100 and 20 before, 85 and 90 after. Their means: 60 and 87.5.
+    expect(text).toMatch(/balanced accuracy 60\.0 87\.5 % \+27\.5 points, 95 % interval \+\d+\.\d to \+\d+\.\d/i);
+    const [, gained = '', paid = ''] = /Gained(.*)Paid(.*)By frequency/.exec(text) ?? [];
+    expect(gained).toContain('1: recall 20.0 to 90.0 %');
+    expect(paid).toContain('0: recall 100.0 to 85.0 %');
+    expect(paid).toContain('1: precision 100.0 to 60.0 %');
+  });
+
+  it('proclaims no noise: a difference that chance may give is none', async () => {
+    const report = withModels(
+      [
+        [19, 1],
+        [9, 11],
+      ],
+      [
+        [18, 2],
+        [8, 12],
+      ],
+    );
+    const { decision } = example;
+    const text = await read({
+      ...report,
+      decision: decision && { ...decision, why: 'too few to tell', candidates: [] },
+    });
+    expect(text).toMatch(/balanced accuracy 75\.0 75\.0 % no difference can be told: ±0\.0 points/i);
+    expect(text).toMatch(/Gained Nothing that can be told from noise\. Paid Nothing that can be told from noise\./);
+    expect(text).not.toMatch(/better|best/i);
+  });
+
+  it('says that nothing is written, why, and what was tried', async () => {
+    const why = 'ib: macro-F1 fell by 3.0 points';
+    const decision: RunDecision = {
+      taken: null,
+      file: null,
+      why,
+      candidates: [tried(1, 'keep'), { ...tried(0.5, 'keep'), collapse: 'it takes every sample for class 0' }],
+      newness: null,
+      warning: 'These data are not new',
+    };
+    const report = { ...example, decision };
+    const text = await read(report);
+    expect(text).toContain('Not better: this run writes no model');
+    expect(text).toContain(`On 40 validation samples, ${why}.`);
+    expect(text).toContain('These data are not new.');
+    expect(text).toMatch(/ib \+2\.0 −3\.0 40\.0 refused ib, half-way .* refused: it takes every sample for class 0/);
+    expect(text).not.toContain('written');
+  });
+
+  it('of weights half-way shows theirs, not the trained ones', async () => {
+    const before = [
+      [400, 0],
+      [80, 20],
+    ];
+    const report: Report = {
+      ...withModels(before, [
+        [200, 200],
+        [0, 100],
+      ]),
+      half: detailed(
+        [
+          [380, 20],
+          [20, 80],
+        ],
+        before,
+      ),
+      decision: {
+        taken: { arm: 'ib', share: 0.5 },
+        file: 'half',
+        why: 'ib, its weights half-way between before and after: better',
+        candidates: [tried(1, 'keep'), tried(0.5, 'take')],
+        newness: null,
+        warning: null,
+      },
+    };
+    const text = await read(report);
+    expect(text).toContain('This run writes ib, its weights half-way between before and after');
+    expect(text).toMatch(/balanced accuracy 60\.0 87\.5 %/i);
+    expect(text).toMatch(/ib, half-way 87\.5 % ?written/);
+    expect(await read(report, '#classes')).toContain('ib, half-way against');
+  });
+
+  it('has the command lines that made and repeat the run at hand, and of a program what there is', async () => {
+    const command = `lossgraft train 'my net.onnx' --data d.csv`;
+    const origin = { command, workingFolder: '/home/user', repeat: 'my net.run/run.json' };
+    const both = await read({ ...example, origin }, '#details');
+    expect(both).toContain(command);
+    expect(both).toContain("lossgraft train --config 'my net.run/run.json' -o again.onnx");
+    expect(both).toContain('In /home/user.');
+    const program = await read({ ...example, origin: { ...origin, command: null, repeat: null } }, '#details');
+    expect(program).toContain('that program repeats the run');
+    expect(program).not.toContain('lossgraft train');
+    expect(await read({ ...example, origin: null }, '#details')).not.toContain('The command');
+  });
+});
+
+describe('on a phone', () => {
+  it('wide tables scroll by themselves, with the first column in sight; influence and long lists open on demand', async () => {
+    const { page } = await see(exampleReport({ classes: 10 }), { viewport: PHONE });
+    const table = page.locator('.scroll:has(caption:text-is("Accuracies of every loss"))');
+    const place = async (cell: string): Promise<number> =>
+      Number(await table.evaluate((one, c) => one.querySelector(c)?.getBoundingClientRect().left ?? -1, cell));
+    const before = [await place('tbody th'), await place('tbody td:last-child')];
+    await table.evaluate((one) => {
+      one.scrollLeft = 80;
+    });
+    expect(await place('tbody th')).toBeCloseTo(before[0] ?? -1, 0);
+    expect(await place('tbody td:last-child')).toBeCloseTo((before[1] ?? -1) - 80, 0);
+    const cards = page.locator('#influence .samples li');
+    expect(await cards.first().isVisible()).toBe(false);
+    await page.locator('#influence > details > summary').click();
+    expect(await cards.first().isVisible()).toBe(true);
+    expect(await cards.nth(6).isVisible()).toBe(false);
+    await page.locator('#influence summary:text-is("18 more")').click();
+    expect(await cards.nth(23).isVisible()).toBe(true);
+    await page.context().close();
+  });
+
+  it('a row of a table shows its unusual cells, the others on demand', async () => {
+    const { page } = await see(exampleReport({ classes: 3 }), { viewport: PHONE });
+    const card = page.locator('#confusion .samples li.cells').first();
+    expect(await card.locator('tr:visible').allInnerTexts()).toHaveLength(3);
+    expect((await card.locator('tr').allInnerTexts())[0]).toMatch(/usually −1 to 2/);
+    await card.locator('summary').click();
+    expect(await card.locator('tr:visible').count()).toBe(9);
+    expect((await card.allInnerTexts()).join()).toContain('2 cells are left out');
     await page.context().close();
   });
 });

@@ -7,6 +7,7 @@ import { openNpz } from '../../src/data/numpy/npz.ts';
 import { openData } from '../../src/data/open.ts';
 import type { DataOptions } from '../../src/data/options.ts';
 import { openSamples } from '../../src/data/samples.ts';
+import { type Usual, usualOf } from '../../src/report/cells.ts';
 import { previewsOf } from '../../src/report/preview.ts';
 import type { Preview } from '../../src/report/report.ts';
 import type { Port } from '../../src/runtime/session.ts';
@@ -21,10 +22,11 @@ async function previews(
   data: Dataset,
   inputs: Readonly<Record<string, DataType>>,
   rows: readonly number[],
+  usual?: Usual,
 ): Promise<Preview[]> {
   const ports = Object.entries(inputs).map(([name, dtype]): Port => ({ name, dtype, shape: undefined }));
   const samples = await openSamples(data, [...ports, LABELS], { name: 'labels', classes: undefined });
-  const found = await previewsOf(data, [...ports, LABELS], samples, rows);
+  const found = await previewsOf(data, [...ports, LABELS], samples, rows, usual);
   data.close();
   return found;
 }
@@ -115,17 +117,6 @@ describe('what is no image is shown as text', () => {
   const texts = (found: readonly Preview[]): (string | undefined)[] =>
     found.map((one) => (one.kind === 'text' ? one.text : undefined));
 
-  it('a table’s cells by their columns', async () => {
-    const folder = temporaryFolder();
-    mkdirSync(folder, { recursive: true });
-    const path = join(folder, 'people.csv');
-    writeFileSync(path, 'age,height,label\n31,1.75,1\n4,0.9,0\n');
-    expect(texts(await previews(await openData(path), { x: 'float32' }, [1, 0]))).toEqual([
-      'age = 4, height = 0.9',
-      'age = 31, height = 1.75',
-    ]);
-  });
-
   it.each(['wordpiece', 'bytelevel', 'unigram'])('a text as its tokens tell it: %s', async (name) => {
     const data = await openData(join(DATA, 'texts.csv'), {
       tokenizer: join(DATA, `tokenizers/${name}.json`),
@@ -142,5 +133,69 @@ describe('what is no image is shown as text', () => {
     const y: Tensor = { dtype: 'int64', dims: [2], data: BigInt64Array.of(5n, -6n) };
     const found = await previews(fromTensors({ x, y, labels }), { x: 'float32', y: 'int64' }, [1]);
     expect(texts(found)).toEqual(['x: 4, 4.333, 4.667, 5, 5.333, 5.667, 6, 6.333, 6.667, 7, … (12)\ny: -6']);
+  });
+});
+
+describe('a row of a table', () => {
+  /** 100 people: ages 1 to 100, heights of 1.5 but one of 2.25; the tenth has an income, and columns that are as usual. */
+  async function people(): Promise<Dataset> {
+    const folder = temporaryFolder();
+    mkdirSync(folder, { recursive: true });
+    const path = join(folder, 'people.csv');
+    const rows = Array.from({ length: 100 }, (_, i) =>
+      [i + 1, i === 7 ? 2.25 : 1.5, i === 9 ? 1e6 : i % 10, i === 9 ? -1 : i % 3, i % 2].join(','),
+    );
+    writeFileSync(path, `age,height,income,debts,label\n${rows.join('\n')}\n`);
+    return openData(path);
+  }
+
+  async function cellsOf(row: number): Promise<{ column: string; value: string; usual: string | null }[]> {
+    const data = await people();
+    const usual = usualOf(
+      data,
+      Uint32Array.from({ length: 100 }, (_, i) => i),
+    );
+    const [found] = await previews(data, { x: 'float32' }, [row], usual);
+    if (found?.kind !== 'cells') throw new Error('no cells');
+    expect(found.left).toBe(0);
+    return [...found.cells];
+  }
+
+  it('shows its cells by their columns, first those that few training samples have, with what nine of ten have', async () => {
+    // numpy.quantile(range(1, 101), [.05, .95]) is 5.95 and 95.05, shown with three digits.
+    expect(await cellsOf(99)).toEqual([
+      { column: 'age', value: '100', usual: '5.95 to 95' },
+      { column: 'height', value: '1.5', usual: null },
+      { column: 'income', value: '9', usual: null },
+      { column: 'debts', value: '0', usual: null },
+    ]);
+    // Equally rare: the income is further out, in widths of the usual range.
+    expect((await cellsOf(9)).map(({ column, value, usual }) => [column, value, usual])).toEqual([
+      ['income', '1000000', '0 to 9'],
+      ['debts', '−1', '0 to 2'],
+      ['age', '10', null],
+      ['height', '1.5', null],
+    ]);
+    expect((await cellsOf(7))[0]).toEqual({ column: 'height', value: '2.25', usual: '1.5' });
+  });
+
+  it('of very many columns keeps the unusual ones, and says how many are left out', async () => {
+    const folder = temporaryFolder();
+    mkdirSync(folder, { recursive: true });
+    const path = join(folder, 'wide.csv');
+    const names = Array.from({ length: 300 }, (_, c) => `c${c}`);
+    const rows = Array.from({ length: 50 }, (_, i) => [
+      ...names.map((_n, c) => (c === 250 && i === 3 ? 99 : i % 5)),
+      i % 2,
+    ]);
+    writeFileSync(path, [[...names, 'label'], ...rows].map((row) => row.join(',')).join('\n'));
+    const data = await openData(path);
+    const usual = usualOf(
+      data,
+      Uint32Array.from({ length: 50 }, (_, i) => i),
+    );
+    const [found] = await previews(data, { x: 'float32' }, [3], usual);
+    expect(found).toMatchObject({ kind: 'cells', left: 260 });
+    expect(found?.kind === 'cells' && found.cells[0]).toEqual({ column: 'c250', value: '99', usual: '0 to 4' });
   });
 });

@@ -62,6 +62,31 @@ async function cells(page: Page, caption: string): Promise<string[][]> {
 const percent = (share: number | null | undefined): string =>
   share === null || share === undefined ? '–' : (100 * share).toFixed(1);
 
+/** What is written or why nothing is, curves, thresholds and mistakes: as the run's checkpoint has them. */
+async function expectDecision(page: Page, folder: string): Promise<void> {
+  const { outcome } = JSON.parse(readFileSync(join(folder, 'checkpoint.json'), 'utf8'));
+  const { decision, curves, mistakes } = outcome;
+  const said = String(await page.locator('#result').allInnerTexts());
+  expect(said).toContain(decision.taken === null ? 'Not better: this run writes no model' : 'This run writes');
+  expect(said).toContain(decision.why);
+  const rows = (await cells(page, 'Thresholds of classes')).slice(1);
+  expect(rows).toHaveLength(6);
+  expect(rows.map(([name, threshold]) => [name, threshold])).toEqual(
+    curves.points.map((one: { class: number; threshold: number }) => [String(one.class), percent(one.threshold)]),
+  );
+  expect(await page.locator('#precision figure svg.plot').count()).toBeGreaterThanOrEqual(7);
+  expect(await page.locator('#confusion .where').allTextContents()).toEqual(
+    mistakes.map(({ where }: { where: string }) => where),
+  );
+  const sure = mistakes.map(({ probability }: { probability: number }) => probability);
+  expect(sure).toEqual(sure.toSorted((a: number, b: number) => b - a));
+  // A sample is wrong where its own class is less likely than the one it is taken for.
+  for (const { label, predicted, probability, truth } of mistakes) {
+    expect(label).not.toBe(predicted);
+    expect(probability).toBeGreaterThanOrEqual(truth);
+  }
+}
+
 describe('the page of a run', () => {
   it('shows what the run recorded', async () => {
     const folder = temporaryFolder();
@@ -112,10 +137,11 @@ describe('the page of a run', () => {
     );
     const matrix = (await cells(page, 'Confusion matrix, ib')).slice(1).map((row) => row.slice(1).map(Number));
     expect(matrix).toEqual(result.arms[0]?.test?.confusion);
-    expect(await page.locator('.samples img.pixels').count()).toBe(24);
+    expect(await page.locator('#influence .samples img.pixels').count()).toBe(24);
     const influence = result.influence && 'top' in result.influence ? result.influence.top : [];
-    const shown = await page.locator('.samples .where').allTextContents();
+    const shown = await page.locator('#influence .where').allTextContents();
     expect(shown).toEqual(influence.map(({ where }) => where));
+    await expectDecision(page, folder);
     const texts = String(await page.locator('#details').textContent());
     for (const part of ['batch size', '32', '416 samples', process.versions.node, 'medium-shot classes', '1.30.0'])
       expect(texts).toContain(part);

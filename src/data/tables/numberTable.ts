@@ -3,7 +3,7 @@ import type { ErrorCode } from '../../errorCodes.ts';
 import { LossgraftError, option } from '../../errors.ts';
 import type { Tensor } from '../../tensor.ts';
 import { indexedLabels, labelCollector } from '../classIndex.ts';
-import { type Column, type Dataset, LABELS } from '../dataset.ts';
+import { type Column, type Dataset, LABELS, type ShownCell } from '../dataset.ts';
 import { noRows } from '../noRows.ts';
 import type { DataOptions } from '../options.ts';
 import { type RowStore, rowStore } from '../rowStore.ts';
@@ -50,7 +50,7 @@ export async function readNumbers(table: Table, options: DataOptions): Promise<D
       ]),
       unnamed: columns.find(([name]) => name === undefined)?.[1],
       ...indexedLabels(index),
-      showRow: (row) => inputs.map((input) => showCells(table, input, row)).join(', '),
+      cellsOf: (row) => inputs.flatMap((input) => cellsOf(table, input, row)),
       notes: [
         ...describe(table, size, inputs, labels),
         ...leftOut(table, options, dropped),
@@ -65,8 +65,6 @@ export async function readNumbers(table: Table, options: DataOptions): Promise<D
     table.close();
   }
 }
-
-const SHOWN_CELLS = 24;
 
 interface PlannedInput {
   /** `undefined`: the model's one input. */
@@ -241,15 +239,10 @@ function inputColumn({ columns, dtype, store }: Input, size: number, name: strin
   return { dtype, dims: [size, width], read };
 }
 
-/** `age = 31, height = 1.8, …` */
-function showCells(table: Table, { columns, dtype, store }: Input, row: number): string {
+function cellsOf(table: Table, { columns, dtype, store }: Input, row: number): ShownCell[] {
   const data = new (dtype === 'int64' ? BigInt64Array : Float32Array)(columns.length);
   store.readInto(new Uint8Array(data.buffer), row * data.byteLength);
-  const cells = columns.slice(0, SHOWN_CELLS).map((column, i) => {
-    const value = Number(data[i]);
-    return `${table.columns[column]} = ${Number(value.toPrecision(6))}`;
-  });
-  return cells.join(', ') + (columns.length > SHOWN_CELLS ? ', …' : '');
+  return columns.map((column, i) => ({ column: table.columns[column] ?? '', value: Number(data[i]) }));
 }
 
 function describe(table: Table, size: number, inputs: readonly Input[], labels: number | undefined): string[] {

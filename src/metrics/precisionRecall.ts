@@ -1,0 +1,151 @@
+import type { Scored } from './scored.ts';
+
+/** A class is predicted where its probability is at least the threshold: what that gives, as counts. */
+export interface ThresholdCounts {
+  readonly threshold: number;
+  /** Samples of the class that are found. */
+  readonly hits: number;
+  /** All samples that are taken for the class. */
+  readonly taken: number;
+}
+
+/** Precision and recall at a threshold. */
+export interface CurvePoint {
+  readonly threshold: number;
+  readonly precision: number;
+  readonly recall: number;
+}
+
+/** A precision-recall curve of a class against all others. */
+export interface PrecisionRecallCurve {
+  readonly class: number;
+  /** From the highest threshold down; at most {@link MAX_POINTS}. */
+  readonly points: readonly CurvePoint[];
+}
+
+/** A longer curve keeps, of neighbours, the points at evenly spaced recalls. */
+export const MAX_POINTS = 64;
+
+/** Every threshold that makes a difference, the highest first, as scikit-learn's `precision_recall_curve` has them; `null` where nothing is ranked. */
+export function thresholdsOf(scored: Scored, k: number): ThresholdCounts[] | null {
+  const ranking = scored.ranking(k);
+  const { probabilities, classes, labels } = scored;
+  if (ranking === null || probabilities === null) return null;
+  const found: ThresholdCounts[] = [];
+  let hits = 0;
+  for (const [i, row] of ranking.rows.entries()) {
+    if (labels[row] === k) hits += 1;
+    if (ranking.ends[i] === 1) found.push({ threshold: probabilities[row * classes + k] ?? 0, hits, taken: i + 1 });
+  }
+  return found;
+}
+
+/** The curve of a class; `null` where it has no samples, or nothing is ranked. */
+export function precisionRecallCurve(scored: Scored, k: number): PrecisionRecallCurve | null {
+  const all = thresholdsOf(scored, k);
+  const positives = all?.at(-1)?.hits ?? 0;
+  if (all === null || positives === 0) return null;
+  const points = all.map(({ threshold, hits, taken }) => ({
+    threshold,
+    precision: hits / taken,
+    recall: hits / positives,
+  }));
+  return { class: k, points: thinned(points) };
+}
+
+/** At each of evenly spaced recalls the first point that reaches it, which is the one of the highest precision there. */
+function thinned(points: readonly CurvePoint[]): CurvePoint[] {
+  if (points.length <= MAX_POINTS) return [...points];
+  const steps = MAX_POINTS - 2;
+  const kept = points.filter(({ recall }, i) => {
+    const before = points[i - 1]?.recall ?? 0;
+    return i === 0 || Math.floor(recall * steps) > Math.floor(before * steps);
+  });
+  const last = points.at(-1);
+  return last && kept.at(-1) !== last ? [...kept, last] : kept;
+}
+
+/** A class predicted by a rule of its own, against how the model predicts it: precision, recall, F1. */
+export interface OperatingPoint {
+  readonly class: number;
+  /** The class is predicted where its probability is at least this. */
+  readonly threshold: number;
+  /** At the threshold. */
+  readonly at: ClassFigures;
+  /** Where the class with the highest probability is predicted, as the model does by itself. */
+  readonly own: ClassFigures;
+  /** F1 at the threshold less F1 of the model by itself, with a 95 % interval. */
+  readonly gain: { readonly difference: number; readonly low: number; readonly high: number };
+}
+
+export interface ClassFigures {
+  /** `null` where nothing is taken for the class. */
+  readonly precision: number | null;
+  readonly recall: number;
+  readonly f1: number;
+}
+
+/** The threshold with the highest F1, of equal ones the highest; `null` for a class without samples, or where nothing is ranked. */
+export function bestThreshold(scored: Scored, k: number): number | null {
+  const all = thresholdsOf(scored, k);
+  const positives = all?.at(-1)?.hits ?? 0;
+  if (all === null || positives === 0) return null;
+  let best: { readonly threshold: number; readonly f1: number } | undefined;
+  for (const { threshold, hits, taken } of all) {
+    const f1 = (2 * hits) / (positives + taken);
+    if (best === undefined || f1 > best.f1) best = { threshold, f1 };
+  }
+  return best?.threshold ?? null;
+}
+
+/** What a threshold gives on samples; `null` for a class without samples, or where nothing is ranked. */
+export function operatingPoint(scored: Scored, k: number, threshold: number): OperatingPoint | null {
+  const { probabilities, classes, labels, predicted } = scored;
+  if (probabilities === null || !labels.includes(k)) return null;
+  const byRule = labels.map((_, row) => ((probabilities[row * classes + k] ?? 0) >= threshold ? 1 : 0));
+  const byModel = predicted.map((label) => (label === k ? 1 : 0));
+  const truth = labels.map((label) => (label === k ? 1 : 0));
+  return {
+    class: k,
+    threshold,
+    at: figuresOf(truth, byRule),
+    own: figuresOf(truth, byModel),
+    gain: differenceOf(truth, byModel, byRule),
+  };
+}
+
+type Marks = Int32Array;
+
+function figuresOf(truth: Marks, taken: Marks): ClassFigures {
+  const [positives, chosen] = [sum(truth), sum(taken)];
+  const hits = truth.reduce((n, is, row) => n + is * (taken[row] ?? 0), 0);
+  return {
+    precision: chosen === 0 ? null : hits / chosen,
+    recall: hits / positives,
+    f1: (2 * hits) / (positives + chosen),
+  };
+}
+
+/** The standard error is that of the paired difference, by the delta method: F1 = 2 · hits / (positives + taken). */
+function differenceOf(truth: Marks, first: Marks, second: Marks): OperatingPoint['gain'] {
+  const [a, b] = [first, second].map((taken) => ({
+    taken,
+    size: sum(truth) + sum(taken),
+    f1: figuresOf(truth, taken).f1,
+  }));
+  if (!a || !b) throw new RangeError('two rules are compared');
+  const pull = ({ taken, size, f1 }: typeof a, row: number): number => {
+    const [is, chosen] = [truth[row] ?? 0, taken[row] ?? 0];
+    return (2 * is * chosen - f1 * (is + chosen)) / size;
+  };
+  const variance = truth.reduce((total, _, row) => total + (pull(b, row) - pull(a, row)) ** 2, 0);
+  const [difference, reach] = [b.f1 - a.f1, NORMAL_95 * Math.sqrt(variance)];
+  return { difference, low: difference - reach, high: difference + reach };
+}
+
+/** Between minus and plus so many standard errors lie 95 % of a normal distribution. */
+const NORMAL_95 = 1.96;
+
+function sum(marks: Marks): number {
+  return marks.reduce((total, mark) => total + mark, 0);
+}

@@ -1,0 +1,103 @@
+import { METRICS, type MetricName } from '../metrics/metrics.ts';
+import type { Candidate, RunDecision } from '../records/decision.ts';
+import type { Metrics } from '../records/metrics.ts';
+import { changeOf, METRIC_NAMES, shownMetric, verdictOn } from './figures.ts';
+import { count, percent, points } from './format.ts';
+import { type Html, html } from './html.ts';
+import { BEFORE, type JudgedLook, table } from './look.ts';
+import { ARROW } from './marks.ts';
+import type { Report } from './report.ts';
+import { tradesOf } from './trades.ts';
+
+/** By these a run decides. */
+const HEADLINE: readonly MetricName[] = ['balancedAccuracy', 'macroF1'];
+
+/** What the run came to: a model that is written or none, why, what it changes, and what was gained and paid. */
+export function verdict(report: Report, judged: readonly JudgedLook[], subject: JudgedLook | undefined): Html {
+  const { arms, before, decision, isDone } = report;
+  if (subject === undefined)
+    return html`<p class="verdict">The run was interrupted before <b>${arms[0]?.name ?? 'the loss'}</b> was judged.</p>`;
+  const soFar = isDone ? null : html`<p class="note">The run is not done: these are the best epochs so far.</p>`;
+  return html`${decision ? decided(report, decision) : html`<p class="verdict"><b>${subject.look.name}</b>, so far</p>`}
+<ul class="headline">${HEADLINE.map((name) => headline(name, before, subject.metrics))}</ul>
+${soFar}${before && gainedAndPaid(report, before, subject)}${rivals(judged, subject)}`;
+}
+
+function decided({ sizes }: Report, { taken, why, warning }: RunDecision): Html {
+  const what =
+    taken === null
+      ? html`<b>Not better:</b> this run writes no model`
+      : html`This run writes <b>${taken.arm}</b>${taken.share === 1 ? '' : ', its weights half-way between before and after'}`;
+  return html`<p class="verdict">${what}</p>
+<p class="why">On ${count(sizes.validation)} validation samples, ${why}.</p>${warning && html`<p class="why warning">${warning}.</p>`}`;
+}
+
+/** Before → after with the interval of the change; a change that chance alone may give is none. */
+function headline(name: MetricName, before: Metrics | null, metrics: Metrics): Html {
+  const [a, b] = [before?.[name], metrics[name]];
+  const change = changeOf(metrics, name);
+  const range = change && `${points(change.low, 0)} to ${points(change.high, 0)}`;
+  const isTold = change !== null && (change.low > 0 || change.high < 0);
+  const note =
+    before === null
+      ? null
+      : change === null
+        ? html`${points(b, a)} points`
+        : isTold
+          ? html`<b>${points(b, a)} points</b>, 95 % interval ${range}`
+          : html`<b>no difference can be told</b>: ${points(b, a)} points, 95 % interval ${range}`;
+  const from = before && html`<span class="from">${percent(a)}</span> ${ARROW} `;
+  return html`<li><span class="name">${METRICS[name].title}</span><span class="figure">${from}${percent(b)}<small> %</small></span><span class="delta">${note}</span></li>`;
+}
+
+/** Sides of an exchange, each only as far as it is beyond noise. */
+function gainedAndPaid(report: Report, before: Metrics, subject: JudgedLook): Html {
+  const further = METRIC_NAMES.filter((name) => !HEADLINE.includes(name));
+  const told = (word: 'better' | 'worse'): string[] =>
+    further
+      .filter((name) => verdictOn(changeOf(subject.metrics, name), METRICS[name].better) === word)
+      .map(
+        (name) =>
+          `${METRICS[name].title}: ${shownMetric(name, before[name])} to ${shownMetric(name, subject.metrics[name])}${METRICS[name].isShare ? ' %' : ''}`,
+      );
+  const { gained, paid } = tradesOf(report.classes, before, subject.metrics);
+  const side = (title: string, items: readonly string[]): Html =>
+    html`<div><h3>${title}</h3>${items.length === 0 ? html`<p class="note">Nothing that can be told from noise.</p>` : html`<ul>${items.map((item) => html`<li>${item}</li>`)}</ul>`}</div>`;
+  return html`<div class="trade">${side('Gained', [...gained, ...told('better')])}${side('Paid', [...paid, ...told('worse')])}</div>`;
+}
+
+/** How others compare with what the page is about. */
+function rivals(judged: readonly JudgedLook[], subject: JudgedLook): Html | null {
+  const others = judged.filter(({ look }) => look !== BEFORE && look !== subject.look);
+  const rival = others.toSorted((a, b) => b.metrics.balancedAccuracy - a.metrics.balancedAccuracy)[0];
+  if (rival === undefined) return null;
+  const [own, other] = [subject.metrics.balancedAccuracy, rival.metrics.balancedAccuracy];
+  const isEqual = percent(own) === percent(other);
+  const how = isEqual ? 'comes out equal' : `has ${percent(other)} % (${points(other, own)} points)`;
+  return html`<p class="note">Of the others, by balanced accuracy, <b>${rival.look.name}</b> is first and ${how}.</p>`;
+}
+
+/** Every model that was held against the one before. */
+export function triedTable({ decision, sizes }: Report): Html | null {
+  if (decision === null || decision.candidates.length === 0) return null;
+  const { taken, candidates } = decision;
+  const heads = ['balanced', 'macro-F1', 'likely better %'].map((head) => ({ head }));
+  const rows = candidates.map((one) => {
+    const { arm, share, verdict: found } = one;
+    const isTaken = taken?.arm === arm && taken.share === share;
+    return [
+      share === 1 ? arm : `${arm}, half-way`,
+      points(found.balancedAccuracy, 0),
+      points(found.macroF1, 0),
+      percent(found.jointBetter),
+      isTaken ? html`<b>written</b>` : fateOf(one),
+    ];
+  });
+  const note = `On ${count(sizes.validation)} validation samples, in points against the model as it was given. Likely better: the mean of both, in draws from these samples.`;
+  return html`<figure><figcaption><h3>What was tried</h3><p>${note}</p></figcaption>${table('Models held against the one before', [{ head: 'model', isText: true }, ...heads, { head: 'came to', isText: true }], rows)}</figure>`;
+}
+
+function fateOf({ collapse, verdict: { decision } }: Candidate): string {
+  if (collapse !== null) return `refused: ${collapse}`;
+  return { take: 'better, not the best', keep: 'refused', untold: 'too few samples to tell' }[decision];
+}
