@@ -7,6 +7,8 @@ import type { Span } from './types.ts';
 import { END_GROUP, FIXED32, FIXED64, LEN, START_GROUP, VARINT } from './wire.ts';
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+/** The first window of a reader: many read one node and are done. */
+const FIRST_WINDOW_BYTES = 1024;
 const WIRE_NAMES = ['varint', 'fixed64', 'length-delimited', 'group', 'end of group', 'fixed32'];
 
 /**
@@ -29,6 +31,7 @@ export class WireReader {
   #chunk: Uint8Array = new Uint8Array();
   #view: DataView = new DataView(this.#chunk.buffer);
   #chunkStart = 0;
+  #window = FIRST_WINDOW_BYTES;
 
   constructor(source: ByteSource) {
     this.source = source;
@@ -249,7 +252,8 @@ export class WireReader {
   #ensure(position: number, length: number): number {
     const at = position - this.#chunkStart;
     if (at >= 0 && at + length <= this.#chunk.length) return at;
-    const wanted = Math.min(WINDOW_BYTES, this.source.size - position);
+    const wanted = Math.min(this.#window, this.source.size - position);
+    this.#window = WINDOW_BYTES;
     // A copy, because another reader of this source may move its window before this one goes on.
     this.#chunk = new Uint8Array(this.source.read(position, Math.max(wanted, length)));
     this.#view = new DataView(this.#chunk.buffer);

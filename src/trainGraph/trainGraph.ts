@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { LossgraftError } from '../errors.ts';
+import { bytesHash } from '../hash.ts';
 import { graphEdit, isView } from '../ir/edit.ts';
 import { BLOCKED_DOMAIN } from '../lower/layouts.ts';
 import { type Model, modelHash } from '../model.ts';
@@ -37,6 +38,8 @@ export interface TrainGraph {
   bytes(): ReadonlyMap<string, Uint8Array>;
   /** The one graph of the forms `step` and `loop`, for a session with the model's folder for external data. */
   sessionBytes(): Uint8Array;
+  /** The SHA-256 of these bytes, in hex. */
+  sessionHash(): string;
   /** What the states are at the start: the model's weights and statistics; slots are zeros. New arrays at every call. */
   initialState(): ReadonlyMap<string, Tensor>;
   /**
@@ -78,13 +81,20 @@ function graphOf(model: Model, request: TrainGraphRequest, { step, files }: Buil
     const manifest = manifestOf(step, request, hash, names);
     return { ...graphEdit(file.proto, file.graph), metadata: new Map([['lossgraft', JSON.stringify(manifest)]]) };
   };
+  let digest: string | undefined;
+  const ownBytes = (): Uint8Array => {
+    const bytes = sessionBytes(model, edit('step.onnx'));
+    digest ??= bytesHash(bytes);
+    return bytes;
+  };
   const bytesOf = (name: string): Uint8Array => editedBytes((files.get(name) as Built).proto, edit(name));
   return {
     report: step.report,
     untied: step.backward.draft.untied.map(({ parameter, name }) => ({ parameter, name })),
     isLowered,
     bytes: () => new Map(names.map((name) => [name, bytesOf(name)])),
-    sessionBytes: () => sessionBytes(model, edit('step.onnx')),
+    sessionBytes: ownBytes,
+    sessionHash: () => digest ?? bytesHash(ownBytes()),
     initialState: () => new Map(lazyState(model, step).map(({ name, read }) => [name, read()])),
     write: async (path, options = {}) => {
       if (isLowered) throw new Error('a graph with forms for one machine is not for a file');

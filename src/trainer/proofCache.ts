@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { LowerTarget } from '../lower/layouts.ts';
 import { addToCache, cacheFile, machineKey, readCache } from '../lower/machineCache.ts';
 import type { TrainGraph } from '../trainGraph/trainGraph.ts';
@@ -8,8 +7,7 @@ const MOST = 200;
 
 /** A lowered graph in its loop form, down to its last node, and who computes it. */
 export function proofKey(graph: TrainGraph, { batch }: LowerTarget): string {
-  const hash = createHash('sha256').update(graph.sessionBytes()).digest('hex');
-  return `${machineKey()}, batches of ${batch}, ${hash}`;
+  return `${machineKey()}, batches of ${batch}, ${graph.sessionHash()}`;
 }
 
 /** Whether it took a step as its plain form does, before. */

@@ -19,13 +19,27 @@ export async function inferTypes(
   values?: readonly Value[],
   given: ReadonlyMap<Value, Tensor> = new Map(),
 ): Promise<void> {
+  await infer(model, graph, values, { known: [], given });
+}
+
+/** The same of all tensors, for who runs the model anyway: what may be a scalar or of unknown rank, which takes a session more to tell, has no shape. */
+export async function inferClaims(model: ModelProto, graph: Graph): Promise<void> {
+  await infer(model, graph, undefined, { known: [], given: new Map(), skipsScalars: true });
+}
+
+async function infer(
+  model: ModelProto,
+  graph: Graph,
+  values: readonly Value[] | undefined,
+  hints: Hints,
+): Promise<void> {
   const wanted = (values ?? [...graph.values.values()]).filter(
     ({ producer }) => producer !== undefined && producer.domain !== COMPOSITE_DOMAIN,
   );
   const passedOn = derivable(graph, new Set(wanted));
   const skipped = new Set(passedOn);
   const asked = wanted.filter((value) => !skipped.has(value));
-  await inferWithRanks(model, graph, asked, { known: [], given }, () => derive(passedOn));
+  await inferWithRanks(model, graph, asked, hints, () => derive(passedOn));
 }
 
 /**
@@ -87,7 +101,7 @@ async function inferOnce(model: ModelProto, graph: Graph, asked: readonly Value[
     if (port.shape !== undefined && port.shape.length > 0) value.shape = merged(value.shape, port.shape);
     else if (value.shape === undefined) ambiguous.push(value);
   }
-  await settleRanks(model, graph, ambiguous, hints);
+  if (!hints.skipsScalars) await settleRanks(model, graph, ambiguous, hints);
 }
 
 /** What is found, and what was known before where nothing is found. */
@@ -133,6 +147,8 @@ interface Hints {
   readonly known: readonly ValueInit[];
   readonly given: ReadonlyMap<Value, Tensor>;
   readonly cut?: Cut;
+  /** Values whose rank is 0 or unknown are left without a shape. */
+  readonly skipsScalars?: boolean;
 }
 
 type Cut = NonNullable<SkeletonRequest['cut']>;

@@ -88,22 +88,27 @@ async function firstThatRuns(tries: readonly Sizes[], run: (sizes: Sizes) => Pro
 }
 
 const SHAPES = 'lossgraft/rehearsal/shapes';
-const RANKS = 'lossgraft/rehearsal/ranks';
+/** Stands before the dimensions of each value; no dimension is negative. */
+const MARK = -1n;
 
-/** The model with two outputs: the dimensions of all values one behind the other, and how many each has. */
+/** The model with one output: the dimensions of all values one behind the other, each after a mark. */
 function shapesOf(proto: ModelProto, graph: Graph, values: readonly Value[]): ReturnType<typeof skeletonEdit> {
   const shape = (of: string): NodeInit => {
     const name = `lossgraft/shape_of/${of}`;
     return { name, opType: 'Shape', inputs: [of], outputs: [name] };
   };
   const shapes = values.map(({ name }) => shape(name));
-  const ranks = shapes.map(({ name }) => shape(name));
-  const joined = (name: string, parts: readonly NodeInit[]): NodeInit => {
-    const attributes = new Map([['axis', { type: 'int', value: 0n } as const]]);
-    return { name, opType: 'Concat', inputs: parts.map((part) => part.name), outputs: [name], attributes };
+  const mark = 'lossgraft/rehearsal/mark';
+  const joined: NodeInit = {
+    name: SHAPES,
+    opType: 'Concat',
+    inputs: shapes.flatMap(({ name }) => [mark, name]),
+    outputs: [SHAPES],
+    attributes: new Map([['axis', { type: 'int', value: 0n }]]),
   };
-  const nodes = [...shapes, ...ranks, joined(SHAPES, shapes), joined(RANKS, ranks)];
-  return skeletonEdit(proto, graph, { outputs: [SHAPES, RANKS], nodes, heavy: 'zeros' });
+  const tensor: Tensor = { dtype: 'int64', dims: [1], data: BigInt64Array.of(MARK) };
+  const initializers = [{ name: mark, tensor }];
+  return skeletonEdit(proto, graph, { outputs: [SHAPES], nodes: [...shapes, joined], initializers, heavy: 'zeros' });
 }
 
 async function runOnce(session: Session, graph: Graph, values: readonly Value[], sizes: Sizes): Promise<Run> {
@@ -116,15 +121,12 @@ async function runOnce(session: Session, graph: Graph, values: readonly Value[],
     return [name, { dtype, dims, data: noise(dtype, elementCount(dims), seed + i) }] as const;
   });
   const results = await session.run(Object.fromEntries(feeds));
-  const all = Array.from(results[SHAPES]?.data ?? [], Number);
-  const ranks = Array.from(results[RANKS]?.data ?? [], Number);
-  let at = 0;
-  const dims = values.map((value, i) => {
-    const own = all.slice(at, at + (ranks[i] ?? 0));
-    at += own.length;
-    return [value, own] as const;
-  });
-  return { sizes, dims: new Map(dims) };
+  const shapes: number[][] = [];
+  for (const dim of results[SHAPES]?.data ?? []) {
+    if (dim === MARK) shapes.push([]);
+    else shapes.at(-1)?.push(Number(dim));
+  }
+  return { sizes, dims: new Map(values.map((value, i) => [value, shapes[i] ?? []])) };
 }
 
 const REALS = new Set<Tensor['dtype']>(['float32', 'float64', 'float16']);

@@ -4,7 +4,7 @@ import type { DataType, Dim, Shape } from '../../tensor.ts';
 import { isBfloat16 } from './bfloat16.ts';
 import { derivable } from './derived.ts';
 import { Facts } from './facts.ts';
-import { inferTypes } from './oracle.ts';
+import { inferClaims, inferTypes } from './oracle.ts';
 import { type NotRehearsed, rehearse } from './rehearsal.ts';
 import { adoptDeclared, restate } from './restate.ts';
 import { isCarried } from './skeleton.ts';
@@ -31,12 +31,15 @@ export async function settleSizes(model: OpenModel, graph: Graph): Promise<NotRe
     apply(graph, known);
     return undefined;
   }
-  await inferTypes(model.proto, graph);
+  await inferClaims(model.proto, graph);
   const computed = [...graph.values.values()].filter(({ producer }) => producer !== undefined);
   const passedOn = new Set(derivable(graph, new Set(computed)));
   const asked = computed.filter((value) => !passedOn.has(value) && (isCarried(value.dtype) || isBfloat16(value)));
   const rehearsal = await rehearse(model, graph, asked);
-  if ('why' in rehearsal) return rehearsal;
+  if ('why' in rehearsal) {
+    await inferTypes(model.proto, graph);
+    return rehearsal;
+  }
   const facts = new Facts(graph, rehearsal);
   const corrections = await correctAll(model.proto, graph, asked, facts);
   for (const value of computed) value.shape = facts.of(value);
@@ -101,7 +104,7 @@ async function correctAll(
       facts.set(correction.output, correction.dims);
       corrections.push(correction);
     }
-    await inferTypes(proto, graph);
+    await inferClaims(proto, graph);
   }
 }
 
