@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { dataRows, flag, isText, type OptionsOf, pick, type Row, text, trainRows, value } from '../src/catalogue.ts';
 import type { DataParts, Dataset, RunOrigin, TrainOptions } from '../src/index.ts';
 import type { Door, Given } from './command.ts';
-import { type Config, readConfig, recordOf } from './config.ts';
+import { type Config, fromHere, readConfig, recordOf } from './config.ts';
 import { dataOptionRows, openFurther } from './dataOptions.ts';
 import { fileRows } from './fileOptions.ts';
 import { DECLARED, forShell } from './flags.ts';
@@ -76,7 +76,12 @@ export function askedOf({ options, declared }: Given<typeof rows>, door: Door): 
   const isGiven = (key: string): boolean => key !== 'augmentation' && given.get(key) !== undefined;
   const read = file === undefined ? NOTHING : readConfig(door, file, configRows, { isDeclared, isGiven });
   for (const text of read.notes) note(text);
-  const merged: Options = { ...read.options, ...defined(options), ...(isRun ? { folder: resume } : {}) };
+  const merged: Options = {
+    ...read.options,
+    ...(isRun ? outputsOf(read) : {}),
+    ...defined(options),
+    ...(isRun ? { folder: resume } : {}),
+  };
   const augmentation = { ...read.options.augmentation, ...options.augmentation };
   const all = Object.keys(augmentation).length > 0 ? { ...merged, augmentation } : merged;
   const { model, data } = all;
@@ -100,6 +105,15 @@ export function askedOf({ options, declared }: Given<typeof rows>, door: Door): 
 }
 
 const NOTHING: Config<typeof configRows> = { options: {}, declared: {}, run: undefined, notes: [] };
+
+/** A run that is resumed writes where it would have: relative paths begin at its own working folder. */
+function outputsOf({ options: { output, report }, run }: Config<typeof configRows>): Partial<Options> {
+  const base = run?.workingFolder ?? process.cwd();
+  return {
+    ...(output === undefined ? {} : { output: fromHere(output, base) }),
+    ...(typeof report === 'string' ? { report: fromHere(report, base) } : {}),
+  };
+}
 
 function missing(what: string): UsageError {
   return new UsageError(

@@ -36,3 +36,8 @@ export function onlyClass({ recall }: Pick<Known, 'recall'>): number | undefined
 function percent(share: number): string {
   return (100 * share).toFixed(1);
 }
+
+/** What a model has lost; one that took all for one class from the start had nothing. */
+export function newCollapse(given: Known, now: Known, classNames: readonly string[] | undefined): string | undefined {
+  return onlyClass(given) === undefined ? collapseOf(given, now, classNames) : undefined;
+}

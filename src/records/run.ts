@@ -14,6 +14,17 @@ export interface Best {
   readonly file: string;
 }
 
+/** Where the training of an arm was left: a longer run takes it up there. */
+export interface ArmPlace {
+  /** What comes next. */
+  readonly epoch: number;
+  readonly step: number;
+  readonly lossSum: number;
+  readonly lossCount: number;
+  readonly file: string;
+  readonly best: Best | null;
+}
+
 /** Where a run is. All plain data: it is written as JSON beside the states. */
 export interface Checkpoint {
   readonly version: string;
@@ -37,6 +48,8 @@ export interface Checkpoint {
   readonly best: Best | null;
   /** Those of the arms that are done. */
   readonly bests: readonly Best[];
+  /** Where arms ended, by their names. */
+  readonly left?: Readonly<Record<string, ArmPlace>>;
   /** Calibrated alphas by arm. */
   readonly alphas: Readonly<Record<string, number>>;
   /** Where the training of an arm broke down, by its name: it was trained once more at {@link CUT} of the rate. */

@@ -52,7 +52,10 @@ export class RunFolder {
     this.#sweep();
     if (!there) return undefined;
     const checkpoint = this.#read();
-    this.#compare(checkpoint.settings, settings);
+    this.#compare(
+      isLonger(checkpoint.settings, settings) ? lengthened(checkpoint.settings, settings) : checkpoint.settings,
+      settings,
+    );
     const numbers = this.#states().map((file) => Number(/-(\d+)\.safetensors$/.exec(file)?.[1] ?? 0));
     this.#count = Math.max(0, ...numbers);
     return checkpoint;
@@ -76,8 +79,9 @@ export class RunFolder {
   /** Makes `checkpoint` the one that counts, in one rename, then removes states that it does not name. */
   commit(checkpoint: Checkpoint): void {
     writeText(this.file(FILE), `${JSON.stringify(checkpoint, withNames)}\n`);
-    const { file, shared, best, bests, outcome } = checkpoint;
-    const kept = new Set([file, shared, best?.file, ...bests.map((b) => b.file), outcome?.decision.file]);
+    const { file, shared, best, bests, left = {}, outcome } = checkpoint;
+    const ends = Object.values(left).flatMap((end) => [end.file, end.best?.file]);
+    const kept = new Set([file, shared, best?.file, ...bests.map((b) => b.file), ...ends, outcome?.decision.file]);
     for (const name of this.#states()) if (!kept.has(name)) rmSync(this.file(name), { force: true });
   }
 
@@ -134,6 +138,28 @@ export class RunFolder {
       hint: `Go on with it (${option('mode', 'resume')}), choose another folder (${option('folder')}), or begin again (${option('force')})`,
     });
   }
+}
+
+/** Whether settings ask for more epochs than others. */
+export function isLonger(before: Checkpoint['settings'], now: Checkpoint['settings']): boolean {
+  return Number(partOf(now.schedule, 'epochs')) > Number(partOf(before.schedule, 'epochs'));
+}
+
+/** What follows from the number of epochs. */
+const OF_LENGTH = ['epochs', 'warmup', 'milestones'];
+
+/** Settings with the length of others. */
+function lengthened(before: Checkpoint['settings'], now: Checkpoint['settings']): Checkpoint['settings'] {
+  const length = OF_LENGTH.map((key) => [key, partOf(now.schedule, key)] as const);
+  return { ...before, schedule: { ...asRecord(before.schedule), ...Object.fromEntries(length) } };
+}
+
+function partOf(settings: unknown, key: string): unknown {
+  return asRecord(settings)[key];
+}
+
+function asRecord(settings: unknown): Readonly<Record<string, unknown>> {
+  return isRecord(settings) ? settings : {};
 }
 
 interface Difference {

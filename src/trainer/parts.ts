@@ -1,5 +1,5 @@
 import { batchSizesOf } from '../data/samples.ts';
-import type { Checkpoint } from '../records/run.ts';
+import type { ArmPlace, Checkpoint } from '../records/run.ts';
 import { phaseOf } from '../records/schedule.ts';
 import type { RunFolder } from '../runFolder/checkpoint.ts';
 import type { Runner } from '../thread/runner.ts';
@@ -54,17 +54,19 @@ export function openArm({ request, graphs }: RunBasis, at: Checkpoint): Promise<
   const { arms, first, schedule } = request;
   const arm = arms[at.arm];
   const alpha = at.alphas[arm?.name ?? ''];
-  const isFirst = phaseOf(schedule, startOf(at, schedule.ibFrom).epoch) === 'first';
+  const isFirst = phaseOf(schedule, startOf(at, arm?.name ?? '', schedule.ibFrom).epoch) === 'first';
   const isPending = arm?.calibration !== undefined && alpha === undefined;
   if (arm === undefined || isFirst || isPending) return graphs.train('first', first);
   return graphs.train(keyOf(arm), arm.graph(alpha));
 }
 
-/** Where the arm of a checkpoint begins or goes on: the epoch, and the file of the state; without one, the model as it was given. */
+/** Where the arm of a checkpoint begins or goes on; without a file, with the model as it was given. */
 export function startOf(
-  { arm, epoch, step, file, shared }: Checkpoint,
+  { arm, epoch, step, lossSum, lossCount, best, file, shared, left }: Checkpoint,
+  name: string,
   ibFrom: number,
-): { readonly epoch: number; readonly file?: string } {
-  if (epoch > 0 || step > 0) return { epoch, file };
-  return arm > 0 && shared !== null ? { epoch: ibFrom, file: shared } : { epoch };
+): Omit<ArmPlace, 'file'> & { readonly file?: string } {
+  if (epoch > 0 || step > 0) return { epoch, step, lossSum, lossCount, best, file };
+  const start = { epoch, step, lossSum, lossCount, best };
+  return left?.[name] ?? (arm > 0 && shared !== null ? { ...start, epoch: ibFrom, file: shared } : start);
 }

@@ -6,6 +6,7 @@ import { withoutTf32 } from '../runtime/cuda/guard.ts';
 import { type Runner, startRunner } from '../thread/runner.ts';
 import { unlessAborted } from './abort.ts';
 import { describeFeatures, planFeatures } from './featurePlan.ts';
+import { trainedFurther } from './further.ts';
 import { GraphPool } from './graphPool.ts';
 import { SEEN } from './judge.ts';
 import { openParts, type RunBasis } from './parts.ts';
@@ -27,10 +28,10 @@ async function trainIn(runner: Runner, request: TrainerRequest): Promise<Trained
   const graphs = new GraphPool(request.model, runner, request.provider, request.threads);
   const folder = new RunFolder(request.folder, request.data.classNames);
   const augment = augmenter(request.data, request.ports, request.augmentation);
-  const at = folder.begin(request.mode, request.settings) ?? {
-    ...beginning(request.settings),
-    model: modelOf(request),
-  };
+  const found = folder.begin(request.mode, request.settings);
+  const further = found && trainedFurther(found, request);
+  if (further) request.onNote?.(further.note);
+  const at = further?.checkpoint ?? found ?? { ...beginning(request.settings), model: modelOf(request) };
   writeRunFile(folder.path, request.record, request.mode === 'resume');
   if (at.outcome) return { interrupted: false, checkpoint: at, notes: seenNotes(at) };
   // A run that goes on does as it did before, to the last bit; elsewhere that cannot be.
@@ -39,7 +40,7 @@ async function trainIn(runner: Runner, request: TrainerRequest): Promise<Trained
   const planned = await unlessAborted(request.signal, () => planFeatures({ request, runner, graphs, mode }));
   if (planned === undefined) return interruptedAt(folder, at, graphs);
   const { train, validation, report, close } = planned;
-  const notes = [note, describeFeatures(report)].filter((text) => text !== undefined);
+  const notes = [further?.note, note, describeFeatures(report)].filter((text) => text !== undefined);
   try {
     const basis: RunBasis = { request: { ...request, train, validation }, runner, graphs, folder, notes };
     const parts = await openParts(basis, at, augment);

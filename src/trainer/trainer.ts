@@ -1,5 +1,5 @@
 import type { Part } from '../data/samples.ts';
-import { collapseOf, onlyClass } from '../metrics/collapse.ts';
+import { newCollapse } from '../metrics/collapse.ts';
 import { METRICS, metricNamed } from '../metrics/metrics.ts';
 import type { EpochRecord } from '../records/epoch.ts';
 import { type Metrics, metricsOf } from '../records/metrics.ts';
@@ -71,7 +71,8 @@ export class Trainer {
       return await this.#arm(arm);
     } catch (error) {
       const isBegun = this.#at.history.length > 0;
-      if (!isBegun || !mayBeOfRate(error) || this.#at.cuts?.[arm.name] !== undefined) throw error;
+      const isTakenUp = this.#at.left?.[arm.name] !== undefined;
+      if (!isBegun || isTakenUp || !mayBeOfRate(error) || this.#at.cuts?.[arm.name] !== undefined) throw error;
       this.#cut(arm, error.problem.where.replace(/, batch of .*/s, ''));
       return this.#arm(arm);
     }
@@ -97,22 +98,31 @@ export class Trainer {
   /** @returns false where it was interrupted. */
   async #arm(arm: Arm): Promise<boolean> {
     const { schedule } = this.#parts.request;
-    const start = startOf(this.#at, schedule.ibFrom);
-    this.#at = { ...this.#at, epoch: start.epoch };
+    const { file, ...start } = startOf(this.#at, arm.name, schedule.ibFrom);
     this.#prefetcher = this.#parts.prefetcherOf(arm);
-    await this.#load(start.file);
+    await this.#load(file);
+    this.#at = { ...this.#at, ...start };
     await this.#judgeGiven(arm);
     for (let epoch = start.epoch; epoch < schedule.epochs; epoch++) {
       const started = performance.now();
-      const walked = await this.#walkSound(arm, epoch, start.file);
+      const walked = await this.#walkSound(arm, epoch, file);
       if (walked.end === 'interrupted') return false;
       await this.#endEpoch(arm, epoch, walked, started);
       if (this.#isOverdue(arm, epoch)) break;
     }
-    const { best, bests } = this.#at;
-    const next = { arm: this.#at.arm + 1, epoch: 0, step: 0 };
-    await this.#save({ ...next, best: null, bests: best ? [...bests, best] : bests });
+    await this.#leave(arm);
     return true;
+  }
+
+  /** An arm is done. Its last state is kept, so that a longer run can go on with it. */
+  async #leave({ name }: Arm): Promise<void> {
+    const { arm, epoch, best, bests, left } = this.#at;
+    const next = { arm: arm + 1, epoch: 0, step: 0, best: null, bests: best ? [...bests, best] : bests };
+    const end = { epoch, step: 0, lossSum: 0, lossCount: 0, best };
+    await this.#save((file) => {
+      const last = best?.epoch === epoch ? best.file : file;
+      return { ...next, left: { ...left, [name]: { ...end, file: last } } };
+    });
   }
 
   /** Gives the runner the state with which an arm begins or goes on. */
@@ -277,17 +287,12 @@ export class Trainer {
   }
 
   /** Writes the runner's state and makes it the checkpoint. */
-  async #save(change: Partial<Checkpoint>): Promise<void> {
+  async #save(change: Partial<Checkpoint> | ((file: string) => Partial<Checkpoint>)): Promise<void> {
     const { runner, folder } = this.#parts;
     const file = folder.fresh('state');
     await runner.ask({ kind: 'save', path: folder.file(file) });
-    this.#at = { ...this.#at, ...change, file };
+    this.#at = { ...this.#at, ...(typeof change === 'function' ? change(file) : change), file };
     folder.commit(this.#at);
     this.#saved = performance.now();
   }
-}
-
-/** What the model has lost; one that took all for one class from the start had nothing. */
-function newCollapse(given: Metrics, now: Metrics, classNames: readonly string[] | undefined): string | undefined {
-  return onlyClass(given) === undefined ? collapseOf(given, now, classNames) : undefined;
 }

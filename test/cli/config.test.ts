@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { copyFileSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type CliResult, lossgraft, temporaryFolder } from '../support/cli.ts';
+import { type CliResult, lossgraft, ROOT, temporaryFolder } from '../support/cli.ts';
 import { DIGITS } from '../support/digits.ts';
 
 /** A folder with a model and its data, in which commands are run. */
@@ -131,10 +131,11 @@ describe('--resume RUN', () => {
   it('needs nothing else: the model, the data and all options are those of the run, from any folder', async () => {
     const { folder, run } = workplace();
     await run(...ASKED, ...SHORT, '-o', 'tuned.onnx');
-    const { code, stderr } = await lossgraft(['train', '--resume', join(folder, 'tuned.run'), '--force']);
+    const { code, stdout, stderr } = await lossgraft(['train', '--resume', join(folder, 'tuned.run'), '--force']);
     expect(stderr).not.toMatch(/not those of the run|is not that of/);
     expect(code).toBe(0);
     expect(recordIn(join(folder, 'tuned.run')).resumed).toHaveLength(1);
+    expect(stdout).toContain(`written ${relative(ROOT, join(folder, 'tuned.onnx'))}`);
   });
 
   it('finds data that moved with the run, and tells where they are missing', async () => {
