@@ -82,7 +82,7 @@ function refuseUnknownCommand([first = '']: readonly string[]): void {
 /** Options given twice come as lists; which one counts would be anybody's guess. */
 function refuseRepeats(argv: Readonly<Record<string, unknown>>): true {
   const twice = Object.entries(argv).find(([key, value]) => Array.isArray(value) && key !== '_' && key !== 'dirs');
-  if (twice !== undefined) throw new UsageError(`The option --${twice[0]} is given more than once`);
+  if (twice !== undefined) throw new UsageError(`The option --${twice[0]} occurs more than once`);
   return true;
 }
 
@@ -93,7 +93,7 @@ function refuseNoNumbers(argv: Readonly<Record<string, unknown>>, args: readonly
   const flag = `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
   const at = args.findIndex((arg) => arg === flag || arg.startsWith(`${flag}=`));
   const given = args[at]?.slice(flag.length + 1) || args[at + 1];
-  throw new UsageError(`${flag} expects a number, and found ${JSON.stringify(given)}`);
+  throw new UsageError(`${flag} expects a number but got ${JSON.stringify(given)}`);
 }
 
 /** The command that a command line begins with. */

@@ -44,11 +44,11 @@ function comparison({ model, against, metrics: { change } }: EvaluateResult): st
     if (!difference) return [];
     const { low, high, better } = difference;
     const isTold = low > 0 || high < 0;
-    const verdict = isTold ? (better > 0.5 ? 'better' : 'worse') : 'no difference can be told';
+    const verdict = isTold ? (better > 0.5 ? 'better' : 'worse') : 'the data cannot show a difference';
     return [[headOf(name), signed(name, difference.difference), signed(name, low), signed(name, high), verdict]];
   });
   const { onlyFirst, onlySecond, p } = change.accuracy;
-  const test = `Right in one model alone: ${onlySecond} samples here, ${onlyFirst} in the other; McNemar's exact test p = ${p.toPrecision(2)}${p < 0.05 ? '' : ', no difference can be told'}`;
+  const test = `Right in one model alone: ${onlySecond} samples here, ${onlyFirst} in the other; McNemar's exact test p = ${p.toPrecision(2)}${p < 0.05 ? '' : ', the data cannot show a difference'}`;
   const title = `${printable(model)} against ${printable(against.model)}, on the same samples, paired`;
   return `${title}\n${table(['metric', 'difference', 'from', 'to', ''], rows)}${test}\n`;
 }

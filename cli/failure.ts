@@ -6,9 +6,9 @@ import { UsageError } from './usage.ts';
 /** What a shell is told. The help and docs/commands.md list them. */
 export const STATUS = {
   done: { code: 0, when: 'all went well' },
-  failed: { code: 1, when: 'a check did not pass, or training came to no better model' },
-  refused: { code: 2, when: 'wrong usage, bad input, or a file that cannot be read or written' },
-  diverged: { code: 3, when: 'a training whose loss or weights were no longer finite' },
+  failed: { code: 1, when: 'a check failed, or training found no better model' },
+  refused: { code: 2, when: 'wrong usage, bad input, or an unreadable or unwritable file' },
+  diverged: { code: 3, when: 'training diverged: loss or weights were not finite' },
   defect: { code: 70, when: 'a defect of lossgraft' },
   interrupted: { code: 130, when: 'a training that Ctrl-C ended' },
 } as const;

@@ -98,7 +98,7 @@ function describeChange(metric: MetricName, { metrics }: NonNullable<Row['change
   const { difference, low, high } = change;
   const isTold = low > 0 || high < 0;
   return [
-    `${METRICS[metric].title} ${points(difference)} (${points(low)} to ${points(high)})${isTold ? '' : ', no difference can be told'}`,
+    `${METRICS[metric].title} ${points(difference)} (${points(low)} to ${points(high)})${isTold ? '' : ', the data cannot show a difference'}`,
   ];
 }
 

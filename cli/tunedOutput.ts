@@ -52,7 +52,7 @@ export function checkTuned(
     code: 'output-exists',
     where: other.to,
     expected: `a folder where the model's ${basename(other.from)} can be copied to`,
-    found: 'another file of that name',
+    found: 'another file with that name',
     hint:
       path === model
         ? 'Choose another folder: -o DIR/ takes the model and its files'

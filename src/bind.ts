@@ -81,7 +81,7 @@ function withOwn(
     where: `option ${twice}`,
     expected: 'it once',
     found: `${beside[twice]} beside ${own[twice]}`,
-    hint: 'Leave one of them out',
+    hint: 'Omit one of them',
   });
 }
 

@@ -221,7 +221,7 @@ export async function train(model: OpenedModel, options: TrainOptions): Promise<
 }
 
 /**
- * Writes the model of one loss of a run that is done, whatever the run decided.
+ * Writes the model of one loss of a finished run, whatever the run decided.
  *
  * @param folder of the run.
  * @returns the files that were written.

@@ -72,7 +72,7 @@ interface Kept {
 
 const readCheckpoint = (folder: string): Kept => JSON.parse(readFileSync(join(folder, 'checkpoint.json'), 'utf8'));
 
-/** The state in which the losses part: a run that is done no longer has it. */
+/** The state in which the losses part: a finished run no longer has it. */
 function keepSwitch(out: string, folder: string): void {
   const { shared } = readCheckpoint(folder);
   if (shared !== null) copyFileSync(join(folder, shared), join(out, 'switch.safetensors'));

@@ -15,7 +15,7 @@ export const augmentCommand = command({
   rows: {
     ...fileRows('The file to write'),
     ...augmentRows,
-    copyExternalData: flag('Also copy weights that are in files beside the model', {}),
+    copyExternalData: flag('Also copy weights stored in files beside the model', {}),
   },
   catalogue: ['losses'],
   examples: [

@@ -5,7 +5,7 @@ import { print, printJson } from '../io.ts';
 /** lossgraft export */
 export const exportCommand = command({
   name: 'export',
-  describe: 'Write the model of any loss of a run that is done, whatever the run decided',
+  describe: 'Write the model of any loss of a finished run, whatever the run decided',
   rows: {
     run: text('The folder of a run', { positional: 'one', required: true }),
     output: text('The tuned model to write', { alias: 'o', required: true }),

@@ -78,7 +78,7 @@ function parameterRows(found: Inspection): (readonly [string, string])[] {
     ['trainable', `${elements.toLocaleString('en')} in ${tensors.toLocaleString('en')} float32 tensors`],
     ...leftOut.map(({ name, why }) => ['no parameter', `${name}: ${why}`] as const),
     ['training', whatTrains(found)],
-    ['gradient rules', problem === null ? rules : `not asked: nothing can be trained, ${problem}`],
+    ['gradient rules', problem === null ? rules : `not checked: nothing can be trained, ${problem}`],
   ];
 }
 

@@ -15,7 +15,7 @@ export function flag(describe: string): FlagOption {
 }
 
 export function weightDecay(value: number): NumberOption {
-  const describe = 'how strongly parameters are pulled towards 0';
+  const describe = 'how strongly parameters decay towards 0';
   return { kind: 'number', default: value, expects: 'a number of 0 or more', accepts: (v) => v >= 0, describe };
 }
 

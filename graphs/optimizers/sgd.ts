@@ -7,8 +7,8 @@ export const sgd = defineOptimizer({
   cites: 'torch.optim.SGD',
   summary: 'stochastic gradient descent with momentum, Nesterov momentum, dampening and L2 weight decay',
   options: {
-    momentum: fraction(0.9, 'share of the last update in this one'),
-    dampening: fraction(0, 'how much of the gradient is kept out of the momentum'),
+    momentum: fraction(0.9, 'share of the previous update that is kept'),
+    dampening: fraction(0, 'the share of the gradient that does not enter the momentum'),
     nesterov: flag('look ahead: add the momentum to the gradient once more'),
     weightDecay: weightDecay(0),
   },

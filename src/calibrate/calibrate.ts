@@ -53,7 +53,7 @@ export interface CalibrationReport {
   readonly before: DetailedMetrics;
   /** What was fitted on the other folds, judged on each: `change` compares with before. */
   readonly after: DetailedMetrics;
-  /** Whether it is better than the model as it is, by the goal, on samples that it was not fitted on. */
+  /** Whether it is better than the model as it is, by the goal, on samples it was not fitted on. */
   readonly decision: CalibrationDecision;
   /** What the user should know of. */
   readonly notes: readonly string[];
@@ -216,8 +216,8 @@ function verdictOn(after: DetailedMetrics, metric: MetricName): string[] {
   if (!change) return [];
   const [low, high] = better === 'higher' ? [change.low, change.high] : [-change.high, -change.low];
   if (low > 0) return [];
-  const told = high < 0 ? 'it is worse' : 'no difference can be told';
-  return [`By ${title}, on samples that it was not fitted on, ${told}: the model as it is may serve you as well`];
+  const told = high < 0 ? 'it is worse' : 'the data cannot show a difference';
+  return [`By ${title}, on samples it was not fitted on, ${told}: the given model may serve as well`];
 }
 
 function scoredOf({ labels, classes }: Sample, logits: Float64Array): Scored {
@@ -235,7 +235,7 @@ function normsAndBias(head: LinearHead | undefined, classes: number, where: stri
   throw new LossgraftError({
     code: 'no-linear-head',
     where,
-    expected: 'a last linear layer in float32 with a row of weights for each class, which nothing else reads',
+    expected: 'a last linear layer in float32 with one row of weights per class, which nothing else reads',
     found: norms === undefined ? 'none before the scores' : `${norms.length} rows for ${classes} classes`,
     hint: `Take another method, such as ${option('method', 'logit-adjustment')}`,
   });
@@ -245,8 +245,8 @@ function notBetter(where: string, { why }: CalibrationDecision): LossgraftError 
   return new LossgraftError({
     code: 'not-better',
     where,
-    expected: 'a model that is better than the one before on samples that it was not fitted on',
+    expected: 'a model that is better than the given one on samples it was not fitted on',
     found: why,
-    hint: 'Give more data, another method or goal, or write it anyway',
+    hint: 'Use more data, another method or goal, or write it anyway',
   });
 }

@@ -4,7 +4,7 @@ import { METRICS, type MetricName } from '../metrics/metrics.ts';
 import { LEAST_SAMPLES } from '../metrics/tally.ts';
 import type { DetailedMetrics } from '../records/metrics.ts';
 
-/** Whether the calibrated model is better on samples that it was not fitted on. */
+/** Whether the calibrated model is better on samples it was not fitted on. */
 export interface CalibrationDecision {
   /** `take`: it is. `keep`: it is not shown to be. `untold`: there are too few samples to tell. */
   readonly decision: Decision;
@@ -50,10 +50,10 @@ const COUNTS_CLASSES_ALIKE: ReadonlySet<MetricName> = new Set(['gMean']);
 function decideByMetric({ change, rarest }: DetailedMetrics, metric: MetricName): CalibrationDecision {
   const { title, isShare } = METRICS[metric];
   const found = change?.metrics[metric];
-  if (!found) return { decision: 'untold', why: `${title} cannot be told of these samples` };
+  if (!found) return { decision: 'untold', why: `these samples do not determine ${title}` };
   const points = isShare ? `${signed(100 * found.difference, 1)} points` : signed(found.difference, 4);
-  const share = `better with a likelihood of ${Math.round(100 * found.better)} %`;
-  const why = `${title} changed by ${points} on samples that it was not fitted on, ${share}`;
+  const share = `better with a probability of ${Math.round(100 * found.better)} %`;
+  const why = `${title} changed by ${points} on samples it was not fitted on, ${share}`;
   if (COUNTS_CLASSES_ALIKE.has(metric) && rarest.samples < LEAST_SAMPLES)
     return { decision: 'untold', why: `a class has fewer than ${LEAST_SAMPLES} samples to judge by: ${why}` };
   if (found.better >= PROVED) return { decision: 'take', why };

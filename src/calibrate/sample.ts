@@ -61,6 +61,6 @@ function tooMany(where: string, size: number, classes: number): LossgraftError {
     where,
     expected: `at most ${MAX_KEPT} scores, all samples and classes together`,
     found: `${size} × ${classes}`,
-    hint: 'A part of the samples is enough for so few numbers',
+    hint: 'Some of the samples are enough for so few numbers',
   });
 }

@@ -46,9 +46,9 @@ function unreadable(where: string, found: string, cause?: unknown): LossgraftErr
   return new LossgraftError({
     code: 'class-names-file',
     where,
-    expected: 'class names: one per line in a .txt, or a list or a dictionary from index to name in a .json',
+    expected: 'class names: one per line in a .txt, or in a .json a list or an object from index to name',
     found,
-    hint: 'Correct the file, or give the names themselves: a,b,c',
+    hint: 'Correct the file, or list the names: a,b,c',
     cause,
   });
 }

@@ -46,7 +46,7 @@ export function findClassNames({ given, proto, dir, classes }: NamesPlace): Foun
   const fitting = all.filter(({ names, from }) => {
     const fits = classes === undefined || names.length === classes || from === GIVEN;
     if (!fits)
-      notes.push(`${from} names ${names.length} classes, but the model has ${classes}, so these names are ignored`);
+      notes.push(`${from} names ${names.length} classes, but the model has ${classes}; these names are ignored`);
     return fits;
   });
   const names = given === undefined ? (fitting.find((one) => !one.arePlaceholders) ?? fitting[0]) : fitting[0];

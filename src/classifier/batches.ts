@@ -17,7 +17,7 @@ export function chooseBatch(
   throw new LossgraftError({
     code: 'batch-size',
     where: 'option batchSize',
-    expected: `${fixed}, the batch that is fixed in this model`,
+    expected: `${fixed}, the fixed batch size of this model`,
     found: String(asked),
     hint,
   });
@@ -35,6 +35,6 @@ export function fillNote(samples: number, fixed: number | undefined): string[] {
 /** Proves on a batch that CUDA computes a model, and says so. @throws LossgraftError as `proveOnCuda` does. */
 export async function cudaNote({ file, session }: ModelFile, feeds: Readonly<Record<string, Tensor>>): Promise<string> {
   const { cudaNodes, shapeNodes } = await proveOnCuda(file, feeds, session);
-  const shapes = shapeNodes.length > 0 ? `, ${shapeNodes.length} of shape arithmetic on the CPU` : '';
-  return `CUDA proved on the first batch: ${cudaNodes.length} nodes on CUDAExecutionProvider${shapes}, numbers as the CPU's`;
+  const shapes = shapeNodes.length > 0 ? `, ${shapeNodes.length} nodes of shape arithmetic on the CPU` : '';
+  return `CUDA verified on the first batch: ${cudaNodes.length} nodes on CUDAExecutionProvider${shapes}, numbers as the CPU's`;
 }

@@ -67,7 +67,9 @@ function byName(
 function inSortedOrder(data: Dataset, own: readonly string[], names: ClassNames | undefined): Dataset {
   if (data.labelsFrom !== 'names') return data;
   const told =
-    names === undefined ? 'nothing tells' : `${names.from} only counts, ${names.names[0]} and so on: it does not tell`;
+    names === undefined
+      ? 'nothing tells'
+      : `${names.from} only numbers the classes, ${names.names[0]} and so on: it does not say`;
   return withNote(
     data,
     `${data.name}: classes ${numbered(own)} in SORTED ORDER, since ${told} the order of the model's classes. Where it is another one, ` +

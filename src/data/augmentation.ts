@@ -92,7 +92,7 @@ function notImages({ dtype, dims }: Tensor, rows: number): LossgraftError {
     where: 'augmentation',
     expected: `images, float32[${rows}, C, H, W]`,
     found: `${dtype}[${dims.join(', ')}]`,
-    hint: 'Random crops and flips are for images; leave them out',
+    hint: 'Random crops and flips are for images; omit them',
   });
 }
 

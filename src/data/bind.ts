@@ -87,7 +87,7 @@ function columnOf(data: Dataset, input: Port, inputs: number): Column | undefine
 }
 
 function missingColumns(data: Dataset, inputs: readonly Port[], missing: readonly Port[]): LossgraftError {
-  const found = [...data.columns.keys(), ...(data.unnamed === undefined ? [] : ['one array without a name'])];
+  const found = [...data.columns.keys(), ...(data.unnamed === undefined ? [] : ['a single unnamed array'])];
   const labelsOnly =
     missing.length === 0 || (missing.length === 1 && missing[0]?.dtype === 'int64' && data.unnamed !== undefined);
   return new LossgraftError({
@@ -143,7 +143,7 @@ function refuseShape(data: Dataset, input: Port, column: Column): void {
     hint:
       tokenHint(shape, column) ??
       tableHint(shape, column, data) ??
-      `Reshape the data, or prepare them, as the model was trained${imageHint(shape, column)}`,
+      `Reshape or prepare the data as for the model’s training${imageHint(shape, column)}`,
   });
 }
 
@@ -185,7 +185,7 @@ function commonSize(
     where: data.name,
     expected: 'the same number of samples, at least one, in every array',
     found: sizes.map(({ name, rows }) => `${name}: ${rows ?? 'a scalar'}`).join(', '),
-    hint: 'Give one row per sample in each',
+    hint: 'Use one row per sample in each',
   });
 }
 
@@ -198,7 +198,7 @@ function refuseNaN({ dtype, dims, data }: Tensor, where: string, start: number):
     where: `${where}, row ${start + Math.floor(at / width)}`,
     expected: 'numbers',
     found: `NaN at element ${at % width} of the row`,
-    hint: 'Every loss of that sample would be NaN; clean the data or leave the row out',
+    hint: 'The loss of that sample would be NaN; clean the data or remove the row',
   });
 }
 

@@ -116,7 +116,7 @@ function refused(
   where: string,
   expected: string,
   found: string,
-  hint = 'Correct the label or leave the row out',
+  hint = 'Correct the label or remove the row',
 ): LossgraftError {
   return new LossgraftError({ code, where, expected, found, hint });
 }

@@ -16,7 +16,7 @@ export function readCosts(path: string): CostMatrix {
     code: 'bad-costs',
     where: path,
     expected:
-      'a .json or .csv file with a square matrix of finite numbers: a row for each true class, a column for each prediction',
+      'a .json or .csv file with a square matrix of finite numbers: a row per true class, a column per predicted class',
     found: describe(costs),
     hint: 'Correct the file; a right prediction usually costs 0',
   });
@@ -41,5 +41,5 @@ function describe(costs: unknown): string {
   if (odd >= 0)
     return `${costs.length} rows, and ${Array.isArray(costs[odd]) ? costs[odd].length : 'no'} numbers in row ${odd}`;
   const row = costs.findIndex((each: unknown[]) => !each.every((cost) => Number.isFinite(cost)));
-  return `in row ${row} something that is no number`;
+  return `something other than a number in row ${row}`;
 }

@@ -32,7 +32,7 @@ export async function readWeights(path: string): Promise<number[]> {
   throw new LossgraftError({
     code: 'bad-weights',
     where: bad < 0 ? path : `${path}, class ${bad}`,
-    expected: 'finite weights from 0 on, one per class',
+    expected: 'finite weights of at least 0, one per class',
     found: bad < 0 ? 'none' : String(weights[bad]),
     hint: 'Correct the file',
   });
@@ -53,7 +53,7 @@ async function fromFile(path: string, fromArrays: (path: string) => Promise<numb
         where: path,
         expected: 'numbers separated by commas, or a file that ends in .json, .csv, .npy or .npz',
         found: path,
-        hint: 'Give a list such as 5000,2997,1796 or such a file',
+        hint: 'Pass a list such as 5000,2997,1796 or such a file',
       });
   }
 }
@@ -61,7 +61,7 @@ async function fromFile(path: string, fromArrays: (path: string) => Promise<numb
 export function readText(path: string): string {
   try {
     const { size } = statSync(path);
-    if (size > MAX_TEXT_BYTES) throw new Error(`${size} bytes, above the bound of ${MAX_TEXT_BYTES}`);
+    if (size > MAX_TEXT_BYTES) throw new Error(`${size} bytes, above the limit of ${MAX_TEXT_BYTES}`);
     return readFileSync(path, 'utf8');
   } catch (cause) {
     throw unreadable(path, 'a readable text file', cause);

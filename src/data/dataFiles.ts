@@ -14,9 +14,9 @@ export function dataFiles(path: string): readonly string[] {
   const files = (isList ? path.split(',') : [path]).flatMap((part) => (/[*?]/.test(part) ? matching(part) : [part]));
   const other = files.find((file) => extname(file).toLowerCase() !== extname(files[0] ?? '').toLowerCase());
   if (other !== undefined)
-    throw refused(path, `files that end in ${extname(files[0] ?? '')}`, other, 'Convert it, or leave it out');
+    throw refused(path, `files that end in ${extname(files[0] ?? '')}`, other, 'Convert or remove it');
   const twin = files.find((file, i) => files.indexOf(file) !== i);
-  if (twin !== undefined) throw refused(path, 'each file once', `${twin} twice`, 'Take it out of the list');
+  if (twin !== undefined) throw refused(path, 'each file once', `${twin} twice`, 'Remove it from the list');
   return files;
 }
 
@@ -27,7 +27,7 @@ function matching(pattern: string): string[] {
     pattern,
     'files that match',
     'none',
-    'Correct the pattern: * stands for any characters but /, ? for one',
+    'Correct the pattern: * matches any characters but /, ? matches one',
   );
 }
 

@@ -75,9 +75,9 @@ export function folderKind(
   if (most === undefined || least === undefined || most.files === 0)
     throw refused(
       folder,
-      'a subfolder for each class, with images or .txt files; or IDX files',
+      'a subfolder per class, with images or .txt files; or IDX files',
       describe(folder),
-      'Put the samples of each class into a folder of its own',
+      'Put the samples of each class into their own folder',
     );
   if (tokenizer !== undefined && least.files > 0) return 'texts';
   if (most.classes > least.classes || most.files > least.files) return most.kind;
@@ -123,9 +123,9 @@ export function listClasses(folder: string, kind: FolderKind): ClassFolder {
       refuseOutside(root, folder, path);
       refuseNested(folder, path);
     }
-    if (files.length > MAX_FILES) throw refused(folder, `at most ${MAX_FILES} files`, 'more', 'Take a part of them');
+    if (files.length > MAX_FILES) throw refused(folder, `at most ${MAX_FILES} files`, 'more', 'Use some of them');
     if (files.length === before)
-      throw refused(join(folder, name), `${kind} of class ${name}`, 'none', 'Remove the folder, or fill it');
+      throw refused(join(folder, name), `${kind} of class ${name}`, 'none', 'Remove the folder, or add files');
     classes.push({ name, label, files: files.length - before });
     while (labels.length < files.length) labels.push(label);
   }
@@ -143,8 +143,8 @@ export function listSamples(folder: string, kind: FolderKind): SampleFolder {
     ...inside.flatMap((name) => visibleNames(join(folder, name)).map((entry) => `${name}/${entry}`)),
   ];
   const files = all.filter((path) => EXTENSIONS[kind].test(extname(path)));
-  if (files.length > MAX_FILES) throw refused(folder, `at most ${MAX_FILES} files`, 'more', 'Take a part of them');
-  if (files.length === 0) throw refused(folder, kind, describe(folder), 'Give the folder that holds them');
+  if (files.length > MAX_FILES) throw refused(folder, `at most ${MAX_FILES} files`, 'more', 'Use some of them');
+  if (files.length === 0) throw refused(folder, kind, describe(folder), 'Pass the folder that contains them');
   for (const path of all) {
     refuseOutside(root, folder, path);
     refuseNested(folder, path);
@@ -191,8 +191,8 @@ function refuseOutside(root: string, folder: string, path: string): void {
     code: 'outside-folder',
     where: join(folder, path),
     expected: `a file within ${folder}`,
-    found: real === undefined ? 'a link that leads nowhere' : `a link to ${real}`,
-    hint: 'Copy the file there, or take the link out',
+    found: real === undefined ? 'a broken link' : `a link to ${real}`,
+    hint: 'Copy the file there, or remove the link',
   });
 }
 
@@ -202,7 +202,7 @@ function refuseNested(folder: string, path: string): void {
     join(folder, path),
     'files in the folder of a class',
     'a folder',
-    'Give the folder whose subfolders are the classes, such as DIR/train',
+    'Pass the folder whose subfolders are the classes, such as DIR/train',
   );
 }
 

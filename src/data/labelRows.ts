@@ -10,7 +10,7 @@ export interface LabelRows {
 /** Rows that are looked at: a row of two classes among more is rare. */
 const LOOKED_AT = 4096;
 
-const ONE_EACH = 'Give one class index per sample';
+const ONE_EACH = 'Pass one class index per sample';
 
 /** Tells one-hot, multi-hot and soft labels, [N, C], from other things that are no class indices, [N]. */
 export async function describeLabelRows(column: Column, size: number): Promise<LabelRows> {
@@ -25,7 +25,7 @@ export async function describeLabelRows(column: Column, size: number): Promise<L
   if (rows.some((row) => row.some((value) => !(value >= 0 && value <= 1)))) return { found: shape, hint: ONE_EACH };
   if (rows.some((row) => row.some((value) => value !== 0 && value !== 1))) {
     const hint =
-      'Soft labels are not supported. labels.argmax(1) gives the likeliest class of each sample, and drops what they say of the others';
+      'Soft labels are not supported. labels.argmax(1) gives the most likely class of each sample and drops the rest';
     return { found: `soft labels, ${shape}`, hint };
   }
   const other = rows.findIndex((row) => row.filter((value) => value === 1).length !== 1);

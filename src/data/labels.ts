@@ -33,7 +33,7 @@ export async function readLabels(
       expected: range.classes === undefined ? 'a class index from 0 on' : `a class index among 0…${last}`,
       found: `${label}`,
       hint:
-        'Class indices begin at 0: correct the label, or leave the row out. A class that the model does not tell apart needs a model ' +
+        'Class indices start at 0: correct the label or remove the row. A class that the model does not have needs a model ' +
         'whose last layer has more outputs',
     });
   }

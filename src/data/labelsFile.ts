@@ -29,7 +29,7 @@ export async function openLabels(path: string): Promise<{ column: Column; close(
     where: path,
     expected: `an array ${LABELS}`,
     found: [...columns.keys()].join(', ') || 'no array',
-    hint: 'Give an .npy of labels, or an .npz with that key',
+    hint: 'Pass an .npy of labels, or an .npz with that key',
   });
 }
 
@@ -80,7 +80,7 @@ function unknownFormat(path: string): LossgraftError {
     where: path,
     expected: 'a file of labels that ends in .npy, .npz, .txt or -ubyte (.gz)',
     found: extname(path) || 'no extension',
-    hint: 'Write the labels with numpy.save',
+    hint: 'Save the labels with numpy.save',
   });
 }
 
@@ -90,7 +90,7 @@ function tooLarge(where: string, size: number): LossgraftError {
     where,
     expected: `at most ${MAX_TEXT_BYTES} bytes of text`,
     found: `${size}`,
-    hint: 'Write the labels with numpy.save',
+    hint: 'Save the labels with numpy.save',
   });
 }
 
@@ -100,6 +100,6 @@ function twice(data: string, labels: string): LossgraftError {
     where: data,
     expected: `labels once`,
     found: `an array ${LABELS} here, and ${labels}`,
-    hint: 'Leave the labels file out',
+    hint: 'Omit the labels file',
   });
 }

@@ -20,7 +20,10 @@ export function longTailCounts(max: number, classes: number, ratio: number, type
   const counts = Array.from({ length: classes }, (_, k) => Math.floor(max * share(k) + 1e-9));
   const empty = counts.indexOf(0);
   if (empty < 0) return counts;
-  throw refusal(`a ratio that leaves each class a sample (at most ${max})`, `${ratio}: class ${empty} would have none`);
+  throw refusal(
+    `a ratio that leaves at least one sample per class (at most ${max})`,
+    `${ratio}: class ${empty} would have none`,
+  );
 }
 
 /**

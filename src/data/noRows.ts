@@ -7,6 +7,6 @@ export function noRows(where: string): LossgraftError {
     where,
     expected: 'at least one row',
     found: 'no rows',
-    hint: 'The data are empty: look at what wrote them',
+    hint: 'The data are empty: check what wrote them',
   });
 }

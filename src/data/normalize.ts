@@ -42,7 +42,7 @@ function spread(option: string, values: readonly number[], channels: number): re
   const [only] = values;
   if (values.length === 1 && only !== undefined) return Array.from({ length: channels }, () => only);
   if (values.length === channels) return values;
-  throw refused(option, `one number, or ${channels}, one for each channel`, `${values.length}`);
+  throw refused(option, `one number, or ${channels}, one per channel`, `${values.length}`);
 }
 
 function refused(option: string, expected: string, found: string): LossgraftError {

@@ -151,7 +151,7 @@ async function kindOf(given: string, options: DataOptions): Promise<DataKind> {
     where: given,
     expected: 'several files of a table, .csv, .tsv or .parquet',
     found: `${others.length + 1} files, the first ${path}`,
-    hint: 'Join them, or give one of them',
+    hint: 'Join them, or pass one of them',
   });
 }
 
@@ -179,8 +179,8 @@ function unknownFormat(path: string): LossgraftError {
   return new LossgraftError({
     code: 'unknown-data-format',
     where: path,
-    expected: 'a file that ends in .npz, .npy, .csv, .tsv, .parquet or -ubyte (.gz), or a folder',
+    expected: 'a file ending in .npz, .npy, .csv, .tsv, .parquet or -ubyte (.gz), or a folder',
     found: extname(path) || 'no extension',
-    hint: 'Write the data with numpy.savez (keys: the inputs of the model, and labels) or numpy.save',
+    hint: 'Save the data with numpy.savez (keys: the inputs of the model, and labels) or numpy.save',
   });
 }

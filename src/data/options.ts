@@ -83,7 +83,7 @@ const tableRows = {
   labelColumn: text('Tables: the column of labels (default: label or labels)', { first: true, kinds: TABLES }),
   /**
    * The model's inputs and the numeric columns that make each: `{ x: ['age', 'height'] }`, or a list for a model with one input.
-   * Default: all columns but that of the labels, in the file's order.
+   * Default: all columns other than the labels, in the file's order.
    */
   featureColumns: value(
     'a list of columns, or an object that gives each input its list',
@@ -129,7 +129,7 @@ const textRows = {
   /** Texts are cut, and filled up with padding, to this many tokens. */
   maxLength: count('Texts: truncate and pad to this many tokens', { kinds: TEXTS }),
   /** What the model calls `input_ids`, `attention_mask` and `token_type_ids`, where it has other names for them. */
-  tokenInputs: names('Texts: the model’s names for its inputs: input_ids=ids,attention_mask=mask', 'input_ids=ids', {
+  tokenInputs: names('Texts: the model’s own input names: input_ids=ids,attention_mask=mask', 'input_ids=ids', {
     kinds: TEXTS,
   }),
 };
@@ -190,7 +190,7 @@ export function refuseUnused(path: string, kind: DataKind, options: DataOptions)
     code: 'unused-data-option',
     where: `${path}, option ${unused}`,
     expected: `${KIND_NAMES[kind]}: options ${known.join(', ')}`,
-    found: `the option ${unused}, which such data do not have`,
+    found: `the option ${unused}, which does not apply to such data`,
     hint: 'Leave it out',
   });
 }

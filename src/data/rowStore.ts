@@ -149,8 +149,8 @@ function attempt<T>(name: string, folder: string, work: () => T): T {
       found: cause instanceof Error ? cause.message : String(cause),
       hint:
         folder === tmpdir()
-          ? 'Make room there, or set TMPDIR to a folder on a larger disk'
-          : 'Make room there, or choose a folder on a larger disk',
+          ? 'Free space there, or set TMPDIR to a folder on a larger disk'
+          : 'Free space there, or choose a folder on a larger disk',
       cause,
     });
   }

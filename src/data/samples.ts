@@ -118,7 +118,7 @@ export function augmenter(
       where: 'augmentation',
       expected: 'a model with one input of images, float32 [N, C, H, W]',
       found: `${images.length} such inputs`,
-      hint: 'Leave random crops and flips out',
+      hint: 'Omit random crops and flips',
     });
   }
   const { name } = port;

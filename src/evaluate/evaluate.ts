@@ -200,8 +200,8 @@ function countsOf({ labels, classes }: Scored): number[] {
 
 function unrankedNotes({ size, classes }: Scored): string[] {
   if (areKept(size, classes)) return [];
-  const found = `${size} samples of ${classes} classes are more than the ${MAX_KEPT} probabilities that are kept`;
-  return [`PR-AUC and ROC-AUC are left out: ${found}. Fewer samples have them`];
+  const found = `${size} samples of ${classes} classes exceed the limit of ${MAX_KEPT} probabilities`;
+  return [`PR-AUC and ROC-AUC are omitted: ${found}. Use fewer samples to get them`];
 }
 
 function checkCosts({ costs }: OptionsOf<typeof evaluateRows>, classes: number): void {
@@ -215,7 +215,7 @@ function unknownLabel(where: string, classes: number, found: number): LossgraftE
     where,
     expected: `a class index among 0…${classes - 1}`,
     found: `${found}`,
-    hint: 'Correct the label, or leave the row out: the model has no such class',
+    hint: 'Correct the label or remove the row: the model has no such class',
   });
 }
 
@@ -225,8 +225,8 @@ function refuseOthers(own: Scored, rival: Scored, model: string): void {
   throw new LossgraftError({
     code: 'other-classes',
     where: `${model}, row ${Math.max(row, 0)}`,
-    expected: `class ${own.labels[row] ?? own.classes}, as the first model has it`,
+    expected: `class ${own.labels[row] ?? own.classes}, as for the first model`,
     found: `${rival.labels[row] ?? rival.classes}`,
-    hint: 'Compare models of the same classes',
+    hint: 'Compare models with the same classes',
   });
 }

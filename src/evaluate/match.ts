@@ -19,7 +19,10 @@ export function matchClasses(first: Classifier, other: Classifier): ClassMatch {
   if (isUneven) throw otherClasses(first, other, `${first.classes} classes`, `${other.classes}`);
   if (a === undefined || b === undefined) {
     const unnamed = a === undefined ? first.model : other.model;
-    return { order: undefined, notes: [`${unnamed} names no classes: both models are taken to have the same order`] };
+    return {
+      order: undefined,
+      notes: [`${unnamed} names no classes; lossgraft assumes that both models order them alike`],
+    };
   }
   const order = a.map((name) => b.indexOf(name));
   const missing = a[order.indexOf(-1)];
@@ -36,6 +39,6 @@ function otherClasses(first: Classifier, other: Classifier, expected: string, fo
     where: other.model,
     expected: `${expected}, as ${first.model} has`,
     found: found.length > 200 ? `${found.slice(0, 200)} …` : found,
-    hint: 'Compare models of the same classes',
+    hint: 'Compare models with the same classes',
   });
 }

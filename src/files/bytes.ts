@@ -37,6 +37,6 @@ export function checkRange(source: ByteSource, offset: number, length: number): 
     where: `${source.name}, byte ${offset}`,
     expected: `${length} bytes`,
     found: `a file of ${source.size} bytes`,
-    hint: 'The file is cut short or damaged; get it again',
+    hint: 'The file is truncated or damaged; get it again',
   });
 }

@@ -27,7 +27,7 @@ export function openFile(path: string): FileSource {
       where: path,
       expected: 'a regular file',
       found: stat.isDirectory() ? 'a folder' : 'a device or pipe',
-      hint: 'Give the path of an .onnx file',
+      hint: 'Pass the path of an .onnx file',
     });
   }
   return new PreadSource(path, fd, stat);
@@ -83,9 +83,9 @@ class PreadSource implements FileSource {
         throw new LossgraftError({
           code: 'truncated-file',
           where: `${this.name}, byte ${offset + done}`,
-          expected: `${this.size} bytes as when it was opened`,
+          expected: `${this.size} bytes, its size when it was opened`,
           found: 'the end of the file',
-          hint: 'The file got shorter while it was read; try again when nothing writes to it',
+          hint: 'The file shrank while it was read; try again when nothing writes to it',
         });
       }
       done += n;

@@ -82,7 +82,7 @@ export function writeFailed(
   return new LossgraftError({
     code: 'write-failed',
     where: path,
-    expected: 'a file that can be written',
+    expected: 'a writable file',
     found: cause instanceof Error ? cause.message : String(cause),
     hint,
     cause,

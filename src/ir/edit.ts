@@ -174,9 +174,9 @@ function ownAttribute(
   throw new LossgraftError({
     code: 'host-attribute',
     where: `${describeNode(node)}, attribute "${name}"`,
-    expected: 'an attribute that a new node can hold',
+    expected: 'an attribute that a new node can have',
     found: `a ${value.type} of the original file`,
-    hint: 'This is a defect of lossgraft: please report it',
+    hint: 'This is a bug in lossgraft; please report it',
   });
 }
 

@@ -118,8 +118,8 @@ export class Graph {
       throw new LossgraftError({
         code: 'name-collision',
         where: `tensor "${name}"`,
-        expected: 'a name that the model does not use',
-        found: 'a tensor of that name in the model',
+        expected: 'a name that the model does not use yet',
+        found: 'the model already has a tensor with that name',
         hint: hint ?? `Rename lossgraft's own with ${option('rename', `${name}=my_${name}`)}`,
       });
     }

@@ -57,6 +57,6 @@ export class OrderedList<Item> {
   #placeOf(item: Item): Place<Item> {
     const place = this.#places.get(item);
     if (place) return place;
-    throw new Error('no item of this list');
+    throw new Error('an item that is not in this list');
   }
 }

@@ -11,8 +11,7 @@ export async function withLowering(
     reports.map(async (report) => {
       if (report.provider !== 'cpu' || !report.works) return report;
       const { block, why } = await machineLowering(forms);
-      const hint =
-        block === null ? 'You need not do anything: training uses the plain forms, at about half the speed' : '';
+      const hint = block === null ? 'Nothing to do: training uses the plain forms, at about half the speed' : '';
       return {
         ...report,
         findings: [...report.findings, { check: 'blocked forms', ok: block !== null, found: why, hint }],

@@ -45,6 +45,6 @@ function problem(code: ErrorCode, node: Node, expected: string, found: string): 
     where: describeNode(node),
     expected,
     found,
-    hint: 'This is a defect of lossgraft: please report it',
+    hint: 'This is a bug in lossgraft; please report it',
   });
 }

@@ -54,7 +54,7 @@ const REFUSALS = new Set(['model-not-loaded', 'run-failed']);
 
 async function prove(forms: Omit<Forms, 'constant'>, forced: number | undefined): Promise<Lowering> {
   const block = forced ?? (await findBlock());
-  if (block === undefined) return { block: null, why: 'this runtime has no blocked operators' };
+  if (block === undefined) return { block: null, why: 'this runtime lacks the blocked operators' };
   try {
     for (const proof of PROOF_CASES) {
       const { worst, output } = await proveCase(forms, block, proof);
@@ -69,7 +69,7 @@ async function prove(forms: Omit<Forms, 'constant'>, forced: number | undefined)
     if (!(error instanceof LossgraftError) || !REFUSALS.has(error.problem.code)) throw error;
     return { block: null, why: `the runtime refuses blocks of ${block}: ${error.problem.found}` };
   }
-  return { block, why: `blocks of ${block} channels, proved correct on ${PROOF_CASES.length} networks` };
+  return { block, why: `blocks of ${block} channels, verified on ${PROOF_CASES.length} networks` };
 }
 
 /** How many channels the runtime lays beside each other: what it pads four to. `undefined` where it has no such operators. */

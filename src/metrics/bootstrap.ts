@@ -64,7 +64,7 @@ export function compareModels(
   options: BootstrapOptions,
 ): { readonly intervals: Intervals; readonly differences: Differences } {
   if (first.labels.length !== second.labels.length || first.labels.some((label, row) => label !== second.labels[row]))
-    throw new RangeError('two models are compared on the same samples, and their labels differ');
+    throw new RangeError('two models must be compared on the same samples, but their labels differ');
   const drawn = drawMetrics([first, second], options);
   const { costs } = options;
   const whole = [first, second].map((scored) => judged(scored, costs === undefined ? {} : { costs }));

@@ -84,7 +84,7 @@ function decide(
     const few = rarest.samples === 1 ? '1 sample' : `${rarest.samples} samples`;
     return {
       decision: 'untold',
-      why: `class ${classNames?.[rarest.class] ?? rarest.class} has ${few} to judge by, and below ${LEAST_SAMPLES} nothing can be told: ${points}`,
+      why: `class ${classNames?.[rarest.class] ?? rarest.class} has only ${few}, and fewer than ${LEAST_SAMPLES} cannot show a difference: ${points}`,
     };
   }
   const [proved, least] =
@@ -106,13 +106,13 @@ export function isHarmed({ jointBetter, macroF1Better }: GateVerdict): boolean {
 type Found = Omit<GateVerdict, 'decision' | 'why'>;
 
 function describeJoint({ joint, jointBetter, macroF1Better }: Found): string {
-  const shares = `better with a likelihood of ${percent(jointBetter)} % (macro-F1 alone ${percent(macroF1Better)} %)`;
+  const shares = `better with a probability of ${percent(jointBetter)} % (macro-F1 alone ${percent(macroF1Better)} %)`;
   return `the mean of balanced accuracy and macro-F1 changed by ${signed(joint)} points, ${shares}`;
 }
 
 function describeRecall({ balancedAccuracy, balancedAccuracyBetter }: Found): string {
   const share = percent(balancedAccuracyBetter);
-  return `balanced accuracy changed by ${signed(balancedAccuracy)} points, better with a likelihood of ${share} %`;
+  return `balanced accuracy changed by ${signed(balancedAccuracy)} points, better with a probability of ${share} %`;
 }
 
 const percent = (share: number): string => (100 * share).toFixed(share > 0 && share < 0.1 ? 1 : 0);

@@ -71,7 +71,7 @@ export const METRICS: Readonly<Record<MetricName, Metric>> = {
   accuracy: {
     option: 'accuracy',
     title: 'accuracy',
-    describe: 'samples that are predicted right',
+    describe: 'the share of samples that are predicted correctly',
     better: 'higher',
     isShare: true,
     of: ({ tally }) => tally.hits.reduce((sum, n) => sum + n, 0) / tally.samples,
@@ -87,7 +87,7 @@ export const METRICS: Readonly<Record<MetricName, Metric>> = {
   macroF1: {
     option: 'macro-f1',
     title: 'macro-F1',
-    describe: 'the mean F1 of the classes that have samples or are predicted',
+    describe: 'the mean F1 of the classes that have samples or predictions',
     better: 'higher',
     isShare: true,
     of: ({ tally }) => meanOf(classes(tally).map((k) => f1Of(tally, k))),
@@ -95,7 +95,7 @@ export const METRICS: Readonly<Record<MetricName, Metric>> = {
   gMean: {
     option: 'g-mean',
     title: 'G-mean',
-    describe: 'the geometric mean of the recalls: 0 where one class is never recognised',
+    describe: 'the geometric mean of the recalls: 0 if any class is never found',
     better: 'higher',
     isShare: true,
     of: ({ tally }) => geometricMeanOf(recalls(tally)),
@@ -103,7 +103,7 @@ export const METRICS: Readonly<Record<MetricName, Metric>> = {
   mcc: {
     option: 'mcc',
     title: 'MCC',
-    describe: 'Matthews’ correlation of labels and predictions: 1 for all right, 0 for chance',
+    describe: 'the Matthews correlation of labels and predictions: 1 is perfect, 0 is chance',
     better: 'higher',
     isShare: false,
     of: ({ tally }) => mccOf(tally),
@@ -111,7 +111,7 @@ export const METRICS: Readonly<Record<MetricName, Metric>> = {
   prAuc: {
     option: 'pr-auc',
     title: 'PR-AUC',
-    describe: 'average precision, each class against all others, the mean of the classes that have samples',
+    describe: 'average precision, one class against the rest, averaged over the classes that have samples',
     better: 'higher',
     isShare: true,
     ranks: true,
@@ -120,7 +120,7 @@ export const METRICS: Readonly<Record<MetricName, Metric>> = {
   rocAuc: {
     option: 'roc-auc',
     title: 'ROC-AUC',
-    describe: 'the area under the ROC curve, each class against all others, the mean of the classes that have samples',
+    describe: 'the area under the ROC curve, one class against the rest, averaged over the classes that have samples',
     better: 'higher',
     isShare: true,
     ranks: true,
@@ -129,7 +129,7 @@ export const METRICS: Readonly<Record<MetricName, Metric>> = {
   logLoss: {
     option: 'log-loss',
     title: 'log loss',
-    describe: 'the mean of −log p of the true class, p at least 2.2e-16',
+    describe: 'the mean of −log p of the true class, with p clipped at 2.2e-16',
     better: 'lower',
     isShare: false,
     of: ({ scored, weights }) => logLossOf(scored, weights),
@@ -137,7 +137,7 @@ export const METRICS: Readonly<Record<MetricName, Metric>> = {
   ece: {
     option: 'ece',
     title: 'ECE',
-    describe: 'the expected calibration error: how far accuracy and confidence lie apart, in 15 bins',
+    describe: 'the expected calibration error: the gap between accuracy and confidence, in 15 bins',
     better: 'lower',
     isShare: true,
     of: ({ scored, weights }) => calibrationError(reliabilityOf(scored, weights)),
@@ -145,7 +145,7 @@ export const METRICS: Readonly<Record<MetricName, Metric>> = {
   cost: {
     option: 'cost',
     title: 'cost',
-    describe: 'the mean cost of a sample, by the cost matrix',
+    describe: 'the mean cost per sample, from the cost matrix',
     better: 'lower',
     isShare: false,
     of: ({ scored: { labels, predicted }, tally, weights, costs }) => {
@@ -181,24 +181,24 @@ export type ClassMetricName = 'recall' | 'precision' | 'f1' | 'averagePrecision'
 export const CLASS_METRICS: Readonly<Record<ClassMetricName, ClassMetric>> = {
   recall: {
     title: 'recall',
-    describe: 'of the class’s samples those that are predicted right',
+    describe: 'the share of the class’s samples that are predicted correctly',
     of: ({ tally }, k) => recallOf(tally, k),
   },
   precision: {
     title: 'precision',
-    describe: 'of what is taken for the class the share that is',
+    describe: 'the share of the predictions of the class that are correct',
     of: ({ tally }, k) => precisionOf(tally, k),
   },
   f1: { title: 'F1', describe: 'the harmonic mean of precision and recall', of: ({ tally }, k) => f1Of(tally, k) },
   averagePrecision: {
     title: 'average precision',
-    describe: 'the area under the precision-recall curve of the class against all others',
+    describe: 'the area under the precision-recall curve of the class against the rest',
     ranks: true,
     of: (judged, k) => judged.areas(k).averagePrecision,
   },
   rocAuc: {
     title: 'ROC-AUC',
-    describe: 'how often a sample of the class has a higher probability of it than another sample',
+    describe: 'how often a sample of the class gets a higher probability for it than a sample of another class',
     ranks: true,
     of: (judged, k) => judged.areas(k).rocAuc,
   },

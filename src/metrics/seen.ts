@@ -18,7 +18,7 @@ export interface Newness {
 const NEW_FROM = 2;
 
 const MAYBE_SEEN: string =
-  'The validation data are no harder for the model as it was given than the training data. If it was trained on both, they flatter it, and a ' +
+  'The given model finds the validation data no harder than the training data. If it was trained on both, they flatter it, and a ' +
   `better model may look worse: give data that it has not seen (${option('validation')})`;
 
 /**

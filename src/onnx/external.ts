@@ -30,7 +30,7 @@ export function locateExternal(
 ): { readonly path: string; readonly location: string; readonly offset: number; readonly length: number | undefined } {
   const where = `${source.name}, tensor "${tensor.name}"`;
   if (modelDir === undefined) {
-    const hint = 'Open the model by its path instead of from bytes';
+    const hint = 'Open the model by its path instead of as bytes';
     throw problem('external-no-folder', where, "the model's folder, for its external data", 'none', hint);
   }
   const location = externalLocation(where, tensor);
@@ -83,7 +83,7 @@ export function externalPath(where: string, location: string, modelDir: string):
 }
 
 function escapeError(where: string, found: string): LossgraftError {
-  const hint = 'Put the data file beside the model, or beneath its folder, and export with a relative location';
+  const hint = 'Put the data file in the model’s folder or below it, and export with a relative location';
   return problem('external-escape', where, "external data inside the model's folder", found, hint);
 }
 

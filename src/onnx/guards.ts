@@ -86,7 +86,7 @@ function checkNodes(
   for (const [position, { item, isNew }] of graph.nodes.entries()) {
     const at = `${where}, node "${item.name}" (${item.opType})`;
     if (item.name !== '' && names.has(item.name) && (isNew || names.get(item.name))) {
-      throw problem('duplicate-node-name', at, 'a name of its own', 'another node of that name', 'Rename the new node');
+      throw problem('duplicate-node-name', at, 'a unique name', 'another node with that name', 'Rename the new node');
     }
     names.set(item.name, isNew || names.get(item.name) === true);
     if (isNew && !opsets.has(normalDomain(item.domain ?? ''))) throw missingOpset(at, item);
@@ -114,11 +114,11 @@ function checkUse(
       );
     }
     if (hostDefined.has(name)) {
-      const hint = 'Rewire the node before you remove what it reads';
-      throw problem('dangling-input', at, `the value "${name}"`, 'an edit that removes it', hint);
+      const hint = 'Rewire the node before you remove its input';
+      throw problem('dangling-input', at, `the value "${name}"`, 'an edit that removes that value', hint);
     }
   } else if (definition.position >= position && (isNew || definition.isNew)) {
-    const found = 'a later node that makes it';
+    const found = 'a later node that produces it';
     throw problem('not-topological', at, `"${name}" made before it is read`, found, 'Put the new nodes in order');
   }
 }
@@ -133,11 +133,11 @@ function checkOutputs(graph: EffectiveGraph, values: ReadonlyMap<string, Definit
   for (const { item, isNew } of graph.outputs) {
     const at = `${where}, output "${item.name}"`;
     if (seen.has(item.name) && (isNew || seen.get(item.name))) {
-      throw problem('duplicate-output', at, 'one output of that name', 'two', 'Leave the new one out or rename it');
+      throw problem('duplicate-output', at, 'one output with that name', 'two', 'Omit or rename the new one');
     }
     seen.set(item.name, isNew);
     if (!values.has(item.name)) {
-      throw problem('undefined-output', at, 'a value of that name', 'none', 'Add a node that makes it');
+      throw problem('undefined-output', at, 'a value with that name', 'none', 'Add a node that produces it');
     }
   }
 }
@@ -147,7 +147,7 @@ function checkValueInfos(graph: EffectiveGraph, where: string): void {
   for (const { item, isNew } of graph.valueInfos) {
     if (isNew && seen.has(item.name)) {
       const at = `${where}, value "${item.name}"`;
-      throw problem('duplicate-value-info', at, 'its type stated once', 'twice', 'Leave the new value info out');
+      throw problem('duplicate-value-info', at, 'its type stated once', 'twice', 'Omit the new value info');
     }
     seen.add(item.name);
   }
@@ -163,11 +163,11 @@ function checkVersions(model: ModelProto, edit: ModelEdit): void {
     }
     if (version < current) {
       const hint = "The host's nodes mean what they mean at their version; write the new nodes for it";
-      throw problem('opset-lowered', at, `at least ${current}, as the model imports`, String(version), hint);
+      throw problem('opset-lowered', at, `at least ${current}, which the model imports`, String(version), hint);
     }
   }
   if (edit.irVersion !== undefined && edit.irVersion < model.irVersion) {
-    const expected = `at least ${model.irVersion}, as the model states`;
+    const expected = `at least ${model.irVersion}, which the model declares`;
     throw problem('ir-lowered', `${where}, ir_version`, expected, String(edit.irVersion), 'Leave it as it is');
   }
 }

@@ -101,7 +101,7 @@ class Patcher {
   #substitute(out: SegmentList, change: Substitution, field: Span, inner: Changes): void {
     if (change.span.end !== field.end) throw this.#outside(change.span);
     if (inner.substitutions.length > 1 || inner.insertions.length > 0) {
-      throw this.#problem('edit-overlap', change.span, 'one change of a field', 'two that overlap');
+      throw this.#problem('edit-overlap', change.span, 'at most one change to each field', 'two that overlap');
     }
     out.bytes(change.parts);
   }
@@ -123,12 +123,17 @@ class Patcher {
   }
 
   #outside(span: Span): LossgraftError {
-    return this.#problem('edit-outside', span, 'changes at whole fields of the model', 'another range of bytes');
+    return this.#problem(
+      'edit-outside',
+      span,
+      'changes that cover whole fields of the model',
+      'another range of bytes',
+    );
   }
 
   #problem(code: ErrorCode, span: Span, expected: string, found: string): LossgraftError {
     const where = `${this.#source.name}, bytes ${span.start} to ${span.end}`;
-    const hint = 'Take spans from the scan of this very file, each at most once';
+    const hint = 'Use spans from the scan of this same file, each at most once';
     return new LossgraftError({ code, where, expected, found, hint });
   }
 }

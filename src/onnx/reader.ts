@@ -44,12 +44,7 @@ export class WireReader {
   /** Calls `onField` for each field of the message at `span`, then stands behind it. */
   walk(span: Span, onField: (reader: this) => void): void {
     if (++this.#depth > MAX_DEPTH) {
-      throw this.error(
-        'too-deep',
-        `at most ${MAX_DEPTH} messages within each other, as protobuf allows`,
-        'more',
-        span.start,
-      );
+      throw this.error('too-deep', `at most ${MAX_DEPTH} nested messages, protobuf’s limit`, 'more', span.start);
     }
     this.#pos = span.body;
     while (this.next(span.end)) onField(this);
@@ -66,7 +61,7 @@ export class WireReader {
     if (this.#pos >= end) return false;
     this.start = this.#pos;
     this.#readTag(end);
-    if (this.wire === END_GROUP) throw this.error('malformed', 'a field', 'the end of a group that did not begin');
+    if (this.wire === END_GROUP) throw this.error('malformed', 'a field', 'the end of a group that was never opened');
     if (this.wire === START_GROUP) this.#skipGroup(end);
     else this.#skipValue(end);
     return true;
@@ -167,7 +162,7 @@ export class WireReader {
   }
 
   error(code: ErrorCode, expected: string, found: string, at: number = this.start): LossgraftError {
-    const hint = 'The file is damaged, or no ONNX exporter wrote it; get it again';
+    const hint = 'The file is damaged or is not an ONNX export; download or export it again';
     return new LossgraftError({ code, where: `${this.source.name}, byte ${at}`, expected, found, hint });
   }
 
@@ -215,7 +210,7 @@ export class WireReader {
     while (open.length > 0) {
       if (this.#pos >= end) this.#checkEnd(this.#pos + 1, end);
       if (this.#depth + open.length > MAX_DEPTH) {
-        throw this.error('too-deep', `at most ${MAX_DEPTH} groups within each other`, 'more', start);
+        throw this.error('too-deep', `at most ${MAX_DEPTH} nested groups`, 'more', start);
       }
       this.#readTag(end);
       if (this.wire === START_GROUP) open.push(this.number);

@@ -113,7 +113,7 @@ function exists(target: string): LossgraftError {
     code: 'external-exists',
     where: target,
     expected: 'no file of that name',
-    found: 'one that is not the data file',
+    found: 'a file of that name that is not the data file',
     hint: `Choose another output folder, or allow overwriting (${option('force')})`,
   });
 }

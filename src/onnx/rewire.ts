@@ -37,7 +37,7 @@ export function relabelDim(source: ByteSource, value: ValueInfoProto, index: num
       where: `${source.name}, value "${value.name}"`,
       expected: `a dimension ${index}`,
       found: value.type?.shape === undefined ? 'no shape' : `a shape of rank ${value.dimSpans.length}`,
-      hint: 'Name a dimension that the model states',
+      hint: 'Use the name of a dimension that the model declares',
     });
   }
   const message = new Message(source, span);

@@ -142,7 +142,7 @@ function describe(head: Uint8Array): string {
 }
 
 function notOnnx(source: ByteSource, cause: unknown): LossgraftError {
-  const hint = 'Give a model exported to ONNX in its binary form';
+  const hint = 'Pass a model exported to ONNX in binary form';
   return new LossgraftError({
     code: 'not-onnx',
     where: source.name,
@@ -158,8 +158,8 @@ function missingGraph(source: ByteSource): LossgraftError {
     code: 'missing-graph',
     where: `${source.name}, byte ${source.size}`,
     expected: 'a ModelProto with a graph',
-    found: 'no graph up to the end of the file',
-    hint: 'The file is damaged, cut short, or a weights file; give the .onnx file itself',
+    found: 'a file without a graph',
+    hint: 'The file is damaged, truncated, or holds only weights; pass the .onnx file itself',
   });
 }
 
@@ -168,7 +168,7 @@ function duplicateGraph(source: ByteSource, start: number): LossgraftError {
     code: 'duplicate-graph',
     where: `${source.name}, byte ${start}`,
     expected: 'one graph field',
-    found: 'a second one, which parsers merge with the first but some viewers show alone',
-    hint: 'Load and save the model once with Python onnx, which joins the two',
+    found: 'a second one, which parsers merge with the first while some viewers show only one',
+    hint: 'Load and save the model once with Python’s onnx, which merges the two',
   });
 }

@@ -84,5 +84,5 @@ export function checkTensor(tensor: Tensor, where: string): void {
 }
 
 function mismatch(code: ErrorCode, where: string, expected: string, found: string): LossgraftError {
-  return new LossgraftError({ code, where, expected, found, hint: 'Make data, dtype and dims agree' });
+  return new LossgraftError({ code, where, expected, found, hint: 'Make data, dtype and dims consistent' });
 }

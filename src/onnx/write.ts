@@ -65,9 +65,9 @@ function checkNotInput(source: ByteSource, outPath: string): void {
   throw new LossgraftError({
     code: 'output-is-input',
     where: outPath,
-    expected: 'a file other than the model being read',
+    expected: 'a file other than the model itself',
     found: 'the same file',
-    hint: 'Choose another name for the output',
+    hint: 'Choose another output name',
   });
 }
 
@@ -91,7 +91,7 @@ function writeError(outPath: string, cause: unknown): LossgraftError {
     expected: full ? 'free space on the disk' : 'a place to write to',
     found: cause instanceof Error ? cause.message : String(cause),
     hint: full
-      ? 'Free some space or choose another disk; nothing was left behind'
+      ? 'Free some space or choose another disk; no partial file was left'
       : 'Check the folder and its permissions',
     cause,
   });

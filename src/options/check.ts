@@ -117,7 +117,7 @@ function checkValue(key: string, row: Row, value: unknown): void {
 function refused(code: ErrorCode, key: string, row: Row, expected: string, value: unknown): LossgraftError {
   const found = typeof value === 'string' ? `"${value}"` : shown(value);
   const known = defaultOf(row);
-  const hint = known === undefined ? 'Correct it, or leave it out' : `The default is ${known}`;
+  const hint = known === undefined ? 'Correct or omit it' : `The default is ${known}`;
   return new LossgraftError({ code, where: `option ${key}`, expected, found, hint });
 }
 
@@ -132,7 +132,7 @@ export function badOption(key: string, expected: string, found: unknown): Lossgr
     where: `option ${key}`,
     expected,
     found: String(found),
-    hint: 'Correct it, or leave it out',
+    hint: 'Correct or omit it',
   });
 }
 
@@ -152,7 +152,7 @@ function conflict(key: string, other: string): LossgraftError {
     where: `option ${key}`,
     expected: `either ${option(key)} or ${needShown(other)}`,
     found: 'both',
-    hint: 'Leave one of them out',
+    hint: 'Omit one of them',
   });
 }
 
@@ -162,8 +162,8 @@ export function unknownOption(name: string, known: readonly string[], where: str
   return new LossgraftError({
     code: 'unknown-option',
     where,
-    expected: known.length > 0 ? `one of its options: ${known.join(', ')}` : 'no option, because it has none',
+    expected: known.length > 0 ? `one of its options: ${known.join(', ')}` : 'no option: it has none',
     found: `"${name}"`,
-    hint: nearest === undefined ? 'Leave it out' : `Leave it out, or did you mean ${nearest}`,
+    hint: nearest === undefined ? 'Leave it out' : `Omit it, or did you mean ${nearest}`,
   });
 }

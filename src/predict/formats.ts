@@ -51,7 +51,7 @@ export function formatOf(path: string): PredictionsFormat {
   throw new LossgraftError({
     code: 'predictions-format',
     where: path,
-    expected: 'a name that ends in .csv, .jsonl or .parquet',
+    expected: 'a file name ending in .csv, .jsonl or .parquet',
     found: extname(path) || 'no extension',
     hint: 'Choose one of them',
   });

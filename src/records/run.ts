@@ -66,7 +66,7 @@ export const CUT = 0.1;
 export function cutNotes({ cuts = {} }: Checkpoint): string[] {
   return Object.entries(cuts).map(
     ([arm, where]) =>
-      `${arm}: the loss was not finite (${where}); it was trained once more from its start at a tenth of the learning rate`,
+      `${arm}: the loss was not finite (${where}); training restarted once at a tenth of the learning rate`,
   );
 }
 

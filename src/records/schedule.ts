@@ -127,6 +127,6 @@ export function checkSchedule(schedule: Schedule): void {
     where: `option ${option}`,
     expected,
     found: String(found),
-    hint: 'Correct it, or leave it out',
+    hint: 'Correct or omit it',
   });
 }

@@ -107,7 +107,7 @@ function rivalOf(
 
 const GROUP_OPACITY = { many: 0.85, medium: 0.55, few: 0.3 } as const;
 const COUNTS = 'Training samples';
-const COUNTS_NOTE = 'Of each class, after the long tail was cut and validation data were held out.';
+const COUNTS_NOTE = 'Per class, after cutting the long tail and holding out validation data.';
 
 function countsFigure(rows: readonly Row[]): Html {
   const chart = draw('Training samples of each class', {
@@ -132,7 +132,7 @@ function countsFigure(rows: readonly Row[]): Html {
     ],
     opacity: { type: 'identity' },
   });
-  return figure(COUNTS, `${COUNTS_NOTE} The lighter, the rarer: many-, medium-, few-shot.`, chart);
+  return figure(COUNTS, `${COUNTS_NOTE} Lighter is rarer: many-, medium-, few-shot.`, chart);
 }
 
 interface Cell extends Row {
@@ -171,7 +171,7 @@ function recallFigure(rows: readonly Row[], shown: readonly JudgedLook[]): Html 
       ...series.toReversed().map(({ look, cells }) => Plot.dot(cells, { x: 'value', y: 'key', ...dotOf(look) })),
     ],
   });
-  return figure(RECALL, 'How many of a class are found, %. The bar leads from before to after.', chart);
+  return figure(RECALL, 'Share of each class that is found, %. The bar runs from before to after.', chart);
 }
 
 function dotOf(look: Look) {
@@ -219,7 +219,7 @@ function gainFigure(rows: readonly Row[], main: JudgedLook, rival: JudgedLook): 
   });
   return figure(
     gainTitle(main, rival),
-    `Difference of recalls in points: to the right ${main.look.name} finds more.`,
+    `Difference in recall, in points: to the right, ${main.look.name} finds more.`,
     chart,
   );
 }
@@ -242,22 +242,18 @@ function byRank(rows: readonly Row[], cells: readonly Cell[]): (number | null)[]
 function recallProfile(rows: readonly Row[], shown: readonly JudgedLook[]): Html {
   const series = shown.map(({ look, metrics }) => ({ ...look, values: byRank(rows, recallsOf(rows, metrics)) }));
   const chart = profile('Recall by rank, before and after', rows.length, series, { label: '%' });
-  return figure(
-    RECALL,
-    'How many of a class are found, %: a dot for each class, lines are means of neighbours.',
-    chart,
-  );
+  return figure(RECALL, 'Share of each class that is found, %: one dot per class; lines average neighbours.', chart);
 }
 
 function gainProfile(rows: readonly Row[], main: JudgedLook, rival: JudgedLook): Html {
   const series = [{ ...main.look, values: byRank(rows, gainsOf(rows, main, rival)) }];
-  const chart = profile(`Difference of recalls by rank: ${gainTitle(main, rival)}`, rows.length, series, {
+  const chart = profile(`Difference in recall by rank: ${gainTitle(main, rival)}`, rows.length, series, {
     label: 'points',
     zero: true,
   });
   return figure(
     gainTitle(main, rival),
-    `Difference of recalls in points: above 0 ${main.look.name} finds more.`,
+    `Difference in recall, in points: above 0, ${main.look.name} finds more.`,
     chart,
   );
 }

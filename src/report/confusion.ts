@@ -34,8 +34,8 @@ export function confusion(report: Report): Html {
   const n = count(rows.length);
   const lede =
     rows.length > MAX_CONFUSION
-      ? `A matrix of ${n} × ${n} classes is not kept; the most frequent mistakes are.`
-      : 'Rows are true classes, the most frequent on top; columns what they were taken for. Blue is right, red is wrong; the fuller a cell, the larger its share of the row.';
+      ? `A matrix of ${n} × ${n} classes is too large to keep; these are the most frequent mistakes.`
+      : 'Rows are true classes, the most frequent on top; columns are predictions. Blue is right, red is wrong; the fuller a cell, the larger its share of the row.';
   const further = html`<div class="grid">${matrices(others, rows)}</div>`;
   return html`<section id="confusion"><h2>Confusion</h2><p class="lede">${lede}</p>
 <div class="grid">${matrices(shown, rows)}${!isFew && mistakesTables(shown, rows)}</div>
@@ -127,7 +127,7 @@ function matrix({ look, metrics }: JudgedLook, counts: readonly (readonly number
   const left = counts.flat().filter((n) => n > 0).length - cells.length;
   const note =
     left > 0
-      ? `The ${count(MAX_CELLS)} largest cells; ${count(left)} smaller ones are left out.`
+      ? `The ${count(MAX_CELLS)} largest cells; ${count(left)} smaller ones are omitted.`
       : `${percent(metrics.accuracy)} % of ${count(metrics.samples)} samples are right.`;
   return figure(
     look.name,

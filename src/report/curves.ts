@@ -22,28 +22,28 @@ interface Panel {
 const PANELS: readonly Panel[] = [
   {
     title: 'Balanced accuracy',
-    note: 'Validation data, %: the mean of the classes’ recalls. The mark is the epoch that was taken.',
+    note: 'Validation data, %: the mean recall of the classes. The mark is the chosen epoch.',
     isShare: true,
     isJoined: true,
     value: ({ balancedAccuracy }) => balancedAccuracy,
   },
   {
     title: 'Macro-F1',
-    note: 'Validation data, %: the mean F1 of the classes, which falls where recall is bought with precision.',
+    note: 'Validation data, %: the mean F1 of the classes. It falls when recall costs precision.',
     isShare: true,
     isJoined: true,
     value: ({ macroF1 }) => macroF1,
   },
   {
     title: 'Training loss',
-    note: 'Each loss has a scale of its own: compare shapes, not heights.',
+    note: 'Each loss has its own scale: compare shapes, not heights.',
     isShare: false,
     isJoined: false,
     value: ({ trainLoss }) => trainLoss,
   },
   {
     title: 'Validation cross-entropy',
-    note: 'Unweighted, whatever the training loss: comparable.',
+    note: 'Unweighted, whatever the training loss, so curves can be compared.',
     isShare: false,
     isJoined: true,
     value: ({ validationLoss }) => validationLoss,
@@ -79,7 +79,7 @@ export function curves(report: Report): Html {
     trained.some((record) => typeof value(record) === 'number'),
   );
   const { ibFrom } = report.schedule;
-  const first = ibFrom > 0 ? html` The first ${ibFrom} epochs (shaded) are trained once, for all.` : null;
+  const first = ibFrom > 0 ? html` All losses share the first ${ibFrom} epochs (shaded).` : null;
   const shared = trained.some(({ phase }) => phase === 'first') ? [{ ...BEFORE, name: 'first phase' }] : [];
   return html`<section id="training"><h2>Training</h2>
 <p class="lede">After every epoch, on data that the model was not trained with.${first}</p>
@@ -213,7 +213,7 @@ function epochs(history: readonly EpochRecord[]): Html {
   const left = history.length - shown.length;
   const caption =
     left > 0
-      ? `The last ${MAX_ROWS} epochs; ${left} before them are in metrics.jsonl`
+      ? `The last ${MAX_ROWS} epochs; the ${left} earlier ones are in metrics.jsonl`
       : 'All epochs, on validation data';
   return table(caption, heads, rows);
 }

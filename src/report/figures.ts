@@ -45,7 +45,7 @@ function metricsTable(judged: readonly JudgedLook[]): Html {
       ? ` A class has ${rarest.samples} of them: with fewer than ${LEAST_SAMPLES} the intervals are too narrow.`
       : '';
   const note =
-    'In small print the 95 % interval, by 1000 draws from these samples. Better and worse than as given: where the interval of the difference lies beyond 0. Of log loss, ECE and cost less is better.';
+    'Small print: the 95 % interval, from 1000 bootstrap draws. Better or worse than the given model: the interval of the difference excludes 0. For log loss, ECE and cost, lower is better.';
   return html`<figure><figcaption><h3>Every metric</h3><p>${note}${few}</p></figcaption>${table('Metrics of every loss', heads, rows)}</figure>`;
 }
 
@@ -104,8 +104,7 @@ export function reliabilityFigure(judged: readonly JudgedLook[]): Html {
       }),
     ],
   });
-  const note =
-    'Below the line the model is surer than it is right. The larger a mark, the more samples; bins of equal width.';
+  const note = 'Below the line the model is overconfident. Larger marks hold more samples; bins have equal width.';
   return figure('Reliability', note, html`${chart}${legend(judged.map(({ look }) => look))}`);
 }
 
@@ -131,7 +130,7 @@ function classFigures(report: Report, judged: readonly JudgedLook[]): Html | nul
   const left = classes.length - rows.length;
   const caption = `${main.look.name}, class by class${left > 0 ? `: the first ${MAX_TABLE}; checkpoint.json has the other ${left}` : ''}`;
   return folded(
-    'Precision, recall and areas of every class',
+    'Precision, recall and areas for every class',
     html`<p>${swatch(main.look)}</p>${table(caption, columns, rows)}`,
   );
 }

@@ -20,14 +20,14 @@ const PANELS: readonly Panel[] = [
   {
     key: 'influence',
     title: 'Influence',
-    note: 'Mean of a class: how hard its samples pull at the decision boundary.',
+    note: 'Mean per class: how strongly its samples pull at the decision boundary.',
   },
   {
     key: 'factor',
     title: 'IB factor',
     note: 'Mean of α / (influence + ε): what the IB loss multiplies the cross-entropy by.',
   },
-  { key: 'loss', title: 'Cross-entropy', note: 'Mean of a class’s training samples, unweighted.' },
+  { key: 'loss', title: 'Cross-entropy', note: 'Mean over a class’s training samples, unweighted.' },
 ];
 
 /** Which training samples the tuned model still struggles with, by class and one by one. */
@@ -36,12 +36,12 @@ export function influence(report: Report): Html {
   if (found === null)
     return html`<section id="influence"><h2>Influence</h2><p class="lede">Measured when the run is done.</p></section>`;
   if ('missing' in found) {
-    return html`<section id="influence"><h2>Influence</h2><p class="lede">Not measured: influence is told from the features that the last linear layer reads, and this model does not show them.</p><p class="note">${found.missing}</p></section>`;
+    return html`<section id="influence"><h2>Influence</h2><p class="lede">Not measured: influence needs the features that the last linear layer reads, and lossgraft did not find them in this model.</p><p class="note">${found.missing}</p></section>`;
   }
   const rows = rowsOf(report).filter(({ index }) => found.classes[index]);
   const some =
     found.samples < found.of
-      ? html` Looked at: ${count(found.samples)} of ${count(found.of)}, all of the rare classes and equally many of the others.`
+      ? html` From ${count(found.samples)} of ${count(found.of)} samples: all of the rare classes and equally many of the others.`
       : html` All ${counted(found.of, 'sample')} were looked at.`;
   const subject = subjectOf(report, judgedOf(report))?.look.name ?? report.arms[0]?.name;
   return html`<section id="influence"><h2>Influence</h2>

@@ -113,7 +113,7 @@ export class RunFolder {
       where: path,
       expected: 'a checkpoint of lossgraft train',
       found: 'something else',
-      hint: 'Begin again in another folder',
+      hint: 'Start again in another folder',
     });
   }
 
@@ -125,7 +125,7 @@ export class RunFolder {
       where: `${this.path}, setting ${other.setting}`,
       expected: `what the run began with: ${JSON.stringify(other.before) ?? 'nothing'}`,
       found: JSON.stringify(other.now) ?? 'nothing',
-      hint: 'Resume with the same options, or begin again in another folder',
+      hint: 'Resume with the same options, or start again in another folder',
     });
   }
 
@@ -133,7 +133,7 @@ export class RunFolder {
     return new LossgraftError({
       code: 'run-exists',
       where: this.path,
-      expected: 'a folder without a run',
+      expected: 'a folder that holds no run',
       found: FILE,
       hint: `Go on with it (${option('mode', 'resume')}), choose another folder (${option('folder')}), or begin again (${option('force')})`,
     });

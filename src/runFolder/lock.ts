@@ -56,7 +56,7 @@ export function makeFolder(path: string): void {
     throw new LossgraftError({
       code: 'output-folder',
       where: path,
-      expected: 'a folder for checkpoints that can be made',
+      expected: 'a folder for checkpoints that can be created',
       found: cause instanceof Error ? cause.message : String(cause),
       hint: `Choose another one (${option('folder')}), or change permissions`,
       cause,
@@ -103,7 +103,7 @@ function removeStale(folder: string, file: string): string | undefined {
   }
   rmSync(aside, { force: true });
   const who = holder === undefined ? 'a run' : `process ${holder.pid}, begun ${holder.started}`;
-  return `The folder ${folder} was left locked by ${who}, which is no more: the lock was removed`;
+  return `The folder ${folder} was left locked by ${who}, which no longer runs; the lock was removed`;
 }
 
 function holderOf(text: string): Holder | undefined {
@@ -150,14 +150,14 @@ function inUse(folder: string, file: string, holder: Holder | undefined): Lossgr
   const isOther = holder !== undefined && holder.host !== hostname();
   const what =
     holder === undefined
-      ? 'a run that is just beginning'
+      ? 'a run that is just starting'
       : `process ${holder.pid}${isOther ? ` of ${holder.host}` : ''}`;
   const since = holder === undefined ? '' : `, which began ${holder.started}`;
-  const remove = isOther ? `. If that process is no more, remove ${file}` : '';
+  const remove = isOther ? `. If that process no longer runs, remove ${file}` : '';
   return new LossgraftError({
     code: 'run-in-use',
     where: folder,
-    expected: 'a folder that no other run writes into',
+    expected: 'a folder that no other run is using',
     found: `${what}${since}`,
     hint: `Wait until it ends, or choose another folder (${option('folder')})${remove}`,
   });

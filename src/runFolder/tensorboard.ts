@@ -108,7 +108,7 @@ export class EventFiles {
       throw new LossgraftError({
         code: 'write-failed',
         where: this.#folder,
-        expected: 'event files that can be written',
+        expected: 'writable event files',
         found: cause instanceof Error ? cause.message : String(cause),
         hint: `Free space on the disk; ${option('mode', 'resume')} goes on from the last checkpoint`,
         cause,

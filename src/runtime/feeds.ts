@@ -83,7 +83,7 @@ export function checkFeeds(model: string, inputs: readonly Port[], feeds: Readon
       where: `${model}, input ${name}`,
       expected: `inputs among ${[...known].join(', ') || 'none'}`,
       found: `a feed named ${name}`,
-      hint: 'Correct the name; an initializer, also one that is listed as a graph input, cannot be fed',
+      hint: 'Correct the name; an initializer cannot be fed, even if it is listed as a graph input',
     });
   }
   const sizes = new Map<string, { size: number; input: string }>();
@@ -97,7 +97,7 @@ export function checkFeeds(model: string, inputs: readonly Port[], feeds: Readon
         where,
         expected,
         found: `no feed (given: ${Object.keys(feeds).join(', ') || 'none'})`,
-        hint: 'Give every input of the model',
+        hint: 'Provide every input of the model',
       });
     }
     checkTensor(where, tensor);
@@ -113,7 +113,7 @@ function checkTensor(where: string, { dtype, dims, data }: Tensor): void {
       where,
       expected: `one of ${Object.keys(STORAGE).join(', ')}, string`,
       found: dtype,
-      hint: 'onnxruntime-node cannot carry this type; cast it inside the graph',
+      hint: 'onnxruntime-node does not support this type; cast it inside the graph',
     });
   }
   const storage = data.constructor.name;
@@ -123,7 +123,7 @@ function checkTensor(where: string, { dtype, dims, data }: Tensor): void {
       where,
       expected: `${dtype} in ${dtype === 'string' ? 'an array of strings' : STORAGE[dtype].name}`,
       found: storage,
-      hint: 'Keep float16 as bit patterns in a Uint16Array, bool in a Uint8Array, int64 in a BigInt64Array',
+      hint: 'Store float16 as bit patterns in a Uint16Array, bool in a Uint8Array, int64 in a BigInt64Array',
     });
   }
   if (data.length !== elementCount(dims)) {
@@ -132,7 +132,7 @@ function checkTensor(where: string, { dtype, dims, data }: Tensor): void {
       where,
       expected: `${elementCount(dims)} elements for [${dims.join(', ')}]`,
       found: `${data.length}`,
-      hint: 'Make dims and data agree',
+      hint: 'Make dims match the length of data',
     });
   }
 }
@@ -146,13 +146,13 @@ function checkAgainst(where: string, input: Port, tensor: Tensor): void {
       found: describePort(tensor.dtype, tensor.dims),
       hint,
     });
-  if (input.dtype !== tensor.dtype) throw refuse('wrong-dtype', 'Convert the data to the type that the model wants');
+  if (input.dtype !== tensor.dtype) throw refuse('wrong-dtype', 'Convert the data to the type that the model expects');
   const shape = input.shape ?? [];
   if (shape.length === 0) return;
   if (shape.length !== tensor.dims.length)
-    throw refuse('wrong-rank', 'Reshape the data to the rank that the model wants');
+    throw refuse('wrong-rank', 'Reshape the data to the rank that the model expects');
   if (shape.some((dim, axis) => typeof dim === 'number' && dim !== tensor.dims[axis])) {
-    throw refuse('wrong-shape', 'Give the sizes that the model fixes');
+    throw refuse('wrong-shape', 'Use the sizes that the model fixes');
   }
 }
 
@@ -198,7 +198,7 @@ function checkSymbols(
         where,
         expected: `${dim} = ${before.size}, as in input ${before.input}`,
         found: `${size} in [${tensor.dims.join(', ')}]`,
-        hint: `Every dimension called ${dim} must have one size`,
+        hint: `Every dimension named ${dim} must have the same size`,
       });
     }
   }

@@ -27,7 +27,7 @@ export async function explainLength(
     return new LossgraftError({
       code: 'too-many-tokens',
       where,
-      expected: `at most ${longest} tokens per sample, with more the model does not run`,
+      expected: `at most ${longest} tokens per sample; the model does not run with more`,
       found: `${length}`,
       hint: `Cut texts with ${option('maxLength', longest)}, and arrays as in input_ids[:, :${longest}]`,
       cause: error,

@@ -97,9 +97,9 @@ export async function openSession(model: string | Uint8Array, options: SessionOp
     throw new LossgraftError({
       code: 'unused-option',
       where: model,
-      expected: 'externalDataFolder for a model given as bytes',
-      found: 'a path, beside which its external data are looked for',
-      hint: 'Leave the option out, or give the bytes',
+      expected: 'externalDataFolder with a model given as bytes',
+      found: 'a path, so external data are read from its folder',
+      hint: 'Omit the option, or pass bytes',
     });
   }
   if (options.provider === 'cuda' && options.tf32 !== true) withoutTf32();
@@ -211,7 +211,7 @@ class OrtSession implements Session {
       throw new LossgraftError({
         code: 'no-profile',
         where: this.#name,
-        expected: 'a session opened with the option profile',
+        expected: 'a session opened with the profile option',
         found: 'none',
         hint: 'Pass profile, a path prefix, to openSession',
       });
@@ -284,7 +284,7 @@ function notCarried(where: string, type: string): LossgraftError {
   return new LossgraftError({
     code: 'dtype-not-carried',
     where,
-    expected: 'a tensor of a type that onnxruntime-node carries',
+    expected: 'a tensor type that onnxruntime-node supports',
     found: type,
     hint: 'Cast it inside the graph',
   });

@@ -41,7 +41,7 @@ function parse(text: string, fail: (found: string) => LossgraftError): Readonly<
   } catch {
     // Told below.
   }
-  throw fail('a header that is no JSON object');
+  throw fail('a header that is not a JSON object');
 }
 
 function entryOf(
@@ -64,6 +64,6 @@ function damaged(path: string, found: string): LossgraftError {
     where: path,
     expected: 'a safetensors file of float32 tensors',
     found,
-    hint: 'It is damaged or not of lossgraft’s making',
+    hint: 'It is damaged or was not written by lossgraft',
   });
 }

@@ -60,7 +60,7 @@ function refuse(name: string, dtype: DataType): never {
     where: `tensor "${name}"`,
     expected: `one of ${Object.keys(TYPES).join(', ')}`,
     found: dtype,
-    hint: 'safetensors has no such type',
+    hint: 'a type that safetensors does not have',
   });
 }
 

@@ -8,13 +8,13 @@ export const calibrateRows = {
   /** What is changed; default `logit-adjustment`. */
   method: choice(
     ['logit-adjustment', 'temperature', 'biases', 'tau-norm'],
-    'What is changed: τ · log of the class shares subtracted, logits divided by a temperature, a bias for each class, weights divided by their norms to the τ',
+    'What to change: subtract τ · log of the class shares, divide logits by a temperature, add a bias per class, or divide weights by their norms to the power τ',
     { first: true, default: 'logit-adjustment' },
   ),
   /** What τ and biases are fitted for; default `macro-f1`. A temperature is fitted for the log loss. */
   goal: choice(
     ['macro-f1', 'balanced', 'accuracy', 'g-mean', 'mcc', 'cost'],
-    'What is to be better, of all but temperature',
+    'What to improve, for all methods but temperature',
     { first: true, default: 'macro-f1' },
   ),
   /** τ of `logit-adjustment` and `tau-norm`. Default: fitted, 0 to 2. */
@@ -24,13 +24,13 @@ export const calibrateRows = {
   /** Training samples of each class, for `logit-adjustment`. Default: those of the data. */
   classCounts: {
     ...graftRows.classCounts,
-    describe: `${graftRows.classCounts.describe} (default: those of the data)`,
+    describe: `${graftRows.classCounts.describe} (default: from the data)`,
     first: false,
   },
   /** What a wrong prediction costs, for `goal: "cost"`. */
   costs: costsRow,
   /** Parts of the data; what the report says of a part was fitted on the others. Default 5. */
-  folds: count('Parts of the data: what is said of a part was fitted on the others', { default: 5 }),
+  folds: count('Parts of the data: each part is judged by a fit on the others', { default: 5 }),
   /** Of parts and intervals. Default 0. */
   seed: intervalSeedRow,
   ...scoringRows,

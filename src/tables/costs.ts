@@ -5,7 +5,7 @@ import { value } from '../options/row.ts';
 export const costsRow = value(
   'a square matrix of finite numbers',
   isCostMatrix,
-  'FILE (.json, .csv) with what predictions cost: a row per true class, a column per predicted class',
+  'FILE (.json, .csv) with the cost of predictions: a row per true class, a column per predicted class',
   {
     flag: 'cost-matrix',
     reads: 'a .json or .csv file with a square matrix',

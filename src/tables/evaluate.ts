@@ -23,9 +23,14 @@ export const scoringRows = {
 } as const;
 
 /** The seed of intervals. */
-export const intervalSeedRow = number('Of the draws that give the intervals', 'a whole number from 0 on', isWhole, {
-  default: 0,
-});
+export const intervalSeedRow = number(
+  'Seed of the bootstrap draws for the intervals',
+  'a whole number from 0 on',
+  isWhole,
+  {
+    default: 0,
+  },
+);
 
 /** The options of `evaluate`. */
 export const evaluateRows = {

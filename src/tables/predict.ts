@@ -4,8 +4,8 @@ import { scoringRows } from './evaluate.ts';
 /** The options of `predict`. */
 export const predictRows = {
   ...scoringRows,
-  /** How many of the likeliest classes of each sample; default 1. */
-  topK: count('How many of the likeliest classes of each sample', { first: true, default: 1 }),
-  /** The probabilities of all classes, too. */
-  probabilities: flag('The probabilities of all classes, too', { first: true }),
+  /** How many of the most likely classes per sample; default 1. */
+  topK: count('How many of the most likely classes per sample', { first: true, default: 1 }),
+  /** Also write the probabilities of all classes. */
+  probabilities: flag('Also write the probabilities of all classes', { first: true }),
 } as const;

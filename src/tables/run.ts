@@ -3,7 +3,7 @@ import { choice, count, given, isFunction, signalRow } from '../options/row.ts';
 import type { RunProgress } from '../records/progress.ts';
 
 /** Who computes. */
-export const providerRow = choice(['cpu', 'cuda'], 'Where to compute; cuda never falls back to the CPU', {
+export const providerRow = choice(['cpu', 'cuda'], 'Execution provider; cuda never falls back to the CPU', {
   default: 'cpu',
 });
 

@@ -44,11 +44,14 @@ export const stepRows = {
   /** Whether Dropout drops. Default `off`. */
   dropout: choice(['off', 'train'], 'Whether Dropout is active', { default: 'off', settings: 'within' }),
   /** Keeps tensors together that the exporter merged because they were equal. Default false: each reader gets its own. */
-  keepTies: flag('Keep equal tensors merged that the exporter merged; otherwise each reader gets its own', {
-    settings: 'within',
-  }),
+  keepTies: flag(
+    'Keep tensors shared that the exporter merged because they were equal; otherwise each reader gets its own copy',
+    {
+      settings: 'within',
+    },
+  ),
   /** Scales all gradients together so that their Euclidean norm is at most this: torch.nn.utils.clip_grad_norm_. */
-  clipNorm: number('Scale all gradients down together to at most this norm', 'a number above 0', (norm) => norm > 0, {
+  clipNorm: number('Clip the global norm of all gradients at this value', 'a number above 0', (norm) => norm > 0, {
     settings: 'within',
   }),
   /** Gradients are averaged over this many micro-batches before a step is taken. */

@@ -140,8 +140,8 @@ async function prove(open: Opened, feeds: Tensors): Promise<{ note?: string }> {
   const { externalDataFolder } = open;
   const { cudaNodes, shapeNodes } = await proveOnCuda(open.bytes, feeds, { externalDataFolder });
   open.proved = true;
-  const shapes = shapeNodes.length > 0 ? `, ${shapeNodes.length} of shape arithmetic on the CPU` : '';
-  return { note: `CUDA proved on the first batch: ${cudaNodes.length} nodes on CUDAExecutionProvider${shapes}` };
+  const shapes = shapeNodes.length > 0 ? `, ${shapeNodes.length} nodes of shape arithmetic on the CPU` : '';
+  return { note: `CUDA verified on the first batch: ${cudaNodes.length} nodes on CUDAExecutionProvider${shapes}` };
 }
 
 function save(path: string): void {

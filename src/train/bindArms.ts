@@ -194,7 +194,7 @@ class Binder {
     if (this.#options.alpha === 'auto' && !specs.some(({ loss }) => isCalibrated(loss.of))) {
       throw badOption(
         'alpha',
-        'a loss that has an alpha and an influence to weigh by',
+        'a loss that has an alpha and weighs samples by influence',
         `auto, with ${main?.name ?? ''}`,
       );
     }
@@ -278,7 +278,7 @@ function refuseEmptyClass(counts: readonly number[], loss: string, where: string
   throw new LossgraftError({
     code: 'empty-class',
     where: `${where}, labels`,
-    expected: `training samples of all ${counts.length} classes, of whose counts ${loss} is made`,
+    expected: `training samples of all ${counts.length} classes: ${loss} is built from their counts`,
     found: `none of class ${empty.slice(0, 10).join(', ')}${empty.length > 10 ? `, … (${empty.length})` : ''}`,
     hint: `Add samples of it, or do without the counts: ${option('classWeights', 'none')}, or a file of weights`,
   });

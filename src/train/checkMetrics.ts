@@ -19,7 +19,7 @@ export function checkMetrics(options: TrainOptions, rows: number, classes: numbe
   if (costs !== undefined && costs.length !== classes)
     throw badOption('costs', `${classes} rows and columns, one for each class of the model`, `${costs.length}`);
   if (areKept(rows, classes)) return undefined;
-  const size = `${rows} validation samples of ${classes} classes are more than the ${MAX_KEPT} probabilities that are kept`;
-  if (metric.ranks) throw badOption('selectBy', `a metric that ranks no samples: ${size}`, selectBy);
+  const size = `${rows} validation samples of ${classes} classes exceed the limit of ${MAX_KEPT} probabilities`;
+  if (metric.ranks) throw badOption('selectBy', `a metric that needs no ranking of samples: ${size}`, selectBy);
   return `PR-AUC and ROC-AUC are left out: ${size}. Fewer validation samples (${option('validation')}) have them`;
 }

@@ -98,7 +98,7 @@ export function orderCheck(
 }
 
 const UNTRAINED =
-  'The last layer has never been trained, so that what the model says of the data tells nothing of the order of its classes';
+  'The last layer was never trained, so the model’s predictions say nothing about the order of its classes';
 
 async function isUntrained(model: Model, logits: string | undefined, classes: number): Promise<boolean> {
   try {

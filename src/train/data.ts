@@ -52,7 +52,7 @@ export async function divide(
       ...openedAll.flatMap(({ notes }) => notes),
       ...fewer(data, labels.classes),
       ...lacking('training', counts, data, 'what the model knows of it may be lost'),
-      ...lacking('validation', countsOf(judged, labels.classes), data, 'it does not count in the balanced accuracy'),
+      ...lacking('validation', countsOf(judged, labels.classes), data, 'the balanced accuracy ignores it'),
       ...same('validation', data, validation),
       ...same('test', data, test),
     ],
@@ -107,9 +107,9 @@ async function refuseMore(data: Dataset, classes: number): Promise<void> {
   throw new LossgraftError({
     code: 'class-count-mismatch',
     where: data.name,
-    expected: `at most ${classes} classes, which the model tells apart`,
+    expected: `at most ${classes} classes, the number that the model has`,
     found: `${names.length}, with the fewest samples ${shown.join(', ')}`,
-    hint: `A label or folder with a typo is a class of its own: correct it. Where the data do have more classes, leave out the rows of those that the model does not know, or give the model a last layer of ${names.length} outputs and export it again`,
+    hint: `A typo in a label or folder creates an extra class: correct it. If the data do have more classes, remove the rows of those that the model does not know, or give the model a last layer of ${names.length} outputs and export it again`,
   });
 }
 
@@ -124,7 +124,7 @@ function fewer({ name, classNames }: Dataset, classes: number): string[] {
 /** Data that are judged should not be those that are trained on. */
 function same(what: string, data: Dataset, other: Dataset | number | undefined): string[] {
   if (typeof other !== 'object' || other.name !== data.name) return [];
-  return [`The ${what} data are the training data, ${data.name}: they say nothing about other samples`];
+  return [`The ${what} data are the training data, ${data.name}: they say nothing about new samples`];
 }
 
 /** Size and labels: a checkpoint goes on with the same data only, wherever they are. */

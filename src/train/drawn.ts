@@ -14,6 +14,6 @@ export function describeSampler(options: TrainOptions, counts: readonly number[]
   const often = `each of the ${counts[most]} samples of class ${name} about ${Number((times[most] ?? 0).toPrecision(2))} times`;
   const given = isNumbers(classWeights)
     ? `; the weights of ${option('classWeights')} are yours and stay as they are: both correct`
-    : ', and class weights and priors are made of the classes as drawn, so that nothing is corrected twice';
+    : '; class weights and priors follow the drawn classes, so nothing is corrected twice';
   return [`Sampler ${sampler}: an epoch draws ${often}${given}`];
 }

@@ -9,7 +9,7 @@ import { exportRows } from '../tables/export.ts';
 import { armsIn, writeRun } from './writeRun.ts';
 
 /**
- * Writes the model of one loss of a run that is done, whatever the run came to.
+ * Writes the model of one loss of a finished run, whatever the run came to.
  *
  * @returns the files that were written.
  * @throws LossgraftError `no-run`, `unknown-loss` with those that there are, `other-model` where the model is not the one that was trained.
@@ -26,7 +26,7 @@ export async function exportRun(
   const known = armsIn(checkpoint);
   if (!known.includes(arm)) throw unknownArm(folder, arm, known);
   const file = options.model ?? checkpoint.model?.path;
-  if (file === undefined || file === null) throw otherModel(folder, 'no path, as it was given as bytes');
+  if (file === undefined || file === null) throw otherModel(folder, 'no path, because it was given as bytes');
   const model = await open(file);
   try {
     if ((await modelHash(model)) !== checkpoint.settings.model) throw otherModel(file, 'another file');
@@ -43,7 +43,7 @@ function noRun(folder: string): LossgraftError {
     where: folder,
     expected: 'the folder of a run, with checkpoint.json',
     found: 'none',
-    hint: 'Name the folder that train wrote, such as tuned.run',
+    hint: 'Pass the folder that train wrote, such as tuned.run',
   });
 }
 
@@ -61,7 +61,7 @@ function otherModel(where: string, found: string): LossgraftError {
   return new LossgraftError({
     code: 'other-model',
     where,
-    expected: 'the model that was trained, with the same bytes',
+    expected: 'the same model file that was trained',
     found,
     hint: `Name it with ${option('model')}`,
   });

@@ -253,11 +253,11 @@ async function settledPlan(model: Model, options: TrainOptions, plan: Plan, { tr
 }
 
 const UNSTATED =
-  'Nothing in the file follows the scores, neither a softmax nor a sigmoid: they are taken for those of exclusive classes, of which each sample has one';
+  'Neither a softmax nor a sigmoid follows the scores; lossgraft assumes exclusive classes, one per sample';
 
 function refuseBatch({ batchSize }: TrainOptions, fixed: number): void {
   if (batchSize !== undefined && batchSize !== fixed)
-    throw badOption('batchSize', `${fixed}, the batch that is fixed in this model`, batchSize);
+    throw badOption('batchSize', `${fixed}, the fixed batch size of this model`, batchSize);
 }
 
 async function settingsOf(

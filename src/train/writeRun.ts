@@ -36,7 +36,7 @@ export function writeRun(
     throw new LossgraftError({
       code: 'not-trained',
       where: path,
-      expected: 'a run that is done',
+      expected: 'a finished run',
       found: 'one that was interrupted',
       hint: `Go on with it: ${option('mode', 'resume')}`,
     });
@@ -46,9 +46,9 @@ export function writeRun(
     throw new LossgraftError({
       code: 'not-better',
       where: path,
-      expected: 'a model that is better than the one before on the validation data',
+      expected: 'a model that is better than the given one on the validation data',
       found: why,
-      hint: 'Give more validation data, another method, or write it anyway',
+      hint: 'Use more validation data, another method, or write it anyway',
     });
   }
   const state = readSafetensors(join(folder, arm === undefined ? (file ?? best.file) : best.file));

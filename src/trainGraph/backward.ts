@@ -76,8 +76,8 @@ function refuseUnreduced({ reduction }: BackwardRequest): void {
   throw new LossgraftError({
     code: 'option-range',
     where: 'option reduction',
-    expected: 'mean or sum, to have one loss to differentiate',
+    expected: 'mean or sum, so that there is one loss to differentiate',
     found: 'none',
-    hint: 'Leave it out for the mean',
+    hint: 'Omit it for the mean',
   });
 }

@@ -70,8 +70,8 @@ export async function findFrozenPart(
   };
 }
 
-const NOTHING = 'no layer lies before the trained ones';
-const STIRRED = 'Dropout or BatchNorm in training mode changes what lies before the trained layers in each step';
+const NOTHING = 'there is no layer before the trained ones';
+const STIRRED = 'Dropout or BatchNorm in training mode changes the results of the frozen layers in every step';
 
 async function cutFor(model: Model, request: FrozenRequest): Promise<FoundCut> {
   const draft = await prepare(model, request);

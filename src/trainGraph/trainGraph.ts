@@ -97,7 +97,7 @@ function graphOf(model: Model, request: TrainGraphRequest, { step, files }: Buil
     sessionHash: () => digest ?? bytesHash(ownBytes()),
     initialState: () => new Map(lazyState(model, step).map(({ name, read }) => [name, read()])),
     write: async (path, options = {}) => {
-      if (isLowered) throw new Error('a graph with forms for one machine is not for a file');
+      if (isLowered) throw new Error('a graph with forms for one machine cannot be written to a file');
       const hash = await modelHash(model);
       if (request.form === 'split') return writeSplit(model, step, files, (name) => edit(name, hash), path, options);
       const state = path.replace(/(\.onnx)?$/, '.safetensors');
@@ -168,7 +168,7 @@ function refuseFile(folder: string): void {
     code: 'output-folder',
     where: folder,
     expected: 'a folder for the two graphs of the split form',
-    found: 'a path that ends in .onnx',
+    found: 'a path ending in .onnx',
     hint: 'Name a folder',
   });
 }

@@ -54,6 +54,6 @@ async function calibrateAlpha(
     where: 'option alpha',
     expected: 'a positive ratio of cross-entropy to influence-balanced loss over the training data',
     found: String(alpha),
-    hint: 'Give a number for alpha',
+    hint: 'Set alpha to a number',
   });
 }

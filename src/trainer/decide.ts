@@ -97,11 +97,12 @@ function bestOf({ request }: RunParts, tried: readonly Tried[]): Tried | undefin
 function sentenceOf({ request }: RunParts, tried: Tried | undefined, isTaken: boolean): string {
   if (tried === undefined) return 'nothing was trained';
   const { arm, share, verdict, collapse } = tried;
-  const what = share === 1 ? arm : `${arm}, its weights half-way between before and after`;
+  const what = share === 1 ? arm : `${arm} with weights half-way between before and after`;
   if (collapse !== null) return `${what}: ${collapse}`;
   const isTold = verdict.decision !== 'untold';
-  if (isTaken && !isTold) return `${what}: ${verdict.why}; the method is one that harmed no model of 67 measured runs`;
-  const safe = isTold || arm === request.safeLoss ? '' : '; the method is not one that was measured to harm none';
+  if (isTaken && !isTold) return `${what}: ${verdict.why}; this method harmed none of 67 measured models`;
+  const safe =
+    isTold || arm === request.safeLoss ? '' : '; this method is not among those that harmed no measured model';
   return `${what}: ${verdict.why}${safe}`;
 }
 
@@ -112,7 +113,7 @@ function warningOf({ request }: RunParts, before: Scored, isKept: boolean, newne
 }
 
 const UNTRAINED =
-  'The model as it was given takes every sample for one class: a network that was never trained needs a larger learning rate, such as ' +
+  'The given model predicts one class for every sample: a network that was never trained needs a larger learning rate, such as ' +
   option('learningRate', 0.003);
 
 /** The weights half-way between before and after training, as a state of their own. */

@@ -52,10 +52,11 @@ function likelyCause({ inputs, broken, rate, before, first }: Divergence): strin
   }
   if (broken !== undefined) return `weights left the range of float32 ("${broken}"); ${lower}`;
   if (before !== undefined && first !== undefined && before > 10 * Math.abs(first)) {
-    return `the loss had grown from ${first.toPrecision(3)} to ${before.toPrecision(3)}; ${lower}`;
+    return `the loss grew from ${first.toPrecision(3)} to ${before.toPrecision(3)}; ${lower}`;
   }
   const largest = inputs.reduce((max, { data }) => data.reduce((m, x) => Math.max(m, Math.abs(x)), max), 0);
-  if (largest > 1e4) return `inputs as large as ${largest.toPrecision(3)}; scale the data as the model was trained on`;
+  if (largest > 1e4)
+    return `inputs are as large as ${largest.toPrecision(3)}; scale the data as for the model’s training`;
   return `scores too large for float32; ${lower}`;
 }
 
@@ -73,14 +74,14 @@ export function brokenWeights(epoch: number, tensor: string, folder: string): Lo
 /** Scores of the validation data that are not finite, though the weights are; `epoch` is undefined for the model as it was given. */
 export function brokenScores(epoch: number | undefined, loss: number, folder: string): LossgraftError {
   const isGiven = epoch === undefined;
-  const cause = isGiven ? 'data on another scale than the model was trained on' : 'the learning rate is too high';
+  const cause = isGiven ? 'data on a different scale than in the model’s training' : 'the learning rate is too high';
   return new LossgraftError({
     code: 'nan-loss',
     where: `the validation data, ${isGiven ? 'before training' : `after epoch ${epoch + 1}`}`,
     expected: 'a finite cross-entropy',
     found: `${loss}; likely cause: ${cause}`,
     hint: isGiven
-      ? 'Prepare the data as the model was trained'
+      ? 'Prepare the data as for the model’s training'
       : `Lower it, warm it up, or clip gradients with ${option('clipNorm')}. The last good state is in ${folder}`,
   });
 }

@@ -58,7 +58,7 @@ export async function planFeatures(context: Context): Promise<FeaturePlan> {
   return 'why' in size ? plain(why ?? size.why) : cacheParts(context, found, parts, { ...size, why });
 }
 
-const AUGMENTED = 'crops and flips make other samples in each epoch';
+const AUGMENTED = 'crops and flips change the samples in every epoch';
 
 /** Those of all graphs of the run that differ in what they read. */
 function requestsOf({ first, crossEntropy, arms }: TrainerRequest): FrozenRequest[] {
@@ -81,7 +81,7 @@ async function sizeOf(
 ): Promise<{ readonly rowBytes: number } | { readonly why: string }> {
   const { ports, batchSize } = request;
   if (mode === 'auto' && part.names.length > AUTO.tensors)
-    return { why: `the trained part begins at ${part.names.length} tensors` };
+    return { why: `the trained part starts at ${part.names.length} tensors` };
   const looked = train ?? validation;
   const probed = await probeRows({ runner, part, batch: batchSize, fixed: fixedBatch(ports) }, looked);
   if ('why' in probed || mode === 'on') return probed;
@@ -90,7 +90,7 @@ async function sizeOf(
     return { why: `a sample would take ${sized(rowBytes)}, its data ${sized(looked.samples.rowBytes)}` };
   const bytes = rowBytes * ((train?.rows.length ?? 0) + validation.rows.length);
   return bytes > AUTO.bytes
-    ? { why: `it would take ${sized(bytes)}; by itself it takes up to ${sized(AUTO.bytes)}` }
+    ? { why: `the cache would take ${sized(bytes)}; auto uses at most ${sized(AUTO.bytes)}` }
     : probed;
 }
 
@@ -119,7 +119,7 @@ async function cacheParts(
   try {
     const train = parts.train ? await cached(parts.train) : request.train;
     const validation = await cached(parts.validation);
-    const because = why ?? `${part.nodes} operators before the trained part never change`;
+    const because = why ?? `${part.nodes} operators before the trained part give the same results in every epoch`;
     const report = reportOf(part, {
       cached: parts.train !== undefined,
       why: because,
@@ -150,9 +150,9 @@ function reportOf(
 export function describeFeatures({ cached, why, tensors, rows, bytes, nodes }: FeatureReport): string | undefined {
   if (nodes === 0) return undefined;
   const names = tensors.map((name) => `"${name}"`).join(', ');
-  const kept = rows > 0 ? `; of ${rows} validation samples it is kept (${sized(bytes)})` : '';
-  if (!cached) return `What is frozen (${nodes} operators, up to ${names}) is computed in every epoch: ${why}${kept}`;
-  return `What is frozen is computed once: ${why}; ${names} of ${rows} samples are kept (${sized(bytes)})`;
+  const kept = rows > 0 ? `; for ${rows} validation samples the result is cached (${sized(bytes)})` : '';
+  if (!cached) return `The frozen layers (${nodes} operators, up to ${names}) run in every epoch: ${why}${kept}`;
+  return `The frozen layers run once: ${why}; ${names} of ${rows} samples are cached (${sized(bytes)})`;
 }
 
 function sized(bytes: number): string {
@@ -170,7 +170,7 @@ function refusal(why: string): LossgraftError {
   return new LossgraftError({
     code: 'cache-features',
     where: 'option cacheFeatures',
-    expected: 'a frozen part whose results can be kept',
+    expected: 'frozen layers whose results can be cached',
     found: why,
     hint: `Leave the option out, or train the last layers only: ${option('trainable', 'head')}`,
   });

@@ -58,7 +58,7 @@ export async function probeRows(
   { samples, rows }: Part,
 ): Promise<{ readonly rowBytes: number } | { readonly why: string }> {
   const size = reader.fixed ?? 2;
-  if (rows.length <= size) return { why: `there are too few samples to see that rows are independent` };
+  if (rows.length <= size) return { why: `there are too few samples to check that rows are independent` };
   const one = await freezeRows(reader, samples, rows.slice(0, size));
   // Shifted by one: the last row is another one, in the first place.
   const other = await freezeRows(reader, samples, Uint32Array.from([rows[size] ?? 0, ...rows.slice(0, size - 1)]));

@@ -114,9 +114,7 @@ export class GraphPool {
     const why = await this.lowering.disprove(request, graph);
     if (why === undefined) return true;
     this.#open = undefined;
-    this.notes.add(
-      `Training takes the plain forms: on this network those of the runtime gave ${why}. Please report it`,
-    );
+    this.notes.add(`Training uses the plain forms: on this network the faster forms gave ${why}. Please report this`);
     return false;
   }
 
@@ -172,7 +170,7 @@ export class GraphPool {
       code: 'states-differ',
       where: `loss ${report.loss}, state "${other}"`,
       expected: 'the same trained parameters under every loss of a run',
-      found: 'one that only some of the losses depend on',
+      found: 'a parameter that only some of the losses depend on',
       hint: `Leave that parameter out of ${option('trainable')}`,
     });
   }

@@ -8,7 +8,7 @@ import type { Evaluation } from '../trainGraph/evaluation.ts';
 
 /** Said of a model that may know the validation data. */
 export const SEEN: string =
-  'The model as it was given is right on every validation sample: it may have been trained on them, and then they cannot tell which epoch ' +
+  'The given model is right on every validation sample: it may have been trained on them, and then they cannot show which epoch ' +
   `is best. Give data that it has not seen (${option('validation')}), or take the last epoch (${option('select', 'last')})`;
 
 export interface Judgement {

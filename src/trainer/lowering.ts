@@ -47,12 +47,12 @@ export class Lowering {
       throw new LossgraftError({
         code: 'lowering-differs',
         where: 'the run that is gone on with',
-        expected: `a machine whose runtime has blocks of ${before} channels, as where the run began`,
+        expected: `a machine whose runtime uses blocks of ${before} channels, like the one where the run started`,
         found: why,
-        hint: 'Go on with it there, or begin a new run here',
+        hint: 'Continue it there, or start a new run here',
       });
     }
-    if (block === null) return `Training takes the plain forms: ${why}`;
+    if (block === null) return `Training uses the plain forms: ${why}`;
     this.#target = { block, batch: batchSize };
     return undefined;
   }

@@ -22,12 +22,14 @@ export function planGroups(request: TrainerRequest, stateBytes: number): GroupPl
     throw new LossgraftError({
       code: 'too-few-samples',
       where: samples.name,
-      expected: `at least ${batchSize} training samples, a batch`,
+      expected: `at least ${batchSize} training samples, one batch`,
       found: `${rows.length}`,
-      hint: 'Give more data, or a smaller batch',
+      hint: 'Use more data or a smaller batch',
     });
   }
-  const why = isLone ? 'one sample has no variance for BatchNorm' : `the batch is fixed at ${fixed} in this model`;
-  const notes = isLeft ? [`${rest} samples of each epoch, other ones each time, stand in no batch: ${why}`] : [];
+  const why = isLone
+    ? 'BatchNorm needs more than one sample for a variance'
+    : `this model has a fixed batch size of ${fixed}`;
+  const notes = isLeft ? [`Each epoch skips ${rest} samples, different ones each time: ${why}`] : [];
   return { groups, notes };
 }

@@ -258,9 +258,7 @@ export class Trainer {
     const { patience } = this.#parts.request;
     const { best } = this.#at;
     if (patience === undefined || best === null || epoch + 1 - best.epoch < patience) return false;
-    this.#parts.notes.push(
-      `${arm.name}: ended after epoch ${epoch + 1}, the best of the last ${patience} being no better`,
-    );
+    this.#parts.notes.push(`${arm.name}: stopped after epoch ${epoch + 1}: no improvement in the last ${patience}`);
     return true;
   }
 

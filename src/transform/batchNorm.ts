@@ -42,8 +42,8 @@ function notesOf(mode: 'frozen' | 'train', count: number, training: number): str
   if (count > 0)
     return [`${count} BatchNormalization nodes use the statistics of the batch and update the running ones`];
   return [
-    'You asked for batch statistics, but this model has no BatchNormalization: an export for inference folds it into the ' +
-      'convolution before it. Export in training mode (in PyTorch: training=TrainingMode.TRAINING)',
+    'batchNorm is train, but this model has no BatchNormalization: an export for inference folds it into the ' +
+      'preceding convolution. Export in training mode (in PyTorch: training=TrainingMode.TRAINING)',
   ];
 }
 
@@ -105,7 +105,7 @@ function adopt(graph: Graph, node: Node, running: readonly Value[]): void {
     const own = running[i];
     if (output && own && !graph.outputs.includes(output)) graph.replaceUses(output, own);
     if (!graph.isRead(output)) continue;
-    const expected = 'running statistics that only the next step reads, and unused saved statistics';
+    const expected = 'running statistics that only the next step reads, and saved statistics that nothing reads';
     throw refusal(node, expected, `readers of "${output?.name ?? ''}"`, 'Export the model without that output');
   }
 }
@@ -114,7 +114,7 @@ function adopt(graph: Graph, node: Node, running: readonly Value[]): void {
 function sourceOf(graph: Graph, node: Node, value: Value): InitializerSource {
   const tensor = value.producer?.opType === 'Constant' ? value.producer.attributes.get('value') : undefined;
   const source = graph.initializers.get(value) ?? (tensor?.type === 'tensor' ? tensor.value : undefined);
-  const hint = `Use ${option('batchNorm', 'frozen')}, or export the model with running statistics of its own for each layer`;
+  const hint = `Use ${option('batchNorm', 'frozen')}, or export the model with its own running statistics for each layer`;
   if (!source) {
     const maker = value.producer
       ? `"${value.name}" computed by ${describeNode(value.producer)}`
@@ -124,10 +124,10 @@ function sourceOf(graph: Graph, node: Node, value: Value): InitializerSource {
   const reads = node.inputs.filter((input) => input === value).length;
   if (value.uses.size === 1 && reads === 1 && !graph.outputs.includes(value)) return source;
   const others = [...value.uses].filter((other) => other !== node).map(describeNode);
-  const found = `"${value.name}", which ${others.join(', ') || 'it reads twice, or the model gives out'}${others.length > 0 ? ' reads too' : ''}`;
+  const found = `"${value.name}", which ${others.join(', ') || 'it reads twice or outputs'}${others.length > 0 ? ' reads too' : ''}`;
   throw refusal(
     node,
-    'running statistics of its own',
+    'its own running statistics',
     found,
     `${hint}; ties of equal values are separated without ${option('keepTies')}`,
   );

@@ -58,7 +58,7 @@ export async function inferAllTypes(model: Model, graph: Graph): Promise<string[
   }
   forgetLengths(model, graph);
   const why = failure.why.replaceAll(/\s+/g, ' ').slice(0, 200);
-  return [`The model does not run on noise, so its graphs read sizes at run time (${why})`];
+  return [`The model fails on random inputs, so its graphs read sizes at run time (${why})`];
 }
 
 /** Lengths that no run has shown: of all that depends on the inputs. */

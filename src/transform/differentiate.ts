@@ -116,9 +116,9 @@ function applyRule(
   throw new LossgraftError({
     code: 'gradient-arity',
     where: describeNode(node),
-    expected: `at most ${node.inputs.length} gradients from the rule, one for each input`,
+    expected: `at most ${node.inputs.length} gradients from the rule, one per input`,
     found: String(gradients.length),
-    hint: 'This is a defect of the gradient rule: please report it',
+    hint: 'This is a bug in the gradient rule; please report it',
   });
 }
 

@@ -52,12 +52,11 @@ export async function dropout(
   if (counter) {
     return { statistics: [counter], notes: [`${drawing.length} Dropout nodes draw masks, seeded with ${seed}`] };
   }
-  const notes = off > 0 ? [`${off} Dropout nodes of a training export are off`] : [];
+  const notes = off > 0 ? [`${off} Dropout nodes of a training export are turned off`] : [];
   return { statistics: [], notes: mode === 'train' ? [NONE] : notes };
 }
 
-const NONE =
-  'You asked for dropout, but this model has none: an export for inference leaves it out. Export in training mode';
+const NONE = 'dropout is train, but this model has none: an export for inference removes it. Export in training mode';
 
 function isDropout(node: Node): boolean {
   return node.opType === 'Dropout' && node.domain === '';

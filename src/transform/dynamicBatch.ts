@@ -42,7 +42,7 @@ function batchToFree(graph: Graph): number | undefined {
   throw new LossgraftError({
     code: 'batch-not-free',
     where: 'option dynamicBatch',
-    expected: 'inputs that share their first dimension',
+    expected: 'inputs with the same first dimension',
     found: graph.inputs.map((input) => `"${input.name}" with ${input.shape?.[0] ?? 'none'}`).join(', '),
     hint: 'Export the model with a dynamic batch',
   });
@@ -121,8 +121,8 @@ function notFree(graph: Graph, found: string, cause?: unknown): LossgraftError {
   return new LossgraftError({
     code: 'batch-not-free',
     where: culprit ? describeNode(culprit) : 'option dynamicBatch',
-    expected: 'rows that do not depend on the rest of the batch',
-    found: culprit ? `${found}; the batch dimension is first lost at this node` : found,
+    expected: 'rows that do not depend on other rows of the batch',
+    found: culprit ? `${found}; this node is the first to mix the batch dimension` : found,
     hint: `The model was exported for a fixed batch: export it with a dynamic one, or augment it without ${option('dynamicBatch')}`,
     cause,
   });

@@ -88,7 +88,7 @@ function gemmFeatures(graph: Graph, logits: Value, node: Node, { pooled, tokenRo
   if (features.shape !== undefined && features.shape.length !== rank) {
     throw noFeatures(logits, `${describeNode(node)}, which reads ${formatShape(features.shape)} and not [N, D]`);
   }
-  const rows = pick ? ', of the tokens whose scores are picked' : '';
+  const rows = pick ? ', of the tokens whose scores are selected' : '';
   return { value: features, how: `activation input of the last ${describeNode(node)}${rows}`, pool: false };
 }
 
@@ -101,7 +101,7 @@ function convFeatures(logits: Value, node: Node, { pooled, passedRelu, tokenRows
     throw noFeatures(logits, `${describeNode(node)} with a kernel of ${formatShape(weight.shape)}, not 1x1`);
   }
   const tail = passedRelu ? ', Relu' : '';
-  const pooling = pooled ? ', averaged over space as the head averages' : '';
+  const pooling = pooled ? ', averaged over space as in the head' : '';
   return {
     value: features,
     how: `activation input of the last 1x1 ${describeNode(node)}${tail}${pooling}`,

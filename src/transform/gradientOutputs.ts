@@ -61,7 +61,7 @@ function tensorsNamed({ op, logits, features }: Grafted, name: string): Value[] 
     where: 'option grad',
     expected: 'a loss that uses features, for the gradient of the features',
     found: 'one that does not',
-    hint: 'Name the tensor itself, or choose another loss',
+    hint: 'Name the tensor, or choose another loss',
   });
 }
 
@@ -70,7 +70,7 @@ function unreached(value: Value): LossgraftError {
     code: 'no-gradient',
     where: `option grad, tensor "${value.name}"`,
     expected: 'a tensor on which the loss depends',
-    found: 'one that it does not depend on, or only through operators without a gradient',
+    found: 'a tensor that the loss does not depend on, or only through operators without a gradient',
     hint: 'Leave it out',
   });
 }

@@ -149,7 +149,7 @@ function refuseUnused(request: GraftRequest): void {
     where: `option ${given}`,
     expected: `options that the loss ${request.loss.name} uses`,
     found: `${option(given)}, but this loss uses no features`,
-    hint: 'Leave it out, or choose a loss that weighs samples by their influence (ib, ib-focal)',
+    hint: 'Omit it, or choose a loss that weighs samples by influence (ib, ib-focal)',
   });
 }
 
@@ -181,7 +181,7 @@ function countsOf({ loss, classCounts }: GraftRequest, classes: number | undefin
     throw new LossgraftError({
       code: 'option-needs-option',
       where: 'option classCounts',
-      expected: `the number of training samples of each class, which the loss ${loss.name} is built from`,
+      expected: `the number of training samples per class: the loss ${loss.name} is built from them`,
       found: `no ${option('classCounts')}`,
       hint: `Add ${option('classCounts')}, as a list or as a file with the labels`,
     });
@@ -198,7 +198,7 @@ function checkLength(perClass: readonly number[], classes: number | undefined): 
     where: 'class counts or weights',
     expected: `${classes}, one for each class of the model`,
     found: `${perClass.length}`,
-    hint: 'Give them in the order of the model’s classes',
+    hint: 'List them in the order of the model’s classes',
   });
 }
 

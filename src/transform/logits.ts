@@ -43,14 +43,14 @@ export function findLogits(graph: Graph, opset: number): FoundLogits {
   throw new LossgraftError({
     code: 'ambiguous-logits',
     where: 'model outputs',
-    expected: 'one tensor that can be the logits',
+    expected: 'exactly one tensor that can be the logits',
     found: `${names.length}: ${names.join('; ')}`,
     hint: `Choose with ${option('logits')}, as in ${option('logits', value.name)}`,
   });
 }
 
 const ONE_SCORE =
-  'Nothing in the file follows the one score per sample: it is taken for the logit of the second of two classes (class 1), as before a sigmoid';
+  'Nothing follows the single score per sample; lossgraft assumes that it is the logit of the second of two classes (class 1), as before a sigmoid';
 
 /** A head that losses are for. */
 export interface TrainedHead extends Head {
@@ -118,8 +118,7 @@ export function namedLogits(graph: Graph, name: string, opset: number): FoundLog
     throw notLogits(name, `what ${describeNode(activation)} made`, `Name its input: ${option('logits', scores)}`);
   }
   const reason = whyNoScores(value);
-  if (reason !== undefined)
-    throw notLogits(name, reason, 'Name the tensor that goes into the final softmax or sigmoid');
+  if (reason !== undefined) throw notLogits(name, reason, 'Name the tensor that feeds the final softmax or sigmoid');
   const heads = headsOf(graph, opset).filter(({ head }) => head.scores === value);
   const found = { value, how: `named by ${option('logits')}`, isStated: true };
   if (isOne) {
@@ -187,7 +186,7 @@ const REFUSALS: Readonly<Record<HeadKind, (name: string) => readonly [code: Erro
   ],
   classical: () => [
     'no-logits',
-    'A linear model, a tree or a support vector machine in one operator has no gradient here; a network (MLPClassifier) has',
+    'A linear model, tree or support vector machine in a single operator has no gradient here; a network (MLPClassifier) does',
   ],
   unknown: () => [
     'no-logits',

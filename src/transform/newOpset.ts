@@ -13,6 +13,6 @@ export function newOpsetNotes({ nodes }: Graph, opset: number, last: number): st
   const here = left.length === 0 ? 'none of them in this model' : `here ${left.join(', ')}`;
   return [
     `The model keeps its opset ${opset}. From ${last + 1} on, ONNX Runtime's CUDA provider leaves some operators to the CPU (${here}): for ` +
-      `CUDA, export the model at opset ${last} or below`,
+      `CUDA, export the model at opset ${last} or lower`,
   ];
 }

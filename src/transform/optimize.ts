@@ -165,7 +165,7 @@ function badOption(option: string, expected: string, found: string): LossgraftEr
     where: `option ${option}`,
     expected,
     found,
-    hint: 'Correct it or leave it out',
+    hint: 'Correct or omit it',
   });
 }
 

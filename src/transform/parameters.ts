@@ -78,7 +78,7 @@ export function leftOutNotes(leftOut: readonly LeftOut[], option: string): strin
   if (leftOut.length === 0) return [];
   const shown = leftOut.slice(0, 3).map(({ value, why }) => `"${value.name}" (${why})`);
   const more = leftOut.length > shown.length ? ', …' : '';
-  const count = `${leftOut.length} float32 tensors that operators read do not count as parameters`;
+  const count = `${leftOut.length} float32 tensors that operators read are not parameters`;
   return [`${count}: ${shown.join(', ')}${more}. ${option} can still name them`];
 }
 

@@ -23,7 +23,7 @@ export function quantisedBehind(value: Value, depth = 6): Node | undefined {
 }
 
 /** What to do about a model, or a part of one, whose weights are quantised. */
-export const QUANTISED_HINT = 'Train the float model that it was quantised from, then quantise the result';
+export const QUANTISED_HINT = 'Train the float model from which it was quantised, then quantise the result';
 
 export interface Untrainable {
   readonly found: string;

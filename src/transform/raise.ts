@@ -132,7 +132,7 @@ class Raiser {
       if ('raw' in inner) continue;
       if (adapterAt(inner.opType, this.#from, this.#to) !== undefined) {
         const found = `${inner.opType} in the body of a node of a function`;
-        throw cannotRaise(node, 'calls that need not be rewritten in the body', found);
+        throw cannotRaise(node, 'calls whose body needs no rewriting', found);
       }
       for (const attribute of inner.attributes?.values() ?? []) {
         if (attribute.type === 'graph') this.#refuseChanges(node, attribute.value);

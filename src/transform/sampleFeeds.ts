@@ -36,7 +36,7 @@ function unfeedable(name: string, found: string): LossgraftError {
   return new LossgraftError({
     code: 'batch-not-provable',
     where: `input "${name}"`,
-    expected: 'an input that can be filled with random numbers, to prove that the rows of a batch are independent',
+    expected: 'an input that random numbers can fill, to check that the rows of a batch are independent',
     found,
     hint: 'Export the model with a dynamic batch',
   });

@@ -101,9 +101,9 @@ function shared(model: Model, name: string, other: string): LossgraftError {
   return new LossgraftError({
     code: 'external-shared',
     where: `${model.name}, tensor "${name}"`,
-    expected: 'bytes of its own in the external data, to be changed',
+    expected: 'its own bytes in the external data, which can be changed',
     found: `bytes that "${other}" shares`,
-    hint: 'Save the model with weights inside, or with data of its own for each tensor',
+    hint: 'Save the model with embedded weights, or with separate data for each tensor',
   });
 }
 
@@ -114,10 +114,10 @@ function refuseTarget(target: string, from: string, force: boolean): void {
   throw new LossgraftError({
     code: 'external-exists',
     where: target,
-    expected: 'no file of that name, for the external data of the tuned model',
+    expected: 'no file with that name, for the external data of the tuned model',
     found: isSource ? "the model's own data" : 'a file',
     hint: isSource
-      ? 'Choose another name or folder for the output'
+      ? 'Choose another output name or folder'
       : `Choose another output, or replace it with ${option('force')}`,
   });
 }

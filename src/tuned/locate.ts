@@ -66,7 +66,7 @@ function notInFile(model: Model, name: string, known: Iterable<string>): Lossgra
   return new LossgraftError({
     code: 'not-in-file',
     where: `${model.name}, tensor "${name}"`,
-    expected: 'an initializer or a Constant of that name in the main graph, to write its trained elements to',
+    expected: 'an initializer or a Constant with that name in the main graph, to receive its trained elements',
     found: near.length > 0 ? `none; near names are ${near.join(', ')}` : 'none',
     hint: `Leave it out of ${option('trainable')}; for one that came out of a tie inside a function, add ${option('keepTies')}`,
   });
@@ -84,6 +84,6 @@ export function trainedBytes(model: Model, name: string, trained: Tensor, { dtyp
     where: `${model.name}, tensor "${name}"`,
     expected: `${dtype ?? 'an unknown type'}[${dims.join(', ')}], as in the file; training changes float32`,
     found: `${trained.dtype}[${trained.dims.join(', ')}] with ${data.length} elements`,
-    hint: 'Give the state of a training graph of this very model',
+    hint: 'Pass the state of a training graph made from this same model',
   });
 }

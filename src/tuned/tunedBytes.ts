@@ -46,6 +46,6 @@ function external(model: string, parameter: string): LossgraftError {
     where: `${model}, tensor "${parameter}"`,
     expected: 'elements inside the file',
     found: 'external data',
-    hint: 'Save the model with its weights inside, or use writeTuned in Node',
+    hint: 'Save the model with embedded weights, or use writeTuned in Node',
   });
 }

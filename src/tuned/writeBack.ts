@@ -105,8 +105,8 @@ function refuseInput(model: Model, path: string): void {
   throw new LossgraftError({
     code: 'output-is-input',
     where: path,
-    expected: 'a file other than the model being trained',
+    expected: 'a file other than the model itself',
     found: 'the same file',
-    hint: 'Choose another name for the output',
+    hint: 'Choose another output name',
   });
 }

@@ -31,7 +31,7 @@ export function readTensors(folder: string, prefix: 'input' | 'output'): NamedTe
     .map(Number)
     .sort((a, b) => a - b);
   const gap = indices.findIndex((index, i) => index !== i);
-  if (gap >= 0) throw incomplete(folder, `${prefix}_${gap}.pb`, `${prefix}_${indices[gap]}.pb after the one before`);
+  if (gap >= 0) throw incomplete(folder, `${prefix}_${gap}.pb`, `${prefix}_${indices[gap]}.pb after the previous one`);
   return indices.map((index) => {
     const file = join(folder, `${prefix}_${index}.pb`);
     return { file, ...decodeTensor(readFileSync(file), file) };
@@ -56,7 +56,7 @@ export function bindNames(
       where: tensors[0]?.file ?? kind,
       expected,
       found: own.map((name) => `"${name}"`).join(', ') || 'none',
-      hint: 'Write the tensors with the names of the model',
+      hint: 'Save the tensors under the names that the model uses',
     });
   const byName = own.every((name) => name !== '' && !/^\d+$/.test(name)) && own.some((name) => names.includes(name));
   if (byName) {
@@ -68,6 +68,6 @@ export function bindNames(
 }
 
 export function incomplete(where: string, expected: string, found: string): LossgraftError {
-  const hint = 'A data set is test_data_set_N with input_0.pb, … and output_0.pb, …';
+  const hint = 'A data set is a folder test_data_set_N with input_0.pb, … and output_0.pb, …';
   return new LossgraftError({ code: 'case-incomplete', where, expected, found, hint });
 }

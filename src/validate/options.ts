@@ -8,7 +8,7 @@ export const validateRows = {
   provider: {
     ...providerRow,
     first: true,
-    describe: 'Where to compute; cuda never falls back, and its results are also compared with the CPU’s',
+    describe: 'Execution provider; cuda never falls back, and its results are also compared with the CPU’s',
   },
   /** Ends the work after the case that is under way. */
   signal: signalRow,

@@ -57,9 +57,9 @@ function checkPorts(where: string, { inputs, outputs }: Session): void {
   throw new LossgraftError({
     code: 'not-a-tensor',
     where,
-    expected: 'tensors as inputs and outputs: onnxruntime-node passes nothing else',
+    expected: 'tensors as inputs and outputs: onnxruntime-node supports nothing else',
     found: `a sequence, a map or an optional: ${found.join(', ')}`,
-    hint: 'This case is not supported. Run it with the onnxruntime of Python',
+    hint: 'This case is not supported. Run it with Python’s onnxruntime',
   });
 }
 
@@ -76,7 +76,7 @@ async function modelOf(folder: string, file: CaseFile, augmentCase: AugmentCase 
   throw new LossgraftError({
     code: 'no-augment',
     where: join(folder, 'case.json'),
-    expected: 'a model that is run as it is, because no augment function was given',
+    expected: 'a case without a graft: no augment function was given',
     found: 'the key "augment"',
     hint: 'Give validate the option augmentCase',
   });
@@ -128,7 +128,7 @@ function checkExceptions(folder: string, file: CaseFile, wanted: ReadonlyMap<str
     where: join(folder, 'case.json, exceptions'),
     expected: `outputs among ${[...wanted.keys()].join(', ')}`,
     found: `"${unknown}"`,
-    hint: 'Correct the name, or take the exception out',
+    hint: 'Correct the name, or remove the exception',
   });
 }
 
@@ -160,7 +160,7 @@ function judge({ set, output, file, expected, actual, float32, cpu }: Judged): O
   const tolerance = { rtol, atol };
   const compared =
     actual === undefined
-      ? { errors: null, problem: 'the model has no such output' }
+      ? { errors: null, problem: 'no such output in the model' }
       : compareTensors(actual, expected, tolerance);
   const theirs = float32 && compareTensors(float32, expected, tolerance).errors;
   const againstCpu = cpu && actual && compareTensors(actual, cpu, tolerance).errors;

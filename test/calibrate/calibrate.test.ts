@@ -110,7 +110,7 @@ describe('calibrate', () => {
 
   it.each<[CalibrateOptions, 'take' | 'keep', RegExp]>([
     [{}, 'take', /changed by \+25\.\d points, better with a likelihood of 100 %/],
-    [{ method: 'temperature' }, 'take', /^log loss changed by −0\.\d+ on samples that it was not fitted on/],
+    [{ method: 'temperature' }, 'take', /^log loss changed by −0\.\d+ on samples it was not fitted on/],
     [{ method: 'biases', goal: 'g-mean' }, 'take', /^G-mean changed by \+/],
     [{ tau: 0 }, 'keep', /and 80 % are asked for$/],
     [{ method: 'temperature', folds: 2 }, 'take', /log loss/],

@@ -177,7 +177,7 @@ describe('run refuses', () => {
     [
       'rows of numbers',
       (data) => ({ ...data, labels: labelRows((n, k) => n + k) }),
-      /found int64\[20, 10\]\. Give one class index per sample/,
+      /found int64\[20, 10\]\. Pass one class index per sample/,
     ],
     [
       'NaN',

@@ -114,7 +114,7 @@ describe('a folder of images', () => {
         writeFileSync(path, readFileSync(path).subarray(0, 300));
       },
       SHORT,
-      /g\/picture 3\.jpg\] expected a whole image, found [^\n]*\. The file is damaged or cut short; replace it or take it out\.$/,
+      /g\/picture 3\.jpg\] expected a whole image, found [^\n]*\. The file is damaged or truncated; replace or remove it\.$/,
     ],
     [
       'with text in place of an image',

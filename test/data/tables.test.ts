@@ -158,7 +158,7 @@ describe('columns', () => {
   });
 
   it.each([
-    [{ featureColumns: ['a', 'label'] }, /columns but that of the labels/],
+    [{ featureColumns: ['a', 'label'] }, /columns other than the labels/],
     [{ featureColumns: ['d'] }, /a column among a, b, label, c/],
     [{ labelColumn: 'class' }, /a column among/],
     [{ featureColumns: [] }, /at least one column/],

@@ -166,7 +166,7 @@ describe('two runs in one folder', () => {
     for (const mode of [[], ['--force'], ['--resume']]) {
       const { code, stderr } = await lossgraft(args('b.onnx', '--epochs', '200', ...mode), { cwd });
       expect(stderr).toMatch(
-        new RegExp(`\\[run\\] expected a folder that no other run writes into, found process ${first.pid},`),
+        new RegExp(`\\[run\\] expected a folder that no other run is using, found process ${first.pid},`),
       );
       expect(code).toBe(2);
     }

@@ -48,6 +48,6 @@ describe('readPlacement', () => {
   it('reports a graph that is wholly on the CPU, and a log that says nothing', () => {
     const log = at(' All nodes placed on [CPUExecutionProvider]. Number of nodes: 2');
     expect(read(log).strays).toMatchObject([{ op: 'all 2 nodes of a graph' }]);
-    expect(() => read('nothing')).toThrow('expected a CUDA session that lists where its nodes are placed');
+    expect(() => read('nothing')).toThrow('expected a CUDA session that reports where it placed its nodes');
   });
 });

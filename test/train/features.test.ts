@@ -188,7 +188,7 @@ async function stepByStep(options: {
 describe('where it cannot be kept, a reason says so', () => {
   const cases: readonly (readonly [string, Partial<TrainOptions>, RegExp])[] = [
     ['augmentation', { trainable: 'head', augmentation: { padding: 1 } }, /crops and flips make other samples/],
-    ['all is trained', { trainable: 'all' }, /no layer lies before the trained ones/],
+    ['all is trained', { trainable: 'all' }, /there is no layer before the trained ones/],
   ];
   it.each(cases)('%s', async (_, options, why) => {
     const { result } = await run({ ...options, epochs: 1 });

@@ -126,7 +126,7 @@ describe('a folder with a run', () => {
   it('is refused, replaced, or gone on with, with the same settings only', async () => {
     const folder = temporaryFolder();
     await run(folder, interruptAfter(2));
-    await expect(run(folder, {})).rejects.toThrow(/a folder without a run/);
+    await expect(run(folder, {})).rejects.toThrow(/a folder that holds no run/);
     await expect(run(folder, { mode: 'resume', learningRate: 0.1 })).rejects.toThrow(
       /setting schedule\.rate\] expected what the run began with: 0\.05, found 0\.1/,
     );

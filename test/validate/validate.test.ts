@@ -111,7 +111,7 @@ describe('one wrong value makes a case fail', () => {
 
   it('by an output that the model does not have', async () => {
     rewrite(PER_SAMPLE, (tensor) => ['loss_per_row', tensor]);
-    const missing = { output: 'loss_per_row', verdict: 'fail', problem: 'the model has no such output' };
+    const missing = { output: 'loss_per_row', verdict: 'fail', problem: 'no such output in the model' };
     expect((await onlyCase()).outputs).toContainEqual(expect.objectContaining(missing));
   });
 });

@@ -78,7 +78,7 @@ function lettersOf(node: Node, operands: readonly Value[]): Equation {
   const inputs = terms.map((term) => term.replace('...', ellipsis));
   for (const letters of inputs) {
     if (new Set(letters).size === letters.length) continue;
-    throw unsupported(node, 'each letter once in an operand', `"${equation}", which takes a diagonal`);
+    throw unsupported(node, 'each letter at most once per operand', `"${equation}", which takes a diagonal`);
   }
   return { inputs, ellipsis, output: right?.replace('...', ellipsis) ?? implicitOutput(inputs, ellipsis) };
 }

@@ -34,7 +34,7 @@ export async function openIdx(path: string, options: DataOptions): Promise<Datas
       labels.close();
       throw refused(
         imagesPath,
-        `as many labels as images, ${size}`,
+        `as many labels as images: ${size}`,
         `${count} in ${labelsPath}`,
         'The two files do not belong together',
       );
@@ -59,7 +59,7 @@ function imageColumn(path: string, images: IdxFile, { mean = [0], std = [1] }: D
   const [rows = 0, ...size] = images.dims;
   if (rows === 0) throw noRows(path);
   if (size.length !== 2 || elementCount(size) === 0) {
-    throw refused(path, 'images, [N, height, width]', `[${images.dims.join(', ')}]`, 'Give the file of images, idx3');
+    throw refused(path, 'images, [N, height, width]', `[${images.dims.join(', ')}]`, 'Pass the file of images (idx3)');
   }
   const scale = byteScale(1, { mean, std });
   return {
@@ -101,10 +101,10 @@ function chooseImages(
         path,
         'a file of images, …images-idx3-ubyte',
         basename(path),
-        'Give the images; their labels are found beside them',
+        'Pass the images; lossgraft finds the labels beside them',
       );
     if (split !== undefined)
-      throw refused(path, 'a folder, where a split is asked for', 'a file', 'Leave the option split out');
+      throw refused(path, 'a folder, because split was given', 'a file', 'Omit the option split');
     return { images: path, notes: [] };
   }
   const all = visibleNames(path).filter((name) => IMAGES.test(name));
@@ -112,7 +112,7 @@ function chooseImages(
   const found = all.length === 1 && split === undefined ? all : all.filter((name) => SPLITS[asked].test(name));
   const [images] = found;
   if (images === undefined || found.length > 1) {
-    throw refused(path, `one file of ${asked} images`, all.join(', ') || 'none', 'Give the file of images itself');
+    throw refused(path, `one file of ${asked} images`, all.join(', ') || 'none', 'Pass the file of images itself');
   }
   const others = all.filter((name) => name !== images);
   const note = `${images} of ${path}${others.length > 0 ? `; there are also ${others.join(', ')}` : ''}`;

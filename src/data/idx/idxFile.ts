@@ -72,7 +72,7 @@ function startOf(store: { readonly size: number; readInto(target: Uint8Array, of
 function zippedHeader(path: string, start: Uint8Array, zipped: number): Header {
   const header = parseHeader(start, path);
   if (header.size > zipped * MAX_DEFLATE_RATIO) {
-    throw wrongSize(path, header, `${zipped} bytes in gzip, which cannot hold that much`);
+    throw wrongSize(path, header, `${zipped} compressed bytes, which cannot hold that much`);
   }
   if (header.size <= MAX_INFLATED_BYTES) return header;
   throw new LossgraftError({
@@ -80,7 +80,7 @@ function zippedHeader(path: string, start: Uint8Array, zipped: number): Header {
     where: path,
     expected: `at most ${MAX_INFLATED_BYTES} bytes in a .gz, which is inflated`,
     found: `${header.size} bytes`,
-    hint: 'Unzip it: then it is read in place, at any size',
+    hint: 'Decompress it: lossgraft then reads it in place, at any size',
   });
 }
 
@@ -132,7 +132,7 @@ function parseHeader(start: Uint8Array, path: string): Header {
   const dims = Array.from({ length: rank }, (_, axis) => view.getUint32(4 + 4 * axis));
   const size = dataOffset + elementCount(dims);
   if (Number.isSafeInteger(size)) return { dims, dataOffset, size };
-  throw badIdx(path, 'sizes that can be addressed', dims.slice(0, 8).join(' × '));
+  throw badIdx(path, 'sizes that fit into memory addresses', dims.slice(0, 8).join(' × '));
 }
 
 interface Bytes {
@@ -164,6 +164,6 @@ function badIdx(where: string, expected: string, found: string): LossgraftError 
     where,
     expected,
     found,
-    hint: 'The file is damaged or cut short; get it again',
+    hint: 'The file is damaged or truncated; download it again',
   });
 }

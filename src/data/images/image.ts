@@ -47,11 +47,11 @@ export async function decodeImage(bytes: Uint8Array, channels: 1 | 3, where: str
 /** Transparent pixels keep their colour, and the first picture may be smaller than the screen. */
 async function decodeGif(bytes: Uint8Array, where: string): Promise<Pixels> {
   const first = firstPicture(bytes);
-  if (first === undefined) throw new Error('the file ends within its first picture');
+  if (first === undefined) throw new Error('the file ends within its first frame');
   checkSize(where, first.screen);
   // The library fills up what is missing, and says nothing.
   const { data } = await decode(first.white, 'GIF', where);
-  if (data.some((value) => value !== 255)) throw new Error('its first picture has fewer pixels than it says');
+  if (data.some((value) => value !== 255)) throw new Error('its first frame has fewer pixels than its header declares');
   return onScreen(await decode(first.bytes, 'GIF', where), first);
 }
 
@@ -105,7 +105,7 @@ function undecoded(where: string, cause: unknown): LossgraftError {
     where,
     expected: 'a whole image',
     found,
-    hint: 'The file is damaged or cut short; replace it or take it out',
+    hint: 'The file is damaged or truncated; replace or remove it',
     cause,
   });
 }
@@ -116,7 +116,7 @@ function badFormat(where: string, found: string): LossgraftError {
     where,
     expected: `${Object.keys(SIGNATURES).join(', ')}, in RGB, CMYK or grey with 8 bits a sample, or RGB with 16`,
     found,
-    hint: 'Convert the image, or take it out',
+    hint: 'Convert or remove the image',
   });
 }
 

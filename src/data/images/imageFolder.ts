@@ -103,7 +103,7 @@ export function refuseNoImage(path: string): void {
       where: path,
       expected: 'JPEG, PNG, GIF, WebP or TIFF',
       found: file.size === 0 ? 'an empty file' : 'other bytes',
-      hint: 'Convert the image, or take it out',
+      hint: 'Convert or remove the image',
     });
   } finally {
     file.close();

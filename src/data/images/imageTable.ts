@@ -71,7 +71,7 @@ function noImage(where: string, found: string, cause?: unknown): LossgraftError 
   return new LossgraftError({
     code: 'image-format',
     where,
-    expected: 'the path of a JPEG, PNG, GIF, WebP or TIFF, from the folder of the table on',
+    expected: 'the path of a JPEG, PNG, GIF, WebP or TIFF, relative to the folder of the table',
     found,
     hint: `Correct the path, take the row out, or name the column of paths with ${option('imageColumn')}`,
     cause,

@@ -130,7 +130,7 @@ class Config {
     const list = Array.isArray(value) ? value : [value];
     const numbers = list.filter((item) => typeof item === 'number');
     if (numbers.length > 0 && numbers.length === list.length) return numbers;
-    throw this.refused(key, 'numbers, one for each channel', JSON.stringify(value) ?? 'nothing');
+    throw this.refused(key, 'one number per channel', JSON.stringify(value) ?? 'nothing');
   }
 
   filter(): ResampleFilter {
@@ -149,7 +149,7 @@ class Config {
     if (isPixels(value)) {
       if (single === 'shortest') return value;
       if (single === 'square') return { height: value, width: value };
-      throw this.refused(key, 'an image_processor_type that says what one number means', String(value));
+      throw this.refused(key, 'an image_processor_type that defines what a single number means', String(value));
     }
     const sizes: Readonly<Record<string, unknown>> = isRecord(value) ? value : {};
     const { height, width, shortest_edge: shortest, ...others } = sizes;
@@ -172,7 +172,7 @@ function isPixels(value: unknown): value is number {
 function readConfig(path: string): Readonly<Record<string, unknown>> {
   try {
     const { size } = statSync(path);
-    if (size > MAX_CONFIG_BYTES) throw new Error(`${size} bytes, above the bound of ${MAX_CONFIG_BYTES}`);
+    if (size > MAX_CONFIG_BYTES) throw new Error(`${size} bytes, above the limit of ${MAX_CONFIG_BYTES}`);
     const value: unknown = JSON.parse(readFileSync(path, 'utf8'));
     if (isRecord(value)) return value;
     throw new Error(`${JSON.stringify(value)?.slice(0, 80)}`);

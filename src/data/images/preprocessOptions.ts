@@ -25,11 +25,11 @@ export function preprocessOf(options: ImageOptions): Preprocess {
     const given = { resize, resample: filter, crop, channels: options.channels, mean: options.mean, std: options.std };
     const other = Object.entries(given).find(([, value]) => value !== undefined);
     if (other === undefined) return readPreprocessFile(fileIn(preprocess, PREPROCESS));
-    throw refused(`option ${other[0]}`, 'a preprocess file, or options of its own', 'both', 'Leave one out');
+    throw refused(`option ${other[0]}`, 'either a preprocess file or these options', 'both', 'Leave one out');
   }
   if (channels !== 1 && channels !== 3) throw refused('option channels', '3 (RGB) or 1 (grey)', String(channels));
   if (filter !== undefined && resize === undefined) {
-    throw refused('option resample', 'an option resize with it', 'none', 'Give a size, or leave resample out');
+    throw refused('option resample', 'the option resize with it', 'none', 'Add a size, or omit resample');
   }
   return {
     channels,

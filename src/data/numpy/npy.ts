@@ -32,7 +32,7 @@ export function encodeNpy(tensor: Tensor): Uint8Array {
     throw new LossgraftError({
       code: 'npy-dtype',
       where: 'encodeNpy',
-      expected: 'a dtype that numpy has',
+      expected: 'a dtype of NumPy',
       found: tensor.dtype,
       hint: 'Convert the tensor first',
     });

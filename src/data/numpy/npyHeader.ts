@@ -38,7 +38,7 @@ export function parseNpyHeader(start: Uint8Array, fileBytes: number, name: strin
       where: name,
       expected: `${wanted} bytes for ${dtype}[${dims.join(', ')}], as its header says`,
       found: `${fileBytes} bytes`,
-      hint: 'The file is cut short, or its header does not belong to it; write it again',
+      hint: 'The file is truncated, or its header does not match its data; save it again',
     });
   }
   return { dtype, dims, itemBytes, bigEndian, fortran, dataOffset };
@@ -117,7 +117,8 @@ function parseDict(text: string, name: string): Dict {
   if (sizes.at(-1) === '') sizes.pop();
   const dims = sizes.map((size) => (/^\d+$/.test(size) ? Number(size) : Number.NaN));
   const fits = dims.every(Number.isSafeInteger) && Number.isSafeInteger(elementCount(dims.filter((dim) => dim > 0)));
-  if (dims.length > MAX_RANK || !fits) throw badHeader(name, shown, 'a shape of whole numbers that can be addressed');
+  if (dims.length > MAX_RANK || !fits)
+    throw badHeader(name, shown, 'a shape of whole numbers that fits into memory addresses');
   return { descr, fortran, dims };
 }
 
@@ -152,7 +153,7 @@ function parseDescr(descr: string, name: string): { dtype: DataType; itemBytes: 
     expected: 'float16/32/64, int8…int64, uint8…uint64, bool or fixed-width text (U)',
     found: python ? 'a pickled object array' : `dtype ${descr.slice(0, 80)}`,
     hint: python
-      ? 'Pickles can run code when they are loaded, so they are not read; convert it to a plain dtype'
+      ? 'Loading a pickle can run code, so lossgraft does not read them; convert it to a plain dtype'
       : 'Convert the array to one of these',
   });
 }
@@ -170,6 +171,6 @@ function badHeader(name: string, found: string, expected?: string): LossgraftErr
     where: name,
     expected: expected ?? "a header {'descr': …, 'fortran_order': …, 'shape': …}",
     found: found || 'nothing',
-    hint: 'The file is damaged or not a NumPy array; write it again',
+    hint: 'The file is damaged or not a NumPy array; save it again',
   });
 }

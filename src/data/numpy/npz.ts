@@ -99,15 +99,15 @@ async function readColumn(
     return npyColumn(parseNpyHeader(start, size, where), where, read);
   }
   if (entry.compressionMethod !== DEFLATED) {
-    throw refused(where, 'an entry that is stored or deflated', `compression method ${entry.compressionMethod}`);
+    throw refused(where, 'a stored or deflated entry', `compression method ${entry.compressionMethod}`);
   }
   if (size > MAX_INFLATED_BYTES) {
     throw new LossgraftError({
       code: 'npz-too-large',
       where,
-      expected: `at most ${MAX_INFLATED_BYTES} bytes in a compressed array, which is inflated`,
+      expected: `at most ${MAX_INFLATED_BYTES} bytes in a compressed array, which must be decompressed in memory`,
       found: `${size} bytes`,
-      hint: 'Write it with numpy.savez, uncompressed: then it is read in place, at any size',
+      hint: 'Save it with numpy.savez, uncompressed: lossgraft then reads it in place, at any size',
     });
   }
   const prefix = await readPrefix(await zip.openReadStreamPromise(entry), Math.min(size, HEADER_WINDOW), where);
@@ -159,7 +159,7 @@ function refused(where: string, expected: string, found: string): LossgraftError
     where,
     expected,
     found,
-    hint: 'Write the file again with numpy.savez',
+    hint: 'Save the file again with numpy.savez',
   });
 }
 
@@ -169,7 +169,7 @@ function badZip(where: string, cause: unknown): LossgraftError {
     where,
     expected: 'a zip of NumPy arrays',
     found: cause instanceof Error ? cause.message : String(cause),
-    hint: 'The file is damaged or not an .npz; write it again with numpy.savez',
+    hint: 'The file is damaged or not an .npz; save it again with numpy.savez',
     cause,
   });
 }

@@ -22,7 +22,7 @@ export function checkPageValues(where: string, page: Uint8Array, header: PageHea
     const length = v2.definition_levels_byte_length;
     // The decoder would take them for values.
     if (length !== 0 && !column.isOptional)
-      throw new RangeError(`levels of ${length} bytes where no value can be missing`);
+      throw new RangeError(`levels of ${length} bytes in a column without missing values`);
     const end = cursor.at + length;
     if (column.isOptional) cursor.levels(count, end);
     cursor.at = end;
@@ -65,9 +65,9 @@ function checkEncoding(
   throw new LossgraftError({
     code: 'parquet-encoding',
     where,
-    expected: 'values that are plain, in a dictionary, in runs, split by bytes, or delta-packed',
+    expected: 'values in plain, dictionary, run-length, byte-stream-split or delta encoding',
     found: `${encoding}`,
-    hint: 'Write the file with the default encodings',
+    hint: 'Write the file with default encodings',
   });
 }
 
@@ -87,7 +87,7 @@ class Cursor {
 
   byte(): number {
     const byte = this.#bytes[this.at++];
-    if (byte === undefined) throw new RangeError('an end before its time');
+    if (byte === undefined) throw new RangeError('an early end');
     return byte;
   }
 
@@ -101,7 +101,7 @@ class Cursor {
 
   /** One bit for each value: is it there? */
   levels(count: number, end: number): void {
-    if (end > this.#bytes.length) throw new RangeError('levels that end beyond their page');
+    if (end > this.#bytes.length) throw new RangeError('levels that extend beyond their page');
     const seen = this.runs(1, count, end);
     if (seen < count) throw new RangeError(`levels of ${seen} values where ${count} should be`);
   }
@@ -139,6 +139,6 @@ class Cursor {
       value += (byte & 0x7f) * 2 ** (7 * i);
       if (byte < 0x80) return value;
     }
-    throw new RangeError('a number of more than 5 bytes');
+    throw new RangeError('a number longer than 5 bytes');
   }
 }

@@ -35,12 +35,12 @@ export async function openParquet(path: string): Promise<Table> {
       throw bad(
         path,
         'columns of single values',
-        'columns of lists or structures',
-        'Write every value into a column of its own',
+        'columns with lists or structs',
+        'Write each value into its own column',
       );
     const names = new Set<string>();
     for (const { name } of elements) {
-      if (names.has(name)) throw bad(path, 'columns with names of their own', `two called ${name}`, 'Rename one');
+      if (names.has(name)) throw bad(path, 'columns with unique names', `two called ${name}`, 'Rename one');
       names.add(name);
     }
     return {

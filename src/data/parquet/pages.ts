@@ -109,7 +109,7 @@ function inflate({ where, meta: { codec } }: Chunk, header: PageHeader, body: Ui
   const packed = body.subarray(levels);
   const plain = codec === 'UNCOMPRESSED' || v2?.is_compressed === false ? packed : codecs[codec]?.(packed, size);
   if (plain === undefined) throw bad(where, `a compression among ${Object.keys(codecs).join(', ')}`, codec);
-  if (plain.length !== size) throw bad(where, `a page of ${size} bytes, as its header says`, `${plain.length}`);
+  if (plain.length !== size) throw bad(where, `a page of ${size} bytes, as its header declares`, `${plain.length}`);
   const page = new Uint8Array(levels + size);
   page.set(body.subarray(0, levels));
   page.set(plain, levels);
@@ -132,6 +132,6 @@ function tooLarge(where: string, bound: number, found: string): LossgraftError {
     where,
     expected: `at most ${bound}`,
     found,
-    hint: 'Write it with smaller row groups and pages, for example row_group_size=100_000',
+    hint: 'Write it with smaller row groups and pages, such as row_group_size=100_000',
   });
 }

@@ -63,7 +63,7 @@ class Walker {
         this.struct(depth + 1);
         return;
       default:
-        throw new RangeError(`a field of the unknown type ${type}`);
+        throw new RangeError(`a field of unknown type ${type}`);
     }
   }
 
@@ -71,20 +71,19 @@ class Walker {
     if (depth > MAX_THRIFT_DEPTH) throw new RangeError(`lists nested more than ${MAX_THRIFT_DEPTH} deep`);
     const head = this.#byte();
     const size = head >> 4 === 15 ? this.#varint() : head >> 4;
-    if (size > this.#bytes.length - this.#at)
-      throw new RangeError(`a list of ${size} elements that is not there in full`);
+    if (size > this.#bytes.length - this.#at) throw new RangeError(`a list of ${size} elements that ends early`);
     for (let i = 0; i < size; i++) this.#element(head & 0x0f, depth, true);
   }
 
   #byte(): number {
     const byte = this.#bytes[this.#at++];
-    if (byte === undefined) throw new RangeError('an end before its time');
+    if (byte === undefined) throw new RangeError('an early end');
     return byte;
   }
 
   #skip(count: number): void {
     this.#at += count;
-    if (this.#at > this.#bytes.length) throw new RangeError('an end before its time');
+    if (this.#at > this.#bytes.length) throw new RangeError('an early end');
   }
 
   #varint(): number {
@@ -94,6 +93,6 @@ class Walker {
       value += (byte & 0x7f) * 2 ** (7 * i);
       if (byte < 0x80) return value;
     }
-    throw new RangeError('a number of more than 10 bytes');
+    throw new RangeError('a number longer than 10 bytes');
   }
 }

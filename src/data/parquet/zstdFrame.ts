@@ -14,7 +14,7 @@ export function checkZstd(bytes: Uint8Array, size: number): void {
   let blocks = 0;
   for (let at = 0; at < bytes.length; ) {
     const magic = view.getUint32(at, true);
-    if (magic !== MAGIC) throw new RangeError(`bytes that begin no frame of Zstandard: ${magic.toString(16)}`);
+    if (magic !== MAGIC) throw new RangeError(`bytes that start no Zstandard frame: ${magic.toString(16)}`);
     const { end, hasChecksum } = readHeader(view, at + 4, size);
     at = end;
     for (let isLast = false; !isLast; blocks++) {
@@ -23,11 +23,11 @@ export function checkZstd(bytes: Uint8Array, size: number): void {
       isLast = (header & 1) === 1;
       // A block of one repeated byte holds that byte.
       at += 3 + (kind === 1 ? 1 : length);
-      if (at > bytes.length) throw new RangeError('an end within a block of Zstandard');
+      if (at > bytes.length) throw new RangeError('an end within a Zstandard block');
     }
     if (hasChecksum) at += 4;
   }
-  if (blocks > 16 + size / 256) throw new RangeError(`${blocks} blocks of Zstandard for ${size} bytes`);
+  if (blocks > 16 + size / 256) throw new RangeError(`${blocks} Zstandard blocks for ${size} bytes`);
 }
 
 function readHeader(view: DataView, start: number, size: number): { end: number; hasChecksum: boolean } {
@@ -44,7 +44,7 @@ function readHeader(view: DataView, start: number, size: number): { end: number;
   at += dictionaryBytes;
   const told = readSize(view, at, sizeBytes);
   if (told !== undefined && told > size)
-    throw new RangeError(`${told} bytes in a frame of Zstandard, ${size} in the page`);
+    throw new RangeError(`${told} bytes in the Zstandard frame, ${size} in the page`);
   return { end: at + sizeBytes, hasChecksum: (flags & 4) !== 0 };
 }
 

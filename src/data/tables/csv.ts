@@ -121,12 +121,12 @@ function checkHeader(path: string, names: readonly string[]): void {
     );
   }
   if (twice !== undefined)
-    throw bad('csv-header', path, 'every name once in the first line', `${twice} twice`, 'Rename it');
+    throw bad('csv-header', path, 'unique names in the first line', `${twice} twice`, 'Rename it');
   if (!names.every(isNumeric)) return;
   throw bad(
     'csv-header',
     path,
-    'names of columns in the first line',
+    'column names in the first line',
     `numbers: ${names.slice(0, 4).join(', ')}`,
     `Add ${option('header', false)} if the file has no line of names`,
   );
@@ -138,7 +138,7 @@ function explain(path: string, cause: unknown, { info }: Parser): LossgraftError
     return bad(
       'open-failed',
       path,
-      'a file that can be read',
+      'a readable file',
       cause instanceof Error ? cause.message : String(cause),
       'Check the path and its permissions',
     );
@@ -153,7 +153,7 @@ function explain(path: string, cause: unknown, { info }: Parser): LossgraftError
         where,
         `at most ${MAX_RECORD_BYTES} bytes in a row`,
         'more',
-        'Is a quote left open, or is it no CSV?',
+        'Is a quote left open, or is it not a CSV?',
       );
     default:
       return bad(
@@ -161,7 +161,7 @@ function explain(path: string, cause: unknown, { info }: Parser): LossgraftError
         where,
         'cells as RFC 4180 has them',
         cause.message,
-        'Quote cells that hold quotes, and double the quotes in them',
+        'Quote cells that contain quotes, and double those quotes',
       );
   }
 }

@@ -46,6 +46,6 @@ function placesIn(first: Table, table: Table): readonly number[] {
     where: table.name,
     expected: `the columns of ${first.name}`,
     found: missing === undefined ? `a further one, ${extra}` : `none called ${missing}`,
-    hint: 'Bring the files to the same columns, or leave this one out',
+    hint: 'Give the files the same columns, or remove this one',
   });
 }

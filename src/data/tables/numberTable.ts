@@ -116,9 +116,9 @@ function pick(table: Table, names: readonly string[], labels: number | undefined
   throw refused(
     'table-columns',
     'option featureColumns',
-    'columns but that of the labels',
+    'columns other than the labels',
     table.columns[labels] ?? '',
-    'A model that reads the label learns nothing; leave it out',
+    'A model that reads the label learns nothing; remove it',
   );
 }
 
@@ -148,7 +148,7 @@ function toFloats(cells: readonly Cell[], where: (i: number) => string): Float32
   for (const [i, cell] of cells.entries()) {
     const number = toNumber(cell);
     floats[i] = number;
-    if (!Number.isFinite(floats[i])) throw noNumber(cell, where(i), 'a finite number that float32 can hold');
+    if (!Number.isFinite(floats[i])) throw noNumber(cell, where(i), 'a finite number within float32’s range');
   }
   return floats;
 }
@@ -157,7 +157,7 @@ function toIntegers(cells: readonly Cell[], where: (i: number) => string): BigIn
   return BigInt64Array.from(cells, (cell, i) => {
     const whole = toInteger(cell);
     if (whole === undefined || BigInt.asIntN(64, whole) !== whole)
-      throw noNumber(cell, where(i), 'a whole number that int64 can hold');
+      throw noNumber(cell, where(i), 'a whole number within int64’s range');
     return whole;
   });
 }
@@ -181,7 +181,7 @@ function lacks(cell: Cell): boolean {
 
 /** Of samples whose classes are asked for. */
 function noGaps(): LossgraftError {
-  const hint = 'Fill the cells in first, as for the training data';
+  const hint = 'Fill the cells first, as for the training data';
   return refused('option-conflict', 'option missing', 'a prediction for each row', 'rows to be left out', hint);
 }
 

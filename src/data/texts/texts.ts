@@ -289,7 +289,7 @@ function noText(where: string, found: unknown): LossgraftError {
     where,
     expected: 'a text',
     found: shown,
-    hint: 'Fill it in or leave the row out',
+    hint: 'Fill it in or remove the row',
   });
 }
 
@@ -309,7 +309,7 @@ function badText(where: string, expected: string, found: string): LossgraftError
     where,
     expected,
     found,
-    hint: 'Convert or cut the file, or take it out',
+    hint: 'Convert, split or remove the file',
   });
 }
 

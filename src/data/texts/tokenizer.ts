@@ -86,7 +86,7 @@ function planOf(path: string, config: Config, asked: number | undefined, folder?
   if (maxLength === undefined && truncation.strategy === 'OnlySecond')
     throw badTokenizer(
       path,
-      'a strategy that cuts a text alone',
+      'a truncation strategy for single texts',
       'OnlySecond',
       `Give ${option('maxLength')}, such as 128`,
     );
@@ -109,8 +109,8 @@ function planOf(path: string, config: Config, asked: number | undefined, folder?
 function refuseChance(path: string, { model }: Config): void {
   const dropout = isRecord(model) ? model.dropout : undefined;
   if (typeof dropout !== 'number' || dropout === 0) return;
-  const hint = 'Set it to null in the file: it is for the training of tokenizers';
-  throw badTokenizer(`${path}, model.dropout`, 'the same tokens on every run', `${dropout}`, hint);
+  const hint = 'Set it to null in the file: it only serves to train tokenizers';
+  throw badTokenizer(`${path}, model.dropout`, 'the same tokens in every run', `${dropout}`, hint);
 }
 
 /** Where the file itself says how long texts are, it also says how far they are filled up. */
@@ -142,7 +142,7 @@ function checked(path: string, { length }: TokenizerPlan, { special, padId }: Op
   if (special <= length) return padId;
   throw badLength(
     path,
-    `at least ${special} tokens, which the tokenizer puts around a text`,
+    `at least ${special} tokens, the special tokens around a text`,
     `${length}`,
     `Give a larger ${option('maxLength')}`,
   );
@@ -151,7 +151,7 @@ function checked(path: string, { length }: TokenizerPlan, { special, padId }: Op
 function sideOf(path: string, direction: unknown): 'left' | 'right' {
   if (direction === undefined || direction === 'Right') return 'right';
   if (direction === 'Left') return 'left';
-  throw badTokenizer(path, 'a direction Left or Right', JSON.stringify(direction), 'Save the tokenizer again');
+  throw badTokenizer(path, 'the direction Left or Right', JSON.stringify(direction), 'Save the tokenizer again');
 }
 
 function checkLength(length: unknown): number {
@@ -168,7 +168,7 @@ function checkLength(length: unknown): number {
 async function readConfig(path: string): Promise<Config> {
   try {
     const { size } = await stat(path);
-    if (size > MAX_TOKENIZER_BYTES) throw new Error(`${size} bytes, above the bound of ${MAX_TOKENIZER_BYTES}`);
+    if (size > MAX_TOKENIZER_BYTES) throw new Error(`${size} bytes, above the limit of ${MAX_TOKENIZER_BYTES}`);
     const config: unknown = JSON.parse(await readFile(path, 'utf8'));
     if (isRecord(config)) return config;
     throw new Error('JSON of another kind');
@@ -190,17 +190,17 @@ const PARTS: Readonly<Record<string, string>> = {
 function unknownParts(path: string, config: Config, cause: unknown): LossgraftError {
   const said = message(cause);
   if (/native binding/.test(said)) {
-    const hint = 'Texts cannot be tokenized on this machine: turn them into arrays elsewhere';
+    const hint = 'Texts cannot be tokenized on this machine; convert them to arrays on another one';
     return badTokenizer('package tokenizers', `its library for ${process.platform} ${process.arch}`, said, hint);
   }
   const part = PARTS[/untagged enum (\w+?)(?:Untagged|Wrapper|Helper)?\b/.exec(said)?.[1] ?? ''];
   const shown = part === undefined ? '' : `; its ${part} is ${JSON.stringify(config[part])?.slice(0, 120)}`;
-  const hint = 'Save it again with a current library';
-  return badTokenizer(path, 'a tokenizer of parts that are known', `${said}${shown}`, hint);
+  const hint = 'Save it again with a current version of the tokenizers library';
+  return badTokenizer(path, 'a tokenizer made of known parts', `${said}${shown}`, hint);
 }
 
 function untokenized(where: string, cause: unknown): LossgraftError {
-  const hint = 'Leave the text out, or take a tokenizer that can read it';
+  const hint = 'Remove the text, or use a tokenizer that can read it';
   return new LossgraftError({
     code: 'untokenized',
     where,

@@ -63,7 +63,7 @@ function readObject(path: string): Readonly<Record<string, unknown>> {
   if (!isFile(path)) return {};
   try {
     const { size } = statSync(path);
-    if (size > MAX_CONFIG_BYTES) throw new Error(`${size} bytes, above the bound of ${MAX_CONFIG_BYTES}`);
+    if (size > MAX_CONFIG_BYTES) throw new Error(`${size} bytes, above the limit of ${MAX_CONFIG_BYTES}`);
     const value: unknown = JSON.parse(readFileSync(path, 'utf8'));
     if (isRecord(value)) return value;
     throw new Error('JSON of another kind');

@@ -49,7 +49,7 @@ async function diagnoseCpu(options: DiagnoseOptions): Promise<ProviderReport> {
   const run = await probe(
     'cpu',
     options,
-    'Install onnxruntime-node again; it has binaries for Linux, Windows and macOS on arm64',
+    'Reinstall onnxruntime-node; it has binaries for Linux, Windows and macOS on arm64',
   );
   return { provider: 'cpu', works: run.ok, findings: [run] };
 }
@@ -76,7 +76,7 @@ export async function diagnoseCuda(options: DiagnoseOptions = {}): Promise<Provi
   const first = findings.find(({ ok }) => !ok);
   const run = present
     ? await probe('cuda', options, first?.hint ?? 'See docs/cuda.md; nvidia-smi shows whether the driver works')
-    : { check: 'run', ok: false, found: 'not tried: the provider library is missing', hint: setupHint(runtime) };
+    : { check: 'run', ok: false, found: 'not checked: the provider library is missing', hint: setupHint(runtime) };
   return { provider: 'cuda', works: run.ok, findings: [...findings, run] };
 }
 
@@ -96,7 +96,7 @@ async function checkProvider(runtime: string): Promise<Finding[]> {
   const versions = await versionsIn(join(folder, CUDA_LIBRARY));
   const ok = versions.has(wanted);
   const found = [...versions].join(', ') || 'no version';
-  const hint = ok ? '' : `It must be that of onnxruntime-node ${wanted}: run lossgraft doctor --setup-cuda --force`;
+  const hint = ok ? '' : `It must match onnxruntime-node ${wanted}: run lossgraft doctor --setup-cuda --force`;
   return [...files, { check: VERSION_CHECK, ok, found, hint }];
 }
 
@@ -145,9 +145,9 @@ async function checkLibraries(provider: string, search: SearchPath): Promise<Fin
 
 function libraryHint(name: string): string {
   const [, library = '', major = ''] = /^lib(cu\w+|nv\w+)\.so\.?(\d*)/.exec(name) ?? [];
-  if (library === '') return `Install the system package that has ${name}`;
+  if (library === '') return `Install the system package that provides ${name}`;
   const cuda = library === 'curand' ? '' : ` of CUDA ${major}`;
-  return `Install the runtime libraries${cuda} and put the folder of ${name} on LD_LIBRARY_PATH before Node starts`;
+  return `Install the runtime libraries${cuda} and add the folder of ${name} to LD_LIBRARY_PATH before Node starts`;
 }
 
 const DRIVER_HINT = "Install NVIDIA's driver; in a container, start it with the GPU (docker run --gpus all)";
@@ -164,12 +164,12 @@ function checkCudnn(search: SearchPath): Finding {
   const path = findLibrary('libcudnn.so.9', search);
   const hint =
     path === undefined
-      ? 'Install cuDNN 9 for the same CUDA and put its folder on LD_LIBRARY_PATH before Node starts'
+      ? 'Install cuDNN 9 for the same CUDA version and add its folder to LD_LIBRARY_PATH before Node starts'
       : '';
   return {
     check: 'libcudnn.so.9',
     ok: path !== undefined,
-    found: path ?? 'missing; Conv, pooling and others need it',
+    found: path ?? 'missing; Conv, pooling and other operators need it',
     hint,
   };
 }
@@ -188,7 +188,7 @@ async function checkDevice(folder: string): Promise<Finding> {
     check: 'GPU',
     ok,
     found: ok ? path : `${path}, not readable`,
-    hint: ok ? '' : `Give this user access to ${path}`,
+    hint: ok ? '' : `Grant this user access to ${path}`,
   };
 }
 

@@ -26,7 +26,7 @@ export function withoutTf32(): void {
     where: 'CUDA session',
     expected: 'NVIDIA_TF32_OVERRIDE=0',
     found: process.env.NVIDIA_TF32_OVERRIDE ?? 'unset in a worker thread, where it cannot be set for native libraries',
-    hint: 'Set NVIDIA_TF32_OVERRIDE=0 before the process starts, or allow TF32 with the option tf32',
+    hint: 'Set NVIDIA_TF32_OVERRIDE=0 before the process starts, or allow TF32 with the tf32 option',
   });
 }
 
@@ -78,7 +78,7 @@ export function strayNodes(where: string, strays: readonly PlacedNode[], cause?:
   return new LossgraftError({
     code: 'cuda-node-on-cpu',
     where,
-    expected: 'every node on CUDAExecutionProvider, shape arithmetic apart',
+    expected: 'every node on CUDAExecutionProvider, except shape arithmetic',
     found: `on the CPU: ${strays.map(describeNode).join(', ') || 'nodes that its log does not name'}`,
     hint: 'Export at an opset where CUDA has a kernel for it (MaxPool: up to 21), or run with the CPU provider',
     cause,
@@ -95,7 +95,7 @@ async function unavailable(where: string, message: string, cause: unknown): Prom
     expected: 'a CUDA session',
     found: model ? message.trim() : missing.map(({ check, found }) => `${check}: ${found}`).join('; '),
     hint: model
-      ? 'See the message; lossgraft doctor shows how CUDA does with a model of its own'
+      ? 'See the message; lossgraft doctor checks CUDA with a model of its own'
       : [...new Set(missing.map(({ hint }) => hint))].join('. '),
     cause,
   });

@@ -75,8 +75,8 @@ function notALibrary(path: string, error: unknown): LossgraftError {
   return new LossgraftError({
     code: 'not-a-library',
     where: path,
-    expected: 'a shared library of this machine, as ldd reads it',
+    expected: 'a shared library for this machine, readable by ldd',
     found,
-    hint: 'The file is damaged or belongs to another system: install it again',
+    hint: 'The file is damaged or built for another system; reinstall it',
   });
 }

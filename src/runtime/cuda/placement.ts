@@ -59,7 +59,7 @@ export function readPlacement(where: string, log: string): Placement {
       nodes.push({ provider: listing, op, name: name ?? '' });
     }
   }
-  if (total === 0) throw failed(where, 'a log without node placements');
+  if (total === 0) throw failed(where, 'a log that reports no node placements');
   const elsewhere = nodes.filter(({ provider }) => provider !== 'CUDAExecutionProvider');
   const isShape = (node: PlacedNode): boolean => {
     const at = SHAPE_OPERATORS.has(node.op) ? names.indexOf(node.name) : -1;
@@ -85,7 +85,7 @@ function failed(where: string, found: string): LossgraftError {
   return new LossgraftError({
     code: 'placement-unknown',
     where,
-    expected: 'a CUDA session that lists where its nodes are placed',
+    expected: 'a CUDA session that reports where it placed its nodes',
     found,
     hint: 'Run lossgraft doctor to see whether CUDA works here',
   });

@@ -22,7 +22,7 @@ export async function readProfile(path: string): Promise<PlacedNode[]> {
       where: path,
       expected: "ONNX Runtime's profile: a JSON array of events, each Node event with args.provider and args.op_name",
       found,
-      hint: 'End profiling before reading it',
+      hint: 'End profiling before you read the profile',
       cause,
     });
   let events: unknown;

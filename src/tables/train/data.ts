@@ -19,17 +19,22 @@ export const dataRows = {
     { ...within, first: true },
   ),
   /** Judged once, when all is done: nothing is chosen by it. */
-  test: value('data, as openData gives them', isDataset, 'Data to evaluate once, at the end; they decide nothing', {
-    ...within,
-    first: true,
-  }),
+  test: value(
+    'data, as openData gives them',
+    isDataset,
+    'Data to evaluate once, at the end; they influence no decision',
+    {
+      ...within,
+      first: true,
+    },
+  ),
   /** Names of the model's classes, in the order of its scores. Default: those that the file, or config.json beside it, tells. */
   classNames: { ...classesRow, ...none, flag: false } as const,
   /**
    * Trains even where what the model says of the data speaks against the labels: where it is right far less often than by chance, or would be
    * right with its classes in another order.
    */
-  trustLabels: flag('Train even if the untouched model suggests another order of its classes', none),
+  trustLabels: flag('Train even if the untouched model suggests a different class order', none),
   /** Called before anything is trained with what is to be known of the data, such as how labels were matched with classes. */
   onNote: given<(note: string) => void>('a function', isFunction),
   augmentation: group(
@@ -37,7 +42,7 @@ export const dataRows = {
       /** Pads every side by this many black pixels and crops the image's own size at a random place. Default 0. */
       padding: number(
         'Random crops: pad images by this many pixels on every side, then crop the original size',
-        'a whole number of pixels from 0 on',
+        'a whole number of pixels, at least 0',
         isWhole,
         {},
       ),

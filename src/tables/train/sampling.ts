@@ -6,8 +6,8 @@ export const samplingRows = {
   /** How often an epoch draws each class. Class weights and priors are made of the classes as they are drawn. Default `instance`. */
   sampler: choice(
     ['instance', 'sqrt', 'balanced'],
-    'How often an epoch draws a class. instance: as often as it comes; sqrt: as the root of that; balanced: as often as any ' +
-      'other. Class weights and priors are made of the classes as drawn, so that nothing is corrected twice (default instance)',
+    'How often an epoch draws a class. instance: in proportion to its samples; sqrt: to their square root; balanced: as often as any ' +
+      'other. Class weights and priors follow the drawn classes, so nothing is corrected twice (default instance)',
     { ...own, excludes: ['method=sampled', 'method=auto'] },
   ),
 } as const satisfies RunRows;

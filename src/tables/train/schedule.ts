@@ -30,7 +30,7 @@ export const scheduleRows = {
   ),
   warmup: number(
     `Epochs over which the learning rate rises from 0 (default 1; 0 with ${option('loss')})`,
-    'a number of epochs from 0 on',
+    'a number of epochs, at least 0',
     (n) => n >= 0,
     within,
   ),
@@ -52,7 +52,7 @@ export const scheduleRows = {
   /** Epochs of the first loss before the loss. Default 0. */
   ibFrom: number(
     'Epochs with the first loss before the loss takes over',
-    'a whole number of epochs from 0 on',
+    'a whole number of epochs, at least 0',
     isWhole,
     {
       ...within,

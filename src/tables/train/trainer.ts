@@ -33,7 +33,7 @@ export const trainerRows = {
    */
   cacheFeatures: choice(
     ['auto', 'on', 'off'],
-    'Compute frozen layers once per sample, not in every epoch (default auto: if nothing rules it out)',
+    'Compute frozen layers once per sample, not in every epoch (default auto: if possible)',
     own,
   ),
   /**
@@ -42,7 +42,7 @@ export const trainerRows = {
    */
   lower: choice(
     ['auto', 'off'],
-    'Train with faster forms made for this machine (default auto: if they are proved to be right)',
+    'Train with faster forms made for this machine (default auto: if they prove correct)',
     own,
   ),
   /** Default `cpu`. */

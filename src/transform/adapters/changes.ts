@@ -65,7 +65,7 @@ const ADAPTERS: Readonly<Record<string, Adapter>> = {
 
 /** What no adapter can do, and why. */
 const REFUSED: Readonly<Record<string, string>> = {
-  'Scan 9': 'a Scan over a batch of sequences, which opset 9 took away',
+  'Scan 9': 'a Scan over a batch of sequences, which opset 9 removed',
 };
 
 /** What a change asks of a node. */

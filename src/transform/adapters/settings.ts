@@ -64,7 +64,7 @@ export const topK: Adapter = ({ op, node, form }) => ({
 export const dropoutMask: Adapter = (context) => {
   const { node, form, isRead } = context;
   if (!isRead(1)) return { ...form, outputs: form.outputs.slice(0, 1) };
-  throw cannotRaise(node, 'a Dropout whose mask nothing reads', `readers of "${form.outputs[1]?.name ?? ''}"`);
+  throw cannotRaise(node, 'a Dropout whose mask has no reader', `readers of "${form.outputs[1]?.name ?? ''}"`);
 };
 
 /** 12: the ratio became an input. */
