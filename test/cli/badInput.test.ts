@@ -250,7 +250,7 @@ describe('run refuses', () => {
       /option batch-size\] expected a whole number above 0, found 0/,
     );
     await attempt(['--data', data, '--batch-size=all'], /--batch-size expects a number, and found "all"/);
-    await attempt(['--data', model], /ends in \.npz, \.npy/);
+    await attempt(['--data', model], /file ending in \.npz, \.npy/);
     await attempt(['--data', join(folder, 'none.npz')], /none\.npz\]/);
     await attempt(['--data', data, '--labels', data], /labels-twice|labels once/);
     await attempt(['--data', data, '--provider', 'cuda'], /cuda|CUDA/);

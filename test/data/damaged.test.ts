@@ -174,7 +174,7 @@ describe('a footer that lies', () => {
     const bytes = flippedSo(join(TABLES, 'v2.parquet'), ({ schema }) => schema[2]?.repetition_type === 'REQUIRED');
     expect(await refusal(bytes)).toMatchObject({
       code: 'bad-parquet',
-      message: expect.stringMatching(/levels of \d+ bytes where no value can be missing/),
+      message: expect.stringMatching(/levels of \d+ bytes in a column without missing values/),
     });
   });
 
@@ -232,14 +232,14 @@ describe('pages that inflate to more than they say', () => {
     ['is sound', frame(0x20, 5, 0x29, 0, 0, 1, 2, 3, 4, 5), undefined],
     ['has a window of 1 GiB', frame(0, 0xa0, 0x29, 0, 0, 1, 2, 3, 4, 5), /a window of 1073741824 bytes/],
     ['has a window of 8 MiB', frame(0, 0x68, 0x29, 0, 0, 1, 2, 3, 4, 5), undefined],
-    ['says that it is larger', frame(0x20, 6, 0x29, 0, 0, 1, 2, 3, 4, 5, 6), /6 bytes in a frame of Zstandard, 5 in/],
+    ['says that it is larger', frame(0x20, 6, 0x29, 0, 0, 1, 2, 3, 4, 5, 6), /6 bytes in the Zstandard frame, 5 in/],
     [
       'has a thousand empty blocks',
       frame(0, 0, ...Array.from({ length: 1000 }, () => empty).flat(), 1, 0, 0),
       /1001 bl/,
     ],
-    ['ends within a block', frame(0x20, 5, 0x29, 0, 0, 1, 2, 3), /an end within a block/],
-    ['is something else', Uint8Array.of(0x28, 0xb5, 0x2f, 0xfc, 0), /begin no frame/],
+    ['ends within a block', frame(0x20, 5, 0x29, 0, 0, 1, 2, 3), /an end within a Zstandard block/],
+    ['is something else', Uint8Array.of(0x28, 0xb5, 0x2f, 0xfc, 0), /start no Zstandard frame/],
   ])('a frame of Zstandard that %s', (_, bytes, refused) => {
     if (refused) expect(() => checkZstd(bytes, 5)).toThrow(refused);
     else expect([...(codecs.ZSTD?.(bytes, 5) ?? [])]).toEqual([1, 2, 3, 4, 5]);

@@ -92,7 +92,7 @@ describe('preprocess files as transformers reads them', () => {
 
   it('is not mixed with options', async () => {
     const preprocess = join(DATA, 'preprocess/vit.json');
-    await expect(images({ preprocess, crop: '8' })).rejects.toThrow('[option crop] expected a preprocess file');
+    await expect(images({ preprocess, crop: '8' })).rejects.toThrow('[option crop] expected either a preprocess file');
   });
 });
 

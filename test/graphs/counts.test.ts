@@ -64,7 +64,7 @@ describe.each(fromCounts)('%s', (loss) => {
     expect(await problemOf({ loss })).toMatchObject({
       code: 'option-needs-option',
       where: 'option classCounts',
-      expected: `the number of training samples of each class, which the loss ${loss} is built from`,
+      expected: `the number of training samples per class: the loss ${loss} is built from them`,
     });
     expect(await problemOf({ loss, classWeights: COUNTS })).toMatchObject({ found: 'no `classCounts`' });
     expect(await problemOf({ loss, classCounts: [5, 6] })).toMatchObject({ code: 'class-count-mismatch', found: '2' });

@@ -25,7 +25,7 @@ describe('what this machine takes', () => {
     const found = await machineLowering(forms, { cache });
     expect(found).toEqual({
       block: BLOCK,
-      why: `blocks of ${BLOCK} channels, proved correct on ${PROOF_CASES.length} networks`,
+      why: `blocks of ${BLOCK} channels, verified on ${PROOF_CASES.length} networks`,
     });
     const kept = JSON.parse(readFileSync(cache, 'utf8'));
     expect(Object.values(kept)).toEqual([found]);

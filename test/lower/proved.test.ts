@@ -59,7 +59,7 @@ describe('a network is held against its plain form', needsBlocks, () => {
     vi.mocked(comparison.disagreement).mockClear().mockResolvedValue('a loss of 2 in place of 1');
     for (const name of ['fourth', 'fifth']) {
       const { notes } = await trained(join(folder, name));
-      expect(notes.join()).toMatch(/Training takes the plain forms: .* a loss of 2 in place of 1/);
+      expect(notes.join()).toMatch(/Training uses the plain forms: .* a loss of 2 in place of 1/);
     }
     expect(comparison.disagreement).toHaveBeenCalledTimes(2);
     expect(readFileSync(known(), 'utf8')).toBe('{}');
@@ -94,7 +94,7 @@ describe('a network is held against its plain form', needsBlocks, () => {
         why: 'asked for',
       });
       const misled = await trained(join(folder, `misled-${wrong}`));
-      expect(misled.notes.join()).toMatch(/Training takes the plain forms/);
+      expect(misled.notes.join()).toMatch(/Training uses the plain forms/);
       const plain = await trained(join(folder, `plain-${wrong}`), { lower: 'off' });
       expect(misled.history.map(untimed)).toEqual(plain.history.map(untimed));
     },

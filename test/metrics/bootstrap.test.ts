@@ -84,7 +84,7 @@ describe('two models on the same samples', () => {
     expect(macroF1).toMatchObject({ better: 1, p: expect.closeTo(0.002, 3) });
     expect(macroF1?.low).toBeGreaterThan(0.05);
     expect(logLoss?.better).toBeGreaterThan(0.97);
-    expect(logLoss?.high, 'less is better').toBeLessThan(0);
+    expect(logLoss?.high, 'lower is better').toBeLessThan(0);
   });
 
   it('turned round: the other sign', () => {

@@ -112,7 +112,7 @@ describe('the way out that a refusal names leads out', () => {
 });
 
 describe('weights that are not float32', () => {
-  const FLOAT = /Train the float model that it was quantised from/;
+  const FLOAT = /Train the float model from which it was quantised/;
   const HALF = /Train the model with float32 weights: export it again without the conversion to float16/;
 
   it.each([

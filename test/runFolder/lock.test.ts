@@ -67,7 +67,7 @@ describe('the lock of a run’s folder', () => {
     const pid = deadProcess();
     leave(folder, { pid, host: hostname(), started: STARTED, ticks: '1' });
     const lock = lockRun(folder);
-    expect(lock.note).toMatch(new RegExp(`left locked by process ${pid}, begun ${STARTED}, which is no more`));
+    expect(lock.note).toMatch(new RegExp(`left locked by process ${pid}, begun ${STARTED}, which no longer runs`));
     lock.release();
     expect(readdirSync(folder)).toEqual([]);
   });
@@ -79,7 +79,7 @@ describe('the lock of a run’s folder', () => {
       const folder = temporaryFolder();
       leave(folder, { pid: process.ppid, host: hostname(), started: STARTED, ticks: '1' });
       const lock = lockRun(folder);
-      expect(lock.note).toMatch(/which is no more/);
+      expect(lock.note).toMatch(/which no longer runs/);
       lock.release();
     },
   );
@@ -101,10 +101,10 @@ describe('the lock of a run’s folder', () => {
   it('that nobody can read is of a run that just begins, and after ten seconds of one that died', () => {
     const folder = temporaryFolder();
     const file = leave(folder, '');
-    expect(refusal(folder).message).toMatch(/just beginning/);
+    expect(refusal(folder).message).toMatch(/just starting/);
     utimesSync(file, new Date(), new Date(Date.now() - 11_000));
     const lock = lockRun(folder);
-    expect(lock.note).toMatch(/left locked by a run, which is no more/);
+    expect(lock.note).toMatch(/left locked by a run, which no longer runs/);
     lock.release();
   });
 

@@ -73,6 +73,6 @@ describe('checkNodes', () => {
   });
 
   it('wants at least one node on CUDA', () => {
-    expect(() => checkNodes('m', [cpu], [cpu])).toThrow('none of them there');
+    expect(() => checkNodes('m', [cpu], [cpu])).toThrow('none of them on CUDA');
   });
 });

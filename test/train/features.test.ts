@@ -99,7 +99,7 @@ describe('what is frozen is computed once', () => {
     expect(again.result.features).toMatchObject({ cached: false, why: 'it was turned off' });
     expect(numbers(kept.result)).toEqual(numbers(again.result));
     expect(kept.bytes?.equals(again.bytes ?? Buffer.alloc(0))).toBe(true);
-    expect(kept.result.notes.join()).toMatch(/What is frozen is computed once/);
+    expect(kept.result.notes.join()).toMatch(/The frozen layers run once/);
   });
 
   it('two tensors, where the trained layers read two', async () => {
@@ -187,7 +187,7 @@ async function stepByStep(options: {
 
 describe('where it cannot be kept, a reason says so', () => {
   const cases: readonly (readonly [string, Partial<TrainOptions>, RegExp])[] = [
-    ['augmentation', { trainable: 'head', augmentation: { padding: 1 } }, /crops and flips make other samples/],
+    ['augmentation', { trainable: 'head', augmentation: { padding: 1 } }, /crops and flips change the samples/],
     ['all is trained', { trainable: 'all' }, /there is no layer before the trained ones/],
   ];
   it.each(cases)('%s', async (_, options, why) => {
@@ -241,7 +241,7 @@ describe('where it cannot be kept, a reason says so', () => {
     const data = await openData(join(folder, 'train.csv'), { tokenizer: join(folder, 'tokenizer.json') });
     const options = { trainable, loss: 'ce', epochs: 1 } as const;
     const { result } = await run(options, { path: join(folder, 'model.onnx'), data });
-    const notes = result.notes.filter((note) => note.includes('What is frozen'));
+    const notes = result.notes.filter((note) => note.includes('The frozen layers'));
     expect(notes).toHaveLength(isSaid ? 1 : 0);
     expect((result.features?.nodes ?? 0) > 0).toBe(isSaid);
   });
@@ -253,7 +253,7 @@ describe('where it cannot be kept, a reason says so', () => {
     const path = join(temporaryFolder(), 'branches.onnx');
     writeBranches(path, form);
     const { result } = await run({ trainable: 'A,B,C,D', loss: 'ce', epochs: 1 }, { path, data: points() });
-    expect(result.notes.filter((note) => note.includes('What is frozen'))).toHaveLength(notes);
+    expect(result.notes.filter((note) => note.includes('The frozen layers'))).toHaveLength(notes);
   });
 
   it('an option that is none', async () => {
