@@ -114,6 +114,6 @@ export function recordOf(folder: string): string {
     where: folder,
     expected: 'the folder of a run, with run.json and checkpoint.json',
     found: existsSync(folder) ? 'a path without them' : 'nothing',
-    hint: 'Name the folder that train wrote, such as tuned.run; without a folder, put --resume at the end of the command line of the run',
+    hint: 'Pass the folder that train wrote, such as tuned.run; without a folder, put --resume at the end of the command line of the run',
   });
 }

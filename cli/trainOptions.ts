@@ -43,7 +43,7 @@ export const rows = {
     { first: true, bare: true },
   ),
   force: flag('Replace an existing output, and start an existing run again', { first: true }),
-  writeAnyway: flag('Write the tuned model even where it is not shown to be better than the one before', {
+  writeAnyway: flag('Write the tuned model even if it is not shown to be better than the given one', {
     first: true,
   }),
 };
@@ -165,13 +165,11 @@ const DIVIDED = 'folder of the data';
 function describeParts(parts: DataParts, { data, validation, test }: Asked['options']): string {
   const used = [
     `${parts.data} to train`,
-    ...(parts.validation === undefined || validation !== undefined
-      ? []
-      : [`${parts.validation} to choose the epoch by`]),
-    ...(parts.test === undefined || test !== undefined ? [] : [`${parts.test} to judge at the end`]),
+    ...(parts.validation === undefined || validation !== undefined ? [] : [`${parts.validation} to choose the epoch`]),
+    ...(parts.test === undefined || test !== undefined ? [] : [`${parts.test} for the final test`]),
   ];
   const shares =
-    (parts.validation ?? validation) === undefined ? '; a share of the first is held out to choose the epoch by' : '';
+    (parts.validation ?? validation) === undefined ? '; part of the training data is held out to choose the epoch' : '';
   return `${data} is divided: ${used.join(', ')}${shares}`;
 }
 

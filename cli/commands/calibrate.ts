@@ -11,7 +11,7 @@ import { checkOutput } from '../output.ts';
 const rows = {
   ...fileRows('The calibrated model to write'),
   ...dataOptionRows,
-  writeAnyway: flag('Write the calibrated model even where it is not shown to be better than the one before', {
+  writeAnyway: flag('Write the calibrated model even if it is not shown to be better than the given one', {
     first: true,
   }),
   ...calibrateRows,
@@ -27,7 +27,7 @@ export const calibrateCommand = command({
     ['calibrate net.onnx --data validation.npz -o calibrated.onnx', 'logit adjustment, τ fitted for macro-F1'],
     [
       'calibrate net.onnx --data validation.npz -o calibrated.onnx --method temperature',
-      'probabilities that are as sure as they are right',
+      'probabilities that match how often they are right',
     ],
     [
       'calibrate net.onnx --data validation.npz -o calibrated.onnx --method biases --goal cost --cost-matrix costs.csv',
@@ -35,7 +35,7 @@ export const calibrateCommand = command({
     ],
   ],
   epilogue:
-    'Give data that the model was not trained with. What the report says of a sample was fitted on others. Where the model is not shown to ' +
+    'Use data that the model was not trained on. The report judges each sample by a fit on the others. If the model is not shown to ' +
     'be better on them, nothing is written and the status is 1, as with train.',
   run: async ({ options, json }, lossgraft) => {
     const { model: path, data: dataPath, output, force = false, writeAnyway: anyway = false, labels } = options;
@@ -78,13 +78,13 @@ function describe(report: CalibrationReport): string {
     const change = after.change?.metrics[name];
     if (!change) return [];
     const { first, second, difference, low, high, better } = change;
-    const verdict = low > 0 || high < 0 ? (better > 0.5 ? 'better' : 'worse') : 'no difference can be told';
+    const verdict = low > 0 || high < 0 ? (better > 0.5 ? 'better' : 'worse') : 'the data cannot show a difference';
     const figures = [first, second].map((value) =>
       METRICS[name].isShare ? percent(value) : Number(value.toPrecision(4)),
     );
     return [[headOf(name), ...figures, ...[difference, low, high].map((value) => signed(name, value)), verdict]];
   });
-  const judged = `${printable(data)}, ${samples} samples, each judged by what was fitted on the other ${folds - 1} of ${folds} parts\n`;
+  const judged = `${printable(data)}, ${samples} samples, each judged by a fit on the other ${folds - 1} of ${folds} parts\n`;
   return `${what(report)}\n${judged}${table(['metric', 'before', 'after', 'difference', 'from', 'to', ''], body)}\n${byClass(report, before, after)}`;
 }
 
@@ -96,7 +96,7 @@ function what({ method, parameter, into, names: changed, goal, areProbabilities 
     into === 'nodes'
       ? `${changed.length} node${changed.length === 1 ? '' : 's'} behind the ${areProbabilities ? 'probabilities' : 'scores'}`
       : `${changed.map((name) => printable(name)).join(' and ')}; every other byte stays`;
-  return `${method}${found}${forGoal}, in ${changed.length === 0 ? 'nothing: the model stays as it is' : where}`;
+  return `${method}${found}${forGoal}, in ${changed.length === 0 ? 'nothing: the model is unchanged' : where}`;
 }
 
 const SHOWN_CLASSES = 30;
