@@ -109,7 +109,7 @@ describe('calibrate', () => {
   });
 
   it.each<[CalibrateOptions, 'take' | 'keep', RegExp]>([
-    [{}, 'take', /changed by \+25\.\d points, better with a likelihood of 100 %/],
+    [{}, 'take', /changed by \+25\.\d points, better with a probability of 100 %/],
     [{ method: 'temperature' }, 'take', /^log loss changed by −0\.\d+ on samples it was not fitted on/],
     [{ method: 'biases', goal: 'g-mean' }, 'take', /^G-mean changed by \+/],
     [{ tau: 0 }, 'keep', /and 80 % are asked for$/],

@@ -83,7 +83,7 @@ describe('a model that names its classes', () => {
   it('names of another number of classes are left aside, and said', async () => {
     const { classNames, classNotes } = await digits({}, { id2label: { 0: 'a', 1: 'b' } });
     expect(classNames).toBeNull();
-    expect(classNotes.join()).toMatch(/names 2 classes, but the model has 10, so these names are ignored/);
+    expect(classNotes.join()).toMatch(/names 2 classes, but the model has 10; these names are ignored/);
   });
 
   it('a config.json that is none is said', async () => {

@@ -236,7 +236,7 @@ describe('pages that inflate to more than they say', () => {
     [
       'has a thousand empty blocks',
       frame(0, 0, ...Array.from({ length: 1000 }, () => empty).flat(), 1, 0, 0),
-      /1001 bl/,
+      /1001 Zstandard blocks/,
     ],
     ['ends within a block', frame(0x20, 5, 0x29, 0, 0, 1, 2, 3), /an end within a Zstandard block/],
     ['is something else', Uint8Array.of(0x28, 0xb5, 0x2f, 0xfc, 0), /start no Zstandard frame/],
