@@ -27,7 +27,7 @@ export function renderReport(report: Report): string {
   const title = visible(`${report.model}, fine-tuned with ${main}`);
   const banner = report.isDone
     ? null
-    : html`<p class="banner" role="note">${report.error && html`<b>Ended by an error.</b> ${report.error} `}This run is not done. Resumed, it continues, and this page is written again.</p>`;
+    : html`<p class="banner" role="note">${report.error && html`<b>Ended by an error.</b> ${report.error} `}This run is not finished. Resume it to continue; the page is then updated.</p>`;
   const places = PLACES.filter(([id]) => id !== 'precision' || report.curves !== null);
   const page = html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${POLICY}">

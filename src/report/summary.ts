@@ -94,7 +94,7 @@ function resultTable({ judgedOn, arms }: Report, judged: readonly JudgedLook[], 
   const [first] = judged;
   const errors = judged.map(({ metrics }) => standardError(metrics));
   const error = errors.includes(null) ? null : Math.max(...errors.map(Number));
-  const note = `${judgedOn === 'test' ? 'Test' : 'Validation'} data, ${counted(first?.metrics.samples ?? 0, 'sample')}, in %.${judgedOn === 'test' ? ' Nothing was chosen by them.' : ' The epochs were chosen by them, so they flatter.'}`;
+  const note = `${judgedOn === 'test' ? 'Test' : 'Validation'} data, ${counted(first?.metrics.samples ?? 0, 'sample')}, in %.${judgedOn === 'test' ? ' They decided nothing.' : ' They chose the epochs, so they flatter.'}`;
   const noise =
     error === null
       ? null

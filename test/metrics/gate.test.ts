@@ -65,7 +65,9 @@ describe('decisions', () => {
     expect(
       gate({ ...caseOf('three samples of the rarest'), isSafe: true, classNames: ['a', 'b', 'lynx'] }).why,
     ).toMatch(/^class lynx has/);
-    expect(why).toMatch(/^class 2 has only 3 samples, and fewer than 4 cannot show a difference: .*probability of \d+ %/);
+    expect(why).toMatch(
+      /^class 2 has only 3 samples, and fewer than 4 cannot show a difference: .*probability of \d+ %/,
+    );
     expect(decided('the rare class is lost', true).why).toMatch(/changed by −\d+\.\d points/);
   });
 
