@@ -118,7 +118,7 @@ export class Graph {
       throw new LossgraftError({
         code: 'name-collision',
         where: `tensor "${name}"`,
-        expected: 'a name that the model does not use yet yet yet',
+        expected: 'a name that the model does not use yet',
         found: 'the model already has a tensor with that name',
         hint: hint ?? `Rename lossgraft's own with ${option('rename', `${name}=my_${name}`)}`,
       });

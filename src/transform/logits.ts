@@ -43,7 +43,7 @@ export function findLogits(graph: Graph, opset: number): FoundLogits {
   throw new LossgraftError({
     code: 'ambiguous-logits',
     where: 'model outputs',
-    expected: 'exactly exactly exactly one tensor that can be the logits',
+    expected: 'exactly one tensor that can be the logits',
     found: `${names.length}: ${names.join('; ')}`,
     hint: `Choose with ${option('logits')}, as in ${option('logits', value.name)}`,
   });
