@@ -1,9 +1,7 @@
 import { graphEdit } from '../ir/edit.ts';
-import type { Tensor } from '../tensor.ts';
+import { type LinearHead, mappedHead } from '../tuned/head.ts';
 import { writeTuned } from '../tuned/writeBack.ts';
 import { type WriteOptions, writeEdited } from '../write.ts';
-import type { Affine } from './fit.ts';
-import type { LinearHead } from './head.ts';
 import { labelsFollow } from './labels.ts';
 import { addMap, type ScoreMap } from './nodes.ts';
 
@@ -28,7 +26,7 @@ export interface Change extends ScoreMap {
  */
 export function placeMap(change: Change): Placement {
   const { model, head, map, areProbabilities } = change;
-  const state = areProbabilities || !head ? undefined : folded(head, map);
+  const state = areProbabilities || !head ? undefined : mappedHead(head, map);
   if (state === undefined) return nodesBehind(change);
   return {
     into: 'tensors',
@@ -36,28 +34,6 @@ export function placeMap(change: Change): Placement {
     notes: [],
     write: (path, { force = false }) => void writeTuned(model, state, path, { force }),
   };
-}
-
-/** The tensors that change; `undefined` where an offset finds no bias. */
-function folded(
-  { weight, bias, classesFirst }: LinearHead,
-  { scale, offset }: Affine,
-): Map<string, Tensor> | undefined {
-  const hasScale = scale.some((value) => value !== 1);
-  const hasOffset = offset.some((value) => value !== 0);
-  if (hasOffset && bias?.tensor.data.length !== offset.length) return undefined;
-  const state = new Map<string, Tensor>();
-  if (hasScale) {
-    const { data } = weight.tensor;
-    const features = data.length / scale.length;
-    const scaled = data.map((w, i) => w * (scale[classesFirst ? Math.floor(i / features) : i % scale.length] ?? 1));
-    state.set(weight.name, { ...weight.tensor, data: scaled });
-  }
-  if (bias && bias.tensor.data.length === offset.length) {
-    const data = bias.tensor.data.map((b, k) => (scale[k] ?? 1) * b + (offset[k] ?? 0));
-    state.set(bias.name, { ...bias.tensor, data });
-  } else if (bias && hasScale) return undefined;
-  return state;
 }
 
 function nodesBehind(change: Change): Placement {

@@ -8,23 +8,13 @@ import { checkOptions } from '../options/check.ts';
 import type { OptionsOf } from '../options/row.ts';
 import { type DetailedMetrics, detailedMetricsOf } from '../records/metrics.ts';
 import { calibrateRows } from '../tables/calibrate.ts';
+import { type Affine, type LinearHead, linearHead, normsOf } from '../tuned/head.ts';
 import type { WriteOptions } from '../write.ts';
 import { type Placement, placeMap } from './apply.ts';
 import { checkSizes, checkTogether } from './checks.ts';
 import { type CalibrationDecision, decideCalibration } from './decide.ts';
-import {
-  type Affine,
-  apply,
-  type Fitted,
-  fitBiases,
-  fitTau,
-  fitTemperature,
-  type Goal,
-  type Sample,
-  unchanged,
-} from './fit.ts';
+import { apply, type Fitted, fitBiases, fitTau, fitTemperature, type Goal, type Sample, unchanged } from './fit.ts';
 import { foldsOf, pickRows } from './folds.ts';
-import { type LinearHead, linearHead, normsOf } from './head.ts';
 import { type ReadSample, readSample } from './sample.ts';
 
 export type CalibrateOptions = OptionsOf<typeof calibrateRows>;

@@ -1,18 +1,13 @@
 import type { CostMatrix } from '../data/costMatrix.ts';
 import { judged, METRICS, type MetricName } from '../metrics/metrics.ts';
 import { argmaxRows, Scored } from '../metrics/scored.ts';
+import type { Affine } from '../tuned/head.ts';
 
 /** Logits of labelled samples, [N, C] in rows. */
 export interface Sample {
   readonly logits: Float64Array;
   readonly labels: Int32Array;
   readonly classes: number;
-}
-
-/** Logits of class k become scale[k] · z + offset[k]. */
-export interface Affine {
-  readonly scale: Float64Array;
-  readonly offset: Float64Array;
 }
 
 /** An affine map and the one number that it was made from. */

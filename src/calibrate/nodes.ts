@@ -2,7 +2,7 @@ import { int } from '../ir/attributes.ts';
 import type { Graph, Node, NodeAttributes, Value } from '../ir/graph.ts';
 import type { Model } from '../model.ts';
 import { fromNumbers } from '../numbers.ts';
-import type { Affine } from './fit.ts';
+import type { Affine } from '../tuned/head.ts';
 
 /** A map of the scores of a file, of as many classes as it has columns. */
 export interface ScoreMap {

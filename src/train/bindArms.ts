@@ -115,7 +115,7 @@ class Binder {
   readonly #catalogue: Catalogue;
   readonly #options: TrainOptions;
   readonly #counts: readonly number[];
-  readonly #isMethod: boolean;
+  readonly #plan: Plan;
   readonly #optimizer: Configured<Optimizer>;
   readonly #given: Readonly<Record<string, unknown>>;
   readonly #step: Readonly<Record<string, unknown>>;
@@ -130,7 +130,7 @@ class Binder {
     this.#catalogue = catalogue;
     this.#options = options;
     this.#counts = counts;
-    this.#isMethod = plan.method !== null;
+    this.#plan = plan;
     this.#optimizer = optimizer;
     const ofRecipe = Object.entries(plan.optimizerOptions).filter(
       ([key]) => key in optimizer.of.options && !(key in optimizer.options),
@@ -171,7 +171,8 @@ class Binder {
       calculus: this.#catalogue.calculus,
       optimizer: this.#optimizer.of,
       optimizerOptions,
-      trainable: this.#options.trainable ?? trainRows.trainable.default,
+      trainable: this.#plan.trainable,
+      ...this.#scales,
     };
   }
 
@@ -181,9 +182,13 @@ class Binder {
     const lent = Object.entries(main?.loss.options ?? {}).filter(([key]) => key in loss.options);
     const spec: Spec = { name: 'ib', loss: { of: loss, options: Object.fromEntries(lent) }, weights: 'none' };
     const { keepTies } = this.#options;
-    const kept = keepTies === undefined ? {} : { keepTies };
+    const kept = { ...(keepTies === undefined ? {} : { keepTies }), ...this.#scales };
     if (main?.loss.of.needsFeatures) return { ...this.#graft(spec, alpha).request, ...kept };
     return { ...this.#place(loss), loss, lossOptions: {}, ...kept };
+  }
+
+  get #scales(): Pick<GraftRequest, 'learnsScales'> {
+    return this.#plan.learnsScales ? { learnsScales: true } : {};
   }
 
   /** An option must belong to one of the losses at least, their weightings or the optimizer. */
@@ -209,7 +214,7 @@ class Binder {
     const own = Object.entries(this.#given).filter(([key]) => owners.some((options) => key in options));
     const weighting = weightingOf(weights);
     const usesCounts = loss.of.needsCounts || (weighting !== undefined && weighting !== 'none');
-    if ((loss.of.needsCounts && !this.#isMethod) || (usesCounts && this.#mayBeShifted)) {
+    if ((loss.of.needsCounts && this.#plan.method === null) || (usesCounts && this.#mayBeShifted)) {
       refuseEmptyClass(this.#counts, loss.of.name, this.#options.data.name);
     }
     const options: GraftOptions = {
@@ -245,7 +250,7 @@ class Binder {
   /** A method takes a class without samples for one with a single sample: the loss then hardly pushes its score down. */
   #priors(loss: Loss, sampler: Sampler): readonly number[] {
     const counts = loss.countsArePriors ? drawnCounts(this.#counts, sampler) : this.#counts;
-    return this.#isMethod ? counts.map((count) => Math.max(count, 1)) : counts;
+    return this.#plan.method !== null ? counts.map((count) => Math.max(count, 1)) : counts;
   }
 
   /** Weights of the classes as they are drawn. One without samples weighs 1, as the mean of the others: no sample asks for its weight. */

@@ -21,6 +21,10 @@ export interface Plan extends Recipe {
   readonly goal: Goal;
   /** Of all losses, where nothing is said beside them. */
   readonly lossOptions: Readonly<Record<string, number>>;
+  /** What is trained: see the option. */
+  readonly trainable: string;
+  /** A scale of each class is trained, and nothing else. */
+  readonly learnsScales: boolean;
   readonly select: 'best' | 'last';
   readonly selectBy: NonNullable<TrainOptions['selectBy']>;
   /** The loss that was measured to harm no model, where just that is trained. */
@@ -52,9 +56,16 @@ export function planOf(options: TrainOptions): Plan {
     method,
     goal,
     lossOptions: method === null ? {} : methods[method].lossOptions,
+    ...trainedBy(options, method),
     ...chosen,
     safeLoss: isSafe(options, method) ? SAFE_LOSS : null,
   };
+}
+
+function trainedBy({ trainable }: TrainOptions, method: MethodName | null): Pick<Plan, 'trainable' | 'learnsScales'> {
+  const trains = method === null ? undefined : methods[method].trains;
+  const own = trains === undefined ? trainRows.trainable.default : 'head';
+  return { trainable: trainable ?? own, learnsScales: trains === 'scales' };
 }
 
 /** The plan for data and a network of that size: what the user leaves open. */
@@ -66,7 +77,8 @@ export function settle(
   if (plan.method === null) return plan;
   const { batchSize, schedule } = plan;
   const settled = epochs ?? epochsFor(Math.ceil(about.samples / batchSize));
-  const rate = learningRate ?? rateFor(about.network);
+  const network = methods[plan.method].trains === undefined ? about.network : { ...about.network, hasAttention: false };
+  const rate = learningRate ?? methods[plan.method].rate ?? rateFor(network);
   return { ...plan, schedule: { ...schedule, epochs: settled, rate, warmup: warmup ?? warmupOf(settled) } };
 }
 
@@ -96,7 +108,7 @@ function isSafe(options: TrainOptions, method: MethodName | null): boolean {
   const { padding = 0, flip = false } = options.augmentation ?? {};
   if (padding > 0 || flip) return false;
   return !Object.entries(options).some(
-    ([key, value]) => value !== undefined && value !== 'instance' && CHANGES.has(key),
+    ([key, value]) => value !== undefined && value !== 'instance' && value !== false && CHANGES.has(key),
   );
 }
 
@@ -112,6 +124,7 @@ const CHANGES: ReadonlySet<string> = new Set([
   'rateFactors',
   'tau',
   'sampler',
+  'freshHead',
 ]);
 
 function scheduleOf(options: TrainOptions, base: Schedule): Schedule {

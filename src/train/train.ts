@@ -24,11 +24,12 @@ import { checkMetrics } from './checkMetrics.ts';
 import { alignData, orderCheck } from './classes.ts';
 import { divide, type Parts } from './data.ts';
 import { describeSampler } from './drawn.ts';
-import { networkSize } from './network.ts';
+import { newHead } from './newHead.ts';
 import type { Catalogue, TrainOptions } from './options.ts';
-import { describePlan, type Plan, planOf, settle } from './plan.ts';
+import { describePlan, type Plan, planOf } from './plan.ts';
 import { checkReport, reportBroken, reportRun } from './report.ts';
 import { describeRun, differences } from './runFile.ts';
+import { settledPlan } from './settledPlan.ts';
 import { writeRun } from './writeRun.ts';
 
 export type { TrainOptions } from './options.ts';
@@ -159,6 +160,9 @@ async function trainIn(
     validation: parts.validation,
     ...(parts.test ? { test: parts.test } : {}),
     trainCounts: parts.counts,
+    ...(options.freshHead
+      ? { newHead: await newHead(model, { logits: options.logits, classes, seed: plan.seed }) }
+      : {}),
     schedule: plan.schedule,
     batchSize,
     seed: plan.seed,
@@ -242,14 +246,6 @@ async function judgedBy(
 function comparedNotes({ origin, folder, mode }: TrainOptions, record: RunFile): readonly string[] {
   const before = origin?.repeats ?? (mode === 'resume' ? recordIn(folder) : undefined);
   return before === undefined ? [] : differences(before, record);
-}
-
-/** What the user leaves open is settled by the data and the network. */
-async function settledPlan(model: Model, options: TrainOptions, plan: Plan, { train }: Parts): Promise<Plan> {
-  if (plan.method === null) return plan;
-  const { logits, trainable = trainRows.trainable.default } = options;
-  const network = await networkSize(model, { trainable, logits });
-  return settle(plan, options, { network, samples: train.rows.length });
 }
 
 const UNSTATED =

@@ -1,12 +1,14 @@
 import { join } from 'node:path';
 import type { ClassNames } from '../classes/names.ts';
 import { LossgraftError, option } from '../errors.ts';
+import { isRecord } from '../isRecord.ts';
 import { MANIFEST_KEY } from '../manifest.ts';
 import type { Model } from '../model.ts';
 import type { Checkpoint } from '../records/run.ts';
 import { readSafetensors } from '../safetensors/read.ts';
 import { writeTuned } from '../tuned/writeBack.ts';
 import { tunedManifest } from './classes.ts';
+import { withoutScales } from './scaledHead.ts';
 
 interface WriteHow {
   readonly force: boolean;
@@ -23,13 +25,13 @@ export function armsIn({ history, bests }: Checkpoint): readonly string[] {
 }
 
 /** Writes the model that a run came to. @throws LossgraftError `not-trained`, `not-better`, and those of writing. */
-export function writeRun(
+export async function writeRun(
   model: Model,
   folder: string,
   checkpoint: Checkpoint,
   path: string,
   { force, anyway, names, arm }: WriteHow,
-): readonly string[] {
+): Promise<readonly string[]> {
   const { bests, outcome } = checkpoint;
   const best = bests[arm === undefined ? 0 : armsIn(checkpoint).indexOf(arm)];
   if (best === undefined || outcome === null) {
@@ -55,5 +57,12 @@ export function writeRun(
   const tuned = new Set(outcome.tuned);
   const kept = new Map([...state].filter(([name]) => tuned.has(name)));
   const metadata = names && new Map([[MANIFEST_KEY, tunedManifest(model, names)]]);
-  return writeTuned(model, kept, path, { ...(metadata ? { metadata } : {}), force, untied: outcome.untied });
+  const whole = await withoutScales(model, logitsOf(checkpoint), kept);
+  return writeTuned(model, whole, path, { ...(metadata ? { metadata } : {}), force, untied: outcome.untied });
+}
+
+/** The tensor of scores that the run was told. */
+function logitsOf({ settings }: Checkpoint): string | undefined {
+  const { first } = settings;
+  return isRecord(first) && typeof first.logits === 'string' ? first.logits : undefined;
 }

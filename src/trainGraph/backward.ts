@@ -6,9 +6,10 @@ import { differentiate } from '../transform/differentiate.ts';
 import { type CutPlace, cutAt } from '../transform/frozen.ts';
 import type { Calculus } from '../transform/gradientOutputs.ts';
 import { type Grafted, type GraftRequest, graft } from '../transform/graft.ts';
-import { type LeftOut, leftOutNotes, type Parameter, selectParameters } from '../transform/parameters.ts';
+import { type LeftOut, leftOutNotes, type Parameter } from '../transform/parameters.ts';
 import { type Prepared, type PrepareRequest, prepare } from '../transform/prepare.ts';
 import { otherWeightsNotes } from '../transform/quantised.ts';
+import { trainedParameters } from '../transform/scales.ts';
 
 export interface BackwardRequest extends GraftRequest, PrepareRequest {
   readonly calculus: Calculus;
@@ -44,7 +45,7 @@ export async function backward(model: Model, request: BackwardRequest): Promise<
   const constant = await draft.constants();
   const among = new Set(graph.nodes);
   const grafted = graft(draft, request, [LEARNING_RATE]);
-  const { parameters: asked, leftOut } = selectParameters(graph, request.trainable, grafted.logits);
+  const { parameters: asked, leftOut } = trainedParameters(graph, request.trainable, grafted.logits);
   if (request.frozen) {
     const nexts = draft.statistics.map(({ next }) => next);
     cutAt(graph, request.frozen, { outputs: [grafted.logits, ...grafted.outputs, ...nexts], data, among });

@@ -3,9 +3,10 @@ import type { Node, Value } from '../ir/graph.ts';
 import type { Model } from '../model.ts';
 import { type Cut, type CutPlace, cutInput, findCut } from '../transform/frozen.ts';
 import { type GraftRequest, graft } from '../transform/graft.ts';
-import { findParameters, selectParameters } from '../transform/parameters.ts';
+import { findParameters } from '../transform/parameters.ts';
 import { type PrepareRequest, prepare } from '../transform/prepare.ts';
 import { prune } from '../transform/prune.ts';
+import { trainedParameters } from '../transform/scales.ts';
 import { LEARNING_RATE } from './backward.ts';
 import { sessionBytes } from './sessionBytes.ts';
 
@@ -79,7 +80,7 @@ async function cutFor(model: Model, request: FrozenRequest): Promise<FoundCut> {
   const data = [...graph.inputs];
   const among = new Set(graph.nodes);
   const { labels, logits, outputs } = graft(draft, request, [LEARNING_RATE]);
-  const trained = selectParameters(graph, request.trainable, logits).parameters.map(({ value }) => value);
+  const trained = trainedParameters(graph, request.trainable, logits).parameters.map(({ value }) => value);
   const statistics = draft.statistics.map(({ current }) => current);
   const nexts = draft.statistics.map(({ next }) => next);
   const common = { data, outputs: [logits, ...outputs, ...nexts], among };

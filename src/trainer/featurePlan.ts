@@ -61,8 +61,10 @@ export async function planFeatures(context: Context): Promise<FeaturePlan> {
 const AUGMENTED = 'crops and flips change the samples in every epoch';
 
 /** Those of all graphs of the run that differ in what they read. */
-function requestsOf({ first, crossEntropy, arms }: TrainerRequest): FrozenRequest[] {
-  const all: FrozenRequest[] = [first, crossEntropy, ...arms.map((arm) => arm.graph(undefined))];
+function requestsOf({ first, crossEntropy, arms, influence }: TrainerRequest): FrozenRequest[] {
+  // Where only scales are trained, the features that influence is measured by lie before all that the others read.
+  const further = first.learnsScales ? [{ ...first, ...influence(undefined) }] : [];
+  const all: FrozenRequest[] = [first, crossEntropy, ...arms.map((arm) => arm.graph(undefined)), ...further];
   const key = ({ loss, logits, features, featuresAreNorm }: FrozenRequest): string =>
     JSON.stringify([loss.needsFeatures, logits, features, featuresAreNorm]);
   return [...new Map(all.map((request) => [key(request), request])).values()];

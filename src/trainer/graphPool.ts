@@ -9,6 +9,7 @@ import type { FrozenPart } from '../trainGraph/frozenPart.ts';
 import type { TrainGraph, TrainGraphRequest } from '../trainGraph/trainGraph.ts';
 import { STEP_COUNTER } from '../transform/dropout.ts';
 import type { GraftRequest } from '../transform/graft.ts';
+import { SCALES } from '../transform/scales.ts';
 import { locate, type Tie } from '../tuned/locate.ts';
 import { FROZEN } from './features.ts';
 import { type LoopRequest, Lowering } from './lowering.ts';
@@ -159,7 +160,11 @@ export class GraphPool {
     const tuned = report.states
       .filter(({ kind, name }) => kind !== 'slot' && name !== STEP_COUNTER)
       .map(({ name }) => name);
-    locate(this.#model, tuned, untied);
+    locate(
+      this.#model,
+      tuned.filter((name) => name !== SCALES),
+      untied,
+    );
     const stateBytes = report.states.reduce((sum, { shape }) => sum + 4 * elementCount(shape), 0);
     const before = this.#common?.stateNames ?? stateNames;
     this.#common = { stateNames, stateBytes, tuned, untied };

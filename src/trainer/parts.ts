@@ -70,3 +70,10 @@ export function startOf(
   const start = { epoch, step, lossSum, lossCount, best };
   return left?.[name] ?? (arm > 0 && shared !== null ? { ...start, epoch: ibFrom, file: shared } : start);
 }
+
+/** Where it is asked for, training begins with another last layer than the model's. */
+export async function renewHead({ request, runner, graphs }: RunParts): Promise<void> {
+  if (request.newHead === undefined) return;
+  const given = Object.fromEntries(graphs.current.graph.initialState());
+  await runner.ask({ kind: 'set', state: { ...given, ...request.newHead } });
+}

@@ -13,6 +13,7 @@ import type { RunFile } from '../records/runFile.ts';
 import type { Schedule } from '../records/schedule.ts';
 import type { Port } from '../runtime/session.ts';
 import type { trainerRows } from '../tables/train/trainer.ts';
+import type { Tensor } from '../tensor.ts';
 import type { TrainGraphRequest } from '../trainGraph/trainGraph.ts';
 import type { GraftRequest } from '../transform/graft.ts';
 
@@ -33,6 +34,8 @@ export interface TrainerRequest extends CompleteOptions<typeof trainerRows> {
   readonly model: Model;
   /** The first one is what is written back. */
   readonly arms: readonly Arm[];
+  /** Tensors of the last layer that training begins with, and not with the model's. */
+  readonly newHead?: Readonly<Record<string, Tensor>>;
   /** Of the first phase. */
   readonly first: GraphRequest;
   /** Without class weights: judges every epoch. */

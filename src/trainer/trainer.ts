@@ -15,7 +15,7 @@ import { keyOf, type OpenGraph } from './graphPool.ts';
 import { type Group, stepsIn } from './groups.ts';
 import { type Judgement, judge, type Look } from './judge.ts';
 import { watchOrder } from './order.ts';
-import { openArm, type RunParts, startOf } from './parts.ts';
+import { openArm, type RunParts, renewHead, startOf } from './parts.ts';
 import type { Prefetcher } from './prefetcher.ts';
 import { ProgressMeter } from './progress.ts';
 import type { Arm } from './request.ts';
@@ -103,6 +103,7 @@ export class Trainer {
     await this.#load(file);
     this.#at = { ...this.#at, ...start };
     await this.#judgeGiven(arm);
+    if (start.file === undefined) await renewHead(this.#parts);
     for (let epoch = start.epoch; epoch < schedule.epochs; epoch++) {
       const started = performance.now();
       const walked = await this.#walkSound(arm, epoch, file);
@@ -155,6 +156,7 @@ export class Trainer {
     if (walked.end !== 'refuted') return walked;
     this.#at = { ...this.#at, lossSum, lossCount, block: this.#parts.graphs.lowering.block };
     await this.#load(startFile);
+    if (startFile === undefined) await renewHead(this.#parts);
     return this.#walk(arm, epoch, await this.#switch(arm, epoch));
   }
 

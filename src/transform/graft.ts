@@ -6,6 +6,7 @@ import type { Graph } from '../ir/graph.ts';
 import { resolveOptions } from '../options/declared.ts';
 import { type Features, findFeatures } from './features.ts';
 import { type FoundTensor, findLogits, namedLogits, type TrainedKind } from './logits.ts';
+import { scaleScores } from './scales.ts';
 import { classScores, featureNorm, namedFeatures } from './splice.ts';
 
 export type Reduction = 'mean' | 'sum' | 'none';
@@ -23,6 +24,8 @@ export interface GraftRequest {
   readonly features?: string;
   readonly featuresAreNorm?: boolean;
   readonly rename?: Readonly<Record<string, string>>;
+  /** Multiplies the scores of each class by a scale, {@link SCALES}, which alone is trained. */
+  readonly learnsScales?: boolean;
 }
 
 /** A graph that is being worked on, with the opset it is at now. */
@@ -57,7 +60,7 @@ export interface TensorReport {
 
 export interface Grafted {
   readonly op: Emitter;
-  /** As the model has them. */
+  /** As the model has them; behind the scales that are trained. */
   readonly logits: Value;
   /** The same as the loss reads them, float32 [N, C]. */
   readonly scores: Value;
@@ -89,12 +92,13 @@ export function graft(
   notes.push(...logits.notes);
   const features = loss.needsFeatures ? featuresOf(graph, logits, request) : undefined;
   const op = createEmitter(graph, opset);
-  const scores = classScores(op, logits.value, logits.kind);
-  const classes = typeof scores.shape?.[1] === 'number' ? scores.shape[1] : undefined;
+  const own = classScores(op, logits.value, logits.kind);
+  const classes = typeof own.shape?.[1] === 'number' ? own.shape[1] : undefined;
+  const scores = request.learnsScales && classes !== undefined ? scaleScores(op, own, classes) : own;
   const weights = weightsValue(op, request, classes);
   const counts = loss.needsCounts ? countsOf(request, classes) : undefined;
   refuseUnknownRenames(request, furtherNames);
-  const name = (own: string) => request.rename?.[own] ?? own;
+  const name = (each: string) => request.rename?.[each] ?? each;
   const labels = graph.define(name('labels'), 'int64', [batchDim(logits.value)]);
   graph.inputs.push(labels);
   const norm = features && featureNorm(op, features, request.featuresAreNorm ?? false);
@@ -111,12 +115,12 @@ export function graft(
     classes: classes ?? null,
     classWeights: request.classWeights ?? null,
     classCounts: counts ?? null,
-    names: Object.fromEntries([...OWN_NAMES, ...Object.keys(built.extra ?? {})].map((own) => [own, name(own)])),
+    names: Object.fromEntries([...OWN_NAMES, ...Object.keys(built.extra ?? {})].map((each) => [each, name(each)])),
   };
   const [value] = outputs;
   return {
     op,
-    logits: logits.value,
+    logits: scores === own ? logits.value : scores,
     scores,
     features: features?.value,
     labels,

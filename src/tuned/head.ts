@@ -112,3 +112,31 @@ export function normsOf({ weight, classesFirst }: LinearHead): Float64Array {
   }
   return squares.map(Math.sqrt);
 }
+
+/** Scores of class k become scale[k] · z + offset[k]. */
+export interface Affine {
+  readonly scale: Float64Array;
+  readonly offset: Float64Array;
+}
+
+/** The tensors of the layer whose scores are mapped; `undefined` where an offset, or a scale of the bias, finds no bias of its own. */
+export function mappedHead(
+  { weight, bias, classesFirst }: LinearHead,
+  { scale, offset }: Affine,
+): Map<string, Tensor> | undefined {
+  const hasScale = scale.some((value) => value !== 1);
+  const hasOffset = offset.some((value) => value !== 0);
+  if (hasOffset && bias?.tensor.data.length !== offset.length) return undefined;
+  const state = new Map<string, Tensor>();
+  if (hasScale) {
+    const { data } = weight.tensor;
+    const features = data.length / scale.length;
+    const scaled = data.map((w, i) => w * (scale[classesFirst ? Math.floor(i / features) : i % scale.length] ?? 1));
+    state.set(weight.name, { ...weight.tensor, data: scaled });
+  }
+  if (bias && bias.tensor.data.length === offset.length) {
+    const data = bias.tensor.data.map((b, k) => (scale[k] ?? 1) * b + (offset[k] ?? 0));
+    state.set(bias.name, { ...bias.tensor, data });
+  } else if (bias && hasScale) return undefined;
+  return state;
+}
