@@ -103,7 +103,7 @@ export class Trainer {
     await this.#load(file);
     this.#at = { ...this.#at, ...start };
     await this.#judgeGiven(arm);
-    if (start.file === undefined) await renewHead(this.#parts);
+    if (file === undefined) await renewHead(this.#parts);
     for (let epoch = start.epoch; epoch < schedule.epochs; epoch++) {
       const started = performance.now();
       const walked = await this.#walkSound(arm, epoch, file);
