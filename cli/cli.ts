@@ -52,6 +52,17 @@ export function createCli(args: readonly string[]): Argv {
     .locale('en')
     .usage('$0 COMMAND [OPTIONS]\n\nGraft imbalance-aware losses onto exported ONNX classifiers.')
     .option('json', { type: 'boolean', describe: 'Print the result as JSON', group: EVERYWHERE })
+    .option('quiet', {
+      type: 'boolean',
+      describe: 'Print results and errors only, no notes and no progress',
+      group: EVERYWHERE,
+    })
+    .option('log-file', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'Append notes, progress and results to this file, each line with its time',
+      group: EVERYWHERE,
+    })
     .option('debug', { type: 'boolean', describe: 'Show the stack trace of errors', group: EVERYWHERE })
     .option('help-all', { type: 'boolean', describe: 'Show help with all options of a command', group: EVERYWHERE })
     .version(VERSION)
@@ -115,4 +126,4 @@ function explain(message: string, args: readonly string[]): string {
   return usage === undefined ? message : `${usage.replace(/^\S+ /, '')} is missing: lossgraft ${usage}`;
 }
 
-const SHARED = ['json', 'debug', 'help', 'help-all', 'version'];
+const SHARED = ['json', 'quiet', 'log-file', 'debug', 'help', 'help-all', 'version'];

@@ -1,6 +1,8 @@
 import type { Argv, CommandModule } from 'yargs';
 import type { OptionsOf, Rows } from '../src/catalogue.ts';
 import { catalogueFlags, declareCatalogue, type Group, givenOfCatalogue } from './declared.ts';
+import { commandLine } from './flags.ts';
+import { startTelling, type Telling } from './log.ts';
 import { declareRows, flagsOf, givenByRows } from './rows.ts';
 
 /** All that lossgraft can do. It is loaded when a command runs: help needs none of it. */
@@ -48,11 +50,16 @@ export function command<T extends Rows>(definition: Definition<T>): Command {
         return outro(yargs, definition, all);
       },
       handler: async (argv) => {
+        startTelling(tellingOf(argv), commandLine());
         const [options, lossgraft] = await Promise.all([givenByRows(rows, argv), import('../src/index.ts')]);
         await run({ options, declared: givenOfCatalogue(catalogue, rows, argv), json: argv.json === true }, lossgraft);
       },
     }),
   };
+}
+
+function tellingOf({ quiet, logFile }: Readonly<Record<string, unknown>>): Telling {
+  return { quiet: quiet === true, logFile: typeof logFile === 'string' ? logFile : undefined };
 }
 
 function positionalOf([key, { positional, required }]: readonly [string, Rows[string]]): string[] {

@@ -1,6 +1,7 @@
 import { LossgraftError } from '../src/catalogue.ts';
 import { withFlagsIn } from './flags.ts';
 import { print, printable } from './io.ts';
+import { tellError } from './log.ts';
 import { UsageError } from './usage.ts';
 
 /** What a shell is told. The help and docs/commands.md list them. */
@@ -29,11 +30,11 @@ export async function printFailure(
   error: unknown,
   { debug, json, help }: { readonly debug: boolean; readonly json: boolean; readonly help: string },
 ): Promise<void> {
-  process.stderr.write(`lossgraft: ${explain(error, help)}\n`);
+  tellError(`lossgraft: ${explain(error, help)}\n`);
   if (json) await print(`${JSON.stringify({ error: failure(error, help) }, null, 2)}\n`);
   const isExpected = error instanceof LossgraftError || error instanceof UsageError;
   if (isExpected && !debug) return;
-  for (let thrown = error; thrown instanceof Error; thrown = thrown.cause) process.stderr.write(`${thrown.stack}\n`);
+  for (let thrown = error; thrown instanceof Error; thrown = thrown.cause) tellError(`${thrown.stack}\n`);
 }
 
 /** An error as data. */

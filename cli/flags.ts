@@ -87,7 +87,12 @@ function flagFor(key: string, value: string | number | boolean | undefined): str
   return value === undefined || value === true ? flag : `${flag} ${forShell(String(value))}`;
 }
 
+/** The command line of this process, as a shell reads it. */
+export function commandLine(): string {
+  return ['lossgraft', ...process.argv.slice(2).map(forShell)].join(' ');
+}
+
 /** A word of a command line, quoted where a shell would read it otherwise. */
-export function forShell(text: string): string {
+function forShell(text: string): string {
   return /^[\w,.:/=+*-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

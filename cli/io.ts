@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
 import { withFlags } from './flags.ts';
+import { isWatched, record, tell } from './log.ts';
 
 /** Prints a result as JSON. Numbers that JSON does not have (NaN, Infinity) become their names. */
 export async function printJson(value: unknown): Promise<void> {
@@ -13,14 +14,20 @@ export async function printJson(value: unknown): Promise<void> {
   await print(`${text}\n`);
 }
 
-/** Writes to stdout, as fast as its reader reads. */
+/** Writes a result to stdout, and into the log. */
 export async function print(text: string): Promise<void> {
+  record(text);
+  await printData(text);
+}
+
+/** Writes to stdout, as fast as its reader reads. */
+export async function printData(text: string): Promise<void> {
   if (!process.stdout.write(text)) await once(process.stdout, 'drain');
 }
 
 /** Something that the user should know of, on stderr. */
 export function note(text: string): void {
-  process.stderr.write(`note: ${withFlags(text)}\n`);
+  tell(`note: ${withFlags(text)}\n`);
 }
 
 /** Notes that come before the work, and what has been said so. */
@@ -95,7 +102,7 @@ export function progressBar(what: string): { update(done: number, total: number)
   const started = Date.now();
   let bar: SingleBar | undefined;
   const update = (done: number, total: number): void => {
-    if (!process.stderr.isTTY) return;
+    if (!isWatched()) return;
     if (bar === undefined && Date.now() - started > 1000 && done < total) {
       bar = new SingleBar({
         stream: process.stderr,

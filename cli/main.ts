@@ -4,12 +4,14 @@ import { createCli, helpCommand } from './cli.ts';
 import { printFailure, statusOf } from './failure.ts';
 
 // A reader that has seen enough (head) is no failure of ours.
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0);
-    throw error;
-  });
-}
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  if (error.code !== 'EIO') throw error;
+});
+// Nobody reads what is said meanwhile, where a terminal was closed: the work goes on.
+process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
+});
 
 const args = hideBin(process.argv);
 const debug = args.includes('--debug') || (process.env.LOSSGRAFT_DEBUG ?? '') !== '';

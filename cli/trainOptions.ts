@@ -5,7 +5,7 @@ import type { Door, Given } from './command.ts';
 import { type Config, fromHere, readConfig, recordOf } from './config.ts';
 import { dataOptionRows, openFurther } from './dataOptions.ts';
 import { fileRows } from './fileOptions.ts';
-import { DECLARED, forShell } from './flags.ts';
+import { commandLine, DECLARED } from './flags.ts';
 import { note } from './io.ts';
 import type { TunedOutput } from './tunedOutput.ts';
 import { UsageError } from './usage.ts';
@@ -96,7 +96,7 @@ export function askedOf({ options, declared }: Given<typeof rows>, door: Door): 
     options: { ...all, model, data },
     declared: { ...read.declared, ...declared },
     origin: {
-      command: ['lossgraft', ...process.argv.slice(2).map(forShell)].join(' '),
+      command: commandLine(),
       from,
       options: defined({ model, output, folder, writeAnyway }),
       ...(read.run === undefined || isRun ? {} : { repeats: read.run }),

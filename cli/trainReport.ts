@@ -1,6 +1,7 @@
 import { SingleBar } from 'cli-progress';
 import type { EpochRecord, TrainProgress } from '../src/index.ts';
 import { formatNumber, printable } from './io.ts';
+import { isWatched, tell } from './log.ts';
 
 export interface TrainWatch {
   onProgress(p: TrainProgress): void;
@@ -17,17 +18,17 @@ export function trainWatch(): TrainWatch {
     bar = undefined;
   };
   const onProgress = (p: TrainProgress): void => {
-    if (!process.stderr.isTTY) return;
+    if (!isWatched()) return;
     const payload = {
       what: `${printable(p.arm)} epoch ${p.epoch}/${p.epochs}`,
       loss: p.loss.toPrecision(4),
       rate: formatNumber(p.rate),
-      left: duration(p.secondsLeft),
+      left: p.secondsLeft === null ? '' : ` | ${duration(p.secondsLeft)} left`,
     };
     if (bar === undefined) {
       bar = new SingleBar({
         stream: process.stderr,
-        format: '{what} {bar} {percentage} % | loss {loss} | rate {rate} | {left} left',
+        format: '{what} {bar} {percentage} % | loss {loss} | rate {rate}{left}',
         clearOnComplete: true,
         hideCursor: true,
       });
@@ -36,10 +37,10 @@ export function trainWatch(): TrainWatch {
   };
   const onEpoch = (record: EpochRecord): void => {
     stop();
-    process.stderr.write(`${epochLine(record)}\n`);
+    tell(`${epochLine(record)}\n`);
   };
   const onFeatures = ({ done, total }: { readonly done: number; readonly total: number }): void => {
-    if (!process.stderr.isTTY) return;
+    if (!isWatched()) return;
     bar ??= startFeatures(total);
     bar.update(done);
     if (done === total) stop();

@@ -4,6 +4,7 @@ import { command, type Door } from '../command.ts';
 import { dataOptionRows } from '../dataOptions.ts';
 import { modelRow } from '../fileOptions.ts';
 import { noteOnce, print, printJson, progressBar, table } from '../io.ts';
+import { tell } from '../log.ts';
 import { checkOutput } from '../output.ts';
 
 const { labels: _labels, ...dataRowsWithoutLabels } = dataOptionRows;
@@ -37,7 +38,7 @@ export const predictCommand = command({
     if (output !== undefined) checkOutput(lossgraft, output, { force, inputs: [path, dataPath] });
     const summary = await predictAll(options, json, lossgraft);
     if (json) await printJson({ ...summary, output: output ?? null });
-    else if (output === undefined) process.stderr.write(describe(summary));
+    else if (output === undefined) tell(describe(summary));
     else await print(`${describe(summary)}written ${output}\n`);
   },
 });

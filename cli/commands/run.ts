@@ -3,7 +3,8 @@ import type { RunResult, Tensor } from '../../src/index.ts';
 import { command, type Door } from '../command.ts';
 import { dataOptionRows } from '../dataOptions.ts';
 import { modelRow } from '../fileOptions.ts';
-import { formatNumber, note, noteOnce, print, printJson, progressBar, table } from '../io.ts';
+import { formatNumber, note, noteOnce, print, printData, printJson, progressBar, table } from '../io.ts';
+import { tell } from '../log.ts';
 import { checkOutput, writeText, writeWhole } from '../output.ts';
 
 const rows = {
@@ -67,8 +68,8 @@ async function write({ csv: path, npz }: Options, json: boolean, result: RunResu
   if (json) await printJson(summary);
   else if (path !== undefined || npz !== undefined) await print(describe(result));
   else {
-    for (const piece of csv(result)) await print(piece);
-    process.stderr.write(describe(result));
+    for (const piece of csv(result)) await printData(piece);
+    tell(describe(result));
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Dataset, TrainResult } from '../../src/index.ts';
 import { command, type Door } from '../command.ts';
 import { STATUS } from '../failure.ts';
+import { onInterrupt } from '../interrupt.ts';
 import { note, noteOnce, print, printJson } from '../io.ts';
 import { checkOutput } from '../output.ts';
 import { type Asked, askedOf, optionsOf, rows } from '../trainOptions.ts';
@@ -29,8 +30,8 @@ export const trainCommand = command({
     ['train --config tuned.run/run.json -o again.onnx', 'repeat a run'],
   ],
   epilogue:
-    'Ctrl-C saves a checkpoint and exits with status 130. A second Ctrl-C exits at once, and --resume then continues from the ' +
-    'previous checkpoint. run.json in the folder of the run holds every option, where it comes from, and what the data were.',
+    'Ctrl-C saves a checkpoint and exits with status 130, as SIGTERM does, and SIGHUP where a terminal is closed. A second Ctrl-C exits ' +
+    'at once, and --resume then continues from the previous checkpoint. run.json in the folder of the run holds every option, where it comes from, and what the data were.',
   run: async (given, lossgraft) => {
     const asked = askedOf(given, lossgraft);
     const { options } = asked;
@@ -40,12 +41,10 @@ export const trainCommand = command({
     const model = await lossgraft.open(options.model);
     const watch = trainWatch();
     const stop = new AbortController();
-    const interrupt = (): void => {
+    const ignore = onInterrupt(() => {
       watch.stop();
-      note('stopping after this step; press Ctrl-C again to exit at once');
       stop.abort();
-    };
-    process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+    });
     try {
       const { onProgress, onEpoch, onFeatures } = watch;
       const taken = await optionsOf(asked, output, lossgraft, opened);
@@ -56,7 +55,7 @@ export const trainCommand = command({
       await finish(options, output, given.json, result, said);
     } finally {
       watch.stop();
-      process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+      ignore();
       for (const data of opened) data.close();
       model.close();
     }

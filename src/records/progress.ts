@@ -13,7 +13,8 @@ export interface TrainProgress {
   /** Steps of the whole run. */
   readonly done: number;
   readonly total: number;
-  readonly secondsLeft: number;
+  /** Until the end of training; `null` until a few seconds of steps were timed. */
+  readonly secondsLeft: number | null;
 }
 
 /** Samples, or whatever else is counted. */

@@ -1,4 +1,3 @@
-import type { Part } from '../data/samples.ts';
 import { newCollapse } from '../metrics/collapse.ts';
 import { METRICS, metricNamed } from '../metrics/metrics.ts';
 import type { EpochRecord } from '../records/epoch.ts';
@@ -70,9 +69,8 @@ export class Trainer {
     try {
       return await this.#arm(arm);
     } catch (error) {
-      const isBegun = this.#at.history.length > 0;
-      const isTakenUp = this.#at.left?.[arm.name] !== undefined;
-      if (!isBegun || isTakenUp || !mayBeOfRate(error) || this.#at.cuts?.[arm.name] !== undefined) throw error;
+      const { history, left, cuts } = this.#at;
+      if (history.length === 0 || !mayBeOfRate(error) || left?.[arm.name] || cuts?.[arm.name]) throw error;
       this.#cut(arm, error.problem.where.replace(/, batch of .*/s, ''));
       return this.#arm(arm);
     }
@@ -142,7 +140,7 @@ export class Trainer {
     const start = performance.now();
     const { checkOrder } = request;
     const watch = checkOrder && watchOrder(request);
-    const judged = await this.#judge(request.validation, watch?.look);
+    const judged = await this.#judge(watch?.look);
     if (watch) notes.push(...(await checkOrder(await watch.finish(runner, 'evaluation', judging))));
     if (!Number.isFinite(judged.loss)) throw brokenScores(undefined, judged.loss, folder.path);
     this.#record({ arm: arm.name, epoch: 0, phase: 'before', rate: null, trainLoss: null }, judged, start);
@@ -224,7 +222,7 @@ export class Trainer {
     const last = stepsIn(groups) - 1;
     const rate = this.#factorOf(arm) * rateAt(schedule, { epoch, step: last, stepsPerEpoch: last + 1 });
     const trainLoss = this.#at.lossSum / this.#at.lossCount;
-    const judged = await this.#judge(request.validation).catch(async (error: unknown) => {
+    const judged = await this.#judge().catch(async (error: unknown) => {
       // The epoch's steps are kept: a run that goes on judges it first.
       if (request.signal?.aborted) await this.#save({ epoch, step: last + 1 });
       throw error;
@@ -264,8 +262,12 @@ export class Trainer {
     return true;
   }
 
-  #judge(part: Part, look?: Look): Promise<Judgement> {
-    return judge(this.#parts.runner, part, 'evaluation', this.#parts.judging, look);
+  async #judge(look?: Look): Promise<Judgement> {
+    const started = performance.now();
+    const { runner, request, judging } = this.#parts;
+    const judgement = await judge(runner, request.validation, 'evaluation', judging, look);
+    this.#progress.judged((performance.now() - started) / 1000);
+    return judgement;
   }
 
   #record(
@@ -275,11 +277,11 @@ export class Trainer {
   ): EpochRecord {
     const { folder, request } = this.#parts;
     const metrics = metricsOf(judged.scored, request);
-    const seconds = (performance.now() - started) / 1000;
     const [given] = this.#at.history;
     const collapse = given && newCollapse(given, metrics, request.data.classNames);
     const lost = collapse === undefined ? {} : { collapse };
-    const record: EpochRecord = { ...known, ...metrics, validationLoss: judged.loss, ...lost, seconds };
+    const own = { ...lost, seconds: (performance.now() - started) / 1000 };
+    const record: EpochRecord = { ...known, ...metrics, validationLoss: judged.loss, ...own };
     this.#at = { ...this.#at, history: [...this.#at.history, record] };
     folder.writeMetrics(this.#at.history);
     request.onEpoch?.(record);

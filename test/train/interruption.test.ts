@@ -46,9 +46,11 @@ interface Start {
   readonly env?: Readonly<Record<string, string>>;
   /** Ctrl-C once this is on stderr. */
   readonly interruptAt?: RegExp;
+  /** In place of Ctrl-C, and nobody reads stderr any more. */
+  readonly signals?: readonly NodeJS.Signals[];
 }
 
-function start(folder: string, { more = [], env = {}, interruptAt }: Start): Promise<Ended> {
+function start(folder: string, { more = [], env = {}, interruptAt, signals }: Start): Promise<Ended> {
   const child = spawn(process.execPath, ['--import', KILLER, MAIN, ...args(folder, ...more)], {
     cwd: ROOT,
     env: { ...process.env, ...env },
@@ -58,7 +60,9 @@ function start(folder: string, { more = [], env = {}, interruptAt }: Start): Pro
   child.stderr.on('data', (chunk: Buffer) => {
     const said = stderr;
     stderr += chunk.toString();
-    if (interruptAt?.test(stderr) && !interruptAt.test(said)) child.kill('SIGINT');
+    if (!interruptAt?.test(stderr) || interruptAt.test(said)) return;
+    if (signals) child.stderr.destroy();
+    for (const signal of signals ?? ['SIGINT' as const]) child.kill(signal);
   });
   return new Promise((done) => child.on('exit', (code, signal) => done({ code, signal, stderr })));
 }
@@ -95,6 +99,18 @@ describe('a run that is cut short', () => {
     expect(existsSync(join(folder, 't.run/checkpoint.json'))).toBe(true);
     expect(existsSync(join(folder, 't.onnx'))).toBe(false);
   });
+
+  it.each([[['SIGHUP', 'SIGHUP']], [['SIGTERM']]] as const)(
+    'a terminal that goes away and a system that stops save, too: %s',
+    async (signals) => {
+      const folder = temporaryFolder();
+      const { code, signal } = await start(folder, { interruptAt: /epoch 2/, signals });
+      expect([code, signal]).toEqual([130, null]);
+      const { epoch, outcome } = JSON.parse(readFileSync(join(folder, 't.run/checkpoint.json'), 'utf8'));
+      expect(epoch).toBeGreaterThanOrEqual(2);
+      expect(outcome).toBeNull();
+    },
+  );
 
   it('a full disk leaves the checkpoint before', async () => {
     const folder = temporaryFolder();

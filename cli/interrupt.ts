@@ -1,0 +1,24 @@
+import { note } from './io.ts';
+
+/**
+ * Ends work in good order: at Ctrl-C, at SIGTERM, and where the terminal goes away (SIGHUP). A second Ctrl-C or SIGTERM ends the process at
+ * once; SIGHUP comes from the shell and from the system, one after the other, and counts once.
+ *
+ * @returns what takes it back.
+ */
+export function onInterrupt(act: () => void): () => void {
+  let isEnding = false;
+  const end = (how: string): void => {
+    if (isEnding) return;
+    isEnding = true;
+    act();
+    note(`stopping after this step; ${how}`);
+  };
+  const interrupt = (): void => end('press Ctrl-C again to exit at once');
+  const terminate = (): void => end('a second SIGTERM exits at once');
+  const hangUp = (): void => end('the terminal was closed');
+  process.once('SIGINT', interrupt).once('SIGTERM', terminate).on('SIGHUP', hangUp);
+  return () => {
+    process.off('SIGINT', interrupt).off('SIGTERM', terminate).off('SIGHUP', hangUp);
+  };
+}
