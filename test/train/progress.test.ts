@@ -11,7 +11,13 @@ function secondsLeft(perGroup: number, judging: number): (number | null)[] {
   const left: (number | null)[] = [];
   for (const epoch of [0, 1, 2]) {
     for (const step of [0, 2, 4, 6, 8]) {
-      const result = { group: { step, steps: 2, batch: 1, start: step }, losses: [1, 1], rate: 0.1, note: undefined, waited: 0 };
+      const result = {
+        group: { step, steps: 2, batch: 1, start: step },
+        losses: [1, 1],
+        rate: 0.1,
+        note: undefined,
+        waited: 0,
+      };
       left.push(meter.after({ index: 0, arm: 'ib', epoch }, result).secondsLeft);
       now += perGroup;
     }
