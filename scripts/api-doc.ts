@@ -61,12 +61,12 @@ function valueLine(checker: Checker, name: string, symbol: Named): string {
 /** An object's properties line by line; of a union of objects those of all. Anything else as it is written. */
 function typeLines(checker: Checker, name: string, symbol: Named): string {
   const type = checker.getDeclaredTypeOfSymbol(symbol);
-  const members = objectsIn(type);
+  const members = objectsIn(checker, type);
   const properties = members.flatMap((member) => checker.getPropertiesOfType(member).map((property) => property));
   if (properties.length === 0) return `${name}: ${checker.typeToString(type, undefined, NO_TRUNCATION | EXPAND_ALIAS)}`;
   const lines = new Map<string, Set<string>>();
   for (const property of properties) {
-    const key = `${property.name}${property.flags & SymbolFlags.Optional ? '?' : ''}`;
+    const key = `${property.name.replace(/^__@(\w+)@\d+$/, '[Symbol.$1]')}${property.flags & SymbolFlags.Optional ? '?' : ''}`;
     const own = checker.getTypeOfSymbol(property);
     lines.set(key, (lines.get(key) ?? new Set()).add(own ? shown(checker, own) : 'unknown'));
   }
@@ -74,10 +74,13 @@ function typeLines(checker: Checker, name: string, symbol: Named): string {
   return `${name}: {\n${sorted.join('\n')}\n}`;
 }
 
-function objectsIn(type: Type): readonly Type[] {
+/** A list is no object here. */
+function objectsIn(checker: Checker, type: Type): readonly Type[] {
   if (!type.isUnionType()) return type.isObjectType() || type.isIntersectionType() ? [type] : [];
   const parts = type.getTypes();
-  return parts.every((part) => part.isObjectType() || part.isIntersectionType()) ? parts : [];
+  const isObject = (part: Type): boolean =>
+    (part.isObjectType() || part.isIntersectionType()) && !checker.typeToString(part).endsWith('[]');
+  return parts.every(isObject) ? parts : [];
 }
 
 function shown(checker: Checker, type: Type): string {

@@ -1,7 +1,10 @@
-import { normalizeToMeanOne } from './classCounts.ts';
+import { type ClassCounts, normalizeToMeanOne } from './classCounts.ts';
+import { countsInOrder } from './classes/countsByName.ts';
+import { findClassNames } from './classes/find.ts';
 import type { Configured, Loss, Optimizer, OptionSpecs, Weighting } from './contract.ts';
 import { LossgraftError, option } from './errors.ts';
 import { nearestNames } from './ir/nearestNames.ts';
+import type { Model } from './model.ts';
 import { pick, unknownOption } from './options/check.ts';
 import { resolveOptions } from './options/declared.ts';
 import { isNumbers, type OptionsOf, type Rows } from './options/row.ts';
@@ -10,6 +13,9 @@ import type { GraftRequest } from './transform/graft.ts';
 
 /** What the public door lets a user say about a loss. Further keys are options of the loss, the weighting or the optimizer. */
 export type GraftOptions = OptionsOf<typeof graftRows>;
+
+/** The same with counts in the order of the scores. */
+export type OrderedOptions = Omit<GraftOptions, 'classCounts'> & { readonly classCounts?: readonly number[] };
 
 export interface Registries {
   readonly losses: Readonly<Record<string, Loss>>;
@@ -28,6 +34,19 @@ const {
 
 const NOTHING: Configured<Pick<Optimizer, 'name' | 'options'>> = { of: { name: '', options: {} }, options: {} };
 
+/** Options whose counts by name are in the order of the model's scores. @throws LossgraftError as `countsInOrder` does. */
+export function withOrderedCounts<
+  T extends { readonly classCounts?: ClassCounts; readonly classNames?: readonly string[] },
+>(
+  { proto, dir }: Pick<Model, 'proto' | 'dir'>,
+  { classCounts: counts, ...options }: T,
+): Omit<T, 'classCounts'> & { readonly classCounts?: readonly number[] } {
+  if (counts === undefined) return options;
+  const classes = Object.keys(counts).length;
+  const { names } = findClassNames({ given: options.classNames, proto, dir, classes });
+  return { ...options, classCounts: countsInOrder(counts, names) };
+}
+
 /**
  * Turns names into values and hands every further option to what declares it.
  *
@@ -38,7 +57,7 @@ const NOTHING: Configured<Pick<Optimizer, 'name' | 'options'>> = { of: { name: '
 export function bindGraft(
   { losses, weightings }: Registries,
   rows: Rows,
-  options: GraftOptions,
+  options: OrderedOptions,
   { of: optimizer, options: optimizerOptions } = NOTHING,
 ): { readonly request: GraftRequest; readonly optimizerOptions: Readonly<Record<string, unknown>> } {
   const { of: loss, options: lossOptions } = configured(losses, options.loss, 'loss');

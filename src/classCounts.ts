@@ -1,4 +1,14 @@
 import { LossgraftError } from './errors.ts';
+import { isRecord } from './isRecord.ts';
+
+/** Samples of each class: in the order of the model's scores, or by the names of its classes. */
+export type ClassCounts = readonly number[] | Readonly<Record<string, number>>;
+
+/** Whether counts are numbers, in a list or by name. */
+export function isCounts(given: unknown): given is ClassCounts {
+  if (!Array.isArray(given) && !isRecord(given)) return false;
+  return Object.values(given).every((count) => typeof count === 'number');
+}
 
 /** @throws LossgraftError `class-count` naming the class whose count is no whole number above 0. */
 export function checkClassCounts(counts: readonly number[]): void {

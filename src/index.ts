@@ -1,6 +1,6 @@
 import { blocked, expansions, gradients, losses, optimizers, weightings } from '../graphs/index.ts';
 import { type Augmented, augment as augmentWith } from './augment.ts';
-import { bindGraft, configured, type GraftOptions } from './bind.ts';
+import { bindGraft, configured, type GraftOptions, withOrderedCounts } from './bind.ts';
 import type { AugmentOptions, TrainGraphOptions, TrainOptions } from './choices.ts';
 import type { GradientRule, Optimizer } from './contract.ts';
 import { type Inspection, type InspectOptions, inspect as inspectWith } from './inspect.ts';
@@ -34,6 +34,7 @@ export type {
   TrainOptions,
   WeightingName,
 } from './choices.ts';
+export type { ClassCounts } from './classCounts.ts';
 export { readClassNames } from './classes/file.ts';
 export {
   binary,
@@ -152,7 +153,7 @@ async function augmentNamed(
   options: OptionsOf<typeof augmentRows> & GraftOptions,
 ): Promise<Augmented> {
   checkOptions(augmentRows, options, () => true);
-  const { request } = bindGraft({ losses, weightings }, augmentRows, options);
+  const { request } = bindGraft({ losses, weightings }, augmentRows, withOrderedCounts(opened(model), options));
   const { dynamicBatch, grad, classNames } = options;
   return augmentWith(opened(model), {
     ...request,
@@ -188,8 +189,9 @@ export async function trainGraph(model: OpenedModel, options: TrainGraphOptions)
   checkNeeds(trainGraphRows, options);
   const { optimizer: asked = 'sgd', trainable = 'head', form = 'step' } = options;
   const optimizer = configured<Optimizer>(optimizers, asked, 'optimizer');
-  const bound = bindGraft({ losses, weightings }, trainGraphRows, options, optimizer);
-  return trainGraphWith(opened(model), {
+  const own = opened(model);
+  const bound = bindGraft({ losses, weightings }, trainGraphRows, withOrderedCounts(own, options), optimizer);
+  return trainGraphWith(own, {
     ...pick(graphRows, options),
     ...bound.request,
     calculus: calculusWith(options.gradients),

@@ -29,8 +29,8 @@ async function writeTask(folder: string): Promise<void> {
       momentum: 0.9,
     });
     await graph.write(join(folder, 'step.onnx'), { force: true });
-    const { trainable: weights, loss } = graph.report;
-    const settings: Settings = { weights, loss, counts: classCounts, plan: PLAN };
+    const { trainable: weights, loss, classCounts: counts } = graph.report;
+    const settings: Settings = { weights, loss, counts: counts ?? [], plan: PLAN };
     await writeFile(join(folder, 'settings.json'), JSON.stringify(settings));
   } finally {
     model.close();

@@ -1,3 +1,4 @@
+import { countsInOrder } from '../classes/countsByName.ts';
 import { openClassifier } from '../classifier/classifier.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { LossgraftError, option } from '../errors.ts';
@@ -11,7 +12,7 @@ import { calibrateRows } from '../tables/calibrate.ts';
 import { type Affine, type LinearHead, linearHead, normsOf } from '../tuned/head.ts';
 import type { WriteOptions } from '../write.ts';
 import { type Placement, placeMap } from './apply.ts';
-import { checkSizes, checkTogether } from './checks.ts';
+import { checkSizes, checkTogether, type OrderedOptions } from './checks.ts';
 import { type CalibrationDecision, decideCalibration } from './decide.ts';
 import { apply, type Fitted, fitBiases, fitTau, fitTemperature, type Goal, type Sample, unchanged } from './fit.ts';
 import { foldsOf, pickRows } from './folds.ts';
@@ -85,14 +86,17 @@ export async function calibrate(
   const model = opened(given);
   const classNames = options.classNames ?? (data.labelsFrom === 'option' ? data.classNames : undefined);
   const classifier = await openClassifier(model, { logits: options.logits, classNames });
+  const { classCounts: counts, ...others } = options;
+  const ordered: OrderedOptions =
+    counts === undefined ? others : { ...others, classCounts: countsInOrder(counts, classifier.names) };
   const read = await readSample(classifier, data, options);
   const { sample, names, areProbabilities } = read;
-  checkSizes(options, sample, method);
+  checkSizes(ordered, sample, method);
   const { graph, scores } = classifier;
   const isBinary = classifier.form === 'binary';
   const head = areProbabilities ? undefined : linearHead(model, graph, scores, isBinary ? 1 : sample.classes);
   const norms = method === 'tau-norm' ? normsAndBias(head, sample.classes, model.name) : undefined;
-  const fitTo = (part: Sample): Fitted => fitted(part, options, norms);
+  const fitTo = (part: Sample): Fitted => fitted(part, ordered, norms);
   const found = fitTo(sample);
   const map = isBinary ? ofOneScore(found) : found;
   const placement = placeMap({ model, graph, scores, areProbabilities, head, map });
@@ -130,7 +134,7 @@ function ofOneScore({ scale, offset }: Affine): Affine {
 
 type Norms = { readonly norms: Float64Array; readonly bias: Float64Array };
 
-function fitted(sample: Sample, options: CalibrateOptions, norms: Norms | undefined): Fitted {
+function fitted(sample: Sample, options: OrderedOptions, norms: Norms | undefined): Fitted {
   const { method = calibrateRows.method.default, tau, classCounts } = options;
   const goal = goalOf(options);
   const { classes } = sample;

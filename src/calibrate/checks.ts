@@ -4,10 +4,13 @@ import type { OptionsOf } from '../options/row.ts';
 import type { calibrateRows } from '../tables/calibrate.ts';
 import type { Sample } from './fit.ts';
 
-type Options = OptionsOf<typeof calibrateRows>;
+/** With counts in the order of the scores. */
+export type OrderedOptions = Omit<OptionsOf<typeof calibrateRows>, 'classCounts'> & {
+  readonly classCounts?: readonly number[];
+};
 
 /** @throws LossgraftError `option-range` for options that do not go together. */
-export function checkTogether(options: Options, method: string, goal: string): void {
+export function checkTogether(options: OptionsOf<typeof calibrateRows>, method: string, goal: string): void {
   if (options.tau !== undefined && method !== 'logit-adjustment' && method !== 'tau-norm')
     throw badOption('tau', `no τ with ${option('method', method)}`, options.tau);
   if (options.goal !== undefined && method === 'temperature')
@@ -22,7 +25,7 @@ export function checkTogether(options: Options, method: string, goal: string): v
 const MAX_SEARCH = 2e9;
 
 /** @throws LossgraftError `option-range` for options that do not fit the data. */
-export function checkSizes({ costs, classCounts, folds = 5 }: Options, sample: Sample, method: string): void {
+export function checkSizes({ costs, classCounts, folds = 5 }: OrderedOptions, sample: Sample, method: string): void {
   const { classes, labels } = sample;
   if (folds < 2) throw badOption('folds', 'at least 2', folds);
   if (costs !== undefined && costs.length !== classes)

@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { extname } from 'node:path';
-import { checkClassCounts } from '../classCounts.ts';
+import { type ClassCounts, checkClassCounts } from '../classCounts.ts';
 import { LossgraftError } from '../errors.ts';
 import { isText } from '../tensor.ts';
 import { MAX_TEXT_BYTES } from './limits.ts';
@@ -8,16 +8,26 @@ import { openArrays } from './numpy/arrays.ts';
 import { countClasses } from './split.ts';
 
 /**
- * Class counts from a list (`5000,2997,…`) or a file: .json (an array, or an object from class index to count), .csv (one number
- * per class, or rows `class,count`), .npy of labels or .npz with an array `labels`, which are counted.
+ * Class counts from a list (`5000,2997,…` or `ant=5000,bee=2997,…`) or a file: .json (an array, or an object from class to count), .csv (one
+ * number per class, or rows `class,count`), .npy of labels or .npz with an array `labels`, which are counted. Classes are indices or names.
  *
  * @throws LossgraftError for counts that are not whole numbers above 0, and for labels of which a class has none.
  */
-export async function readCounts(source: string): Promise<number[]> {
-  const isList = /^[\s\d.,eE+-]+$/.test(source);
-  const counts = isList ? source.split(',').map(toNumber) : await fromFile(source, countLabels);
-  checkClassCounts(counts);
+export async function readCounts(source: string): Promise<ClassCounts> {
+  const counts = await countsIn(source);
+  checkClassCounts(Object.values(counts));
   return counts;
+}
+
+async function countsIn(source: string): Promise<ClassCounts> {
+  if (/^[\s\d.,eE+-]+$/.test(source)) return source.split(',').map(toNumber);
+  const isFile = /\.(json|csv|npy|npz)$/i.test(source);
+  const pairs = isFile ? [] : source.split(',').map((part) => part.split('='));
+  if (pairs.length === 0 || pairs.some(({ length }) => length !== 2)) return fromFile(source, countLabels);
+  return byClass(
+    source,
+    pairs.map(([name = '', count = '']) => [name.trim(), toNumber(count)]),
+  );
 }
 
 /**
@@ -26,9 +36,11 @@ export async function readCounts(source: string): Promise<number[]> {
  * @throws LossgraftError where it holds something else than finite numbers from 0 on.
  */
 export async function readWeights(path: string): Promise<number[]> {
-  const weights = await fromFile(path, readFloats);
+  const given = await fromFile(path, readFloats);
+  if (!isList(given)) throw byNames(path, Object.keys(given));
+  const weights = given;
   const bad = weights.findIndex((weight) => !(weight >= 0 && Number.isFinite(weight)));
-  if (bad < 0 && weights.length > 0) return weights;
+  if (bad < 0 && weights.length > 0) return [...weights];
   throw new LossgraftError({
     code: 'bad-weights',
     where: bad < 0 ? path : `${path}, class ${bad}`,
@@ -38,7 +50,13 @@ export async function readWeights(path: string): Promise<number[]> {
   });
 }
 
-async function fromFile(path: string, fromArrays: (path: string) => Promise<number[]>): Promise<number[]> {
+type Numbers = readonly number[] | Readonly<Record<string, number>>;
+
+function isList(given: Numbers): given is readonly number[] {
+  return Array.isArray(given);
+}
+
+async function fromFile(path: string, fromArrays: (path: string) => Promise<number[]>): Promise<Numbers> {
   switch (extname(path).toLowerCase()) {
     case '.json':
       return fromJson(path, readText(path));
@@ -51,7 +69,7 @@ async function fromFile(path: string, fromArrays: (path: string) => Promise<numb
       throw new LossgraftError({
         code: 'unknown-counts-format',
         where: path,
-        expected: 'numbers separated by commas, or a file that ends in .json, .csv, .npy or .npz',
+        expected: 'numbers or class=number pairs separated by commas, or a file that ends in .json, .csv, .npy or .npz',
         found: path,
         hint: 'Pass a list such as 5000,2997,1796 or such a file',
       });
@@ -68,7 +86,7 @@ export function readText(path: string): string {
   }
 }
 
-function fromJson(path: string, text: string): number[] {
+function fromJson(path: string, text: string): Numbers {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -81,7 +99,7 @@ function fromJson(path: string, text: string): number[] {
 }
 
 /** Lines `class,number` (a heading is allowed), or numbers alone. */
-function fromCsv(path: string, text: string): number[] {
+function fromCsv(path: string, text: string): Numbers {
   const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '');
   const rows = lines.map((line) => line.split(',').map((cell) => cell.trim()));
   const isHeading = rows.length > 1 && rows[0]?.every((cell) => Number.isNaN(toNumber(cell)));
@@ -99,21 +117,29 @@ function fromCsv(path: string, text: string): number[] {
   return rows.flat().map(toNumber);
 }
 
-/** Keys must be 0…C−1: names of classes would leave their order to chance. */
-function byClass(path: string, entries: readonly (readonly [string, unknown])[]): number[] {
+/** By index where keys are 0…C−1, each once; else by name. @throws LossgraftError `bad-counts` for a class that stands there twice. */
+function byClass(path: string, entries: readonly (readonly [string, unknown])[]): Numbers {
   const values = new Map(entries.map(([key, value]) => [key, typeof value === 'number' ? value : Number.NaN]));
   const numbers = entries.map((_, index) => values.get(String(index)));
-  const missing = numbers.indexOf(undefined);
-  if (missing < 0) return numbers.map((value) => value ?? Number.NaN);
+  if (!numbers.includes(undefined)) return numbers.map((value) => value ?? Number.NaN);
+  const twice = entries.find(([key], i) => entries.findIndex(([other]) => other === key) !== i);
+  if (twice === undefined) return Object.fromEntries(values);
   throw new LossgraftError({
     code: 'bad-counts',
     where: path,
-    expected: `every class index from 0 to ${entries.length - 1} once`,
-    found: `${entries
-      .map(([key]) => key)
-      .slice(0, 8)
-      .join(', ')}${entries.length > 8 ? ', …' : ''}`,
-    hint: `Class ${missing} is missing; name classes by their index in the model's output`,
+    expected: 'each class once',
+    found: `"${twice[0]}" twice`,
+    hint: 'Leave one of them out',
+  });
+}
+
+function byNames(path: string, names: readonly string[]): LossgraftError {
+  return new LossgraftError({
+    code: 'bad-weights',
+    where: path,
+    expected: `every class index from 0 to ${names.length - 1} once`,
+    found: `${names.slice(0, 8).join(', ')}${names.length > 8 ? ', …' : ''}`,
+    hint: 'Give weights by the index of each class in the model’s output',
   });
 }
 

@@ -1,3 +1,4 @@
+import { isCounts } from '../classCounts.ts';
 import type { Configured, GradientRule, Loss, Weighting } from '../contract.ts';
 import { option } from '../errors.ts';
 import { isRecord } from '../isRecord.ts';
@@ -64,11 +65,11 @@ export const gradientsRow = given<Readonly<Record<string, GradientRule>>>(
 export const graftRows = {
   /** A name from `losses`, or a loss of one's own. */
   loss: { ...lossRow, required: true },
-  /** Samples of each class in the training data: for class weights, and for the losses that are made from them. */
+  /** Samples of each class in the training data, in the order of the scores or by name: for class weights, and for losses made from them. */
   classCounts: value(
-    'a list of numbers',
-    isNumbers,
-    'Number of training samples in each class: 5000,2997,… or a file: .json, .csv, or an .npy of labels to count',
+    'a list of numbers, or numbers by the names of the classes',
+    isCounts,
+    'Number of training samples in each class: 5000,2997,… or ant=5000,bee=2997,… or a file: .json, .csv, or an .npy of labels to count',
     { first: true, parse: async (given: string) => (await import('../data/counts.ts')).readCounts(given) },
   ),
   /** A name from `weightings`, or one weight per class. Default: `inverse` with counts, `none` without, and `none` for a loss with `needsCounts`. */

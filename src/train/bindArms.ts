@@ -1,4 +1,4 @@
-import { bindGraft, configured, type GraftOptions, named } from '../bind.ts';
+import { bindGraft, configured, named, type OrderedOptions } from '../bind.ts';
 import type { Configured, Loss, Optimizer, OptionSpecs, Weighting } from '../contract.ts';
 import { drawnCounts, type Sampler } from '../data/sampler.ts';
 import { LossgraftError, option } from '../errors.ts';
@@ -217,7 +217,7 @@ class Binder {
     if ((loss.of.needsCounts && this.#plan.method === null) || (usesCounts && this.#mayBeShifted)) {
       refuseEmptyClass(this.#counts, loss.of.name, this.#options.data.name);
     }
-    const options: GraftOptions = {
+    const options: OrderedOptions = {
       ...Object.fromEntries(own),
       ...this.#place(loss.of),
       ...(alpha === undefined ? {} : { alpha }),

@@ -153,6 +153,15 @@ describe('calibrate', () => {
     expect(Math.abs(b - a)).toBeGreaterThan(0);
   });
 
+  it('takes class counts by name', async () => {
+    const classNames = ['ant', 'bee', 'wasp'];
+    const byName = await calibrated('net', { classNames, classCounts: { wasp: 5, ant: 200, bee: 40 } });
+    const { report } = await calibrated('net', { classNames, classCounts: [200, 40, 5] });
+    expect(byName.report.offset).toEqual(report.offset);
+    const other = await calibrated('net', { classNames, classCounts: [5, 40, 200] });
+    expect(other.report.offset).not.toEqual(report.offset);
+  });
+
   it.each<[CalibrateOptions]>([
     [{ method: 'temperature', tau: 1 }],
     [{ method: 'temperature', goal: 'mcc' }],

@@ -36,6 +36,11 @@ describe('augment refuses', () => {
     ['a negative count', [...ib, '--class-counts', '130,-90,63,44,31,21,15,10,7,5'], /class 1\].*found -90/],
     ['a count that is no number', [...ib, '--class-counts', '130,,63'], /class 1\].*found NaN/],
     [
+      'counts by name for a model without names',
+      [...ib, '--class-counts', 'ant=5,bee=6'],
+      /option class-counts\] expected counts in the order.*since nothing tells.*found counts of ant, bee/,
+    ],
+    [
       'a file of counts that is not there',
       [...ib, '--class-counts', 'none.json'],
       /none\.json\] expected a readable text file/,

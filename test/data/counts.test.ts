@@ -16,6 +16,8 @@ describe('class counts', () => {
   it.each([
     ['a list', '5000, 2997,1796', [5000, 2997, 1796]],
     ['one number', '7', [7]],
+    ['names', 'ant=5000, bee wasp=2997', { ant: 5000, 'bee wasp': 2997 }],
+    ['indices', '1=2997,0=5000', [5000, 2997]],
   ])('%s', async (_what, text, counts) => expect(await readCounts(text)).toEqual(counts));
 
   it.each([
@@ -27,6 +29,9 @@ describe('class counts', () => {
     ['a column with a heading', 'c.csv', 'count\n3\n2\n', [3, 2]],
     ['pairs with a heading', 'c.csv', 'class,count\n1,2\n0,3\n2,1\n', [3, 2, 1]],
     ['pairs without', 'c.csv', '0,3\n1,2\n', [3, 2]],
+    ['an object by name', 'c.json', '{"cat": 3, "dog": 2}', { cat: 3, dog: 2 }],
+    ['pairs by name', 'c.csv', 'class,count\ncat,3\ndog,2\n', { cat: 3, dog: 2 }],
+    ['names that are numbers', 'c.csv', '0,3\n2,2\n', { 0: 3, 2: 2 }],
   ])('%s', async (_what, name, text, counts) => expect(await readCounts(file(name, text))).toEqual(counts));
 
   it('labels are counted, of any integer dtype', async () => {
@@ -47,8 +52,8 @@ describe('class counts', () => {
     ['a fraction', 'c.json', '[3, 1.5]', /class 1\].*found 1\.5/],
     ['text', 'c.json', '[3, "2"]', /class 1\].*found NaN/],
     ['no counts', 'c.json', '[]', /found no counts/],
-    ['names of classes', 'c.json', '{"cat": 3, "dog": 2}', /every class index from 0 to 1.*found cat, dog/],
-    ['a missing class', 'c.csv', '0,3\n2,2\n', /Class 1 is missing/],
+    ['a class twice', 'c.csv', 'cat,3\ncat,2\n', /each class once, found "cat" twice/],
+    ['a named class without samples', 'c.json', '{"cat": 3, "dog": 0}', /found 0/],
     ['no JSON', 'c.json', '[3,', /expected JSON/],
     ['a number alone', 'c.json', '3', /expected an array/],
     ['ragged rows', 'c.csv', '1,2,3\n4,5\n', /one row of numbers/],
@@ -94,6 +99,7 @@ describe('class weights', () => {
     ['w.json', '[1, -1]', /class 1\].*found -1/],
     ['w.csv', '1,inf', /class 1\].*found NaN/],
     ['w.json', '[]', /found none/],
+    ['w.json', '{"cat": 1, "dog": 2}', /every class index from 0 to 1.*found cat, dog/],
   ])('refused: %s %s', async (name, text, message) => {
     await expect(readWeights(file(name, text))).rejects.toThrow(message);
   });

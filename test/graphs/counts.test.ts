@@ -5,9 +5,11 @@ import {
   type AugmentOptions,
   type AugmentReport,
   augment,
+  inspect,
   LossgraftError,
   type LossName,
   open,
+  trainGraph,
 } from '../../src/index.ts';
 import { scan } from '../../src/onnx/index.ts';
 import { LOSS_NAMES, lossesByName } from '../support/catalogue.ts';
@@ -42,6 +44,50 @@ async function problemOf(options: AugmentOptions): Promise<LossgraftError['probl
 }
 
 const fromCounts = LOSS_NAMES.filter((name) => lossesByName[name]?.needsCounts);
+
+describe('counts by name', () => {
+  const WORDS = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine'];
+  const named = (names: readonly string[]): Record<string, number> =>
+    Object.fromEntries(names.map((name) => [name, COUNTS[WORDS.indexOf(name)] ?? 1]));
+  const sorted = named([...WORDS].sort());
+  const asked = { loss: 'ldam', classNames: WORDS } as const;
+
+  it('stand in the order of the scores, however they are listed', async () => {
+    expect(await reportOf({ ...asked, classCounts: sorted })).toMatchObject({ classCounts: COUNTS });
+    const model = await open(join(ROOT, 'fixtures/names/hf'));
+    const { names } = (await inspect(model)).classNames ?? { names: [] };
+    const counts = Object.fromEntries(names.map((name, k) => [name, 10 * (k + 1)]));
+    const backwards = Object.fromEntries(Object.entries(counts).reverse());
+    const { report } = await trainGraph(model, { loss: 'ldam', classCounts: backwards });
+    expect(report.classCounts).toEqual(Object.values(counts));
+    model.close();
+  });
+
+  it('make class weights', async () => {
+    const options = { loss: 'ce', classNames: WORDS } as const;
+    const { classWeights } = await reportOf({ ...options, classCounts: sorted });
+    expect(classWeights).toEqual((await reportOf({ ...options, classCounts: COUNTS })).classWeights);
+  });
+
+  it('may be indices', async () => {
+    const classCounts = Object.fromEntries(COUNTS.entries());
+    expect(await reportOf({ loss: 'ldam', classCounts })).toMatchObject({ classCounts: COUNTS });
+  });
+
+  it('are refused for names that the model does not have, and where nothing names its classes', async () => {
+    const { nine: _, ...rest } = sorted;
+    const refused = async (classCounts: Record<string, number>, names?: readonly string[]) =>
+      problemOf({ loss: 'ldam', classCounts, ...(names ? { classNames: names } : {}) });
+    expect(await refused({ ...rest, neun: 5 }, WORDS)).toMatchObject({ code: 'unknown-class', found: '"neun"' });
+    expect(await refused({ ...rest, Nine: 5 }, WORDS)).toMatchObject({ hint: expect.stringContaining('"nine"') });
+    expect(await refused(rest, WORDS)).toMatchObject({ code: 'class-count', found: 'none for "nine"' });
+    expect(await refused(sorted)).toMatchObject({ expected: expect.stringContaining('nothing tells') });
+    expect(await refused({ 0: 3, 2: 2 })).toMatchObject({ hint: 'Add class 1, which is missing' });
+    expect(await refused(sorted, [...WORDS.slice(0, 9), 'one'])).toMatchObject({
+      found: expect.stringContaining('more than once'),
+    });
+  });
+});
 
 it('four losses are made from the counts', () => {
   expect(fromCounts).toEqual(['ldam', 'balanced-softmax', 'logit-adjustment', 'vector-scaling']);
