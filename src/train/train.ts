@@ -1,35 +1,19 @@
-import { fixedBatch, inputPorts } from '../data/samples.ts';
-import { LossgraftError, option } from '../errors.ts';
-import { type Model, modelFile, modelHash } from '../model.ts';
-import { badOption, checkOptions, complete, ownSettings } from '../options/check.ts';
+import type { Model } from '../model.ts';
+import { checkOptions } from '../options/check.ts';
 import type { RunDecision } from '../records/decision.ts';
 import type { EpochRecord } from '../records/epoch.ts';
 import type { FeatureReport } from '../records/features.ts';
 import type { InfluenceOutcome } from '../records/influence.ts';
 import type { DetailedMetrics } from '../records/metrics.ts';
 import type { Checkpoint } from '../records/run.ts';
-import type { RunFile } from '../records/runFile.ts';
 import type { Schedule } from '../records/schedule.ts';
 import { lockRun } from '../runFolder/lock.ts';
-import { recordIn } from '../runFolder/runFile.ts';
-import { recallNote } from '../runFolder/tensorboard.ts';
-import { refuseEmptyInputs } from '../runtime/feeds.ts';
-import { explainLength } from '../runtime/longestRow.ts';
-import { trainerRows } from '../tables/train/trainer.ts';
 import { trainRows } from '../tables/train.ts';
 import { runTraining } from '../trainer/runTraining.ts';
-import { evaluationGraph } from '../trainGraph/evaluation.ts';
-import { type Arms, bindArms } from './bindArms.ts';
-import { checkMetrics } from './checkMetrics.ts';
-import { alignData, orderCheck } from './classes.ts';
-import { divide, type Parts } from './data.ts';
-import { describeSampler } from './drawn.ts';
-import { newHead } from './newHead.ts';
+import type { Arms } from './bindArms.ts';
 import type { Catalogue, TrainOptions } from './options.ts';
-import { describePlan, type Plan, planOf } from './plan.ts';
-import { checkReport, reportBroken, reportRun } from './report.ts';
-import { describeRun, differences } from './runFile.ts';
-import { settledPlan } from './settledPlan.ts';
+import { explained, prepareRun } from './prepare.ts';
+import { reportBroken, reportRun } from './report.ts';
 import { writeRun } from './writeRun.ts';
 
 export type { TrainOptions } from './options.ts';
@@ -128,70 +112,16 @@ async function trainIn(
   folderNotes: readonly string[],
 ): Promise<TrainResult> {
   const { folder } = given;
-  const proposed = planOf(given);
-  checkReport(given);
-  const judged = await judgedBy(catalogue, model, given);
-  const { classes } = judged;
-  const labels = { name: given.rename?.labels ?? 'labels', classes };
-  const { options, names, notes: classNotes } = await alignData(model, given, labels);
-  const ports = inputPorts(model, labels.name);
-  refuseEmptyInputs(model.name, ports);
-  const parts = await divide(options, ports, labels, proposed.seed);
-  const dataNotes = [...new Set([...folderNotes, ...judged.notes, ...classNotes, ...parts.notes])];
-  const batchSize = fixedBatch(ports) ?? proposed.batchSize;
-  refuseBatch(options, batchSize);
-  const plan = await settledPlan(model, options, { ...proposed, batchSize }, parts);
-  const ownNotes = [...dataNotes, ...describePlan(plan), ...describeSampler(options, parts.counts)];
-  for (const note of ownNotes) options.onNote?.(note);
-  const bound = bindArms(catalogue, options, plan, parts.counts);
-  const record = await describeRun(catalogue, { model, given, plan, declared: bound.declared });
-  const compared = comparedNotes(given, record);
-  for (const note of compared) options.onNote?.(note);
-  const allNotes = [...ownNotes, ...compared];
-  const unranked = checkMetrics({ ...options, selectBy: plan.selectBy }, parts.validation.rows.length, classes);
+  const prepared = await prepareRun(catalogue, model, given, folderNotes);
+  const { request, options, plan, parts, bound, names } = prepared;
   const arms = bound.arms.map(({ name }) => name);
-  const run = { model, options, parts, ports, schedule: plan.schedule, arms };
-  const trained = await runTraining({
-    model,
-    ...bound,
-    data: options.data,
-    ports,
-    train: parts.train,
-    validation: parts.validation,
-    ...(parts.test ? { test: parts.test } : {}),
-    trainCounts: parts.counts,
-    ...(options.freshHead
-      ? { newHead: await newHead(model, { logits: options.logits, classes, seed: plan.seed }) }
-      : {}),
-    schedule: plan.schedule,
-    batchSize,
-    seed: plan.seed,
-    augmentation: plan.augmentation,
-    folder,
-    mode: options.mode ?? 'new',
-    ...complete(trainerRows, options),
-    select: plan.select,
-    goal: plan.goal,
-    safeLoss: plan.safeLoss,
-    takesBest: plan.method === 'auto',
-    isHeldOut: typeof options.validation !== 'object',
-    hasOneSource: typeof given.validation !== 'object' || given.validation === given.data,
-    selectBy: plan.selectBy,
-    ...defined({ checkOrder: orderCheck(model, options, names, classes), onNote: options.onNote, names }),
-    record,
-    settings: await settingsOf(model, options, plan, parts, bound),
-  }).catch(async (error: unknown) => {
-    await reportBroken({ ...run, notes: allNotes }, error);
-    throw await explainLength(
-      error,
-      modelFile(model),
-      () => parts.train.samples.read(parts.train.rows.slice(0, 1)),
-      options.data.name,
-    );
+  const run = { model, options, parts, ports: request.ports, schedule: plan.schedule, arms };
+  const trained = await runTraining(request).catch(async (error: unknown) => {
+    await reportBroken({ ...run, notes: prepared.notes }, error);
+    throw await explained(error, prepared);
   });
   const { checkpoint } = trained;
-  const untold = [recallNote(classes), unranked].filter((note) => note !== undefined);
-  const notes = [...new Set([...allNotes, ...trained.notes, ...untold])];
+  const notes = [...new Set([...prepared.notes, ...trained.notes, ...prepared.lastNotes])];
   const report = await reportRun({ ...run, checkpoint, notes });
   return {
     interrupted: trained.interrupted,
@@ -214,61 +144,6 @@ async function trainIn(
   };
 }
 
-/**
- * How many classes the model tells apart, and what the user should know of its scores: found before data are opened.
- *
- * @throws LossgraftError `unknown-classes` where the logits do not say, and where nothing can be trained.
- */
-async function judgedBy(
-  catalogue: Catalogue,
-  model: Model,
-  options: TrainOptions,
-): Promise<{ readonly classes: number; readonly notes: readonly string[] }> {
-  const { logits, rename, keepTies, trainable = 'head' } = options;
-  const ce = catalogue.losses.ce;
-  if (!ce) throw new Error('the catalogue has no cross-entropy');
-  const { ib_factor: _, ...names } = rename ?? {};
-  const place = { ...defined({ logits, keepTies }), rename: names };
-  const request = { loss: ce, lossOptions: {}, trainable, ...place };
-  const { classes, head, notes } = await evaluationGraph(model, request, []);
-  const isAssumed = head.kind === 'softmax' && !head.isStated;
-  if (classes !== undefined) return { classes, notes: isAssumed ? [...notes, UNSTATED] : notes };
-  throw new LossgraftError({
-    code: 'unknown-classes',
-    where: model.name,
-    expected: 'logits [N, C] whose number of classes is known',
-    found: 'a dimension that is not',
-    hint: `Export the model with a fixed number of classes, or name scores that have one with ${option('logits')}`,
-  });
-}
-
-/** How the run differs from the one that it repeats or resumes. */
-function comparedNotes({ origin, folder, mode }: TrainOptions, record: RunFile): readonly string[] {
-  const before = origin?.repeats ?? (mode === 'resume' ? recordIn(folder) : undefined);
-  return before === undefined ? [] : differences(before, record);
-}
-
-const UNSTATED =
-  'Neither a softmax nor a sigmoid follows the scores; lossgraft assumes exclusive classes, one per sample';
-
-function refuseBatch({ batchSize }: TrainOptions, fixed: number): void {
-  if (batchSize !== undefined && batchSize !== fixed)
-    throw badOption('batchSize', `${fixed}, the fixed batch size of this model`, batchSize);
-}
-
-async function settingsOf(
-  model: Model,
-  options: TrainOptions,
-  plan: Plan,
-  parts: Parts,
-  bound: Arms,
-): Promise<Readonly<Record<string, unknown>>> {
-  const made = { model: await modelHash(model), ...plan, ...parts.settings, ...bound.settings };
-  const settings = { ...made, ...ownSettings(trainRows, options) };
-  // As they come back from the file: without what is undefined, numbers as JSON has them.
-  return JSON.parse(JSON.stringify(settings)) as Record<string, unknown>;
-}
-
 /** Of the model as it was given (0) and the arms (from 1 on). */
 function judgedOf({ outcome }: Checkpoint, index: number): Pick<TrainedArm, 'test' | 'judged'> {
   const test = outcome?.tests[index] ?? null;
@@ -285,9 +160,4 @@ function armsOf({ arms }: Arms, checkpoint: Checkpoint): TrainedArm[] {
     if (!record || !last) return [];
     return [{ name, alpha: alphas[name] ?? null, best: record, last, ...judgedOf(checkpoint, i + 1) }];
   });
-}
-
-function defined<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(given) as { [K in keyof T]?: Exclude<T[K], undefined> };
 }
