@@ -6,6 +6,12 @@ import { ibFocal } from './losses/ibFocal.ts';
 import { labelSmoothing } from './losses/labelSmoothing.ts';
 import { ldam } from './losses/ldam.ts';
 import { logitAdjustment } from './losses/logitAdjustment.ts';
+import { asymmetric } from './losses/multiLabel/asymmetric.ts';
+import { bce } from './losses/multiLabel/bce.ts';
+import { distributionBalanced } from './losses/multiLabel/distributionBalanced.ts';
+import { sigmoidFocal } from './losses/multiLabel/sigmoidFocal.ts';
+import { sigmoidIb } from './losses/multiLabel/sigmoidIb.ts';
+import { zlpr } from './losses/multiLabel/zlpr.ts';
 import { poly1 } from './losses/poly1.ts';
 import { vectorScaling } from './losses/vectorScaling.ts';
 import { adam, adamw } from './optimizers/adam.ts';
@@ -15,8 +21,11 @@ import { effective, inverse, none, positive } from './weights.ts';
 export {
   adam,
   adamw,
+  asymmetric,
   balancedSoftmax,
+  bce,
   crossEntropy,
+  distributionBalanced,
   effective,
   focal,
   ib,
@@ -29,7 +38,10 @@ export {
   poly1,
   positive,
   sgd,
+  sigmoidFocal,
+  sigmoidIb,
   vectorScaling,
+  zlpr,
 };
 
 /** The losses by name. */
@@ -44,6 +56,12 @@ export const losses = {
   'vector-scaling': vectorScaling,
   'label-smoothing': labelSmoothing,
   poly1,
+  bce,
+  'sigmoid-focal': sigmoidFocal,
+  asymmetric,
+  'distribution-balanced': distributionBalanced,
+  zlpr,
+  'sigmoid-ib': sigmoidIb,
 } as const;
 
 /** The rules for class weights by name. */

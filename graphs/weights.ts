@@ -36,17 +36,23 @@ export const effective = defineWeighting({
 export const positive = defineWeighting({
   name: 'positive',
   cites: 'torch.nn.BCEWithLogitsLoss, pos_weight',
-  summary: 'two classes: 1 for class 0 and pos_weight for class 1, not normalised',
+  summary:
+    'two classes: 1 for class 0 and pos_weight for class 1; multi-label: pos_weight for the labels that a sample has; not normalised',
   options: {
     posWeight: {
       kind: 'number',
       default: 0,
       expects: 'a finite number of at least 0',
       accepts: (weight) => weight >= 0 && Number.isFinite(weight),
-      describe: "class 1's weight, as PyTorch's pos_weight; 0: the samples of class 0 divided by those of class 1",
+      describe:
+        "class 1's weight, or that of labels that a sample has, as PyTorch's pos_weight; 0: the samples without divided by those with",
     },
   },
   keepsScale: true,
   needsCounts: ({ posWeight }) => posWeight === 0,
   weights: ([negatives = 1, positives = 1], { posWeight }) => [1, posWeight === 0 ? negatives / positives : posWeight],
+  positiveWeights: (counts, samples, { posWeight }) => {
+    if (posWeight !== 0) return [posWeight];
+    return samples === undefined ? undefined : counts.map((n) => (samples - n) / n);
+  },
 });

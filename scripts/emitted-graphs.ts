@@ -37,7 +37,9 @@ async function hosts(root: string): Promise<Host[]> {
 async function* augmentedModels({ path, bare }: Host): AsyncGenerator<EmittedGraph> {
   const model = await open(path);
   try {
-    for (const options of Object.values(losses).flatMap(variants)) {
+    // The digits' classes are exclusive.
+    const own = Object.values(losses).filter((loss: Loss) => bare || loss.task !== 'multi-label');
+    for (const options of own.flatMap(variants)) {
       const { classCounts: _, ...shown } = options;
       const given = Object.entries(shown).map(([key, value]) => `${key}=${value}`);
       const name = [model.name, ...given].join(' ');
@@ -55,14 +57,18 @@ const COUNTS: readonly number[] = [500, 300, 180, 108, 65, 39, 23, 14, 8, 5];
 
 /** Every combination of a loss's choices and flags, with and without class weights; then the other reductions. */
 function variants(loss: Loss): AugmentOptions[] {
-  const own: Record<string, unknown> = { loss: loss.name, ...(loss.needsCounts ? { classCounts: COUNTS } : {}) };
+  const counted = { ...(loss.task === 'multi-label' ? { sampleCount: 2000 } : {}), classCounts: COUNTS };
+  const own: Record<string, unknown> = { loss: loss.name, ...(loss.needsCounts ? counted : {}) };
   let combinations = [own];
   for (const [key, spec] of Object.entries(loss.options)) {
     if (spec.kind === 'number') continue;
     const values = spec.kind === 'flag' ? [false, true] : spec.choices;
     combinations = combinations.flatMap((options) => values.map((value) => ({ ...options, [key]: value })));
   }
-  const weighted = combinations.map((options) => ({ ...options, classCounts: COUNTS, classWeights: 'inverse' }));
+  const rules = loss.takesWeights === false ? [] : ['inverse', ...(loss.task === 'multi-label' ? ['positive'] : [])];
+  const weighted = rules.flatMap((classWeights) =>
+    combinations.map((options) => ({ ...options, ...counted, classWeights })),
+  );
   const reductions = (['sum', 'none'] as const).map((reduction) => ({ ...own, reduction }));
   return [...combinations, ...weighted, ...reductions] as unknown as AugmentOptions[];
 }

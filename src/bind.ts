@@ -28,6 +28,7 @@ const {
   classCounts: _counts,
   classWeights: _classWeights,
   weights: _weights,
+  positiveWeights: _positives,
   gradients: _gradients,
   ...plainRows
 } = graftRows;
@@ -65,18 +66,18 @@ export function bindGraft(
   const spare = loss.needsCounts ? undefined : options.classCounts;
   const { weighting, custom } = weightsAsked(weightings, options.classWeights ?? options.weights, spare);
   const rest = Object.entries(options).filter(([key, value]) => value !== undefined && !Object.hasOwn(rows, key));
-  const all = { ...loss.options, ...weighting.of.options, ...optimizer.options };
+  const ofLoss = { ...loss.multiLabel?.options, ...loss.options };
+  const all = { ...ofLoss, ...weighting.of.options, ...optimizer.options };
   const stray = rest.find(([key]) => !(key in all));
   if (stray) {
     const where = [`loss ${loss.name}`, optimizer.name].filter(Boolean).join(', optimizer ');
     throw unknownOption(stray[0], Object.keys(all), `${where}, option ${stray[0]}`);
   }
-  const ownerOf = (key: string) =>
-    key in loss.options ? 'loss' : key in weighting.of.options ? 'weights' : 'optimizer';
+  const ownerOf = (key: string) => (key in ofLoss ? 'loss' : key in weighting.of.options ? 'weights' : 'optimizer');
   const partOf = (owner: string, own: Configured<unknown>['options']) =>
     withOwn(Object.fromEntries(rest.filter(([key]) => ownerOf(key) === owner)), own);
   const weightsOptions = partOf('weights', weighting.options);
-  const classWeights = custom ?? weightsFrom(weighting.of, weightsOptions, options.classCounts, spare);
+  const classWeights = custom ?? positivesAsked(options) ?? weightsFrom(weighting.of, weightsOptions, options, spare);
   const classCounts = loss.needsCounts ? options.classCounts : undefined;
   const request = {
     ...pick(plainRows, options),
@@ -106,6 +107,10 @@ function withOwn(
 
 type Weights = NonNullable<GraftRequest['classWeights']>;
 
+function positivesAsked({ positiveWeights: positives }: GraftOptions): Weights | undefined {
+  return positives && { values: null, how: 'pos_weight', positives };
+}
+
 function weightsAsked(
   weightings: Registries['weightings'],
   given: WeightsChoice | undefined,
@@ -131,7 +136,7 @@ function unusedCounts(beside: string): LossgraftError {
 function weightsFrom(
   weighting: Weighting,
   given: Readonly<Record<string, unknown>>,
-  counts: readonly number[] | undefined,
+  { classCounts: counts, sampleCount }: GraftOptions,
   spareCounts: readonly number[] | undefined,
 ): Weights | undefined {
   const options = resolveOptions(weighting.options, given, `class weights ${weighting.name}`);
@@ -139,8 +144,11 @@ function weightsFrom(
     if (spareCounts !== undefined) throw unusedCounts(option('classWeights', 'none'));
     return undefined;
   }
-  if (counts !== undefined || weighting.needsCounts?.(options) === false)
-    return { values: weighting.weights(counts ?? [], options), how: weighting.name };
+  if (counts !== undefined || weighting.needsCounts?.(options) === false) {
+    const made = { values: weighting.weights(counts ?? [], options), how: weighting.name };
+    if (!weighting.positiveWeights) return made;
+    return { ...made, positives: weighting.positiveWeights(counts ?? [], sampleCount, options) ?? null };
+  }
   throw new LossgraftError({
     code: 'option-needs-option',
     where: 'option classWeights',

@@ -1,19 +1,24 @@
 import { checkClassCounts, normalizeToMeanOne } from './classCounts.ts';
 import type { Pen } from './emit/index.ts';
 import type { Node, Value } from './ir/graph.ts';
+import type { Task } from './task.ts';
 
 /** What a loss reads. All float32 but `labels`. */
 export interface LossInputs {
   /** Unnormalised scores, [N, C]. */
   readonly logits: Value;
-  /** Class indices, int64 [N], each in 0…C−1. */
+  /** Class indices, int64 [N], each in 0…C−1; of a multi-label loss 1 for a label that a sample has and 0 for another, float32 [N, C]. */
   readonly labels: Value;
   /** Σ|h| of each sample's features, [N]; there if the loss declares `needsFeatures`. */
   readonly featureNorm: Value | undefined;
   /** Class weights, [C]; `undefined` is all ones. */
   readonly weights: Value | undefined;
+  /** Of a multi-label loss: weights of the labels that a sample has, [C] or [1], as PyTorch's `pos_weight`; `undefined` is all ones. */
+  readonly positiveWeights?: Value | undefined;
   /** Training samples of each class, checked, from which constants are made; there if the loss declares `needsCounts`. */
   readonly counts: readonly number[] | undefined;
+  /** Training samples in all, which the counts of a multi-label loss do not tell; there with `counts`. */
+  readonly samples?: number | undefined;
 }
 
 /** What a loss gives, per sample; the engine reduces. */
@@ -83,7 +88,13 @@ export interface Loss<S extends OptionSpecs = OptionSpecs> {
   /** Paper and equation, or the function of PyTorch, that it follows. */
   readonly cites: string;
   readonly summary: string;
+  /** What its labels say. Default `exclusive`. */
+  readonly task?: Task;
+  /** The loss of the same kind for multi-label heads, where this one is for exclusive classes. */
+  readonly multiLabel?: Loss;
   readonly needsFeatures: boolean;
+  /** Whether there is a place for class weights in it. Default true. */
+  readonly takesWeights?: boolean;
   /** Whether the loss itself is made from the class counts; class weights are then `none` unless they are asked for. */
   readonly needsCounts?: boolean;
   /** Whether the counts are priors of the classes: where training draws classes more or less often than they come, as they are drawn. */
@@ -108,6 +119,15 @@ export interface Weighting<S extends OptionSpecs = OptionSpecs> {
   /** Whether they are made from the counts, with these options. Default: always. */
   needsCounts?(options: OptionValues<S>): boolean;
   weights(counts: readonly number[], options: OptionValues<S>): readonly number[];
+  /**
+   * Where it weighs, for a multi-label loss, the labels that a sample has: one weight per label, or one for all. `undefined`: it takes the number
+   * of `samples` to make them.
+   */
+  positiveWeights?(
+    counts: readonly number[],
+    samples: number | undefined,
+    options: OptionValues<S>,
+  ): readonly number[] | undefined;
 }
 
 /** Adds what is the same for all: the counts are checked, and the weights normalised to mean 1, unless they keep their scale. */

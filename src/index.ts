@@ -10,6 +10,7 @@ import { checkNeeds, checkOptions, pick } from './options/check.ts';
 import type { OptionsOf } from './options/row.ts';
 import { type DiagnoseOptions, diagnoseProviders, type ProviderReport } from './runtime/cuda/diagnose.ts';
 import type { SetupOptions, SetupResult } from './runtime/cuda/setup.ts';
+import { withStatedTask } from './statedTask.ts';
 import { augmentRows } from './tables/augment.ts';
 import type { exportRows } from './tables/export.ts';
 import { inspectRows } from './tables/inspect.ts';
@@ -153,10 +154,11 @@ async function augmentNamed(
   options: OptionsOf<typeof augmentRows> & GraftOptions,
 ): Promise<Augmented> {
   checkOptions(augmentRows, options, () => true);
-  const { request } = bindGraft({ losses, weightings }, augmentRows, withOrderedCounts(opened(model), options));
+  const file = opened(model);
+  const { request } = bindGraft({ losses, weightings }, augmentRows, withOrderedCounts(file, options));
   const { dynamicBatch, grad, classNames } = options;
-  return augmentWith(opened(model), {
-    ...request,
+  return augmentWith(file, {
+    ...withStatedTask(file, request),
     calculus: calculusWith(options.gradients),
     ...(dynamicBatch === undefined ? {} : { dynamicBatch }),
     ...(grad === undefined ? {} : { grad }),
@@ -189,11 +191,11 @@ export async function trainGraph(model: OpenedModel, options: TrainGraphOptions)
   checkNeeds(trainGraphRows, options);
   const { optimizer: asked = 'sgd', trainable = 'head', form = 'step' } = options;
   const optimizer = configured<Optimizer>(optimizers, asked, 'optimizer');
-  const own = opened(model);
-  const bound = bindGraft({ losses, weightings }, trainGraphRows, withOrderedCounts(own, options), optimizer);
-  return trainGraphWith(own, {
+  const file = opened(model);
+  const bound = bindGraft({ losses, weightings }, trainGraphRows, withOrderedCounts(file, options), optimizer);
+  return trainGraphWith(file, {
     ...pick(graphRows, options),
-    ...bound.request,
+    ...withStatedTask(file, bound.request),
     calculus: calculusWith(options.gradients),
     optimizer: optimizer.of,
     optimizerOptions: bound.optimizerOptions,

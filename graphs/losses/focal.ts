@@ -1,5 +1,6 @@
 import { defineLoss } from '../../src/contract.ts';
 import { focalTerm, gammaOption } from './focalTerm.ts';
+import { sigmoidFocal } from './multiLabel/sigmoidFocal.ts';
 import { formOf, formOption, weightedCrossEntropy } from './pieces.ts';
 
 export const focal = defineLoss({
@@ -7,6 +8,7 @@ export const focal = defineLoss({
   cites:
     'Lin et al., ICCV 2017, as FocalLoss in the code of Park et al., ICCV 2021: scaled by 10, P of the weighted cross-entropy',
   summary: 'focal loss: scale · (1 − P)^γ · c, c = −w_y · log softmax(z)_y, P = e^−c',
+  multiLabel: sigmoidFocal,
   needsFeatures: false,
   options: {
     gamma: gammaOption,

@@ -39,7 +39,12 @@ export interface InfluenceOptions {
 }
 
 /** α / (g·H + ε), [N]: the inverse of a sample's influence on the boundary. Park et al. 2021, equation 5. */
-export function influenceFactor(op: Pen, form: Form, { featureNorm }: LossInputs, options: InfluenceOptions): Value {
+export function influenceFactor(
+  op: Pen,
+  form: Pick<Form, 'gradientNorm'>,
+  { featureNorm }: LossInputs,
+  options: InfluenceOptions,
+): Value {
   if (featureNorm === undefined) throw new Error('a loss with needsFeatures was built without the feature norm');
   const influence = op.mul(form.gradientNorm(), featureNorm);
   const factor = op.div(options.alpha, op.add(influence, options.epsilon));

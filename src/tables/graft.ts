@@ -2,7 +2,8 @@ import { isCounts } from '../classCounts.ts';
 import type { Configured, GradientRule, Loss, Weighting } from '../contract.ts';
 import { option } from '../errors.ts';
 import { isRecord } from '../isRecord.ts';
-import { choice, flag, given, isFunction, isNumbers, isText, names, text, value } from '../options/row.ts';
+import { choice, count, flag, given, isFunction, isNumbers, isText, names, text, value } from '../options/row.ts';
+import { TASK_NAMES } from '../task.ts';
 
 /** Where a loss is grafted on, and what its inputs and outputs are called. */
 export const placeRows = {
@@ -12,6 +13,12 @@ export const placeRows = {
   features: text('Name of the tensor that the last linear layer reads, [N, D]', { settings: 'within' }),
   /** `features` holds the norms themselves, [N] or [N, 1]. */
   featuresAreNorm: flag(`${option('features')} names a tensor of norms, [N] or [N, 1]`, { settings: 'within' }),
+  /** What labels say. Default: what the loss is for, or the head tells; `train` looks at the labels. */
+  task: choice(
+    TASK_NAMES,
+    'What labels say. exclusive: each sample has one class; multi-label: each has any number of labels (default: as the head and the labels tell)',
+    { settings: 'within' },
+  ),
   /** Other names for lossgraft's inputs and outputs. */
   rename: names('Other names for lossgraft’s inputs and outputs: labels=target,loss=ib_loss', 'labels=target', {
     settings: 'within',
@@ -55,6 +62,22 @@ export const classWeightsRow = value('a name, a weighting, or one weight per cla
 /** Another name of it. */
 export const weightsRow = { ...classWeightsRow, flag: false, excludes: ['classWeights'] } as const;
 
+/** Of a multi-label loss: what PyTorch calls pos_weight. */
+export const positiveWeightsRow = value(
+  'a list of numbers from 0 on, one per label',
+  (given): given is readonly number[] => isNumbers(given) && given.every((weight) => weight >= 0),
+  "Multi-label: one weight per label for the samples that have it, as PyTorch's pos_weight: 3,5,… or a file",
+  {
+    settings: 'within',
+    excludes: ['classWeights'],
+    parse: async (given: string) => {
+      if (/\.(json|csv|npy)$/i.test(given)) return (await import('../data/counts.ts')).readWeights(given);
+      const weights = given.split(',').map(Number);
+      return weights.every(Number.isFinite) ? weights : undefined;
+    },
+  },
+);
+
 /** Rules of one's own. */
 export const gradientsRow = given<Readonly<Record<string, GradientRule>>>(
   'an object of gradient rules by operator',
@@ -79,6 +102,9 @@ export const graftRows = {
   },
   /** The same as `classWeights`. */
   weights: weightsRow,
+  positiveWeights: positiveWeightsRow,
+  /** Training samples in all, where a sample may have several labels: `classCounts` do not tell. */
+  sampleCount: count('Multi-label: number of training samples, which class counts do not tell', {}),
   /** How the output `loss` combines the samples. Default `mean`: divided by N, never by the sum of the weights. */
   reduction: choice(
     ['mean', 'sum', 'none'],

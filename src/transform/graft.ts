@@ -1,11 +1,12 @@
 import { checkClassCounts } from '../classCounts.ts';
-import type { Loss, LossOutputs } from '../contract.ts';
+import type { Loss, LossInputs, LossOutputs } from '../contract.ts';
 import { createEmitter, type Emitter, type Value } from '../emit/index.ts';
 import { LossgraftError, option } from '../errors.ts';
 import type { Graph } from '../ir/graph.ts';
 import { resolveOptions } from '../options/declared.ts';
+import { TASKS, type Task } from '../task.ts';
 import { type Features, findFeatures } from './features.ts';
-import { type FoundTensor, findLogits, namedLogits, type TrainedKind } from './logits.ts';
+import { type FoundLogits, type FoundTensor, findLogits, namedLogits, type TrainedKind, taskOf } from './logits.ts';
 import { scaleScores } from './scales.ts';
 import { classScores, featureNorm, namedFeatures } from './splice.ts';
 
@@ -15,10 +16,13 @@ export type Reduction = 'mean' | 'sum' | 'none';
 export interface GraftRequest {
   readonly loss: Loss;
   readonly lossOptions: Readonly<Record<string, unknown>>;
-  /** One weight per class, and where they come from. */
-  readonly classWeights?: { readonly values: readonly number[]; readonly how: string };
+  /** What the labels say. Default: what the loss is for, else what the head tells. */
+  readonly task?: Task;
+  readonly classWeights?: ClassWeights;
   /** Training samples of each class, for a loss with `needsCounts`. */
   readonly classCounts?: readonly number[];
+  /** Training samples in all, which counts of several labels per sample do not tell. */
+  readonly sampleCount?: number;
   readonly reduction?: Reduction;
   readonly logits?: string;
   readonly features?: string;
@@ -26,6 +30,15 @@ export interface GraftRequest {
   readonly rename?: Readonly<Record<string, string>>;
   /** Multiplies the scores of each class by a scale, {@link SCALES}, which alone is trained. */
   readonly learnsScales?: boolean;
+}
+
+/** One weight per class, and where they come from. */
+export interface ClassWeights {
+  /** `null`: only a multi-label loss has a use for them. */
+  readonly values: readonly number[] | null;
+  readonly how: string;
+  /** Instead of these, for a multi-label loss: weights of the labels that a sample has. `null`: what they are made from is not known. */
+  readonly positives?: readonly number[] | null;
 }
 
 /** A graph that is being worked on, with the opset it is at now. */
@@ -43,10 +56,16 @@ export interface GraftReport {
   readonly reduction: Reduction;
   readonly logits: TensorReport;
   readonly features: TensorReport | null;
+  readonly task: Task;
   /** What the scores say, and whether an operator of the file (a softmax, a sigmoid, an argmax) or an option says so. */
   readonly head: { readonly kind: TrainedKind; readonly isStated: boolean };
   readonly classes: number | null;
-  readonly classWeights: { readonly how: string; readonly values: readonly number[] } | null;
+  /** Of a multi-label loss with `isPositive` only those of the labels that a sample has. */
+  readonly classWeights: {
+    readonly how: string;
+    readonly values: readonly number[];
+    readonly isPositive?: true;
+  } | null;
   /** What the loss was made from; `null` where it reads no counts. */
   readonly classCounts: readonly number[] | null;
   /** lossgraft's own names, and what they are in this model. */
@@ -74,7 +93,7 @@ export interface Grafted {
 }
 
 /**
- * Emits a loss into the graph: a further input `labels` (int64 [N]), further outputs `loss`, `loss_per_sample` [N] and what the
+ * Emits a loss into the graph: a further input `labels` (int64 [N]; of a multi-label head float32 [N, C]), further outputs `loss`, `loss_per_sample` [N] and what the
  * loss declares.
  *
  * @param furtherNames names of our own beside these that may be renamed.
@@ -85,24 +104,31 @@ export function graft(
   request: GraftRequest,
   furtherNames: readonly string[] = [],
 ): Grafted {
-  const { loss } = request;
+  const logits = logitsOf(graph, opset, request);
+  const task = taskOf(logits.kind);
+  const loss = formFor(request.loss, task);
   const options = resolveOptions(loss.options, request.lossOptions, `loss ${loss.name}`);
-  refuseUnused(request);
-  const logits = request.logits === undefined ? findLogits(graph, opset) : namedLogits(graph, request.logits, opset);
+  refuseUnused(request, loss);
   notes.push(...logits.notes);
+  if (loss !== request.loss)
+    notes.push(`${request.loss.name} on a multi-label head is the loss ${loss.name}: ${loss.summary}`);
   const features = loss.needsFeatures ? featuresOf(graph, logits, request) : undefined;
   const op = createEmitter(graph, opset);
   const own = classScores(op, logits.value, logits.kind);
   const classes = typeof own.shape?.[1] === 'number' ? own.shape[1] : undefined;
   const scores = request.learnsScales && classes !== undefined ? scaleScores(op, own, classes) : own;
-  const weights = weightsValue(op, request, classes);
-  const counts = loss.needsCounts ? countsOf(request, classes) : undefined;
+  const weights = weightsOf(op, request, { task, classes });
+  const counts = loss.needsCounts ? countsOf(request, loss, { task, classes }) : undefined;
   refuseUnknownRenames(request, furtherNames);
   const name = (each: string) => request.rename?.[each] ?? each;
-  const labels = graph.define(name('labels'), 'int64', [batchDim(logits.value)]);
+  const { dtype, perClass } = TASKS[task].labels;
+  const row = perClass ? [classes ?? 'classes'] : [];
+  const labels = graph.define(name('labels'), dtype, [batchDim(logits.value), ...row]);
   graph.inputs.push(labels);
   const norm = features && featureNorm(op, features, request.featuresAreNorm ?? false);
-  const built = loss.build(op, { logits: scores, labels, featureNorm: norm, weights, counts }, options);
+  const { sampleCount: samples } = request;
+  const inputs = { logits: scores, labels, featureNorm: norm, counts, samples, ...weights?.inputs };
+  const built = loss.build(op, { weights: undefined, ...inputs }, options);
   const reduction = request.reduction ?? 'mean';
   const outputs = addOutputs(op, built, reduction, batchDim(logits.value), name);
   const report: GraftReport = {
@@ -111,9 +137,10 @@ export function graft(
     reduction,
     logits: { name: logits.value.name, how: logits.how },
     features: features ? { name: features.value.name, how: features.how } : null,
+    task,
     head: { kind: logits.kind, isStated: logits.isStated },
     classes: classes ?? null,
-    classWeights: request.classWeights ?? null,
+    classWeights: weights?.report ?? null,
     classCounts: counts ?? null,
     names: Object.fromEntries([...OWN_NAMES, ...Object.keys(built.extra ?? {})].map((each) => [each, name(each)])),
   };
@@ -130,6 +157,30 @@ export function graft(
   };
 }
 
+/** Where the scores are. A loss that is for several labels alone tells how they are read, where nothing else does. */
+function logitsOf(graph: Graph, opset: number, { logits, task, loss }: GraftRequest): FoundLogits {
+  const asked = task ?? (loss.task === 'multi-label' ? loss.task : undefined);
+  return logits === undefined ? findLogits(graph, opset, asked) : namedLogits(graph, logits, opset, asked);
+}
+
+/** The loss for labels of that kind. @throws LossgraftError `task-mismatch` where it has no such form. */
+export function formFor(loss: Loss, task: Task): Loss {
+  const own = loss.task ?? 'exclusive';
+  if (own === task) return loss;
+  if (task === 'multi-label' && loss.multiLabel) return loss.multiLabel;
+  const other =
+    task === 'multi-label'
+      ? `Take a loss for several labels, such as ${TASKS[task].crossEntropy}; or, where each sample has exactly one class, ${option('task', own)}`
+      : `Take a loss for exclusive classes, such as ${TASKS[task].crossEntropy}`;
+  throw new LossgraftError({
+    code: 'task-mismatch',
+    where: `loss ${loss.name}`,
+    expected: `a loss for ${TASKS[task].describe}`,
+    found: `one for ${TASKS[own].describe}`,
+    hint: other,
+  });
+}
+
 function featuresOf(graph: Graph, logits: FoundTensor, request: GraftRequest): Features {
   if (request.features !== undefined) return namedFeatures(graph, request.features, request.featuresAreNorm ?? false);
   if (request.featuresAreNorm) {
@@ -144,8 +195,17 @@ function featuresOf(graph: Graph, logits: FoundTensor, request: GraftRequest): F
   return findFeatures(graph, logits.value);
 }
 
-function refuseUnused(request: GraftRequest): void {
-  if (request.loss.needsFeatures) return;
+function refuseUnused(request: GraftRequest, loss: Loss): void {
+  if (loss.takesWeights === false && request.classWeights) {
+    throw new LossgraftError({
+      code: 'unused-option',
+      where: 'option classWeights',
+      expected: `options that the loss ${loss.name} uses`,
+      found: `${option('classWeights')}, but this loss compares labels with one another and has no place for weights`,
+      hint: 'Leave it out, or choose a loss that weighs labels, such as bce',
+    });
+  }
+  if (loss.needsFeatures) return;
   const given = request.features !== undefined ? 'features' : request.featuresAreNorm ? 'featuresAreNorm' : undefined;
   if (given === undefined) return;
   throw new LossgraftError({
@@ -172,15 +232,61 @@ function refuseUnknownRenames(request: GraftRequest, furtherNames: readonly stri
   });
 }
 
-function weightsValue(op: Emitter, request: GraftRequest, classes: number | undefined): Value | undefined {
-  const weights = request.classWeights?.values;
-  if (weights === undefined) return undefined;
-  checkLength(weights, classes);
-  return op.constant({ dtype: 'float32', dims: [weights.length], data: Float32Array.from(weights) });
+interface Width {
+  readonly task: Task;
+  readonly classes: number | undefined;
+}
+
+/** Class weights as inputs of the loss, and what is said of them. */
+function weightsOf(
+  op: Emitter,
+  { classWeights }: GraftRequest,
+  { task, classes }: Width,
+):
+  | {
+      readonly inputs: Pick<LossInputs, 'weights' | 'positiveWeights'>;
+      readonly report: NonNullable<GraftReport['classWeights']>;
+    }
+  | undefined {
+  if (classWeights === undefined) return undefined;
+  const { how, values, positives } = classWeights;
+  const constant = (own: readonly number[]): Value =>
+    op.constant({ dtype: 'float32', dims: [own.length], data: Float32Array.from(own) });
+  if (task === 'exclusive' || positives === undefined) {
+    if (values === null) throw noPositives();
+    checkLength(values, classes);
+    return { inputs: { weights: constant(values) }, report: { how, values } };
+  }
+  if (positives === null) throw noSampleCount(`the class weights ${how}`);
+  if (positives.length > 1) checkLength(positives, classes);
+  return {
+    inputs: { weights: undefined, positiveWeights: constant(positives) },
+    report: { how, values: positives, isPositive: true },
+  };
+}
+
+function noPositives(): LossgraftError {
+  return new LossgraftError({
+    code: 'unused-option',
+    where: 'option positiveWeights',
+    expected: 'a multi-label loss, which weighs the labels that a sample has against those that it has not',
+    found: 'a loss for exclusive classes',
+    hint: `Give class weights with ${option('classWeights')}`,
+  });
+}
+
+function noSampleCount(what: string): LossgraftError {
+  return new LossgraftError({
+    code: 'option-needs-option',
+    where: 'option sampleCount',
+    expected: `the number of training samples, from which ${what} are made: counts of several labels per sample do not tell it`,
+    found: `no ${option('sampleCount')}`,
+    hint: `Add ${option('sampleCount')}`,
+  });
 }
 
 /** The counts that the loss is made from. */
-function countsOf({ loss, classCounts }: GraftRequest, classes: number | undefined): readonly number[] {
+function countsOf({ classCounts, sampleCount }: GraftRequest, loss: Loss, { task, classes }: Width): readonly number[] {
   if (classCounts === undefined) {
     throw new LossgraftError({
       code: 'option-needs-option',
@@ -192,6 +298,7 @@ function countsOf({ loss, classCounts }: GraftRequest, classes: number | undefin
   }
   checkClassCounts(classCounts);
   checkLength(classCounts, classes);
+  if (task === 'multi-label' && sampleCount === undefined) throw noSampleCount(`the weights of ${loss.name}`);
   return classCounts;
 }
 

@@ -6,7 +6,7 @@ import { mayBeFloat } from '../tensor.ts';
 import { type Tail, walkTail } from './tail.ts';
 
 /**
- * What an output of a model says of a sample. Losses are for the first two; the others are recognised so that they are refused for what
+ * What an output of a model says of a sample. Losses are for the first three; the others are recognised so that they are refused for what
  * they are:
  *
  * - `softmax`: scores of exclusive classes, [N, C]
@@ -85,8 +85,7 @@ export function headOf(graph: Graph, output: Value, opset: number): Head {
   }
   const sigmoid = at === undefined ? '' : `comes from a sigmoid (${at})`;
   if (shape === undefined) {
-    if (at) return of('sigmoid-multi-label', `${sigmoid}: a binary or multi-label head`);
-    return of('unknown', 'has an unknown rank');
+    return of('unknown', at ? `${sigmoid}, and has an unknown rank` : 'has an unknown rank');
   }
   if (isOneScore(shape)) {
     if (at) return of('sigmoid-binary', `${sigmoid}: a binary head, ${formatShape(output.shape)}`);

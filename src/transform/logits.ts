@@ -3,6 +3,7 @@ import { LossgraftError, option } from '../errors.ts';
 import { describeNode } from '../ir/attributes.ts';
 import type { Graph, Value } from '../ir/graph.ts';
 import { formatShape } from '../ir/print.ts';
+import type { Task } from '../task.ts';
 import { mayBeFloat } from '../tensor.ts';
 import { whyDetects, whySelectsBoxes } from './detector.ts';
 import { type Head, type HeadKind, headOf, headsOf, isOneScore, type OutputHead } from './head.ts';
@@ -14,7 +15,12 @@ export interface FoundTensor {
 }
 
 /** The heads that losses are for. */
-export type TrainedKind = 'softmax' | 'sigmoid-binary';
+export type TrainedKind = 'softmax' | 'sigmoid-binary' | 'sigmoid-multi-label';
+
+/** What the labels of a head say. */
+export function taskOf(kind: TrainedKind): Task {
+  return kind === 'sigmoid-multi-label' ? 'multi-label' : 'exclusive';
+}
 
 /** The logits, and what they say. */
 export interface FoundLogits extends FoundTensor {
@@ -26,19 +32,20 @@ export interface FoundLogits extends FoundTensor {
 }
 
 /**
- * The logits: the scores before any final Softmax, LogSoftmax, ArgMax, Identity or Cast, [N, C], or those of one logit per sample, before
+ * The logits: the scores before any final Softmax, LogSoftmax, ArgMax, Sigmoid, Identity or Cast, [N, C], or those of one logit per sample, before
  * any final Sigmoid.
  *
- * @throws LossgraftError for a head of another kind, by a code of its own (`sigmoid-head`, `ordinal-head`, `token-head`,
- *   `segmentation-head`, `detector`), `no-logits` where no output leads to scores of classes, or `ambiguous-logits` where two do.
+ * @param task what the labels say, where that is known; else the head tells.
+ * @throws LossgraftError for a head of another kind, by a code of its own (`ordinal-head`, `token-head`, `segmentation-head`, `detector`),
+ *   `no-logits` where no output leads to scores of classes, `ambiguous-logits` where two do, or `task-mismatch` for labels that do not fit it.
  */
-export function findLogits(graph: Graph, opset: number): FoundLogits {
+export function findLogits(graph: Graph, opset: number, task?: Task): FoundLogits {
   const model = modelHead(graph, opset);
   const [first, ...others] = model.trained;
   if (first === undefined) throw unsupported(model);
   const { scores: value, how, kind, isStated } = first;
-  if (others.length === 0)
-    return { value, how, kind, isStated, notes: kind === 'softmax' || isStated ? [] : [ONE_SCORE] };
+  const notes = kind === 'sigmoid-binary' && !isStated ? [ONE_SCORE] : [];
+  if (others.length === 0) return asTask({ value, how, kind, isStated, notes }, first.why, task);
   const names = model.trained.map(({ scores, how }) => `"${scores.name}" ${formatShape(scores.shape)} (${how})`);
   throw new LossgraftError({
     code: 'ambiguous-logits',
@@ -46,6 +53,28 @@ export function findLogits(graph: Graph, opset: number): FoundLogits {
     expected: 'exactly one tensor that can be the logits',
     found: `${names.length}: ${names.join('; ')}`,
     hint: `Choose with ${option('logits')}, as in ${option('logits', value.name)}`,
+  });
+}
+
+/** The same scores, read as the task says. @throws LossgraftError `task-mismatch` */
+function asTask(found: FoundLogits, why: string, task: Task | undefined): FoundLogits {
+  const { value, kind, isStated } = found;
+  if (task === undefined || taskOf(kind) === task) return found;
+  if (task === 'exclusive') {
+    const note = `"${value.name}" ${why}; ${option('task', task)} treats its classes as exclusive (softmax)`;
+    return { ...found, kind: 'softmax', isStated: true, notes: [note] };
+  }
+  if (kind === 'softmax' && !isStated) return { ...found, kind: 'sigmoid-multi-label', isStated: true };
+  const hint =
+    kind === 'softmax'
+      ? `A softmax shares 1 among the classes. For several labels per sample, export the model without it, or with a sigmoid`
+      : 'One score tells two classes apart: its labels are class indices (0 or 1), and the loss ce is its binary cross-entropy';
+  throw new LossgraftError({
+    code: 'task-mismatch',
+    where: `logits "${value.name}"`,
+    expected: 'scores [N, C] that no softmax follows, for labels of which a sample may have several',
+    found: why,
+    hint,
   });
 }
 
@@ -98,21 +127,24 @@ function trainedHeads(heads: readonly OutputHead[]): readonly TrainedHead[] {
   const softmax = of('softmax');
   const binary = of('sigmoid-binary');
   const stated = binary.filter(({ isStated }) => isStated);
+  const multiLabel = of('sigmoid-multi-label');
   if (softmax.some(({ isStated }) => isStated)) return softmax;
   if (stated.length > 0) return stated;
+  if (multiLabel.length > 0) return multiLabel;
   if (softmax.length > 0) return softmax;
   return heads.some(({ head }) => head.isStated && head.kind !== 'unknown') ? [] : binary;
 }
 
 /**
- * Checks a tensor that the user named. One score per sample is the logit of the second of two classes; a head of another kind is taken for
- * exclusive classes. Notes say so where the file does not.
+ * Checks a tensor that the user named. One score per sample is the logit of the second of two classes; a head of another kind than a trained
+ * one is taken for exclusive classes, if no `task` says otherwise. Notes say so where the file does not.
  */
-export function namedLogits(graph: Graph, name: string, opset: number): FoundLogits {
+export function namedLogits(graph: Graph, name: string, opset: number, task?: Task): FoundLogits {
   const value = graph.value(name, 'option logits');
   const isOne = value.shape !== undefined && isOneScore(value.shape);
   const { producer } = value;
-  const activation = producer?.opType === 'Softmax' || (isOne && producer?.opType === 'Sigmoid') ? producer : undefined;
+  const isSigmoid = producer?.opType === 'Sigmoid' && (isOne || task !== 'exclusive');
+  const activation = producer?.opType === 'Softmax' || isSigmoid ? producer : undefined;
   if (activation) {
     const scores = activation.inputs[0]?.name ?? '';
     throw notLogits(name, `what ${describeNode(activation)} made`, `Name its input: ${option('logits', scores)}`);
@@ -124,10 +156,18 @@ export function namedLogits(graph: Graph, name: string, opset: number): FoundLog
   if (isOne) {
     const isStated = heads.some(({ head }) => head.kind === 'sigmoid-binary' && head.isStated);
     const note = `"${name}" has one score per sample: it is taken for the logit of the second of two classes (class 1)`;
-    return { ...found, kind: 'sigmoid-binary', notes: isStated ? [] : [note] };
+    const binary: FoundLogits = { ...found, kind: 'sigmoid-binary', notes: isStated ? [] : [note] };
+    return asTask(binary, 'has one score per sample', task);
   }
-  const { kind, why } = heads.find(({ head }) => head.kind !== 'softmax')?.head ?? headOf(graph, value, opset);
-  const isPlain = kind === 'softmax' || kind === 'unknown' || kind === 'classical';
+  const own = heads.map(({ head }) => head).find(({ kind, isStated }) => kind !== 'softmax' || isStated);
+  const { kind, why, isStated } = own ?? headOf(graph, value, opset);
+  if (kind === 'softmax') {
+    const exclusive = asTask({ ...found, kind, isStated, notes: [] }, why, task);
+    return { ...exclusive, isStated: true };
+  }
+  if (kind === 'sigmoid-multi-label') return asTask({ ...found, kind, notes: [] }, why, task);
+  if (task === 'multi-label') return { ...found, kind: 'sigmoid-multi-label', notes: [] };
+  const isPlain = kind === 'unknown' || kind === 'classical';
   const note = `"${name}" ${why}; since you named it as logits, lossgraft treats its classes as exclusive (softmax)`;
   return { ...found, kind: 'softmax', notes: isPlain ? [] : [note] };
 }
@@ -152,7 +192,7 @@ function whyNoScores({ dtype, shape }: Value): string | undefined {
 
 function unsupported({ kind, why, scores }: ModelHead): LossgraftError {
   const [code, hint] = REFUSALS[kind](scores);
-  const expected = 'an output with scores of two or more exclusive classes, [N, C], or with one logit per sample';
+  const expected = 'an output with scores of two or more classes, [N, C], or with one logit per sample';
   return new LossgraftError({ code, where: 'model outputs', expected, found: why, hint });
 }
 
@@ -160,10 +200,7 @@ function unsupported({ kind, why, scores }: ModelHead): LossgraftError {
 const REFUSALS: Readonly<Record<HeadKind, (name: string) => readonly [code: ErrorCode, hint: string]>> = {
   softmax: () => ['no-logits', `Name the scores with ${option('logits')}`],
   'sigmoid-binary': () => ['no-logits', `Name the scores with ${option('logits')}`],
-  'sigmoid-multi-label': (name) => [
-    'sigmoid-head',
-    `Multi-label heads are not supported: the losses are for exclusive classes. If every sample has exactly one class all the same, add ${option('logits', name)}`,
-  ],
+  'sigmoid-multi-label': () => ['no-logits', `Name the scores with ${option('logits')}`],
   ordinal: (name) => [
     'ordinal-head',
     `Ordinal heads are not supported: the losses are for exclusive classes. If these are scores of exclusive classes all the same, add ${option('logits', name)}`,

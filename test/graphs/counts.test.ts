@@ -12,7 +12,7 @@ import {
   trainGraph,
 } from '../../src/index.ts';
 import { scan } from '../../src/onnx/index.ts';
-import { LOSS_NAMES, lossesByName } from '../support/catalogue.ts';
+import { EXCLUSIVE_LOSSES, lossesByName } from '../support/catalogue.ts';
 import { ROOT } from '../support/cli.ts';
 
 const COUNTS = [130, 90, 63, 44, 31, 21, 15, 10, 7, 5];
@@ -43,7 +43,7 @@ async function problemOf(options: AugmentOptions): Promise<LossgraftError['probl
   throw new Error('nothing was refused');
 }
 
-const fromCounts = LOSS_NAMES.filter((name) => lossesByName[name]?.needsCounts);
+const fromCounts = EXCLUSIVE_LOSSES.filter((name) => lossesByName[name]?.needsCounts);
 
 describe('counts by name', () => {
   const WORDS = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine'];

@@ -20,12 +20,6 @@ async function inspected(name: string, options = {}) {
 
 describe('a head is recognised, and refused for what it is', () => {
   it.each([
-    [
-      'multi_label',
-      'sigmoid-multi-label',
-      'sigmoid-head',
-      /"\/head\/head\.1\/Sigmoid" \(Sigmoid\)\): a multi-label head/,
-    ],
     ['coral', 'ordinal', 'ordinal-head', /adds a threshold per class .*"\/head\/Add" \(Add\)\): an ordinal head/],
     ['coral_sigmoid', 'ordinal', 'ordinal-head', /an ordinal head/],
     ['cumulative', 'ordinal', 'ordinal-head', /"\/head\/Sub" \(Sub\)\): an ordinal head/],
@@ -96,7 +90,7 @@ describe('one logit per sample is a softmax over (0, z)', () => {
 });
 
 describe('the way out that a refusal names leads out', () => {
-  it.each(['multi_label', 'coral', 'coral_sigmoid', 'embedding'])('%s', async (name) => {
+  it.each(['coral', 'coral_sigmoid', 'embedding'])('%s', async (name) => {
     const { message } = await refusalOf(path(name), { loss: 'ce' });
     const logits = /add `logits: "([^"]+)"`/.exec(message)?.[1] ?? '';
     const { report } = await augmentFile(path(name), { loss: 'ce', logits });

@@ -23,10 +23,6 @@ describe('tensors named by the user', () => {
     expect(graft.report).toMatchObject({ logits: { name: logits, how: 'named by `logits`' }, features: { name: 'h' } });
   });
 
-  it('the scores before a sigmoid, by name: the user’s own word', async () => {
-    expectGraft(await graftHost(hostPath('sigmoid'), { loss: 'ib', logits: 'z' }));
-  });
-
   it('other features, from within the network', async () => {
     const graft = await graftHost(hostPath('gemm'), { loss: 'ib', features: 'x' });
     expectGraft(graft);

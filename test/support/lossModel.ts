@@ -6,6 +6,7 @@ import { buildGraph } from '../../src/ir/build.ts';
 import { graphEdit } from '../../src/ir/edit.ts';
 import type { Graph } from '../../src/ir/graph.ts';
 import { expand } from '../../src/lower/expand.ts';
+import { toNumbers } from '../../src/numbers.ts';
 import { editedBytes, scan } from '../../src/onnx/index.ts';
 import { resolveOptions } from '../../src/options/declared.ts';
 import { differentiate } from '../../src/transform/differentiate.ts';
@@ -22,6 +23,7 @@ export interface LossModelSpec {
   readonly options?: Readonly<Record<string, unknown>>;
   readonly weights?: readonly number[];
   readonly counts?: readonly number[];
+  readonly samples?: number;
   readonly opset?: number;
   /** Default: symbolic. */
   readonly classes?: number;
@@ -37,6 +39,7 @@ export function lossModel({
   options = {},
   weights,
   counts,
+  samples,
   opset = 17,
   classes,
   gradient,
@@ -49,13 +52,14 @@ export function lossModel({
     return value;
   };
   const logits = input('logits', 'float32', ['N', classes ?? 'C']);
-  const labels = input('labels', 'int64', ['N']);
+  const isMultiLabel = loss.task === 'multi-label';
+  const labels = isMultiLabel ? input('labels', 'float32', ['N', classes ?? 'C']) : input('labels', 'int64', ['N']);
   const featureNorm = loss.needsFeatures ? input('norm', 'float32', ['N']) : undefined;
   const op = createEmitter(graph, opset);
   const classWeights =
     weights && op.constant({ dtype: 'float32', dims: [weights.length], data: Float32Array.from(weights) });
   const resolved: OptionValues<Loss['options']> = resolveOptions(loss.options, options, `loss ${loss.name}`);
-  const built = loss.build(op, { logits, labels, featureNorm, weights: classWeights, counts }, resolved);
+  const built = loss.build(op, { logits, labels, featureNorm, weights: classWeights, counts, samples }, resolved);
   const output: Output = (name, value, shape) => {
     const named = graph.define(name, 'float32', shape);
     graph.addNode({ opType: 'Identity', inputs: [value], outputs: [named] });
@@ -79,7 +83,11 @@ function addGradients(
   wrt: readonly Value[],
   { output, gradient: what }: { readonly output: Output; readonly gradient: 'whole' | 'head' },
 ): void {
-  const found = differentiate(op, loss, wrt, { rules: gradients, constant: () => undefined });
+  const constant = (value: Value): number[] | undefined => {
+    const source = op.graph.initializers.get(value);
+    return source && 'data' in source ? toNumbers(source) : undefined;
+  };
+  const found = differentiate(op, loss, wrt, { rules: gradients, constant });
   for (const [{ name, shape }, gradient] of found) {
     const row = (shape ?? []).slice(1).map((dim) => dim ?? 'C');
     if (what === 'whole') output(`${name}.grad`, gradient, ['N', ...row]);
