@@ -107,7 +107,7 @@ function withOwn(
 
 type Weights = NonNullable<GraftRequest['classWeights']>;
 
-function positivesAsked({ positiveWeights: positives }: GraftOptions): Weights | undefined {
+function positivesAsked({ positiveWeights: positives }: OrderedOptions): Weights | undefined {
   return positives && { values: null, how: 'pos_weight', positives };
 }
 
@@ -136,7 +136,7 @@ function unusedCounts(beside: string): LossgraftError {
 function weightsFrom(
   weighting: Weighting,
   given: Readonly<Record<string, unknown>>,
-  { classCounts: counts, sampleCount }: GraftOptions,
+  { classCounts: counts, sampleCount }: OrderedOptions,
   spareCounts: readonly number[] | undefined,
 ): Weights | undefined {
   const options = resolveOptions(weighting.options, given, `class weights ${weighting.name}`);

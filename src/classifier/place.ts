@@ -1,4 +1,4 @@
-import { option } from '../errors.ts';
+import { LossgraftError, option } from '../errors.ts';
 import type { Graph, Value } from '../ir/graph.ts';
 import { isRecord } from '../isRecord.ts';
 import { mayBeFloat } from '../tensor.ts';
@@ -46,7 +46,16 @@ export function findScores(
   const declared = head.kind === 'unknown' ? declaredScores(graph) : undefined;
   if (declared)
     return { value: declared, form: 'scores', how: 'the only output with a row for each sample', notes: [] };
-  const { value, how, isStated, notes } = findLogits(graph, opset);
+  const { value, how, kind, isStated, notes } = findLogits(graph, opset);
+  if (kind === 'sigmoid-multi-label') {
+    throw new LossgraftError({
+      code: 'no-classifier',
+      where: `scores "${value.name}"`,
+      expected: 'a classifier of exclusive classes',
+      found: head.why,
+      hint: 'Multi-label models can be augmented, but not yet evaluated',
+    });
+  }
   return { value, form: isStated ? 'logits' : 'scores', how, notes };
 }
 

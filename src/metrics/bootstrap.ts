@@ -1,7 +1,7 @@
 import type { CostMatrix } from '../data/costMatrix.ts';
 import { random } from '../data/random.ts';
 import { judged, METRICS, type MetricName } from './metrics.ts';
-import type { Scored } from './scored.ts';
+import type { AnyScored } from './scored.ts';
 
 /** Between these lie 95 % of the draws. */
 export interface Interval {
@@ -30,7 +30,7 @@ export const MAX_RANK_VISITS = 5e8;
  *
  * @returns `null` where a metric is not defined, or ranks too much (see {@link MAX_RANK_VISITS}).
  */
-export function intervalsOf(scored: Scored, options: BootstrapOptions): Intervals {
+export function intervalsOf(scored: AnyScored, options: BootstrapOptions): Intervals {
   return intervalsIn(drawMetrics([scored], options), 0);
 }
 
@@ -59,11 +59,11 @@ export interface Difference extends Interval {
 
 /** Compares two models by a paired bootstrap: each draw takes the same samples for both. Beside it the second one's intervals. */
 export function compareModels(
-  first: Scored,
-  second: Scored,
+  first: AnyScored,
+  second: AnyScored,
   options: BootstrapOptions,
 ): { readonly intervals: Intervals; readonly differences: Differences } {
-  if (first.labels.length !== second.labels.length || first.labels.some((label, row) => label !== second.labels[row]))
+  if (first.size !== second.size || first.strata.some((label, row) => label !== second.strata[row]))
     throw new RangeError('two models must be compared on the same samples, but their labels differ');
   const drawn = drawMetrics([first, second], options);
   const { costs } = options;
@@ -110,7 +110,7 @@ interface Drawn {
 }
 
 function drawMetrics(
-  models: readonly Scored[],
+  models: readonly AnyScored[],
   { metrics, seed = 0, draws = DRAWS, costs }: BootstrapOptions,
 ): Drawn[] {
   const visits = draws * models.reduce((sum, { size, classes }) => sum + size * classes, 0);
@@ -133,10 +133,10 @@ function drawMetrics(
   }));
 }
 
-/** The samples of each class. */
-function rowsOf(scored: Scored | undefined): number[][] {
-  const rows: number[][] = Array.from({ length: scored?.classes ?? 0 }, () => []);
-  for (const [row, label] of scored?.labels.entries() ?? []) rows[label]?.push(row);
+/** The samples of each class; of several labels by the rarest, and those without labels at the end. */
+function rowsOf(scored: AnyScored | undefined): number[][] {
+  const rows: number[][] = Array.from({ length: (scored?.classes ?? 0) + 1 }, () => []);
+  for (const [row, label] of scored?.strata.entries() ?? []) rows[label]?.push(row);
   return rows;
 }
 

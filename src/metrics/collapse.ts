@@ -6,6 +6,8 @@ export interface Known {
   readonly prAuc: number | null;
   /** By class; `null` for a class without samples. */
   readonly recall: readonly (number | null)[];
+  /** There where samples may have several labels. */
+  readonly thresholds?: readonly number[];
 }
 
 /**
@@ -18,7 +20,8 @@ export function collapseOf(before: Known, after: Known, classNames: readonly str
     const isOld = onlyClass(before) !== undefined;
     return `it takes every sample for class ${classNames[only] ?? only}${isOld ? ', as it took all for one before' : ''}`;
   }
-  for (const name of ['accuracy', 'prAuc'] as const) {
+  // All labels of a sample right at once is much to ask: fewer of them are no collapse.
+  for (const name of after.thresholds ? (['prAuc'] as const) : (['accuracy', 'prAuc'] as const)) {
     const [a, b] = [before[name], after[name]];
     if (a !== null && b !== null && b < a / 2)
       return `its ${METRICS[name].title} fell from ${percent(a)} to ${percent(b)} %`;
@@ -27,7 +30,8 @@ export function collapseOf(before: Known, after: Known, classNames: readonly str
 }
 
 /** The class for which a model takes all samples, if there is one. */
-export function onlyClass({ recall }: Pick<Known, 'recall'>): number | undefined {
+export function onlyClass({ recall, thresholds }: Pick<Known, 'recall' | 'thresholds'>): number | undefined {
+  if (thresholds !== undefined) return undefined;
   const present = recall.flatMap((share, k) => (share === null ? [] : [{ share, k }]));
   const found = present.filter(({ share }) => share > 0);
   return present.length > 1 && found.length === 1 && found[0]?.share === 1 ? found[0].k : undefined;

@@ -44,7 +44,7 @@ export interface GateVerdict {
 export const HARMED = 0.2;
 /** Anything else is taken where the mean is as likely better as this, and macro-F1 has not fallen. */
 export const PROVED = 0.8;
-const DRAWS = 300;
+export const DRAWS = 300;
 /** Keeps these draws apart from others of the same seed. */
 const GATE = 11;
 
@@ -74,9 +74,10 @@ export function gate(request: GateRequest): GateVerdict {
   return { ...found, ...decide(found, request) };
 }
 
-function decide(
+/** What the figures come to. */
+export function decide(
   found: Found,
-  { isSafe, goal = 'macro-f1', classNames }: GateRequest,
+  { isSafe, goal = 'macro-f1', classNames }: Pick<GateRequest, 'isSafe' | 'goal' | 'classNames'>,
 ): Pick<GateVerdict, 'decision' | 'why'> {
   const { rarest, jointBetter, macroF1Better, balancedAccuracyBetter, macroF1 } = found;
   const points = goal === 'macro-f1' ? describeJoint(found) : describeRecall(found);
@@ -103,7 +104,7 @@ export function isHarmed({ jointBetter, macroF1Better }: GateVerdict): boolean {
   return Math.min(jointBetter, macroF1Better) < HARMED;
 }
 
-type Found = Omit<GateVerdict, 'decision' | 'why'>;
+export type Found = Omit<GateVerdict, 'decision' | 'why'>;
 
 function describeJoint({ joint, jointBetter, macroF1Better }: Found): string {
   const shares = `better with a probability of ${percent(jointBetter)} % (macro-F1 alone ${percent(macroF1Better)} %)`;
@@ -117,7 +118,7 @@ function describeRecall({ balancedAccuracy, balancedAccuracyBetter }: Found): st
 
 const percent = (share: number): string => (100 * share).toFixed(share > 0 && share < 0.1 ? 1 : 0);
 const signed = (share: number): string => `${share < 0 ? '−' : '+'}${Math.abs(100 * share).toFixed(1)}`;
-const won = (difference: number): number => (difference > 0 ? 1 : difference === 0 ? 0.5 : 0);
+export const won = (difference: number): number => (difference > 0 ? 1 : difference === 0 ? 0.5 : 0);
 
 /** So many samples of a class went from one prediction to another. */
 interface Pair {

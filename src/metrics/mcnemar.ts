@@ -1,4 +1,4 @@
-import type { Scored } from './scored.ts';
+import type { AnyScored } from './scored.ts';
 
 /** Samples that one of two models has right and the other wrong. */
 export interface McNemar {
@@ -9,10 +9,10 @@ export interface McNemar {
 }
 
 /** McNemar's exact test of two models' accuracy on the same samples (1947): among samples that one alone has right each side is a coin's. */
-export function mcNemar(first: Scored, second: Scored): McNemar {
+export function mcNemar(first: AnyScored, second: AnyScored): McNemar {
   let [onlyFirst, onlySecond] = [0, 0];
-  for (const [row, label] of first.labels.entries()) {
-    const [a, b] = [first.predicted[row] === label, second.predicted[row] === label];
+  for (let row = 0; row < first.size; row++) {
+    const [a, b] = [first.isRight(row), second.isRight(row)];
     if (a && !b) onlyFirst++;
     if (b && !a) onlySecond++;
   }

@@ -66,11 +66,13 @@ export interface Areas {
   readonly rocAuc: number | null;
 }
 
-/** @param weights how often each sample counts; once without. */
+/**
+ * @param isPositive 1 for the samples that have the class.
+ * @param weights how often each sample counts; once without.
+ */
 export function areasOf(
   { rows, ends }: Ranking,
-  labels: Int32Array,
-  k: number,
+  isPositive: ArrayLike<number>,
   { positives, negatives, weights }: { positives: number; negatives: number; weights: ArrayLike<number> | undefined },
 ): Areas {
   let [hits, taken, precisions, below, won] = [0, 0, 0, negatives, 0];
@@ -78,7 +80,7 @@ export function areasOf(
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i] ?? 0;
     const weight = weights === undefined ? 1 : (weights[row] ?? 0);
-    if (labels[row] === k) positive += weight;
+    if (isPositive[row]) positive += weight;
     else negative += weight;
     if (ends[i] === 0) continue;
     hits += positive;

@@ -1,4 +1,9 @@
+import type { Labelled } from './labelled.ts';
 import { type Ranking, rankingOf } from './ranking.ts';
+import type { Tally } from './tally.ts';
+
+/** Predictions of either task, ready to be judged. */
+export type AnyScored = Scored | Labelled;
 
 /** Labelled samples and what a model says of them. */
 export interface Predictions {
@@ -23,6 +28,7 @@ interface Parts {
 
 /** Predictions, ready to be judged. */
 export class Scored implements Parts {
+  readonly task = 'exclusive';
   readonly labels: Int32Array;
   readonly classes: number;
   readonly predicted: Int32Array;
@@ -56,6 +62,40 @@ export class Scored implements Parts {
 
   get size(): number {
     return this.labels.length;
+  }
+
+  /** By which samples are drawn. */
+  get strata(): Int32Array {
+    return this.labels;
+  }
+
+  /** The cross-entropy of each sample. */
+  get losses(): Float64Array {
+    return this.truth.map((p) => -Math.log(Math.max(p, Number.MIN_VALUE)));
+  }
+
+  /** 1 for the samples that have a class. */
+  having(k: number): Uint8Array {
+    return Uint8Array.from(this.labels, (label) => (label === k ? 1 : 0));
+  }
+
+  isRight(row: number): boolean {
+    return this.labels[row] === this.predicted[row];
+  }
+
+  tally(weights?: ArrayLike<number>): Tally {
+    const { labels, predicted, classes } = this;
+    const [totals, chosen, hits] = [new Float64Array(classes), new Float64Array(classes), new Float64Array(classes)];
+    let samples = 0;
+    for (let row = 0; row < labels.length; row++) {
+      const weight = weights === undefined ? 1 : (weights[row] ?? 0);
+      const [label, k] = [labels[row] ?? 0, predicted[row] ?? 0];
+      samples += weight;
+      totals[label] = (totals[label] ?? 0) + weight;
+      chosen[k] = (chosen[k] ?? 0) + weight;
+      if (k === label) hits[k] = (hits[k] ?? 0) + weight;
+    }
+    return { samples, totals, predicted: chosen, hits };
   }
 
   /** The samples in the order of a class's probability; `null` where these were not kept, or one is NaN. Kept once it is known. */

@@ -1,5 +1,3 @@
-import type { Scored } from './scored.ts';
-
 /** Samples counted by class. */
 export interface Tally {
   readonly samples: number;
@@ -9,21 +7,6 @@ export interface Tally {
   readonly predicted: Float64Array;
   /** Rightly predicted. */
   readonly hits: Float64Array;
-}
-
-/** @param weights how often each sample counts; once without. */
-export function tallyOf({ labels, predicted, classes }: Scored, weights?: ArrayLike<number>): Tally {
-  const [totals, chosen, hits] = [new Float64Array(classes), new Float64Array(classes), new Float64Array(classes)];
-  let samples = 0;
-  for (let row = 0; row < labels.length; row++) {
-    const weight = weights === undefined ? 1 : (weights[row] ?? 0);
-    const [label, k] = [labels[row] ?? 0, predicted[row] ?? 0];
-    samples += weight;
-    totals[label] = (totals[label] ?? 0) + weight;
-    chosen[k] = (chosen[k] ?? 0) + weight;
-    if (k === label) hits[k] = (hits[k] ?? 0) + weight;
-  }
-  return { samples, totals, predicted: chosen, hits };
 }
 
 /** Hits among the class's samples; `null` for a class without samples. */
@@ -39,6 +22,14 @@ export function precisionOf({ predicted, hits }: Tally, k: number): number | nul
 /** 2 · hits / (samples + predictions); `null` for a class that has neither. */
 export function f1Of({ totals, predicted, hits }: Tally, k: number): number | null {
   return ratio(2 * (hits[k] ?? 0), (totals[k] ?? 0) + (predicted[k] ?? 0));
+}
+
+/** The mean of a label's recall and of the share of the other samples that are not taken for it; `null` where there are not both. */
+export function balanceOf({ samples, totals, predicted, hits }: Tally, k: number): number | null {
+  const [own = 0, chosen = 0, both = 0] = [totals[k], predicted[k], hits[k]];
+  const others = samples - own;
+  if (own === 0 || others === 0) return null;
+  return (both / own + (others - chosen + both) / others) / 2;
 }
 
 function ratio(part = 0, whole = 0): number | null {

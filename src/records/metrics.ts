@@ -6,13 +6,14 @@ import { type McNemar, mcNemar } from '../metrics/mcnemar.ts';
 import {
   CLASS_METRICS,
   type ClassMetricName,
+  isOfTask,
   type Judged,
   judged,
   METRICS,
   type MetricName,
 } from '../metrics/metrics.ts';
-import type { Scored } from '../metrics/scored.ts';
-import { meanOf, rarestOf, tallyOf } from '../metrics/tally.ts';
+import type { AnyScored } from '../metrics/scored.ts';
+import { meanOf, rarestOf } from '../metrics/tally.ts';
 
 /** A figure of every metric; `null` where it is not defined. */
 export type Scores = Readonly<Record<MetricName, number | null>> & {
@@ -25,6 +26,8 @@ type ByClass = readonly (number | null)[];
 /** How good predictions are. */
 export interface Metrics extends Scores {
   readonly samples: number;
+  /** Where samples may have several labels: the probabilities from which on each label is predicted. */
+  readonly thresholds?: readonly number[];
   /** By class; `null` for a class without samples. */
   readonly recall: ByClass;
   /** Further metrics by class; `null` in an epoch's record of more than {@link MAX_CONFUSION} classes. */
@@ -33,7 +36,7 @@ export interface Metrics extends Scores {
   readonly many: number | null;
   readonly medium: number | null;
   readonly few: number | null;
-  /** Rows are true classes, columns predictions; `null` above {@link MAX_CONFUSION} classes. */
+  /** Rows are true classes, columns predictions; `null` above {@link MAX_CONFUSION} classes, and where samples may have several labels. */
   readonly confusion: readonly (readonly number[])[] | null;
   /** The most frequent mistakes, the most frequent first, where there is no matrix. */
   readonly mistakes: readonly Mistake[] | null;
@@ -72,50 +75,56 @@ export interface MetricsOptions {
   readonly costs?: CostMatrix | undefined;
 }
 
-export function metricsOf(scored: Scored, options: MetricsOptions): Metrics {
+export function metricsOf(scored: AnyScored, options: MetricsOptions): Metrics {
   const isLarge = scored.classes > MAX_CONFUSION;
   return { ...figuresOf(scored, options), classes: isLarge ? null : classFigures(judged(scored)) };
 }
 
 /** @param before the same samples by the model as it was given. */
 export function detailedMetricsOf(
-  scored: Scored,
-  options: MetricsOptions & { readonly before?: Scored; readonly seed: number },
+  scored: AnyScored,
+  options: MetricsOptions & { readonly before?: AnyScored; readonly seed: number },
 ): DetailedMetrics {
   const { before, seed, costs } = options;
-  const metrics = names.filter((name) => name !== 'cost' || costs !== undefined);
+  const metrics = names.filter((name) => isOfTask(name, scored.task) && (name !== 'cost' || costs !== undefined));
   const how = { metrics, seed, ...(costs === undefined ? {} : { costs }) };
   const compared = before && compareModels(before, scored, how);
   return {
     ...figuresOf(scored, options),
     classes: classFigures(judged(scored)),
     intervals: compared?.intervals ?? intervalsOf(scored, how),
-    reliability: reliabilityOf(scored),
-    rarest: rarestOf(tallyOf(scored)),
+    reliability: scored.task === 'exclusive' ? reliabilityOf(scored) : [],
+    rarest: rarestOf(scored.tally()),
     change: before && compared ? { metrics: compared.differences, accuracy: mcNemar(before, scored) } : null,
   };
 }
 
 const names = Object.keys(METRICS) as MetricName[];
 
-function figuresOf(scored: Scored, { trainCounts, costs }: MetricsOptions): Omit<Metrics, 'classes'> {
+function figuresOf(scored: AnyScored, { trainCounts, costs }: MetricsOptions): Omit<Metrics, 'classes'> {
   const all = judged(scored, costs === undefined ? {} : { costs });
   const scores = Object.fromEntries(names.map((name) => [name, METRICS[name].of(all)])) as Scores;
   const recall = byClass(all, 'recall');
   const groups = groupsOf(trainCounts);
   const among = (group: Group): number | null => meanOf(recall.filter((_, k) => groups.of[k] === group));
-  const isLarge = scored.classes > MAX_CONFUSION;
-  const confusion = confusionMatrix(scored.labels, scored.predicted, scored.classes);
   return {
     samples: scored.size,
+    ...(scored.task === 'multi-label' ? { thresholds: Array.from(scored.thresholds) } : {}),
     ...scores,
     recall,
     many: among('many'),
     medium: among('medium'),
     few: among('few'),
-    confusion: isLarge ? null : confusion,
-    mistakes: isLarge ? mistakesOf(confusion, MISTAKES) : null,
+    ...confusionOf(scored),
   };
+}
+
+/** Who is taken for whom can be told of exclusive classes alone. */
+function confusionOf(scored: AnyScored): Pick<Metrics, 'confusion' | 'mistakes'> {
+  if (scored.task === 'multi-label') return { confusion: null, mistakes: null };
+  const confusion = confusionMatrix(scored.labels, scored.predicted, scored.classes);
+  const isLarge = scored.classes > MAX_CONFUSION;
+  return { confusion: isLarge ? null : confusion, mistakes: isLarge ? mistakesOf(confusion, MISTAKES) : null };
 }
 
 function classFigures(all: Judged): NonNullable<Metrics['classes']> {

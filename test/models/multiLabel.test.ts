@@ -84,13 +84,8 @@ describe.each(FILES)('%s', (path) => {
 });
 
 describe('scores of which the file says nothing', () => {
-  const bare = hostPath('gemm');
-
   it.each(['bce', 'zlpr'] as const)('%s says that a sample may have several labels', async (loss) => {
-    const { report } = await augmentFile(bare, { loss, logits: 'z' }).catch(() =>
-      augmentFile(join(HEADS, 'bare.onnx'), { loss }),
-    );
-    expect(report.task).toBe('multi-label');
+    expect((await augmentFile(join(HEADS, 'bare.onnx'), { loss })).report.task).toBe('multi-label');
   });
 
   it('ib has to be told', async () => {
@@ -167,9 +162,9 @@ describe('a training step', () => {
   it.each(['loop', 'step'] as const)('%s: labels are float32 of a row per sample', async (form) => {
     const model = await open(hostPath('sigmoid'));
     const graph = await trainGraph(model, { loss: 'asymmetric', form, ...(form === 'loop' ? { stepsPerRun: 2 } : {}) });
-    model.close();
     const path = join(temporaryFolder(), 'step.onnx');
     writeFileSync(path, graph.bytes().get('step.onnx') ?? '');
+    model.close();
     const labels = (await inputsOf(path)).find(({ name }) => name === 'labels');
     expect(labels?.dtype).toBe('float32');
     expect(labels?.shape).toHaveLength(form === 'loop' ? 3 : 2);

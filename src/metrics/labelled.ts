@@ -1,0 +1,154 @@
+import {
+  addAll,
+  countLabels,
+  eachCommon,
+  type LabelLists,
+  lengthOf,
+  listsOf,
+  rarestLabels,
+} from '../data/labelLists.ts';
+import { type Ranking, rankingOf } from './ranking.ts';
+import type { Tally } from './tally.ts';
+
+/** Samples that have several labels or none, and what a model says of them. */
+export interface LabelledPredictions {
+  /** [N, C] in rows, 1 for a label that the sample has, else 0. */
+  readonly labels: ArrayLike<number>;
+  /** [N, C] in rows, each number from 0 to 1. */
+  readonly probabilities: ArrayLike<number>;
+  readonly classes: number;
+  /** A label is predicted from its threshold on; one for each class. Default 0.5. */
+  readonly thresholds?: ArrayLike<number> | undefined;
+}
+
+interface Parts {
+  readonly classes: number;
+  readonly own: LabelLists;
+  readonly chosen: LabelLists;
+  /** Mean binary cross-entropy of each sample. */
+  readonly losses: Float64Array;
+  readonly probabilities: ArrayLike<number> | null;
+  readonly thresholds: ArrayLike<number>;
+}
+
+export const DEFAULT_THRESHOLD = 0.5;
+
+/** Predictions of several labels per sample, ready to be judged. */
+export class Labelled implements Parts {
+  readonly task = 'multi-label';
+  readonly classes: number;
+  readonly own: LabelLists;
+  readonly chosen: LabelLists;
+  readonly losses: Float64Array;
+  /** `null` where they are too many to keep: then nothing is ranked. */
+  readonly probabilities: ArrayLike<number> | null;
+  readonly thresholds: ArrayLike<number>;
+  /** By which samples are drawn: the rarest of a sample's labels; `classes` for one without labels. */
+  readonly strata: Int32Array;
+  readonly #rankings = new Map<number, Ranking | null>();
+
+  constructor({ classes, own, chosen, losses, probabilities, thresholds }: Parts) {
+    this.classes = classes;
+    this.own = own;
+    this.chosen = chosen;
+    this.losses = losses;
+    this.probabilities = probabilities;
+    this.thresholds = thresholds;
+    this.strata = rarestLabels(own, countLabels(own, classes));
+  }
+
+  /** @throws RangeError where there are not as many probabilities as labels. */
+  static of({ labels, probabilities, classes, thresholds }: LabelledPredictions): Labelled {
+    if (probabilities.length !== labels.length || labels.length % classes !== 0)
+      throw new RangeError(
+        `${labels.length} probabilities in rows of ${classes} expected, ${probabilities.length} found`,
+      );
+    const own = listsOf(labels, classes);
+    const losses = new Float64Array(labels.length / classes);
+    for (let i = 0; i < labels.length; i++) {
+      const p = probabilities[i] ?? Number.NaN;
+      const row = Math.floor(i / classes);
+      losses[row] = (losses[row] ?? 0) - Math.log(Math.max(labels[i] ? p : 1 - p, Number.MIN_VALUE)) / classes;
+    }
+    const all = thresholds ?? new Float64Array(classes).fill(DEFAULT_THRESHOLD);
+    const chosen = chosenBy(probabilities, classes, (_, k) => all[k] ?? DEFAULT_THRESHOLD);
+    return new Labelled({ classes, own, chosen, losses, probabilities, thresholds: all });
+  }
+
+  get size(): number {
+    return this.losses.length;
+  }
+
+  /** The same with other predictions. @param thresholdOf by sample and class. @throws RangeError where probabilities were not kept. */
+  chosenBy(thresholdOf: (row: number, k: number) => number, thresholds: ArrayLike<number>): Labelled {
+    if (this.probabilities === null) throw new RangeError('the probabilities were not kept');
+    const chosen = chosenBy(this.probabilities, this.classes, thresholdOf);
+    return new Labelled({ ...this, chosen, thresholds });
+  }
+
+  /** The samples in the order of a label's probability; `null` where these were not kept, or one is NaN. Kept once it is known. */
+  ranking(k: number): Ranking | null {
+    const { probabilities, classes, size } = this;
+    if (probabilities === null) return null;
+    const known = this.#rankings.get(k);
+    if (known !== undefined) return known;
+    const ranking = rankingOf(
+      Float64Array.from({ length: size }, (_, row) => probabilities[row * classes + k] ?? Number.NaN),
+    );
+    this.#rankings.set(k, ranking);
+    return ranking;
+  }
+
+  /** 1 for the samples that have a label. */
+  having(k: number): Uint8Array {
+    const { own, size } = this;
+    const flags = new Uint8Array(size);
+    for (let row = 0; row < size; row++) {
+      for (let i = own.starts[row] ?? 0; i < (own.starts[row + 1] ?? 0); i++) if (own.of[i] === k) flags[row] = 1;
+    }
+    return flags;
+  }
+
+  tally(weights?: ArrayLike<number>): Tally {
+    const { classes, size, own, chosen } = this;
+    const [totals, predicted, hits] = [new Float64Array(classes), new Float64Array(classes), new Float64Array(classes)];
+    let samples = 0;
+    for (let row = 0; row < size; row++) {
+      const weight = weights === undefined ? 1 : (weights[row] ?? 0);
+      if (weight === 0) continue;
+      samples += weight;
+      addAll(totals, own, row, weight);
+      addAll(predicted, chosen, row, weight);
+      eachCommon(own, chosen, row, (k) => {
+        hits[k] = (hits[k] ?? 0) + weight;
+      });
+    }
+    return { samples, totals, predicted, hits };
+  }
+
+  /** Of one sample: its labels, those that are predicted, and those that are both. */
+  countsOf(row: number): { readonly own: number; readonly chosen: number; readonly both: number } {
+    let both = 0;
+    eachCommon(this.own, this.chosen, row, () => both++);
+    return { own: lengthOf(this.own, row), chosen: lengthOf(this.chosen, row), both };
+  }
+
+  /** Whether all labels of a sample are predicted right. */
+  isRight(row: number): boolean {
+    const { own, chosen, both } = this.countsOf(row);
+    return own === both && chosen === both;
+  }
+}
+
+function chosenBy(
+  probabilities: ArrayLike<number>,
+  classes: number,
+  thresholdOf: (row: number, k: number) => number,
+): LabelLists {
+  const hot = new Uint8Array(probabilities.length);
+  for (let i = 0; i < hot.length; i++) {
+    const k = i % classes;
+    if ((probabilities[i] ?? 0) >= thresholdOf((i - k) / classes, k)) hot[i] = 1;
+  }
+  return listsOf(hot, classes);
+}

@@ -1,0 +1,77 @@
+import { DEFAULT_THRESHOLD, type Labelled } from './labelled.ts';
+import type { Ranking } from './ranking.ts';
+
+/**
+ * For each label the probability from which on predicting it has the highest F1 on these samples: half-way between two of them, and of equally good
+ * ones the nearest to 0.5, which stays where no sample has the label.
+ *
+ * @param rows those to look at. Default: all.
+ */
+export function tuneThresholds(scored: Labelled, rows?: Uint8Array): number[] {
+  return Array.from({ length: scored.classes }, (_, k) => {
+    const ranking = scored.ranking(k);
+    return ranking === null ? DEFAULT_THRESHOLD : bestThreshold(scored, ranking, k, rows);
+  });
+}
+
+function bestThreshold(
+  scored: Labelled,
+  { rows: order, ends }: Ranking,
+  k: number,
+  among: Uint8Array | undefined,
+): number {
+  const has = scored.having(k);
+  const isAmong = (row: number): boolean => among === undefined || among[row] === 1;
+  const positives = order.reduce((sum, row) => sum + (isAmong(row) ? (has[row] ?? 0) : 0), 0);
+  if (positives === 0) return DEFAULT_THRESHOLD;
+  const at = (row: number): number => scored.probabilities?.[row * scored.classes + k] ?? Number.NaN;
+  let [hits, taken, best, threshold] = [0, 0, -1, DEFAULT_THRESHOLD];
+  for (const [i, row] of order.entries()) {
+    if (isAmong(row)) {
+      taken++;
+      hits += has[row] ?? 0;
+    }
+    if (ends[i] !== 1 || taken === 0) continue;
+    const f1 = (2 * hits) / (taken + positives);
+    const next = i + 1 < order.length ? at(order[i + 1] ?? 0) : 0;
+    const here = halfWay(next, at(row));
+    const isNearer = Math.abs(here - DEFAULT_THRESHOLD) < Math.abs(threshold - DEFAULT_THRESHOLD);
+    if (f1 > best || (f1 === best && isNearer)) [best, threshold] = [f1, here];
+  }
+  return threshold;
+}
+
+/** Between two probabilities, the lower excluded: 0.5 where it lies between them. */
+function halfWay(low: number, high: number): number {
+  if (low < DEFAULT_THRESHOLD && DEFAULT_THRESHOLD <= high) return DEFAULT_THRESHOLD;
+  const middle = (low + high) / 2;
+  return middle > low ? middle : high;
+}
+
+/** How labels become predictions: at given thresholds, or at those that suit the data best. */
+export type ThresholdPolicy = readonly number[] | 'tune';
+
+/**
+ * The same probabilities, predicted by a policy. Tuned thresholds are judged fairly: samples in halves, each predicted at the thresholds of the other
+ * half, so that none was tuned on what it is judged by.
+ *
+ * @returns with the thresholds of all samples, which are those to be used from now on.
+ */
+export function applyThresholds(scored: Labelled, policy: ThresholdPolicy): Labelled {
+  if (policy !== 'tune') return scored.chosenBy((_, k) => policy[k] ?? DEFAULT_THRESHOLD, policy);
+  const half = halves(scored.strata);
+  const other = half.map((side) => 1 - side);
+  const tuned = [tuneThresholds(scored, half), tuneThresholds(scored, other)];
+  // Samples of half 0 are predicted by half 1, and the other way around.
+  return scored.chosenBy((row, k) => tuned[half[row] ?? 0]?.[k] ?? DEFAULT_THRESHOLD, tuneThresholds(scored));
+}
+
+/** Every other sample of each stratum. */
+function halves(strata: Int32Array): Uint8Array {
+  const seen = new Map<number, number>();
+  return Uint8Array.from(strata, (stratum) => {
+    const count = seen.get(stratum) ?? 0;
+    seen.set(stratum, count + 1);
+    return count % 2;
+  });
+}
