@@ -34,18 +34,14 @@ export const rows = {
   folder: { ...trainRows.folder, required: false } as const,
   config: text(
     'Take options from a file: the run.json of a run, or an object such as {"epochs": 5}; flags override it',
-    {
-      first: true,
-    },
+    {},
   ),
   resume: text(
     'Continue the run in that folder, which knows its model, data and options; a larger --epochs trains it further. Without a folder: the run of this command line',
     { first: true, bare: true },
   ),
   force: flag('Replace an existing output, and start an existing run again', { first: true }),
-  writeAnyway: flag('Write the tuned model even if it is not shown to be better than the given one', {
-    first: true,
-  }),
+  writeAnyway: flag('Write the tuned model even if it is not shown to be better than the given one', {}),
 };
 
 function isTextOrNumber(given: unknown): given is string | number {

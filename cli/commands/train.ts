@@ -20,11 +20,8 @@ export const trainCommand = command({
   catalogue: ['losses', 'optimizers'],
   examples: [
     ['train ./vit --data images/', 'a Hugging Face folder and images in class folders; writes ./vit-tuned'],
-    ['train net.onnx --data train.npz -o tuned.onnx --baseline', 'also try class-weighted cross-entropy'],
-    [
-      'train net.onnx --data train.npz -o tuned.onnx --epochs 12 --ib-from 8 --ib-rate-factor 0.2 --alpha auto',
-      'cross-entropy for 8 epochs, then ib for 4',
-    ],
+    ['train net.onnx --data train.npz -o tuned.onnx --method auto', 'several methods; the best is kept'],
+    ['train net.onnx --data train.csv --label-column kind --loss ib', 'a table, and a loss of your choice'],
     ['train --resume tuned.run', 'resume after Ctrl-C or a crash'],
     ['train --resume tuned.run --epochs 20 -o longer.onnx', 'train a run further'],
     ['train --config tuned.run/run.json -o again.onnx', 'repeat a run'],

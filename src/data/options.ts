@@ -43,11 +43,7 @@ const imageRows = {
   /** A preprocess file, Hugging Face's preprocessor_config.json, instead of the options below. */
   preprocess: text(
     `Images: Hugging Face’s preprocessor_config.json, instead of ${option('resize')}, ${option('crop')}, ${option('mean')} and so on`,
-    {
-      first: true,
-      isInput: true,
-      kinds: IMAGES,
-    },
+    { isInput: true, kinds: IMAGES },
   ),
   /** `256`: the shorter side; `224x224`: height and width. */
   resize: text('Images: 256 for the shorter side, or 224x192 for height and width', { kinds: IMAGES }),
@@ -125,7 +121,7 @@ const tableRows = {
 /** Of texts. */
 const textRows = {
   /** A tokenizer.json of Hugging Face. */
-  tokenizer: text('Texts: a tokenizer.json', { first: true, isInput: true, kinds: TEXTS }),
+  tokenizer: text('Texts: a tokenizer.json', { isInput: true, kinds: TEXTS }),
   /** Texts are cut, and filled up with padding, to this many tokens. */
   maxLength: count('Texts: truncate and pad to this many tokens', { kinds: TEXTS }),
   /** What the model calls `input_ids`, `attention_mask` and `token_type_ids`, where it has other names for them. */

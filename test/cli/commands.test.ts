@@ -125,6 +125,21 @@ describe('augment and run', () => {
   });
 });
 
+describe('help', () => {
+  it('of train shows the dozen options that a first run needs, and all on request', async () => {
+    const flags = (text: string): string[] => {
+      const own = (text.split('Examples:')[0] ?? '').replace(/With every command:[\s\S]*?\n\n/, '');
+      return [...own.matchAll(/^ {2,6}(?:-\w, )?--([a-z-]+)/gm)].map(([, name = '']) => name);
+    };
+    const short = flags((await ok(['train', '--help'])).stdout);
+    expect(short).toEqual(expect.arrayContaining(['data', 'output', 'method', 'epochs', 'resume', 'label-column']));
+    expect(short.length).toBeLessThanOrEqual(12);
+    const all = flags((await ok(['train', '--help-all'])).stdout);
+    expect(all).toEqual(expect.arrayContaining([...short, 'learning-rate', 'baseline', 'preprocess', 'write-anyway']));
+    expect(all.length).toBeGreaterThan(50);
+  });
+});
+
 describe('options of the losses', () => {
   it('are all there, with their defaults, from what the losses declare', async () => {
     const { stdout } = await ok(['augment', '--help-all']);

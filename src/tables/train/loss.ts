@@ -32,6 +32,7 @@ export const lossRows = {
   /** A name from `weightings`, or one weight per class. Default: `inverse` for the influence-balanced losses, `none` for others. */
   classWeights: {
     ...classWeightsRow,
+    first: false,
     needs: 'loss',
     more: `${WEIGHTS_FILE}\nDefault: inverse for the influence-balanced losses, none for others. The training data give the counts`,
   },
@@ -45,10 +46,7 @@ export const lossRows = {
     { ...own, reads: 'a number, or auto', parse: parseAlpha },
   ),
   /** Also trains with class-weighted cross-entropy, from the same start. */
-  baseline: flag('Also train with class-weighted cross-entropy from the same start; on some data it wins', {
-    ...within,
-    first: true,
-  }),
+  baseline: flag('Also train with class-weighted cross-entropy from the same start; on some data it wins', within),
   /** Further losses to train with from the same start: `ce`, with class weights `ce+inverse`, with classes drawn equally often `ce+sampled`. */
   compare: texts('Also train with these losses from the same start: ce,ib-focal,ce+effective,ce+sampled', within),
   /** The loss of the first phase, with class weights as in `ldam+none`. Default `ce`, without. */

@@ -21,7 +21,7 @@ export const scheduleRows = {
     `The learning rate (default: 0.003, or 0.0001 for transformers and above 1.1 million weights; 0.01 with ${option('loss')})`,
     'a number above 0',
     isPositive,
-    { ...within, first: true },
+    within,
   ),
   schedule: choice(
     ['constant', 'step', 'cosine'],
