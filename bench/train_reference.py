@@ -44,6 +44,15 @@ def fashion_cnn() -> nn.Module:
     )
 
 
+class Lstm(nn.Module):
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__()
+        self.lstm, self.head = nn.LSTM(width, hidden, batch_first=True), nn.Linear(hidden, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.lstm(x)[0][:, -1])
+
+
 @dataclass(frozen=True)
 class Model:
     make: Callable[[], nn.Module]
@@ -55,6 +64,8 @@ class Model:
 
 MODELS = {
     "mlp": Model(mlp, (784,), 10),
+    "lstm": Model(lambda: Lstm(6, 64), (100, 6), 2),
+    "lstm-wide": Model(lambda: Lstm(64, 256), (128, 64), 2),
     "fashion-cnn": Model(fashion_cnn, (1, 28, 28), 10),
     "mobilenet_v2": Model(torchvision.models.mobilenet_v2),
     "resnet18-head": Model(torchvision.models.resnet18),

@@ -28,6 +28,7 @@ export interface Work {
 const ALL = { trainable: 'all', batchNorm: 'frozen' } as const;
 const IMAGES = { ...ALL, shape: [8, 3, 224, 224], classes: 1000 } as const;
 const SMALL_IMAGES = { shape: [128, 3, 32, 32], classes: 10, trainable: 'all', batchNorm: 'train' } as const;
+const SENSORS = { ...ALL, shape: [32, 100, 6], classes: 2 } as const;
 const HEAD = { ...IMAGES, model: 'resnet18-head', shape: [32, 3, 224, 224], steps: 2, trainable: 'head' } as const;
 
 /** Residual networks of 3 to 24 blocks. */
@@ -61,6 +62,16 @@ export const WORKS: Readonly<Record<string, Work>> = {
     classes: 10,
     limit: 0.7,
     plainLimit: 1,
+  },
+  lstm: { title: 'LSTM 6→64, 100 steps of time', way: 'step', rounds: 10, ...SENSORS, limit: 1.2, plainLimit: 1.2 },
+  'lstm-wide': {
+    title: 'LSTM 64→256, 128 steps of time',
+    way: 'step',
+    rounds: 2,
+    ...SENSORS,
+    shape: [32, 128, 64],
+    limit: 1.2,
+    plainLimit: 1.2,
   },
   vit_b_16: {
     title: 'ViT-B/16, 224×224, head and last block, epochs of `train`',

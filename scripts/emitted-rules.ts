@@ -23,7 +23,11 @@ interface Built {
  */
 export async function* ruleGraphs(): AsyncGenerator<EmittedGraph> {
   for (const family of gradientFamilies()) {
-    const cases = gradientCases(family);
+    const all = gradientCases(family);
+    for (const c of all.filter(hasBodies)) {
+      for (const { name, graph } of await variants(family, c)) yield { name, model: modelBytes(graph, c.opset) };
+    }
+    const cases = all.filter((c) => !hasBodies(c));
     for (const c of cases.filter(lacks)) {
       const lacking = [c.op, ...(PARTNERS[c.op] ?? [])];
       for (const { name, graph } of await variants(family, c)) {
@@ -47,6 +51,11 @@ export async function* ruleGraphs(): AsyncGenerator<EmittedGraph> {
 /** The derivative of one is the other, and CUDA has neither. */
 const PARTNERS: Readonly<Record<string, readonly string[]>> = { Sinh: ['Cosh'], Cosh: ['Sinh'] };
 
+/** Operators whose forward pass a training step writes anew, with bodies, which stand in no graph with others. */
+function hasBodies({ op }: GradientCase): boolean {
+  return ['LSTM', 'GRU', 'RNN'].includes(op);
+}
+
 /** Whether the CUDA provider has no kernel for the operator itself, as it is in this case. */
 function lacks({ op, opset, attributes }: GradientCase): boolean {
   if (op === 'ConvTranspose' && hasUnequalPadding(attributes)) return true;
@@ -65,7 +74,7 @@ function hasUnequalPadding(attributes: GradientCase['attributes']): boolean {
 async function variants(family: string, c: GradientCase): Promise<Built[]> {
   const built: Built[] = [];
   for (const symbolic of [undefined, ...(c.symbolic ?? (['all'] as const))]) {
-    const { graph } = await buildGradientCase(c, { symbolic });
+    const { graph } = await buildGradientCase(c, { symbolic, replacesForward: true });
     const name = `gradients/${family} ${c.op} opset ${c.opset}: ${c.name}${symbolic ? `, symbolic: ${symbolic}` : ''}`;
     built.push({ name, graph });
   }

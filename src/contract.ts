@@ -150,6 +150,8 @@ export interface GradientContext {
   readonly dy: Value;
   /** The gradient of output `i`; zeros where none flows. */
   readonly dyOf: (i: number) => Value;
+  /** The gradient of output `i`; `undefined` where none flows. */
+  readonly flow: (i: number) => Value | undefined;
   /** Whether the gradient of input `i` is used: what is emitted for another is pruned, so rules need not ask. */
   readonly wants: (i: number) => boolean;
   /** Input `i`. @throws LossgraftError naming the node if it is absent. */
@@ -158,6 +160,10 @@ export interface GradientContext {
   readonly constant: (i: number) => readonly number[] | undefined;
   /** The same, but `undefined` for an input that is computed or whose gradient is wanted: for cheaper forms. */
   readonly known: (i: number) => readonly number[] | undefined;
+  /** Nodes that `write` emits stand before this node: a forward pass that keeps what its gradient needs. */
+  readonly ahead: <T>(write: () => T) => T;
+  /** What was computed ahead is equal to output `i`: a training step reads it instead, and needs this node no more. */
+  readonly replaces: (i: number, value: Value) => void;
 }
 
 /**

@@ -8,6 +8,7 @@ import * as movement from './movement.ts';
 import * as none from './none.ts';
 import * as normalization from './normalization.ts';
 import * as pool from './pool.ts';
+import * as recurrent from './recurrent.ts';
 import * as reduction from './reduction.ts';
 import * as resampling from './resampling.ts';
 import * as softmax from './softmax.ts';
@@ -22,6 +23,7 @@ export const gradients: Readonly<Record<string, GradientRule>> = {
   ...movement,
   ...indexing,
   ...resampling,
+  ...recurrent,
   ...reduction,
   ...conv,
   ...pool,

@@ -4,6 +4,7 @@ import type { Tensor } from '../tensor.ts';
 import { scalarTensor } from './constants.ts';
 import { tableForms } from './elementwise.ts';
 import { movement } from './movement.ts';
+import { scan } from './scan.ts';
 import type { Calls, Emitter } from './types.ts';
 
 /** @throws LossgraftError `opset-too-old` below 11, the first opset in which every loss can be written. */
@@ -24,6 +25,8 @@ export function createEmitter(graph: Graph, opset: number): Emitter {
     ...base,
     ...tableForms(base, opset),
     ...movement(base, opset),
+    scan: (initial, sequences, write, options) =>
+      scan({ base, graph, within: (body) => createEmitter(body, opset) }, { initial, sequences, write, ...options }),
   };
 }
 
@@ -35,7 +38,8 @@ function createCalls(graph: Graph, opset: number): Calls {
     const attributes: NodeAttributes = new Map(Object.entries(options.attributes ?? {}));
     const name = graph.freshName(`lossgraft/${options.label ?? opType}`);
     const values = outputs.map(({ dtype, shape }, i) => graph.define(i === 0 ? name : `${name}:${i}`, dtype, shape));
-    graph.addNode({ opType, name, domain: options.domain ?? '', inputs, outputs: values, attributes });
+    const bodies = options.bodies ? { bodies: new Map(Object.entries(options.bodies)) } : {};
+    graph.addNode({ opType, name, domain: options.domain ?? '', inputs, outputs: values, attributes, ...bodies });
     return values;
   };
   const call: Emitter['call'] = (opType, inputs, options = {}) => {

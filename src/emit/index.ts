@@ -1,5 +1,6 @@
 export { LossgraftError, option } from '../errors.ts';
 export {
+  attribute,
   describeNode,
   float,
   floatAttribute,
@@ -15,4 +16,4 @@ export { type DataType, type Dim, elementCount, type Tensor } from '../tensor.ts
 export { broadcastShapes, sameShape, staticDims } from './broadcast.ts';
 export { createEmitter, MIN_OPSET } from './emitter.ts';
 export type { Operand } from './tables.ts';
-export type { Emitter, Pen } from './types.ts';
+export type { Emitter, Pen, ScanStep } from './types.ts';

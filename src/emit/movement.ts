@@ -52,7 +52,7 @@ function marked(base: Calls, x: Value, label: string, meta: NodeMeta): Value {
   return value;
 }
 
-type Movement = Omit<Emitter, keyof Calls | 'graph' | 'opset' | keyof ReturnType<typeof tableForms>>;
+type Movement = Omit<Emitter, keyof Calls | 'graph' | 'opset' | 'scan' | keyof ReturnType<typeof tableForms>>;
 
 /** Operators that move, index, multiply and normalise, in the opset's form. */
 export function movement(base: Calls, opset: number): Movement {

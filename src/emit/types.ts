@@ -8,6 +8,8 @@ export interface CallOptions {
   readonly dtype?: DataType | undefined;
   readonly shape?: Shape;
   readonly domain?: string;
+  /** Bodies of If, Loop and Scan by attribute. */
+  readonly bodies?: Readonly<Record<string, Graph>>;
   /** What the node and its outputs are named after; the operator's name by default. */
   readonly label?: string;
 }
@@ -75,9 +77,25 @@ export interface Pen extends Unaries, Binaries, Reductions {
     b: Value,
     options?: { readonly transA?: boolean; readonly transB?: boolean; readonly alpha?: number },
   ) => Value;
+  /** Steps along the first axis of `sequences`, from the last element to the first where it is `reverse`: an ONNX Scan. */
+  readonly scan: (
+    initial: readonly Value[],
+    sequences: readonly Value[],
+    write: WriteScanStep,
+    options?: { readonly reverse?: boolean },
+  ) => ScanStep;
   readonly softmax: (x: Value, axis: number) => Value;
   readonly logSoftmax: (x: Value, axis: number) => Value;
 }
+
+/** What a step of a Scan gives: the next states, and one element of each sequence that comes out. */
+export interface ScanStep {
+  readonly states: readonly Value[];
+  readonly outputs: readonly Value[];
+}
+
+/** Writes a step with a pen of its own; it may read outer values. */
+export type WriteScanStep = (op: Pen, states: readonly Value[], elements: readonly Value[]) => ScanStep;
 
 /** The pen with the graph that it writes on. */
 export interface Emitter extends Pen {

@@ -2,6 +2,7 @@ import { LossgraftError } from '../errors.ts';
 import { renamedInitializer, rewireNode } from '../onnx/index.ts';
 import type {
   AttributeInit,
+  GraphInit,
   InitializerInit,
   ModelEdit,
   ModelProto,
@@ -12,6 +13,7 @@ import type {
   Replacement,
   Span,
   TensorProto,
+  UntypedInit,
   ValueInit,
 } from '../onnx/types.ts';
 import type { Tensor } from '../tensor.ts';
@@ -153,8 +155,29 @@ export function nodeInit(node: Node): NodeInit {
     domain: node.domain,
     inputs: node.inputs.map(nameOf),
     outputs: node.outputs.map(nameOf),
-    attributes: new Map([...node.attributes].map(([name, value]) => [name, ownAttribute(node, name, value)])),
+    attributes: new Map([
+      ...[...node.attributes].map(([name, value]) => [name, ownAttribute(node, name, value)] as const),
+      ...[...node.bodies].map(([name, body]) => [name, { type: 'graph', value: bodyInit(name, body) }] as const),
+    ]),
   };
+}
+
+/** A body as the writer takes it; what calls it gives the types that are not known. */
+function bodyInit(name: string, body: Graph): GraphInit {
+  const port = (value: Value): ValueInit | UntypedInit =>
+    value.dtype === undefined || value.shape === undefined ? { name: value.name } : valueInit(value);
+  return {
+    name,
+    nodes: body.nodes.map(nodeInit),
+    initializers: [...body.initializers].map(([value, source]) => ownInitializer(value, source)),
+    inputs: body.inputs.map(port),
+    outputs: body.outputs.map(port),
+  };
+}
+
+function ownInitializer({ name }: Value, source: InitializerSource): InitializerInit {
+  if (isView(source)) throw new Error(`the body's "${name}" is in the file`);
+  return { name, tensor: source };
 }
 
 function ownAttribute(

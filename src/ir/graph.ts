@@ -1,7 +1,6 @@
-import { LossgraftError, option } from '../errors.ts';
 import type { Attribute, AttributeInit, NodeProto, Replacement, TensorProto, ValueInfoProto } from '../onnx/types.ts';
 import type { DataType, Shape, Tensor } from '../tensor.ts';
-import { nearestNames } from './nearestNames.ts';
+import { nameTaken, unknownTensor } from './names.ts';
 import { OrderedList } from './orderedList.ts';
 
 /** A tensor of the graph: produced by a node, or a graph input, or an initializer. */
@@ -30,6 +29,15 @@ export interface NodeMeta {
   readonly ownGradient?: { readonly source: Value; readonly gradient: (dy: Value) => Value };
 }
 
+interface NodeParts {
+  readonly name: string;
+  readonly opType: string;
+  readonly domain: string;
+  readonly attributes: NodeAttributes;
+  readonly proto?: NodeProto;
+  readonly bodies?: ReadonlyMap<string, Graph>;
+}
+
 /** One operator call. `proto` is its view in the user's file; a node that lossgraft made has none. */
 export class Node {
   readonly name: string;
@@ -44,9 +52,12 @@ export class Node {
   /** Outer values that this node's subgraphs read. */
   captures: readonly Value[] = [];
   meta: NodeMeta = {};
+  /** Bodies of a node that lossgraft made, by attribute; their nodes read outer values as they are. */
+  readonly bodies: ReadonlyMap<string, Graph>;
 
-  constructor(init: { name: string; opType: string; domain: string; attributes: NodeAttributes; proto?: NodeProto }) {
+  constructor(init: NodeParts) {
     this.name = init.name;
+    this.bodies = init.bodies ?? new Map();
     this.opType = init.opType;
     this.domain = init.domain;
     this.attributes = init.attributes;
@@ -64,6 +75,7 @@ export interface NodeSpec {
   readonly inputs: readonly (Value | undefined)[];
   readonly outputs: readonly (Value | undefined)[];
   readonly attributes?: NodeAttributes;
+  readonly bodies?: ReadonlyMap<string, Graph>;
 }
 
 /** What to do where a name that follows from a tensor's, such as `<param>.next`, is taken. */
@@ -90,8 +102,14 @@ export class Graph {
   readonly patches: Replacement[] = [];
   readonly #nodes = new OrderedList<Node>();
   readonly #nodeNames = new Set<string>();
+  readonly #outer: Graph | undefined;
   #position: Node | undefined;
   #counter = 0;
+
+  /** @param outer the graph whose node has this one as a body: names are free in both. */
+  constructor(outer?: Graph) {
+    this.#outer = outer;
+  }
 
   /** The nodes in order, as they are now: whoever walks through them may change the graph on the way. */
   get nodes(): readonly Node[] {
@@ -102,27 +120,12 @@ export class Graph {
   value(name: string, where = 'model'): Value {
     const value = this.values.get(name);
     if (value) return value;
-    const near = nearestNames(name, this.values.keys());
-    throw new LossgraftError({
-      code: 'unknown-tensor',
-      where,
-      expected: 'the name of a tensor in the model',
-      found: `"${name}"`,
-      hint: near.length > 0 ? `Did you mean ${near.map((n) => `"${n}"`).join(', ')}` : 'The model has no tensors',
-    });
+    throw unknownTensor(name, where, this.values.keys());
   }
 
   /** A new value; its name must be free. `hint` is what to do where it is not, if it is not one that the option rename knows. */
   define(name: string, dtype?: DataType, shape?: Shape, hint?: string): Value {
-    if (this.values.has(name)) {
-      throw new LossgraftError({
-        code: 'name-collision',
-        where: `tensor "${name}"`,
-        expected: 'a name that the model does not use yet',
-        found: 'the model already has a tensor with that name',
-        hint: hint ?? `Rename lossgraft's own with ${option('rename', `${name}=my_${name}`)}`,
-      });
-    }
+    if (this.values.has(name)) throw nameTaken(name, hint);
     const value = new Value(name, dtype, shape);
     this.values.set(name, value);
     return value;
@@ -130,6 +133,7 @@ export class Graph {
 
   /** A free name under `prefix`. */
   freshName(prefix: string): string {
+    if (this.#outer) return this.#outer.freshName(prefix);
     for (;;) {
       this.#counter += 1;
       const name = `${prefix}_${this.#counter}`;
@@ -143,6 +147,7 @@ export class Graph {
       opType: spec.opType,
       domain: spec.domain ?? '',
       attributes: spec.attributes ?? new Map(),
+      ...(spec.bodies ? { bodies: spec.bodies } : {}),
     });
     this.attach(node, spec.inputs, spec.outputs);
     return node;
@@ -214,6 +219,16 @@ export class Graph {
   clone(): { readonly graph: Graph; readonly copies: ReadonlyMap<Value, Value> } {
     const graph = new Graph();
     const copies = new Map<Value, Value>();
+    const nodes = new Map<Node, Node>();
+    this.#copyInto(graph, copies, nodes);
+    for (const [value, copy] of copies) {
+      copy.producer = value.producer && nodes.get(value.producer);
+      for (const use of value.uses) copy.uses.add(nodes.get(use) ?? use);
+    }
+    return { graph, copies };
+  }
+
+  #copyInto(graph: Graph, copies: Map<Value, Value>, nodes: Map<Node, Node>): void {
     const copyOf = (value: Value): Value => {
       const known = copies.get(value);
       if (known) return known;
@@ -222,11 +237,15 @@ export class Graph {
       return copy;
     };
     for (const [name, value] of this.values) graph.values.set(name, copyOf(value));
-    const nodes = new Map(this.nodes.map((node) => [node, this.#copyNode(node, graph, copyOf)]));
-    for (const [value, copy] of copies) {
-      copy.producer = value.producer && nodes.get(value.producer);
-      for (const use of value.uses) copy.uses.add(nodes.get(use) ?? use);
+    for (const node of this.nodes) {
+      const bodies = [...node.bodies].map(([name, body]) => {
+        const copy = new Graph(graph);
+        body.#copyInto(copy, copies, nodes);
+        return [name, copy] as const;
+      });
+      nodes.set(node, copyNode(node, copyOf, new Map(bodies)));
     }
+    for (const node of this.nodes) graph.#nodes.insert(nodes.get(node) ?? node);
     for (const value of this.inputs) graph.inputs.push(copyOf(value));
     for (const value of this.outputs) graph.outputs.push(copyOf(value));
     for (const [value, source] of this.initializers) graph.initializers.set(copyOf(value), source);
@@ -237,19 +256,6 @@ export class Graph {
     graph.patches.push(...this.patches);
     for (const name of this.#nodeNames) graph.#nodeNames.add(name);
     graph.#counter = this.#counter;
-    return { graph, copies };
-  }
-
-  #copyNode(node: Node, graph: Graph, copyOf: (value: Value) => Value): Node {
-    if (node.meta.ownGradient) throw new Error('a gradient written by hand belongs to one graph');
-    const { name, opType, domain, attributes, proto } = node;
-    const copy = new Node({ name, opType, domain, attributes, ...(proto ? { proto } : {}) });
-    copy.inputs = node.inputs.map((input) => input && copyOf(input));
-    copy.outputs = node.outputs.map((output) => output && copyOf(output));
-    copy.captures = node.captures.map(copyOf);
-    copy.meta = node.meta;
-    graph.#nodes.insert(copy);
-    return copy;
   }
 
   /** Whether a node, a body or the user reads a value. */
@@ -260,6 +266,7 @@ export class Graph {
   #link(node: Node, inputs: readonly (Value | undefined)[], outputs: readonly (Value | undefined)[]): void {
     node.inputs = inputs;
     node.outputs = outputs;
+    if (node.bodies.size > 0) node.captures = [...new Set([...node.bodies.values()].flatMap(outerReads))];
     for (const input of inputs) input?.uses.add(node);
     for (const captured of node.captures) captured.uses.add(node);
     for (const output of outputs) if (output) output.producer = node;
@@ -268,6 +275,7 @@ export class Graph {
 
   #unlink(node: Node): void {
     for (const value of [...node.inputs, ...node.captures]) value?.uses.delete(node);
+    for (const body of node.bodies.values()) for (const inner of body.nodes) body.#unlink(inner);
     for (const output of node.outputs) if (output?.producer === node) this.values.delete(output.name);
     this.#nodeNames.delete(node.name);
   }
@@ -275,7 +283,9 @@ export class Graph {
   /** Makes every node that reads `from` read `to`. Graph outputs keep their name and are left alone. */
   replaceUses(from: Value, to: Value, except?: Node): void {
     for (const node of [...from.uses]) {
-      if (node === except || node.captures.includes(from)) continue;
+      const isCaptured = node.captures.includes(from);
+      if (node === except || (isCaptured && node.bodies.size === 0)) continue;
+      if (isCaptured) node.captures = node.captures.map((value) => (value === from ? to : value));
       node.inputs = node.inputs.map((input) => (input === from ? to : input));
       from.uses.delete(node);
       to.uses.add(node);
@@ -285,4 +295,21 @@ export class Graph {
   isInput(value: Value): boolean {
     return this.inputs.includes(value);
   }
+}
+
+function copyNode(node: Node, copyOf: (value: Value) => Value, bodies: ReadonlyMap<string, Graph>): Node {
+  if (node.meta.ownGradient) throw new Error('a gradient written by hand belongs to one graph');
+  const { name, opType, domain, attributes, proto } = node;
+  const copy = new Node({ name, opType, domain, attributes, bodies, ...(proto ? { proto } : {}) });
+  copy.inputs = node.inputs.map((input) => input && copyOf(input));
+  copy.outputs = node.outputs.map((output) => output && copyOf(output));
+  copy.captures = node.captures.map(copyOf);
+  copy.meta = node.meta;
+  return copy;
+}
+
+/** What a body reads that it does not define itself. */
+function outerReads(body: Graph): Value[] {
+  const reads = body.nodes.flatMap((node) => [...node.inputs, ...node.captures]);
+  return reads.filter((value) => value !== undefined && body.values.get(value.name) !== value) as Value[];
 }

@@ -23,7 +23,10 @@ export function printNode(node: Node): string {
   const outputs = node.outputs.map((value) => value?.name ?? '_').join(', ');
   const inputs = node.inputs.map((value) => value?.name ?? '_').join(', ');
   const op = node.domain === '' ? node.opType : `${node.domain}::${node.opType}`;
-  const attributes = [...node.attributes].map(([name, attribute]) => `${name}=${plain(attribute.value)}`);
+  const attributes = [
+    ...[...node.attributes].map(([name, attribute]) => `${name}=${plain(attribute.value)}`),
+    ...[...node.bodies.keys()].map((name) => `${name}=graph`),
+  ];
   return `${outputs} = ${op}(${inputs})${attributes.length > 0 ? ` {${attributes.join(', ')}}` : ''}`;
 }
 

@@ -1,5 +1,5 @@
 import { COMPOSITE_DOMAIN, type Expansion } from '../contract.ts';
-import type { Emitter, Value } from '../emit/index.ts';
+import { createEmitter, type Emitter, type Value } from '../emit/index.ts';
 import type { ErrorCode } from '../errorCodes.ts';
 import { LossgraftError } from '../errors.ts';
 import { describeNode } from '../ir/attributes.ts';
@@ -13,7 +13,14 @@ export type Expansions = Readonly<Record<string, Expansion>>;
  * @throws LossgraftError `no-expansion` for a composite without one.
  */
 export function expand(op: Emitter, expansions: Expansions): void {
-  for (const node of op.graph.nodes) if (node.domain === COMPOSITE_DOMAIN) expandNode(op, node, expansions);
+  for (const node of op.graph.nodes) {
+    expandBodies(op, node, expansions);
+    if (node.domain === COMPOSITE_DOMAIN) expandNode(op, node, expansions);
+  }
+}
+
+export function expandBodies({ opset }: Emitter, node: Node, expansions: Expansions): void {
+  for (const body of node.bodies.values()) expand(createEmitter(body, opset), expansions);
 }
 
 export function expandNode(op: Emitter, node: Node, expansions: Expansions): void {

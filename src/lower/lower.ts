@@ -2,7 +2,7 @@ import { type BlockedContext, type BlockedRule, COMPOSITE_DOMAIN, type Placed } 
 import type { Emitter, Value } from '../emit/index.ts';
 import { isView } from '../ir/edit.ts';
 import type { Graph, Node } from '../ir/graph.ts';
-import { type Expansions, expandNode } from './expand.ts';
+import { type Expansions, expandBodies, expandNode } from './expand.ts';
 import { BLOCKED_DOMAIN, Layouts, type LowerTarget } from './layouts.ts';
 
 export type BlockedRules = Readonly<Record<string, BlockedRule>>;
@@ -106,5 +106,6 @@ function keep(op: Emitter, node: Node, expansions: Expansions, layouts: Layouts)
   for (const input of node.inputs) if (input && !node.captures.includes(input)) input.uses.delete(node);
   for (const input of inputs) input?.uses.add(node);
   node.inputs = inputs;
+  expandBodies(op, node, expansions);
   if (node.domain === COMPOSITE_DOMAIN) expandNode(op, node, expansions);
 }

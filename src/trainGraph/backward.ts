@@ -52,7 +52,8 @@ export async function backward(model: Model, request: BackwardRequest): Promise<
   }
   await inferOwnTypes(model, graph);
   const wrt = asked.map(({ value }) => value);
-  const gradients = differentiate(grafted.op, grafted.loss, wrt, { rules: request.calculus.gradients, constant });
+  const options = { rules: request.calculus.gradients, constant, replacesForward: true };
+  const gradients = differentiate(grafted.op, grafted.loss, wrt, options);
   const trained = asked.filter(({ value }) => gradients.has(value));
   const unreached = asked.filter(({ value }) => !gradients.has(value));
   if (trained.length === 0) throw nothingTrained(unreached, grafted.logits);

@@ -15,6 +15,11 @@ export interface DifferentiateOptions {
   readonly rules: GradientRules;
   /** The elements of a value that does not depend on the data, or `undefined`. */
   readonly constant: (value: Value) => readonly number[] | undefined;
+  /**
+   * Whether a forward pass that a rule writes anew, to keep what it needs, takes the place of the model's own. It is equal but for rounding,
+   * so that a model's own outputs stay as they are without it, and both run.
+   */
+  readonly replacesForward?: boolean;
 }
 
 /**
@@ -160,7 +165,7 @@ function contextOf(
 ): GradientContext {
   const dyOf = (i: number): Value => {
     const output = node.outputs[i];
-    const known = output && tape.get(output);
+    const known = flow(i);
     if (known) return known;
     return output ? op.zerosLike(output) : op.scalar(0, 'float32');
   };
@@ -181,6 +186,16 @@ function contextOf(
     return value && !needed[i] ? options.constant(value) : undefined;
   };
   const first = node.outputs.findIndex((output) => output !== undefined);
+  const flow = (i: number): Value | undefined => {
+    const output = node.outputs[i];
+    return output && tape.get(output);
+  };
+  const replaces = (i: number, value: Value): void => {
+    const output = node.outputs[i];
+    if (!output || !options.replacesForward) return;
+    [value.dtype, value.shape] = [output.dtype, output.shape];
+    op.graph.replaceUses(output, value);
+  };
   return {
     op,
     node,
@@ -190,6 +205,9 @@ function contextOf(
       return dyOf(Math.max(0, first));
     },
     dyOf,
+    flow,
+    ahead: (write) => op.graph.before(node, write),
+    replaces,
     wants: (i) => needed[i] ?? false,
     input,
     known,

@@ -24,7 +24,10 @@ export interface GradientCase {
   readonly op: string;
   readonly opset: number;
   readonly attributes?: Readonly<
-    Record<string, { readonly type: 'int' | 'ints' | 'float' | 'floats' | 'string'; readonly value: unknown }>
+    Record<
+      string,
+      { readonly type: 'int' | 'ints' | 'float' | 'floats' | 'string' | 'strings'; readonly value: unknown }
+    >
   >;
   /**
    * null: an omitted optional input. `constant`: an initializer, not an input of the model. `fixed`: its dimensions stay known when
@@ -73,6 +76,8 @@ export interface CaseOptions {
   readonly dtype?: 'float32' | 'float64';
   /** Inputs get symbolic dimensions, so that nothing (or all but the batch's size) is known until the graph runs. */
   readonly symbolic?: Symbolic | undefined;
+  /** Whether a forward pass that a rule writes takes the operator's place: by default in float64. */
+  readonly replacesForward?: boolean;
 }
 
 /** The graph of a case: the operator, Σ y·dy as the loss, and its gradients by our rules as outputs `<input>.grad`. */
@@ -105,6 +110,8 @@ export async function buildGradientCase(test: GradientCase, options: CaseOptions
   const constants = new Map(test.inputs.flatMap((input) => (input ? [[input.name, input] as const] : [])));
   const found = differentiate(op, loss, wrt, {
     rules: gradients,
+    // Kernels that ONNX Runtime has in float32 alone.
+    replacesForward: options.replacesForward ?? float === 'float64',
     constant: ({ name }) => (constants.get(name)?.constant ? constants.get(name)?.data.map(Number) : undefined),
   });
   graph.outputs.push(loss, ...wrt.map((value) => gradOutput(op, value, found.get(value))));

@@ -37,6 +37,30 @@ def safetensors(path: str) -> dict[str, np.ndarray]:
     }
 
 
+def both_ways():
+    """onnx.reference's Scan goes forward alone: sequences that go the other way are turned before and after it."""
+    from onnx.reference.ops.op_scan import Scan as Forward
+
+    class Scan(Forward):
+        def __init__(self, node, run_params):
+            own = {a.name: list(a.ints) for a in node.attribute if a.name in ("scan_input_directions", "scan_output_directions")}
+            kept = onnx.NodeProto()
+            kept.CopyFrom(node)
+            del kept.attribute[:]
+            kept.attribute.extend(a for a in node.attribute if a.name not in own)
+            super().__init__(kept, run_params)
+            self.turned = own.get("scan_input_directions", []), own.get("scan_output_directions", [])
+
+        def _run(self, *args, **rest):
+            before, after = self.turned
+            states = len(args) - self.num_scan_inputs
+            flip = lambda values, directions: [np.flip(v, 0) if d else v for v, d in zip(values, directions or [0] * len(values), strict=True)]
+            results = super()._run(*args[:states], *flip(args[states:], before), **rest)
+            return *results[:states], *flip(results[states:], after)
+
+    return Scan
+
+
 def run(model: str, state: str, reference: str) -> dict:
     from onnx.reference import ReferenceEvaluator
 
@@ -46,7 +70,7 @@ def run(model: str, state: str, reference: str) -> dict:
     types = {info.name: onnx.helper.tensor_dtype_to_np_dtype(info.type.tensor_type.elem_type) for info in proto.graph.input}
     feeds = {name: pool[name].astype(dtype) for name, dtype in types.items()}
     try:
-        evaluator = ReferenceEvaluator(proto)
+        evaluator = ReferenceEvaluator(proto, new_ops=[both_ways()])
         found = dict(zip(evaluator.output_names, evaluator.run(None, feeds)))
     except Exception as error:
         return {"failed": " ".join(f"{type(error).__name__}: {error}".split())[:300]}
