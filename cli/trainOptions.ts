@@ -41,6 +41,9 @@ export const rows = {
     { first: true, bare: true },
   ),
   force: flag('Replace an existing output, and start an existing run again', { first: true }),
+  dryRun: flag('Check everything, time a few steps, and say what would be done and what it would take; write nothing', {
+    first: true,
+  }),
   writeAnyway: flag('Write the tuned model even if it is not shown to be better than the given one', {}),
 };
 
@@ -58,7 +61,7 @@ export interface Asked {
 }
 
 /** What a file may say: all but what belongs to the call. */
-const { config: _config, resume: _resume, force: _force, ...configRows } = rows;
+const { config: _config, resume: _resume, force: _force, dryRun: _dryRun, ...configRows } = rows;
 
 /** The options of a call, those of a file below those of the command line. @throws UsageError where there is no model or no data. */
 export function askedOf({ options, declared }: Given<typeof rows>, door: Door): Asked {

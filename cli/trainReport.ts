@@ -70,7 +70,7 @@ function epochLine(record: EpochRecord): string {
 }
 
 /** Seconds as 1:02:03 or 4:05. */
-function duration(seconds: number): string {
+export function duration(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));
   const parts = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
   const shown = parts[0] === 0 ? parts.slice(1) : parts;

@@ -16,6 +16,7 @@ import type { exportRows } from './tables/export.ts';
 import { inspectRows } from './tables/inspect.ts';
 import { setupCudaRows } from './tables/setupCuda.ts';
 import { graphRows, trainGraphRows } from './tables/trainGraph.ts';
+import type { Rehearsal } from './train/rehearse.ts';
 import type { TrainResult } from './train/train.ts';
 import { type TrainGraph, trainGraph as trainGraphWith } from './trainGraph/trainGraph.ts';
 import type { Calculus } from './transform/gradientOutputs.ts';
@@ -93,6 +94,7 @@ export type { Finding, ProviderReport } from './runtime/cuda/diagnose.ts';
 export type { SetupOptions, SetupResult } from './runtime/cuda/setup.ts';
 export type { Provider } from './runtime/session.ts';
 export type { DataType, Tensor } from './tensor.ts';
+export type { Estimate, Rehearsal } from './train/rehearse.ts';
 export type { TrainedArm, TrainResult } from './train/train.ts';
 export type { Form, StepReport, TrainGraph } from './trainGraph/trainGraph.ts';
 export type { GraftReport, Reduction } from './transform/graft.ts';
@@ -218,6 +220,21 @@ export async function train(model: OpenedModel, options: TrainOptions): Promise<
   // The trainer is as large as everything else, and no other verb needs it.
   const { train: trainWith } = await import('./train/train.ts');
   return trainWith(
+    { losses, weightings, optimizers, calculus: calculusWith(options.gradients) },
+    opened(model),
+    options,
+  );
+}
+
+/**
+ * Says what `train` would do with these options, and what it would take: everything before the work is done, and a few steps are timed on
+ * this machine. Nothing is written.
+ *
+ * @throws LossgraftError as `train` does before its first epoch is over.
+ */
+export async function rehearse(model: OpenedModel, options: TrainOptions): Promise<Rehearsal> {
+  const { rehearse: rehearseWith } = await import('./train/rehearse.ts');
+  return rehearseWith(
     { losses, weightings, optimizers, calculus: calculusWith(options.gradients) },
     opened(model),
     options,

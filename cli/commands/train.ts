@@ -1,9 +1,10 @@
-import type { Dataset, TrainResult } from '../../src/index.ts';
+import type { Dataset, Rehearsal, TrainResult } from '../../src/index.ts';
 import { command, type Door } from '../command.ts';
 import { STATUS } from '../failure.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { note, noteOnce, print, printJson } from '../io.ts';
 import { checkOutput } from '../output.ts';
+import { describeRehearsal } from '../rehearsalTable.ts';
 import { type Asked, askedOf, optionsOf, rows } from '../trainOptions.ts';
 import { describeWaiting, trainWatch } from '../trainReport.ts';
 import { describeDecision, describeTraining } from '../trainTables.ts';
@@ -46,6 +47,11 @@ export const trainCommand = command({
       const { onProgress, onEpoch, onFeatures } = watch;
       const taken = await optionsOf(asked, output, lossgraft, opened);
       const { said, onNote } = noteOnce();
+      if (options.dryRun) {
+        const rehearsal = await lossgraft.rehearse(model, { ...taken, onNote, signal: stop.signal });
+        await finishDry(output, String(taken.folder), given.json, rehearsal, said);
+        return;
+      }
       const how = { onNote, onProgress, onEpoch, onFeatures, signal: stop.signal };
       const result = await lossgraft.train(model, { ...taken, ...how });
       watch.stop();
@@ -101,6 +107,19 @@ async function finish(
     `${output.model} is not written, ${result.decision?.why}; --write-anyway writes it, or pass other data to judge it with --validation`,
   );
   process.exitCode = STATUS.failed.code;
+}
+
+async function finishDry(
+  output: TunedOutput,
+  folder: string,
+  json: boolean,
+  rehearsal: Rehearsal,
+  said: ReadonlySet<string>,
+): Promise<void> {
+  for (const text of rehearsal.notes) if (!said.has(text)) note(text);
+  const files = [output.model, ...output.copies.map(({ to }) => to)];
+  if (json) await printJson({ files, folder, ...rehearsal });
+  else await print(describeRehearsal(rehearsal, files, folder));
 }
 
 async function writeTo(

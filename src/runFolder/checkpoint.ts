@@ -47,17 +47,22 @@ export class RunFolder {
   begin(mode: RunMode, settings: Checkpoint['settings']): Checkpoint | undefined {
     makeFolder(this.path);
     if (mode === 'replace') for (const name of [FILE, ...this.#states()]) rmSync(this.file(name), { force: true });
-    const there = existsSync(join(this.path, FILE));
-    if (mode === 'new' && there) throw this.#exists();
+    const checkpoint = this.found(mode, settings);
     this.#sweep();
-    if (!there) return undefined;
-    const checkpoint = this.#read();
-    this.#compare(
-      isLonger(checkpoint.settings, settings) ? lengthened(checkpoint.settings, settings) : checkpoint.settings,
-      settings,
-    );
+    if (checkpoint === undefined) return undefined;
     const numbers = this.#states().map((file) => Number(/-(\d+)\.safetensors$/.exec(file)?.[1] ?? 0));
     this.#count = Math.max(0, ...numbers);
+    return checkpoint;
+  }
+
+  /** The checkpoint with which a run would go on; nothing is changed. @throws LossgraftError as {@link begin} does */
+  found(mode: RunMode, settings: Checkpoint['settings']): Checkpoint | undefined {
+    const there = existsSync(this.file(FILE));
+    if (mode === 'new' && there) throw this.#exists();
+    if (mode !== 'resume' || !there) return undefined;
+    const checkpoint = this.#read();
+    const before = checkpoint.settings;
+    this.#compare(isLonger(before, settings) ? lengthened(before, settings) : before, settings);
     return checkpoint;
   }
 
