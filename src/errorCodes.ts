@@ -193,6 +193,7 @@ export type ErrorCode =
   | 'scores-not-finite'
   | 'scores-unclear'
   | 'segmentation-head'
+  | 'serve-failed'
   | 'session-closed'
   | 'split-fraction'
   | 'state-dtype'

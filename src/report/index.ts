@@ -5,6 +5,7 @@ import type { Report } from './report.ts';
 export { usualOf } from './cells.ts';
 export { previewsOf } from './preview.ts';
 export type { Preview, Report, ReportArm } from './report.ts';
+export { type LiveReport, serveReport } from './serve.ts';
 
 /** Writes a run's page, whole or not at all. @throws LossgraftError `write-failed` */
 export function writeReport(path: string, report: Report): void {

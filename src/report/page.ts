@@ -4,6 +4,7 @@ import { curves } from './curves.ts';
 import { details } from './details.ts';
 import { Html, html, visible } from './html.ts';
 import { influence } from './influence.ts';
+import { LIVE_SCRIPT } from './livePage.ts';
 import { precision } from './precision.ts';
 import type { Report } from './report.ts';
 import { STYLE } from './style.ts';
@@ -23,20 +24,58 @@ const PLACES = [
 
 /** The page of a run: one HTML document without scripts, in which everything is. */
 export function renderReport(report: Report): string {
-  const main = report.arms[0]?.name ?? '';
-  const title = visible(`${report.model}, fine-tuned with ${main}`);
-  const banner = report.isDone
-    ? null
-    : html`<p class="banner" role="note">${report.error && html`<b>Ended by an error.</b> ${report.error} `}This run is not finished. Resume it to continue; the page is then updated.</p>`;
-  const places = PLACES.filter(([id]) => id !== 'precision' || report.curves !== null);
+  const meta = html`<meta http-equiv="Content-Security-Policy" content="${POLICY}">`;
+  return documentOf(report, meta, bannerOf(report), FOOTER);
+}
+
+const FOOTER = html`The figures are those of metrics.jsonl and checkpoint.json beside this page, where the run keeps them.`;
+
+/** Parts of a page that change while a run trains, by their places. */
+export interface LiveParts {
+  readonly sections: string;
+  readonly links: string;
+}
+
+export function renderLiveParts(report: Report): LiveParts {
+  return { sections: sectionsOf(report).markup, links: linksOf(report).markup };
+}
+
+/** The page of a run that goes on: its script puts in what is new. */
+export function renderLive(report: Report, progress: string): string {
+  const banner = html`<p class="banner" id="progress">${progress}</p>`;
+  const script = new Html(`<script>${LIVE_SCRIPT}</script>`);
+  return documentOf(
+    report,
+    null,
+    banner,
+    html`The figures are those of metrics.jsonl in the folder of the run.${script}`,
+  );
+}
+
+function documentOf(report: Report, meta: Html | null, banner: Html | null, footer: Html): string {
+  const title = visible(`${report.model}, fine-tuned with ${report.arms[0]?.name ?? ''}`);
   const page = html`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${POLICY}">
+<html lang="en"><head><meta charset="utf-8">${meta}
 <meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark"><meta name="robots" content="noindex">
 <title>${title}</title><style>${new Html(STYLE)}</style></head>
 <body><header><p class="eyebrow">lossgraft · fine-tuning</p><h1>${title}</h1>
-<nav aria-label="Sections">${places.map(([id, name]) => html`<a href="#${id}">${name}</a>`)}</nav>${banner}</header>
-<main>${summary(report)}${precision(report)}${curves(report)}${classes(report)}${confusion(report)}${influence(report)}${details(report)}</main>
-<footer>The figures are those of metrics.jsonl and checkpoint.json beside this page, where the run keeps them.</footer></body></html>
+<nav aria-label="Sections" id="links">${linksOf(report)}</nav>${banner}</header>
+<main id="sections">${sectionsOf(report)}</main>
+<footer>${footer}</footer></body></html>
 `;
   return page.markup;
+}
+
+function linksOf({ curves: found }: Report): Html {
+  const places = PLACES.filter(([id]) => id !== 'precision' || found !== null);
+  return html`${places.map(([id, name]) => html`<a href="#${id}">${name}</a>`)}`;
+}
+
+function sectionsOf(report: Report): Html {
+  return html`${summary(report)}${precision(report)}${curves(report)}${classes(report)}${confusion(report)}${influence(report)}${details(report)}`;
+}
+
+function bannerOf({ isDone, error }: Report): Html | null {
+  if (isDone) return null;
+  return html`<p class="banner" role="note">${error && html`<b>Ended by an error.</b> ${error} `}This run is not finished. Resume it to continue; the page is then updated.</p>`;
 }

@@ -11,6 +11,8 @@ export interface Report {
   readonly model: string;
   /** `false`: it was interrupted, and figures are those of the best epochs so far. */
   readonly isDone: boolean;
+  /** It goes on: the page is looked at while it trains. */
+  readonly isRunning: boolean;
   /** What ended it, where that was an error. */
   readonly error: string | null;
   /** On which data {@link before} and the arms were judged. */

@@ -14,9 +14,9 @@ const HEADLINE: readonly MetricName[] = ['balancedAccuracy', 'macroF1'];
 
 /** What the run came to: a model that is written or none, why, what it changes, and what was gained and paid. */
 export function verdict(report: Report, judged: readonly JudgedLook[], subject: JudgedLook | undefined): Html {
-  const { arms, before, decision, isDone } = report;
+  const { arms, before, decision, isDone, isRunning } = report;
   if (subject === undefined)
-    return html`<p class="verdict">The run was interrupted before <b>${arms[0]?.name ?? 'the loss'}</b> was judged.</p>`;
+    return html`<p class="verdict">${isRunning ? 'No epoch is judged yet: this run trains' : 'The run was interrupted before'} <b>${arms[0]?.name ?? 'the loss'}</b>${isRunning ? '.' : ' was judged.'}</p>`;
   const soFar = isDone ? null : html`<p class="note">The run is not done: these are the best epochs so far.</p>`;
   return html`${decision ? decided(report, decision) : html`<p class="verdict"><b>${subject.look.name}</b>, so far</p>`}
 <ul class="headline">${HEADLINE.map((name) => headline(name, before, subject.metrics))}</ul>

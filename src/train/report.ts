@@ -39,13 +39,16 @@ export function checkReport({ report }: TrainOptions): void {
 }
 
 /** Writes the run's page, unless none is wanted. @returns its path. @throws LossgraftError `write-failed` */
-export async function reportRun(run: ReportedRun): Promise<string | null> {
+export async function reportRun(run: ReportedRun, onReport?: (report: Report) => void): Promise<string | null> {
   const { options } = run;
-  if (options.report === false) return null;
-  const path = options.report ?? join(options.folder, 'report.html');
+  if (options.report === false && !options.serve) return null;
   // Drawing stands on libraries of its own.
   const drawing = await import('../report/index.ts');
-  drawing.writeReport(path, await reportOf(run, drawing));
+  const report = await reportOf(run, drawing);
+  onReport?.(report);
+  if (options.report === false) return null;
+  const path = options.report ?? join(options.folder, 'report.html');
+  drawing.writeReport(path, report);
   return path;
 }
 
@@ -83,7 +86,8 @@ export async function reportBroken(run: Omit<ReportedRun, 'checkpoint'>, error: 
   if (checkpoint) await reportRun({ ...run, checkpoint, error: error.message });
 }
 
-function factsOf(run: ReportedRun): Omit<Report, 'influence' | 'samples' | 'mistakes'> {
+/** All but what is measured in the end. */
+export function factsOf(run: ReportedRun): Omit<Report, 'influence' | 'samples' | 'mistakes'> {
   const { model, options, parts, schedule, checkpoint, notes, error = null } = run;
   const { history, outcome, settings } = checkpoint;
   const [given] = history;
@@ -91,6 +95,7 @@ function factsOf(run: ReportedRun): Omit<Report, 'influence' | 'samples' | 'mist
   return {
     model: model.name,
     isDone: outcome !== null,
+    isRunning: false,
     error,
     judgedOn: test ? 'test' : 'validation',
     before: test ?? validated ?? (given?.phase === 'before' ? given : null),

@@ -51,7 +51,7 @@ async function digestsOf({ data, validation, test }: TrainOptions): Promise<RunF
 }
 
 /** What is no option of the run, but of the call. */
-const OF_CALL: ReadonlySet<string> = new Set(['folder', 'mode', 'origin', 'signal']);
+const OF_CALL: ReadonlySet<string> = new Set(['folder', 'mode', 'origin', 'signal', 'serve']);
 /** Options of `openData` that follow from others. */
 const DERIVED: ReadonlySet<string> = new Set(['model', 'unlabelled', 'otherwiseSplit']);
 

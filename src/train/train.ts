@@ -11,6 +11,8 @@ import { lockRun } from '../runFolder/lock.ts';
 import { trainRows } from '../tables/train.ts';
 import { runTraining } from '../trainer/runTraining.ts';
 import type { Arms } from './bindArms.ts';
+import { withEvents } from './events.ts';
+import { LiveRun } from './live.ts';
 import type { Catalogue, TrainOptions } from './options.ts';
 import { explained, prepareRun } from './prepare.ts';
 import { reportBroken, reportRun } from './report.ts';
@@ -84,24 +86,19 @@ export interface TrainResult {
 export async function train(catalogue: Catalogue, model: Model, given: TrainOptions): Promise<TrainResult> {
   checkOptions(trainRows, given, () => true);
   const lock = lockRun(given.folder);
+  const live = new LiveRun(given);
   try {
-    return await trainIn(catalogue, model, withEvents(given), lock.note === undefined ? [] : [lock.note]);
+    return await trainIn(
+      catalogue,
+      model,
+      live.heard(withEvents(given)),
+      lock.note === undefined ? [] : [lock.note],
+      live,
+    );
   } finally {
+    await live.close();
     lock.release();
   }
-}
-
-/** The listeners of the single events, which the one for all hears too. */
-function withEvents(options: TrainOptions): TrainOptions {
-  const { onEvent, onNote, onFeatures, onProgress, onEpoch } = options;
-  if (onEvent === undefined) return options;
-  return {
-    ...options,
-    onNote: (text) => [onNote?.(text), onEvent({ kind: 'note', text })],
-    onFeatures: (progress) => [onFeatures?.(progress), onEvent({ kind: 'features', ...progress })],
-    onProgress: (progress) => [onProgress?.(progress), onEvent({ kind: 'step', ...progress })],
-    onEpoch: (record) => [onEpoch?.(record), onEvent({ kind: 'epoch', ...record })],
-  };
 }
 
 /** Fine-tunes in a folder that is this run's alone; `folderNotes` tell of it. */
@@ -110,19 +107,21 @@ async function trainIn(
   model: Model,
   given: TrainOptions,
   folderNotes: readonly string[],
+  live: LiveRun,
 ): Promise<TrainResult> {
   const { folder } = given;
   const prepared = await prepareRun(catalogue, model, given, folderNotes);
   const { request, options, plan, parts, bound, names } = prepared;
   const arms = bound.arms.map(({ name }) => name);
   const run = { model, options, parts, ports: request.ports, schedule: plan.schedule, arms };
+  await live.open({ ...run, notes: prepared.notes });
   const trained = await runTraining(request).catch(async (error: unknown) => {
     await reportBroken({ ...run, notes: prepared.notes }, error);
     throw await explained(error, prepared);
   });
   const { checkpoint } = trained;
   const notes = [...new Set([...prepared.notes, ...trained.notes, ...prepared.lastNotes])];
-  const report = await reportRun({ ...run, checkpoint, notes });
+  const report = await reportRun({ ...run, checkpoint, notes }, (page) => live.end(page));
   return {
     interrupted: trained.interrupted,
     folder,

@@ -45,6 +45,7 @@ export function exampleReport({
   return {
     model: `${nameOf(0)}.onnx`,
     isDone: true,
+    isRunning: false,
     error: null,
     judgedOn: 'validation',
     before: detailedAt(arms[0] ?? '', 0, counts),

@@ -5,6 +5,15 @@ import { none } from './settings.ts';
 
 const isPage = (path: unknown): path is string | false => path === false || isText(path);
 
+const isPort = (port: number): boolean => Number.isSafeInteger(port) && port > 0 && port < 2 ** 16;
+const isServed = (given: unknown): given is boolean | number =>
+  typeof given === 'boolean' || (typeof given === 'number' && isPort(given));
+
+function parsePort(text: string): boolean | number | undefined {
+  if (text === '') return true;
+  return isPort(Number(text)) ? Number(text) : undefined;
+}
+
 /** The files of a run. */
 export const folderRows = {
   /** The folder of run.json, checkpoints, metrics.jsonl, TensorBoard's event files and report.html. */
@@ -19,6 +28,18 @@ export const folderRows = {
     ...none,
     switches: { 'no-report': { value: false, describe: 'Write no report' } },
   }),
+  /** Shows the page while it trains, on this machine alone: `true` on a free port, else on this one. A note gives its address. It ends with the run. */
+  serve: value(
+    'true, or a port',
+    isServed,
+    'Show the report in the browser while it trains, on this machine alone (default port: a free one)',
+    {
+      ...none,
+      bare: true,
+      reads: 'a port from 1 to 65535, or nothing',
+      parse: parsePort,
+    },
+  ),
   /** What a caller adds to `run.json`, the record of the run in its folder. */
   origin: given<RunOrigin>('an object', isRecord),
 } as const satisfies RunRows;
