@@ -1,8 +1,10 @@
 import { checkNames, findClassNames } from './classes/find.ts';
 import { type ClassNames, namesRecord } from './classes/names.ts';
+import { preparationIn } from './data/tables/preparation.ts';
 import { MIN_OPSET } from './emit/index.ts';
 import { option } from './errors.ts';
 import { graphEdit } from './ir/edit.ts';
+import { manifestRecord } from './manifest.ts';
 import { type Model, modelHash, typedGraph } from './model.ts';
 import { editedBytes } from './onnx/index.ts';
 import type { ModelEdit } from './onnx/types.ts';
@@ -119,9 +121,13 @@ function namesOf(
 }
 
 function augmented(model: Model, { graph }: Draft, names: ClassNames | undefined, report: AugmentReport): Augmented {
+  const preparation = preparationIn(manifestRecord(model.proto), model.name);
+  const prepared = preparation === undefined ? {} : { preparation };
   const edit = (hash: string | undefined): ModelEdit => ({
     ...graphEdit(model.proto, graph),
-    metadata: new Map([['lossgraft', JSON.stringify({ ...manifest(report, hash), ...namesRecord(names) })]]),
+    metadata: new Map([
+      ['lossgraft', JSON.stringify({ ...manifest(report, hash), ...namesRecord(names), ...prepared })],
+    ]),
   });
   return {
     report,

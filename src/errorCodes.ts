@@ -217,6 +217,7 @@ export type ErrorCode =
   | 'truncated-file'
   | 'undefined-input'
   | 'undefined-output'
+  | 'unknown-category'
   | 'unknown-class'
   | 'unknown-class-weights'
   | 'unknown-classes'

@@ -6,11 +6,13 @@ import { chooseBatch, cudaNote, fillNote } from './classifier/batches.ts';
 import { alignLabels } from './data/alignLabels.ts';
 import { bindData } from './data/bind.ts';
 import type { Dataset } from './data/dataset.ts';
+import { preparedFor } from './data/prepared.ts';
 import { fillUp, fixedBatch } from './data/samples.ts';
+import { type Preparation, preparationIn } from './data/tables/preparation.ts';
 import { LossgraftError, option } from './errors.ts';
 import { fromBytes } from './files/bytes.ts';
 import { openFile } from './files/source.ts';
-import { type Manifest, readManifest } from './manifest.ts';
+import { type Manifest, manifestRecord, readManifest } from './manifest.ts';
 import { modelFile, type OpenedModel, opened } from './model.ts';
 import { modelFileIn } from './modelFolder.ts';
 import { scan } from './onnx/index.ts';
@@ -77,7 +79,7 @@ export async function run(what: Runnable, given: Dataset, options: RunOptions = 
   const model = fileOf(what);
   const { provider = 'cpu', onProgress } = options;
   const named = options.classNames ?? (given.labelsFrom === 'option' ? given.classNames : undefined);
-  const { manifest, found } = described(model, named);
+  const { manifest, found, preparation } = described(model, named);
   const breathe = breather(options.signal);
   await breathe();
   const input = nameOf(manifest, 'labels');
@@ -88,7 +90,11 @@ export async function run(what: Runnable, given: Dataset, options: RunOptions = 
       model.session.name ?? (typeof model.file === 'string' ? basename(model.file) : 'model'),
       session.inputs,
     );
-    const bound = bindData(data, session.inputs, { name: input, classes: manifest.classes });
+    const features = session.inputs.filter(({ name }) => name !== input);
+    const bound = bindData(preparedFor(data, features, preparation), session.inputs, {
+      name: input,
+      classes: manifest.classes,
+    });
     const fixed = fixedBatch(session.inputs);
     const batchSize = chooseBatch(fixed, options.batchSize, bound.size, DYNAMIC);
     const notes = [...found.notes, ...bound.notes, ...fillNote(bound.size, fixed)];
@@ -141,12 +147,13 @@ function fileOf(what: Runnable): PlacedFile {
 function described(
   { file, dir }: PlacedFile,
   given: readonly string[] | undefined,
-): { readonly manifest: Manifest; readonly found: FoundNames } {
+): { readonly manifest: Manifest; readonly found: FoundNames; readonly preparation: Preparation | undefined } {
   const source = typeof file === 'string' ? openFile(file) : fromBytes(file, 'model');
   try {
     const proto = scan(source);
     const manifest = readManifest(proto);
-    return { manifest, found: findClassNames({ given, proto, dir, classes: manifest.classes }) };
+    const found = findClassNames({ given, proto, dir, classes: manifest.classes });
+    return { manifest, found, preparation: preparationIn(manifestRecord(proto), source.name) };
   } finally {
     source.close();
   }

@@ -3,7 +3,9 @@ import { checkNames, findClassNames } from '../classes/find.ts';
 import type { ClassNames } from '../classes/names.ts';
 import { type BoundData, bindData, type LabelInput } from '../data/bind.ts';
 import type { Dataset } from '../data/dataset.ts';
+import { preparedFor } from '../data/prepared.ts';
 import { fillUp, fixedBatch } from '../data/samples.ts';
+import { type Preparation, preparationIn } from '../data/tables/preparation.ts';
 import { LossgraftError } from '../errors.ts';
 import { graphEdit } from '../ir/edit.ts';
 import type { Graph, Value } from '../ir/graph.ts';
@@ -34,6 +36,8 @@ export interface Classifier {
   readonly names: ClassNames | undefined;
   /** The input of labels of a model that `augment` wrote: no score depends on it. */
   readonly labelInput: string | undefined;
+  /** How training prepared tables. */
+  readonly preparation: Preparation | undefined;
   readonly notes: readonly string[];
 }
 
@@ -79,6 +83,7 @@ export async function openClassifier(model: Model, options: ClassifierOptions = 
     classes: classes ?? names?.names.length,
     names,
     labelInput: labelInputOf(manifest),
+    preparation: preparationIn(manifest, name),
     notes: [...place.notes, ...notes],
     graph,
     scores: place.value,
@@ -182,7 +187,7 @@ export async function* scoreBatches(
 }
 
 function bind(
-  { labelInput, classes, model }: Classifier,
+  { labelInput, classes, model, preparation }: Classifier,
   session: Session,
   data: Dataset,
   labelled: boolean,
@@ -191,7 +196,7 @@ function bind(
   const inputs = session.inputs.filter(({ name }) => name !== labelInput);
   const name = labelInput ?? LABEL_INPUT;
   const labels: LabelInput | undefined = labelled ? { name, classes } : undefined;
-  return { bound: bindData(data, inputs, labels), name };
+  return { bound: bindData(preparedFor(data, inputs, preparation), inputs, labels), name };
 }
 
 /** An augmented model wants labels; its scores do not. */

@@ -5,6 +5,7 @@ import type { Column } from './dataset.ts';
 import { type Dataset, LABELS } from './dataset.ts';
 import { readLabels } from './labels.ts';
 import { noRows } from './noRows.ts';
+import { preparedFor } from './prepared.ts';
 
 /** Data matched to a model's inputs. */
 export interface BoundData {
@@ -33,8 +34,9 @@ export interface LabelInput {
  * @throws LossgraftError for missing columns, other dtypes, columns of different lengths; and while reading, for NaN and for labels
  * out of range, with the row.
  */
-export function bindData(data: Dataset, inputs: readonly Port[], labels: LabelInput | undefined): BoundData {
+export function bindData(given: Dataset, inputs: readonly Port[], labels: LabelInput | undefined): BoundData {
   const features = inputs.filter((input) => input.name !== labels?.name);
+  const data = preparedFor(given, features);
   const labelColumn = labelsIn(data, labels);
   const columns = features.map((input) => columnOf(data, input, features.length));
   const missing = inputs.filter((input) =>
@@ -61,7 +63,7 @@ export function bindData(data: Dataset, inputs: readonly Port[], labels: LabelIn
     }
     for (const { input, column, convert } of readers) {
       const tensor = convert(await column.read(start, count));
-      refuseNaN(tensor, `${data.name}, input ${input.name}`, start);
+      if (!column.mayBeNaN) refuseNaN(tensor, `${data.name}, input ${input.name}`, start);
       feeds[input.name] = tensor;
     }
     return feeds;

@@ -1,6 +1,8 @@
 import { LossgraftError } from '../errors.ts';
+import type { Port } from '../runtime/feeds.ts';
 import type { DataType, Tensor } from '../tensor.ts';
 import { sliceRows } from '../tensorRows.ts';
+import type { Preparation } from './tables/preparation.ts';
 
 /** Rows along the first axis of one array, read when they are asked for. */
 export interface Column {
@@ -13,6 +15,8 @@ export interface Column {
   readonly white?: readonly number[];
   /** Whether `read` gives arrays that nobody else holds, in buffers of their own: they may be handed on to another thread. */
   readonly isFresh?: boolean;
+  /** Whether NaN stands for what is missing, and goes on to the model. */
+  readonly mayBeNaN?: boolean;
   /** All rows, where they are in memory anyway. */
   readonly whole?: Tensor;
   /** Rows `start` to `start + count`. Memory: those rows. */
@@ -26,6 +30,29 @@ export interface DataSource {
   readonly options: Readonly<Record<string, unknown>>;
 }
 
+/** The cells of a table, which become a model's numbers when that is known. */
+export interface TableCells {
+  /**
+   * The columns of these inputs.
+   *
+   * @param fitted as training rows had it; without it the width of the inputs tells.
+   * @throws LossgraftError for columns that are not there, categories that are not known, and cells that are missing and that nothing fills.
+   */
+  prepare(
+    ports: readonly Port[],
+    fitted: Preparation | undefined,
+  ): {
+    readonly columns: ReadonlyMap<string, Column>;
+    readonly unnamed: Column | undefined;
+    readonly notes: readonly string[];
+  };
+  /** The preparation for these inputs, with what is filled in fitted on some rows, and what the user should know of it. */
+  fit(
+    ports: readonly Port[],
+    rows: Uint32Array,
+  ): { readonly preparation: Preparation; readonly notes: readonly string[] };
+}
+
 /** The name of the column of labels. */
 export const LABELS = 'labels';
 
@@ -37,6 +64,8 @@ export interface Dataset {
   readonly columns: ReadonlyMap<string, Column>;
   /** The array of an .npy file, which has no name: it goes to the model's one input. */
   readonly unnamed: Column | undefined;
+  /** What the columns of a table are made of, until a model's inputs are known. */
+  readonly table?: TableCells;
   /** Names of the classes by index, where the data have names. */
   readonly classNames?: readonly string[];
   /**

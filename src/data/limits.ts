@@ -71,3 +71,6 @@ export const MAX_TEXT_CHARACTERS: number = 2 ** 20;
 
 /** Of a tokenizer.json; those of large vocabularies take about 20 MB (CWE-770). */
 export const MAX_TOKENIZER_BYTES: number = 128 * 2 ** 20;
+
+/** Different values of a column of categories; more is free text, or names of samples (CWE-770). */
+export const MAX_CATEGORIES = 10_000;

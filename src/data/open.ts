@@ -13,6 +13,8 @@ import { isIdxName } from './idx/idxFile.ts';
 import { indexTexts, withLabels } from './labelsFile.ts';
 import { openArrays } from './numpy/arrays.ts';
 import { type DataKind, type DataOptions, dataRows, refuseUnused } from './options.ts';
+import { readFeatures } from './tables/featureTable.ts';
+import { expectedBy } from './tables/fromModel.ts';
 import { joinTables } from './tables/joinTables.ts';
 import { readNumbers } from './tables/numberTable.ts';
 import type { Table } from './tables/table.ts';
@@ -93,13 +95,20 @@ const READERS: Readonly<Record<DataKind, Reader>> = {
   idx: openIdx,
   images: async (path, options) => (await import('./images/imageFolder.ts')).openImageFolder(path, options),
   texts: async (path, options) => (await import('./texts/texts.ts')).openTextFolder(path, options),
-  csv: async (path, options) => readNumbers(await openCsv(path, options), options),
-  parquet: async (path, options) => readNumbers(await openParquet(path), options),
+  csv: async (path, options) => readTable(await openCsv(path, options), options),
+  parquet: async (path, options) => readTable(await openParquet(path), options),
   csvImages: async (path, options) => readImages(await openCsv(path, options), options),
   parquetImages: async (path, options) => readImages(await openParquet(path), options),
   csvTexts: async (path, options) => readTexts(await openCsv(path, options), options),
   parquetTexts: async (path, options) => readTexts(await openParquet(path), options),
 };
+
+/** One table for the model's one input, or for inputs that are called as its columns; or columns for inputs of their own. */
+async function readTable(table: Table, options: DataOptions): Promise<Dataset> {
+  const { featureColumns } = options;
+  if (featureColumns !== undefined && !Array.isArray(featureColumns)) return readNumbers(table, options);
+  return readFeatures(table, options, expectedBy(options.model));
+}
 
 async function readImages(table: Table, options: DataOptions): Promise<Dataset> {
   const { openImageTable } = await import('./images/imageTable.ts');

@@ -92,11 +92,29 @@ const tableRows = {
     kinds: ['csv', 'parquet'],
     excludes: ['featureColumns'],
   }),
-  /** What becomes of rows with a missing cell: they are refused, unless they are dropped. */
-  missing: choice(['drop'], 'Tables: drop leaves out rows with a missing cell (default: such a row is refused)', {
+  /** What becomes of missing cells: they are refused, unless they are filled in, or their rows dropped. What is filled in is fitted by `train`. */
+  missing: choice(
+    ['mean', 'median', 'mode', 'drop', 'keep'],
+    'Tables: what becomes of missing cells: filled with the column’s mean, median or most frequent value over the training rows, which the trained ' +
+      'model records; drop leaves the row out; keep hands on NaN, for models that fill cells themselves (default: such a row is refused)',
+    { kinds: ['csv', 'parquet'] },
+  ),
+  /** Columns that hold categories though some or all of their cells look like numbers. */
+  categorical: texts('Tables: columns of categories that look like numbers, such as codes: zip,grade', {
     kinds: ['csv', 'parquet'],
-    excludes: ['labels'],
   }),
+  /** How categories become numbers. Default: what fits the model's input. */
+  categories: choice(
+    ['one-hot', 'ordinal'],
+    'Tables: categories as zeros and ones behind the numbers, or as indices in place; in sorted order (default: what fits the model’s input)',
+    { kinds: ['csv', 'parquet'] },
+  ),
+  /** What becomes of a category that the model was not trained with. */
+  unknownCategory: choice(
+    ['error', 'ignore'],
+    'Tables: a category that the model was not trained with is refused, or counts as none: zeros, or the index −1',
+    { default: 'error', kinds: ['csv', 'parquet'] },
+  ),
   /** The column of paths of images in a table. Default: the one with such a name whose first cell is one. */
   imageColumn: text('Tables: the column of paths of images (default: image, path, file_name or such)', {
     kinds: IMAGE_TABLES,

@@ -1,7 +1,7 @@
 import { LossgraftError } from '../errors.ts';
 import type { Tensor } from '../tensor.ts';
 import { joinData } from '../tensorRows.ts';
-import { type Column, type Dataset, disposable, type OpenedData } from './dataset.ts';
+import { type Column, type Dataset, disposable, type OpenedData, type TableCells } from './dataset.ts';
 
 /**
  * The same data with `rows` as their rows, in that order, repeats allowed: a shuffle, a split, a long tail. Nothing is copied; rows are
@@ -10,16 +10,39 @@ import { type Column, type Dataset, disposable, type OpenedData } from './datase
  * @throws LossgraftError `rows-out-of-range`
  */
 export function selectRows(data: Dataset, rows: Uint32Array): OpenedData {
-  const { describeRow } = data;
+  const { describeRow, table } = data;
   return disposable({
     ...data,
-    columns: new Map(
-      [...data.columns].map(([key, column]) => [key, selectColumn(column, rows, `${data.name}, ${key}`)]),
-    ),
-    unnamed: data.unnamed && selectColumn(data.unnamed, rows, data.name),
+    ...selectColumns(data, data, rows),
+    ...(table === undefined ? {} : { table: selectCells(data, table, rows) }),
     ...(describeRow === undefined ? {} : { describeRow: (row: number) => describeRow(rows[row] ?? 0) }),
     close: () => data.close(),
   });
+}
+
+function selectColumns(
+  { name }: Dataset,
+  { columns, unnamed }: Pick<Dataset, 'columns' | 'unnamed'>,
+  rows: Uint32Array,
+): Pick<Dataset, 'columns' | 'unnamed'> {
+  return {
+    columns: new Map([...columns].map(([key, column]) => [key, selectColumn(column, rows, `${name}, ${key}`)])),
+    unnamed: unnamed && selectColumn(unnamed, rows, name),
+  };
+}
+
+function selectCells(data: Dataset, table: TableCells, rows: Uint32Array): TableCells {
+  return {
+    prepare: (ports, fitted) => {
+      const prepared = table.prepare(ports, fitted);
+      return { ...prepared, ...selectColumns(data, prepared, rows) };
+    },
+    fit: (ports, own) =>
+      table.fit(
+        ports,
+        own.map((row) => rows[row] ?? 0),
+      ),
+  };
 }
 
 function selectColumn(column: Column, rows: Uint32Array, where: string): Column {

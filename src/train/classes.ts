@@ -72,12 +72,19 @@ function namesFor({ name, classNames: own }: Dataset, names: ClassNames | undefi
   return names !== undefined && own.every((one, k) => one === names.names[k]) ? names : classNames(own, name);
 }
 
-/** The manifest of a model whose classes are known; one that lossgraft wrote before keeps what else it says. */
-export function tunedManifest({ proto }: Pick<Model, 'proto'>, names: ClassNames): string {
+/** The manifest of a model whose classes or preparation are known; one that lossgraft wrote before keeps what else it says. */
+export function tunedManifest(
+  { proto }: Pick<Model, 'proto'>,
+  names: ClassNames | undefined,
+  preparation: unknown,
+): string | undefined {
+  if (names === undefined && preparation === undefined) return undefined;
   const before = manifestRecord(proto) ?? {};
   const own = 'problem' in before || before.kind === undefined ? { version: VERSION, kind: TUNED } : before;
+  const prepared = preparation === undefined ? {} : { preparation };
+  if (names === undefined) return JSON.stringify({ ...own, ...prepared });
   const { classNames: _, classesAreValues: __, ...kept } = own as Readonly<Record<string, unknown>>;
-  return JSON.stringify({ ...kept, ...namesRecord(names) });
+  return JSON.stringify({ ...kept, ...namesRecord(names), ...prepared });
 }
 
 /** See `TrainerRequest.checkOrder`; `undefined` where labels are to be trusted. */

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
-import type { Dataset } from '../data/dataset.ts';
+import { type Dataset, LABELS, type TableCells } from '../data/dataset.ts';
 import { longTailRows } from '../data/longTail.ts';
+import { preparedFor } from '../data/prepared.ts';
 import type { Part } from '../data/samples.ts';
 import { openSamples, type Samples } from '../data/samples.ts';
 import { labelsOf, stratifiedSplit } from '../data/split.ts';
+import { isRecorded, type Preparation } from '../data/tables/preparation.ts';
 import { LossgraftError, option } from '../errors.ts';
 import type { Port } from '../runtime/session.ts';
 import type { TrainOptions } from './options.ts';
@@ -15,6 +17,8 @@ export interface Parts {
   readonly test?: Part;
   /** Training samples of each class. */
   readonly counts: readonly number[];
+  /** How tables are prepared, as the model says or the training rows; `undefined` of other data. */
+  readonly preparation: Preparation | undefined;
   readonly notes: readonly string[];
   /** What tells these data from others. */
   readonly settings: Readonly<Record<string, unknown>>;
@@ -27,28 +31,39 @@ export async function divide(
   options: TrainOptions,
   ports: readonly Port[],
   labels: { readonly name: string; readonly classes: number },
-  seed: number,
+  { seed, recorded }: { readonly seed: number; readonly recorded: Preparation | undefined },
 ): Promise<Parts> {
   const { data, validation = DEFAULT_SHARE, test, imbalance: ratio, imbalanceType: type = 'exp' } = options;
-  const open = (dataset: Dataset): Promise<Samples> => openSamples(dataset, ports, labels);
+  const features = ports.filter(({ name }) => name !== labels.name);
   await refuseMore(data, labels.classes);
+  const rowsOf = (of: BigInt64Array): Held => {
+    const all = ratio === undefined ? everyRow(of) : longTailRows(of, { ratio, type, seed });
+    const isShare = typeof validation === 'number';
+    return { all, ...(isShare ? holdOut(of, all, validation, seed) : { train: all, validation: undefined }) };
+  };
+  const fitted = recorded === undefined ? await fitTable(data, features, labels, rowsOf) : undefined;
+  const preparation = data.table === undefined ? undefined : (recorded ?? fitted?.preparation);
+  const open = (dataset: Dataset): Promise<Samples> =>
+    openSamples(preparedFor(dataset, features, preparation), ports, labels);
   const samples = await open(data);
-  const all = ratio === undefined ? everyRow(samples) : longTailRows(samples.labels, { ratio, type, seed });
+  const held = rowsOf(samples.labels);
   const own = typeof validation === 'number' ? undefined : await open(validation);
-  const held =
-    typeof validation === 'number' ? holdOut(samples, all, validation, seed) : { train: all, validation: undefined };
   const train = { samples, rows: held.train };
-  const judged = own ? { samples: own, rows: everyRow(own) } : { samples, rows: held.validation ?? new Uint32Array() };
+  const judged = own
+    ? { samples: own, rows: everyRow(own.labels) }
+    : { samples, rows: held.validation ?? new Uint32Array() };
   const tested = test === undefined ? undefined : await open(test);
   const counts = countsOf(train, labels.classes);
   const openedAll = [samples, own, tested].filter((opened) => opened !== undefined);
   return {
     train,
     validation: judged,
-    ...(tested ? { test: { samples: tested, rows: everyRow(tested) } } : {}),
+    ...(tested ? { test: { samples: tested, rows: everyRow(tested.labels) } } : {}),
     counts,
+    preparation,
     notes: [
-      ...(ratio === undefined ? [] : [`The long tail keeps ${all.length} of ${samples.size} samples`]),
+      ...(ratio === undefined ? [] : [`The long tail keeps ${held.all.length} of ${samples.size} samples`]),
+      ...(fitted?.notes ?? []),
       ...openedAll.flatMap(({ notes }) => notes),
       ...fewer(data, labels.classes),
       ...lacking('training', counts, data, 'what the model knows of it may be lost'),
@@ -61,21 +76,42 @@ export async function divide(
       validation: own ? identity(own) : validation,
       test: tested ? identity(tested) : null,
       imbalance: ratio === undefined ? null : `${ratio} ${type}`,
+      ...(preparation !== undefined && isRecorded(preparation) ? { preparation } : {}),
     },
   };
 }
 
-function everyRow({ size }: Samples): Uint32Array {
-  return Uint32Array.from({ length: size }, (_, row) => row);
+/** Rows of the training data, the long tail cut. */
+interface Held {
+  readonly all: Uint32Array;
+  readonly train: Uint32Array;
+  readonly validation: Uint32Array | undefined;
+}
+
+/** Of a table, what its training rows decide. */
+async function fitTable(
+  { table, ...data }: Dataset,
+  features: readonly Port[],
+  { name, classes }: { readonly name: string; readonly classes: number },
+  rowsOf: (labels: BigInt64Array) => Held,
+): Promise<ReturnType<TableCells['fit']> | undefined> {
+  const column = data.columns.get(name) ?? data.columns.get(LABELS);
+  if (table === undefined || column === undefined) return undefined;
+  const labels = await labelsOf({ ...data, columns: new Map([[LABELS, column]]) }, classes);
+  return table.fit(features, rowsOf(labels).train);
+}
+
+function everyRow({ length }: { readonly length: number }): Uint32Array {
+  return Uint32Array.from({ length }, (_, row) => row);
 }
 
 function holdOut(
-  samples: Samples,
+  all: BigInt64Array,
   rows: Uint32Array,
   share: number,
   seed: number,
 ): { train: Uint32Array; validation: Uint32Array } {
-  const labels = Array.from(rows, (row) => samples.labels[row] ?? 0n);
+  const labels = Array.from(rows, (row) => all[row] ?? 0n);
   const { train, validation } = stratifiedSplit(labels, share, seed);
   const back = (places: Uint32Array): Uint32Array => places.map((place) => rows[place] ?? 0);
   return { train: back(train), validation: back(validation) };

@@ -1,6 +1,8 @@
 import type { ClassNames } from '../classes/names.ts';
 import { fixedBatch, inputPorts } from '../data/samples.ts';
+import { preparationIn } from '../data/tables/preparation.ts';
 import { LossgraftError, option } from '../errors.ts';
+import { manifestRecord } from '../manifest.ts';
 import { type Model, modelFile, modelHash } from '../model.ts';
 import { badOption, complete, ownSettings } from '../options/check.ts';
 import type { RunFile } from '../records/runFile.ts';
@@ -54,7 +56,8 @@ export async function prepareRun(
   const { options, names, notes: classNotes } = await alignData(model, given, labels);
   const ports = inputPorts(model, labels.name);
   refuseEmptyInputs(model.name, ports);
-  const parts = await divide(options, ports, labels, proposed.seed);
+  const recorded = preparationIn(manifestRecord(model.proto), model.name);
+  const parts = await divide(options, ports, labels, { seed: proposed.seed, recorded });
   const dataNotes = [...new Set([...folderNotes, ...judged.notes, ...classNotes, ...parts.notes])];
   const batchSize = fixedBatch(ports) ?? proposed.batchSize;
   refuseBatch(options, batchSize);

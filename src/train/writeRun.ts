@@ -56,7 +56,8 @@ export async function writeRun(
   const state = readSafetensors(join(folder, arm === undefined ? (file ?? best.file) : best.file));
   const tuned = new Set(outcome.tuned);
   const kept = new Map([...state].filter(([name]) => tuned.has(name)));
-  const metadata = names && new Map([[MANIFEST_KEY, tunedManifest(model, names)]]);
+  const manifest = tunedManifest(model, names, checkpoint.settings.preparation);
+  const metadata = manifest && new Map([[MANIFEST_KEY, manifest]]);
   const whole = await withoutScales(model, logitsOf(checkpoint), kept);
   return writeTuned(model, whole, path, { ...(metadata ? { metadata } : {}), force, untied: outcome.untied });
 }

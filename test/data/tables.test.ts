@@ -90,7 +90,7 @@ describe('Parquet as pyarrow writes it', () => {
 
   it.each([
     ['missing', { labelColumn: 'index', featureColumns: ['single'] }, 'missing-value', /row 105, column single/],
-    ['none', { labelColumn: 'index', featureColumns: ['text'] }, 'no-number', /row 0, column text/],
+    ['none', { labelColumn: 'index', featureColumns: { x: ['text'] } }, 'no-number', /row 0, column text/],
     ['prefixes', { labelColumn: 'species', featureColumns: ['single'] }, 'parquet-encoding', /DELTA_BYTE_ARRAY/],
     ['lists', {}, 'bad-parquet', /lists or structs/],
     ['dates', {}, 'parquet-column', /dates/],

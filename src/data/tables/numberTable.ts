@@ -7,17 +7,18 @@ import { type Column, type Dataset, LABELS, type ShownCell } from '../dataset.ts
 import { noRows } from '../noRows.ts';
 import type { DataOptions } from '../options.ts';
 import { type RowStore, rowStore } from '../rowStore.ts';
-import { isMissing, isNumeric } from './numeric.ts';
+import { lacks } from './cells.ts';
+import { isNumeric } from './numeric.ts';
 import { type Cell, placeOf, type Table } from './table.ts';
 import { chooseLabels, columnIndex } from './tableColumns.ts';
 
 /**
- * Reads a table of numbers: every row is checked now, and kept as float32 in memory or a temporary file.
+ * Reads a table of numbers for inputs that are given their columns: every row is checked now, and kept in memory or a temporary file.
  *
  * @throws LossgraftError for cells that are missing or no numbers, with row and column, and for labels that make no classes.
  */
 export async function readNumbers(table: Table, options: DataOptions): Promise<Dataset> {
-  if (options.unlabelled && options.missing !== undefined) throw noGaps();
+  refuseForFeatures(options);
   const aside = chooseLabels(table, options);
   const labels = options.unlabelled ? undefined : aside;
   const inputs = plan(table, options, aside).map((input) => ({ ...input, store: rowStore(table.name) }));
@@ -44,17 +45,15 @@ export async function readNumbers(table: Table, options: DataOptions): Promise<D
     const columns = inputs.map((input) => [input.name, inputColumn(input, size, table.name)] as const);
     return {
       name: table.name,
-      columns: new Map<string, Column>([
-        ...columns.flatMap(([name, column]) => (name === undefined ? [] : [[name, column] as const])),
-        ...(index === undefined ? [] : [[LABELS, index.column] as const]),
-      ]),
-      unnamed: columns.find(([name]) => name === undefined)?.[1],
+      columns: new Map<string, Column>([...columns, ...(index === undefined ? [] : [[LABELS, index.column] as const])]),
+      unnamed: undefined,
       ...indexedLabels(index),
       cellsOf: (row) => inputs.flatMap((input) => cellsOf(table, input, row)),
       notes: [
         ...describe(table, size, inputs, labels),
-        ...leftOut(table, options, dropped),
-        ...suspects(table, inputs),
+        ...(dropped === 0
+          ? []
+          : [`${table.name}: left out ${dropped} row${dropped === 1 ? '' : 's'} with a missing cell`]),
       ],
       close: () => inputs.forEach(({ store }) => void store.close()),
     };
@@ -67,8 +66,7 @@ export async function readNumbers(table: Table, options: DataOptions): Promise<D
 }
 
 interface PlannedInput {
-  /** `undefined`: the model's one input. */
-  readonly name: string | undefined;
+  readonly name: string;
   readonly dtype: 'float32' | 'int64';
   readonly columns: readonly number[];
 }
@@ -79,14 +77,10 @@ interface Input extends PlannedInput {
 
 function plan(
   table: Table,
-  { featureColumns, drop = [], labels: labelsFile }: DataOptions,
+  { featureColumns, labels: labelsFile }: DataOptions,
   labels: number | undefined,
 ): PlannedInput[] {
-  const dropped = drop.map((name) => columnIndex(table, name, 'drop'));
-  const all = table.columns.map((_, i) => i).filter((i) => i !== labels && !dropped.includes(i));
-  if (featureColumns === undefined) return [{ name: undefined, dtype: 'float32', columns: nonEmpty(table, all) }];
-  if (isList(featureColumns))
-    return [{ name: undefined, dtype: 'float32', columns: pick(table, featureColumns, labels) }];
+  if (featureColumns === undefined || Array.isArray(featureColumns)) throw new RangeError('columns for each input');
   if (labelsFile === undefined && Object.hasOwn(featureColumns, LABELS)) {
     throw refused(
       'table-columns',
@@ -104,10 +98,6 @@ function plan(
       columns: pick(table, names, labels),
     };
   });
-}
-
-function isList(columns: NonNullable<DataOptions['featureColumns']>): columns is readonly string[] {
-  return Array.isArray(columns);
 }
 
 function pick(table: Table, names: readonly string[], labels: number | undefined): readonly number[] {
@@ -175,34 +165,23 @@ function toNumber(cell: Cell): number {
   return cell === null ? Number.NaN : Number(cell);
 }
 
-function lacks(cell: Cell): boolean {
-  return cell === null || (typeof cell === 'string' && isMissing(cell)) || Number.isNaN(cell);
+/** What this reader does not do. */
+function refuseForFeatures({ missing, labels, unlabelled, ...options }: DataOptions): void {
+  const own = ['categorical', 'categories', 'unknownCategory'] as const;
+  const other = own.find((key) => options[key] !== undefined);
+  if (other !== undefined || (missing !== undefined && missing !== 'drop'))
+    throw conflict(
+      other ?? 'missing',
+      'a list of columns, for one input',
+      `columns for each input (${option('featureColumns')})`,
+    );
+  if (missing === undefined) return;
+  if (unlabelled) throw conflict('missing', 'a prediction for each row', 'rows to be left out');
+  if (labels !== undefined) throw conflict('missing', 'as many rows as there are labels', 'rows to be left out');
 }
 
-/** Of samples whose classes are asked for. */
-function noGaps(): LossgraftError {
-  const hint = 'Fill the cells first, as for the training data';
-  return refused('option-conflict', 'option missing', 'a prediction for each row', 'rows to be left out', hint);
-}
-
-/** What options left out. */
-function leftOut({ name }: Table, { drop = [] }: DataOptions, rows: number): string[] {
-  return [
-    ...(drop.length === 0 ? [] : [`${name}: left out column${drop.length === 1 ? '' : 's'} ${drop.join(', ')}`]),
-    ...(rows === 0 ? [] : [`${name}: left out ${rows} row${rows === 1 ? '' : 's'} with a missing cell`]),
-  ];
-}
-
-/** What identifiers, and the index that pandas writes, are called. */
-const IDENTIFIER = /^(id|index|uuid|guid|row_?(id|number)|unnamed: ?0|)$|[_ ]id$/i;
-
-/** Features that seem to be identifiers. */
-function suspects(table: Table, inputs: readonly PlannedInput[]): string[] {
-  const features = inputs.flatMap(({ columns }) => columns.map((i) => table.columns[i] ?? ''));
-  const found = features.filter((column) => IDENTIFIER.test(column.trim()));
-  if (found.length === 0) return [];
-  const names = found.map((column) => JSON.stringify(column)).join(', ');
-  return [`${table.name}: ${names} seems to name samples, and is a feature: ${option('drop')} leaves it out`];
+function conflict(key: string, expected: string, found: string): LossgraftError {
+  return refused('option-conflict', `option ${key}`, expected, found, 'Leave one of the options out');
 }
 
 function noNumber(cell: Cell, where: string, expected: string): LossgraftError {
@@ -249,7 +228,7 @@ function describe(table: Table, size: number, inputs: readonly Input[], labels: 
   const shown = inputs.map(({ name, columns }) => {
     const list = columns.map((i) => table.columns[i]);
     const short = list.length > 12 ? `${list.slice(0, 12).join(', ')}, … (${list.length})` : list.join(', ');
-    return name === undefined ? short : `${name} = ${short}`;
+    return `${name} = ${short}`;
   });
   const labelled = labels === undefined ? '' : `; labels from ${table.columns[labels]}`;
   return [`${table.name}: ${size} rows; features ${shown.join('; ')}${labelled}`];
