@@ -99,7 +99,7 @@ function chooseFeatures(
   if (labels === undefined || !columns.includes(labels)) return nonEmpty(table, columns);
   throw refused(
     'option featureColumns',
-    'columns but that of the labels',
+    'columns other than the labels',
     table.columns[labels] ?? '',
     'A model that reads the label learns nothing; leave it out',
   );
