@@ -3,6 +3,7 @@ import { VERSION } from '../src/catalogue.ts';
 import type { Command } from './command.ts';
 import { augmentCommand } from './commands/augment.ts';
 import { calibrateCommand } from './commands/calibrate.ts';
+import { completionCommand } from './commands/completion.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
 import { exportCommand } from './commands/export.ts';
@@ -40,6 +41,7 @@ const COMMANDS: readonly Command[] = [
   runCommand,
   validateCommand,
   doctorCommand,
+  completionCommand(() => COMMANDS),
 ];
 
 /** The command line. Wrong usage throws; nothing exits the process. */

@@ -1,9 +1,9 @@
 import type { Argv, CommandModule } from 'yargs';
 import type { OptionsOf, Rows } from '../src/catalogue.ts';
-import { catalogueFlags, declareCatalogue, type Group, givenOfCatalogue } from './declared.ts';
+import { catalogueFlags, completedCatalogue, declareCatalogue, type Group, givenOfCatalogue } from './declared.ts';
 import { commandLine } from './flags.ts';
 import { startTelling, type Telling } from './log.ts';
-import { declareRows, flagsOf, givenByRows } from './rows.ts';
+import { type Completed, completedOf, declareRows, flagsOf, givenByRows } from './rows.ts';
 
 /** All that lossgraft can do. It is loaded when a command runs: help needs none of it. */
 export type Door = typeof import('../src/index.ts');
@@ -32,6 +32,10 @@ export interface Command {
   readonly usage: string;
   /** Its options, without dashes. */
   readonly flags: readonly string[];
+  readonly describe: string;
+  /** Its options and the words that may stand behind its name, for a shell. */
+  readonly completed: readonly Completed[];
+  readonly words: readonly string[];
   module(all: boolean): CommandModule;
 }
 
@@ -41,6 +45,9 @@ export function command<T extends Rows>(definition: Definition<T>): Command {
   return {
     usage,
     flags: [...flagsOf(rows), ...catalogueFlags(catalogue)],
+    describe,
+    completed: [...completedOf(rows), ...completedCatalogue(catalogue, rows)],
+    words: Object.values(rows).flatMap((row) => (row.positional && row.kind === 'choice' ? row.choices : [])),
     module: (all) => ({
       command: usage,
       describe,

@@ -1,5 +1,6 @@
 import type { Argv, Options } from 'yargs';
 import { kebabCase, losses, type OptionSpec, optimizers, type Rows, weightings } from '../src/catalogue.ts';
+import { type Completed, completedBy } from './rows.ts';
 
 interface Declared {
   readonly key: string;
@@ -50,6 +51,16 @@ export function declareCatalogue(yargs: Argv, group: Group, table: Rows, all: bo
 /** The options of {@link declareCatalogue}, without dashes. */
 export function catalogueFlags(groups: readonly Group[]): string[] {
   return groups.flatMap(declaredBy).map(({ key }) => kebabCase(key));
+}
+
+/** The options of {@link declareCatalogue}, for a shell. */
+export function completedCatalogue(groups: readonly Group[], table: Rows): Completed[] {
+  const own = groups.flatMap(declaredBy).filter(({ key }) => !(key in table));
+  return own.map(({ key, spec }) => ({
+    name: kebabCase(key),
+    describe: spec.describe,
+    values: completedBy(kindOf(spec)),
+  }));
 }
 
 /** What is given of {@link declareCatalogue}, by the keys under which it is declared. */

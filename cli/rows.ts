@@ -14,6 +14,7 @@ export function declareRows(yargs: Argv, rows: Rows, all: boolean): void {
         type: 'string',
         array: row.positional === 'many',
         demandOption: row.required === true,
+        ...(row.kind === 'choice' ? { choices: row.choices } : {}),
         describe: helpOf(row, all),
       });
     else if (row.flag !== false) yargs.option(nameOf(key, row), declaration(row, all));
@@ -30,6 +31,38 @@ export function flagsOf(rows: Rows): string[] {
     const own = row.flag === false || row.positional ? [] : [nameOf(key, row)];
     return [...own, ...Object.keys(row.switches ?? {})];
   });
+}
+
+/** An option as a shell completes it. */
+export interface Completed {
+  /** Without dashes. */
+  readonly name: string;
+  readonly alias?: string | undefined;
+  readonly describe: string;
+  /** Values by name; `file` for paths, `value` for numbers and the like, `none` for a switch. */
+  readonly values: readonly string[] | 'file' | 'value' | 'none';
+}
+
+/** The options of a table, for a shell; those behind the command's name have no dashes, and are left to the shell's files. */
+export function completedOf(rows: Rows): Completed[] {
+  return Object.entries(rows).flatMap(([key, row]): Completed[] => {
+    if (row.kind === 'group') return completedOf(row.rows);
+    const switches = Object.entries(row.switches ?? {}).map(([name, { describe }]) => ({
+      name,
+      describe,
+      values: 'none' as const,
+    }));
+    if (row.flag === false || row.positional) return switches;
+    const values = row.kind === 'number' ? 'value' : completedBy(typeOf(row));
+    return [{ name: nameOf(key, row), alias: row.alias, describe: withFlags(row.describe), values }, ...switches];
+  });
+}
+
+/** What yargs is told of an option, for a shell. */
+export function completedBy({ type, choices }: Options): Completed['values'] {
+  if (type === 'boolean') return 'none';
+  if (choices) return choices.map(String);
+  return type === 'number' ? 'value' : 'file';
 }
 
 /** What the command line says, as the library takes it. @throws UsageError for a text that cannot be read. */

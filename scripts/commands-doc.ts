@@ -18,6 +18,7 @@ const COMMANDS = [
   'run',
   'validate',
   'doctor',
+  'completion',
 ] as const;
 
 /** The text of docs/commands.md. */

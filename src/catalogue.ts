@@ -10,7 +10,7 @@ export { groupsOf } from './metrics/groups.ts';
 export { METRICS } from './metrics/metrics.ts';
 export { LEAST_SAMPLES } from './metrics/tally.ts';
 export { checkNeeds, checkOptions, flagOf, kebabCase, pick } from './options/check.ts';
-export { flag, isText, type OptionsOf, type Row, type Rows, text, texts, value } from './options/row.ts';
+export { choice, flag, isText, type OptionsOf, type Row, type Rows, text, texts, value } from './options/row.ts';
 export { augmentRows } from './tables/augment.ts';
 export { calibrateRows } from './tables/calibrate.ts';
 export { evaluateRows } from './tables/evaluate.ts';
