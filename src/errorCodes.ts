@@ -196,6 +196,7 @@ export type ErrorCode =
   | 'serve-failed'
   | 'session-closed'
   | 'split-fraction'
+  | 'standardize'
   | 'state-dtype'
   | 'state-mismatch'
   | 'states-differ'

@@ -6,6 +6,8 @@ import type { OptionsOf } from '../options/row.ts';
 import type { Checkpoint } from '../records/run.ts';
 import { RunFolder } from '../runFolder/checkpoint.ts';
 import { exportRows } from '../tables/export.ts';
+import { refuseInput } from '../tuned/writeBack.ts';
+import { standardised } from './standardise.ts';
 import { armsIn, writeRun } from './writeRun.ts';
 
 /**
@@ -31,7 +33,9 @@ export async function exportRun(
   try {
     if ((await modelHash(model)) !== checkpoint.settings.model) throw otherModel(file, 'another file');
     const names = checkpoint.model?.names;
-    return await writeRun(model, folder, checkpoint, path, { force, anyway: true, names, arm });
+    refuseInput(model, path);
+    const used = await standardised(model, checkpoint.settings.scales);
+    return await writeRun(used, folder, checkpoint, path, { force, anyway: true, names, arm });
   } finally {
     model.close();
   }

@@ -25,6 +25,7 @@ import { describePlan, type Plan, planOf } from './plan.ts';
 import { checkReport } from './report.ts';
 import { describeRun, differences } from './runFile.ts';
 import { settledPlan } from './settledPlan.ts';
+import { standardise } from './standardise.ts';
 
 /** A run that may begin: all is checked and said that is known before the work. */
 export interface PreparedRun {
@@ -58,10 +59,16 @@ export async function prepareRun(
   refuseEmptyInputs(model.name, ports);
   const recorded = preparationIn(manifestRecord(model.proto), model.name);
   const parts = await divide(options, ports, labels, { seed: proposed.seed, recorded });
-  const dataNotes = [...new Set([...folderNotes, ...judged.notes, ...classNotes, ...parts.notes])];
+  const scaled = options.standardize
+    ? await standardise(model, ports, { options, parts, seed: proposed.seed })
+    : undefined;
+  const used = scaled?.model ?? model;
+  const dataNotes = [
+    ...new Set([...folderNotes, ...judged.notes, ...classNotes, ...parts.notes, ...(scaled?.notes ?? [])]),
+  ];
   const batchSize = fixedBatch(ports) ?? proposed.batchSize;
   refuseBatch(options, batchSize);
-  const plan = await settledPlan(model, options, { ...proposed, batchSize }, parts);
+  const plan = await settledPlan(used, options, { ...proposed, batchSize }, parts);
   const ownNotes = [...dataNotes, ...describePlan(plan), ...describeSampler(options, parts.counts)];
   for (const note of ownNotes) options.onNote?.(note);
   const bound = bindArms(catalogue, options, plan, parts.counts);
@@ -71,7 +78,8 @@ export async function prepareRun(
   const notes = [...ownNotes, ...compared];
   const unranked = checkMetrics({ ...options, selectBy: plan.selectBy }, parts.validation.rows.length, classes);
   const request: TrainerRequest = {
-    model,
+    model: used,
+    modelPath: model.path,
     ...bound,
     data: options.data,
     ports,
@@ -80,7 +88,7 @@ export async function prepareRun(
     ...(parts.test ? { test: parts.test } : {}),
     trainCounts: parts.counts,
     ...(options.freshHead
-      ? { newHead: await newHead(model, { logits: options.logits, classes, seed: plan.seed }) }
+      ? { newHead: await newHead(used, { logits: options.logits, classes, seed: plan.seed }) }
       : {}),
     schedule: plan.schedule,
     batchSize,
@@ -96,9 +104,9 @@ export async function prepareRun(
     isHeldOut: typeof options.validation !== 'object',
     hasOneSource: typeof given.validation !== 'object' || given.validation === given.data,
     selectBy: plan.selectBy,
-    ...defined({ checkOrder: orderCheck(model, options, names, classes), onNote: options.onNote, names }),
+    ...defined({ checkOrder: orderCheck(used, options, names, classes), onNote: options.onNote, names }),
     record,
-    settings: await settingsOf(model, options, plan, parts, bound),
+    settings: await settingsOf(model, options, plan, { ...parts.settings, ...scaled?.settings }, bound),
   };
   const lastNotes = [recallNote(classes), unranked].filter((note) => note !== undefined);
   return { request, options, plan, parts, bound, names, notes, lastNotes };
@@ -157,10 +165,10 @@ async function settingsOf(
   model: Model,
   options: TrainOptions,
   plan: Plan,
-  parts: Parts,
+  parts: Readonly<Record<string, unknown>>,
   bound: Arms,
 ): Promise<Readonly<Record<string, unknown>>> {
-  const made = { model: await modelHash(model), ...plan, ...parts.settings, ...bound.settings };
+  const made = { model: await modelHash(model), ...plan, ...parts, ...bound.settings };
   const settings = { ...made, ...ownSettings(trainRows, options) };
   // As they come back from the file: without what is undefined, numbers as JSON has them.
   return JSON.parse(JSON.stringify(settings)) as Record<string, unknown>;

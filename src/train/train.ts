@@ -10,6 +10,7 @@ import type { Schedule } from '../records/schedule.ts';
 import { lockRun } from '../runFolder/lock.ts';
 import { trainRows } from '../tables/train.ts';
 import { runTraining } from '../trainer/runTraining.ts';
+import { refuseInput } from '../tuned/writeBack.ts';
 import type { Arms } from './bindArms.ts';
 import { withEvents } from './events.ts';
 import { LiveRun } from './live.ts';
@@ -138,8 +139,10 @@ async function trainIn(
     influence: checkpoint.outcome?.influence ?? null,
     features: trained.features ?? null,
     notes,
-    write: async (path, { force = false, anyway = false } = {}) =>
-      writeRun(model, folder, checkpoint, path, { force, anyway, names }),
+    write: async (path, { force = false, anyway = false } = {}) => {
+      refuseInput(model, path);
+      return writeRun(request.model, folder, checkpoint, path, { force, anyway, names });
+    },
   };
 }
 

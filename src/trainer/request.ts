@@ -32,6 +32,8 @@ export interface Arm {
 
 export interface TrainerRequest extends CompleteOptions<typeof trainerRows> {
   readonly model: Model;
+  /** Of the file that was given; `null` for bytes. */
+  readonly modelPath: string | null;
   /** The first one is what is written back. */
   readonly arms: readonly Arm[];
   /** Tensors of the last layer that training begins with, and not with the model's. */

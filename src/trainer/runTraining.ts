@@ -51,7 +51,7 @@ async function trainIn(runner: Runner, request: TrainerRequest): Promise<Trained
   }
 }
 
-function modelOf({ model: { path }, names }: TrainerRequest): NonNullable<Checkpoint['model']> {
+function modelOf({ modelPath: path, names }: TrainerRequest): NonNullable<Checkpoint['model']> {
   return { path, ...(names ? { names } : {}) };
 }
 

@@ -96,7 +96,8 @@ function writeTogether(proto: ModelProto, { edit, patches, external }: Writing, 
   return files;
 }
 
-function refuseInput(model: Model, path: string): void {
+/** @throws LossgraftError `output-is-input` */
+export function refuseInput(model: Model, path: string): void {
   if (model.path === null) return;
   const [input, output] = [model.path, resolve(path)].map((file) =>
     statSync(file, { throwIfNoEntry: false, bigint: true }),

@@ -3,7 +3,7 @@ import { classesRow } from '../../data/options.ts';
 import { option } from '../../errors.ts';
 import { isRecord } from '../../isRecord.ts';
 import { choice, flag, given, group, isFunction, isWhole, number, type RunRows, value } from '../../options/row.ts';
-import { none, within } from './settings.ts';
+import { none, own, within } from './settings.ts';
 
 const isDataset = (data: unknown): data is Dataset => isRecord(data) && data.columns instanceof Map;
 const isShare = (data: unknown): data is Dataset | number => typeof data === 'number' || isDataset(data);
@@ -37,6 +37,15 @@ export const dataRows = {
   trustLabels: flag('Train even if the untouched model suggests a different class order', none),
   /** Called before anything is trained with what is to be known of the data, such as how labels were matched with classes. */
   onNote: given<(note: string) => void>('a function', isFunction),
+  /**
+   * Columns of numbers less their mean, divided by their deviation over the training rows, for a model that was trained on such: the written
+   * model does this itself and takes columns as they are.
+   */
+  standardize: flag(
+    'Subtract the mean of every column of numbers and divide by its deviation, fitted on the training rows, for a model that was trained on such ' +
+      'columns; the written model does so itself, and takes them as they are',
+    own,
+  ),
   augmentation: group(
     {
       /** Pads every side by this many black pixels and crops the image's own size at a random place. Default 0. */
