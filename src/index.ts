@@ -26,7 +26,7 @@ import { type ValidateOptions, validateRows } from './validate/options.ts';
 export * from '../graphs/catalogue.ts';
 export type { Augmented, AugmentReport } from './augment.ts';
 export { type Calibrated, type CalibrateOptions, type CalibrationReport, calibrate } from './calibrate/calibrate.ts';
-export type { CalibrationDecision } from './calibrate/decide.ts';
+export type { CalibrationDecision } from './calibration/decide.ts';
 export type {
   AugmentOptions,
   LossName,

@@ -1,22 +1,22 @@
+import { type Placement, placeMap } from '../calibration/apply.ts';
+import { crossValidate, FOLDS } from '../calibration/crossValidate.ts';
+import type { CalibrationDecision } from '../calibration/decide.ts';
+import { type Fitted, fitTau, type Goal, type Sample } from '../calibration/fit.ts';
+import { countsOf, fitMethod, metricOf, ofOneScore } from '../calibration/methods.ts';
 import { countsInOrder } from '../classes/countsByName.ts';
 import { openClassifier } from '../classifier/classifier.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { LossgraftError, option } from '../errors.ts';
 import { METRICS, type MetricName, metricNamed } from '../metrics/metrics.ts';
-import { Collector, type Scored } from '../metrics/scored.ts';
 import { type OpenedModel, opened } from '../model.ts';
 import { checkOptions } from '../options/check.ts';
 import type { OptionsOf } from '../options/row.ts';
-import { type DetailedMetrics, detailedMetricsOf } from '../records/metrics.ts';
+import type { DetailedMetrics } from '../records/metrics.ts';
 import { calibrateRows } from '../tables/calibrate.ts';
 import { type Affine, type LinearHead, linearHead, normsOf } from '../tuned/head.ts';
 import type { WriteOptions } from '../write.ts';
-import { type Placement, placeMap } from './apply.ts';
 import { checkSizes, checkTogether, type OrderedOptions } from './checks.ts';
-import { type CalibrationDecision, decideCalibration } from './decide.ts';
-import { apply, type Fitted, fitBiases, fitTau, fitTemperature, type Goal, type Sample, unchanged } from './fit.ts';
-import { foldsOf, pickRows } from './folds.ts';
-import { type ReadSample, readSample } from './sample.ts';
+import { readSample } from './sample.ts';
 
 export type CalibrateOptions = OptionsOf<typeof calibrateRows>;
 
@@ -100,7 +100,11 @@ export async function calibrate(
   const found = fitTo(sample);
   const map = isBinary ? ofOneScore(found) : found;
   const placement = placeMap({ model, graph, scores, areProbabilities, head, map });
-  const { decision, ...judged } = crossValidated(read, fitTo, options);
+  const { folds = FOLDS, seed = calibrateRows.seed.default, costs } = options;
+  const metric = metricOf(method, goal);
+  const trainCounts = countsOf(sample);
+  const asked = { sample, given: read.given, classNames: names, trainCounts, metric, folds, seed, costs, fitTo };
+  const { decision, before, after } = crossValidate(asked);
   return {
     report: {
       model: model.name,
@@ -115,10 +119,11 @@ export async function calibrate(
       offset: [...found.offset],
       into: placement.into,
       names: placement.names,
-      folds: options.folds ?? calibrateRows.folds.default,
-      ...judged,
+      folds,
+      before,
+      after,
       decision,
-      notes: [...read.notes, ...placement.notes, ...verdictOn(judged.after, metricOf(options))],
+      notes: [...read.notes, ...placement.notes, ...verdictOn(after, metric)],
     },
     write: async (path, { anyway = false, ...how } = {}) => {
       if (decision.decision !== 'take' && !anyway) throw notBetter(path, decision);
@@ -127,32 +132,17 @@ export async function calibrate(
   };
 }
 
-/** Of [0, z], the one score z. */
-function ofOneScore({ scale, offset }: Affine): Affine {
-  return { scale: scale.slice(1), offset: Float64Array.of((offset[1] ?? 0) - (offset[0] ?? 0)) };
-}
-
 type Norms = { readonly norms: Float64Array; readonly bias: Float64Array };
 
 function fitted(sample: Sample, options: OrderedOptions, norms: Norms | undefined): Fitted {
   const { method = calibrateRows.method.default, tau, classCounts } = options;
   const goal = goalOf(options);
-  const { classes } = sample;
-  const ones = unchanged(classes);
-  if (method === 'temperature') return fitTemperature(sample);
   if (norms) return fitTau(sample, goal, tau, (each) => normalised(norms, each));
-  const shares = sharesOf(classCounts ?? countsOf(sample));
-  const adjusted = (each: number): Affine => ({ ...ones, offset: shares.map((share) => -each * Math.log(share)) });
-  const found = fitTau(sample, goal, tau, adjusted);
-  return method === 'biases' ? fitBiases(sample, goal, found) : found;
+  if (method === 'tau-norm') throw new Error('there are no norms');
+  return fitMethod(sample, { method, goal, tau, counts: classCounts ?? countsOf(sample) });
 }
 
-/** What is to be better. */
-function metricOf({ method, goal = calibrateRows.goal.default }: CalibrateOptions): MetricName {
-  return method === 'temperature' ? 'logLoss' : metricNamed(goal);
-}
-
-function goalOf({ goal = calibrateRows.goal.default, costs }: CalibrateOptions): Goal {
+function goalOf({ goal = calibrateRows.goal.default, costs }: Pick<CalibrateOptions, 'goal' | 'costs'>): Goal {
   return { metric: metricNamed(goal), costs };
 }
 
@@ -161,46 +151,6 @@ function normalised({ norms, bias }: Norms, tau: number): Affine {
   const mean = norms.reduce((sum, norm) => sum + norm, 0) / norms.length;
   const scale = norms.map((norm) => (mean / norm) ** tau);
   return { scale, offset: bias.map((b, k) => b * (1 - (scale[k] ?? 1))) };
-}
-
-function countsOf({ labels, classes }: Sample): number[] {
-  const counts = Array<number>(classes).fill(0);
-  for (const label of labels) counts[label] = (counts[label] ?? 0) + 1;
-  return counts;
-}
-
-/** A class without samples counts as half of one. */
-function sharesOf(counts: readonly number[]): Float64Array {
-  const held = counts.map((count) => Math.max(count, 0.5));
-  const all = held.reduce((sum, count) => sum + count, 0);
-  return Float64Array.from(held, (count) => count / all);
-}
-
-function crossValidated(
-  { sample, given, names: classNames }: ReadSample,
-  fitTo: (part: Sample) => Affine,
-  options: CalibrateOptions,
-): Pick<CalibrationReport, 'before' | 'after' | 'decision'> {
-  const { folds = calibrateRows.folds.default, seed = calibrateRows.seed.default, costs } = options;
-  const { classes, labels } = sample;
-  const fold = foldsOf(labels, folds, seed);
-  const logits = new Float64Array(sample.logits.length);
-  for (let k = 0; k < folds; k++) {
-    const [inside, outside]: [number[], number[]] = [[], []];
-    for (const [row, own] of fold.entries()) (own === k ? inside : outside).push(row);
-    const mapped = apply(pickRows(sample, inside), fitTo(pickRows(sample, outside)));
-    for (const [i, row] of inside.entries()) logits.set(mapped.subarray(i * classes, (i + 1) * classes), row * classes);
-  }
-  const [first, second] = [scoredOf(given, given.logits), scoredOf(sample, logits)];
-  const how = { trainCounts: countsOf(sample), seed, costs };
-  const before = detailedMetricsOf(first, how);
-  const after = detailedMetricsOf(second, { ...how, before: first });
-  const predicted = { before: first.predicted, after: second.predicted };
-  const decision = decideCalibration(
-    { labels, classes, classNames, predicted, before, after, seed },
-    metricOf(options),
-  );
-  return { before, after, decision };
 }
 
 /** What to know where other samples do not confirm the gain. */
@@ -212,12 +162,6 @@ function verdictOn(after: DetailedMetrics, metric: MetricName): string[] {
   if (low > 0) return [];
   const told = high < 0 ? 'it is worse' : 'the data cannot show a difference';
   return [`By ${title}, on samples it was not fitted on, ${told}: the given model may serve as well`];
-}
-
-function scoredOf({ labels, classes }: Sample, logits: Float64Array): Scored {
-  const collector = new Collector(labels.length, classes);
-  collector.add(logits, labels);
-  return collector.done();
 }
 
 function normsAndBias(head: LinearHead | undefined, classes: number, where: string): Norms {

@@ -1,8 +1,8 @@
+import type { Sample } from '../calibration/fit.ts';
 import { option } from '../errors.ts';
 import { badOption } from '../options/check.ts';
 import type { OptionsOf } from '../options/row.ts';
 import type { calibrateRows } from '../tables/calibrate.ts';
-import type { Sample } from './fit.ts';
 
 /** With counts in the order of the scores. */
 export type OrderedOptions = Omit<OptionsOf<typeof calibrateRows>, 'classCounts'> & {

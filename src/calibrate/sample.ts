@@ -1,3 +1,5 @@
+import type { Sample } from '../calibration/fit.ts';
+import { LEAST_PROBABILITY } from '../calibration/nodes.ts';
 import { type Classifier, LABEL_INPUT, scoreBatches } from '../classifier/classifier.ts';
 import { alignLabels } from '../data/alignLabels.ts';
 import type { Dataset } from '../data/dataset.ts';
@@ -5,8 +7,6 @@ import { LossgraftError } from '../errors.ts';
 import { areKept, MAX_KEPT } from '../metrics/scored.ts';
 import type { OptionsOf } from '../options/row.ts';
 import type { scoringRows } from '../tables/evaluate.ts';
-import type { Sample } from './fit.ts';
-import { LEAST_PROBABILITY } from './nodes.ts';
 
 /** What a model says of labelled data. */
 export interface ReadSample {

@@ -1,0 +1,52 @@
+import { metricNamed } from '../metrics/metrics.ts';
+import type { Affine } from '../tuned/head.ts';
+import { type Fitted, fitBiases, fitTau, fitTemperature, type Goal, type Sample, unchanged } from './fit.ts';
+
+/** Ways to calibrate scores alone, whatever layer they come from. */
+export const SCORE_METHODS = ['logit-adjustment', 'temperature', 'biases'] as const;
+
+export type ScoreMethod = (typeof SCORE_METHODS)[number];
+
+/** How scores are to be mapped. */
+export interface FitPlan {
+  readonly method: ScoreMethod;
+  /** Nothing to a temperature, which is fitted for the log loss. */
+  readonly goal: Goal;
+  /** Of a logit adjustment; `undefined`: fitted. */
+  readonly tau?: number | undefined;
+  /** Of each class, by which logits are adjusted. */
+  readonly counts: readonly number[];
+}
+
+/** The map of a method, fitted to samples. */
+export function fitMethod(sample: Sample, { method, goal, tau, counts }: FitPlan): Fitted {
+  if (method === 'temperature') return fitTemperature(sample);
+  const shares = sharesOf(counts);
+  const ones = unchanged(sample.classes);
+  const adjusted = (each: number): Affine => ({ ...ones, offset: shares.map((share) => -each * Math.log(share)) });
+  const found = fitTau(sample, goal, tau, adjusted);
+  return method === 'biases' ? fitBiases(sample, goal, found) : found;
+}
+
+/** What a method's map is better by. */
+export function metricOf(method: string, goal: string): Goal['metric'] {
+  return method === 'temperature' ? 'logLoss' : metricNamed(goal);
+}
+
+export function countsOf({ labels, classes }: Sample): number[] {
+  const counts = Array<number>(classes).fill(0);
+  for (const label of labels) counts[label] = (counts[label] ?? 0) + 1;
+  return counts;
+}
+
+/** A class without samples counts as half of one. */
+function sharesOf(counts: readonly number[]): Float64Array {
+  const held = counts.map((count) => Math.max(count, 0.5));
+  const all = held.reduce((sum, count) => sum + count, 0);
+  return Float64Array.from(held, (count) => count / all);
+}
+
+/** Of the scores (0, z) of one logit, the map of z. */
+export function ofOneScore({ scale, offset }: Affine): Affine {
+  return { scale: scale.slice(1), offset: Float64Array.of((offset[1] ?? 0) - (offset[0] ?? 0)) };
+}
