@@ -5,7 +5,7 @@ import type { AugmentOptions, TrainGraphOptions, TrainOptions } from './choices.
 import type { GradientRule, Optimizer } from './contract.ts';
 import { type Inspection, type InspectOptions, inspect as inspectWith } from './inspect.ts';
 import { withLowering } from './lower/diagnose.ts';
-import { type OpenedModel, type OpenOptions, opened, open as openModel } from './model.ts';
+import { type OpenedModel, type OpenOptions, opened, open as openModel, sealed } from './model.ts';
 import { checkNeeds, checkOptions, pick } from './options/check.ts';
 import type { OptionsOf } from './options/row.ts';
 import { type DiagnoseOptions, diagnoseProviders, type ProviderReport } from './runtime/cuda/diagnose.ts';
@@ -116,7 +116,7 @@ function calculusWith(own: Readonly<Record<string, GradientRule>> = {}): Calculu
  * @throws LossgraftError if the file is missing, truncated or no ONNX model.
  */
 export async function open(file: string | Uint8Array, options: OpenOptions = {}): Promise<OpenedModel> {
-  return openModel(file, options);
+  return sealed(await openModel(file, options));
 }
 
 /** Finds out which providers really work here, each by a run whose numbers are checked, and what training makes of the CPU. */

@@ -6,6 +6,7 @@ import { openFile } from './files/source.ts';
 import { bytesHash, sha256 } from './hash.ts';
 import { buildGraph } from './ir/build.ts';
 import type { Graph, Node, Value } from './ir/graph.ts';
+import { isRecord } from './isRecord.ts';
 import { modelFileIn } from './modelFolder.ts';
 import { checkExternal, scan } from './onnx/index.ts';
 import type { ModelProto } from './onnx/types.ts';
@@ -72,9 +73,22 @@ function forBytes(path: string, options: readonly string[]): LossgraftError {
   });
 }
 
+/** The models behind what users hold. */
+const models = new WeakMap<OpenedModel, Model>();
+
+/** What a user holds of a model: nothing of its structure. {@link opened} gives the model again. */
+export function sealed(model: Model): OpenedModel {
+  const { path, name, dir, opset, close } = model;
+  const held: OpenedModel = { path, name, dir, opset, close, [Symbol.dispose]: close };
+  models.set(held, model);
+  return held;
+}
+
 /** What `open` gave, with what only lossgraft sees. @throws LossgraftError `not-opened` */
 export function opened(model: OpenedModel): Model {
-  if (typeof model === 'object' && model !== null && 'proto' in model) return model as Model;
+  const own = models.get(model);
+  if (own) return own;
+  if (isModel(model)) return model;
   throw new LossgraftError({
     code: 'not-opened',
     where: 'model',
@@ -82,6 +96,11 @@ export function opened(model: OpenedModel): Model {
     found: typeof model === 'string' ? `the path "${model}"` : typeof model,
     hint: 'Open it first: await open(path)',
   });
+}
+
+/** Within lossgraft models are not sealed. */
+function isModel(model: unknown): model is Model {
+  return isRecord(model) && 'proto' in model;
 }
 
 /** What a session opens. */

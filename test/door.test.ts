@@ -32,6 +32,7 @@ it('a model is opened from bytes as from its file, and what is made of it is the
   using file = await open(MODEL);
   using bytes = await open(readFileSync(MODEL), { name: 'model.onnx', dir: join(ROOT, 'fixtures/digits') });
   expect([file.path, bytes.path]).toEqual([MODEL, null]);
+  expect(Object.keys(file).sort()).toEqual(['close', 'dir', 'name', 'opset', 'path']);
   const [a, b] = await Promise.all([file, bytes].map((model) => augment(model, { loss: 'ib' })));
   expect(b?.bytes()).toEqual(a?.bytes());
   const folder = temporaryFolder();
