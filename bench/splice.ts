@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { openFile } from '../src/files/source.ts';
 import { encodeNodeFields, scan, writeModel } from '../src/onnx/index.ts';
-import { intField, lenField, type Parts, partsLength, stringField, varint } from '../src/onnx/wire.ts';
+import { type ByteParts, intField, lenField, partsLength, stringField, varint } from '../src/onnx/wire.ts';
 
 const MIB = 2 ** 20;
 const RATIO_LIMIT = 1.5;
@@ -169,7 +169,7 @@ function writeBigModel(path: string, size: number): void {
     block.subarray(0, Math.min(block.length, size - i * block.length)),
   );
   const node = encodeNodeFields([{ name: 'n', opType: 'Identity', inputs: ['w0'], outputs: ['y'] }]);
-  const tensor = (data: Uint8Array, i: number): Parts => [
+  const tensor = (data: Uint8Array, i: number): ByteParts => [
     intField(1, data.length / 4),
     intField(2, 1),
     stringField(8, `w${i}`),
@@ -178,7 +178,7 @@ function writeBigModel(path: string, size: number): void {
   const fields = blocks.map((data, i) => lenField(5, tensor(data, i)));
   const graphLength = node.length + fields.reduce((n, parts) => n + partsLength(parts), 0);
   const fd = openSync(path, 'w');
-  const write = (parts: Parts): void => {
+  const write = (parts: ByteParts): void => {
     for (const part of parts) writeSync(fd, part);
   };
   write([intField(1, 8), varint(7 * 8 + 2), varint(graphLength), node]);

@@ -7,6 +7,12 @@ export const modelRow = text('An ONNX classifier, or a folder of Hugging Face wi
   required: true,
 });
 
+/** Any classifier: nothing has to be trainable in it. */
+export const classifierRow = {
+  ...modelRow,
+  describe: 'Any ONNX classifier, or a Hugging Face folder with one',
+} as const;
+
 /** What a command that makes a file of a model takes; `output` says what is written. */
 export function fileRows(output: string) {
   return {

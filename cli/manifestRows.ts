@@ -3,10 +3,10 @@ import type { Inspection } from '../src/index.ts';
 import { formatNumber } from './io.ts';
 
 type Manifest = Readonly<Record<string, unknown>>;
-type Row = readonly [string, string];
+type SettingRow = readonly [string, string];
 
 /** How a training step updates, and in which mode its layers are. */
-export function settingRows(settings: Manifest): Row[] {
+export function settingRows(settings: Manifest): SettingRow[] {
   const { optimizer, optimizerOptions, clipNorm, accumulate, noDecayForVectors, rateFactors } = settings;
   const { batchNorm, dropout, seed, keepTies } = settings;
   return [
@@ -17,7 +17,7 @@ export function settingRows(settings: Manifest): Row[] {
 }
 
 /** What a file that lossgraft wrote says of itself; `[]` for another's. */
-export function manifestRows({ manifest }: Inspection): Row[] {
+export function manifestRows({ manifest }: Inspection): SettingRow[] {
   if (manifest === null) return [];
   if ('problem' in manifest) return [['lossgraft', String(manifest.problem)]];
   const { kind, form, stepsPerRun, source, version, loss, reduction, options } = manifest;

@@ -5,7 +5,7 @@ import { printable, table } from './io.ts';
 /** Above so many classes their recalls are left to --json and metrics.jsonl. */
 const SHOWN_CLASSES = 30;
 
-interface Row {
+interface FigureRow {
   readonly name: string;
   readonly epoch: number | null;
   readonly metrics: Metrics;
@@ -33,7 +33,7 @@ export function describeDecision({ decision }: TrainResult): string {
   return `${decision.taken === null ? 'The model as it was is kept' : 'Taken'}: ${printable(decision.why)}`;
 }
 
-function rowsOf({ before, arms, decision, half }: TrainResult): Row[] {
+function rowsOf({ before, arms, decision, half }: TrainResult): FigureRow[] {
   const given = before.judged ?? before.validation;
   return [
     ...(given ? [{ name: 'before', epoch: null, metrics: given, change: null }] : []),
@@ -51,13 +51,13 @@ const headOf = (name: MetricName): string => {
   const title = name === 'balancedAccuracy' ? 'balanced' : METRICS[name].title;
   return METRICS[name].isShare ? `${title} %` : title;
 };
-const figureOf = (name: MetricName, { metrics }: Row): number | null => {
+const figureOf = (name: MetricName, { metrics }: FigureRow): number | null => {
   const value = metrics[name] ?? null;
   if (METRICS[name].isShare) return rounded(value);
   return value === null ? null : Number(value.toPrecision(3));
 };
 
-function mainTable(rows: readonly Row[]): string {
+function mainTable(rows: readonly FigureRow[]): string {
   const head = ['loss', 'epoch', ...MAIN.map(headOf), 'many %', 'medium %', 'few %'];
   const body = rows.map((row) => {
     const { many, medium, few } = row.metrics;
@@ -66,14 +66,14 @@ function mainTable(rows: readonly Row[]): string {
   return table(head, body);
 }
 
-function furtherTable(rows: readonly Row[]): string {
+function furtherTable(rows: readonly FigureRow[]): string {
   const names = FURTHER.filter((name) => rows.some((row) => figureOf(name, row) !== null));
   const body = rows.map((row) => [row.name, ...names.map((name) => figureOf(name, row))]);
   return table(['loss', ...names.map(headOf)], body);
 }
 
 /** How the losses differ from the model as it was given, with intervals. */
-function changes(rows: readonly Row[]): string {
+function changes(rows: readonly FigureRow[]): string {
   const lines = rows.flatMap(({ name, change }) =>
     change === null
       ? []
@@ -92,7 +92,7 @@ function tooFew({ before: { judged }, classNames }: TrainResult): string {
   return `Class ${name} has ${samples} of these samples: with fewer than ${LEAST_SAMPLES} the intervals are too narrow.\n`;
 }
 
-function describeChange(metric: MetricName, { metrics }: NonNullable<Row['change']>): string[] {
+function describeChange(metric: MetricName, { metrics }: NonNullable<FigureRow['change']>): string[] {
   const change = metrics[metric];
   if (!change) return [];
   const { difference, low, high } = change;
@@ -102,7 +102,7 @@ function describeChange(metric: MetricName, { metrics }: NonNullable<Row['change
   ];
 }
 
-function recallTable({ classCounts, classNames }: TrainResult, rows: readonly Row[]): string {
+function recallTable({ classCounts, classNames }: TrainResult, rows: readonly FigureRow[]): string {
   if (classCounts.length > SHOWN_CLASSES) return '';
   const recalls = classCounts.map((count, k) => [
     classNames?.[k] ?? String(k),

@@ -3,12 +3,12 @@ import type { Dataset, EvaluateResult, Model } from '../../src/index.ts';
 import { command, type Door } from '../command.ts';
 import { dataOptionRows } from '../dataOptions.ts';
 import { describeEvaluation } from '../evaluateTables.ts';
-import { modelRow } from '../fileOptions.ts';
+import { classifierRow } from '../fileOptions.ts';
 import { note, noteOnce, print, printJson, progressBar } from '../io.ts';
 import { checkOutput, writeText } from '../output.ts';
 
 const rows = {
-  model: { ...modelRow, describe: 'Any ONNX classifier, or a Hugging Face folder with one' },
+  model: classifierRow,
   ...dataOptionRows,
   against: text('Another model with the same classes, to compare with on the same samples', { first: true }),
   csv: text('Write one line per sample to this file: label, prediction, probabilities', { first: true }),

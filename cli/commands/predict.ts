@@ -2,7 +2,7 @@ import { dataRows, flag, type OptionsOf, pick, predictRows, text } from '../../s
 import type { PredictSummary } from '../../src/index.ts';
 import { command, type Door } from '../command.ts';
 import { dataOptionRows } from '../dataOptions.ts';
-import { modelRow } from '../fileOptions.ts';
+import { classifierRow } from '../fileOptions.ts';
 import { noteOnce, print, printJson, progressBar, table } from '../io.ts';
 import { tell } from '../log.ts';
 import { checkOutput } from '../output.ts';
@@ -10,7 +10,7 @@ import { checkOutput } from '../output.ts';
 const { labels: _labels, ...dataRowsWithoutLabels } = dataOptionRows;
 
 const rows = {
-  model: { ...modelRow, describe: 'Any ONNX classifier, or a Hugging Face folder with one' },
+  model: classifierRow,
   ...dataRowsWithoutLabels,
   output: text('Write to this .csv, .jsonl or .parquet file instead of CSV to stdout', { alias: 'o', first: true }),
   force: flag('Replace the output if it exists', { first: true }),

@@ -66,12 +66,12 @@ function agreement(half: Half, classOf: readonly number[]): number {
 }
 
 /** Does a model tell the classes apart, in the order that is proposed? By Cohen's κ, and by McFadden's pseudo-R². */
-function knows({ labels, right, samples, surprise, guess }: Judged, chance: number): boolean {
+function knows({ labels, right, samples, surprise, guess }: OrderFit, chance: number): boolean {
   const kappa = (right / samples - chance) / (1 - chance);
   return (kappa >= 0.4 && 1 - surprise / guess >= 0.2) || (labels >= MANY && kappa >= 0.6);
 }
 
-interface Judged {
+interface OrderFit {
   /** Classes that have samples, and samples. */
   readonly labels: number;
   readonly samples: number;
@@ -86,7 +86,7 @@ interface Judged {
 /** So many classes are not put into one order of theirs each by a head that was never trained, however little sure it is. */
 const MANY = 8;
 
-function explains({ labels, samples, right, rightAsGiven, surprise, guess }: Judged): boolean {
+function explains({ labels, samples, right, rightAsGiven, surprise, guess }: OrderFit): boolean {
   const decided = right + rightAsGiven;
   if (samples === 0 || decided === 0 || rightAsGiven > right / 2) return false;
   // The fewer classes move, the sooner a head that was never trained puts them in a wrong order by accident.
@@ -101,7 +101,7 @@ function judge(
   orders: readonly (readonly number[])[],
   guess: ReadonlyMap<number, number>,
   movedOnly = false,
-): Judged {
+): OrderFit {
   const sums = { samples: 0, right: 0, rightAsGiven: 0, surprise: 0, guess: 0 };
   const labels = new Set<number>();
   for (const [i, half] of halves.entries()) {

@@ -135,7 +135,7 @@ interface Judging {
   readonly names?: readonly string[] | undefined;
 }
 
-interface Judged {
+interface JudgedModel {
   readonly scored: Scored;
   readonly names: readonly string[] | undefined;
 }
@@ -144,7 +144,7 @@ async function judge(
   classifier: Classifier,
   given: Dataset,
   { options, notes, order, names: others }: Judging,
-): Promise<Judged> {
+): Promise<JudgedModel> {
   notes.add(classifier.notes);
   const { names: own, labelInput: input = LABEL_INPUT } = classifier;
   const isNamed = own !== undefined && !own.arePlaceholders;

@@ -21,7 +21,7 @@ export interface LabelledPredictions {
   readonly thresholds?: ArrayLike<number> | undefined;
 }
 
-interface Parts {
+interface LabelledFields {
   readonly classes: number;
   readonly own: LabelLists;
   readonly chosen: LabelLists;
@@ -34,7 +34,7 @@ interface Parts {
 export const DEFAULT_THRESHOLD = 0.5;
 
 /** Predictions of several labels per sample, ready to be judged. */
-export class Labelled implements Parts {
+export class Labelled implements LabelledFields {
   readonly task = 'multi-label';
   readonly classes: number;
   readonly own: LabelLists;
@@ -47,7 +47,7 @@ export class Labelled implements Parts {
   readonly strata: Int32Array;
   readonly #rankings = new Map<number, Ranking | null>();
 
-  constructor({ classes, own, chosen, losses, probabilities, thresholds }: Parts) {
+  constructor({ classes, own, chosen, losses, probabilities, thresholds }: LabelledFields) {
     this.classes = classes;
     this.own = own;
     this.chosen = chosen;

@@ -14,7 +14,7 @@ export interface Predictions {
   readonly classes: number;
 }
 
-interface Parts {
+interface ScoredFields {
   readonly labels: Int32Array;
   readonly classes: number;
   /** The class with the highest probability, of equal ones the first, as NumPy's argmax has it. */
@@ -27,7 +27,7 @@ interface Parts {
 }
 
 /** Predictions, ready to be judged. */
-export class Scored implements Parts {
+export class Scored implements ScoredFields {
   readonly task = 'exclusive';
   readonly labels: Int32Array;
   readonly classes: number;
@@ -37,7 +37,7 @@ export class Scored implements Parts {
   readonly probabilities: ArrayLike<number> | null;
   readonly #rankings = new Map<number, Ranking | null>();
 
-  constructor({ labels, classes, predicted, confidence, truth, probabilities }: Parts) {
+  constructor({ labels, classes, predicted, confidence, truth, probabilities }: ScoredFields) {
     const wrong = labels.find((label) => label < 0 || label >= classes);
     if (wrong !== undefined) throw new RangeError(`a label from 0 to ${classes - 1} expected, ${wrong} found`);
     this.labels = labels;

@@ -4,7 +4,7 @@ import { Message, type OpenChanges } from './message.ts';
 import { applyChanges, type Insertion, type Segment, type Substitution } from './patch.ts';
 import { normalDomain } from './scanNode.ts';
 import type { ModelEdit, ModelProto, Span } from './types.ts';
-import { intField, lenField, type Parts, stringField } from './wire.ts';
+import { type ByteParts, intField, lenField, stringField } from './wire.ts';
 
 const GRAPH = { node: 1, initializer: 5, input: 11, output: 12, valueInfo: 13 };
 const MODEL = { irVersion: 1, opsetImport: 8, metadataProps: 14 };
@@ -31,7 +31,7 @@ export function applyEdit(model: ModelProto, edit: ModelEdit): Segment[] {
 
 function graphInsertions(model: ModelProto, edit: ModelEdit): Insertion[] {
   const graph = new Message(model.source, model.graph.span);
-  const fields: readonly (readonly [number, Parts])[] = [
+  const fields: readonly (readonly [number, ByteParts])[] = [
     [GRAPH.node, nodeFields(edit.nodes ?? [])],
     [GRAPH.initializer, initializerFields(edit.initializers ?? [])],
     [GRAPH.input, valueFields(GRAPH.input, edit.inputs ?? [])],
@@ -45,7 +45,7 @@ function graphInsertions(model: ModelProto, edit: ModelEdit): Insertion[] {
   return [...within, ...appended];
 }
 
-function untypedFields(names: readonly string[]): Parts {
+function untypedFields(names: readonly string[]): ByteParts {
   return names.flatMap((name) => lenField(GRAPH.output, [stringField(1, name)]));
 }
 

@@ -11,7 +11,7 @@ import type {
   UntypedInit,
   ValueInit,
 } from './types.ts';
-import { concat, lenField, type Parts, stringField } from './wire.ts';
+import { type ByteParts, concat, lenField, stringField } from './wire.ts';
 
 const utf8 = new TextEncoder();
 
@@ -19,7 +19,7 @@ const utf8 = new TextEncoder();
  * A TensorProto's bytes in ascending fields, as Python's numpy_helper writes them. The elements are a view of the tensor's own
  * memory: nothing big is copied, and nothing big goes through protobufjs (quadratic above 1 GiB).
  */
-export function encodeTensorParts(name: string, tensor: Tensor): Parts {
+export function encodeTensorParts(name: string, tensor: Tensor): ByteParts {
   checkTensor(tensor, `tensor "${name}"`);
   const { dtype, data } = tensor;
   const head = encodeMessage('TensorProto', {
@@ -37,7 +37,7 @@ export function encodeTensor(name: string, tensor: Tensor): Uint8Array {
 }
 
 /** A NodeProto's bytes. */
-export function encodeNodeParts(node: NodeInit): Parts {
+export function encodeNodeParts(node: NodeInit): ByteParts {
   const head = encodeMessage('NodeProto', {
     input: node.inputs,
     output: node.outputs,
@@ -61,7 +61,7 @@ const ATTRIBUTE_TYPES: Readonly<Record<AttributeInit['type'], number>> = {
   strings: 8,
 };
 
-function encodeAttribute(name: string, attribute: AttributeInit): Parts {
+function encodeAttribute(name: string, attribute: AttributeInit): ByteParts {
   const type = encodeMessage('AttributeProto', { type: ATTRIBUTE_TYPES[attribute.type] });
   const head = encodeMessage('AttributeProto', { name });
   if (attribute.type === 'tensor') return [head, ...lenField(5, encodeTensorParts('', attribute.value)), type];
@@ -97,7 +97,7 @@ export function encodeValueInfo(value: ValueInit): Uint8Array {
 }
 
 /** A GraphProto's bytes. */
-export function encodeGraphParts(graph: GraphInit): Parts {
+export function encodeGraphParts(graph: GraphInit): ByteParts {
   return [
     ...nodeFields(graph.nodes),
     stringField(2, graph.name),
@@ -108,7 +108,7 @@ export function encodeGraphParts(graph: GraphInit): Parts {
 }
 
 /** Fields GraphProto.node, one per node. */
-export function nodeFields(nodes: readonly (NodeInit | RawNode)[]): Parts {
+export function nodeFields(nodes: readonly (NodeInit | RawNode)[]): ByteParts {
   return nodes.flatMap((node) => ('raw' in node ? [node.raw] : lenField(1, encodeNodeParts(node))));
 }
 
@@ -118,14 +118,14 @@ export function encodeNodeFields(nodes: readonly NodeInit[]): Uint8Array {
 }
 
 /** Fields GraphProto.initializer. */
-export function initializerFields(initializers: readonly (InitializerInit | RawInitializer)[]): Parts {
+export function initializerFields(initializers: readonly (InitializerInit | RawInitializer)[]): ByteParts {
   return initializers.flatMap((init) =>
     'raw' in init ? [init.raw] : lenField(5, encodeTensorParts(init.name, init.tensor)),
   );
 }
 
 /** Fields GraphProto.input (11), output (12) or value_info (13). */
-export function valueFields(number: number, values: readonly (ValueInit | UntypedInit)[]): Parts {
+export function valueFields(number: number, values: readonly (ValueInit | UntypedInit)[]): ByteParts {
   return values.flatMap((value) =>
     lenField(number, ['dtype' in value ? encodeValueInfo(value) : stringField(1, value.name)]),
   );

@@ -2,7 +2,7 @@ import type { ByteSource } from '../files/bytes.ts';
 import type { Insertion, Substitution } from './patch.ts';
 import { WireReader } from './reader.ts';
 import type { Span } from './types.ts';
-import { type Parts, stringField } from './wire.ts';
+import { type ByteParts, stringField } from './wire.ts';
 
 /** Changes that are being collected. */
 export interface OpenChanges {
@@ -29,7 +29,7 @@ export class Message {
     this.#fields = fields;
   }
 
-  append(number: number, parts: Parts): Insertion {
+  append(number: number, parts: ByteParts): Insertion {
     const last = this.#fields.get(number)?.at(-1);
     const greater = [...this.#fields].filter(([n]) => n > number).map(([, spans]) => spans[0]?.start ?? this.#span.end);
     return { parent: this.#span, at: last?.end ?? Math.min(this.#span.end, ...greater), number, parts };

@@ -3,7 +3,7 @@ import { LossgraftError } from '../errors.ts';
 import type { ByteSource } from '../files/bytes.ts';
 import { WireReader } from './reader.ts';
 import type { Span } from './types.ts';
-import { LEN, type Parts, varint } from './wire.ts';
+import { type ByteParts, LEN, varint } from './wire.ts';
 
 /** A piece of the output: a range of the source, or new bytes. */
 export type Segment =
@@ -15,13 +15,13 @@ export interface Insertion {
   readonly parent: Span;
   readonly at: number;
   readonly number: number;
-  readonly parts: Parts;
+  readonly parts: ByteParts;
 }
 
 /** The field at `span` becomes `parts`: fields of the same message, or nothing. */
 export interface Substitution {
   readonly span: Span;
-  readonly parts: Parts;
+  readonly parts: ByteParts;
 }
 
 export interface Changes {
@@ -148,7 +148,7 @@ class SegmentList {
     else if (end > start) this.segments.push({ kind: 'copy', start, end });
   }
 
-  bytes(parts: Parts): void {
+  bytes(parts: ByteParts): void {
     for (const bytes of parts) if (bytes.length > 0) this.segments.push({ kind: 'bytes', bytes });
   }
 }

@@ -7,7 +7,7 @@ export const END_GROUP = 4;
 export const FIXED32 = 5;
 
 /** Bytes in pieces, so that big payloads are never joined. */
-export type Parts = readonly Uint8Array[];
+export type ByteParts = readonly Uint8Array[];
 
 /** A non-negative integer (up to 2^53) as a varint. */
 export function varint(value: number): Uint8Array {
@@ -21,11 +21,11 @@ export function varint(value: number): Uint8Array {
   return Uint8Array.from(bytes);
 }
 
-export function partsLength(parts: Parts): number {
+export function partsLength(parts: ByteParts): number {
   return parts.reduce((n, part) => n + part.length, 0);
 }
 
-export function concat(parts: Parts): Uint8Array {
+export function concat(parts: ByteParts): Uint8Array {
   const bytes = new Uint8Array(partsLength(parts));
   let at = 0;
   for (const part of parts) {
@@ -36,7 +36,7 @@ export function concat(parts: Parts): Uint8Array {
 }
 
 /** A length-delimited field. */
-export function lenField(number: number, parts: Parts): Parts {
+export function lenField(number: number, parts: ByteParts): ByteParts {
   return [varint(number * 8 + LEN), varint(partsLength(parts)), ...parts];
 }
 

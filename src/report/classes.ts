@@ -25,7 +25,7 @@ import type { Report } from './report.ts';
 export const MAX_ROWS = 40;
 
 /** A class as charts show it. */
-export interface Row {
+export interface ClassRow {
   readonly index: number;
   /** Unique, since names may be cut. */
   readonly key: string;
@@ -35,10 +35,10 @@ export interface Row {
 }
 
 /** The classes, the most frequent first. */
-export function rowsOf({ classes }: Report): Row[] {
+export function rowsOf({ classes }: Report): ClassRow[] {
   const { of } = groupsOf(classes.map(({ count: samples }) => samples));
   const rows = classes.map(
-    ({ name, count: samples }, index): Row => ({
+    ({ name, count: samples }, index): ClassRow => ({
       index,
       key: String(index),
       name,
@@ -50,7 +50,7 @@ export function rowsOf({ classes }: Report): Row[] {
 }
 
 /** The chart's options for one row per class. */
-export function byClass(rows: readonly Row[], x: Plot.ScaleOptions): Plot.PlotOptions {
+export function byClass(rows: readonly ClassRow[], x: Plot.ScaleOptions): Plot.PlotOptions {
   const names = classLabels(rows);
   return {
     height: 48 + 21 * rows.length,
@@ -109,7 +109,7 @@ const GROUP_OPACITY = { many: 0.85, medium: 0.55, few: 0.3 } as const;
 const COUNTS = 'Training samples';
 const COUNTS_NOTE = 'Per class, after cutting the long tail and holding out validation data.';
 
-function countsFigure(rows: readonly Row[]): Html {
+function countsFigure(rows: readonly ClassRow[]): Html {
   const chart = draw('Training samples of each class', {
     ...byClass(rows, { grid: true, label: 'samples', ticks: 4, nice: true, tickFormat: tick, tickSize: 0 }),
     marks: [
@@ -117,15 +117,15 @@ function countsFigure(rows: readonly Row[]): Html {
         x: 'count',
         y: 'key',
         fill: 'var(--ink)',
-        fillOpacity: ({ group }: Row) => GROUP_OPACITY[group],
+        fillOpacity: ({ group }: ClassRow) => GROUP_OPACITY[group],
         insetTop: 2,
         insetBottom: 2,
-        title: ({ name, count: samples, group }: Row) => `${name}: ${count(samples)}, ${group}-shot`,
+        title: ({ name, count: samples, group }: ClassRow) => `${name}: ${count(samples)}, ${group}-shot`,
       }),
       Plot.text(rows, {
         x: 'count',
         y: 'key',
-        text: ({ count: samples }: Row) => count(samples),
+        text: ({ count: samples }: ClassRow) => count(samples),
         textAnchor: 'start',
         dx: 4,
       }),
@@ -135,11 +135,11 @@ function countsFigure(rows: readonly Row[]): Html {
   return figure(COUNTS, `${COUNTS_NOTE} Lighter is rarer: many-, medium-, few-shot.`, chart);
 }
 
-interface Cell extends Row {
+interface ClassCell extends ClassRow {
   readonly value: number;
 }
 
-function recallsOf(rows: readonly Row[], { recall }: Metrics): Cell[] {
+function recallsOf(rows: readonly ClassRow[], { recall }: Metrics): ClassCell[] {
   return rows.flatMap((row) => {
     const share = recall[row.index];
     return share === null || share === undefined ? [] : [{ ...row, value: 100 * share }];
@@ -148,7 +148,7 @@ function recallsOf(rows: readonly Row[], { recall }: Metrics): Cell[] {
 
 const RECALL = 'Recall';
 
-function recallFigure(rows: readonly Row[], shown: readonly JudgedLook[]): Html {
+function recallFigure(rows: readonly ClassRow[], shown: readonly JudgedLook[]): Html {
   const series = shown.map(({ look, metrics }) => ({ look, cells: recallsOf(rows, metrics) }));
   const before = new Map(series.find(({ look }) => look === BEFORE)?.cells.map(({ key, value }) => [key, value]));
   const main = series.find(({ look }) => look !== BEFORE);
@@ -175,12 +175,12 @@ function recallFigure(rows: readonly Row[], shown: readonly JudgedLook[]): Html 
 }
 
 function dotOf(look: Look) {
-  const title = ({ name, value }: Cell): string => `${name}, ${look.name}: ${value.toFixed(1)} %`;
+  const title = ({ name, value }: ClassCell): string => `${name}, ${look.name}: ${value.toFixed(1)} %`;
   if (look === BEFORE) return { r: 4, fill: 'var(--paper)', stroke: look.color, strokeWidth: 2, title } as const;
   return { r: 5, symbol: look.symbol, fill: look.color, stroke: 'var(--paper)', strokeWidth: 1, title } as const;
 }
 
-function gainsOf(rows: readonly Row[], main: JudgedLook, rival: JudgedLook): Cell[] {
+function gainsOf(rows: readonly ClassRow[], main: JudgedLook, rival: JudgedLook): ClassCell[] {
   const other = new Map(recallsOf(rows, rival.metrics).map(({ key, value }) => [key, value]));
   return recallsOf(rows, main.metrics).flatMap((cell) => {
     const value = other.get(cell.key);
@@ -192,7 +192,7 @@ function gainTitle(main: JudgedLook, rival: JudgedLook): string {
   return `${main.look.name} against ${rival.look === BEFORE ? 'before' : rival.look.name}`;
 }
 
-function gainFigure(rows: readonly Row[], main: JudgedLook, rival: JudgedLook): Html {
+function gainFigure(rows: readonly ClassRow[], main: JudgedLook, rival: JudgedLook): Html {
   const gains = gainsOf(rows, main, rival);
   const reach = Math.max(1, ...gains.map(({ value }) => Math.abs(value)));
   const chart = draw(`Difference of recalls: ${gainTitle(main, rival)}`, {
@@ -208,10 +208,10 @@ function gainFigure(rows: readonly Row[], main: JudgedLook, rival: JudgedLook): 
       Plot.barX(gains, {
         x: 'value',
         y: 'key',
-        fill: ({ value }: Cell) => (value >= 0 ? main.look.color : rival.look.color),
+        fill: ({ value }: ClassCell) => (value >= 0 ? main.look.color : rival.look.color),
         insetTop: 3,
         insetBottom: 3,
-        title: ({ name, value }: Cell) => `${name}: ${points(value / 100, 0)} points`,
+        title: ({ name, value }: ClassCell) => `${name}: ${points(value / 100, 0)} points`,
       }),
       Plot.ruleX([0], { stroke: 'var(--ink)', strokeOpacity: 0.5 }),
     ],
@@ -224,7 +224,7 @@ function gainFigure(rows: readonly Row[], main: JudgedLook, rival: JudgedLook): 
   );
 }
 
-function countProfile(rows: readonly Row[]): Html {
+function countProfile(rows: readonly ClassRow[]): Html {
   const chart = profile(
     'Training samples by rank',
     rows.length,
@@ -234,18 +234,18 @@ function countProfile(rows: readonly Row[]): Html {
   return figure(COUNTS, `${COUNTS_NOTE} Logarithmic.`, chart);
 }
 
-function byRank(rows: readonly Row[], cells: readonly Cell[]): (number | null)[] {
+function byRank(rows: readonly ClassRow[], cells: readonly ClassCell[]): (number | null)[] {
   const values = new Map(cells.map(({ key, value }) => [key, value]));
   return rows.map(({ key }) => values.get(key) ?? null);
 }
 
-function recallProfile(rows: readonly Row[], shown: readonly JudgedLook[]): Html {
+function recallProfile(rows: readonly ClassRow[], shown: readonly JudgedLook[]): Html {
   const series = shown.map(({ look, metrics }) => ({ ...look, values: byRank(rows, recallsOf(rows, metrics)) }));
   const chart = profile('Recall by rank, before and after', rows.length, series, { label: '%' });
   return figure(RECALL, 'Share of each class that is found, %: one dot per class; lines average neighbours.', chart);
 }
 
-function gainProfile(rows: readonly Row[], main: JudgedLook, rival: JudgedLook): Html {
+function gainProfile(rows: readonly ClassRow[], main: JudgedLook, rival: JudgedLook): Html {
   const series = [{ ...main.look, values: byRank(rows, gainsOf(rows, main, rival)) }];
   const chart = profile(`Difference in recall by rank: ${gainTitle(main, rival)}`, rows.length, series, {
     label: 'points',
@@ -260,9 +260,9 @@ function gainProfile(rows: readonly Row[], main: JudgedLook, rival: JudgedLook):
 
 const EXTREMES = 8;
 
-function extremes(rows: readonly Row[], main: JudgedLook, rival: JudgedLook): Html {
+function extremes(rows: readonly ClassRow[], main: JudgedLook, rival: JudgedLook): Html {
   const gains = gainsOf(rows, main, rival).sort((a, b) => b.value - a.value);
-  const listed = (title: string, cells: readonly Cell[]): Html =>
+  const listed = (title: string, cells: readonly ClassCell[]): Html =>
     table(
       title,
       [{ head: 'class', isText: true }, { head: 'training samples' }, { head: 'points' }],
@@ -275,7 +275,7 @@ function extremes(rows: readonly Row[], main: JudgedLook, rival: JudgedLook): Ht
 /** Rows of the table of all classes. */
 const MAX_TABLE = 2000;
 
-function classTable({ classes: all }: Report, rows: readonly Row[], judged: readonly JudgedLook[]): Html {
+function classTable({ classes: all }: Report, rows: readonly ClassRow[], judged: readonly JudgedLook[]): Html {
   const heads = [
     { head: 'class', isText: true },
     { head: 'training samples' },

@@ -1,7 +1,7 @@
 import * as Plot from '@observablehq/plot';
 import { MAX_CONFUSION, type Metrics, type Mistake, mistakesOf } from '../records/metrics.ts';
 import { cards, mistakeCard } from './cards.ts';
-import { type Row, rowsOf } from './classes.ts';
+import { type ClassRow, rowsOf } from './classes.ts';
 import { draw, WIDTH } from './draw.ts';
 import { count, counted, percent } from './format.ts';
 import { type Html, html } from './html.ts';
@@ -55,7 +55,7 @@ function surest({ mistakes, classes, judgedOn }: Report, subject: JudgedLook | u
 ${cards(all, SHOWN)}`;
 }
 
-function matrices(shown: readonly JudgedLook[], rows: readonly Row[]): Html[] {
+function matrices(shown: readonly JudgedLook[], rows: readonly ClassRow[]): Html[] {
   return shown.flatMap((one) => (one.metrics.confusion ? [matrix(one, one.metrics.confusion, rows)] : []));
 }
 
@@ -68,7 +68,7 @@ interface Cell {
   readonly title: string;
 }
 
-function cellsOf(counts: readonly (readonly number[])[], rows: readonly Row[]): Cell[] {
+function cellsOf(counts: readonly (readonly number[])[], rows: readonly ClassRow[]): Cell[] {
   const cells = rows.flatMap((row) => {
     const own = counts[row.index] ?? [];
     const total = own.reduce((sum, n) => sum + n, 0);
@@ -85,7 +85,11 @@ function cellsOf(counts: readonly (readonly number[])[], rows: readonly Row[]): 
   return cells.length <= MAX_CELLS ? cells : cells.sort((a, b) => b.samples - a.samples).slice(0, MAX_CELLS);
 }
 
-function matrix({ look, metrics }: JudgedLook, counts: readonly (readonly number[])[], rows: readonly Row[]): Html {
+function matrix(
+  { look, metrics }: JudgedLook,
+  counts: readonly (readonly number[])[],
+  rows: readonly ClassRow[],
+): Html {
   const cells = cellsOf(counts, rows);
   const isNamed = rows.length <= MAX_NAMED;
   const names = classLabels(rows);
@@ -147,7 +151,7 @@ function numbers(cells: readonly Cell[]): Plot.Markish {
   });
 }
 
-function matrixTable(name: string, counts: readonly (readonly number[])[], rows: readonly Row[]): Html {
+function matrixTable(name: string, counts: readonly (readonly number[])[], rows: readonly ClassRow[]): Html {
   const heads = [{ head: 'true class', isText: true }, ...rows.map((row) => ({ head: row.name }))];
   return table(
     `Confusion matrix, ${name}`,
@@ -156,7 +160,7 @@ function matrixTable(name: string, counts: readonly (readonly number[])[], rows:
   );
 }
 
-function mistakesTables(shown: readonly JudgedLook[], rows: readonly Row[]): Html[] {
+function mistakesTables(shown: readonly JudgedLook[], rows: readonly ClassRow[]): Html[] {
   const names = new Map(rows.map(({ index, name }) => [index, name]));
   const heads = [{ head: 'true class', isText: true }, { head: 'taken for', isText: true }, { head: 'samples' }];
   return shown.flatMap(({ look, metrics }) => {

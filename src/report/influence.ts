@@ -2,7 +2,7 @@ import * as Plot from '@observablehq/plot';
 import type { Influence } from '../records/influence.ts';
 import { logAxis, tick } from './axis.ts';
 import { cards, influenceCard } from './cards.ts';
-import { byClass, MAX_ROWS, type Row, rowsOf } from './classes.ts';
+import { byClass, type ClassRow, MAX_ROWS, rowsOf } from './classes.ts';
 import { draw } from './draw.ts';
 import { count, counted, number } from './format.ts';
 import { type Html, html } from './html.ts';
@@ -56,7 +56,7 @@ ${samples(report)}</details></section>`;
 /** Above this ratio a linear axis would show only the largest. */
 const LOG_FROM = 50;
 
-function panelFigure({ key, title, note }: Panel, { classes }: Influence, rows: readonly Row[]): Html {
+function panelFigure({ key, title, note }: Panel, { classes }: Influence, rows: readonly ClassRow[]): Html {
   const cells = rows.map((row) => ({ ...row, value: classes[row.index]?.[key] ?? 0 }));
   const values = cells.map(({ value }) => value).filter((value) => value > 0);
   const isLog = values.length === cells.length && Math.max(...values) / Math.min(...values) > LOG_FROM;
@@ -82,7 +82,7 @@ function panelFigure({ key, title, note }: Panel, { classes }: Influence, rows: 
   return figure(title, text, draw(label, { ...byClass(rows, scale), marks }));
 }
 
-function classTable({ classes }: Influence, rows: readonly Row[]): Html {
+function classTable({ classes }: Influence, rows: readonly ClassRow[]): Html {
   const heads = [
     { head: 'class', isText: true },
     ...['samples', 'influence', 'IB factor', 'cross-entropy'].map((head) => ({ head })),

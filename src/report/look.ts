@@ -92,7 +92,7 @@ export function figure(title: string, note: string, chart: Html, behind?: Html):
   return html`<figure><figcaption><h3>${title}</h3><p>${note}</p></figcaption>${chart}${behind}</figure>`;
 }
 
-export interface Column {
+export interface ColumnHead {
   readonly head: string;
   /** Text stands on the left, numbers on the right. */
   readonly isText?: boolean;
@@ -101,7 +101,7 @@ export interface Column {
 type Cell = string | Html;
 
 /** A table that scrolls by itself where it is wide. */
-export function table(caption: string, columns: readonly Column[], rows: readonly (readonly Cell[])[]): Html {
+export function table(caption: string, columns: readonly ColumnHead[], rows: readonly (readonly Cell[])[]): Html {
   const cell = (content: Cell, i: number): Html => {
     const kind = columns[i]?.isText ? 'text' : 'number';
     return i === 0 ? html`<th scope="row" class="${kind}">${content}</th>` : html`<td class="${kind}">${content}</td>`;

@@ -4,7 +4,17 @@ import { draw } from './draw.ts';
 import { reliabilityFigure } from './figures.ts';
 import { count, percent, points } from './format.ts';
 import { type Html, html } from './html.ts';
-import { BEFORE, type Column, figure, type JudgedLook, judgedOf, type Look, legend, subjectOf, table } from './look.ts';
+import {
+  BEFORE,
+  type ColumnHead,
+  figure,
+  type JudgedLook,
+  judgedOf,
+  type Look,
+  legend,
+  subjectOf,
+  table,
+} from './look.ts';
 import type { Report } from './report.ts';
 
 /** How well rare classes can be told from the others, at which thresholds, and how far the probabilities can be believed. */
@@ -90,7 +100,7 @@ function operatingTable({ classes, curves, judgedOn }: Report, { look }: JudgedL
       html`${advice}`,
     ];
   });
-  const heads: Column[] = [
+  const heads: ColumnHead[] = [
     { head: 'class', isText: true },
     { head: 'threshold %' },
     ...['precision %', 'recall %', 'F1 %', 'gain in F1'].map((head) => ({ head })),

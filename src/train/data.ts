@@ -11,7 +11,7 @@ import type { Port } from '../runtime/session.ts';
 import type { TrainOptions } from './options.ts';
 
 /** The data of a run, divided. */
-export interface Parts {
+export interface DividedData {
   readonly train: Part;
   readonly validation: Part;
   readonly test?: Part;
@@ -32,7 +32,7 @@ export async function divide(
   ports: readonly Port[],
   labels: { readonly name: string; readonly classes: number },
   { seed, recorded }: { readonly seed: number; readonly recorded: Preparation | undefined },
-): Promise<Parts> {
+): Promise<DividedData> {
   const { data, validation = DEFAULT_SHARE, test, imbalance: ratio, imbalanceType: type = 'exp' } = options;
   const features = ports.filter(({ name }) => name !== labels.name);
   await refuseMore(data, labels.classes);

@@ -17,7 +17,7 @@ import { evaluationGraph } from '../trainGraph/evaluation.ts';
 import { type Arms, bindArms } from './bindArms.ts';
 import { checkMetrics } from './checkMetrics.ts';
 import { alignData, orderCheck } from './classes.ts';
-import { divide, type Parts } from './data.ts';
+import { type DividedData, divide } from './data.ts';
 import { describeSampler } from './drawn.ts';
 import { newHead } from './newHead.ts';
 import type { Catalogue, TrainOptions } from './options.ts';
@@ -33,7 +33,7 @@ export interface PreparedRun {
   /** With labels that are the model's classes. */
   readonly options: TrainOptions;
   readonly plan: Plan;
-  readonly parts: Parts;
+  readonly parts: DividedData;
   readonly bound: Arms;
   readonly names: ClassNames | undefined;
   /** What was said. */

@@ -11,7 +11,7 @@ import { RunFolder } from '../runFolder/checkpoint.ts';
 import { RUN_FILE, recordIn } from '../runFolder/runFile.ts';
 import type { Port } from '../runtime/session.ts';
 import { refuseExisting } from '../write.ts';
-import type { Parts } from './data.ts';
+import type { DividedData } from './data.ts';
 import type { TrainOptions } from './options.ts';
 import { versions } from './versions.ts';
 
@@ -19,7 +19,7 @@ import { versions } from './versions.ts';
 export interface ReportedRun {
   readonly model: Model;
   readonly options: TrainOptions;
-  readonly parts: Parts;
+  readonly parts: DividedData;
   readonly ports: readonly Port[];
   readonly schedule: Schedule;
   /** Names of the losses, in the order in which they are trained. */

@@ -1,5 +1,5 @@
 import type { Model } from '../model.ts';
-import type { Parts } from './data.ts';
+import type { DividedData } from './data.ts';
 import { networkSize } from './network.ts';
 import type { TrainOptions } from './options.ts';
 import { type Plan, settle } from './plan.ts';
@@ -10,7 +10,7 @@ export async function settledPlan(
   model: Model,
   options: TrainOptions,
   plan: Plan,
-  { train, counts }: Parts,
+  { train, counts }: DividedData,
 ): Promise<Plan> {
   if (plan.method === null) return plan;
   const { logits } = options;

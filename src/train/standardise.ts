@@ -12,7 +12,7 @@ import type { Model } from '../model.ts';
 import type { Port } from '../runtime/session.ts';
 import { spreadRows } from '../trainer/influence.ts';
 import { type InputScale, withScaledInputs } from '../transform/scaledInputs.ts';
-import type { Parts } from './data.ts';
+import type { DividedData } from './data.ts';
 import type { TrainOptions } from './options.ts';
 
 /** By the name of the input, as a run records them. */
@@ -20,7 +20,7 @@ type Scales = Readonly<Record<string, InputScale>>;
 
 interface Basis {
   readonly options: TrainOptions;
-  readonly parts: Parts;
+  readonly parts: DividedData;
   readonly seed: number;
 }
 
@@ -48,7 +48,7 @@ export async function standardise(
 }
 
 /** Means and deviations of the training rows, in float64, as StandardScaler of scikit-learn has them. Zeros and ones of categories stay. */
-async function fitScales(parts: Pick<Parts, 'train' | 'preparation'>, ports: readonly Port[]): Promise<Scales> {
+async function fitScales(parts: Pick<DividedData, 'train' | 'preparation'>, ports: readonly Port[]): Promise<Scales> {
   const inputs = ports.filter(({ dtype, shape }) => dtype === 'float32' && shape?.length === 2);
   if (inputs.length === 0) throw nothing(ports);
   const { train, preparation } = parts;
@@ -125,7 +125,7 @@ const CLEAR = 0.05;
 interface Looked {
   readonly data: Dataset;
   readonly features: readonly Port[];
-  readonly parts: Parts;
+  readonly parts: DividedData;
   readonly logits: string | undefined;
   readonly seed: number;
 }

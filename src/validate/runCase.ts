@@ -144,7 +144,7 @@ function float32Answers(folder: string, set: string): Map<string, Tensor> {
   return new Map(readTensors(path, 'output').map(({ name, tensor }) => [name, tensor]));
 }
 
-interface Judged {
+interface JudgedOutput {
   readonly set: string;
   readonly output: string;
   readonly file: CaseFile;
@@ -154,7 +154,7 @@ interface Judged {
   readonly cpu: Tensor | undefined;
 }
 
-function judge({ set, output, file, expected, actual, float32, cpu }: Judged): OutputReport {
+function judge({ set, output, file, expected, actual, float32, cpu }: JudgedOutput): OutputReport {
   const exception = file.exceptions.get(output);
   const { rtol, atol }: Tolerance = exception ?? file.tolerance;
   const tolerance = { rtol, atol };

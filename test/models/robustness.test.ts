@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { augment, LossgraftError, open, trainGraph } from '../../src/index.ts';
-import { concat, intField, lenField, type Parts, stringField } from '../../src/onnx/wire.ts';
+import { type ByteParts, concat, intField, lenField, stringField } from '../../src/onnx/wire.ts';
 import { onnx, smallModel } from '../onnx/models.ts';
 import { ROOT } from '../support/cli.ts';
 import { generator } from '../support/grafted.ts';
@@ -70,8 +70,8 @@ describe('a damaged model, from open to a written file', () => {
 });
 
 /** A model of graphs within graphs: graph → node → attribute → graph. */
-function nested(times: number): Parts {
-  let parts: Parts = [stringField(2, 'innermost')];
+function nested(times: number): ByteParts {
+  let parts: ByteParts = [stringField(2, 'innermost')];
   for (let i = 0; i < times; i++) {
     const attribute = lenField(5, [stringField(1, 'body'), concat(lenField(6, parts)), intField(20, 5)]);
     parts = [concat(lenField(1, [stringField(4, 'If'), ...attribute]))];

@@ -6,7 +6,7 @@ import { LossgraftError } from '../../src/errors.ts';
 import { fromBytes } from '../../src/files/bytes.ts';
 import { openFile } from '../../src/files/source.ts';
 import { checkEdit, decodeTensor, editedBytes, readTensor, scan } from '../../src/onnx/index.ts';
-import { concat, intField, lenField, type Parts, stringField, varint } from '../../src/onnx/wire.ts';
+import { type ByteParts, concat, intField, lenField, stringField, varint } from '../../src/onnx/wire.ts';
 import { onnx, scanBytes, smallModel } from './models.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'hostile-'));
@@ -104,8 +104,8 @@ describe('damaged bytes', () => {
 });
 
 /** Wraps `times` graphs within each other: graph → node → attribute → graph. */
-function nested(times: number): Parts {
-  let parts: Parts = [stringField(2, 'innermost')];
+function nested(times: number): ByteParts {
+  let parts: ByteParts = [stringField(2, 'innermost')];
   for (let i = 0; i < times; i++) {
     const attribute = lenField(5, [stringField(1, 'body'), concat(lenField(6, parts)), intField(20, 5)]);
     parts = [concat(lenField(1, [stringField(4, 'If'), ...attribute]))];

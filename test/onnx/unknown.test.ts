@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { editedBytes, encodeNodeFields, relabelDim, rewireNode } from '../../src/onnx/index.ts';
-import { concat, intField, lenField, type Parts, stringField, varint } from '../../src/onnx/wire.ts';
+import { type ByteParts, concat, intField, lenField, stringField, varint } from '../../src/onnx/wire.ts';
 import { scanBytes } from './models.ts';
 
 /** Fields of numbers that no ONNX has, of every wire type; a group holds another group and a field of the host's number. */
-function unknown(salt: number): Parts {
+function unknown(salt: number): ByteParts {
   const number = 5000 + salt * 10;
   const tag = (n: number, wire: number) => varint(n * 8 + wire);
   return [

@@ -1,7 +1,7 @@
 import type { Pixels } from './resample.ts';
 
 /** What the decoder gives: bytes or 16-bit numbers, 1 (grey), 3 (RGB) or 4 (CMYK) a pixel. */
-export interface Samples {
+export interface Raster {
   readonly height: number;
   readonly width: number;
   readonly channels: number;
@@ -9,7 +9,7 @@ export interface Samples {
 }
 
 /** RGB in bytes as Pillow makes it: of 16 bits the high ones, of CMYK its own rule. */
-export function toRgb({ height, width, channels, data }: Samples): Pixels {
+export function toRgb({ height, width, channels, data }: Raster): Pixels {
   const bytes = data instanceof Uint16Array ? Uint8Array.from(data, (value) => value >> 8) : data;
   if (channels === 3) return { height, width, channels: 3, data: bytes };
   const rgb = new Uint8Array(3 * height * width);

@@ -12,7 +12,7 @@ import { LossgraftError, option } from '../../errors.ts';
 import type { ByteSource } from '../../files/bytes.ts';
 import { openFile } from '../../files/source.ts';
 import { CELLS_AT_ONCE, MAX_FOOTER_BYTES } from '../limits.ts';
-import type { Cell, Row, Table } from '../tables/table.ts';
+import type { Cell, Table, TableRow } from '../tables/table.ts';
 import { codecs } from './codecs.ts';
 import { checkColumn } from './pages.ts';
 import { checkThrift } from './thrift.ts';
@@ -85,7 +85,7 @@ async function* readRows(
   file: ByteSource,
   metadata: FileMetaData,
   columns: readonly SchemaElement[],
-): AsyncGenerator<Row> {
+): AsyncGenerator<TableRow> {
   const place = (column: number): string => `${path}, column ${columns[column]?.name}`;
   try {
     for (const [index, group] of metadata.row_groups.entries()) {

@@ -8,7 +8,7 @@ import { LossgraftError, option } from '../../errors.ts';
 import { MAX_RECORD_BYTES } from '../limits.ts';
 import type { TableOptions } from '../options.ts';
 import { isNumeric } from './numeric.ts';
-import type { Row, Table } from './table.ts';
+import type { Table, TableRow } from './table.ts';
 
 /**
  * Opens a CSV: RFC 4180, UTF-8, with or without a byte order mark; empty lines are passed over.
@@ -21,8 +21,8 @@ export async function openCsv(path: string, { delimiter, header = true }: TableO
   if (first.done) throw bad('csv-header', path, 'a first line', 'an empty file', 'Write the data again');
   const { record } = first.value;
   if (header) checkHeader(path, record);
-  const rows = async function* (columns: readonly number[]): AsyncGenerator<Row> {
-    const pick = ({ record: cells, line }: Record): Row => ({ cells: columns.map((i) => cells[i] ?? ''), line });
+  const rows = async function* (columns: readonly number[]): AsyncGenerator<TableRow> {
+    const pick = ({ record: cells, line }: Record): TableRow => ({ cells: columns.map((i) => cells[i] ?? ''), line });
     try {
       if (!header) yield pick(first.value);
       for await (const next of records) yield pick(next);

@@ -1,5 +1,5 @@
 import { LossgraftError } from '../../errors.ts';
-import type { Row, Table } from './table.ts';
+import type { Table, TableRow } from './table.ts';
 
 /** One table of the rows of several, one after the other; columns are matched by name, in the order of the first. */
 export async function joinTables(
@@ -12,7 +12,7 @@ export async function joinTables(
   if (others.length === 0) return first;
   const starts: { readonly file: string; readonly row: number }[] = [];
   let running: Table | undefined = first;
-  const rows = async function* (columns: readonly number[]): AsyncGenerator<Row> {
+  const rows = async function* (columns: readonly number[]): AsyncGenerator<TableRow> {
     let row = 0;
     for (const own of files) {
       const table = own === file ? first : await open(own);

@@ -2,7 +2,7 @@
 export type Cell = string | number | bigint | boolean | null;
 
 /** One row: its cells in the order in which columns were asked for. */
-export interface Row {
+export interface TableRow {
   readonly cells: readonly Cell[];
   /** The line of the file, where rows are lines. */
   readonly line: number | undefined;
@@ -13,7 +13,7 @@ export interface Table {
   readonly name: string;
   readonly columns: readonly string[];
   /** The rows, of some columns, by their indices. */
-  rows(columns: readonly number[]): AsyncIterable<Row>;
+  rows(columns: readonly number[]): AsyncIterable<TableRow>;
   /** Of several files: the one that a row is in, and its row there. */
   fileOf?(row: number): { readonly file: string; readonly row: number };
   close(): void;
