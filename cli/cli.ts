@@ -9,6 +9,7 @@ import { evaluateCommand } from './commands/evaluate.ts';
 import { exportCommand } from './commands/export.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { predictCommand } from './commands/predict.ts';
+import { reheadCommand } from './commands/rehead.ts';
 import { runCommand } from './commands/run.ts';
 import { trainCommand } from './commands/train.ts';
 import { trainGraphCommand } from './commands/trainGraph.ts';
@@ -38,6 +39,7 @@ const COMMANDS: readonly Command[] = [
   evaluateCommand,
   predictCommand,
   calibrateCommand,
+  reheadCommand,
   runCommand,
   validateCommand,
   doctorCommand,

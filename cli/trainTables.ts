@@ -30,7 +30,10 @@ export function describeTraining(result: TrainResult): string {
 /** What the run came to. */
 export function describeDecision({ decision }: TrainResult): string {
   if (decision === null) return '';
-  return `${decision.taken === null ? 'The model as it was is kept' : 'Taken'}: ${printable(decision.why)}`;
+  const kept = decision.startIsWritten
+    ? 'The new last layer is written as it was before training'
+    : 'The model as it was is kept';
+  return `${decision.taken === null ? kept : 'Taken'}: ${printable(decision.why)}`;
 }
 
 function rowsOf({ before, arms, decision, half }: TrainResult): FigureRow[] {

@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { LossgraftError } from '../src/catalogue.ts';
 import type { Door } from './command.ts';
@@ -24,6 +24,7 @@ export function tunedOutput(
   { configFilesIn, isFolder, modelFileIn }: Door,
   model: string,
   given?: string,
+  isRelabelled = false,
 ): TunedOutput {
   if (!isFolder(model)) {
     const path = given ?? `${model.replace(/\.onnx$/i, '')}-tuned.onnx`;
@@ -35,7 +36,11 @@ export function tunedOutput(
   const isFile = /\.onnx$/i.test(path);
   const folder = isFile ? dirname(path) : path;
   const copies = configFilesIn(model).map((own) => ({ from: join(model, own), to: join(folder, own) }));
-  return { path, model: isFile ? path : join(path, file), copies: copies.filter(({ from, to }) => !isSame(from, to)) };
+  return {
+    path,
+    model: isFile ? path : join(path, file),
+    copies: copies.filter(({ from, to }) => !isSame(from, to, isRelabelled)),
+  };
 }
 
 /** Checks before the work that all of it may be written after it. @throws LossgraftError as `checkOutput` does, and `output-exists` for other config files. */
@@ -65,13 +70,29 @@ export function makeFolders({ model }: TunedOutput): void {
   mkdirSync(dirname(model), { recursive: true });
 }
 
-/** @returns the files that were written. */
-export async function copyConfig({ copies }: TunedOutput): Promise<readonly string[]> {
-  for (const { from, to } of copies) await writeWhole(to, async (temporary) => copyFileSync(from, temporary));
+/**
+ * Copies the config files; the one that names the classes gets `names`, where the model has others than before.
+ *
+ * @returns the files that were written.
+ */
+export async function copyConfig(
+  { configFor }: Door,
+  { copies }: TunedOutput,
+  names?: readonly string[],
+): Promise<readonly string[]> {
+  for (const { from, to } of copies) {
+    const isNamed = names !== undefined && basename(from) === 'config.json';
+    const text = isNamed ? configFor(readFileSync(from, 'utf8'), names) : undefined;
+    await writeWhole(to, async (temporary) =>
+      text === undefined ? copyFileSync(from, temporary) : writeFileSync(temporary, text),
+    );
+  }
   return copies.map(({ to }) => to);
 }
 
-/** The same file, or one of the same bytes. */
-function isSame(from: string, to: string): boolean {
-  return resolve(from) === resolve(to) || (existsSync(to) && readFileSync(from).equals(readFileSync(to)));
+/** The same file, or one of the same bytes, unless the copy gets other classes. */
+function isSame(from: string, to: string, isRelabelled: boolean): boolean {
+  if (resolve(from) === resolve(to)) return true;
+  const isNamed = isRelabelled && basename(from) === 'config.json';
+  return !isNamed && existsSync(to) && readFileSync(from).equals(readFileSync(to));
 }

@@ -15,6 +15,7 @@ const COMMANDS = [
   'evaluate',
   'predict',
   'calibrate',
+  'rehead',
   'run',
   'validate',
   'doctor',

@@ -17,6 +17,7 @@ export { evaluateRows } from './tables/evaluate.ts';
 export { exportRows } from './tables/export.ts';
 export { inspectRows } from './tables/inspect.ts';
 export { predictRows } from './tables/predict.ts';
+export { reheadRows } from './tables/rehead.ts';
 export { runRows } from './tables/run.ts';
 export { setupCudaRows } from './tables/setupCuda.ts';
 export { trainRows } from './tables/train.ts';

@@ -37,6 +37,7 @@ export type {
   WeightingName,
 } from './choices.ts';
 export type { ClassCounts } from './classCounts.ts';
+export { configFor } from './classes/config.ts';
 export { readClassNames } from './classes/file.ts';
 export {
   binary,
@@ -88,6 +89,7 @@ export type { DetailedMetrics, Metrics, Mistake } from './records/metrics.ts';
 export type { RunProgress, TrainEvent, TrainProgress } from './records/progress.ts';
 export type { DataDigest, RunFile, RunOption, RunOrigin } from './records/runFile.ts';
 export { type Recipe, type RecipeName, recipes, type Schedule } from './records/schedule.ts';
+export { type Reheaded, type ReheadOptions, type ReheadReport, rehead } from './rehead.ts';
 export { type ClassSummary, type Runnable, type RunOptions, type RunResult, run } from './run.ts';
 export { type RunConfig, readConfig } from './runFolder/runFile.ts';
 export type { Finding, ProviderReport } from './runtime/cuda/diagnose.ts';

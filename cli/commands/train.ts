@@ -23,6 +23,7 @@ export const trainCommand = command({
     ['train ./vit --data images/', 'a Hugging Face folder and images in class folders; writes ./vit-tuned'],
     ['train net.onnx --data train.npz -o tuned.onnx --method auto', 'several methods; the best is kept'],
     ['train net.onnx --data train.csv --label-column kind --loss ib', 'a table, and a loss of your choice'],
+    ['train ./vit --data images/ --head new', 'the classes of the data in place of the model’s'],
     ['train --resume tuned.run', 'resume after Ctrl-C or a crash'],
     ['train --resume tuned.run --epochs 20 -o longer.onnx', 'train a run further'],
     ['train --config tuned.run/run.json -o again.onnx', 'repeat a run'],
@@ -33,7 +34,7 @@ export const trainCommand = command({
   run: async (given, lossgraft) => {
     const asked = askedOf(given, lossgraft);
     const { options } = asked;
-    const output = tunedOutput(lossgraft, options.model, options.output);
+    const output = tunedOutput(lossgraft, options.model, options.output, changesHead(options));
     checkOutputs(options, output, lossgraft);
     const opened: Dataset[] = [];
     const model = await lossgraft.open(options.model);
@@ -55,7 +56,7 @@ export const trainCommand = command({
       const how = { onNote, onProgress, onEpoch, onFeatures, signal: stop.signal };
       const result = await lossgraft.train(model, { ...taken, ...how });
       watch.stop();
-      await finish(options, output, given.json, result, said);
+      await finish(lossgraft, options, output, given.json, result, said);
     } finally {
       watch.stop();
       ignore();
@@ -78,7 +79,13 @@ function checkOutputs(
   checkOutput(door, report, { force: (force ?? false) || resume !== undefined, inputs: [...inputs, output.model] });
 }
 
+/** Whether the model gets other classes. */
+function changesHead({ head, addClasses, keepClasses }: Options): boolean {
+  return head !== undefined || addClasses !== undefined || keepClasses !== undefined;
+}
+
 async function finish(
+  door: Door,
   { force = false, writeAnyway: anyway = false }: Options,
   output: TunedOutput,
   json: boolean,
@@ -92,8 +99,9 @@ async function finish(
     process.exitCode = INTERRUPTED;
     return;
   }
-  const isTaken = result.decision?.taken != null;
-  const files = isTaken || anyway ? await writeTo(output, result, { force, anyway }) : [];
+  const { taken = null, startIsWritten = false } = result.decision ?? {};
+  const isWritten = taken !== null || startIsWritten || anyway;
+  const files = isWritten ? await writeTo(door, output, result, { force, anyway }) : [];
   const { write: _write, ...rest } = result;
   if (json) await printJson({ files, ...rest });
   else {
@@ -123,10 +131,13 @@ async function finishDry(
 }
 
 async function writeTo(
+  door: Door,
   output: TunedOutput,
   result: TrainResult,
   how: { readonly force: boolean; readonly anyway: boolean },
 ): Promise<readonly string[]> {
   makeFolders(output);
-  return [...(await result.write(output.model, how)), ...(await copyConfig(output))];
+  const { changedHead } = result;
+  const names = changedHead ? (changedHead.names ?? changedHead.sources.map((_, k) => String(k))) : undefined;
+  return [...(await result.write(output.model, how)), ...(await copyConfig(door, output, names))];
 }

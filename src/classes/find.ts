@@ -1,10 +1,11 @@
 import { readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { LossgraftError, option } from '../errors.ts';
-import { MANIFEST_KEY, manifestRecord } from '../manifest.ts';
+import { manifestRecord } from '../manifest.ts';
 import type { ModelProto } from '../onnx/types.ts';
 import { labelsInGraph } from './graphLabels.ts';
-import { type ClassNames, classNames, namesIn, namesInText } from './names.ts';
+import { metadataNames } from './metadata.ts';
+import { type ClassNames, classNames, namesIn } from './names.ts';
 
 /** What is known of a model's class names, and what the user should know of it. */
 export interface FoundNames {
@@ -66,27 +67,8 @@ function fromManifest(proto: ModelProto): ClassNames[] {
   return names === undefined ? [] : [classNames(names, "lossgraft's manifest", manifest?.classesAreValues === true)];
 }
 
-/** What exporters call it, without case and punctuation. */
-const KEYS: readonly string[] = [
-  'names',
-  'classes',
-  'classnames',
-  'classlabels',
-  'labels',
-  'labelnames',
-  'id2label',
-  'label2id',
-  'categories',
-];
-
-function fromMetadata({ metadata }: ModelProto, classes: number | undefined): ClassNames[] {
-  const entries = [...metadata].filter(([key]) => key !== MANIFEST_KEY);
-  const found = entries.flatMap(([key, text]) => {
-    const place = KEYS.indexOf(key.toLowerCase().replace(/[^a-z\d]/g, ''));
-    const names = place < 0 ? undefined : namesInText(text, classes, KEYS[place] === 'label2id');
-    return names === undefined ? [] : [{ place, names: classNames(names, `the metadata "${key}" of the file`) }];
-  });
-  return found.sort((a, b) => a.place - b.place).map(({ names }) => names);
+function fromMetadata(proto: ModelProto, classes: number | undefined): ClassNames[] {
+  return metadataNames(proto, classes).map(({ key, names }) => classNames(names, `the metadata "${key}" of the file`));
 }
 
 /** A config.json of 22,000 classes has 1 MB; more is taken for something else (CWE-770). */
@@ -126,6 +108,6 @@ export function checkNames(given: readonly string[], classes: number): void {
     where: 'option classes',
     expected: `${classes} names, one for each class of the model`,
     found: String(given.length),
-    hint: 'Name all of them in the order of the model’s scores, including those without samples',
+    hint: `Name all of them in the order of the model’s scores, including those without samples; training with ${option('head', 'new')} makes a model of these classes alone`,
   });
 }

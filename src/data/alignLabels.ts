@@ -3,7 +3,7 @@ import { option } from '../errors.ts';
 import { type Column, type Dataset, LABELS } from './dataset.ts';
 import { readNumbers } from './labels.ts';
 import { indexTexts } from './labelsFile.ts';
-import { refuseNames, refuseValues } from './nameMismatch.ts';
+import { type ClassRemedy, refuseNames, refuseValues } from './nameMismatch.ts';
 import { numbered } from './order.ts';
 
 /** What labels are matched with. */
@@ -12,6 +12,8 @@ export interface LabelTarget {
   readonly names: ClassNames | undefined;
   /** What the model's input of labels is called. Default `labels`. */
   readonly input?: string | undefined;
+  /** What to do about classes that the model does not have. */
+  readonly remedy?: ClassRemedy | undefined;
 }
 
 /**
@@ -21,13 +23,13 @@ export interface LabelTarget {
  *
  * @throws LossgraftError `unknown-class` for labels that the model does not know, with the nearest of its names.
  */
-export async function alignLabels(given: Dataset, { names, input = LABELS }: LabelTarget): Promise<Dataset> {
+export async function alignLabels(given: Dataset, { names, input = LABELS, remedy }: LabelTarget): Promise<Dataset> {
   const key = given.columns.has(input) ? input : LABELS;
   const data = await indexTexts(given, names !== undefined, key);
   const column = data.columns.get(key);
   if (column === undefined) return data;
   const { classNames } = data;
-  if (classNames !== undefined) return byName(data, { key, column, classNames }, names);
+  if (classNames !== undefined) return byName(data, { key, column, classNames }, names, remedy);
   const found = names && (await valuesMeant(data, column, names));
   if (found === undefined) return indices(data, names);
   const note = `${data.name}: labels are matched by value with ${names?.from}: ${pairs(found)}`;
@@ -49,6 +51,7 @@ function byName(
   data: Dataset,
   { key, column, classNames: own = [] }: Labelled,
   names: ClassNames | undefined,
+  remedy: ClassRemedy | undefined,
 ): Dataset {
   const places = new Map<string, number[]>();
   for (const [k, name] of (names?.names ?? []).entries())
@@ -56,7 +59,7 @@ function byName(
   const found = own.map((name) => places.get(normal(name)) ?? []);
   const isMatched = found.every(({ length }) => length === 1);
   if (names === undefined || (names.arePlaceholders && !isMatched)) return inSortedOrder(data, own, names);
-  if (!isMatched) throw refuseNames(data, own, names);
+  if (!isMatched) throw refuseNames(data, own, names, remedy);
   const used = new Set(found.flat());
   const missing = names.names.flatMap((name, k) => (used.has(k) ? [] : [`${k} ${name}`]));
   const without = missing.length === 0 ? '' : `; no samples of ${shortened(missing)}`;

@@ -1,4 +1,4 @@
-import { LossgraftError } from '../errors.ts';
+import { LossgraftError, option } from '../errors.ts';
 import type { Tensor } from '../tensor.ts';
 import { isText } from '../tensor.ts';
 import type { Column } from './dataset.ts';
@@ -33,8 +33,8 @@ export async function readLabels(
       expected: range.classes === undefined ? 'a class index from 0 on' : `a class index among 0…${last}`,
       found: `${label}`,
       hint:
-        'Class indices start at 0: correct the label or remove the row. A class that the model does not have needs a model ' +
-        'whose last layer has more outputs',
+        'Class indices start at 0: correct the label or remove the row. A class that the model does not have needs a new last ' +
+        `layer: train with ${option('head', 'new')}, or with ${option('addClasses')} to keep the other classes`,
     });
   }
   return labels instanceof BigInt64Array ? labels : new BigInt64Array(labels.buffer, labels.byteOffset, labels.length);

@@ -4,18 +4,35 @@ import { LossgraftError, option } from '../errors.ts';
 import { nearestNames } from '../ir/nearestNames.ts';
 import type { Dataset } from './dataset.ts';
 
+/**
+ * What to do about classes that the model does not have, where something else can be done than to name them otherwise. `undefined`: nothing.
+ *
+ * @param unknown names that the model does not have. @param known how many of the data's names it has.
+ */
+export type ClassRemedy = (unknown: readonly string[], known: number) => string | undefined;
+
 /** Of names that the model's classes do not have. */
-export function refuseNames(data: Dataset, own: readonly string[], { names, from }: ClassNames): LossgraftError {
+export function refuseNames(
+  data: Dataset,
+  own: readonly string[],
+  { names, from }: ClassNames,
+  remedy?: ClassRemedy,
+): LossgraftError {
   const unknown = own.filter((name) => !names.includes(name));
   const twice = own.find((name) => names.indexOf(name) !== names.lastIndexOf(name));
   if (unknown.length === 0 && twice !== undefined) return ambiguous(data, twice, from);
   const [first = ''] = unknown;
+  const spelled = suggestion(own, names);
+  const isSpelling = spelled !== option('classes');
+  const other = isSpelling ? undefined : remedy?.(unknown, own.length - unknown.length);
   return new LossgraftError({
     code: 'unknown-class',
     where: unknown.length === 1 ? (data.classPlaces?.[own.indexOf(first)] ?? data.name) : data.name,
     expected: `labels among ${shortened(names)}, as ${from} names the classes`,
     found: shortened(unknown.map((name) => `${JSON.stringify(name)} (nearest: ${quoted(nearest(name, names))})`)),
-    hint: `Correct them, or say what the model's classes are called in the data, in the order of its scores: ${suggestion(own, names)}`,
+    hint:
+      other ??
+      `Correct them, or say what the model's classes are called in the data, in the order of its scores: ${spelled}`,
   });
 }
 

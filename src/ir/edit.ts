@@ -41,7 +41,7 @@ export function graphEdit(model: ModelProto, graph: Graph): ModelEdit {
     initializers: [...graph.initializers].flatMap(([value, source]) => newInitializer(model, value, source) ?? []),
     inputs: [
       ...graph.inputs.filter((value) => !kept.has(graph.infos.get(value) ?? value)).map(valueInit),
-      ...(model.irVersion > 3 || graph.irVersion !== undefined ? [] : listedInitializers(graph)),
+      ...(model.irVersion > 3 || graph.irVersion !== undefined ? [] : listedInitializers(model, graph)),
     ],
     outputs: graph.outputs.filter((value) => !kept.has(graph.infos.get(value) ?? value)).map(valueInit),
     opsetImports: graph.opsetImports,
@@ -51,10 +51,13 @@ export function graphEdit(model: ModelProto, graph: Graph): ModelEdit {
   };
 }
 
-/** New initializers as IR 3 wants them listed: among the inputs. */
-function listedInitializers(graph: Graph): ValueInit[] {
+/** New initializers as IR 3 wants them listed: among the inputs. One that takes the place of another is listed there already. */
+function listedInitializers(model: ModelProto, graph: Graph): ValueInit[] {
+  const listed = new Set(model.graph.inputs.map(({ name }) => name));
   return [...graph.initializers].flatMap(([{ name }, source]) =>
-    isView(source) && source.name === name ? [] : valueInit({ name, dtype: source.dtype, shape: source.dims }),
+    listed.has(name) || (isView(source) && source.name === name)
+      ? []
+      : valueInit({ name, dtype: source.dtype, shape: source.dims }),
   );
 }
 

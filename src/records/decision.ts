@@ -16,6 +16,8 @@ export interface RunDecision {
   readonly taken: { readonly arm: string; readonly share: number } | null;
   /** The state that is written. */
   readonly file: string | null;
+  /** Where none is taken: whether a new last layer is written as it began, since it tells classes apart already. */
+  readonly startIsWritten?: boolean;
   /** A sentence for people, without a full stop. */
   readonly why: string;
   /** In the order in which they were tried. */

@@ -25,6 +25,19 @@ export interface ArmPlace {
   readonly best: Best | null;
 }
 
+/** The head of other classes that a run trains. */
+export interface HeadRecord {
+  /** What new rows began with; `null` where there are none. */
+  readonly init: 'means' | 'zeros' | 'random' | null;
+  /** Of each class the index that it had in the model; `null` where it is new. */
+  readonly sources: readonly (number | null)[];
+  readonly names: readonly string[] | null;
+  /** Whether names that are whole numbers are what whole-number labels mean. */
+  readonly areValues: boolean;
+  /** The tensor that the user named as the scores. */
+  readonly logits: string | null;
+}
+
 /** Where a run is. All plain data: it is written as JSON beside the states. */
 export interface Checkpoint {
   readonly version: string;

@@ -57,13 +57,17 @@ export class RunFolder {
 
   /** The checkpoint with which a run would go on; nothing is changed. @throws LossgraftError as {@link begin} does */
   found(mode: RunMode, settings: Checkpoint['settings']): Checkpoint | undefined {
-    const there = existsSync(this.file(FILE));
-    if (mode === 'new' && there) throw this.#exists();
-    if (mode !== 'resume' || !there) return undefined;
+    this.refuseExisting(mode);
+    if (mode !== 'resume' || !existsSync(this.file(FILE))) return undefined;
     const checkpoint = this.#read();
     const before = checkpoint.settings;
     this.#compare(isLonger(before, settings) ? lengthened(before, settings) : before, settings);
     return checkpoint;
+  }
+
+  /** @throws LossgraftError `run-exists` where a run is there already that is neither to be resumed nor replaced. */
+  refuseExisting(mode: RunMode): void {
+    if (mode === 'new' && existsSync(this.file(FILE))) throw this.#exists();
   }
 
   /** The checkpoint that is there. @throws LossgraftError `bad-checkpoint` */

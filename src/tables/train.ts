@@ -1,6 +1,7 @@
 import { option } from '../errors.ts';
 import type { RunRows } from '../options/row.ts';
 import { gradientsRow } from './graft.ts';
+import { headRows } from './rehead.ts';
 import { optimizerRow, stepRows, trainableRow } from './step.ts';
 import { dataRows } from './train/data.ts';
 import { folderRows } from './train/folder.ts';
@@ -12,6 +13,7 @@ import { trainerRows } from './train/trainer.ts';
 /** The options of `train`. */
 export const trainRows = {
   ...dataRows,
+  ...headRows,
   ...lossRows,
   ...samplingRows,
   ...scheduleRows,

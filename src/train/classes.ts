@@ -1,14 +1,13 @@
 import { type Evidence, orderNote } from '../classes/evidence.ts';
 import { checkNames, findClassNames } from '../classes/find.ts';
-import { type ClassNames, classNames, namesRecord } from '../classes/names.ts';
+import { type ClassNames, classNames } from '../classes/names.ts';
 import { findWrongOrder } from '../classes/order.ts';
 import { orderProblem } from '../classes/orderProblem.ts';
 import { alignLabels } from '../data/alignLabels.ts';
 import type { Dataset } from '../data/dataset.ts';
+import type { ClassRemedy } from '../data/nameMismatch.ts';
 import { LossgraftError, option } from '../errors.ts';
-import { manifestRecord, TUNED } from '../manifest.ts';
 import type { Model } from '../model.ts';
-import { VERSION } from '../version.ts';
 import { hasFreshHead } from './freshHead.ts';
 import type { TrainOptions } from './options.ts';
 
@@ -23,23 +22,27 @@ export interface AlignedOptions {
 /**
  * Matches the labels of all data of a run with the model's classes: see `alignLabels`. Where nothing tells these, the training data do.
  *
+ * @param head the classes that the model is to have, where they are others than its own.
  * @throws LossgraftError `unknown-class`, or `class-count-mismatch` where too few names are given.
  */
 export async function alignData(
   model: Model,
   options: TrainOptions,
   labels: { readonly name: string; readonly classes: number },
+  head?: { readonly names: ClassNames | undefined },
 ): Promise<AlignedOptions> {
   const { data, validation, test } = options;
   const { classes } = labels;
   const given = options.classNames ?? (data.labelsFrom === 'option' ? data.classNames : undefined);
   // More names than the model's classes are refused with their counts.
-  if (given !== undefined && given.length < classes) checkNames(given, classes);
-  const { names, leftAside, notes } = findClassNames({ given, proto: model.proto, dir: model.dir, classes });
+  if (!head && given !== undefined && given.length < classes) checkNames(given, classes);
+  const { names, leftAside, notes } = head
+    ? { names: head.names, leftAside: undefined, notes: [] }
+    : findClassNames({ given, proto: model.proto, dir: model.dir, classes });
   const isKnown = names !== undefined && !names.arePlaceholders;
   if (!isKnown && leftAside && data.labelsFrom === 'names') throw otherCount(leftAside, classes);
   const align = (one: Dataset, by: ClassNames | undefined): Promise<Dataset> =>
-    alignLabels(one, { names: by, input: labels.name });
+    alignLabels(one, { names: by, input: labels.name, remedy: remedyFor(options) });
   const aligned = await align(data, names);
   const all = namesFor(aligned, names, classes);
   const others = all ?? (aligned.classNames && classNames(aligned.classNames, data.name));
@@ -47,13 +50,30 @@ export async function alignData(
     ...(typeof validation === 'object' ? { validation: await align(validation, others) } : {}),
     ...(test === undefined ? {} : { test: await align(test, others) }),
   };
-  const partial = options.trustLabels ? undefined : orderNote(classes);
+  const partial = options.trustLabels || options.head === 'new' ? undefined : orderNote(classes);
   return {
     options: { ...options, data: aligned, ...further },
     names: all,
     notes: partial === undefined ? notes : [...notes, partial],
   };
 }
+
+/** The one option that gives a model the classes of the data. */
+function remedyFor({ head, addClasses, keepClasses }: TrainOptions): ClassRemedy {
+  return (unknown, known) => {
+    if (head === 'new') return `Correct them, or name all classes of the new last layer with ${option('classes')}`;
+    if (addClasses !== undefined || keepClasses !== undefined)
+      return `Correct them, or leave their rows out; where the model is to have them, name them with ${option('addClasses')}`;
+    if (known === 0)
+      return `Where the data have other classes than the model, give it a new last layer for them: ${option('head', 'new')}`;
+    const isShort = unknown.length <= LISTED && unknown.every((name) => !name.includes(','));
+    const all = isShort ? option('addClasses', unknown.join(',')) : option('addClasses');
+    return `Correct them, or where the model is to learn them too, add them: ${all}`;
+  };
+}
+
+/** More names are too many for a line. */
+const LISTED = 12;
 
 /** Names that the model does not have as many of are no names to match by, and no reason to guess. */
 function otherCount({ from, names }: ClassNames, classes: number): LossgraftError {
@@ -62,7 +82,7 @@ function otherCount({ from, names }: ClassNames, classes: number): LossgraftErro
     where: from,
     expected: `${classes} names, one for each class of the model`,
     found: String(names.length),
-    hint: `Correct them, or name all classes in the order of the model’s scores with ${option('classNames')}`,
+    hint: `Correct them, or name all classes in the order of the model’s scores with ${option('classNames')}; a model of the data's classes comes of ${option('head', 'new')}`,
   });
 }
 
@@ -72,29 +92,15 @@ function namesFor({ name, classNames: own }: Dataset, names: ClassNames | undefi
   return names !== undefined && own.every((one, k) => one === names.names[k]) ? names : classNames(own, name);
 }
 
-/** The manifest of a model whose classes or preparation are known; one that lossgraft wrote before keeps what else it says. */
-export function tunedManifest(
-  { proto }: Pick<Model, 'proto'>,
-  names: ClassNames | undefined,
-  preparation: unknown,
-): string | undefined {
-  if (names === undefined && preparation === undefined) return undefined;
-  const before = manifestRecord(proto) ?? {};
-  const own = 'problem' in before || before.kind === undefined ? { version: VERSION, kind: TUNED } : before;
-  const prepared = preparation === undefined ? {} : { preparation };
-  if (names === undefined) return JSON.stringify({ ...own, ...prepared });
-  const { classNames: _, classesAreValues: __, ...kept } = own as Readonly<Record<string, unknown>>;
-  return JSON.stringify({ ...kept, ...namesRecord(names), ...prepared });
-}
-
 /** See `TrainerRequest.checkOrder`; `undefined` where labels are to be trusted. */
 export function orderCheck(
   model: Model,
-  { trustLabels, data, logits }: TrainOptions,
+  { trustLabels, data, logits, head }: TrainOptions,
   names: ClassNames | undefined,
   classes: number,
 ): ((evidence: Evidence) => Promise<readonly string[]>) | undefined {
-  if (trustLabels) return undefined;
+  // A new head has no order yet.
+  if (trustLabels || head === 'new') return undefined;
   return async (evidence) => {
     const wrong = findWrongOrder(evidence);
     if (wrong === undefined) return [];

@@ -145,7 +145,7 @@ async function refuseMore(data: Dataset, classes: number): Promise<void> {
     where: data.name,
     expected: `at most ${classes} classes, the number that the model has`,
     found: `${names.length}, with the fewest samples ${shown.join(', ')}`,
-    hint: `A typo in a label or folder creates an extra class: correct it. If the data do have more classes, remove the rows of those that the model does not know, or give the model a last layer of ${names.length} outputs and export it again`,
+    hint: `A typo in a label or folder creates an extra class: correct it. If the data do have more classes, give the model a new last layer for them: ${option('head', 'new')}`,
   });
 }
 
@@ -153,7 +153,7 @@ async function refuseMore(data: Dataset, classes: number): Promise<void> {
 function fewer({ name, classNames }: Dataset, classes: number): string[] {
   if (classNames === undefined || classNames.length === classes) return [];
   return [
-    `${name} has ${classNames.length} classes, the model tells ${classes} apart: where that is not meant, ${option('classes')} names all of them in the model's order, so that no index moves`,
+    `${name} has ${classNames.length} classes, the model tells ${classes} apart: where that is not meant, ${option('classes')} names all of them in the model's order, so that no index moves; ${option('head', 'new')} gives the model just the classes of the data`,
   ];
 }
 

@@ -7,6 +7,7 @@ import type { Checkpoint } from '../records/run.ts';
 import { RunFolder } from '../runFolder/checkpoint.ts';
 import { exportRows } from '../tables/export.ts';
 import { refuseInput } from '../tuned/writeBack.ts';
+import { headIn, headOfRun } from './otherClasses.ts';
 import { standardised } from './standardise.ts';
 import { armsIn, writeRun } from './writeRun.ts';
 
@@ -34,7 +35,9 @@ export async function exportRun(
     if ((await modelHash(model)) !== checkpoint.settings.model) throw otherModel(file, 'another file');
     const names = checkpoint.model?.names;
     refuseInput(model, path);
-    const used = await standardised(model, checkpoint.settings.scales);
+    const scaled = await standardised(model, checkpoint.settings.scales);
+    const head = headIn(checkpoint.settings);
+    const used = head ? await headOfRun(scaled, folder, head) : scaled;
     return await writeRun(used, folder, checkpoint, path, { force, anyway: true, names, arm });
   } finally {
     model.close();

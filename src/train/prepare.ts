@@ -21,6 +21,7 @@ import { type DividedData, divide } from './data.ts';
 import { describeSampler } from './drawn.ts';
 import { newHead } from './newHead.ts';
 import type { Catalogue, TrainOptions } from './options.ts';
+import { type BuiltHead, headFor } from './otherClasses.ts';
 import { describePlan, type Plan, planOf } from './plan.ts';
 import { checkReport } from './report.ts';
 import { describeRun, differences } from './runFile.ts';
@@ -40,46 +41,60 @@ export interface PreparedRun {
   readonly notes: readonly string[];
   /** What is said in the end. */
   readonly lastNotes: readonly string[];
+  /** A head of other classes, whose first rows are to be kept in the folder before the run begins. */
+  readonly head: BuiltHead | undefined;
 }
 
 /** Checks what is asked for, matches the data with the model, and settles what is left open. @throws LossgraftError for what cannot be trained. */
 export async function prepareRun(
   catalogue: Catalogue,
-  model: Model,
+  source: Model,
   given: TrainOptions,
   folderNotes: readonly string[],
 ): Promise<PreparedRun> {
   const proposed = planOf(given);
   checkReport(given);
-  const judged = await judgedBy(catalogue, model, given);
+  const name = given.rename?.labels ?? 'labels';
+  const head = await headFor(source, given, name);
+  const judged = head ?? (await judgedBy(catalogue, source, given));
   const { classes } = judged;
-  const labels = { name: given.rename?.labels ?? 'labels', classes };
-  const { options, names, notes: classNotes } = await alignData(model, given, labels);
-  const ports = inputPorts(model, labels.name);
-  refuseEmptyInputs(model.name, ports);
-  const recorded = preparationIn(manifestRecord(model.proto), model.name);
+  const labels = { name, classes };
+  const { options, names, notes: classNotes } = await alignData(source, given, labels, head);
+  const ports = inputPorts(source, labels.name);
+  refuseEmptyInputs(source.name, ports);
+  const recorded = preparationIn(manifestRecord(source.proto), source.name);
   const parts = await divide(options, ports, labels, { seed: proposed.seed, recorded });
-  const scaled = options.standardize
-    ? await standardise(model, ports, { options, parts, seed: proposed.seed })
-    : undefined;
-  const used = scaled?.model ?? model;
-  const dataNotes = [
-    ...new Set([...folderNotes, ...judged.notes, ...classNotes, ...parts.notes, ...(scaled?.notes ?? [])]),
-  ];
   const batchSize = fixedBatch(ports) ?? proposed.batchSize;
   refuseBatch(options, batchSize);
-  const plan = await settledPlan(used, options, { ...proposed, batchSize }, parts);
+  const scaled = options.standardize
+    ? await standardise(source, ports, { options, parts, seed: proposed.seed, hasOtherClasses: head !== undefined })
+    : undefined;
+  const before = scaled?.model ?? source;
+  const built = await head?.build(before, parts.train, { batchSize, seed: proposed.seed });
+  const model = built?.model ?? before;
+  const builtNotes = built ? [...built.notes, ...(await judgedBy(catalogue, model, given)).notes] : [];
+  const said = [
+    ...folderNotes,
+    ...judged.notes,
+    ...builtNotes,
+    ...classNotes,
+    ...parts.notes,
+    ...(scaled?.notes ?? []),
+  ];
+  const dataNotes = [...new Set(said)];
+  const plan = await settledPlan(model, options, { ...proposed, batchSize }, parts);
   const ownNotes = [...dataNotes, ...describePlan(plan), ...describeSampler(options, parts.counts)];
   for (const note of ownNotes) options.onNote?.(note);
   const bound = bindArms(catalogue, options, plan, parts.counts);
-  const record = await describeRun(catalogue, { model, given, plan, declared: bound.declared });
+  const record = await describeRun(catalogue, { model: source, given, plan, declared: bound.declared });
   const compared = comparedNotes(given, record);
   for (const note of compared) options.onNote?.(note);
   const notes = [...ownNotes, ...compared];
   const unranked = checkMetrics({ ...options, selectBy: plan.selectBy }, parts.validation.rows.length, classes);
   const request: TrainerRequest = {
-    model: used,
-    modelPath: model.path,
+    model,
+    modelPath: source.path,
+    ...(head ? { changedHead: head.record } : {}),
     ...bound,
     data: options.data,
     ports,
@@ -88,7 +103,7 @@ export async function prepareRun(
     ...(parts.test ? { test: parts.test } : {}),
     trainCounts: parts.counts,
     ...(options.freshHead
-      ? { newHead: await newHead(used, { logits: options.logits, classes, seed: plan.seed }) }
+      ? { newHead: await newHead(model, { logits: options.logits, classes, seed: plan.seed }) }
       : {}),
     schedule: plan.schedule,
     batchSize,
@@ -99,17 +114,20 @@ export async function prepareRun(
     ...complete(trainerRows, options),
     select: plan.select,
     goal: plan.goal,
-    safeLoss: plan.safeLoss,
+    safeLoss: head ? null : plan.safeLoss,
     takesBest: plan.method === 'auto',
     isHeldOut: typeof options.validation !== 'object',
     hasOneSource: typeof given.validation !== 'object' || given.validation === given.data,
     selectBy: plan.selectBy,
-    ...defined({ checkOrder: orderCheck(used, options, names, classes), onNote: options.onNote, names }),
+    ...defined({ checkOrder: orderCheck(model, options, names, classes), onNote: options.onNote, names }),
     record,
-    settings: await settingsOf(model, options, plan, { ...parts.settings, ...scaled?.settings }, bound),
+    settings: {
+      ...(await settingsOf(source, options, plan, { ...parts.settings, ...scaled?.settings }, bound)),
+      ...(head ? { head: head.record } : {}),
+    },
   };
   const lastNotes = [recallNote(classes), unranked].filter((note) => note !== undefined);
-  return { request, options, plan, parts, bound, names, notes, lastNotes };
+  return { request, options, plan, parts, bound, names, notes, lastNotes, head: built };
 }
 
 /** An error of a run, in the words of a text that is too long for the model where it comes from that. */

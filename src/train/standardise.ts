@@ -22,6 +22,8 @@ interface Basis {
   readonly options: TrainOptions;
   readonly parts: DividedData;
   readonly seed: number;
+  /** Whether the data have other classes than the model, by which it cannot be judged. */
+  readonly hasOtherClasses: boolean;
 }
 
 /**
@@ -32,7 +34,7 @@ interface Basis {
 export async function standardise(
   model: Model,
   ports: readonly Port[],
-  { options, parts, seed }: Basis,
+  { options, parts, seed, hasOtherClasses }: Basis,
 ): Promise<{
   readonly model: Model;
   readonly settings: { readonly scales: Scales };
@@ -41,7 +43,8 @@ export async function standardise(
   const features = ports.filter(({ name }) => name !== (options.rename?.labels ?? LABELS));
   const scales = await fitScales(parts, features);
   const scaled = await standardised(model, scales);
-  await refuseScaled(model, scaled, { data: options.data, features, parts, logits: options.logits, seed });
+  const judging = { data: options.data, features, parts, logits: options.logits, seed };
+  if (!hasOtherClasses) await refuseScaled(model, scaled, judging);
   const inputs = Object.keys(scales).join(', ');
   const note = `Columns of ${inputs} are standardized with mean and deviation of ${parts.train.rows.length} training rows; the written model does so itself`;
   return { model: scaled, settings: { scales }, notes: [note] };

@@ -5,7 +5,7 @@ import type { EpochRecord } from '../records/epoch.ts';
 import type { FeatureReport } from '../records/features.ts';
 import type { InfluenceOutcome } from '../records/influence.ts';
 import type { DetailedMetrics } from '../records/metrics.ts';
-import type { Checkpoint } from '../records/run.ts';
+import type { Checkpoint, HeadRecord } from '../records/run.ts';
 import type { Schedule } from '../records/schedule.ts';
 import { lockRun } from '../runFolder/lock.ts';
 import { trainRows } from '../tables/train.ts';
@@ -55,6 +55,8 @@ export interface TrainResult {
   };
   /** Those that are done: the loss that was asked for first. */
   readonly arms: readonly TrainedArm[];
+  /** The head of other classes that was trained, and what it began with; `null` where the model kept its classes. */
+  readonly changedHead: HeadRecord | null;
   /** Which model is written, or why none is: it is held against the one before on the validation data. `null` where the run is not done. */
   readonly decision: RunDecision | null;
   /** Figures of what is written, where its weights are those half-way between before and after. */
@@ -105,14 +107,16 @@ export async function train(catalogue: Catalogue, model: Model, given: TrainOpti
 /** Fine-tunes in a folder that is this run's alone; `folderNotes` tell of it. */
 async function trainIn(
   catalogue: Catalogue,
-  model: Model,
+  source: Model,
   given: TrainOptions,
   folderNotes: readonly string[],
   live: LiveRun,
 ): Promise<TrainResult> {
   const { folder } = given;
-  const prepared = await prepareRun(catalogue, model, given, folderNotes);
+  const prepared = await prepareRun(catalogue, source, given, folderNotes);
+  prepared.head?.save();
   const { request, options, plan, parts, bound, names } = prepared;
+  const { model } = request;
   const arms = bound.arms.map(({ name }) => name);
   const run = { model, options, parts, ports: request.ports, schedule: plan.schedule, arms };
   await live.open({ ...run, notes: prepared.notes });
@@ -139,8 +143,9 @@ async function trainIn(
     influence: checkpoint.outcome?.influence ?? null,
     features: trained.features ?? null,
     notes,
+    changedHead: request.changedHead ?? null,
     write: async (path, { force = false, anyway = false } = {}) => {
-      refuseInput(model, path);
+      refuseInput(source, path);
       return writeRun(request.model, folder, checkpoint, path, { force, anyway, names });
     },
   };

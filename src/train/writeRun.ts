@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { tunedManifest } from '../classes/manifest.ts';
 import type { ClassNames } from '../classes/names.ts';
 import { LossgraftError, option } from '../errors.ts';
 import { isRecord } from '../isRecord.ts';
@@ -7,7 +8,6 @@ import type { Model } from '../model.ts';
 import type { Checkpoint } from '../records/run.ts';
 import { readSafetensors } from '../safetensors/read.ts';
 import { writeTuned } from '../tuned/writeBack.ts';
-import { tunedManifest } from './classes.ts';
 import { withoutScales } from './scaledHead.ts';
 
 interface WriteHow {
@@ -43,7 +43,11 @@ export async function writeRun(
       hint: `Go on with it: ${option('mode', 'resume')}`,
     });
   }
-  const { file, why } = outcome.decision;
+  const { file, why, startIsWritten = false } = outcome.decision;
+  const manifest = tunedManifest(model.proto, names, checkpoint.settings.preparation);
+  const metadata = manifest && new Map([[MANIFEST_KEY, manifest]]);
+  const how = { ...(metadata ? { metadata } : {}), force, untied: outcome.untied };
+  if (file === null && !anyway && startIsWritten) return writeTuned(model, new Map(), path, how);
   if (file === null && !anyway) {
     throw new LossgraftError({
       code: 'not-better',
@@ -56,10 +60,7 @@ export async function writeRun(
   const state = readSafetensors(join(folder, arm === undefined ? (file ?? best.file) : best.file));
   const tuned = new Set(outcome.tuned);
   const kept = new Map([...state].filter(([name]) => tuned.has(name)));
-  const manifest = tunedManifest(model, names, checkpoint.settings.preparation);
-  const metadata = manifest && new Map([[MANIFEST_KEY, manifest]]);
-  const whole = await withoutScales(model, logitsOf(checkpoint), kept);
-  return writeTuned(model, whole, path, { ...(metadata ? { metadata } : {}), force, untied: outcome.untied });
+  return writeTuned(model, await withoutScales(model, logitsOf(checkpoint), kept), path, how);
 }
 
 /** The tensor of scores that the run was told. */

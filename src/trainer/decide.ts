@@ -1,12 +1,13 @@
 import { option } from '../errors.ts';
 import { collapseOf, onlyClass } from '../metrics/collapse.ts';
-import { gate, isHarmed } from '../metrics/gate.ts';
+import { type GateVerdict, gate, isHarmed } from '../metrics/gate.ts';
 import { judged, METRICS } from '../metrics/metrics.ts';
 import type { Scored } from '../metrics/scored.ts';
 import { type Newness, newnessOf } from '../metrics/seen.ts';
 import type { Candidate, RunDecision } from '../records/decision.ts';
+import type { Goal } from '../records/methods.ts';
 import { metricsOf } from '../records/metrics.ts';
-import type { Checkpoint } from '../records/run.ts';
+import type { Checkpoint, HeadRecord } from '../records/run.ts';
 import { readSafetensors } from '../safetensors/read.ts';
 import type { Tensor } from '../tensor.ts';
 import { setInitialState } from '../thread/runner.ts';
@@ -49,6 +50,7 @@ export async function decideRun(parts: RunParts, at: Checkpoint): Promise<RunDec
     file: taken?.file ?? null,
     why: sentenceOf(parts, taken ?? tried[0], taken !== undefined),
     candidates,
+    startIsWritten: taken === undefined && isUsable(request.changedHead),
     newness: newness.z,
     warning: warningOf(parts, before, taken === undefined, newness),
   };
@@ -89,9 +91,22 @@ function bestOf({ request }: RunParts, tried: readonly Tried[]): Tried | undefin
   const able = tried.filter(({ arm, verdict, collapse }) => {
     const { decision } = verdict;
     if (collapse !== null) return false;
+    if (request.changedHead) return gainOf(request.goal, verdict) > 0;
     return decision === 'take' || (decision === 'untold' && arm === request.safeLoss && !isHarmed(verdict));
   });
   return able.reduce<Tried | undefined>((best, one) => (best && one.score <= best.score ? best : one), undefined);
+}
+
+/** A new head has nothing to lose yet: it is trained where that is better by the figures, however many samples tell it. */
+function gainOf(goal: Goal, { joint, balancedAccuracy }: GateVerdict): number {
+  return goal === 'macro-f1' ? joint : balancedAccuracy;
+}
+
+function againstStart(goal: Goal, verdict: GateVerdict): string {
+  const what = goal === 'macro-f1' ? 'the mean of balanced accuracy and macro-F1' : 'balanced accuracy';
+  const points = 100 * gainOf(goal, verdict);
+  const sign = points < 0 ? '−' : '+';
+  return `against the new last layer before training, ${what} changed by ${sign}${Math.abs(points).toFixed(1)} points`;
 }
 
 function sentenceOf({ request }: RunParts, tried: Tried | undefined, isTaken: boolean): string {
@@ -99,6 +114,7 @@ function sentenceOf({ request }: RunParts, tried: Tried | undefined, isTaken: bo
   const { arm, share, verdict, collapse } = tried;
   const what = share === 1 ? arm : `${arm} with weights half-way between before and after`;
   if (collapse !== null) return `${what}: ${collapse}`;
+  if (request.changedHead) return `${what}: ${againstStart(request.goal, verdict)}`;
   const isTold = verdict.decision !== 'untold';
   if (isTaken && !isTold) return `${what}: ${verdict.why}; this method harmed none of 67 measured models`;
   const safe =
@@ -107,7 +123,13 @@ function sentenceOf({ request }: RunParts, tried: Tried | undefined, isTaken: bo
 }
 
 /** What the user should know of the model before, or of the data. */
+/** Whether a head that was never trained tells classes apart: by class means, or by rows that stay. */
+function isUsable(head: HeadRecord | undefined): boolean {
+  return head !== undefined && (head.init === 'means' || head.init === null);
+}
+
 function warningOf({ request }: RunParts, before: Scored, isKept: boolean, newness: Newness): string | null {
+  if (request.changedHead) return null;
   if (isKept && onlyClass(metricsOf(before, request)) !== undefined) return UNTRAINED;
   return request.isHeldOut ? newness.warning : null;
 }

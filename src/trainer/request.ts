@@ -8,7 +8,7 @@ import type { Model } from '../model.ts';
 import type { CompleteOptions } from '../options/row.ts';
 import type { FeatureReport } from '../records/features.ts';
 import type { Goal } from '../records/methods.ts';
-import type { Checkpoint, RunMode } from '../records/run.ts';
+import type { Checkpoint, HeadRecord, RunMode } from '../records/run.ts';
 import type { RunFile } from '../records/runFile.ts';
 import type { Schedule } from '../records/schedule.ts';
 import type { Port } from '../runtime/session.ts';
@@ -34,6 +34,8 @@ export interface TrainerRequest extends CompleteOptions<typeof trainerRows> {
   readonly model: Model;
   /** Of the file that was given; `null` for bytes. */
   readonly modelPath: string | null;
+  /** The head of other classes that the model got. */
+  readonly changedHead?: HeadRecord;
   /** The first one is what is written back. */
   readonly arms: readonly Arm[];
   /** Tensors of the last layer that training begins with, and not with the model's. */

@@ -67,6 +67,8 @@ function seenNotes(checkpoint: Checkpoint): string[] {
     outcome,
   } = checkpoint;
   const warning = outcome?.decision.warning ?? null;
-  const seen = given?.phase === 'before' && given.accuracy === 1 ? [SEEN] : [];
+  // The classes of a new head were seen by nobody.
+  const isOwn = checkpoint.settings.head === undefined;
+  const seen = isOwn && given?.phase === 'before' && given.accuracy === 1 ? [SEEN] : [];
   return [...cutNotes(checkpoint), ...seen, ...(warning === null ? [] : [warning])];
 }

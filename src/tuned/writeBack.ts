@@ -96,7 +96,7 @@ function writeTogether(proto: ModelProto, { edit, patches, external }: Writing, 
   return files;
 }
 
-/** @throws LossgraftError `output-is-input` */
+/** @throws LossgraftError `output-is-input` where a model would be written over. */
 export function refuseInput(model: Model, path: string): void {
   if (model.path === null) return;
   const [input, output] = [model.path, resolve(path)].map((file) =>

@@ -1,0 +1,27 @@
+import jsonc from 'jsonc-parser';
+
+/** What config.json of Hugging Face may count labels by. */
+const COUNTS: readonly string[] = ['num_labels', '_num_labels', 'num_classes'];
+
+/**
+ * The text of a config.json of Hugging Face with other classes: `id2label`, `label2id`, and counts of labels where there are some. All else stays
+ * as it is written.
+ */
+export function configFor(text: string, names: readonly string[]): string {
+  const held: unknown = jsonc.parse(text);
+  const keys = new Set(typeof held === 'object' && held !== null ? Object.keys(held) : []);
+  const values: [string, unknown][] = [
+    ['id2label', Object.fromEntries(names.map((name, k) => [k, name]))],
+    ['label2id', Object.fromEntries(names.map((name, k) => [name, k]))],
+    ...COUNTS.filter((key) => keys.has(key)).map((key): [string, number] => [key, names.length]),
+    ...(keys.has('label_names') ? [['label_names', names] as [string, unknown]] : []),
+  ];
+  const formattingOptions = { insertSpaces: true, tabSize: indentOf(text), eol: text.includes('\r\n') ? '\r\n' : '\n' };
+  return values.reduce((current, [key, value]) => {
+    return jsonc.applyEdits(current, jsonc.modify(current, [key], value, { formattingOptions }));
+  }, text);
+}
+
+function indentOf(text: string): number {
+  return /\n( +)"/.exec(text)?.[1]?.length ?? 2;
+}

@@ -1,0 +1,96 @@
+import { intAttribute } from '../ir/attributes.ts';
+import { toNumbers } from '../numbers.ts';
+import { elementwise } from './elementwise.ts';
+import { labelEncoder, labelTable, zipMap } from './labels.ts';
+import { expand, flatten, gather, reduce, reshape, slice, squeeze, transpose, unsqueeze } from './layouts.ts';
+import { constantAt, countWith, fromFront, holdsIndices, keep, rankOf } from './visits.ts';
+import { notFollowed, type Visit } from './walk.ts';
+
+type Rule = (visit: Visit) => void;
+
+const same: Rule = (visit) => keep(visit, visit.axis);
+const carried: Rule = (visit) => keep(visit, visit.axis, true);
+
+/** Number by number, or along the classes, whatever their number. */
+const SAME: readonly string[] = [
+  ...['Softmax', 'LogSoftmax', 'Hardmax', 'Sigmoid', 'HardSigmoid', 'Relu', 'LeakyRelu', 'Elu', 'Selu', 'Celu', 'Gelu'],
+  ...['Tanh', 'Exp', 'Log', 'Neg', 'Abs', 'Sqrt', 'Reciprocal', 'Softplus', 'Softsign', 'Erf', 'Clip', 'Sign', 'Floor'],
+  ...['Ceil', 'Round', 'IsNaN', 'IsInf', 'Not', 'ThresholdedRelu', 'HardSwish', 'Mish', 'LpNormalization', 'CumSum'],
+];
+const CARRIED: readonly string[] = ['Identity', 'Cast', 'Dropout'];
+/** Over space, behind a convolution. */
+const POOLS: readonly string[] = ['GlobalAveragePool', 'AveragePool', 'GlobalMaxPool', 'MaxPool', 'GlobalLpPool'];
+const ELEMENTWISE: readonly string[] = [
+  ...['Add', 'Sub', 'Mul', 'Div', 'Pow', 'Min', 'Max', 'Sum', 'Mean', 'Where', 'Mod', 'PRelu'],
+  ...['Equal', 'Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual', 'And', 'Or', 'Xor'],
+];
+const REDUCTIONS: readonly string[] = [
+  ...['ReduceMean', 'ReduceSum', 'ReduceMax', 'ReduceMin', 'ReduceL1', 'ReduceL2', 'ReduceLogSumExp', 'ReduceProd'],
+  ...['ReduceSumSquare', 'ReduceLogSum'],
+];
+
+const pool: Rule = (visit) => {
+  if (visit.axis !== 1) throw notFollowed(visit.node, 'a pool over the classes');
+  keep(visit, 1, visit.node.opType.endsWith('AveragePool'));
+};
+
+const pick: Rule = (visit) => holdsIndices(visit);
+
+/** The best k: there must be as many classes. */
+const best: Rule = (visit) => {
+  const { walk, node, input, axis } = visit;
+  const at = fromFront(intAttribute(node, 'axis', -1), rankOf(walk, input));
+  if (at !== axis) throw notFollowed(node, 'the best of something other than classes');
+  const k = constantAt(visit, 1);
+  const count = k ? (toNumbers(k.tensor)[0] ?? 0) : intAttribute(node, 'k', 0);
+  walk.changes.push(({ outputs }) => {
+    if (count > outputs) throw notFollowed(node, `the best ${count} of ${outputs} classes`);
+  });
+  holdsIndices(visit, node.outputs[1]);
+};
+
+/** What asks for the size of scores reads the new one. */
+const nothing: Rule = () => {};
+
+const oneHot: Rule = (visit) => {
+  const { walk, node } = visit;
+  const depth = constantAt(visit, 1);
+  if (!depth || toNumbers(depth.tensor)[0] !== walk.outputs)
+    throw notFollowed(node, 'a depth that is not the number of classes');
+  countWith(walk, node, depth, [0]);
+};
+
+function table(...entries: readonly (readonly [names: readonly string[], rule: Rule])[]): ReadonlyMap<string, Rule> {
+  return new Map(entries.flatMap(([names, rule]) => names.map((name) => [name, rule] as const)));
+}
+
+/** What each operator makes of scores, and of indices of classes; others of ai.onnx do not care which index they are given. */
+export const RULES: Readonly<Record<'scores' | 'indices' | 'labels', ReadonlyMap<string, Rule>>> = {
+  scores: table(
+    [SAME, same],
+    [CARRIED, carried],
+    [POOLS, pool],
+    [ELEMENTWISE, elementwise],
+    [REDUCTIONS, reduce],
+    [['Transpose'], transpose],
+    [['Flatten'], flatten],
+    [['Reshape'], reshape],
+    [['Squeeze'], squeeze],
+    [['Unsqueeze'], unsqueeze],
+    [['Expand'], expand],
+    [['Slice'], slice],
+    [['Gather'], gather],
+    [['ArgMax', 'ArgMin'], pick],
+    [['TopK'], best],
+    [['Shape', 'Size'], nothing],
+    [['ai.onnx.ml.ZipMap'], zipMap],
+  ),
+  indices: table(
+    [[...CARRIED, 'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Transpose', 'Expand'], pick],
+    [['OneHot'], oneHot],
+    [['ai.onnx.ml.ArrayFeatureExtractor', 'Gather'], labelTable],
+    [['ai.onnx.ml.LabelEncoder'], labelEncoder],
+  ),
+  /** Of ai.onnx.ml, whatever they read. */
+  labels: table([['ZipMap'], zipMap], [['ArrayFeatureExtractor'], labelTable], [['LabelEncoder'], labelEncoder]),
+};

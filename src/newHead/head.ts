@@ -1,0 +1,147 @@
+import { classesManifest } from '../classes/manifest.ts';
+import { metadataFor } from '../classes/metadata.ts';
+import type { ClassNames } from '../classes/names.ts';
+import { LossgraftError, option } from '../errors.ts';
+import { describeNode } from '../ir/attributes.ts';
+import { graphEdit } from '../ir/edit.ts';
+import type { Graph, Value } from '../ir/graph.ts';
+import { MANIFEST_KEY, manifestRecord } from '../manifest.ts';
+import { type Model, open, typedGraph } from '../model.ts';
+import { editedBytes, relabelDim } from '../onnx/index.ts';
+import type { ModelEdit } from '../onnx/types.ts';
+import { inlineFunctions } from '../transform/inline.ts';
+import { findLogits, namedLogits, type TrainedKind } from '../transform/logits.ts';
+import { type FollowedHead, followHead } from './follow.ts';
+import { findLayer, type LinearLayer } from './place.ts';
+import { type Slice, withSlices } from './rows.ts';
+import { replaceStored, type Stored } from './stored.ts';
+
+/** A model's head, found so that its classes can be changed. */
+export interface OpenHead {
+  readonly model: Model;
+  readonly graph: Graph;
+  readonly scores: Value;
+  readonly kind: TrainedKind;
+  readonly layer: LinearLayer;
+  readonly followed: FollowedHead;
+  /** Where biases are kept: the layer's own input, or that of an Add behind it; `undefined` where there are none. */
+  readonly bias: Stored | undefined;
+  /** Classes that the model tells apart. */
+  readonly classes: number;
+  /** What the user should know of. */
+  readonly notes: readonly string[];
+}
+
+/** One score of a head that is to be: an old one, by its index, or new numbers. */
+export type NewScore = number | { readonly weights: ArrayLike<number>; readonly bias: number };
+
+/** What the classes of a head are to be. */
+export interface HeadRequest {
+  readonly scores: readonly NewScore[];
+  readonly names: ClassNames | undefined;
+}
+
+/**
+ * Finds the head of a model, and all that counts its classes.
+ *
+ * @throws LossgraftError `no-linear-head`, `head-not-followed`, and those of finding the scores.
+ */
+export async function openHead(model: Model, logits: string | undefined): Promise<OpenHead> {
+  refuseOwn(model);
+  const notes: string[] = [];
+  const graph = await typedGraph(model, [logits], (edited) => {
+    notes.push(...inlineFunctions(model, edited).notes);
+  });
+  const found = logits === undefined ? findLogits(graph, model.opset) : namedLogits(graph, logits, model.opset);
+  const isBinary = found.kind === 'sigmoid-binary';
+  const layer = findLayer(model, graph, found.value, isBinary);
+  const followed = followHead(model, graph, layer, isBinary);
+  if (!isBinary && !followed.axes.has(found.value)) throw otherLayer(model, layer);
+  return {
+    model,
+    graph,
+    scores: found.value,
+    kind: found.kind,
+    layer,
+    followed,
+    bias: layer.bias ?? followed.bias,
+    classes: isBinary ? 2 : layer.outputs,
+    notes,
+  };
+}
+
+/** What the layer reads of each score: its width. */
+export function widthOf({ layer: { weight, outputs } }: OpenHead): number {
+  return weight.tensor.data.length / Math.max(1, outputs);
+}
+
+/**
+ * The model with other classes: rows of the last layer, all that counts them, and what says their names. Every other byte stays. The open head
+ * is used up.
+ */
+export async function withClasses(head: OpenHead, { scores, names }: HeadRequest): Promise<Model> {
+  const { model, layer, followed, bias } = head;
+  const { alpha, beta, weight } = layer;
+  const rows = scores.map((score): Slice => (typeof score === 'number' ? score : scaled(score.weights, 1 / alpha)));
+  const biases = scores.map(
+    (score): Slice => (typeof score === 'number' ? score : [score.bias / (bias === layer.bias ? beta || 1 : 1)]),
+  );
+  replaceStored(head.graph, weight, withSlices(weight.tensor, weight.axis, rows));
+  if (bias) replaceStored(head.graph, bias, withSlices(bias.tensor, bias.axis, biases));
+  const called = names?.names ?? Array.from({ length: classesOf(head, scores.length) }, (_, k) => String(k));
+  relabel(head, scores.length);
+  followed.change({ outputs: scores.length, classes: called.length, names: called });
+  const edit: ModelEdit = { ...graphEdit(model.proto, head.graph), metadata: metadataOf(head, called, names) };
+  return open(editedBytes(model.proto, edit), { name: model.name, dir: model.dir });
+}
+
+function classesOf({ kind }: OpenHead, outputs: number): number {
+  return kind === 'sigmoid-binary' ? 2 : outputs;
+}
+
+function scaled(values: ArrayLike<number>, by: number): number[] {
+  return Array.from(values, (value) => value * by);
+}
+
+/** What the file says of the sizes of scores, and of the layer's constants. */
+function relabel({ model, graph, followed, layer, bias }: OpenHead, outputs: number): void {
+  const { valueInfos, outputs: declared, inputs } = model.proto.graph;
+  const axes = new Map([...followed.axes].map(([{ name }, axis]) => [name, axis]));
+  for (const stored of [layer.weight, bias]) if (stored) axes.set(stored.value.name, stored.axis);
+  for (const info of [...valueInfos, ...declared, ...inputs]) {
+    const axis = axes.get(info.name);
+    if (axis === undefined || typeof info.type?.shape?.[axis] !== 'number') continue;
+    graph.patches.push(relabelDim(model.proto.source, info, axis, outputs));
+  }
+}
+
+/** Metadata that name or count the classes, and lossgraft's manifest, which holds names that are known. */
+function metadataOf({ model: { proto }, classes }: OpenHead, called: readonly string[], names: ClassNames | undefined) {
+  const metadata = metadataFor(proto, classes, called);
+  if (names || manifestRecord(proto)) metadata.set(MANIFEST_KEY, classesManifest(proto, names));
+  return metadata;
+}
+
+/** A layer behind which no scores of its own lie. */
+function otherLayer({ name }: Model, { node }: LinearLayer): LossgraftError {
+  return new LossgraftError({
+    code: 'no-linear-head',
+    where: name,
+    expected: 'a last linear layer that gives a score for each class',
+    found: `${describeNode(node)}, whose results are mixed before they are scores`,
+    hint: `Name the scores with ${option('logits')}`,
+  });
+}
+
+/** What lossgraft made of a model counts its classes in more places. */
+function refuseOwn({ proto, name }: Model): void {
+  const kind = manifestRecord(proto)?.kind;
+  if (kind !== 'augmented' && kind !== 'train') return;
+  throw new LossgraftError({
+    code: 'no-linear-head',
+    where: name,
+    expected: 'a classifier as it was exported or tuned',
+    found: kind === 'train' ? 'a training graph' : 'a model that augment wrote',
+    hint: 'Change the classes of the model that it was made from',
+  });
+}

@@ -1,0 +1,208 @@
+import { breather } from '../breather.ts';
+import { random, shuffle } from '../data/random.ts';
+import { fillUp, fixedBatch, type Part } from '../data/samples.ts';
+import { rowsByClass } from '../data/split.ts';
+import { LossgraftError, option } from '../errors.ts';
+import { describeNode, intsAttribute } from '../ir/attributes.ts';
+import { graphEdit } from '../ir/edit.ts';
+import type { Node } from '../ir/graph.ts';
+import { toNumbers } from '../numbers.ts';
+import { editedBytes } from '../onnx/index.ts';
+import { type ModelFile, openSession, type Session } from '../runtime/session.ts';
+import { elementCount, type Tensor } from '../tensor.ts';
+import type { HeadPlan } from './choice.ts';
+import { type FeatureRow, type FittedRow, fitRows } from './fit.ts';
+import { type NewScore, type OpenHead, widthOf } from './head.ts';
+
+/** What the rows of new classes are made of. */
+export interface MeansRequest {
+  readonly plan: HeadPlan;
+  /** Training samples alone: others would be known to the head before it is judged by them. */
+  readonly part: Part;
+  readonly seed: number;
+  readonly batchSize: number;
+  readonly threads?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Samples of a class that its mean is taken of: more hardly move it. */
+const PER_CLASS = 256;
+/** Of numbers that the scale is fitted on: samples × classes × (features + 60). */
+const FIT_BUDGET = 4e8;
+const MOST_FITTED = 2000;
+/** Keeps these draws apart from others of the same seed. */
+const DRAW = 23;
+
+/**
+ * Rows of new classes by the means of what the last layer reads of their samples; see `fitRows`.
+ *
+ * @throws LossgraftError `head-init` for a layer whose means are not those of samples.
+ */
+export async function meanScores(head: OpenHead, request: MeansRequest): Promise<NewScore[]> {
+  const { plan } = request;
+  const { kind } = head;
+  refusePicks(head);
+  const gathered = await gather(head, request);
+  const kept = plan.sources.map((source) => source !== null);
+  const rows = fitRows({ ...gathered, kept, hasBias: head.bias !== undefined });
+  if (kind === 'sigmoid-binary') {
+    // One score: that of the second class, less that of the first.
+    const [first, second] = rows;
+    if (!first || !second) throw new RangeError('two classes expected');
+    const weights = second.weights.map((value, i) => value - (first.weights[i] ?? 0));
+    return [rounded({ weights, bias: second.bias - first.bias })];
+  }
+  return plan.sources.map(
+    (source, k) => source ?? rounded(rows[k] ?? { weights: new Float64Array(widthOf(head)), bias: 0 }),
+  );
+}
+
+/** Rows of zeros, or as PyTorch's layers begin: uniform up to 1/√width. */
+export function plainScores(head: OpenHead, plan: HeadPlan, init: 'zeros' | 'random', seed: number): NewScore[] {
+  const width = widthOf(head);
+  const bound = init === 'zeros' ? 0 : 1 / Math.sqrt(width);
+  const drawn = (k: number): NewScore => {
+    const { next } = random(seed, k, DRAW);
+    const one = (): number => (bound === 0 ? 0 : bound * (next() / 2 ** 31 - 1));
+    return rounded({ weights: Float64Array.from({ length: width }, one), bias: one() });
+  };
+  if (head.kind === 'sigmoid-binary') return [drawn(0)];
+  return plan.sources.map((source, k) => source ?? drawn(k));
+}
+
+/** As they are kept. */
+function rounded({ weights, bias }: FittedRow): FittedRow {
+  return { weights: Float64Array.from(weights, Math.fround), bias: Math.fround(bias) };
+}
+
+/** Where rows of tokens are picked behind the layer, or a kernel sees a part of the picture, a mean over all is that of nothing. */
+function refusePicks({ layer, followed }: OpenHead): void {
+  const [pick] = followed.picks;
+  const kernel = layer.weight.tensor.dims.slice(2);
+  const isWide = layer.layout === 'channels' && kernel.some((size) => size !== 1);
+  const isPadded = isWide && (intsAttribute(layer.node, 'pads') ?? []).some((pad) => pad !== 0);
+  if (!pick && !isPadded) return;
+  throw noMeans(
+    pick ?? layer.node,
+    pick ? 'rows that are picked behind it' : 'a convolution over a padded neighbourhood',
+  );
+}
+
+function noMeans(node: Node, found: string): LossgraftError {
+  return new LossgraftError({
+    code: 'head-init',
+    where: describeNode(node),
+    expected: 'a last layer that reads one vector of each sample, for class means',
+    found,
+    hint: `Begin with other rows: ${option('headInit', 'zeros')}`,
+  });
+}
+
+interface Gathered {
+  readonly means: (Float64Array | undefined)[];
+  readonly counts: number[];
+  readonly rows: FeatureRow[];
+}
+
+async function gather(head: OpenHead, request: MeansRequest): Promise<Gathered> {
+  const { plan, part, threads, signal } = request;
+  const [classes, width] = [plan.sources.length, widthOf(head)];
+  const chosen = chosenRows(part, request.seed);
+  const isFitted = fittedAmong(chosen.length, classes, width);
+  const sums = Array.from({ length: classes }, () => new Float64Array(width));
+  const counts = Array<number>(classes).fill(0);
+  const rows: FeatureRow[] = [];
+  const breathe = breather(signal);
+  const { file, session: how } = withOutputs(head);
+  const session = await openSession(file, { ...how, provider: 'cpu', ...(threads === undefined ? {} : { threads }) });
+  try {
+    const size = fixedBatch(session.inputs) ?? request.batchSize;
+    for (let start = 0; start < chosen.length; start += size) {
+      await breathe();
+      const batch = chosen.subarray(start, start + size);
+      const read = await readBatch(head, session, part, batch);
+      for (const [i, row] of batch.entries()) {
+        const label = Number(part.samples.labels[row]);
+        const features = read.features(i);
+        counts[label] = (counts[label] ?? 0) + 1;
+        const sum = sums[label];
+        if (sum) for (let j = 0; j < width; j++) sum[j] = (sum[j] ?? 0) + (features[j] ?? 0);
+        if (isFitted(start + i)) rows.push({ label, features, scores: read.scores(i, plan) });
+      }
+    }
+  } finally {
+    await session.close();
+  }
+  const means = sums.map((sum, k) => (counts[k] ? sum.map((value) => value / (counts[k] ?? 1)) : undefined));
+  return { means, counts, rows };
+}
+
+/** At most so many of each class, drawn by the seed, in ascending order. */
+function chosenRows({ samples, rows }: Part, seed: number): Uint32Array {
+  const classes = rowsByClass(Array.from(rows, (row) => samples.labels[row] ?? 0n));
+  const drawn = [...classes].flatMap(([label, places]) => [
+    ...shuffle(Uint32Array.from(places), random(seed, label, DRAW)).subarray(0, PER_CLASS),
+  ]);
+  return Uint32Array.from(drawn, (place) => rows[place] ?? 0).sort();
+}
+
+/** Which of the samples the scale is fitted on: evenly many of them. */
+function fittedAmong(samples: number, classes: number, width: number): (place: number) => boolean {
+  const most = Math.max(classes, Math.min(MOST_FITTED, Math.floor(FIT_BUDGET / (classes * (width + 60)))));
+  const step = Math.max(1, samples / most);
+  return (place) => Math.floor(place / step) !== Math.floor((place - 1) / step);
+}
+
+/** The model with what the last layer reads and gives as outputs. */
+function withOutputs({ model, graph, layer, scores }: OpenHead): ModelFile {
+  const { outputs } = model.proto.graph;
+  const further = [layer.features.name, scores.name].filter((name) => !outputs.some((output) => output.name === name));
+  const inputs = new Set(graph.inputs.map(({ name }) => name));
+  const untypedOutputs = [...new Set(further)].filter((name) => !inputs.has(name));
+  const bytes = editedBytes(model.proto, { ...graphEdit(model.proto, graph), untypedOutputs });
+  return { file: bytes, session: { name: model.name, externalDataFolder: model.dir } };
+}
+
+async function readBatch({ layer, scores, graph }: OpenHead, session: Session, { samples }: Part, rows: Uint32Array) {
+  const given = await samples.read(rows);
+  const own = session.inputs.flatMap(({ name }) => (given[name] ? [[name, given[name]] as const] : []));
+  const fed = fillUp(Object.fromEntries(own), fixedBatch(session.inputs));
+  const { features } = layer;
+  const asked = graph.isInput(features) ? [scores.name] : [features.name, scores.name];
+  const results = await session.run(fed, [...new Set(asked)]);
+  const read = results[features.name] ?? fed[features.name];
+  const score = results[scores.name];
+  if (read === undefined || score === undefined) throw new RangeError('the features and the scores expected');
+  const numbers = toNumbers(score);
+  const width = numbers.length / (score.dims[0] ?? 1);
+  return {
+    features: vectorsOf(read, layer),
+    scores: (i: number, { sources }: HeadPlan): Float64Array =>
+      Float64Array.from(sources, (source) => (source === null ? 0 : (numbers[i * width + source] ?? 0))),
+  };
+}
+
+/** What the layer reads of each sample, as one vector: positions are averaged, as what follows averages their scores. */
+function vectorsOf(tensor: Tensor, { node, layout, weight }: OpenHead['layer']): (i: number) => Float64Array {
+  const numbers = toNumbers(tensor);
+  const { dims } = tensor;
+  if (layout === 'columns') {
+    const [height = 0, samples = 0] = dims;
+    return (i) => Float64Array.from({ length: height }, (_, j) => numbers[j * samples + i] ?? 0);
+  }
+  const size = elementCount(dims.slice(1));
+  const width = layout === 'channels' ? (dims[1] ?? 0) : (dims.at(-1) ?? 0);
+  const positions = size / width;
+  const kernel = elementCount(weight.tensor.dims.slice(2));
+  if (layout === 'channels' && kernel > 1 && positions !== kernel)
+    throw noMeans(node, 'a convolution over a part of the picture');
+  if (layout === 'channels' && kernel > 1) return (i) => Float64Array.from(numbers.slice(i * size, (i + 1) * size));
+  const at =
+    layout === 'channels' ? (j: number, p: number) => j * positions + p : (j: number, p: number) => p * width + j;
+  return (i) =>
+    Float64Array.from({ length: width }, (_, j) => {
+      let sum = 0;
+      for (let p = 0; p < positions; p++) sum += numbers[i * size + at(j, p)] ?? 0;
+      return sum / positions;
+    });
+}

@@ -1,0 +1,348 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import {
+  type Dataset,
+  evaluate,
+  exportRun,
+  fromTensors,
+  inspect,
+  open,
+  openData,
+  rehead,
+  type TrainOptions,
+  type TrainResult,
+  train,
+} from '../../src/index.ts';
+import { toNumbers } from '../../src/numbers.ts';
+import { openSession } from '../../src/runtime/session.ts';
+import type { Tensor } from '../../src/tensor.ts';
+import { lossgraft, ROOT, temporaryFolder } from '../support/cli.ts';
+import { DIGITS, digitsWith, weightsIn } from '../support/digits.ts';
+import { readDigits, WORDS, writeDigits, writeVit } from '../support/namedDigits.ts';
+import { readOnnx } from '../support/onnxFile.ts';
+
+const MODEL = join(DIGITS, 'model.onnx');
+
+/** See fixtures/newHead/centroids.py. */
+const centroids = JSON.parse(readFileSync(join(ROOT, 'fixtures/newHead/centroids.json'), 'utf8')) as {
+  readonly classes: readonly string[];
+  readonly rows: number;
+  readonly predicted: readonly number[];
+};
+
+async function digits(
+  part: 'train' | 'test',
+  rows = Number.POSITIVE_INFINITY,
+): Promise<{ images: Tensor; labels: number[] }> {
+  const data = await openData(join(DIGITS, `${part}.npz`));
+  const read = async (name: string): Promise<Tensor> => {
+    const column = data.columns.get(name);
+    if (column === undefined) throw new Error(`no ${name}`);
+    return column.read(0, Math.min(rows, column.dims[0] ?? 0));
+  };
+  const [images, labels] = [await read('images'), await read('labels')];
+  data.close();
+  return { images, labels: toNumbers(labels) };
+}
+
+/** Other classes than the ten digits: even, low, odd. */
+const regroup = (digit: number): number => (digit < 3 ? 1 : digit % 2 === 0 ? 0 : 2);
+
+/** The digits by names of these classes, or by `nameOf`. */
+async function named(
+  part: 'train' | 'test',
+  nameOf = (digit: number): string => centroids.classes[regroup(digit)] ?? '',
+  rows?: number,
+): Promise<Dataset> {
+  const { images, labels } = await digits(part, rows);
+  const data = labels.map(nameOf);
+  return fromTensors({ images, labels: { dtype: 'string', dims: [data.length], data } }, `${part} of other classes`);
+}
+
+async function trained(
+  folder: string,
+  options: Partial<TrainOptions>,
+): Promise<TrainResult & { readonly notes: readonly string[] }> {
+  using model = await open(MODEL);
+  const data = options.data ?? (await named('train'));
+  const result = await train(model, { report: false, epochs: 12, ...options, data, folder });
+  return result;
+}
+
+async function predicted(path: string, images: Tensor): Promise<number[]> {
+  const session = await openSession(path, { provider: 'cpu' });
+  const { logits } = await session.run({ images });
+  await session.close();
+  const scores = logits ? toNumbers(logits) : [];
+  const classes = logits?.dims[1] ?? 1;
+  return Array.from({ length: scores.length / classes }, (_, i) => {
+    const row = scores.slice(i * classes, (i + 1) * classes);
+    return row.indexOf(Math.max(...row));
+  });
+}
+
+describe('class means', () => {
+  it('give the classes that the nearest centroid gives, as scikit-learn has it', async () => {
+    using model = await open(MODEL);
+    const path = join(temporaryFolder(), 'means.onnx');
+    const { write, report } = await rehead(model, await named('train', undefined, centroids.rows));
+    await write(path);
+    const { images } = await digits('test');
+    expect(await predicted(path, images)).toEqual(centroids.predicted);
+    expect(report.init).toBe('means');
+    expect(report.classNames).toEqual(centroids.classes);
+  });
+
+  it('set the level of classes that are added, so that both old and new ones are found', async () => {
+    // The nine is a class that the model does not have.
+    using whole = await open(MODEL);
+    const folder = temporaryFolder();
+    const nine = await rehead(whole, undefined, { keepClasses: ['0', '1', '2', '3', '4', '5', '6', '7', '8'] });
+    await nine.write(join(folder, 'nine.onnx'));
+    using model = await open(join(folder, 'nine.onnx'));
+    const { write } = await rehead(model, await named('train', String), { addClasses: ['9'] });
+    await write(join(folder, 'ten.onnx'));
+    const { images, labels } = await digits('test');
+    const found = await predicted(join(folder, 'ten.onnx'), images);
+    const before = await predicted(join(folder, 'nine.onnx'), images);
+    const share = (digit: (label: number) => boolean, guesses: readonly number[]): number => {
+      const rows = labels.flatMap((label, i) => (digit(label) ? [i] : []));
+      return rows.filter((i) => guesses[i] === labels[i]).length / rows.length;
+    };
+    expect(share((label) => label === 9, found)).toBeGreaterThan(0.5);
+    expect(share((label) => label < 9, found)).toBeGreaterThan(share((label) => label < 9, before) - 0.1);
+  });
+
+  it('are the same for the same seed', async () => {
+    using model = await open(MODEL);
+    const folder = temporaryFolder();
+    for (const name of ['a', 'b']) {
+      const { write } = await rehead(model, await named('train'), { seed: 3 });
+      await write(join(folder, `${name}.onnx`));
+    }
+    expect(readFileSync(join(folder, 'a.onnx')).equals(readFileSync(join(folder, 'b.onnx')))).toBe(true);
+  });
+
+  it('are refused where rows are picked behind the layer', async () => {
+    using model = await open(join(ROOT, 'fixtures/newHead/token_rows.onnx'));
+    const x: Tensor = { dtype: 'float32', dims: [4, 2, 4], data: new Float32Array(32) };
+    const labels: Tensor = { dtype: 'int64', dims: [4], data: BigInt64Array.of(0n, 1n, 0n, 1n) };
+    await expect(rehead(model, fromTensors({ x, labels }))).rejects.toMatchObject({ code: 'head-init' });
+  });
+});
+
+describe('rows that stay', () => {
+  it.each(['raw', 'typed', 'constant', 'external'] as const)('keep their bits, weights %s', async (storage) => {
+    const [from, to] = [temporaryFolder(), temporaryFolder()];
+    using model = await open(digitsWith(storage, from));
+    const { write } = await rehead(model, undefined, { addClasses: ['ten'] });
+    await write(join(to, 'more.onnx'), { copyExternalData: true });
+    const [before, after] = [weightsIn(join(from, 'net.onnx'), from), weightsIn(join(to, 'more.onnx'), to)];
+    expect([...after.keys()].sort()).toEqual([...before.keys()].sort());
+    for (const [name, weights] of before) {
+      const own = after.get(name) ?? new Float32Array();
+      const bits = Buffer.from(own.buffer, own.byteOffset, weights.byteLength);
+      expect(bits.equals(Buffer.from(weights.buffer, weights.byteOffset, weights.byteLength)), name).toBe(true);
+      expect(own).toHaveLength(name === 'fc2.weight' ? weights.length + 64 : name === 'fc2.bias' ? 11 : weights.length);
+    }
+  });
+});
+
+describe('train with a new head', () => {
+  it('learns the classes of the data, and writes a model that knows their names', async () => {
+    const folder = temporaryFolder();
+    const path = join(folder, 'tuned.onnx');
+    const result = await trained(join(folder, 'run'), { head: 'new', test: await named('test') });
+    await result.write(path);
+    expect(result.changedHead).toMatchObject({ init: 'means', sources: [null, null, null], names: centroids.classes });
+    expect(result.decision?.taken).not.toBeNull();
+    expect(result.decision?.why).toContain('against the new last layer before training');
+    const [before, after] = [result.before.judged, result.arms[0]?.judged];
+    expect(after?.balancedAccuracy).toBeGreaterThan((before?.balancedAccuracy ?? 1) + 0.1);
+    expect(readOnnx(readFileSync(path)).outputs).toEqual({ logits: 'float32 [N, 3]' });
+    using model = await open(path);
+    expect((await inspect(model)).classNames?.names ?? []).toEqual(centroids.classes);
+    const { metrics } = await evaluate(model, await named('test'));
+    expect(metrics.balancedAccuracy).toBeCloseTo(after?.balancedAccuracy ?? 0, 6);
+  });
+
+  it('says what it is judged against, and that a new head has no order to check', async () => {
+    const { notes } = await trained(join(temporaryFolder(), 'run'), { head: 'new', epochs: 1 });
+    expect(notes.join('\n')).toContain(
+      'The last layer gets 3 classes: 0 even, 1 low, 2 odd; 3 are new, from class means',
+    );
+    expect(notes.join('\n')).toContain('no order of classes yet');
+    expect(notes.join('\n')).toContain('judged against the model with this last layer before training (class means');
+  });
+
+  it('writes the head as it began where training makes nothing better', async () => {
+    const folder = temporaryFolder();
+    const path = join(folder, 'tuned.onnx');
+    const result = await trained(join(folder, 'run'), { head: 'new', epochs: 1, learningRate: 1e-12 });
+    expect(result.decision).toMatchObject({ taken: null, startIsWritten: true });
+    await result.write(path);
+    const zeros = await trained(join(folder, 'zeros'), {
+      head: 'new',
+      epochs: 1,
+      learningRate: 1e-12,
+      headInit: 'zeros',
+    });
+    expect(zeros.decision).toMatchObject({ taken: null, startIsWritten: false });
+    await expect(zeros.write(join(folder, 'no.onnx'))).rejects.toMatchObject({ code: 'not-better' });
+    expect(existsSync(join(folder, 'no.onnx'))).toBe(false);
+  });
+
+  it('goes on after an interruption as if there had been none, and exports the same model', async () => {
+    const folder = temporaryFolder();
+    const options = { head: 'new', epochs: 4, compare: ['ce'] } as const;
+    const whole = await trained(join(folder, 'whole'), options);
+    await whole.write(join(folder, 'whole.onnx'), { anyway: true });
+    const stop = new AbortController();
+    const run = join(folder, 'run');
+    const cut = await trained(run, {
+      ...options,
+      signal: stop.signal,
+      onEpoch: ({ epoch }) => epoch === 2 && stop.abort(),
+    });
+    expect(cut.interrupted).toBe(true);
+    const resumed = await trained(run, { ...options, mode: 'resume' });
+    await resumed.write(join(folder, 'resumed.onnx'), { anyway: true });
+    const bytes = readFileSync(join(folder, 'whole.onnx'));
+    expect(readFileSync(join(folder, 'resumed.onnx')).equals(bytes)).toBe(true);
+    const [arm] = whole.arms;
+    await exportRun(run, join(folder, 'exported.onnx'), { arm: arm?.name ?? '' });
+    expect(readFileSync(join(folder, 'exported.onnx')).equals(bytes)).toBe(true);
+    await expect(exportRun(run, MODEL, { arm: arm?.name ?? '', force: true })).rejects.toMatchObject({
+      code: 'output-is-input',
+    });
+  });
+
+  it('adds a class to those that stay', async () => {
+    const { images, labels } = await digits('train');
+    // Pictures upside down are of an eleventh class.
+    const pixels = toNumbers(images);
+    const turned = pixels.map((_, i) => pixels[i - (i % 64) + (63 - (i % 64))] ?? 0);
+    const both: Tensor = {
+      ...images,
+      dims: [2 * labels.length, 1, 8, 8],
+      data: Float32Array.from([...pixels, ...turned]),
+    };
+    const given = BigInt64Array.from([...labels, ...labels.map(() => 10)], BigInt);
+    const data = fromTensors({ images: both, labels: { dtype: 'int64', dims: [given.length], data: given } }, 'eleven');
+    const result = await trained(join(temporaryFolder(), 'run'), { data, addClasses: ['turned'], epochs: 4 });
+    expect(result.changedHead?.sources).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, null]);
+    expect(result.classNames?.at(-1)).toBe('turned');
+    expect(result.decision?.taken).not.toBeNull();
+  });
+});
+
+describe('advice', () => {
+  it('names the one option that helps', async () => {
+    const run = (): string => join(temporaryFolder(), 'run');
+    using strings = await open(join(ROOT, 'fixtures/newHead/metadata.onnx'));
+    const given = (names: readonly string[], more: Partial<TrainOptions> = {}): Promise<TrainResult> => {
+      const x: Tensor = { dtype: 'float32', dims: [names.length, 4], data: new Float32Array(4 * names.length) };
+      const data = fromTensors({ x, labels: { dtype: 'string', dims: [names.length], data: [...names] } }, 'data');
+      return train(strings, { report: false, ...more, data, folder: run() });
+    };
+    const hint = (error: unknown) => ({ problem: { hint: error } });
+    await expect(given(['wolf', 'yak', 'wolf', 'yak'])).rejects.toMatchObject(
+      hint(expect.stringContaining('`head: "new"`')),
+    );
+    await expect(given(['ant', 'bee', 'wolf', 'ant'])).rejects.toMatchObject(
+      hint(expect.stringContaining('`addClasses: "wolf"`')),
+    );
+    await expect(given(['ant', 'fox', 'ant', 'fox'], { addClasses: ['gnu'] })).rejects.toMatchObject(
+      hint(expect.stringContaining('`addClasses`')),
+    );
+    using digitsModel = await open(MODEL);
+    const eleven = await named('train', (digit) => `class ${digit === 0 ? 'x' : digit}${digit === 1 ? 'y' : ''}`);
+    const [images] = [eleven.columns.get('images')];
+    const labels: Tensor = {
+      dtype: 'int64',
+      dims: [416],
+      data: BigInt64Array.from({ length: 416 }, (_, i) => BigInt(i % 12)),
+    };
+    const data = fromTensors({ images: (await images?.read(0, 416)) as Tensor, labels });
+    await expect(train(digitsModel, { report: false, data, folder: run() })).rejects.toMatchObject(
+      hint(expect.stringContaining('`head: "new"`')),
+    );
+  });
+
+  it('asks for names where indices have gaps', async () => {
+    const { images, labels } = await digits('train');
+    const given = BigInt64Array.from(labels, (digit) => BigInt(digit < 5 ? 3 : 8));
+    const data = fromTensors({ images, labels: { dtype: 'int64', dims: [given.length], data: given } }, 'gaps');
+    await expect(trained(join(temporaryFolder(), 'run'), { data, head: 'new' })).rejects.toMatchObject({
+      code: 'head-classes',
+      problem: { found: '3, 8', hint: expect.stringContaining('`classes: "3,8"`') },
+    });
+    const result = await trained(join(temporaryFolder(), 'run'), {
+      data,
+      head: 'new',
+      classNames: ['3', '8'],
+      epochs: 1,
+    });
+    expect(result.changedHead?.sources).toHaveLength(2);
+  });
+
+  it('refuses a start without a new head, and classes that are not there', async () => {
+    const folder = join(temporaryFolder(), 'run');
+    await expect(trained(folder, { headInit: 'zeros' })).rejects.toMatchObject({ code: 'option-range' });
+    await expect(trained(folder, { keepClasses: ['0', '11'] })).rejects.toMatchObject({ code: 'head-classes' });
+    await expect(trained(folder, { addClasses: ['3'] })).rejects.toMatchObject({ code: 'head-classes' });
+    await expect(trained(folder, { head: 'new', addClasses: ['a'] })).rejects.toMatchObject({
+      code: 'option-conflict',
+    });
+  });
+});
+
+describe('a folder of Hugging Face', () => {
+  it('gets a copy whose config.json names the new classes, and nothing else changes in it', async () => {
+    const folder = temporaryFolder();
+    writeVit(join(folder, 'vit'), WORDS);
+    const config = join(folder, 'vit/config.json');
+    writeFileSync(
+      config,
+      JSON.stringify(JSON.parse(readFileSync(config, 'utf8')), null, 2).replace(
+        '"hidden_dropout_prob": 0,',
+        '"hidden_dropout_prob": 0.0,',
+      ),
+    );
+    const groups = WORDS.map((_, digit) => centroids.classes[regroup(digit)]);
+    mkdirSync(join(folder, 'data'));
+    await writeDigits(join(folder, 'data'), groups);
+    const { stderr, code } = await lossgraft(
+      [
+        'train',
+        'vit',
+        '--data',
+        'data',
+        '--channels',
+        '1',
+        '--head',
+        'new',
+        '--epochs',
+        '3',
+        '--no-report',
+        '--write-anyway',
+      ],
+      { cwd: folder },
+    );
+    expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
+    const [before, after] = [config, join(folder, 'vit-tuned/config.json')].map((path) => readFileSync(path, 'utf8'));
+    const cut = (text = ''): string => text.replace(/"(id2label|label2id)": \{[^}]*\}/g, '"$1": {}');
+    expect(cut(after)).toBe(cut(before));
+    const { id2label, label2id } = JSON.parse(after ?? '');
+    expect(id2label).toEqual({ 0: 'even', 1: 'low', 2: 'odd' });
+    expect(label2id).toEqual({ even: 0, low: 1, odd: 2 });
+    const evaluated = await lossgraft(['evaluate', 'vit-tuned', '--data', 'data', '--channels', '1', '--json'], {
+      cwd: folder,
+    });
+    const { metrics } = JSON.parse(evaluated.stdout);
+    const { digits: all } = await readDigits();
+    expect(metrics.samples).toBe(all.length);
+    expect(metrics.balancedAccuracy).toBeGreaterThan(0.6);
+  });
+});
