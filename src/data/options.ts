@@ -109,6 +109,18 @@ const tableRows = {
     'Tables: categories as zeros and ones behind the numbers, or as indices in place; in sorted order (default: what fits the model’s input)',
     { kinds: ['csv', 'parquet'] },
   ),
+  /** The categories of columns in another order than the sorted one, or more of them than these data have. */
+  categoryOrder: value(
+    'an object that gives columns their lists of categories',
+    (given: unknown): given is Readonly<Record<string, readonly string[]>> =>
+      isRecord(given) && Object.values(given).every(isTexts),
+    'Tables: categories in another order than the sorted one, or that these data lack: size=S,M,L;colour=red,blue, or a .json file',
+    {
+      kinds: ['csv', 'parquet'],
+      reads: 'COLUMN=CATEGORY,…;… or a .json file of an object of lists',
+      parse: async (given: string) => (await import('./tables/categoryOrder.ts')).readCategoryOrder(given),
+    },
+  ),
   /** What becomes of a category that the model was not trained with. */
   unknownCategory: choice(
     ['error', 'ignore'],

@@ -9,6 +9,7 @@ import { type Features, findFeatures } from './features.ts';
 import { type FoundLogits, type FoundTensor, findLogits, namedLogits, type TrainedKind, taskOf } from './logits.ts';
 import { scaleScores } from './scales.ts';
 import { classScores, featureNorm, namedFeatures } from './splice.ts';
+import { widthByWeights } from './width.ts';
 
 export type Reduction = 'mean' | 'sum' | 'none';
 
@@ -115,7 +116,8 @@ export function graft(
   const features = loss.needsFeatures ? featuresOf(graph, logits, request) : undefined;
   const op = createEmitter(graph, opset);
   const own = classScores(op, logits.value, logits.kind);
-  const classes = typeof own.shape?.[1] === 'number' ? own.shape[1] : undefined;
+  const classes = typeof own.shape?.[1] === 'number' ? own.shape[1] : widthByWeights(op.graph, own);
+  if (classes !== undefined && own.shape?.length === 2) own.shape = [own.shape[0], classes];
   const scores = request.learnsScales && classes !== undefined ? scaleScores(op, own, classes) : own;
   const weights = weightsOf(op, request, { task, classes });
   const counts = loss.needsCounts ? countsOf(request, loss, { task, classes }) : undefined;

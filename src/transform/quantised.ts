@@ -56,6 +56,8 @@ const HALVES = new Set<string | undefined>(['float16', 'bfloat16', 'float64']);
 function otherWeights(graph: Graph): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
   for (const [value, { dtype, dims }] of graph.initializers) {
+    // Constants of lossgraft's own, such as the means of standardized columns.
+    if (value.name.startsWith('lossgraft/')) continue;
     const elements = elementCount(dims);
     const isWhole = dtype !== 'float32' && [...value.uses].some(isQuantised);
     if (dtype === undefined || elements < 2 || value.uses.size === 0 || !(HALVES.has(dtype) || isWhole)) continue;

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { preparedFor } from '../../src/data/prepared.ts';
+import { readCategoryOrder } from '../../src/data/tables/categoryOrder.ts';
 import { type DataOptions, evaluate, open, openData, predict, selectRows } from '../../src/index.ts';
 import type { Port } from '../../src/runtime/feeds.ts';
 import { ROOT, temporaryFolder } from '../support/cli.ts';
@@ -48,6 +49,22 @@ describe('categories and missing cells become the numbers of scikit-learn', () =
     expect(await numbersOf(PEOPLE, { ...ZIP, missing: 'mean' }, port(6))).toEqual(numbers);
     const asked = { ...ZIP, missing: 'mean', categories: 'ordinal' } as const;
     expect(await numbersOf(PEOPLE, asked, [{ name: 'x', dtype: 'float32', shape: ['N', undefined] }])).toEqual(numbers);
+  });
+
+  it('categories in the order that is given, with one that these data lack', async () => {
+    const categoryOrder = { size: ['S', 'M', 'L', 'XL'], zip: ['20', '1010', '1020'] };
+    const found = await numbersOf(PEOPLE, { missing: 'mean', categoryOrder }, port(14));
+    const [first] = expected.mean.people;
+    const [large, medium, small, low, middle, high] = first?.slice(7) ?? [];
+    // Sorted they are L, M, S and 1010, 1020, 20.
+    expect(Array.from(found.slice(7, 14))).toEqual([small, medium, large, 0, high, low, middle]);
+    await expect(
+      numbersOf(PEOPLE, { missing: 'mean', categoryOrder: { size: ['S'] } }, port(11)),
+    ).rejects.toMatchObject({
+      code: 'unknown-category',
+    });
+    expect(readCategoryOrder('size=S,M;zip=1')).toEqual({ size: ['S', 'M'], zip: ['1'] });
+    expect(readCategoryOrder('S,M')).toBeUndefined();
   });
 
   it('rows that were selected are those', async () => {

@@ -83,6 +83,21 @@ describe.each(['one-hot', 'ordinal'])('a network that reads categories as %s', (
   });
 });
 
+it('a network in a pipeline of scikit-learn is trained on the table as it is, texts and all', async () => {
+  const file = join(MODELS, 'network.onnx');
+  using model = await open(file);
+  using data = await openData(join(TABLES, 'whole.csv'), { model: file });
+  const folder = temporaryFolder();
+  const how = { folder: join(folder, 'run'), report: false as const, loss: 'ce' as const, epochs: 6, validation: data };
+  const result = await train(model, { data, ...how });
+  const path = join(folder, 'tuned.onnx');
+  await result.write(path, { anyway: true });
+  using tuned = await open(path);
+  const [before, after] = [await evaluate(model, data), await evaluate(tuned, data)];
+  expect(result.before.validation?.logLoss).toBeCloseTo(before.metrics.logLoss ?? 0, 9);
+  expect(after.metrics.logLoss).toBeLessThan(before.metrics.logLoss ?? 0);
+});
+
 describe('columns that are standardized by the written model', () => {
   const STANDARDIZED = { loss: 'ce', standardize: true, epochs: 12, learningRate: 0.1 } as const;
 

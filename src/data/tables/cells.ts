@@ -111,7 +111,7 @@ export function missingCell(cell: Cell, where: string): LossgraftError {
     where,
     expected: 'a finite number that float32 can hold, or a category',
     found: `a missing value (${shown(cell)})`,
-    hint: `Fill it in; leave all such rows out with ${option('missing', 'drop')}; or let training fill them with ${option('missing', 'mean')} or another such value`,
+    hint: `Fill it in; leave all such rows out with ${option('missing', 'drop')}; let training fill them with ${option('missing', 'mean')} or another such value; or, where the model fills them itself, keep them with ${option('missing', 'keep')}`,
   });
 }
 

@@ -30,8 +30,10 @@ export async function readFeatures(table: Table, options: DataOptions, expected:
   if (options.missing === 'drop') refuseDrop(options);
   const aside = chooseLabels(table, options);
   const labels = options.unlabelled ? undefined : aside;
-  const texts = new Set([...expected.texts, ...(options.categorical ?? [])]);
+  const ordered = Object.keys(options.categoryOrder ?? {});
+  const texts = new Set([...expected.texts, ...(options.categorical ?? []), ...ordered]);
   for (const name of options.categorical ?? []) columnIndex(table, name, 'categorical');
+  for (const name of ordered) columnIndex(table, name, 'category-order');
   const collector = labelCollector(options.classes !== undefined);
   const add = (cell: Parameters<typeof collector.add>[0], place: string): void => collector.add(cell, place);
   const { raw, dropped } = await readRaw(
@@ -161,7 +163,13 @@ function asFitted(raw: RawTable, { columns }: Preparation): string[] {
 }
 
 /** What training decided is no option any more. @throws LossgraftError `option-conflict` */
-function refuseOthers({ columns }: Preparation, { categories, featureColumns }: DataOptions): void {
+function refuseOthers({ columns }: Preparation, { categories, categoryOrder = {}, featureColumns }: DataOptions): void {
+  const moved = columns.find(
+    (column) =>
+      isCategory(column) && String(categoryOrder[column.name] ?? column.categories) !== String(column.categories),
+  );
+  if (moved && isCategory(moved))
+    throw recordedOtherwise('categoryOrder', moved.categories.join(', '), categoryOrder[moved.name]?.join(', '));
   const encoding = columns.find((column) => isCategory(column) && column.as !== categories);
   const [key, found] =
     categories !== undefined && encoding && isCategory(encoding)
@@ -169,12 +177,16 @@ function refuseOthers({ columns }: Preparation, { categories, featureColumns }: 
       : featureColumns !== undefined && String(featureColumns) !== String(columns.map(({ name }) => name))
         ? (['featureColumns', columns.map(({ name }) => name).join(', ')] as const)
         : [];
-  if (key === undefined) return;
-  throw new LossgraftError({
+  if (key !== undefined)
+    throw recordedOtherwise(key, found, String(key === 'categories' ? categories : featureColumns));
+}
+
+function recordedOtherwise(key: string, recorded: string, found: string | undefined): LossgraftError {
+  return new LossgraftError({
     code: 'option-conflict',
     where: `option ${key}`,
-    expected: `what the model records of its training: ${found}`,
-    found: String(key === 'categories' ? categories : featureColumns),
+    expected: `what the model records of its training: ${recorded}`,
+    found: found ?? 'nothing',
     hint: 'Leave the option out',
   });
 }

@@ -11,7 +11,7 @@ export interface Layout extends Preparation {
   readonly notes: readonly string[];
 }
 
-type LayoutOptions = Pick<DataOptions, 'categories' | 'unknownCategory'>;
+type LayoutOptions = Pick<DataOptions, 'categories' | 'categoryOrder' | 'unknownCategory'>;
 
 /**
  * Lays a table's columns out for a model's inputs. Several inputs, or one for a single number or text, take the columns of their names. One
@@ -23,11 +23,11 @@ type LayoutOptions = Pick<DataOptions, 'categories' | 'unknownCategory'>;
  */
 export function layoutFor(raw: RawTable, ports: readonly Port[], options: LayoutOptions): Layout {
   const unknown = options.unknownCategory ?? 'error';
-  const named = byInput(raw, ports);
+  const named = byInput(raw, ports, options);
   if (named) return { columns: named, unknown, notes: describe(raw, named) };
   const [port] = ports;
   const width = ports.length === 1 ? port?.shape?.[1] : undefined;
-  const ways = waysOf(raw, port?.dtype === 'string' ? 'text' : options.categories);
+  const ways = waysOf(raw, port?.dtype === 'string' ? 'text' : options.categories, options);
   const fits = ways.filter(
     ({ columns }) => columns.length > 0 && (typeof width !== 'number' || totalOf(columns) === width),
   );
@@ -45,36 +45,41 @@ interface Way {
 }
 
 /** What is likely first: without names of samples, and zeros and ones. */
-function waysOf(raw: RawTable, encoding: Encoding | undefined): Way[] {
+function waysOf(raw: RawTable, encoding: Encoding | undefined, options: LayoutOptions): Way[] {
   const identifiers = raw.isChosen ? [] : raw.columns.filter(({ isIdentifier }) => isIdentifier);
   const encodings: readonly Encoding[] = encoding === undefined ? ['one-hot', 'ordinal'] : [encoding];
   const choices = identifiers.length > 0 ? [identifiers, []] : [[]];
   return choices.flatMap((out) => {
     const kept = raw.columns.filter((column) => !out.includes(column));
     const without = out.map(({ name }) => name);
-    return encodings.map((as) => ({ columns: inOrder(raw, kept, as), without }));
+    return encodings.map((as) => ({ columns: inOrder(raw, kept, as, options), without }));
   });
 }
 
 /** Numbers first where categories become several columns, as pandas' get_dummies puts them, unless the user gave the order. */
-function inOrder(raw: RawTable, kept: readonly RawColumn[], as: Encoding): PreparedColumn[] {
-  const all = kept.map((column) => preparedAs(column, as));
+function inOrder(raw: RawTable, kept: readonly RawColumn[], as: Encoding, options: LayoutOptions): PreparedColumn[] {
+  const all = kept.map((column) => preparedAs(column, as, options));
   if (raw.isChosen || as !== 'one-hot') return all;
   return [...all.filter((column) => !isCategory(column)), ...all.filter(isCategory)];
 }
 
-function preparedAs({ name, kind, values }: RawColumn, as: Encoding): PreparedColumn {
+function preparedAs(
+  { name, kind, values }: RawColumn,
+  as: Encoding,
+  { categoryOrder = {} }: LayoutOptions,
+): PreparedColumn {
   if (kind !== 'category') return { name };
-  return { name, as, categories: as === 'text' ? [] : values.toSorted(byCodePoint) };
+  const given = Object.hasOwn(categoryOrder, name) ? categoryOrder[name] : undefined;
+  return { name, as, categories: as === 'text' ? [] : (given ?? values.toSorted(byCodePoint)) };
 }
 
 /** The columns that inputs are called after: a pipeline of scikit-learn has an input for each. */
-function byInput(raw: RawTable, ports: readonly Port[]): PreparedColumn[] | undefined {
+function byInput(raw: RawTable, ports: readonly Port[], options: LayoutOptions): PreparedColumn[] | undefined {
   const isSingle = ports.every(({ shape }) => shape?.length === 1 || shape?.[1] === 1);
   if (ports.length === 0 || !isSingle) return undefined;
   const found = ports.map(({ name, dtype }) => {
     const column = raw.columns.find((each) => each.name === name);
-    return column && preparedAs(column, dtype === 'string' ? 'text' : 'ordinal');
+    return column && preparedAs(column, dtype === 'string' ? 'text' : 'ordinal', options);
   });
   return found.every((column) => column !== undefined) ? found : undefined;
 }
@@ -90,9 +95,12 @@ function describe(raw: RawTable, columns: readonly PreparedColumn[]): string[] {
   const found = columns.filter(isCategory).filter(({ as }) => as !== 'text');
   if (found.length === 0) return [];
   const list = found.map(({ name, categories }) => `${name} (${shortened(categories)})`).join('; ');
+  const isSorted = found.every(({ categories }) =>
+    categories.every((one, i) => i === 0 || byCodePoint(categories[i - 1] ?? '', one) < 0),
+  );
   const isOneHot = found[0]?.as === 'one-hot';
   const how = isOneHot ? `zeros and ones${raw.isChosen ? '' : ', behind the numbers'}` : 'their indices';
-  return [`${raw.name}: categories in sorted order become ${how}: ${list}`];
+  return [`${raw.name}: categories${isSorted ? ' in sorted order' : ''} become ${how}: ${list}`];
 }
 
 function describeOut(raw: RawTable, { without }: Way): string[] {

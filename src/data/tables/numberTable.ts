@@ -167,7 +167,7 @@ function toNumber(cell: Cell): number {
 
 /** What this reader does not do. */
 function refuseForFeatures({ missing, labels, unlabelled, ...options }: DataOptions): void {
-  const own = ['categorical', 'categories', 'unknownCategory'] as const;
+  const own = ['categorical', 'categories', 'categoryOrder', 'unknownCategory'] as const;
   const other = own.find((key) => options[key] !== undefined);
   if (other !== undefined || (missing !== undefined && missing !== 'drop'))
     throw conflict(
