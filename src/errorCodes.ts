@@ -174,6 +174,7 @@ export type ErrorCode =
   | 'ordinal-head'
   | 'other-classes'
   | 'other-model'
+  | 'other-precision'
   | 'output-exists'
   | 'output-folder'
   | 'output-is-input'

@@ -10,7 +10,7 @@ import type { OptionsOf } from './options/row.ts';
 import { type CudaCoverage, cudaCoverage } from './runtime/cuda/coverage.ts';
 import { adoptDeclared } from './runtime/oracle/restate.ts';
 import type { inspectRows } from './tables/inspect.ts';
-import { type Dim, elementCount, isFloat } from './tensor.ts';
+import { type DataType, type Dim, elementCount, isFloat } from './tensor.ts';
 import { dependents, type GradientRules } from './transform/differentiate.ts';
 import { findFeatures } from './transform/features.ts';
 import { type HeadKind, isOneScore } from './transform/head.ts';
@@ -20,6 +20,7 @@ import { findParameters } from './transform/parameters.ts';
 import { whyNoFloats } from './transform/quantised.ts';
 import { namedFeatures } from './transform/splice.ts';
 import { untie } from './transform/untie.ts';
+import { storedAs, widened } from './transform/widen.ts';
 
 export interface PortReport {
   readonly name: string;
@@ -71,6 +72,8 @@ export interface Inspection {
     readonly tensors: number;
     readonly elements: number;
     readonly leftOut: readonly { readonly name: string; readonly why: string }[];
+    /** The type of the weights in the file, where it is not float32, in which they are trained. */
+    readonly storedAs: DataType | null;
     /** Why nothing of this file can be trained; `null` where something can. */
     readonly problem: string | null;
   };
@@ -127,7 +130,7 @@ export async function inspect(model: Model, rules: GradientRules, options: Inspe
     logits,
     features,
     ops: operators(graph, model.opset),
-    ...training(graph, rules, 'problem' in logits ? undefined : graph.value(logits.name)),
+    ...(await trainingOf(model, graph, rules, 'problem' in logits ? undefined : logits.name)),
   };
 }
 
@@ -193,11 +196,35 @@ function externalFiles(initializers: readonly TensorProto[]): string[] {
   return [...files];
 }
 
+/** Other float types are trained as float32: then another graph of the same names tells. */
+async function trainingOf(
+  model: Model,
+  graph: Graph,
+  rules: GradientRules,
+  logits: string | undefined,
+): Promise<Pick<Inspection, 'trainable' | 'missingGradientRules'>> {
+  const twin = trainedTwin(model);
+  const own = twin === model ? graph : await typedGraph(twin, [logits]);
+  const value = logits === undefined ? undefined : own.values.get(logits);
+  return training(own, rules, value, storedAs(twin)[0] ?? null);
+}
+
+/** A model that cannot be widened is looked at as it is, which tells why nothing of it can be trained. */
+function trainedTwin(model: Model): Model {
+  try {
+    return widened(model);
+  } catch (error) {
+    if (error instanceof LossgraftError) return model;
+    throw error;
+  }
+}
+
 /** Of the graph with its ties undone, as training undoes them. */
 function training(
   graph: Graph,
   rules: GradientRules,
   logits: Value | undefined,
+  stored: DataType | null,
 ): Pick<Inspection, 'trainable' | 'missingGradientRules'> {
   untie(graph);
   const found = findParameters(graph);
@@ -216,7 +243,7 @@ function training(
     .filter((op) => !Object.hasOwn(rules, op));
   const problem = whyUntrained(graph, weights, logits);
   return {
-    trainable: { tensors: weights.length, elements, leftOut, problem },
+    trainable: { tensors: weights.length, elements, leftOut, problem, storedAs: weights.length > 0 ? stored : null },
     missingGradientRules: [...new Set(missing)],
   };
 }

@@ -32,6 +32,8 @@ export interface OpenedModel extends Disposable {
 /** The same with what only lossgraft sees. */
 export interface Model extends OpenedModel {
   readonly proto: ModelProto;
+  /** The model in its file, where this is the same one in another precision. */
+  readonly stored?: Model;
 }
 
 /**
@@ -104,13 +106,14 @@ function isModel(model: unknown): model is Model {
 }
 
 /** What a session opens. */
-export function modelFile({ path, name, dir, proto }: Model): ModelFile {
-  if (path !== null) return { file: path, session: {} };
+export function modelFile({ path, name, dir, proto, stored }: Model): ModelFile {
+  if (path !== null && stored === undefined) return { file: path, session: {} };
   return { file: proto.source.read(0, proto.source.size), session: { name, externalDataFolder: dir } };
 }
 
 /** The SHA-256 of a model's file, in hex. */
-export async function modelHash({ path, proto }: Model): Promise<string> {
+export async function modelHash({ path, proto, stored }: Model): Promise<string> {
+  if (stored) return modelHash(stored);
   return path === null ? bytesHash(proto.source.read(0, proto.source.size)) : sha256(path);
 }
 

@@ -29,6 +29,21 @@ export function fromNumbers(numbers: readonly number[], dtype: DataType): Tensor
   return STORES[dtype]?.(numbers);
 }
 
+/** The same numbers in float32: exact for half precision, rounded from float64. */
+export function inFloat32(tensor: Tensor): Tensor {
+  if (tensor.dtype === 'float32') return tensor;
+  return { dtype: 'float32', dims: tensor.dims, data: Float32Array.from(toNumbers(tensor)) };
+}
+
+/** A tensor, rounded to a type; `undefined` where one is too large for it. */
+export function narrowed({ dims, data }: Tensor, dtype: DataType): Tensor | undefined {
+  const rounded = fromNumbers(Array.from(data, Number), dtype);
+  if (rounded === undefined) return undefined;
+  const tensor = { dtype, dims, data: rounded };
+  const isLost = toNumbers(tensor).some((value, i) => !Number.isFinite(value) && Number.isFinite(Number(data[i])));
+  return isLost ? undefined : tensor;
+}
+
 /** A number agrees where |found − expected| ≤ atol + rtol·|expected|. */
 export interface Tolerance {
   readonly rtol: number;

@@ -37,6 +37,11 @@ export function isFloat(dtype: DataType | undefined): boolean {
   return FLOATS.has(dtype);
 }
 
+/** A float type that is trained as float32: float16, bfloat16 and float64. */
+export function isOtherFloat(dtype: DataType | undefined): boolean {
+  return dtype === 'float16' || dtype === 'bfloat16' || dtype === 'float64';
+}
+
 /** Whether they are, or nothing is known of the type. */
 export function mayBeFloat(dtype: DataType | undefined): boolean {
   return dtype === undefined || FLOATS.has(dtype);

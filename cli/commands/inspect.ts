@@ -71,11 +71,12 @@ function describeNames({ classNames }: Inspection): string {
 
 function parameterRows(found: Inspection): (readonly [string, string])[] {
   const { parameters, trainable, missingGradientRules } = found;
-  const { tensors, elements, leftOut, problem } = trainable;
+  const { tensors, elements, leftOut, problem, storedAs } = trainable;
+  const stored = storedAs === null ? 'float32' : `${storedAs} (trained in float32)`;
   const rules = missingGradientRules.length === 0 ? 'all there' : `missing: ${missingGradientRules.join(', ')}`;
   return [
     ['parameters', parameters.toLocaleString('en')],
-    ['trainable', `${elements.toLocaleString('en')} in ${tensors.toLocaleString('en')} float32 tensors`],
+    ['trainable', `${elements.toLocaleString('en')} in ${tensors.toLocaleString('en')} ${stored} tensors`],
     ...leftOut.map(({ name, why }) => ['no parameter', `${name}: ${why}`] as const),
     ['training', whatTrains(found)],
     ['gradient rules', problem === null ? rules : `not checked: nothing can be trained, ${problem}`],

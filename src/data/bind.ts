@@ -1,4 +1,5 @@
 import { LossgraftError, option } from '../errors.ts';
+import { fromNumbers, toNumbers } from '../numbers.ts';
 import { describePort, type Port } from '../runtime/feeds.ts';
 import { type DataType, elementCount, isText, type Shape, type Tensor } from '../tensor.ts';
 import type { Column } from './dataset.ts';
@@ -27,8 +28,8 @@ export interface LabelInput {
 
 /**
  * Gives every input of a model its column: by name; the array of an .npy goes to the one input that is left; labels come from the
- * column of that input's name or from `labels`. float64 becomes float32 (NumPy's default dtype), integer labels become int64,
- * nothing else is converted.
+ * column of that input's name or from `labels`. Floats become the model's floats: float64 (NumPy's default) is rounded to float32, and both to
+ * float16. Integer labels become int64. Nothing else is converted.
  *
  * @param labels `undefined`: none are read, and a column of them is nobody's.
  * @throws LossgraftError for missing columns, other dtypes, columns of different lengths; and while reading, for NaN and for labels
@@ -112,14 +113,11 @@ const HINTS: Partial<Record<DataType, string>> = {
 function conversion(data: Dataset, input: Port, column: Column, notes: string[]): Convert {
   const { dtype } = column;
   if (dtype === input.dtype) return (tensor) => tensor;
-  if (dtype === 'float64' && input.dtype === 'float32') {
-    notes.push(`${data.name}: ${input.name} is float64; rounded to the model's float32`);
-    return (tensor) => ({
-      ...tensor,
-      dtype: 'float32',
-      data: Float32Array.from(isText(tensor.data) ? [] : tensor.data, Number),
-    });
+  if (ROUNDED[input.dtype ?? 'bool']?.includes(dtype)) {
+    notes.push(`${data.name}: ${input.name} is ${dtype}; rounded to the model's ${input.dtype}`);
+    return (tensor) => converted(tensor, input.dtype);
   }
+  if (EXACT[input.dtype ?? 'bool']?.includes(dtype)) return (tensor) => converted(tensor, input.dtype);
   throw new LossgraftError({
     code: 'data-dtype',
     where: `${data.name}, input ${input.name}`,
@@ -127,6 +125,21 @@ function conversion(data: Dataset, input: Port, column: Column, notes: string[])
     found: describePort(dtype, column.dims),
     hint: HINTS[dtype] ?? `Convert it, for example x.astype("${input.dtype}")`,
   });
+}
+
+/** What is converted to the element type of an input without loss. */
+const EXACT: Partial<Record<DataType, readonly DataType[]>> = { float32: ['float16'], float64: ['float32', 'float16'] };
+
+/** What is rounded to it. */
+const ROUNDED: Partial<Record<DataType, readonly DataType[]>> = {
+  float32: ['float64'],
+  float16: ['float32', 'float64'],
+};
+
+function converted(tensor: Tensor, dtype: DataType | undefined): Tensor {
+  if (dtype === undefined) return tensor;
+  const data = isText(tensor.data) ? undefined : fromNumbers(toNumbers(tensor), dtype);
+  return data === undefined ? tensor : { dtype, dims: tensor.dims, data };
 }
 
 /** The batch may be of any size; no shape at all is a rank that is not known. */

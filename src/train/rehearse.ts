@@ -61,7 +61,7 @@ const STEPS = 4;
 export async function rehearse(catalogue: Catalogue, model: Model, given: TrainOptions): Promise<Rehearsal> {
   checkOptions(trainRows, given, () => true);
   const began = performance.now();
-  const prepared = await prepareRun(catalogue, model, given, []);
+  const prepared = await prepareRun(catalogue, widened(model), given, []);
   const reading = (performance.now() - began) / 1000;
   const { request, plan, parts } = prepared;
   const checkpoint = new RunFolder(given.folder).found(request.mode, request.settings);

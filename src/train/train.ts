@@ -10,6 +10,7 @@ import type { Schedule } from '../records/schedule.ts';
 import { lockRun } from '../runFolder/lock.ts';
 import { trainRows } from '../tables/train.ts';
 import { runTraining } from '../trainer/runTraining.ts';
+import { widened } from '../transform/widen.ts';
 import { refuseInput } from '../tuned/writeBack.ts';
 import type { Arms } from './bindArms.ts';
 import { withEvents } from './events.ts';
@@ -93,7 +94,7 @@ export async function train(catalogue: Catalogue, model: Model, given: TrainOpti
   try {
     return await trainIn(
       catalogue,
-      model,
+      widened(model),
       live.heard(withEvents(given)),
       lock.note === undefined ? [] : [lock.note],
       live,

@@ -10,6 +10,7 @@ import type { ModelEdit } from '../onnx/types.ts';
 import { verifyGraph } from '../runtime/oracle/oracle.ts';
 import { type LazyTensor, writeSafetensors } from '../safetensors/write.ts';
 import { elementCount, type Tensor } from '../tensor.ts';
+import { widened } from '../transform/widen.ts';
 import type { Tie } from '../tuned/locate.ts';
 import { VERSION } from '../version.ts';
 import { refuseExisting, type WriteOptions, writeEdited } from '../write.ts';
@@ -56,7 +57,8 @@ export interface TrainGraph {
  *
  * @throws LossgraftError naming what cannot be trained, and why.
  */
-export async function trainGraph(model: Model, request: TrainGraphRequest): Promise<TrainGraph> {
+export async function trainGraph(given: Model, request: TrainGraphRequest): Promise<TrainGraph> {
+  const model = widened(given);
   const built = await build(model, request);
   for (const { proto, graph } of built.files.values()) await verifyGraph(proto, graph);
   return graphOf(model, request, built);

@@ -14,6 +14,7 @@ import { setInitialState } from '../thread/runner.ts';
 import { spreadRows } from './influence.ts';
 import { judge } from './judge.ts';
 import type { RunParts } from './parts.ts';
+import { roundToStored } from './stored.ts';
 
 /** A candidate, and where its state is. */
 interface Tried extends Candidate {
@@ -139,7 +140,8 @@ const UNTRAINED =
   option('learningRate', 0.003);
 
 /** The weights half-way between before and after training, as a state of their own. */
-async function saveHalf({ runner, graphs, folder }: RunParts, file: string): Promise<string> {
+async function saveHalf(parts: RunParts, file: string): Promise<string> {
+  const { runner, graphs, folder } = parts;
   const before = new Map(graphs.current.graph.initialState());
   const tuned = new Set(graphs.common.tuned);
   const state = [...readSafetensors(folder.file(file))].map(([name, after]): [string, Tensor] => {
@@ -149,6 +151,7 @@ async function saveHalf({ runner, graphs, folder }: RunParts, file: string): Pro
   await runner.ask({ kind: 'set', state: Object.fromEntries(state) });
   const half = folder.fresh('half');
   await runner.ask({ kind: 'save', path: folder.file(half) });
+  roundToStored(parts, half);
   return half;
 }
 

@@ -9,14 +9,16 @@ import { curvesOf, surestMistakes } from './details.ts';
 import { measureInfluence } from './influence.ts';
 import { judge } from './judge.ts';
 import type { RunParts } from './parts.ts';
+import { roundToStored } from './stored.ts';
 
 /** When all arms are trained: what is written, figures in detail, and the influence of training samples. */
 export async function finishRun(parts: RunParts, at: Checkpoint): Promise<Outcome> {
   const { tuned, untied } = parts.graphs.common;
   const { test, validation } = parts.request;
+  for (const { file } of at.bests) roundToStored(parts, file);
   const decision = await decideRun(parts, at);
-  const isHalf = decision.file !== null && decision.taken?.share !== 1;
-  const files = [...at.bests.map(({ file }) => file), ...(isHalf && decision.file ? [decision.file] : [])];
+  const isOtherFloat = decision.file !== null && decision.taken?.share !== 1;
+  const files = [...at.bests.map(({ file }) => file), ...(isOtherFloat && decision.file ? [decision.file] : [])];
   // What is written, or would be first.
   const subject = decision.file ?? at.bests[0]?.file;
   const { metrics: all, scored } = await judgeAll(parts, files, test ?? validation, [undefined, subject]);

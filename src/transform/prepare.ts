@@ -23,6 +23,7 @@ import { newOpsetNotes } from './newOpset.ts';
 import { raiseOpset } from './raise.ts';
 import { standardiseWeights } from './standardise.ts';
 import { type Untied, untie } from './untie.ts';
+import { wideningNotes } from './widen.ts';
 
 export interface PrepareRequest {
   /** `frozen`: running statistics; `train`: the batch's, and the running ones go on as state. Default `frozen`. */
@@ -101,7 +102,15 @@ async function baseOf(model: Model, keepTies: boolean): Promise<Base> {
   const sizes = await inferAllTypes(model, graph);
   const declared = declaredOtherwise(graph);
   const newer = newOpsetNotes(graph, raised.to, TRAIN_OPSETS.last);
-  const notes = [...inlined.notes, ...raised.notes, ...sizes, ...declared, ...newer, ...(ties?.notes ?? [])];
+  const notes = [
+    ...wideningNotes(model),
+    ...inlined.notes,
+    ...raised.notes,
+    ...sizes,
+    ...declared,
+    ...newer,
+    ...(ties?.notes ?? []),
+  ];
   return { graph, opset: raised.to, notes, untied: ties?.untied ?? [] };
 }
 

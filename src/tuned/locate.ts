@@ -1,8 +1,9 @@
 import { LossgraftError, option } from '../errors.ts';
 import { nearestNames } from '../ir/nearestNames.ts';
 import type { Model } from '../model.ts';
+import { narrowed } from '../numbers.ts';
 import type { NodeProto, TensorProto } from '../onnx/types.ts';
-import { elementCount, type Tensor } from '../tensor.ts';
+import { type DataType, elementCount, isOtherFloat, isText, type Tensor } from '../tensor.ts';
 
 /** A parameter that training took apart from another, by name. */
 export interface Tie {
@@ -41,7 +42,8 @@ export function locate(model: Model, names: Iterable<string>, untied: readonly T
   return { tensors, ties };
 }
 
-function weightsOf(model: Model): Map<string, TensorProto> {
+/** Initializers and the tensors of Constant nodes, by name. */
+export function weightsOf(model: Model): Map<string, TensorProto> {
   const { initializers, nodes } = model.proto.graph;
   const tensors = new Map(initializers.map((tensor) => [tensor.name, tensor]));
   for (const node of nodes) {
@@ -73,17 +75,45 @@ function notInFile(model: Model, name: string, known: Iterable<string>): Lossgra
 }
 
 /** The elements of a trained tensor as bytes. @throws LossgraftError `state-mismatch` where type or shape are not the file's. */
-export function trainedBytes(model: Model, name: string, trained: Tensor, { dtype, dims }: TensorProto): Uint8Array {
+export function trainedBytes(model: Model, name: string, trained: Tensor, place: TensorProto): Uint8Array {
+  const { data } = trainedTensor(model, name, trained, place);
+  if (isText(data)) throw mismatch(model, name, trained, place);
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
+/**
+ * A trained tensor, float32, in the file's own type: half precision is rounded, ties to even.
+ *
+ * @throws LossgraftError `state-mismatch` where type or shape are not the file's, or a number is too large for it.
+ */
+export function trainedTensor(model: Model, name: string, trained: Tensor, place: TensorProto): Tensor {
+  const { dtype, dims } = place;
   const { data } = trained;
   const fits = dims.length === trained.dims.length && dims.every((dim, i) => dim === trained.dims[i]);
-  if (fits && dtype === 'float32' && data instanceof Float32Array && data.length === elementCount(dims)) {
-    return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  }
-  throw new LossgraftError({
+  if (!fits || !(data instanceof Float32Array) || data.length !== elementCount(dims) || dtype === undefined)
+    throw mismatch(model, name, trained, place);
+  const own = isOtherFloat(dtype) ? narrowed(trained, dtype) : trained;
+  if (own === undefined) throw tooLarge(model, name, dtype);
+  if (own.dtype !== dtype) throw mismatch(model, name, trained, place);
+  return own;
+}
+
+function mismatch(model: Model, name: string, trained: Tensor, { dtype, dims }: TensorProto): LossgraftError {
+  return new LossgraftError({
     code: 'state-mismatch',
     where: `${model.name}, tensor "${name}"`,
-    expected: `${dtype ?? 'an unknown type'}[${dims.join(', ')}], as in the file; training changes float32`,
-    found: `${trained.dtype}[${trained.dims.join(', ')}] with ${data.length} elements`,
+    expected: `${dtype ?? 'an unknown type'}[${dims.join(', ')}], as in the file; training changes floats up to float32`,
+    found: `${trained.dtype}[${trained.dims.join(', ')}] with ${trained.data.length} elements`,
     hint: 'Pass the state of a training graph made from this same model',
+  });
+}
+
+function tooLarge(model: Model, name: string, dtype: DataType): LossgraftError {
+  return new LossgraftError({
+    code: 'state-mismatch',
+    where: `${model.name}, tensor "${name}"`,
+    expected: `numbers within the range of ${dtype}`,
+    found: 'a trained number beyond it',
+    hint: 'Train with a lower learning rate, or convert the model to float32 first',
   });
 }

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { LossgraftError } from '../errors.ts';
 import { replaceFiles } from '../files/whole.ts';
 import { type Model, type OpenedModel, opened } from '../model.ts';
+import { inFloat32 } from '../numbers.ts';
 import {
   type BytePatch,
   elementPatches,
@@ -15,7 +16,7 @@ import type { InitializerInit, ModelEdit, ModelProto, TensorProto } from '../onn
 import type { Tensor } from '../tensor.ts';
 import { refuseExisting } from '../write.ts';
 import { copyPatched, type ExternalPlan, planExternal } from './externalBack.ts';
-import { locate, type Places, type Tie, trainedBytes } from './locate.ts';
+import { locate, type Places, type Tie, trainedBytes, trainedTensor } from './locate.ts';
 
 export interface TunedOptions {
   /** Replaces files that are there already. */
@@ -41,7 +42,8 @@ export function writeTuned(
   path: string,
   options: TunedOptions = {},
 ): readonly string[] {
-  const model = opened(given);
+  const whole = opened(given);
+  const model = whole.stored ?? whole;
   refuseExisting(path, options.force ?? false);
   refuseInput(model, path);
   const places = locate(model, state.keys(), options.untied ?? []);
@@ -59,12 +61,15 @@ export function writeTuned(
 
 /** Ties whose tensors are no longer equal: the Identity goes, and what it named becomes an initializer. */
 function split(model: Model, state: ReadonlyMap<string, Tensor>, { ties }: Places): ModelEdit {
-  const original = (tensor: TensorProto): Tensor => readTensor(model.proto.source, tensor, { modelDir: model.dir });
+  const original = (tensor: TensorProto): Tensor =>
+    inFloat32(readTensor(model.proto.source, tensor, { modelDir: model.dir }));
   const apart = ties.flatMap(({ name, parameter, node, tensor }) => {
     const own = state.get(name) ?? original(tensor);
     const other = state.get(parameter) ?? original(tensor);
     const bytes = trainedBytes(model, name, own, tensor);
-    return Buffer.compare(bytes, trainedBytes(model, parameter, other, tensor)) === 0 ? [] : [{ name, node, own }];
+    return Buffer.compare(bytes, trainedBytes(model, parameter, other, tensor)) === 0
+      ? []
+      : [{ name, node, own: trainedTensor(model, name, own, tensor) }];
   });
   const initializers: InitializerInit[] = apart.map(({ name, own }) => ({ name, tensor: own }));
   // Up to IR 3 every initializer is listed among the inputs.

@@ -80,7 +80,7 @@ describe('labels with names', () => {
 
   it('are sorted where the model’s only count, unless they are those', async () => {
     const counting = classNames(['LABEL_0', 'LABEL_1', 'LABEL_2'], 'config.json');
-    expect((await aligned(csv(['b', 'a', 'c']), counting)).notes).toMatch(/LABEL_0 and so on: it does not tell/);
+    expect((await aligned(csv(['b', 'a', 'c']), counting)).notes).toMatch(/LABEL_0 and so on: it does not say/);
     expect((await aligned(csv(['LABEL_2', 'LABEL_0']), counting)).labels).toEqual([2, 0]);
   });
 

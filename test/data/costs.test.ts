@@ -28,8 +28,8 @@ describe('a cost matrix', () => {
     ['c.json', '[[0, 1]', /found something else/],
     ['c.json', '[[0, 1]]', /found 1 rows, and 2 numbers in row 0/],
     ['c.csv', '0,1\n1\n', /found 2 rows, and 1 numbers in row 1/],
-    ['c.csv', 'a,b\n0,1\n', /found in row 0 something that is no number/],
-    ['c.csv', '0,\n1,0\n', /found in row 0 something that is no number/],
+    ['c.csv', 'a,b\n0,1\n', /found something other than a number in row 0/],
+    ['c.csv', '0,\n1,0\n', /found something other than a number in row 0/],
     ['c.csv', '', /found none|found 0 rows|something/],
   ])('%s with %j is refused', (name, text, message) => {
     expect(() => readCosts(file(name, text))).toThrow(message);

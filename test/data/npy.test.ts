@@ -46,7 +46,7 @@ describe("NumPy's own files", () => {
   });
 
   it.each([
-    ['refused-pickle', /found a pickled object array\. Pickles can run code/],
+    ['refused-pickle', /found a pickled object array\. Loading a pickle can run code/],
     ['refused-record', /found dtype \[\('x', '<f4'\), \('y', '<i8'\)\]/],
     ['refused-complex', /found dtype '<c8'/],
     ['refused-date', /found dtype '<M8\[s\]'/],

@@ -57,7 +57,7 @@ it('train takes the parts as such, and says so before it begins', async () => {
   const { code, stdout, stderr } = await lossgraft([...args, '--no-report'], { cwd });
   expect(code, stderr).toBe(0);
   expect(stderr).toContain(
-    'data is divided: data/train to train, data/valid to choose the epoch by, data/test to judge at the end',
+    'data is divided: data/train to train, data/valid to choose the epoch, data/test for the final test',
   );
   const { classCounts, before } = JSON.parse(stdout);
   expect(classCounts).toEqual([16, 12, 8, 4]);
