@@ -129,7 +129,7 @@ function byClass(path: string, entries: readonly (readonly [string, unknown])[])
     where: path,
     expected: 'each class once',
     found: `"${twice[0]}" twice`,
-    hint: 'Leave one of them out',
+    hint: 'Omit one of them',
   });
 }
 

@@ -109,7 +109,7 @@ export function missingCell(cell: Cell, where: string): LossgraftError {
   return new LossgraftError({
     code: 'missing-value',
     where,
-    expected: 'a finite number that float32 can hold, or a category',
+    expected: 'a finite number within float32’s range, or a category',
     found: `a missing value (${shown(cell)})`,
     hint: `Fill it in; leave all such rows out with ${option('missing', 'drop')}; let training fill them with ${option('missing', 'mean')} or another such value; or, where the model fills them itself, keep them with ${option('missing', 'keep')}`,
   });
@@ -119,7 +119,7 @@ function noNumber(cell: Cell, where: string): LossgraftError {
   return new LossgraftError({
     code: 'no-number',
     where,
-    expected: 'a finite number that float32 can hold',
+    expected: 'a finite number within float32’s range',
     found: shown(cell),
     hint: `Correct it, leave the column out with ${option('drop')}, say that it holds categories with ${option('categorical')}, or give texts a ${option('tokenizer')}`,
   });

@@ -103,7 +103,7 @@ function chooseFeatures(
     'option featureColumns',
     'columns other than the labels',
     table.columns[labels] ?? '',
-    'A model that reads the label learns nothing; leave it out',
+    'A model that reads the label learns nothing; remove it',
   );
 }
 
@@ -121,7 +121,7 @@ function refuseDrop({ unlabelled, labels }: DataOptions): void {
     where: 'option missing',
     expected: unlabelled ? 'a prediction for each row' : 'as many rows as there are labels',
     found: 'rows to be left out',
-    hint: `Fill the cells in first, as for the training data; a model that was trained with ${option('missing', 'mean')} records what with`,
+    hint: `Fill the cells first, as for the training data; a model that was trained with ${option('missing', 'mean')} records what with`,
   });
 }
 
