@@ -11,6 +11,7 @@ import { RunFolder } from '../runFolder/checkpoint.ts';
 import { trainRows } from '../tables/train.ts';
 import type { TrainerRequest } from '../trainer/request.ts';
 import { runTraining } from '../trainer/runTraining.ts';
+import { widened } from '../transform/widen.ts';
 import type { Catalogue, TrainOptions } from './options.ts';
 import { explained, type PreparedRun, prepareRun } from './prepare.ts';
 
