@@ -4,6 +4,7 @@ import type { Command } from './command.ts';
 import { augmentCommand } from './commands/augment.ts';
 import { calibrateCommand } from './commands/calibrate.ts';
 import { completionCommand } from './commands/completion.ts';
+import { demoCommand } from './commands/demo.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
 import { exportCommand } from './commands/export.ts';
@@ -31,6 +32,7 @@ Results go to stdout, progress and notes to stderr. With --json an error is an o
 const PARSER = { 'boolean-negation': false };
 
 const COMMANDS: readonly Command[] = [
+  demoCommand,
   inspectCommand,
   augmentCommand,
   trainGraphCommand,

@@ -7,6 +7,7 @@ import { createCli } from '../cli/cli.ts';
 const ROOT = join(import.meta.dirname, '..');
 
 const COMMANDS = [
+  'demo',
   'inspect',
   'augment',
   'train-graph',

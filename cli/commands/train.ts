@@ -1,5 +1,5 @@
 import type { Dataset, Rehearsal, TrainResult } from '../../src/index.ts';
-import { command, type Door } from '../command.ts';
+import { command, type Door, type Given } from '../command.ts';
 import { STATUS } from '../failure.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { note, noteOnce, print, printJson } from '../io.ts';
@@ -32,39 +32,45 @@ export const trainCommand = command({
     'Ctrl-C saves a checkpoint and exits with status 130, as SIGTERM does, and SIGHUP where a terminal is closed. A second Ctrl-C exits ' +
     'at once, and --resume then continues from the previous checkpoint. run.json in the folder of the run holds every option, where it comes from, and what the data were.',
   run: async (given, lossgraft) => {
-    const asked = askedOf(given, lossgraft);
-    const { options } = asked;
-    const output = tunedOutput(lossgraft, options.model, options.output, changesHead(options));
-    checkOutputs(options, output, lossgraft);
-    const opened: Dataset[] = [];
-    const model = await lossgraft.open(options.model);
-    const watch = trainWatch();
-    const stop = new AbortController();
-    const ignore = onInterrupt(() => {
-      watch.stop();
-      stop.abort();
-    });
-    try {
-      const { onProgress, onEpoch, onFeatures } = watch;
-      const taken = await optionsOf(asked, output, lossgraft, opened);
-      const { said, onNote } = noteOnce();
-      if (options.dryRun) {
-        const rehearsal = await lossgraft.rehearse(model, { ...taken, onNote, signal: stop.signal });
-        await finishDry(output, String(taken.folder), given.json, rehearsal, said);
-        return;
-      }
-      const how = { onNote, onProgress, onEpoch, onFeatures, signal: stop.signal };
-      const result = await lossgraft.train(model, { ...taken, ...how });
-      watch.stop();
-      await finish(lossgraft, options, output, given.json, result, said);
-    } finally {
-      watch.stop();
-      ignore();
-      for (const data of opened) data.close();
-      model.close();
-    }
+    await runTrain(given, lossgraft);
   },
 });
+
+/** Trains as the command line asks. @returns the figures; `undefined` of a dry run. */
+export async function runTrain(given: Given<typeof rows>, lossgraft: Door): Promise<TrainResult | undefined> {
+  const asked = askedOf(given, lossgraft);
+  const { options } = asked;
+  const output = tunedOutput(lossgraft, options.model, options.output, changesHead(options));
+  checkOutputs(options, output, lossgraft);
+  const opened: Dataset[] = [];
+  const model = await lossgraft.open(options.model);
+  const watch = trainWatch();
+  const stop = new AbortController();
+  const ignore = onInterrupt(() => {
+    watch.stop();
+    stop.abort();
+  });
+  try {
+    const { onProgress, onEpoch, onFeatures } = watch;
+    const taken = await optionsOf(asked, output, lossgraft, opened);
+    const { said, onNote } = noteOnce();
+    if (options.dryRun) {
+      const rehearsal = await lossgraft.rehearse(model, { ...taken, onNote, signal: stop.signal });
+      await finishDry(output, String(taken.folder), given.json, rehearsal, said);
+      return undefined;
+    }
+    const how = { onNote, onProgress, onEpoch, onFeatures, signal: stop.signal };
+    const result = await lossgraft.train(model, { ...taken, ...how });
+    watch.stop();
+    await finish(lossgraft, options, output, given.json, result, said);
+    return result;
+  } finally {
+    watch.stop();
+    ignore();
+    for (const data of opened) data.close();
+    model.close();
+  }
+}
 
 type Options = Asked['options'];
 
