@@ -100,6 +100,7 @@ export type { Estimate, Rehearsal } from './train/rehearse.ts';
 export type { TrainedArm, TrainResult } from './train/train.ts';
 export type { Form, StepReport, TrainGraph } from './trainGraph/trainGraph.ts';
 export type { GraftReport, Reduction } from './transform/graft.ts';
+export type { WeightsReport } from './transform/perClass.ts';
 export { type TunedOptions, writeTuned } from './tuned/writeBack.ts';
 export type { CaseReport, Errors, OutputReport, ValidationReport, Verdict } from './validate/index.ts';
 export type { ValidateOptions } from './validate/options.ts';

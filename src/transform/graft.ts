@@ -1,5 +1,4 @@
-import { checkClassCounts } from '../classCounts.ts';
-import type { Loss, LossInputs, LossOutputs } from '../contract.ts';
+import type { Loss, LossOutputs } from '../contract.ts';
 import { createEmitter, type Emitter, type Value } from '../emit/index.ts';
 import { LossgraftError, option } from '../errors.ts';
 import type { Graph } from '../ir/graph.ts';
@@ -7,6 +6,7 @@ import { resolveOptions } from '../options/declared.ts';
 import { TASKS, type Task } from '../task.ts';
 import { type Features, findFeatures } from './features.ts';
 import { type FoundLogits, type FoundTensor, findLogits, namedLogits, type TrainedKind, taskOf } from './logits.ts';
+import { countsOf, type PerClass, type WeightsReport, weightsOf } from './perClass.ts';
 import { scaleScores } from './scales.ts';
 import { classScores, featureNorm, namedFeatures } from './splice.ts';
 import { widthByWeights } from './width.ts';
@@ -14,16 +14,11 @@ import { widthByWeights } from './width.ts';
 export type Reduction = 'mean' | 'sum' | 'none';
 
 /** Which loss, where, and under which names; the loss and the weights are values, found by name at the public door. */
-export interface GraftRequest {
+export interface GraftRequest extends PerClass {
   readonly loss: Loss;
   readonly lossOptions: Readonly<Record<string, unknown>>;
   /** What the labels say. Default: what the loss is for, else what the head tells. */
   readonly task?: Task;
-  readonly classWeights?: ClassWeights;
-  /** Training samples of each class, for a loss with `needsCounts`. */
-  readonly classCounts?: readonly number[];
-  /** Training samples in all, which counts of several labels per sample do not tell. */
-  readonly sampleCount?: number;
   readonly reduction?: Reduction;
   readonly logits?: string;
   readonly features?: string;
@@ -31,15 +26,6 @@ export interface GraftRequest {
   readonly rename?: Readonly<Record<string, string>>;
   /** Multiplies the scores of each class by a scale, {@link SCALES}, which alone is trained. */
   readonly learnsScales?: boolean;
-}
-
-/** One weight per class, and where they come from. */
-export interface ClassWeights {
-  /** `null`: only a multi-label loss has a use for them. */
-  readonly values: readonly number[] | null;
-  readonly how: string;
-  /** Instead of these, for a multi-label loss: weights of the labels that a sample has. `null`: what they are made from is not known. */
-  readonly positives?: readonly number[] | null;
 }
 
 /** A graph that is being worked on, with the opset it is at now. */
@@ -61,12 +47,7 @@ export interface GraftReport {
   /** What the scores say, and whether an operator of the file (a softmax, a sigmoid, an argmax) or an option says so. */
   readonly head: { readonly kind: TrainedKind; readonly isStated: boolean };
   readonly classes: number | null;
-  /** Of a multi-label loss with `isPositive` only those of the labels that a sample has. */
-  readonly classWeights: {
-    readonly how: string;
-    readonly values: readonly number[];
-    readonly isPositive?: true;
-  } | null;
+  readonly classWeights: WeightsReport | null;
   /** What the loss was made from; `null` where it reads no counts. */
   readonly classCounts: readonly number[] | null;
   /** lossgraft's own names, and what they are in this model. */
@@ -231,87 +212,6 @@ function refuseUnknownRenames(request: GraftRequest, furtherNames: readonly stri
     expected: `one of lossgraft's own names (${known.join(', ')})`,
     found: `"${unknown}"`,
     hint: 'Tensors of the model keep their names',
-  });
-}
-
-interface Width {
-  readonly task: Task;
-  readonly classes: number | undefined;
-}
-
-/** Class weights as inputs of the loss, and what is said of them. */
-function weightsOf(
-  op: Emitter,
-  { classWeights }: GraftRequest,
-  { task, classes }: Width,
-):
-  | {
-      readonly inputs: Pick<LossInputs, 'weights' | 'positiveWeights'>;
-      readonly report: NonNullable<GraftReport['classWeights']>;
-    }
-  | undefined {
-  if (classWeights === undefined) return undefined;
-  const { how, values, positives } = classWeights;
-  const constant = (own: readonly number[]): Value =>
-    op.constant({ dtype: 'float32', dims: [own.length], data: Float32Array.from(own) });
-  if (task === 'exclusive' || positives === undefined) {
-    if (values === null) throw noPositives();
-    checkLength(values, classes);
-    return { inputs: { weights: constant(values) }, report: { how, values } };
-  }
-  if (positives === null) throw noSampleCount(`the class weights ${how}`);
-  if (positives.length > 1) checkLength(positives, classes);
-  return {
-    inputs: { weights: undefined, positiveWeights: constant(positives) },
-    report: { how, values: positives, isPositive: true },
-  };
-}
-
-function noPositives(): LossgraftError {
-  return new LossgraftError({
-    code: 'unused-option',
-    where: 'option positiveWeights',
-    expected: 'a multi-label loss, which weighs the labels that a sample has against those that it has not',
-    found: 'a loss for exclusive classes',
-    hint: `Give class weights with ${option('classWeights')}`,
-  });
-}
-
-function noSampleCount(what: string): LossgraftError {
-  return new LossgraftError({
-    code: 'option-needs-option',
-    where: 'option sampleCount',
-    expected: `the number of training samples, from which ${what} are made: counts of several labels per sample do not tell it`,
-    found: `no ${option('sampleCount')}`,
-    hint: `Add ${option('sampleCount')}`,
-  });
-}
-
-/** The counts that the loss is made from. */
-function countsOf({ classCounts, sampleCount }: GraftRequest, loss: Loss, { task, classes }: Width): readonly number[] {
-  if (classCounts === undefined) {
-    throw new LossgraftError({
-      code: 'option-needs-option',
-      where: 'option classCounts',
-      expected: `the number of training samples per class: the loss ${loss.name} is built from them`,
-      found: `no ${option('classCounts')}`,
-      hint: `Add ${option('classCounts')}, as a list or as a file with the labels`,
-    });
-  }
-  checkClassCounts(classCounts);
-  checkLength(classCounts, classes);
-  if (task === 'multi-label' && sampleCount === undefined) throw noSampleCount(`the weights of ${loss.name}`);
-  return classCounts;
-}
-
-function checkLength(perClass: readonly number[], classes: number | undefined): void {
-  if (classes === undefined || perClass.length === classes) return;
-  throw new LossgraftError({
-    code: 'class-count-mismatch',
-    where: 'class counts or weights',
-    expected: `${classes}, one for each class of the model`,
-    found: `${perClass.length}`,
-    hint: 'List them in the order of the model’s classes',
   });
 }
 
