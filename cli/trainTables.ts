@@ -42,12 +42,24 @@ function rowsOf({ before, arms, decision, half }: TrainResult): FigureRow[] {
     ...(given ? [{ name: 'before', epoch: null, metrics: given, change: null }] : []),
     ...arms.map(({ name, best, judged }) => {
       const change = judged?.change ?? null;
-      return { name, epoch: best.epoch, metrics: judged ?? best, change };
+      return { name: `${name}${calibrated(decision, name, 1)}`, epoch: best.epoch, metrics: judged ?? best, change };
     }),
     ...(half
-      ? [{ name: `${decision?.taken?.arm ?? ''}, half-way`, epoch: null, metrics: half, change: half.change }]
+      ? [
+          {
+            name: `${decision?.taken?.arm ?? ''}, half-way${calibrated(decision, decision?.taken?.arm, decision?.taken?.share)}`,
+            epoch: null,
+            metrics: half,
+            change: half.change,
+          },
+        ]
       : []),
   ];
+}
+
+function calibrated(decision: TrainResult['decision'], arm: string | undefined, share: number | undefined): string {
+  const found = decision?.candidates.find((one) => one.arm === arm && one.share === share);
+  return found?.calibration?.decision === 'take' ? ', calibrated' : '';
 }
 
 const headOf = (name: MetricName): string => {

@@ -1,4 +1,5 @@
 import { graphEdit } from '../ir/edit.ts';
+import type { ModelEdit } from '../onnx/types.ts';
 import { type LinearHead, mappedHead } from '../tuned/head.ts';
 import { writeTuned } from '../tuned/writeBack.ts';
 import { type WriteOptions, writeEdited } from '../write.ts';
@@ -37,13 +38,23 @@ export function placeMap(change: Change): Placement {
 }
 
 function nodesBehind(change: Change): Placement {
-  const { model, graph } = change;
-  const { mapped, names } = addMap(change);
-  const notes = mapped ? labelsFollow(graph, mapped, change.map.scale.length) : [];
+  const { edit, names, notes } = placeNodes(change);
   return {
     into: 'nodes',
     names,
     notes,
-    write: (path, options) => writeEdited(model, graphEdit(model.proto, graph), path, options),
+    write: (path, options) => writeEdited(change.model, edit, path, options),
   };
+}
+
+/** Puts a map into nodes behind the scores. @throws LossgraftError as {@link placeMap} does. */
+export function placeNodes(change: ScoreMap): {
+  readonly edit: ModelEdit;
+  readonly names: readonly string[];
+  readonly notes: readonly string[];
+} {
+  const { model, graph } = change;
+  const { mapped, names } = addMap(change);
+  const notes = mapped ? labelsFollow(graph, mapped, change.map.scale.length) : [];
+  return { edit: graphEdit(model.proto, graph), names, notes };
 }

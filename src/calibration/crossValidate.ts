@@ -30,6 +30,8 @@ export interface CrossValidation {
   readonly folds: number;
   readonly seed: number;
   readonly costs: CostMatrix | undefined;
+  /** Metrics that get intervals; all, where nothing is said. */
+  readonly drawn?: readonly MetricName[];
   fitTo(part: Sample): Affine;
 }
 
@@ -46,7 +48,7 @@ export function crossValidate(request: CrossValidation): CrossValidated {
     for (const [i, row] of inside.entries()) logits.set(mapped.subarray(i * classes, (i + 1) * classes), row * classes);
   }
   const [first, scored] = [scoredOf(given, given.logits), scoredOf(sample, logits)];
-  const how = { trainCounts, seed, costs };
+  const how = { trainCounts, seed, costs, ...(request.drawn ? { drawn: request.drawn } : {}) };
   const before = detailedMetricsOf(first, how);
   const after = detailedMetricsOf(scored, { ...how, before: first });
   const predicted = { before: first.predicted, after: scored.predicted };

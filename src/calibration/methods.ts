@@ -1,11 +1,7 @@
 import { metricNamed } from '../metrics/metrics.ts';
+import type { ScoreMethod } from '../records/calibration.ts';
 import type { Affine } from '../tuned/head.ts';
 import { type Fitted, fitBiases, fitTau, fitTemperature, type Goal, type Sample, unchanged } from './fit.ts';
-
-/** Ways to calibrate scores alone, whatever layer they come from. */
-export const SCORE_METHODS = ['logit-adjustment', 'temperature', 'biases'] as const;
-
-export type ScoreMethod = (typeof SCORE_METHODS)[number];
 
 /** How scores are to be mapped. */
 export interface FitPlan {

@@ -1,4 +1,5 @@
 import type { GateVerdict } from '../metrics/gate.ts';
+import type { CalibrationRecord } from './calibration.ts';
 
 /** A trained model that was held against the one before. */
 export interface Candidate {
@@ -8,6 +9,8 @@ export interface Candidate {
   readonly verdict: GateVerdict;
   /** What is wrong with it beyond all figures; `null` where nothing is. */
   readonly collapse: string | null;
+  /** Where that is asked for: a part of what was held against the model before, or left out. */
+  readonly calibration?: CalibrationRecord;
 }
 
 /** What a run came to: one of its models, or none, as the model before is better. */

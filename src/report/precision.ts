@@ -1,5 +1,6 @@
 import * as Plot from '@observablehq/plot';
 import type { OperatingPoint, PrecisionRecallCurve } from '../metrics/precisionRecall.ts';
+import { calibrationFigure } from './calibration.ts';
 import { draw } from './draw.ts';
 import { reliabilityFigure } from './figures.ts';
 import { count, percent, points } from './format.ts';
@@ -29,7 +30,7 @@ export function precision(report: Report): Html | null {
   return html`<section id="precision"><h2>Precision and recall</h2>
 <p class="lede">${isPart ? `The ${curves.after.length} rarest classes, each` : 'Each class'} against all others: how many of it are found, and how many of what is taken for it are right, from the highest threshold on the left to the lowest.</p>
 ${legend(looks)}<div class="grid">${panels}${reliabilityFigure(judged.filter(({ look }) => looks.includes(look)))}</div>
-${curves.points.length > 0 && operatingTable(report, subject)}</section>`;
+${curves.points.length > 0 && operatingTable(report, subject)}${calibrationFigure(report)}</section>`;
 }
 
 interface Drawn {

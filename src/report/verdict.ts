@@ -1,6 +1,7 @@
 import { METRICS, type MetricName } from '../metrics/metrics.ts';
 import type { Candidate, RunDecision } from '../records/decision.ts';
 import type { Metrics } from '../records/metrics.ts';
+import { calibratedWord, calibrationOf } from './calibration.ts';
 import { changeOf, METRIC_NAMES, shownMetric, verdictOn } from './figures.ts';
 import { count, percent, points } from './format.ts';
 import { type Html, html } from './html.ts';
@@ -23,11 +24,14 @@ export function verdict(report: Report, judged: readonly JudgedLook[], subject: 
 ${soFar}${before && gainedAndPaid(report, before, subject)}${rivals(judged, subject)}`;
 }
 
-function decided({ sizes }: Report, { taken, why, warning }: RunDecision): Html {
+function decided(report: Report, { taken, why, warning }: RunDecision): Html {
+  const { sizes } = report;
+  const calibration = calibrationOf(report);
+  const calibrated = calibration?.decision === 'take' ? `, calibrated by ${calibration.method}` : '';
   const what =
     taken === null
       ? html`<b>Not better:</b> this run writes no model`
-      : html`This run writes <b>${taken.arm}</b>${taken.share === 1 ? '' : ', its weights half-way between before and after'}`;
+      : html`This run writes <b>${taken.arm}</b>${taken.share === 1 ? '' : ', its weights half-way between before and after'}${calibrated}`;
   return html`<p class="verdict">${what}</p>
 <p class="why">On ${count(sizes.validation)} validation samples, ${why}.</p>${warning && html`<p class="why warning">${warning}.</p>`}`;
 }
@@ -86,7 +90,7 @@ export function triedTable({ decision, sizes }: Report): Html | null {
     const { arm, share, verdict: found } = one;
     const isTaken = taken?.arm === arm && taken.share === share;
     return [
-      share === 1 ? arm : `${arm}, half-way`,
+      `${share === 1 ? arm : `${arm}, half-way`}${calibratedWord(one)}`,
       points(found.balancedAccuracy, 0),
       points(found.macroF1, 0),
       percent(found.jointBetter),

@@ -15,6 +15,7 @@ import { trainRows } from '../tables/train.ts';
 import type { TrainerRequest } from '../trainer/request.ts';
 import { evaluationGraph } from '../trainGraph/evaluation.ts';
 import { type Arms, bindArms } from './bindArms.ts';
+import { calibrationNotes } from './calibration.ts';
 import { checkMetrics } from './checkMetrics.ts';
 import { alignData, orderCheck } from './classes.ts';
 import { type DividedData, divide } from './data.ts';
@@ -83,7 +84,8 @@ export async function prepareRun(
   ];
   const dataNotes = [...new Set(said)];
   const plan = await settledPlan(model, options, { ...proposed, batchSize }, parts);
-  const ownNotes = [...dataNotes, ...describePlan(plan), ...describeSampler(options, parts.counts)];
+  const calibrated = await calibrationNotes(model, options, parts, classes);
+  const ownNotes = [...dataNotes, ...describePlan(plan), ...describeSampler(options, parts.counts), ...calibrated];
   for (const note of ownNotes) options.onNote?.(note);
   const bound = bindArms(catalogue, options, plan, parts.counts);
   const record = await describeRun(catalogue, { model: source, given, plan, declared: bound.declared });

@@ -1,4 +1,5 @@
 import { LossgraftError, option } from '../errors.ts';
+import type { Value } from '../ir/graph.ts';
 import type { Model } from '../model.ts';
 import type { Tensor } from '../tensor.ts';
 import { findLogits, namedLogits } from '../transform/logits.ts';
@@ -12,9 +13,7 @@ import { type LinearHead, linearHead, mappedHead } from '../tuned/head.ts';
  * @throws LossgraftError `no-linear-head` where there is none that nothing else reads.
  */
 export async function headForScales(model: Model, logits: string | undefined, classes: number): Promise<LinearHead> {
-  const { graph, opset } = await prepare(model, { batchNorm: 'frozen', dropout: 'off' });
-  const { value, kind } = logits === undefined ? findLogits(graph, opset) : namedLogits(graph, logits, opset);
-  const head = linearHead(model, graph, value, kind === 'sigmoid-binary' ? 1 : classes);
+  const { value, head } = await findHead(model, logits, classes);
   if (head) return head;
   throw new LossgraftError({
     code: 'no-linear-head',
@@ -24,6 +23,25 @@ export async function headForScales(model: Model, logits: string | undefined, cl
     found: `none before "${value.name}"`,
     hint: `Take ${option('method', 'crt')}, which trains the last layer, or ${option('method', 'half')}`,
   });
+}
+
+/** The last layer with its weights and bias, where nothing else reads them. */
+export async function lastLayer(
+  model: Model,
+  logits: string | undefined,
+  classes: number,
+): Promise<LinearHead | undefined> {
+  return (await findHead(model, logits, classes)).head;
+}
+
+async function findHead(
+  model: Model,
+  logits: string | undefined,
+  classes: number,
+): Promise<{ readonly value: Value; readonly head: LinearHead | undefined }> {
+  const { graph, opset } = await prepare(model, { batchNorm: 'frozen', dropout: 'off' });
+  const { value, kind } = logits === undefined ? findLogits(graph, opset) : namedLogits(graph, logits, opset);
+  return { value, head: linearHead(model, graph, value, kind === 'sigmoid-binary' ? 1 : classes) };
 }
 
 /** What goes into the file: the last layer's weights and bias times the scales, where these were trained; else the state itself. */

@@ -5,9 +5,12 @@ import { LossgraftError, option } from '../errors.ts';
 import { isRecord } from '../isRecord.ts';
 import { MANIFEST_KEY } from '../manifest.ts';
 import type { Model } from '../model.ts';
+import type { RunDecision } from '../records/decision.ts';
 import type { Checkpoint } from '../records/run.ts';
 import { readSafetensors } from '../safetensors/read.ts';
+import type { Affine } from '../tuned/head.ts';
 import { writeTuned } from '../tuned/writeBack.ts';
+import { type PlacedCalibration, placeCalibration } from './calibration.ts';
 import { withoutScales } from './scaledHead.ts';
 
 interface WriteHow {
@@ -60,7 +63,23 @@ export async function writeRun(
   const state = readSafetensors(join(folder, arm === undefined ? (file ?? best.file) : best.file));
   const tuned = new Set(outcome.tuned);
   const kept = new Map([...state].filter(([name]) => tuned.has(name)));
-  return writeTuned(model, await withoutScales(model, logitsOf(checkpoint), kept), path, how);
+  const whole = await withoutScales(model, logitsOf(checkpoint), kept);
+  const map = calibrationOf(outcome.decision, arm);
+  const placed: Pick<PlacedCalibration, 'state' | 'edit'> = map
+    ? await placeCalibration(model, logitsOf(checkpoint), whole, map)
+    : { state: whole };
+  const { state: tensors, edit } = placed;
+  return writeTuned(model, tensors, path, { ...how, ...(edit ? { edit } : {}) });
+}
+
+/** The calibration of what is written, where it is a part of it. */
+function calibrationOf({ taken, candidates }: RunDecision, arm: string | undefined): Affine | undefined {
+  const [first] = candidates;
+  const { share } = arm === undefined ? (taken ?? { share: 1 }) : { share: 1 };
+  const name = arm ?? taken?.arm ?? first?.arm;
+  const found = candidates.find((one) => one.arm === name && one.share === share)?.calibration;
+  if (found?.decision !== 'take') return undefined;
+  return { scale: Float64Array.from(found.scale), offset: Float64Array.from(found.offset) };
 }
 
 /** The tensor of scores that the run was told. */

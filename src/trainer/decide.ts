@@ -11,6 +11,7 @@ import type { Checkpoint, HeadRecord } from '../records/run.ts';
 import { readSafetensors } from '../safetensors/read.ts';
 import type { Tensor } from '../tensor.ts';
 import { setInitialState } from '../thread/runner.ts';
+import { type Calibrated, calibrateScores, judgeLogits } from './calibrateScores.ts';
 import { spreadRows } from './influence.ts';
 import { judge } from './judge.ts';
 import type { RunParts } from './parts.ts';
@@ -21,13 +22,20 @@ interface Tried extends Candidate {
   readonly file: string;
   /** By which those that are taken are ranked. */
   readonly score: number;
+  readonly calibrated: Calibrated | undefined;
+}
+
+/** What a run came to, and which of its states are calibrated, by their files. */
+export interface Decided {
+  readonly decision: RunDecision;
+  readonly calibrated: ReadonlyMap<string, Calibrated>;
 }
 
 /**
  * Holds the trained models against the one before, on validation data: the best that the gate takes is what the run came to. Where it takes
  * none, the weights half-way are tried.
  */
-export async function decideRun(parts: RunParts, at: Checkpoint): Promise<RunDecision> {
+export async function decideRun(parts: RunParts, at: Checkpoint): Promise<Decided> {
   const { request, runner, graphs, judging } = parts;
   await setInitialState(runner, graphs.current.graph);
   const before = (await judge(runner, request.validation, 'evaluation', judging)).scored;
@@ -45,8 +53,8 @@ export async function decideRun(parts: RunParts, at: Checkpoint): Promise<RunDec
       if (taken) break;
     }
   }
-  const candidates = tried.map(({ file: _, score: __, ...candidate }) => candidate);
-  return {
+  const candidates = tried.map(({ file: _, score: __, calibrated: ___, ...candidate }) => candidate);
+  const decision = {
     taken: taken ? { arm: taken.arm, share: taken.share } : null,
     file: taken?.file ?? null,
     why: sentenceOf(parts, taken ?? tried[0], taken !== undefined),
@@ -55,19 +63,18 @@ export async function decideRun(parts: RunParts, at: Checkpoint): Promise<RunDec
     newness: newness.z,
     warning: warningOf(parts, before, taken === undefined, newness),
   };
+  const calibrated = tried.flatMap((one) => (one.calibrated ? [[one.file, one.calibrated] as const] : []));
+  return { decision, calibrated: new Map(calibrated) };
 }
 
 const HALF = 0.5;
 
-async function tryState(
-  { request, runner, folder, judging }: RunParts,
-  before: Scored,
-  index: number,
-  file: string,
-  share: number,
-): Promise<Tried> {
+async function tryState(parts: RunParts, before: Scored, index: number, file: string, share: number): Promise<Tried> {
+  const { request, runner, folder } = parts;
   await runner.ask({ kind: 'load', path: folder.file(file) });
-  const after = (await judge(runner, request.validation, 'evaluation', judging)).scored;
+  const { scored, sample } = await judgeLogits(parts, request.validation);
+  const own = request.calibrate && calibrateScores(request, request.calibrate, sample);
+  const after = own?.calibrated?.validation ?? scored;
   const { classNames } = request.data;
   const arm = request.arms[index]?.name ?? '';
   const verdict = gate({
@@ -84,7 +91,8 @@ async function tryState(
   const metric = request.goal === 'macro-f1' ? METRICS.macroF1 : METRICS.balancedAccuracy;
   const score = metric.of(judged(after)) ?? Number.NaN;
   const collapse = collapseOf(metricsOf(before, request), metricsOf(after, request), classNames);
-  return { arm, share, verdict, collapse: collapse ?? null, file, score };
+  const calibration = own ? { calibration: own.record } : {};
+  return { arm, share, verdict, collapse: collapse ?? null, ...calibration, file, score, calibrated: own?.calibrated };
 }
 
 /** Of those that are taken the one with the highest score, of equal ones the first. */
@@ -113,7 +121,7 @@ function againstStart(goal: Goal, verdict: GateVerdict): string {
 function sentenceOf({ request }: RunParts, tried: Tried | undefined, isTaken: boolean): string {
   if (tried === undefined) return 'nothing was trained';
   const { arm, share, verdict, collapse } = tried;
-  const what = share === 1 ? arm : `${arm} with weights half-way between before and after`;
+  const what = `${share === 1 ? arm : `${arm} with weights half-way between before and after`}${calibratedBy(tried)}`;
   if (collapse !== null) return `${what}: ${collapse}`;
   if (request.changedHead) return `${what}: ${againstStart(request.goal, verdict)}`;
   const isTold = verdict.decision !== 'untold';
@@ -121,6 +129,14 @@ function sentenceOf({ request }: RunParts, tried: Tried | undefined, isTaken: bo
   const safe =
     isTold || arm === request.safeLoss ? '' : '; this method is not among those that harmed no measured model';
   return `${what}: ${verdict.why}${safe}`;
+}
+
+function calibratedBy({ calibration }: Candidate): string {
+  if (calibration === undefined) return '';
+  const { method, parameter, decision, why } = calibration;
+  if (decision !== 'take') return ` without ${method} calibration (${why})`;
+  const symbol = method === 'temperature' ? 'temperature' : 'τ';
+  return `, calibrated by ${method}${parameter === null ? '' : ` with ${symbol} ${Number(parameter.toPrecision(3))}`}`;
 }
 
 /** What the user should know of the model before, or of the data. */

@@ -4,7 +4,8 @@ import type { InfluenceOutcome } from '../records/influence.ts';
 import { type DetailedMetrics, detailedMetricsOf } from '../records/metrics.ts';
 import type { Checkpoint, Outcome } from '../records/run.ts';
 import { setInitialState } from '../thread/runner.ts';
-import { decideRun } from './decide.ts';
+import { judgeCalibrated } from './calibrateScores.ts';
+import { type Decided, decideRun } from './decide.ts';
 import { curvesOf, surestMistakes } from './details.ts';
 import { measureInfluence } from './influence.ts';
 import { judge } from './judge.ts';
@@ -16,28 +17,37 @@ export async function finishRun(parts: RunParts, at: Checkpoint): Promise<Outcom
   const { tuned, untied } = parts.graphs.common;
   const { test, validation } = parts.request;
   for (const { file } of at.bests) roundToStored(parts, file);
-  const decision = await decideRun(parts, at);
+  const { decision, calibrated } = await decideRun(parts, at);
   const isOtherFloat = decision.file !== null && decision.taken?.share !== 1;
   const files = [...at.bests.map(({ file }) => file), ...(isOtherFloat && decision.file ? [decision.file] : [])];
   // What is written, or would be first.
   const subject = decision.file ?? at.bests[0]?.file;
-  const { metrics: all, scored } = await judgeAll(parts, files, test ?? validation, [undefined, subject]);
+  const { metrics: all, scored } = await judgeAll({ parts, calibrated }, files, test ?? validation, [
+    undefined,
+    subject,
+  ]);
   const judged = all.slice(0, 1 + at.bests.length);
   const figures = test ? { tests: judged, validation: [] } : { tests: [], validation: judged };
   const half = all[judged.length] ?? null;
   const influence = await influenceOf(parts, at, subject);
-  return { tuned, untied, ...figures, decision, half, influence, ...(await lookAt(parts, subject, scored)) };
+  const looked = await lookAt({ parts, calibrated }, subject, scored);
+  return { tuned, untied, ...figures, decision, half, influence, ...looked };
+}
+
+/** The states of a run, some of them calibrated. */
+interface States extends Pick<Decided, 'calibrated'> {
+  readonly parts: RunParts;
 }
 
 /** Curves and mistakes of the model that the run came to. */
 async function lookAt(
-  parts: RunParts,
+  states: States,
   file: string | undefined,
   [before, after]: readonly (Scored | undefined)[],
 ): Promise<Pick<Outcome, 'curves' | 'mistakes'>> {
-  const { test, validation, trainCounts } = parts.request;
+  const { test, validation, trainCounts } = states.parts.request;
   if (!before || !after || file === undefined) return {};
-  const chosenOn = test ? await judgeState(parts, file, validation) : after;
+  const chosenOn = test ? await judgeState(states, file, validation) : after;
   return {
     curves: curvesOf({ before, after, validation: chosenOn }, trainCounts),
     mistakes: surestMistakes(test ?? validation, after),
@@ -50,18 +60,18 @@ async function lookAt(
  * @param kept of which files (`undefined`: as it was given) predictions are wanted too.
  */
 async function judgeAll(
-  parts: RunParts,
+  states: States,
   files: readonly string[],
   part: Part,
   kept: readonly (string | undefined)[],
 ): Promise<{ readonly metrics: readonly DetailedMetrics[]; readonly scored: readonly (Scored | undefined)[] }> {
-  const { trainCounts, seed, costs } = parts.request;
+  const { trainCounts, seed, costs } = states.parts.request;
   const found = new Map<string | undefined, Scored>();
-  const before = await judgeState(parts, undefined, part);
+  const before = await judgeState(states, undefined, part);
   found.set(undefined, before);
   const metrics = [detailedMetricsOf(before, { trainCounts, seed, costs })];
   for (const file of files) {
-    const scored = await judgeState(parts, file, part);
+    const scored = await judgeState(states, file, part);
     if (kept.includes(file)) found.set(file, scored);
     metrics.push(detailedMetricsOf(scored, { trainCounts, seed, costs, before }));
   }
@@ -69,11 +79,14 @@ async function judgeAll(
 }
 
 /** @param file `undefined`: as it was given. */
-async function judgeState(parts: RunParts, file: string | undefined, part: Part): Promise<Scored> {
-  const { runner, graphs, folder, judging } = parts;
+async function judgeState({ parts, calibrated }: States, file: string | undefined, part: Part): Promise<Scored> {
+  const { runner, graphs, folder, judging, request } = parts;
+  const own = file === undefined ? undefined : calibrated.get(file);
+  // A map is not judged on what it was fitted to.
+  if (own && part === request.validation) return own.validation;
   if (file === undefined) await setInitialState(runner, graphs.current.graph);
   else await runner.ask({ kind: 'load', path: folder.file(file) });
-  return (await judge(runner, part, 'evaluation', judging)).scored;
+  return own ? judgeCalibrated(parts, part, own) : (await judge(runner, part, 'evaluation', judging)).scored;
 }
 
 async function influenceOf(

@@ -25,6 +25,8 @@ export interface TunedOptions {
   readonly untied?: readonly Tie[];
   /** Entries of metadata_props to set; the others stay as they are. */
   readonly metadata?: ReadonlyMap<string, string>;
+  /** Further changes of the file, such as nodes behind the scores. */
+  readonly edit?: ModelEdit;
 }
 
 /**
@@ -53,8 +55,8 @@ export function writeTuned(
   });
   const external = planExternal(model, trained, { path, force: options.force ?? false });
   const patches = trained.flatMap(({ place, bytes }) => elementPatches(model.proto.source, place, bytes));
-  const { metadata } = options;
-  const parts = { ...split(model, state, places), ...(metadata === undefined ? {} : { metadata }) };
+  const { metadata, edit: further = {} } = options;
+  const parts = { ...joined(split(model, state, places), further), ...(metadata === undefined ? {} : { metadata }) };
   const edit = withLocations(model.proto, parts, external.locations);
   return writeTogether(model.proto, { edit, patches, external }, path);
 }
@@ -81,8 +83,19 @@ function split(model: Model, state: ReadonlyMap<string, Tensor>, { ties }: Place
   };
 }
 
+function joined(ties: ModelEdit, further: ModelEdit): ModelEdit {
+  const { removals = [], initializers = [], inputs = [] } = ties;
+  return {
+    ...further,
+    removals: [...removals, ...(further.removals ?? [])],
+    initializers: [...initializers, ...(further.initializers ?? [])],
+    inputs: [...inputs, ...(further.inputs ?? [])],
+  };
+}
+
 function withLocations(model: ModelProto, edit: ModelEdit, locations: ExternalPlan['locations']): ModelEdit {
-  return locations.size === 0 ? edit : { ...edit, replacements: relocateExternal(model, locations) };
+  if (locations.size === 0) return edit;
+  return { ...edit, replacements: [...(edit.replacements ?? []), ...relocateExternal(model, locations)] };
 }
 
 interface Writing {

@@ -1,11 +1,18 @@
 import { option } from '../../errors.ts';
 import { METRICS } from '../../metrics/metrics.ts';
-import { choice, count, given, isFunction, type RunRows, signalRow } from '../../options/row.ts';
+import { choice, count, given, isFunction, type RunRows, signalRow, value } from '../../options/row.ts';
+import { SCORE_METHODS, type ScoreMethod } from '../../records/calibration.ts';
 import type { EpochRecord } from '../../records/epoch.ts';
 import type { RunProgress, TrainEvent, TrainProgress } from '../../records/progress.ts';
 import { costsRow } from '../costs.ts';
 import { providerRow } from '../run.ts';
 import { none, own, within } from './settings.ts';
+
+const isScoreMethod = (given: unknown): given is ScoreMethod => SCORE_METHODS.some((method) => method === given);
+
+function parseMethod(text: string): ScoreMethod | undefined {
+  return text === '' ? SCORE_METHODS[0] : SCORE_METHODS.find((method) => method === text);
+}
 
 /** What the trainer takes as it is. */
 export const trainerRows = {
@@ -24,6 +31,16 @@ export const trainerRows = {
     Object.values(METRICS).map(({ option }) => option),
     `The metric that chooses the best epoch on the validation data (default: from ${option('goal')}; balanced with ${option('loss')})`,
     { ...within, needs: 'select=best' },
+  ),
+  /**
+   * Calibrates the trained model on the validation data, as `calibrate` does: where it is better on samples that it was not fitted on, it goes
+   * into the last layer, or into nodes behind it.
+   */
+  calibrate: value(
+    SCORE_METHODS.join(', '),
+    isScoreMethod,
+    `Calibrate the trained model on the validation data, if that helps: ${SCORE_METHODS.join(', ')} (default ${SCORE_METHODS[0]})`,
+    { ...own, bare: true, first: true, reads: `one of ${SCORE_METHODS.join(', ')}, or nothing`, parse: parseMethod },
   ),
   /** What a wrong prediction costs: rows are true classes, columns predictions. */
   costs: { ...costsRow, ...own },
