@@ -12,6 +12,8 @@ export interface Config<T extends Rows> {
   readonly declared: Readonly<Record<string, unknown>>;
   /** The record of a run, where the file is one. */
   readonly run: RunFile | undefined;
+  /** The working folder of the run, where it is now; without a run, that of this command. */
+  readonly base: string;
   readonly notes: readonly string[];
 }
 
@@ -37,6 +39,7 @@ export function readConfig<T extends Rows>(
     options: placed as Partial<OptionsOf<T>>,
     declared: Object.fromEntries(given.filter(([key]) => keys.isDeclared(key))),
     run,
+    base: foldersOf(path, run).find(existsSync) ?? process.cwd(),
     notes,
   };
 }
@@ -54,6 +57,13 @@ function optional(rows: Rows): Rows {
   return Object.fromEntries(Object.entries(rows).map(([key, row]) => [key, { ...row, required: false }]));
 }
 
+/** Where relative paths may begin: as it was then, in the same place beside a run that has moved, here, and at the file. */
+function foldersOf(file: string, run: RunFile | undefined): string[] {
+  const here = resolve(dirname(file));
+  const then = run === undefined ? [] : [run.workingFolder, resolve(here, relative(run.folder, run.workingFolder))];
+  return [...new Set([...then, process.cwd(), here])];
+}
+
 /** The options with paths that can be read from here, and what to tell of those that lie elsewhere now. */
 function placedIn(
   options: Readonly<Record<string, unknown>>,
@@ -61,10 +71,7 @@ function placedIn(
   file: string,
   run: RunFile | undefined,
 ): [options: Record<string, unknown>, notes: readonly string[]] {
-  const here = resolve(dirname(file));
-  // Where it was; in the same place from the run on, where all has moved; where the command runs.
-  const then = run === undefined ? [] : [run.workingFolder, resolve(here, relative(run.folder, run.workingFolder))];
-  const bases = [...new Set([...then, process.cwd(), here])];
+  const bases = foldersOf(file, run);
   const notes: string[] = [];
   const place = (key: string, value: unknown): unknown => {
     if (!rows[key]?.isInput || typeof value !== 'string' || isShare(value)) return value;

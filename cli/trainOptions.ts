@@ -29,6 +29,8 @@ export const rows = {
   validation: value('a path, or a share of the data', isTextOrNumber, trainRows.validation.describe, {
     first: true,
     isInput: true,
+    reads: 'a path, or a share of the data',
+    parse: (given: string) => (isShare(given) ? Number(given) : given),
   }),
   test: path(trainRows.test),
   folder: { ...trainRows.folder, required: false } as const,
@@ -86,28 +88,29 @@ export function askedOf({ options, declared }: Given<typeof rows>, door: Door): 
   const { model, data } = all;
   if (model === undefined || data === undefined) throw missing(model === undefined ? 'MODEL' : '--data');
   const own = Object.entries({ ...options, ...declared }).filter(([, value]) => value !== undefined);
+  const source = (key: string): string => (isRun ? read.run?.options[key]?.from : undefined) ?? file ?? '';
   const from = Object.fromEntries([
-    ...Object.keys({ ...read.options, ...read.declared }).map((key) => [key, file ?? '']),
+    ...Object.keys({ ...read.options, ...read.declared }).map((key) => [key, source(key)]),
     ...own.map(([key]) => [key, 'command line']),
   ]);
-  const { output, folder, writeAnyway } = isRun ? { ...all, folder: read.options.folder } : all;
+  const bothDeclared = { ...read.declared, ...declared };
+  const recorded = { ...pick(configRows, all), ...(isRun ? { folder: read.options.folder } : {}), ...bothDeclared };
   return {
     options: { ...all, model, data },
-    declared: { ...read.declared, ...declared },
+    declared: bothDeclared,
     origin: {
       command: commandLine(),
       from,
-      options: defined({ model, output, folder, writeAnyway }),
+      options: defined(recorded),
       ...(read.run === undefined || isRun ? {} : { repeats: read.run }),
     },
   };
 }
 
-const NOTHING: Config<typeof configRows> = { options: {}, declared: {}, run: undefined, notes: [] };
+const NOTHING: Config<typeof configRows> = { options: {}, declared: {}, run: undefined, base: '.', notes: [] };
 
 /** A run that is resumed writes where it would have: relative paths begin at its own working folder. */
-function outputsOf({ options: { output, report }, run }: Config<typeof configRows>): Partial<Options> {
-  const base = run?.workingFolder ?? process.cwd();
+function outputsOf({ options: { output, report }, base }: Config<typeof configRows>): Partial<Options> {
   return {
     ...(output === undefined ? {} : { output: fromHere(output, base) }),
     ...(typeof report === 'string' ? { report: fromHere(report, base) } : {}),
@@ -143,22 +146,19 @@ export async function optionsOf(
     return further;
   };
   const { validation = parts?.validation, test = parts?.test, ...others } = options;
-  const divided = { ...(parts?.validation ? { validation: DIVIDED } : {}), ...(parts?.test ? { test: DIVIDED } : {}) };
   return {
     ...declared,
     ...pick(trainRows, others),
     data,
     folder,
     mode: resume !== undefined ? 'resume' : force ? 'replace' : 'new',
-    origin: { ...origin, from: { ...divided, ...origin.from } },
+    origin,
     ...(validation === undefined
       ? {}
       : { validation: isShare(validation) ? Number(validation) : await open(String(validation)) }),
     ...(test === undefined ? {} : { test: await open(test) }),
   } as TrainOptions;
 }
-
-const DIVIDED = 'folder of the data';
 
 /** What becomes of the parts of a folder. */
 function describeParts(parts: DataParts, { data, validation, test }: Asked['options']): string {

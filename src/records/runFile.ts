@@ -43,7 +43,7 @@ export interface RunOrigin {
   readonly command?: string;
   /** Where options come from, by their keys. Default `program`. */
   readonly from?: Readonly<Record<string, string>>;
-  /** The caller's own options, such as where the tuned model goes. */
+  /** What the caller was asked for, all plain data, in place of the options of `train`. */
   readonly options?: Readonly<Record<string, unknown>>;
   /** The record that this run repeats: what differs is told before the work. */
   readonly repeats?: RunFile;

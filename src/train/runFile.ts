@@ -22,14 +22,13 @@ interface RunFacts {
 /** The record of a run: every option with where it comes from, and what tells its model and data from others. */
 export async function describeRun(catalogue: Catalogue, { model, given, plan, declared }: RunFacts): Promise<RunFile> {
   const { origin = {} } = given;
-  const { values, lost } = askedOf(catalogue, given);
-  const own = { ...(model.path === null ? {} : { model: model.path }), ...values, ...origin.options };
-  const asked = Object.entries(own).map(([key, value]): [string, RunOption] => {
+  const { values, lost } = origin.options ? { values: origin.options, lost: [] } : askedOf(catalogue, model, given);
+  const asked = Object.entries(values).map(([key, value]): [string, RunOption] => {
     return [key, { value, from: origin.from?.[key] ?? 'program' }];
   });
   const by = settlerOf(plan, given);
   const counting = Object.entries(declared).map(([key, value]) => [key, { value, from: by, settled: true }] as const);
-  const settled = [...Object.entries(settledBy(plan, by)), ...counting].filter(([key]) => !(key in own));
+  const settled = [...Object.entries(settledBy(plan, by)), ...counting].filter(([key]) => !(key in values));
   return {
     versions: versions(),
     begun: new Date().toISOString(),
@@ -40,7 +39,7 @@ export async function describeRun(catalogue: Catalogue, { model, given, plan, de
     model: { path: model.path, sha256: await modelHash(model) },
     data: await digestsOf(given),
     options: Object.fromEntries([...asked, ...settled]),
-    notRepeatable: [...(model.path === null ? ['model'] : []), ...lost],
+    notRepeatable: lost,
   };
 }
 
@@ -58,14 +57,18 @@ const DERIVED: ReadonlySet<string> = new Set(['model', 'unlabelled', 'otherwiseS
 /** What was given, as plain data, and the options whose values are none. */
 function askedOf(
   catalogue: Catalogue,
+  model: Model,
   given: TrainOptions,
 ): { readonly values: Readonly<Record<string, unknown>>; readonly lost: readonly string[] } {
   const reading = Object.entries(given.data.source?.options ?? {}).filter(([key]) => !DERIVED.has(key));
   const own = Object.entries(given).filter(
     ([key, value]) => value !== undefined && !OF_CALL.has(key) && !isListener(key),
   );
-  const values = new Map<string, unknown>(reading);
-  const lost: string[] = [];
+  const values = new Map<string, unknown>([
+    ...(model.path === null ? [] : [['model', model.path] as const]),
+    ...reading,
+  ]);
+  const lost: string[] = model.path === null ? ['model'] : [];
   for (const [key, value] of own) {
     const named = namedIn(catalogue, key, value);
     const path = isDataset(value) ? value.source?.path : undefined;
@@ -79,15 +82,25 @@ function askedOf(
 
 /** A loss, weighting or optimizer of the catalogue by its name, with its options beside it. */
 function namedIn(catalogue: Catalogue, key: string, value: unknown): Readonly<Record<string, unknown>> | undefined {
-  const registries: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
-    loss: catalogue.losses,
-    classWeights: catalogue.weightings,
-    weights: catalogue.weightings,
-    optimizer: catalogue.optimizers,
+  const { losses, weightings, optimizers } = catalogue;
+  const known: Readonly<Record<string, readonly [entries: object, method: string]>> = {
+    loss: [losses, 'build'],
+    classWeights: [weightings, 'weights'],
+    weights: [weightings, 'weights'],
+    optimizer: [optimizers, 'update'],
   };
+  const [entries, method] = known[key] ?? [{}, ''];
   const { of, options } = isRecord(value) && 'of' in value ? value : { of: value, options: {} };
-  const [name] = Object.entries(registries[key] ?? {}).find(([, entry]) => entry === of) ?? [];
+  const own = methodOf(of, method);
+  const [name] =
+    Object.entries(entries).find(([, entry]) => own !== undefined && methodOf(entry, method) === own) ?? [];
   return name === undefined ? undefined : { [key]: name, ...(isRecord(options) ? options : {}) };
+}
+
+/** What makes the thing: what a program configures is another object with the same method. */
+function methodOf(thing: unknown, method: string): unknown {
+  const isThing = (typeof thing === 'object' && thing !== null) || typeof thing === 'function';
+  return isThing ? Reflect.get(thing, method) : undefined;
 }
 
 /** What settles most of what is left open. */
