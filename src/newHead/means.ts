@@ -76,7 +76,8 @@ function rounded({ weights, bias }: FittedRow): FittedRow {
 }
 
 /** Where rows of tokens are picked behind the layer, or a kernel sees a part of the picture, a mean over all is that of nothing. */
-function refusePicks({ layer, followed }: OpenHead): void {
+function refusePicks({ layer, followed, kind }: OpenHead): void {
+  if (kind === 'sigmoid-multi-label') throw noMeans(layer.node, 'several labels for each sample');
   const [pick] = followed.picks;
   const kernel = layer.weight.tensor.dims.slice(2);
   const isWide = layer.layout === 'channels' && kernel.some((size) => size !== 1);

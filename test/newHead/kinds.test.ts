@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { open, type ReheadOptions, rehead } from '../../src/index.ts';
+import { fromTensors, open, type ReheadOptions, rehead } from '../../src/index.ts';
 import { toNumbers } from '../../src/numbers.ts';
 import { openSession } from '../../src/runtime/session.ts';
 import { isText, type Tensor } from '../../src/tensor.ts';
@@ -100,6 +100,45 @@ describe.each(Object.entries(cases))('a last layer of the kind %s', (kind, expec
     const { path } = await changed(kind, { keepClasses: called(kind, [1, 3]) });
     const { outputs } = readOnnx(readFileSync(path));
     expect(outputs.y).toMatch(/^(float32|10) \[N, 2\]$/);
+  });
+});
+
+describe('class means', () => {
+  /** Samples of three classes, and pictures whose every pixel has the same numbers. */
+  const features = Float32Array.from({ length: 48 }, (_, i) => Math.sin(7 * i) + ((i >> 2) % 3) * (i % 4));
+  const labels: Tensor = {
+    dtype: 'int64',
+    dims: [12],
+    data: BigInt64Array.from({ length: 12 }, (_, i) => BigInt(i % 3)),
+  };
+  const rows: Tensor = { dtype: 'float32', dims: [12, 4], data: features };
+  const pictures: Tensor = {
+    dtype: 'float32',
+    dims: [12, 4, 2, 2],
+    data: Float32Array.from({ length: 192 }, (_, i) => features[i >> 2] ?? 0),
+  };
+
+  async function scoresOf(kind: string, x: Tensor): Promise<readonly number[]> {
+    const path = join(temporaryFolder(), 'means.onnx');
+    using model = await open(join(FOLDER, `${kind}.onnx`));
+    const { write } = await rehead(model, fromTensors({ x, labels }));
+    await write(path);
+    const session = await openSession(path, { provider: 'cpu' });
+    const { y } = await session.run({ x });
+    await session.close();
+    return y ? toNumbers(y) : [];
+  }
+
+  it.each([
+    ...['gemm_trans_b', 'gemm_trans_a', 'gemm_scaled', 'matmul_add', 'matmul_transposed', 'constant_nodes', 'old_ir'],
+    ...['conv_flatten', 'conv_whole', 'joined_shape', 'half'],
+  ])('give the same scores whatever the kind of the layer: %s', async (kind) => {
+    const isConv = kind.startsWith('conv') || kind.startsWith('joined');
+    const [found, expected] = [await scoresOf(kind, isConv ? pictures : rows), await scoresOf('gemm', rows)];
+    expect(expected.some((score) => Math.abs(score) > 1)).toBe(true);
+    expect(found).toHaveLength(expected.length);
+    const digits = kind === 'half' ? 1 : 4;
+    for (const [i, score] of found.entries()) expect(score).toBeCloseTo(expected[i] ?? Number.NaN, digits);
   });
 });
 
