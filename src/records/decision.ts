@@ -19,7 +19,7 @@ export interface RunDecision {
   readonly taken: { readonly arm: string; readonly share: number } | null;
   /** The state that is written. */
   readonly file: string | null;
-  /** Where none is taken: whether a new last layer is written as it began, since it tells classes apart already. */
+  /** Of a new last layer: whether it is written as it began, where none is taken, since it tells classes apart already. */
   readonly startIsWritten?: boolean;
   /** A sentence for people, without a full stop. */
   readonly why: string;

@@ -24,13 +24,16 @@ export function verdict(report: Report, judged: readonly JudgedLook[], subject: 
 ${soFar}${before && gainedAndPaid(report, before, subject)}${rivals(judged, subject)}`;
 }
 
-function decided(report: Report, { taken, why, warning }: RunDecision): Html {
+function decided(report: Report, { taken, why, warning, startIsWritten }: RunDecision): Html {
   const { sizes } = report;
   const calibration = calibrationOf(report);
   const calibrated = calibration?.decision === 'take' ? `, calibrated by ${calibration.method}` : '';
+  const kept = startIsWritten
+    ? 'this run writes the new last layer as it was before training'
+    : 'this run writes no model';
   const what =
     taken === null
-      ? html`<b>Not better:</b> this run writes no model`
+      ? html`<b>Not better:</b> ${kept}`
       : html`This run writes <b>${taken.arm}</b>${taken.share === 1 ? '' : ', its weights half-way between before and after'}${calibrated}`;
   return html`<p class="verdict">${what}</p>
 <p class="why">On ${count(sizes.validation)} validation samples, ${why}.</p>${warning && html`<p class="why warning">${warning}.</p>`}`;
@@ -84,7 +87,8 @@ function rivals(judged: readonly JudgedLook[], subject: JudgedLook): Html | null
 /** Every model that was held against the one before. */
 export function triedTable({ decision, sizes }: Report): Html | null {
   if (decision === null || decision.candidates.length === 0) return null;
-  const { taken, candidates } = decision;
+  const { taken, candidates, startIsWritten } = decision;
+  const against = startIsWritten === undefined ? 'the model as it was given' : 'the new last layer before training';
   const heads = ['balanced', 'macro-F1', 'likely better %'].map((head) => ({ head }));
   const rows = candidates.map((one) => {
     const { arm, share, verdict: found } = one;
@@ -97,7 +101,7 @@ export function triedTable({ decision, sizes }: Report): Html | null {
       isTaken ? html`<b>written</b>` : fateOf(one),
     ];
   });
-  const note = `On ${count(sizes.validation)} validation samples, in points against the model as it was given. Likely better: the mean of both, in draws from these samples.`;
+  const note = `On ${count(sizes.validation)} validation samples, in points against ${against}. Likely better: the mean of both, in draws from these samples.`;
   return html`<figure><figcaption><h3>What was tried</h3><p>${note}</p></figcaption>${table('Models held against the one before', [{ head: 'model', isText: true }, ...heads, { head: 'came to', isText: true }], rows)}</figure>`;
 }
 

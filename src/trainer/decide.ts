@@ -59,7 +59,7 @@ export async function decideRun(parts: RunParts, at: Checkpoint): Promise<Decide
     file: taken?.file ?? null,
     why: sentenceOf(parts, taken ?? tried[0], taken !== undefined),
     candidates,
-    startIsWritten: taken === undefined && isUsable(request.changedHead),
+    ...(request.changedHead ? { startIsWritten: taken === undefined && isUsable(request.changedHead) } : {}),
     newness: newness.z,
     warning: warningOf(parts, before, taken === undefined, newness),
   };
@@ -141,8 +141,8 @@ function calibratedBy({ calibration }: Candidate): string {
 
 /** What the user should know of the model before, or of the data. */
 /** Whether a head that was never trained tells classes apart: by class means, or by rows that stay. */
-function isUsable(head: HeadRecord | undefined): boolean {
-  return head !== undefined && (head.init === 'means' || head.init === null);
+function isUsable({ init }: HeadRecord): boolean {
+  return init === 'means' || init === null;
 }
 
 function warningOf({ request }: RunParts, before: Scored, isKept: boolean, newness: Newness): string | null {

@@ -179,8 +179,12 @@ describe('train with a new head', () => {
   it('writes the head as it began where training makes nothing better', async () => {
     const folder = temporaryFolder();
     const path = join(folder, 'tuned.onnx');
-    const result = await trained(join(folder, 'run'), { head: 'new', epochs: 1, learningRate: 1e-12 });
+    const report = join(folder, 'report.html');
+    const result = await trained(join(folder, 'run'), { head: 'new', epochs: 1, learningRate: 1e-12, report });
     expect(result.decision).toMatchObject({ taken: null, startIsWritten: true });
+    const page = readFileSync(report, 'utf8');
+    expect(page).toContain('this run writes the new last layer as it was before training');
+    expect(page).toContain('in points against the new last layer before training');
     await result.write(path);
     const zeros = await trained(join(folder, 'zeros'), {
       head: 'new',
