@@ -40,6 +40,7 @@ export async function readSample(
   let areProbabilities = false;
   for await (const batch of scoreBatches(classifier, data, true, { ...options, onNotes })) {
     const { classes, logits, labels, start } = batch;
+    if (batch.isTurned) throw turned(classifier);
     areProbabilities = batch.areLogs;
     if (!areKept(size, classes)) throw tooMany(data.name, size, classes);
     sample ??= { logits: new Float64Array(size * classes), labels: new Int32Array(size), classes };
@@ -53,6 +54,16 @@ export async function readSample(
 
 function atLeast(log: number): number {
   return Math.max(log, Math.log(LEAST_PROBABILITY));
+}
+
+function turned({ model, output }: Classifier): LossgraftError {
+  return new LossgraftError({
+    code: 'not-calibrated',
+    where: `${model}, output "${output}"`,
+    expected: 'scores of which the highest is the label that the model gives',
+    found: 'scores of two classes that are the other way round',
+    hint: 'Calibrate it where it was trained: export SVC(probability=True) of scikit-learn, or a CalibratedClassifierCV of it',
+  });
 }
 
 function tooMany(where: string, size: number, classes: number): LossgraftError {

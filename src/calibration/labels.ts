@@ -1,3 +1,4 @@
+import { labelsOf } from '../classes/operatorLabels.ts';
 import { LossgraftError } from '../errors.ts';
 import { describeNode, int } from '../ir/attributes.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
@@ -118,19 +119,6 @@ function pick(
   graph.initializers.set(names, labels);
   graph.addNode({ opType: 'Gather', inputs: [names, index], outputs: [result] });
   return result;
-}
-
-/** The labels that a classical model's operator holds. */
-function labelsOf({ domain, opType, attributes }: Node): Tensor | undefined {
-  if (domain !== 'ai.onnx.ml' || !opType.endsWith('Classifier')) return undefined;
-  for (const name of ['classlabels_strings', 'classlabels_int64s', 'classlabels_ints']) {
-    const list = attributes.get(name);
-    if (list?.type === 'strings' && list.value.length > 0)
-      return { dtype: 'string', dims: [list.value.length], data: [...list.value] };
-    if (list?.type === 'ints' && list.value.length > 0)
-      return { dtype: 'int64', dims: [list.value.length], data: BigInt64Array.from(list.value) };
-  }
-  return undefined;
 }
 
 function ancestorsOf(value: Value): Set<Value> {

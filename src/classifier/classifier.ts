@@ -19,6 +19,7 @@ import { type ModelFile, openSession, type Provider, type Session } from '../run
 import type { Tensor } from '../tensor.ts';
 import { inlineFunctions } from '../transform/inline.ts';
 import { chooseBatch, cudaNote, fillNote } from './batches.ts';
+import { type OwnLabels, ownLabels, turner } from './ownLabels.ts';
 import { findScores, type ScoreForm, type ScorePlace } from './place.ts';
 import { type LogitRows, scoreReader } from './rows.ts';
 
@@ -38,6 +39,8 @@ export interface Classifier {
   readonly labelInput: string | undefined;
   /** How training prepared tables. */
   readonly preparation: Preparation | undefined;
+  /** The labels that a classical model gives beside its scores. */
+  readonly ownLabels: OwnLabels | undefined;
   readonly notes: readonly string[];
 }
 
@@ -84,6 +87,7 @@ export async function openClassifier(model: Model, options: ClassifierOptions = 
     names,
     labelInput: labelInputOf(manifest),
     preparation: preparationIn(manifest, name),
+    ownLabels: form === 'classical' ? ownLabels(graph, place.value) : undefined,
     notes: [...place.notes, ...notes],
     graph,
     scores: place.value,
@@ -139,6 +143,8 @@ export interface ScoredBatch extends LogitRows {
   readonly start: number;
   readonly count: number;
   readonly labels: BigInt64Array;
+  /** Whether the scores of two classes were turned, since the model's own labels are their opposite. */
+  readonly isTurned: boolean;
 }
 
 /** The input of labels, where the model has none of its own. */
@@ -167,23 +173,35 @@ export async function* scoreBatches(
     const size = chooseBatch(fixed, options.batchSize, bound.size);
     onNotes?.([...bound.notes, ...fillNote(bound.size, fixed)]);
     const reader = scoreReader(classifier);
+    const { turn, isTurned } = turner(classifier.ownLabels);
+    const ownOutput = classifier.ownLabels?.output;
     for (let start = 0; start < bound.size; start += size) {
       const count = Math.min(size, bound.size - start);
       const { [name]: labels, ...own } = await bound.read(start, count);
       const feeds = fillUp({ ...own, ...unusedLabels(classifier, count) }, fixed);
       if (provider === 'cuda' && start === 0) onNotes?.([await cudaNote(file, feeds)]);
       await breathe();
-      const results = await session.run(feeds, [output]).catch(async (error: unknown) => {
-        throw await explainLength(error, file, () => bound.read(0, 1), data.name);
-      });
-      const rows = reader.read(results[output], start, count);
-      if (start === 0) onNotes?.(reader.notes());
-      yield { ...rows, start, count, labels: labelsIn(labels) };
+      const results = await session
+        .run(feeds, ownOutput === undefined ? [output] : [output, ownOutput])
+        .catch(async (error: unknown) => {
+          throw await explainLength(error, file, () => bound.read(0, 1), data.name);
+        });
+      const rows = turn(
+        reader.read(results[output], start, count),
+        ownOutput === undefined ? undefined : results[ownOutput],
+        count,
+      );
+      if (start === 0) onNotes?.([...reader.notes(), ...(isTurned() ? [turnedNote(output)] : [])]);
+      yield { ...rows, start, count, labels: labelsIn(labels), isTurned: isTurned() };
       onProgress?.({ done: start + count, total: bound.size });
     }
   } finally {
     await session.close();
   }
+}
+
+function turnedNote(output: string): string {
+  return `The scores "${output}" are the opposite of the labels that the model itself gives: they are taken the other way round`;
 }
 
 function bind(

@@ -179,4 +179,15 @@ describe('calibrate', () => {
     const { report } = await calibrate(model, data, { method: 'biases' });
     expect(report).toMatchObject({ into: 'nodes', areProbabilities: name !== 'svc' });
   });
+
+  it('refuses scores of two classes that are the other way round than the labels, which evaluate turns', async () => {
+    const { predicted, macroF1 } = JSON.parse(readFileSync(join(CLASSIFIERS, 'svc-two.json'), 'utf8'));
+    using model = await open(join(CLASSIFIERS, 'svc-two.onnx'));
+    using data = await openData(join(CLASSIFIERS, 'binary.npz'));
+    const { metrics, perSample, notes } = await evaluate(model, data);
+    expect(Array.from(perSample.predicted)).toEqual(predicted);
+    expect(metrics.macroF1).toBeCloseTo(macroF1, 12);
+    expect(notes.join()).toMatch(/are the opposite of the labels that the model itself gives/);
+    await expect(calibrate(model, data)).rejects.toMatchObject({ code: 'not-calibrated' });
+  });
 });
