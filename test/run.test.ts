@@ -122,7 +122,7 @@ describe('a fixed batch', () => {
 
   it('refuses another batch size', async () => {
     const attempt = run(withFixedBatch(model, 24), fromTensors(await train(50)), { batchSize: 8 });
-    await expect(attempt).rejects.toThrow(/expected 24, the batch that is fixed.*found 8/);
+    await expect(attempt).rejects.toThrow(/expected 24, the fixed batch size of this model.*found 8/);
   });
 });
 
