@@ -54,7 +54,7 @@ function comparison({ model, against, metrics: { change } }: EvaluateResult): st
 }
 
 function byClass({ metrics, classNames, classCounts }: EvaluateResult): string {
-  const { recall, classes } = metrics;
+  const { recall, classes, thresholds } = metrics;
   const all = classCounts.map((_, k) => k).filter((k) => (classCounts[k] ?? 0) > 0 || classes?.precision[k] === 0);
   const isLong = all.length > SHOWN_CLASSES;
   const f1 = (k: number): number => classes?.f1[k] ?? 0;
@@ -65,15 +65,19 @@ function byClass({ metrics, classNames, classCounts }: EvaluateResult): string {
     ...[recall[k], classes?.precision[k], classes?.f1[k], classes?.averagePrecision[k], classes?.rocAuc[k]].map(
       percent,
     ),
+    ...(thresholds ? [Number((thresholds[k] ?? 0).toPrecision(3))] : []),
   ]);
   const title = isLong
     ? `The ${SHOWN_CLASSES} of ${all.length} classes with the lowest F1 (--json has all)`
     : 'By class';
   const head = ['class', 'samples', 'recall %', 'precision %', 'F1 %', 'average precision %', 'ROC-AUC %'];
+  if (thresholds) head.push('threshold');
   return `${title}\n${table(head, rows)}`;
 }
 
-function mistakes({ mistakes: all, classNames, classCounts }: EvaluateResult): string {
+function mistakes({ mistakes: all, classNames, classCounts, metrics }: EvaluateResult): string {
+  // Which label is taken for which cannot be told where a sample has several.
+  if (metrics.thresholds) return '';
   if (all.length === 0) return 'No mistakes\n';
   const name = (k: number): string => classNames?.[k] ?? String(k);
   const rows = all

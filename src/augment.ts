@@ -139,7 +139,7 @@ function augmented(model: Model, { graph }: Draft, names: ClassNames | undefined
 
 /** What the written file says of itself, in metadata_props["lossgraft"]. */
 function manifest(report: AugmentReport, hash: string | undefined): Readonly<Record<string, unknown>> {
-  const { loss, options, reduction, names, classes, logits, head, features, classWeights, classCounts } = report;
+  const { loss, options, reduction, names, classes, logits, task, head, features, classWeights, classCounts } = report;
   const source = { file: report.model, ...(hash === undefined ? {} : { sha256: hash }) };
   return {
     version: VERSION,
@@ -150,6 +150,7 @@ function manifest(report: AugmentReport, hash: string | undefined): Readonly<Rec
     names,
     classes,
     logits,
+    task,
     head,
     features,
     classWeights,

@@ -213,6 +213,7 @@ export type ErrorCode =
   | 'tensor-storage'
   | 'text-too-long'
   | 'tf32-not-off'
+  | 'threshold'
   | 'token-head'
   | 'token-inputs'
   | 'too-deep'

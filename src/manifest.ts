@@ -1,6 +1,7 @@
 import { LossgraftError } from './errors.ts';
 import { isRecord } from './isRecord.ts';
 import type { ModelProto } from './onnx/types.ts';
+import { TASK_NAMES, type Task } from './task.ts';
 
 /** The key of metadata_props under which a model that lossgraft wrote says what it is. */
 export const MANIFEST_KEY = 'lossgraft';
@@ -15,6 +16,8 @@ export interface Manifest {
   readonly classes: number | undefined;
   /** Of a head with one logit per sample: the tensor, and whether a sigmoid lies between it and the output. */
   readonly binary: { readonly logits: string; readonly hasSigmoid: boolean } | undefined;
+  /** What its labels say. */
+  readonly task: Task;
   /** lossgraft's own names (`labels`, `loss`, `loss_per_sample`, `ib_factor`) to those in this model. */
   readonly names: ReadonlyMap<string, string>;
 }
@@ -66,7 +69,7 @@ function recordIn(text: string): Readonly<Record<string, unknown>> | undefined {
 function parse(text: string): Manifest | undefined {
   const value = recordIn(text);
   if (value === undefined || !isRecord(value.names)) return undefined;
-  const { reduction, classes, head, logits } = value;
+  const { reduction, classes, head, logits, task } = value;
   const names = new Map<string, string>();
   for (const [own, name] of Object.entries(value.names)) if (typeof name === 'string') names.set(own, name);
   if (!names.has('labels') || !names.has('loss_per_sample')) return undefined;
@@ -74,6 +77,7 @@ function parse(text: string): Manifest | undefined {
   return {
     reduction,
     names,
+    task: TASK_NAMES.find((name) => name === task) ?? 'exclusive',
     classes: typeof classes === 'number' ? classes : undefined,
     binary: isRecord(head) && head.kind === 'sigmoid-binary' && isRecord(logits) ? binaryIn(logits) : undefined,
   };

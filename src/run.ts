@@ -36,7 +36,7 @@ interface InMemory {
 /** A model that `augment` made: its path, its bytes, opened, or as `augment` gave it. */
 export type Runnable = string | Uint8Array | OpenedModel | InMemory;
 
-/** The samples of one class. */
+/** The samples of one class; one of several labels counts for each. */
 export interface ClassSummary {
   readonly label: number;
   /** `null` where nothing tells it. */
@@ -57,8 +57,10 @@ export interface RunResult {
   readonly classes: readonly ClassSummary[];
   /** Of all classes, by label; `null` where nothing tells them. */
   readonly classNames: readonly string[] | null;
-  /** In the order of the data. */
+  /** In the order of the data; zeros where samples may have several labels. */
   readonly labels: BigInt64Array;
+  /** Where samples may have several labels: those of each sample. */
+  readonly labelSets?: readonly (readonly number[])[];
   /** [samples] each, by lossgraft's own names: `loss_per_sample`, and `ib_factor` for the ib losses. */
   readonly perSample: Readonly<Record<string, Float32Array>>;
   /** What the user should know of: conversions, unused arrays, a filled last batch, results that are not finite. */
@@ -94,6 +96,7 @@ export async function run(what: Runnable, given: Dataset, options: RunOptions = 
     const bound = bindData(preparedFor(data, features, preparation), session.inputs, {
       name: input,
       classes: manifest.classes,
+      task: manifest.task,
     });
     const fixed = fixedBatch(session.inputs);
     const batchSize = chooseBatch(fixed, options.batchSize, bound.size, DYNAMIC);
@@ -171,6 +174,8 @@ const DYNAMIC: string = `Leave the option out, or augment the model with ${optio
 
 interface Collected {
   readonly labels: BigInt64Array;
+  /** Instead of these, where samples may have several labels: those of each sample. */
+  readonly rows: readonly (readonly number[])[];
   readonly perSample: Readonly<Record<string, Float32Array>>;
   /** Own name to the model's name. */
   readonly outputs: ReadonlyMap<string, string>;
@@ -185,17 +190,19 @@ interface Collected {
 function collector(manifest: Manifest, samples: number): Collected {
   const outputs = new Map([...manifest.names].filter(([own]) => own !== 'labels' && own !== 'loss'));
   const labels = new BigInt64Array(samples);
+  const rows: (readonly number[])[] = [];
   const perSample = Object.fromEntries([...outputs.keys()].map((own) => [own, new Float32Array(samples)]));
   const add: Collected['add'] = (start, count, feeds, results) => {
     const given = feeds[nameOf(manifest, 'labels')]?.data;
     if (given instanceof BigInt64Array) labels.set(given.subarray(0, count), start);
+    if (given instanceof Float32Array) rows.push(...hotRows(given, count));
     for (const [own, name] of outputs) {
       const data = results[name]?.data;
       if (!(data instanceof Float32Array) || data.length < count) throw wrongOutput(name, count, results[name]);
       perSample[own]?.set(data.subarray(0, count), start);
     }
   };
-  return { labels, perSample, outputs, add };
+  return { labels, rows, perSample, outputs, add };
 }
 
 function wrongOutput(name: string, count: number, found: Tensor | undefined): LossgraftError {
@@ -210,37 +217,53 @@ function wrongOutput(name: string, count: number, found: Tensor | undefined): Lo
 
 function summarise(
   manifest: Manifest,
-  { labels, perSample }: Collected,
+  { labels, rows, perSample }: Collected,
   names: readonly string[],
-): Pick<RunResult, 'loss' | 'reduction' | 'classes' | 'labels' | 'perSample' | 'notes'> {
+): Pick<RunResult, 'loss' | 'reduction' | 'classes' | 'labels' | 'labelSets' | 'perSample' | 'notes'> {
   const losses = perSample.loss_per_sample ?? new Float32Array();
   const total = losses.reduce((sum, loss) => sum + loss, 0);
   const reduction = manifest.reduction === 'sum' ? 'sum' : 'mean';
   return {
     loss: reduction === 'sum' ? total : total / losses.length,
     reduction,
-    classes: byClass(labels, perSample, names),
+    classes: byClass(
+      manifest.task === 'multi-label' ? rows : Array.from(labels, (label) => [Number(label)]),
+      perSample,
+      names,
+    ),
     labels,
+    ...(manifest.task === 'multi-label' ? { labelSets: rows } : {}),
     perSample,
     notes: notFinite(perSample),
   };
 }
 
+/** The labels of each sample. */
+function hotRows(hot: Float32Array, count: number): number[][] {
+  const width = hot.length / count;
+  return Array.from({ length: count }, (_, i) => {
+    const own = Array.from(hot.subarray(i * width, (i + 1) * width));
+    return own.flatMap((flag, k) => (flag === 1 ? [k] : []));
+  });
+}
+
 function byClass(
-  labels: BigInt64Array,
+  labels: readonly (readonly number[])[],
   perSample: Readonly<Record<string, Float32Array>>,
   names: readonly string[],
 ): ClassSummary[] {
-  const rows = new Map<bigint, number[]>();
-  for (const [row, label] of labels.entries()) {
-    const found = rows.get(label);
-    if (found === undefined) rows.set(label, [row]);
-    else found.push(row);
+  const rows = new Map<number, number[]>();
+  for (const [row, own] of labels.entries()) {
+    for (const label of own) {
+      const found = rows.get(label);
+      if (found === undefined) rows.set(label, [row]);
+      else found.push(row);
+    }
   }
-  const sorted = [...rows].sort(([a], [b]) => (a < b ? -1 : 1));
+  const sorted = [...rows].sort(([a], [b]) => a - b);
   return sorted.map(([label, members]) => ({
-    label: Number(label),
-    name: names[Number(label)] ?? null,
+    label,
+    name: names[label] ?? null,
     samples: members.length,
     means: Object.fromEntries(
       Object.entries(perSample).map(([own, values]) => [

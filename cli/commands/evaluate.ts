@@ -77,7 +77,9 @@ async function judge(
 
 const AT_ONCE = 4096;
 
-function* samples({ perSample, classNames }: EvaluateResult, describeRow: Dataset['describeRow']): Generator<string> {
+function* samples(result: EvaluateResult, describeRow: Dataset['describeRow']): Generator<string> {
+  if (result.metrics.thresholds) return yield* labelledSamples(result, describeRow);
+  const { perSample, classNames } = result;
   const { labels, predicted, confidence, truth } = perSample;
   const name = (k: number | undefined): string => csvCell(classNames?.[k ?? -1] ?? String(k));
   const source = describeRow ? ['source'] : [];
@@ -89,5 +91,27 @@ function* samples({ perSample, classNames }: EvaluateResult, describeRow: Datase
       return `${[row, ...(describeRow ? [csvCell(describeRow(row))] : []), ...cells].join(',')}\n`;
     });
     yield lines.join('');
+  }
+}
+
+/** Names of labels in one cell. */
+const SEPARATOR = '|';
+
+function* labelledSamples(
+  { perSample, classNames, classCounts, samples: size }: EvaluateResult,
+  describeRow: Dataset['describeRow'],
+): Generator<string> {
+  const { labels, predicted, confidence } = perSample;
+  const names = classCounts.map((_, k) => classNames?.[k] ?? String(k));
+  const source = describeRow ? ['source'] : [];
+  const probabilities = confidence.length > 0 ? names.map((name) => csvCell(`p_${name}`)) : [];
+  yield `${['row', ...source, 'labels', 'predicted', 'right', ...probabilities].join(',')}\n`;
+  const at = (hot: Int32Array, row: number): string =>
+    csvCell(names.filter((_, k) => hot[row * names.length + k] === 1).join(SEPARATOR));
+  for (let row = 0; row < size; row++) {
+    const [own, taken] = [at(labels, row), at(predicted, row)];
+    const shown = confidence.subarray(row * names.length, (row + 1) * names.length);
+    const cells = [own, taken, Number(own === taken), ...Array.from(shown, (p) => Number(p.toPrecision(9)))];
+    yield `${[row, ...(describeRow ? [csvCell(describeRow(row))] : []), ...cells].join(',')}\n`;
   }
 }

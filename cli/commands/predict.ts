@@ -63,7 +63,7 @@ async function predictAll(options: Options, json: boolean, { open, openData, pre
 /** More classes are left to the file. */
 const SHOWN_CLASSES = 30;
 
-function describe({ samples, predicted, classNames, confidence }: PredictSummary): string {
+function describe({ samples, predicted, classNames, confidence, thresholds }: PredictSummary): string {
   const found = predicted
     .map((count, k) => ({ count, name: classNames[k] ?? String(k) }))
     .filter(({ count }) => count > 0)
@@ -72,6 +72,6 @@ function describe({ samples, predicted, classNames, confidence }: PredictSummary
     .slice(0, SHOWN_CLASSES)
     .map(({ name, count }) => [name, count, Math.round((1000 * count) / samples) / 10]);
   const more = found.length > SHOWN_CLASSES ? `and ${found.length - SHOWN_CLASSES} more classes\n` : '';
-  const sure = `${samples} samples, mean probability of the predicted class ${(100 * confidence).toFixed(1)} %\n`;
+  const sure = `${samples} samples, mean probability of the ${thresholds ? 'most likely label' : 'predicted class'} ${(100 * confidence).toFixed(1)} %\n`;
   return `${table(['class', 'predicted', '%'], rows)}${more}${sure}`;
 }

@@ -64,7 +64,7 @@ async function write({ csv: path, npz }: Options, json: boolean, result: RunResu
     const arrays = arraysOf(result);
     await writeWhole(npz, (temporary) => writeNpz(temporary, arrays));
   }
-  const { labels: _labels, perSample: _perSample, ...summary } = result;
+  const { labels: _labels, labelSets: _labelSets, perSample: _perSample, ...summary } = result;
   if (json) await printJson(summary);
   else if (path !== undefined || npz !== undefined) await print(describe(result));
   else {
@@ -74,25 +74,38 @@ async function write({ csv: path, npz }: Options, json: boolean, result: RunResu
 }
 
 /** row, label, what the model gives per sample, and the class's name where one is known; numbers in the shortest form that reads back as the same float32. */
-function* csv({ labels, perSample, classNames }: RunResult): Generator<string> {
+function* csv({ labels, labelSets, perSample, classNames }: RunResult): Generator<string> {
   const columns = Object.entries(perSample);
-  const named = (label: bigint): string[] => (classNames === null ? [] : [csvCell(classNames[Number(label)] ?? '')]);
-  yield `${['row', 'label', ...columns.map(([own]) => own), ...(classNames === null ? [] : ['class'])].join(',')}\n`;
+  // All labels of a sample in one cell, by name where they have names.
+  const cellOf = (row: number, label: bigint): string =>
+    labelSets ? csvCell((labelSets[row] ?? []).map((k) => classNames?.[k] ?? String(k)).join('|')) : String(label);
+  const isNamed = classNames !== null && labelSets === undefined;
+  const named = (label: bigint): string[] => (!isNamed === null ? [] : [csvCell(classNames?.[Number(label)] ?? '')]);
+  yield `${['row', labelSets ? 'labels' : 'label', ...columns.map(([own]) => own), ...(isNamed ? ['class'] : [])].join(',')}\n`;
   for (let start = 0; start < labels.length; start += 4096) {
     const rows = Array.from(labels.subarray(start, start + 4096), (label, i) => {
       const row = start + i;
-      return `${[row, label, ...columns.map(([, values]) => shortestFloat32(values[row] ?? Number.NaN)), ...named(label)].join(',')}\n`;
+      return `${[row, cellOf(row, label), ...columns.map(([, values]) => shortestFloat32(values[row] ?? Number.NaN)), ...named(label)].join(',')}\n`;
     });
     yield rows.join('');
   }
 }
 
-function arraysOf({ labels, perSample }: RunResult): Record<string, Tensor> {
+function arraysOf({ labels, labelSets, perSample }: RunResult): Record<string, Tensor> {
   const columns = Object.entries(perSample).map(([own, data]): [string, Tensor] => [
     own,
     { dtype: 'float32', dims: [data.length], data },
   ]);
-  return { labels: { dtype: 'int64', dims: [labels.length], data: labels }, ...Object.fromEntries(columns) };
+  const own = labelSets ? hotOf(labelSets) : { dtype: 'int64' as const, dims: [labels.length], data: labels };
+  return { labels: own, ...Object.fromEntries(columns) };
+}
+
+/** A row of 0 and 1 per sample, up to the last label that one has. */
+function hotOf(labelSets: NonNullable<RunResult['labelSets']>): Tensor {
+  const width = labelSets.reduce((most, own) => Math.max(most, ...own.map((k) => k + 1)), 0);
+  const data = new Uint8Array(labelSets.length * width);
+  for (const [row, own] of labelSets.entries()) for (const k of own) data[row * width + k] = 1;
+  return { dtype: 'uint8', dims: [labelSets.length, width], data };
 }
 
 function describe(result: RunResult): string {

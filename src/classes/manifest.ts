@@ -1,16 +1,26 @@
 import { manifestRecord, TUNED } from '../manifest.ts';
 import type { ModelProto } from '../onnx/types.ts';
+import type { Task } from '../task.ts';
 import { VERSION } from '../version.ts';
 import { type ClassNames, namesRecord } from './names.ts';
+
+/** What else a tuned model says of itself. */
+export interface FurtherRecord {
+  /** How tables are prepared for it. */
+  readonly preparation?: unknown;
+  /** Of a multi-label model, with the probabilities from which on labels are predicted. */
+  readonly task?: Task;
+  readonly thresholds?: readonly number[];
+}
 
 /** The manifest of a model whose classes or preparation are known; one that lossgraft wrote before keeps what else it says. */
 export function tunedManifest(
   proto: ModelProto,
   names: ClassNames | undefined,
-  preparation: unknown,
+  further: FurtherRecord,
 ): string | undefined {
-  if (names === undefined && preparation === undefined) return undefined;
-  const prepared = preparation === undefined ? {} : { preparation };
+  const prepared = Object.fromEntries(Object.entries(further).filter(([, value]) => value !== undefined));
+  if (names === undefined && Object.keys(prepared).length === 0) return undefined;
   if (names === undefined) return JSON.stringify({ ...ownIn(proto), ...prepared });
   return JSON.stringify({ ...withoutClasses(proto), ...namesRecord(names), ...prepared });
 }

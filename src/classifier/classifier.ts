@@ -16,6 +16,8 @@ import type { RunProgress } from '../records/progress.ts';
 import { refuseEmptyInputs } from '../runtime/feeds.ts';
 import { explainLength } from '../runtime/longestRow.ts';
 import { type ModelFile, openSession, type Provider, type Session } from '../runtime/session.ts';
+import { statedTask } from '../statedTask.ts';
+import type { Task } from '../task.ts';
 import type { Tensor } from '../tensor.ts';
 import { inlineFunctions } from '../transform/inline.ts';
 import { chooseBatch, cudaNote, fillNote } from './batches.ts';
@@ -32,6 +34,9 @@ export interface Classifier {
   readonly form: ScoreForm;
   /** How the scores were found. */
   readonly how: string;
+  readonly task: Task;
+  /** Where samples may have several labels: from which probability on each is predicted, as lossgraft's manifest in the file says. */
+  readonly thresholds: readonly number[] | undefined;
   /** `undefined` where the file does not tell. */
   readonly classes: number | undefined;
   readonly names: ClassNames | undefined;
@@ -54,6 +59,8 @@ export interface OpenedClassifier extends Classifier {
 export interface ClassifierOptions {
   readonly logits?: string | undefined;
   readonly classNames?: readonly string[] | undefined;
+  /** Default: what the file or its folder states, else what the head tells. */
+  readonly task?: Task | undefined;
 }
 
 /**
@@ -70,7 +77,11 @@ export async function openClassifier(model: Model, options: ClassifierOptions = 
     inlineFunctions(model, edited);
   });
   refuseEmptyInputs(name, graph.inputs);
-  const place = findScores(graph, model.opset, { logits: options.logits, manifest });
+  const place = findScores(graph, model.opset, {
+    logits: options.logits,
+    task: options.task ?? statedTask(model)?.task,
+    manifest,
+  });
   const isOutput = proto.graph.outputs.some((output) => output.name === place.value.name);
   const file = isOutput ? modelFile(model) : withOutput(model, place, graph);
   const classes = classesOf(place, manifest);
@@ -83,6 +94,8 @@ export async function openClassifier(model: Model, options: ClassifierOptions = 
     output: place.value.name,
     form,
     how,
+    task: form === 'labels' ? 'multi-label' : 'exclusive',
+    thresholds: thresholdsIn(manifest),
     classes: classes ?? names?.names.length,
     names,
     labelInput: labelInputOf(manifest),
@@ -110,6 +123,11 @@ function classesOf(
   const width = value.shape?.[1];
   if (typeof width === 'number') return width;
   return typeof manifest?.classes === 'number' ? manifest.classes : undefined;
+}
+
+function thresholdsIn(manifest: Readonly<Record<string, unknown>> | null): readonly number[] | undefined {
+  const { thresholds } = manifest ?? {};
+  return Array.isArray(thresholds) && thresholds.every((each) => typeof each === 'number') ? thresholds : undefined;
 }
 
 function labelInputOf(manifest: Readonly<Record<string, unknown>> | null): string | undefined {
@@ -145,6 +163,8 @@ export interface ScoredBatch extends LogitRows {
   readonly labels: BigInt64Array;
   /** Whether the scores of two classes were turned, since the model's own labels are their opposite. */
   readonly isTurned: boolean;
+  /** Instead of these, where samples may have several labels: 0 and 1, [count, C]. */
+  readonly hot: Float32Array | undefined;
 }
 
 /** The input of labels, where the model has none of its own. */
@@ -192,7 +212,7 @@ export async function* scoreBatches(
         count,
       );
       if (start === 0) onNotes?.([...reader.notes(), ...(isTurned() ? [turnedNote(output)] : [])]);
-      yield { ...rows, start, count, labels: labelsIn(labels), isTurned: isTurned() };
+      yield { ...rows, start, count, ...targetsIn(labels), isTurned: isTurned() };
       onProgress?.({ done: start + count, total: bound.size });
     }
   } finally {
@@ -205,7 +225,7 @@ function turnedNote(output: string): string {
 }
 
 function bind(
-  { labelInput, classes, model, preparation }: Classifier,
+  { labelInput, classes, model, preparation, task }: Classifier,
   session: Session,
   data: Dataset,
   labelled: boolean,
@@ -213,16 +233,21 @@ function bind(
   refuseEmptyInputs(model, session.inputs);
   const inputs = session.inputs.filter(({ name }) => name !== labelInput);
   const name = labelInput ?? LABEL_INPUT;
-  const labels: LabelInput | undefined = labelled ? { name, classes } : undefined;
+  const labels: LabelInput | undefined = labelled ? { name, classes, task } : undefined;
   return { bound: bindData(preparedFor(data, inputs, preparation), inputs, labels), name };
 }
 
 /** An augmented model wants labels; its scores do not. */
-function unusedLabels({ labelInput }: Classifier, count: number): Record<string, Tensor> {
+function unusedLabels({ labelInput, task, classes = 0 }: Classifier, count: number): Record<string, Tensor> {
   if (labelInput === undefined) return {};
+  if (task === 'multi-label')
+    return { [labelInput]: { dtype: 'float32', dims: [count, classes], data: new Float32Array(count * classes) } };
   return { [labelInput]: { dtype: 'int64', dims: [count], data: new BigInt64Array(count) } };
 }
 
-function labelsIn(labels: Tensor | undefined): BigInt64Array {
-  return labels?.data instanceof BigInt64Array ? labels.data : new BigInt64Array();
+function targetsIn(labels: Tensor | undefined): Pick<ScoredBatch, 'labels' | 'hot'> {
+  return {
+    labels: labels?.data instanceof BigInt64Array ? labels.data : new BigInt64Array(),
+    hot: labels?.data instanceof Float32Array ? labels.data : undefined,
+  };
 }

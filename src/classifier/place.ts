@@ -1,15 +1,17 @@
-import { LossgraftError, option } from '../errors.ts';
+import { option } from '../errors.ts';
 import type { Graph, Value } from '../ir/graph.ts';
 import { isRecord } from '../isRecord.ts';
+import type { Task } from '../task.ts';
 import { mayBeFloat } from '../tensor.ts';
 import { isOneScore } from '../transform/head.ts';
 import { findLogits, modelHead, namedLogits } from '../transform/logits.ts';
 
 /**
  * What scores are: `logits` before a softmax; `binary`, one number for each sample, the logit of the second of two classes; `scores` of C
- * classes of which the file does not say whether they are logits or probabilities, as those of a `classical` model.
+ * classes of which the file does not say whether they are logits or probabilities, as those of a `classical` model; `labels`, a logit for each
+ * label on its own, before sigmoids.
  */
-export type ScoreForm = 'logits' | 'binary' | 'scores' | 'classical';
+export type ScoreForm = 'logits' | 'binary' | 'scores' | 'classical' | 'labels';
 
 /** The tensor that says which class a sample is of. */
 export interface ScorePlace {
@@ -29,33 +31,31 @@ export interface ScorePlace {
 export function findScores(
   graph: Graph,
   opset: number,
-  asked: { readonly logits?: string | undefined; readonly manifest: Readonly<Record<string, unknown>> | null },
+  asked: {
+    readonly logits?: string | undefined;
+    readonly task?: Task | undefined;
+    readonly manifest: Readonly<Record<string, unknown>> | null;
+  },
 ): ScorePlace {
-  if (asked.logits !== undefined) return named(graph, asked.logits, opset);
+  const { task } = asked;
+  if (asked.logits !== undefined) return named(graph, asked.logits, opset, task);
   const { logits } = asked.manifest ?? {};
   const told = isRecord(logits) ? graph.values.get(String(logits.name)) : undefined;
   if (told) {
     const isOne = told.shape !== undefined && isOneScore(told.shape);
-    return { value: told, form: isOne ? 'binary' : 'logits', how: 'named in its manifest', notes: [] };
+    const form = isOne ? 'binary' : task === 'multi-label' ? 'labels' : 'logits';
+    return { value: told, form, how: 'named in its manifest', notes: [] };
   }
   const head = modelHead(graph, opset);
-  if (head.kind === 'sigmoid-binary') return binary(graph, head, opset);
-  if (head.kind === 'classical') {
+  if (head.kind === 'sigmoid-binary' && task !== 'multi-label') return binary(graph, head, opset);
+  if (head.kind === 'classical' && task !== 'multi-label') {
     return { value: graph.value(head.scores), form: 'classical', how: 'output of a classical model', notes: [] };
   }
-  const declared = head.kind === 'unknown' ? declaredScores(graph) : undefined;
+  const declared = head.kind === 'unknown' && task !== 'multi-label' ? declaredScores(graph) : undefined;
   if (declared)
     return { value: declared, form: 'scores', how: 'the only output with a row for each sample', notes: [] };
-  const { value, how, kind, isStated, notes } = findLogits(graph, opset);
-  if (kind === 'sigmoid-multi-label') {
-    throw new LossgraftError({
-      code: 'no-classifier',
-      where: `scores "${value.name}"`,
-      expected: 'a classifier of exclusive classes',
-      found: head.why,
-      hint: 'Multi-label models can be augmented, but not yet evaluated',
-    });
-  }
+  const { value, how, kind, isStated, notes } = findLogits(graph, opset, task);
+  if (kind === 'sigmoid-multi-label') return { value, form: 'labels', how, notes };
   return { value, form: isStated ? 'logits' : 'scores', how, notes };
 }
 
@@ -78,10 +78,11 @@ function beforeZipMap({ producer }: Value): Value | undefined {
   return producer?.opType === 'ZipMap' ? producer.inputs[0] : undefined;
 }
 
-function named(graph: Graph, name: string, opset: number): ScorePlace {
+function named(graph: Graph, name: string, opset: number, task: Task | undefined): ScorePlace {
   const value = graph.value(name, 'option logits');
-  const { kind, notes } = namedLogits(graph, name, opset);
-  return { value, form: kind === 'sigmoid-binary' ? 'binary' : 'scores', how: `named by ${option('logits')}`, notes };
+  const { kind, notes } = namedLogits(graph, name, opset, task);
+  const forms = { 'sigmoid-binary': 'binary', 'sigmoid-multi-label': 'labels', softmax: 'scores' } as const;
+  return { value, form: forms[kind], how: `named by ${option('logits')}`, notes };
 }
 
 function binary(graph: Graph, head: ReturnType<typeof modelHead>, opset: number): ScorePlace {

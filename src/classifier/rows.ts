@@ -41,7 +41,7 @@ export function scoreReader({ form, output, model, classes: stated }: ScoreSourc
     const own = numbers.length === count * width ? numbers : numbers.slice(0, count * width);
     refuseNaN(own, width, start, where);
     if (form === 'binary') return { classes: 2, logits: Array.from(own, (z) => [0, z]).flat(), areLogs: false };
-    if (form === 'logits') return { classes: width, logits: own, areLogs: false };
+    if (form === 'logits' || form === 'labels') return { classes: width, logits: own, areLogs: false };
     const fits = addUp(own, width);
     areProbabilities ??= fits;
     if (!areProbabilities) return { classes: width, logits: own, areLogs: false };

@@ -1,6 +1,7 @@
 import type { ClassNames } from '../classes/names.ts';
 import { option } from '../errors.ts';
 import { type Column, type Dataset, LABELS } from './dataset.ts';
+import { alignMatrix, isMatrix } from './labelMatrix.ts';
 import { readNumbers } from './labels.ts';
 import { indexTexts } from './labelsFile.ts';
 import { type ClassRemedy, refuseNames, refuseValues } from './nameMismatch.ts';
@@ -28,6 +29,7 @@ export async function alignLabels(given: Dataset, { names, input = LABELS, remed
   const data = await indexTexts(given, names !== undefined, key);
   const column = data.columns.get(key);
   if (column === undefined) return data;
+  if (isMatrix(column)) return alignMatrix(data, key, column, names);
   const { classNames } = data;
   if (classNames !== undefined) return byName(data, { key, column, classNames }, names, remedy);
   const found = names && (await valuesMeant(data, column, names));

@@ -1,9 +1,11 @@
 import { LossgraftError, option } from '../errors.ts';
 import { fromNumbers, toNumbers } from '../numbers.ts';
 import { describePort, type Port } from '../runtime/feeds.ts';
+import { TASKS, type Task } from '../task.ts';
 import { type DataType, elementCount, isText, type Shape, type Tensor } from '../tensor.ts';
 import type { Column } from './dataset.ts';
 import { type Dataset, LABELS } from './dataset.ts';
+import { readMatrix } from './labelMatrix.ts';
 import { readLabels } from './labels.ts';
 import { noRows } from './noRows.ts';
 import { preparedFor } from './prepared.ts';
@@ -24,6 +26,8 @@ export interface BoundData {
 export interface LabelInput {
   readonly name: string;
   readonly classes: number | undefined;
+  /** Default `exclusive`. */
+  readonly task?: Task;
 }
 
 /**
@@ -59,8 +63,7 @@ export function bindData(given: Dataset, inputs: readonly Port[], labels: LabelI
   const read = async (start: number, count: number): Promise<Record<string, Tensor>> => {
     const feeds: Record<string, Tensor> = {};
     if (labels && labelColumn) {
-      const given = await readLabels(labelColumn, start, count, { where, classes: labels.classes });
-      feeds[labels.name] = { dtype: 'int64', dims: [count], data: given };
+      feeds[labels.name] = await readTargets(labelColumn, start, count, { where, ...labels });
     }
     for (const { input, column, convert } of readers) {
       const tensor = convert(await column.read(start, count));
@@ -75,6 +78,20 @@ export function bindData(given: Dataset, inputs: readonly Port[], labels: LabelI
   return { size, notes, whole: Object.fromEntries(whole), read };
 }
 
+/** Class indices, int64 [count]; or a row of 0 and 1 per sample, float32 [count, C]. */
+async function readTargets(
+  column: Column,
+  start: number,
+  count: number,
+  { where, classes, task }: LabelInput & { readonly where: string },
+): Promise<Tensor> {
+  if (task === 'multi-label') {
+    const data = await readMatrix(column, start, count, { where, classes });
+    return { dtype: 'float32', dims: [count, data.length / Math.max(1, count)], data };
+  }
+  return { dtype: 'int64', dims: [count], data: await readLabels(column, start, count, { where, classes }) };
+}
+
 function labelsIn({ columns }: Dataset, labels: LabelInput | undefined): Column | undefined {
   return labels && (columns.get(labels.name) ?? columns.get(LABELS));
 }
@@ -82,7 +99,13 @@ function labelsIn({ columns }: Dataset, labels: LabelInput | undefined): Column 
 /** What a model is to be fed with, and labels where it has no input of them. */
 function withLabels(inputs: readonly Port[], labels: LabelInput | undefined): readonly Port[] {
   if (labels === undefined || inputs.some(({ name }) => name === labels.name)) return inputs;
-  return [...inputs, { name: labels.name, dtype: 'int64', shape: [undefined] }];
+  return [...inputs, labelPort(labels)];
+}
+
+/** The input of labels as a graph of that task has it. */
+export function labelPort({ name, classes, task = 'exclusive' }: LabelInput): Port {
+  const { dtype, perClass } = TASKS[task].labels;
+  return { name, dtype, shape: [undefined, ...(perClass ? [classes] : [])] };
 }
 
 function columnOf(data: Dataset, input: Port, inputs: number): Column | undefined {

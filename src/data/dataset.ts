@@ -69,10 +69,10 @@ export interface Dataset {
   /** Names of the classes by index, where the data have names. */
   readonly classNames?: readonly string[];
   /**
-   * How labels got their indices: `names`, in sorted order; whole `numbers` of a table or of folders, which are indices as they are; or by an
-   * `option`, the names in the order of the model's classes. Undefined: the data came with indices.
+   * How labels got their indices: `names`, in sorted order; whole `numbers` of a table or of folders, which are indices as they are; by the
+   * `columns` of a table, one per label; or by an `option`, the names in the order of the model's classes. Undefined: the data came with indices.
    */
-  readonly labelsFrom?: 'names' | 'numbers' | 'option';
+  readonly labelsFrom?: 'names' | 'numbers' | 'option' | 'columns';
   /** Where each of the `classNames` stands first, for messages. */
   readonly classPlaces?: readonly string[];
   /** How `openData` was asked for them: what a record of a run says. */

@@ -59,3 +59,12 @@ export function rarestLabels({ starts, of }: LabelLists, counts: readonly number
     return rarest;
   });
 }
+
+/** 0 and 1 for each label of each sample, [N, C]. */
+export function hotOf({ starts, of }: LabelLists, size: number, classes: number): Uint8Array {
+  const hot = new Uint8Array(size * classes);
+  for (let row = 0; row < size; row++) {
+    for (let i = starts[row] ?? 0; i < (starts[row + 1] ?? 0); i++) hot[row * classes + (of[i] ?? 0)] = 1;
+  }
+  return hot;
+}

@@ -1,3 +1,4 @@
+import { option } from '../errors.ts';
 import { toNumbers } from '../numbers.ts';
 import type { Column } from './dataset.ts';
 
@@ -10,6 +11,7 @@ export interface LabelRows {
 /** Rows that are looked at: a row of two classes among more is rare. */
 const LOOKED_AT = 4096;
 
+const ONE_HOT = `labels.argmax(1) gives the class of each sample. If a sample may have several labels: ${option('task', 'multi-label')}`;
 const ONE_EACH = 'Pass one class index per sample';
 
 /** Tells one-hot, multi-hot and soft labels, [N, C], from other things that are no class indices, [N]. */
@@ -29,10 +31,10 @@ export async function describeLabelRows(column: Column, size: number): Promise<L
     return { found: `soft labels, ${shape}`, hint };
   }
   const other = rows.findIndex((row) => row.filter((value) => value === 1).length !== 1);
-  if (other < 0) return { found: `one-hot labels, ${shape}`, hint: 'labels.argmax(1) gives the class of each sample' };
+  if (other < 0) return { found: `one-hot labels, ${shape}`, hint: ONE_HOT };
   const held = rows[other]?.filter((value) => value === 1).length ?? 0;
   return {
     found: `multi-hot labels, ${shape}: ${held === 0 ? 'no class' : `${held} classes`} in row ${other}`,
-    hint: 'Multi-label data are not supported: the losses are for exclusive classes, of which each sample has one',
+    hint: `Several labels per sample are for multi-label models, whose scores no softmax follows: ${option('task', 'multi-label')}`,
   };
 }

@@ -11,6 +11,7 @@ import { folderKind, visibleNames } from './folder.ts';
 import { holdsIdx, openIdx } from './idx/idx.ts';
 import { isIdxName } from './idx/idxFile.ts';
 import { indexTexts, withLabels } from './labelsFile.ts';
+import { readMultiLabel } from './multiLabels.ts';
 import { openArrays } from './numpy/arrays.ts';
 import { type DataKind, type DataOptions, dataRows, refuseUnused } from './options.ts';
 import { readFeatures } from './tables/featureTable.ts';
@@ -95,12 +96,12 @@ const READERS: Readonly<Record<DataKind, Reader>> = {
   idx: openIdx,
   images: async (path, options) => (await import('./images/imageFolder.ts')).openImageFolder(path, options),
   texts: async (path, options) => (await import('./texts/texts.ts')).openTextFolder(path, options),
-  csv: async (path, options) => readTable(await openCsv(path, options), options),
-  parquet: async (path, options) => readTable(await openParquet(path), options),
-  csvImages: async (path, options) => readImages(await openCsv(path, options), options),
-  parquetImages: async (path, options) => readImages(await openParquet(path), options),
-  csvTexts: async (path, options) => readTexts(await openCsv(path, options), options),
-  parquetTexts: async (path, options) => readTexts(await openParquet(path), options),
+  csv: async (path, options) => readMultiLabel(await openCsv(path, options), options, readTable),
+  parquet: async (path, options) => readMultiLabel(await openParquet(path), options, readTable),
+  csvImages: async (path, options) => readMultiLabel(await openCsv(path, options), options, readImages),
+  parquetImages: async (path, options) => readMultiLabel(await openParquet(path), options, readImages),
+  csvTexts: async (path, options) => readMultiLabel(await openCsv(path, options), options, readTexts),
+  parquetTexts: async (path, options) => readMultiLabel(await openParquet(path), options, readTexts),
 };
 
 /** One table for the model's one input, or for inputs that are called as its columns; or columns for inputs of their own. */

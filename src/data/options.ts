@@ -77,6 +77,14 @@ const isColumns = (given: unknown): given is Columns =>
 const tableRows = {
   /** The column of labels. Default: the one called `label` or `labels`. */
   labelColumn: text('Tables: the column of labels (default: label or labels)', { first: true, kinds: TABLES }),
+  /** Samples that may have several labels: the columns of 0 and 1, one per label, in the order of the model's scores or with its names. */
+  labelColumns: texts('Tables, multi-label: the columns of 0 and 1, one per label: a,b,c or label_*', {
+    kinds: TABLES,
+  }),
+  /** Samples that may have several labels: what stands between their names in the column of labels. */
+  labelSeparator: text('Tables, multi-label: what separates the names in the column of labels, such as | or ;', {
+    kinds: TABLES,
+  }),
   /**
    * The model's inputs and the numeric columns that make each: `{ x: ['age', 'height'] }`, or a list for a model with one input.
    * Default: all columns other than the labels, in the file's order.

@@ -5,8 +5,10 @@ import type { Port } from '../runtime/session.ts';
 import { isText, type Tensor } from '../tensor.ts';
 import { allocateRows, mapTensors, padRows, pickRows, setRows } from '../tensorRows.ts';
 import { type Augmentation, augmentImages } from './augmentation.ts';
-import { type BoundData, bindData, type LabelInput } from './bind.ts';
-import { type Dataset, LABELS } from './dataset.ts';
+import { type BoundData, bindData, type LabelInput, labelPort } from './bind.ts';
+import { type Column, type Dataset, LABELS } from './dataset.ts';
+import { countLabels, listsOf, rarestLabels } from './labelLists.ts';
+import { readHot } from './labelMatrix.ts';
 import { selectRows } from './select.ts';
 import { labelsOf } from './split.ts';
 
@@ -16,8 +18,13 @@ type Feeds = Record<string, Tensor>;
 export interface Samples {
   readonly name: string;
   readonly size: number;
-  /** Class indices, checked. */
+  /**
+   * Class indices, checked. Where samples may have several labels, the rarest of each, and the number of labels for a sample without: by these
+   * rows are divided and drawn.
+   */
   readonly labels: BigInt64Array;
+  /** Where samples may have several labels: 1 for each that a sample has, else 0, [N, C]. */
+  readonly hot?: Uint8Array;
   readonly notes: readonly string[];
   /** Of one row's inputs. */
   readonly rowBytes: number;
@@ -41,7 +48,7 @@ const READ_AT_ONCE = 1024;
 export async function openSamples(data: Dataset, inputs: readonly Port[], labels: LabelInput): Promise<Samples> {
   const bound = bindData(data, inputs, labels);
   const column = data.columns.get(labels.name) ?? data.columns.get(LABELS);
-  const all = await labelsOf({ ...data, columns: new Map(column ? [[LABELS, column]] : []) }, labels.classes);
+  const targets = await targetsOf(data, column, labels);
   const first = await bound.read(0, 1);
   const rowBytes = Object.values(first).reduce((sum, tensor) => sum + bytesOf(tensor), 0);
   const kept = bound.size * rowBytes <= KEPT_BYTES ? await readAll(bound, first) : undefined;
@@ -53,7 +60,7 @@ export async function openSamples(data: Dataset, inputs: readonly Port[], labels
   return {
     name: data.name,
     size: bound.size,
-    labels: all,
+    ...targets,
     rowBytes,
     // Without a shuffle's copy, a run of rows may be a view of the user's own array.
     isFresh:
@@ -64,14 +71,28 @@ export async function openSamples(data: Dataset, inputs: readonly Port[], labels
   };
 }
 
+/** The labels of all rows. @throws LossgraftError for those that are no classes, or do not fit the model's, with the row. */
+export async function targetsOf(
+  data: Dataset,
+  column: Column | undefined,
+  { classes, task }: LabelInput,
+): Promise<Pick<Samples, 'labels' | 'hot'>> {
+  if (task !== 'multi-label' || column === undefined)
+    return { labels: await labelsOf({ ...data, columns: new Map(column ? [[LABELS, column]] : []) }, classes) };
+  const hot = await readHot(column, { where: `${data.name}, ${LABELS}`, classes });
+  const width = column.dims[1] ?? 0;
+  const lists = listsOf(hot, width);
+  return { hot, labels: BigInt64Array.from(rarestLabels(lists, countLabels(lists, width)), BigInt) };
+}
+
 /** The inputs of a model as data are matched to them, with that of the labels. */
-export function inputPorts(model: Model, labels: string): Port[] {
+export function inputPorts(model: Model, labels: string | LabelInput): Port[] {
   const { inputs, initializers } = model.proto.graph;
   const constants = new Set(initializers.map(({ name }) => name));
   const own = inputs
     .filter(({ name }) => !constants.has(name))
     .map(({ name, type }) => ({ name, dtype: type?.dtype, shape: type?.shape }));
-  return [...own, { name: labels, dtype: 'int64', shape: [undefined] }];
+  return [...own, labelPort(typeof labels === 'string' ? { name: labels, classes: undefined } : labels)];
 }
 
 /** The batch that a model fixes. */

@@ -1,12 +1,17 @@
-import { gatherEvidence, orderNote } from '../classes/evidence.ts';
+import { orderNote } from '../classes/evidence.ts';
 import { classNames } from '../classes/names.ts';
 import { findWrongOrder } from '../classes/order.ts';
 import { orderProblem } from '../classes/orderProblem.ts';
 import { type Classifier, LABEL_INPUT, openClassifier, scoreBatches } from '../classifier/classifier.ts';
+import { recordedNotes } from '../classifier/recorded.ts';
 import { alignLabels } from '../data/alignLabels.ts';
 import type { Dataset } from '../data/dataset.ts';
-import { LossgraftError } from '../errors.ts';
-import { areKept, Collector, MAX_KEPT, type Scored } from '../metrics/scored.ts';
+import { hotOf, type LabelLists } from '../data/labelLists.ts';
+import { type LabelsShown, labelsShown } from '../data/labelsShown.ts';
+import { LossgraftError, option } from '../errors.ts';
+import { type AnyScored, areKept, MAX_KEPT } from '../metrics/scored.ts';
+import { thresholdPolicy } from '../metrics/thresholdChoice.ts';
+import { applyThresholds } from '../metrics/thresholds.ts';
 import { type OpenedModel, opened } from '../model.ts';
 import { badOption, checkOptions } from '../options/check.ts';
 import type { OptionsOf } from '../options/row.ts';
@@ -19,6 +24,7 @@ import {
 } from '../records/metrics.ts';
 import type { Provider } from '../runtime/session.ts';
 import { evaluateRows } from '../tables/evaluate.ts';
+import { type Collecting, collectorFor } from './collect.ts';
 import { matchClasses } from './match.ts';
 
 export type EvaluateOptions = OptionsOf<typeof evaluateRows> & {
@@ -46,7 +52,10 @@ export interface EvaluateResult extends Evaluated {
   /** The most frequent mistakes, the most frequent first. */
   readonly mistakes: readonly Mistake[];
   readonly against: Evaluated | null;
-  /** By sample, in the order of the data: the class, the predicted one, and the probabilities of both. */
+  /**
+   * By sample, in the order of the data: the class, the predicted one, and the probabilities of both. Where samples may have several labels all four
+   * are [N, C]: 0 and 1, and the probabilities of having the label and of what is true of it.
+   */
   readonly perSample: Readonly<{
     labels: Int32Array;
     predicted: Int32Array;
@@ -74,8 +83,11 @@ export async function evaluate(
 ): Promise<EvaluateResult> {
   checkOptions(evaluateRows, options);
   const named = options.classNames ?? (data.labelsFrom === 'option' ? data.classNames : undefined);
-  const first = await openClassifier(opened(given), { logits: options.logits, classNames: named });
-  const other = against && (await openClassifier(opened(against)));
+  const shown = await labelsShown(data);
+  const task = options.task ?? (shown === 'multi-hot' ? 'multi-label' : undefined);
+  const first = await openClassifier(opened(given), { logits: options.logits, classNames: named, task });
+  const other = against && (await openClassifier(opened(against), { task }));
+  refuseForTask(first, options, shown, data.name);
   const match = other && matchClasses(first, other);
   if (first.classes !== undefined) checkCosts(options, first.classes);
   const notes = noteKeeper(options.onNote);
@@ -87,7 +99,6 @@ export async function evaluate(
   const classCounts = countsOf(own.scored);
   const how = { trainCounts: classCounts, seed: options.seed ?? evaluateRows.seed.default, costs: options.costs };
   const metrics = detailedMetricsOf(own.scored, { ...how, ...(rival ? { before: rival.scored } : {}) });
-  const { labels, predicted, confidence, truth, classes } = own.scored;
   return {
     ...about(first),
     data: data.name,
@@ -96,14 +107,59 @@ export async function evaluate(
     classNames: own.names ?? null,
     classCounts,
     metrics,
-    mistakes: mistakesOf(metrics.confusion ?? confusionMatrix(labels, predicted, classes), MISTAKES),
+    mistakes: mistakesIn(own.scored, metrics),
     against: other && rival ? { ...about(other), metrics: detailedMetricsOf(rival.scored, how) } : null,
-    perSample: { labels, predicted, confidence, truth },
+    perSample: perSampleOf(own.scored),
     notes: notes.all,
   };
 }
 
 const MISTAKES = 40;
+
+/** Of exclusive classes: which is taken for which. */
+function mistakesIn(scored: AnyScored, { confusion }: DetailedMetrics): readonly Mistake[] {
+  if (scored.task === 'multi-label') return [];
+  return mistakesOf(confusion ?? confusionMatrix(scored.labels, scored.predicted, scored.classes), MISTAKES);
+}
+
+function perSampleOf(scored: AnyScored): EvaluateResult['perSample'] {
+  const { size, classes } = scored;
+  if (scored.task === 'exclusive') {
+    const { labels, predicted, confidence, truth } = scored;
+    return { labels, predicted, confidence, truth };
+  }
+  const hot = (lists: LabelLists): Int32Array => Int32Array.from(hotOf(lists, size, classes));
+  const labels = hot(scored.own);
+  const confidence = Float64Array.from(scored.probabilities ?? []);
+  const truth = confidence.map((p, i) => (labels[i] === 1 ? p : 1 - p));
+  return { labels, predicted: hot(scored.chosen), confidence, truth };
+}
+
+/** @throws LossgraftError `task-mismatch` for labels that do not fit the head. */
+function refuseForTask(
+  { task, model, how }: Classifier,
+  { threshold, costs }: OptionsOf<typeof evaluateRows>,
+  shown: LabelsShown,
+  where: string,
+): void {
+  if (task === 'exclusive') {
+    if (threshold === undefined) return;
+    throw badOption(
+      'threshold',
+      'a multi-label model; exclusive classes are predicted by the highest score',
+      'one of exclusive classes',
+    );
+  }
+  if (costs !== undefined) throw badOption('costs', 'exclusive classes', 'a multi-label model');
+  if (shown !== 'indices') return;
+  throw new LossgraftError({
+    code: 'task-mismatch',
+    where: `${where}, labels`,
+    expected: `a row of 0 and 1 per sample, [N, C]: ${model} scores each label on its own (${how})`,
+    found: 'one label per sample',
+    hint: `Name columns of 0 and 1 with ${option('labelColumns')}, or what separates several names with ${option('labelSeparator')}; if each sample has exactly one class, ${option('task', 'exclusive')}`,
+  });
+}
 
 function about({ model, output, how }: Classifier): Pick<Evaluated, 'model' | 'scores'> {
   return { model, scores: { output, how } };
@@ -136,7 +192,7 @@ interface Judging {
 }
 
 interface JudgedModel {
-  readonly scored: Scored;
+  readonly scored: AnyScored;
   readonly names: readonly string[] | undefined;
 }
 
@@ -151,10 +207,10 @@ async function judge(
   const names = isNamed || others === undefined ? own : classNames(others, 'the other model', true);
   const data = await alignLabels(given, { names, input });
   const scoring = { ...options, onNotes: notes.add };
-  let collected: ReturnType<typeof collector> | undefined;
+  let collected: Collecting | undefined;
   for await (const batch of scoreBatches(classifier, data, true, scoring)) {
-    collected ??= collector(sizeOf(data, input), batch.classes, data.name, order);
-    collected.add(batch.logits, batch.labels, batch.start);
+    collected ??= collectorFor(classifier, sizeOf(data, input), batch.classes, data.name, order);
+    collected.add(batch);
   }
   if (collected === undefined) throw new RangeError('no batch');
   const { evidence } = collected;
@@ -165,40 +221,23 @@ async function judge(
     const called = { where: data.name, names: data.classNames, from: names?.from };
     notes.add([`THE LABELS SEEM WRONG, and so are all figures: ${orderProblem(wrong, called).message}`]);
   }
-  return { scored: collected.scores.done(), names: data.classNames };
+  const found = { classes: classifier.classes ?? collected.classes, names: data.classNames };
+  const policy = thresholdPolicy(options.threshold ?? classifier.thresholds, found);
+  const scored = collected.done();
+  if (scored.task === 'exclusive') return { scored, names: data.classNames };
+  if (options.threshold === undefined) notes.add(recordedNotes(classifier.thresholds));
+  return { scored: applyThresholds(scored, policy), names: data.classNames };
 }
 
 function sizeOf({ columns }: Dataset, input: string): number {
   return (columns.get(input) ?? columns.get(LABEL_INPUT))?.dims[0] ?? 0;
 }
 
-/** Collects batches, in the first model's order of classes. */
-function collector(size: number, classes: number, where: string, order: readonly number[] | undefined) {
-  const scores = new Collector(size, classes);
-  const evidence = order === undefined ? gatherEvidence(classes) : undefined;
-  const add = (logits: ArrayLike<number>, given: BigInt64Array, start: number): void => {
-    const labels = Int32Array.from(given, Number);
-    const wrong = labels.findIndex((label) => label >= classes);
-    if (wrong >= 0) throw unknownLabel(`${where}, labels, row ${start + wrong}`, classes, labels[wrong] ?? 0);
-    for (const [i, label] of labels.entries()) evidence?.add(label, logits, i * classes);
-    const ownLabels = order === undefined ? labels : labels.map((label) => order.indexOf(label));
-    scores.add(order === undefined ? logits : reordered(logits, order), ownLabels);
-  };
-  return { scores, evidence, add };
+function countsOf(scored: AnyScored): number[] {
+  return Array.from(scored.tally().totals);
 }
 
-function reordered(logits: ArrayLike<number>, order: readonly number[]): Float64Array {
-  const n = order.length;
-  return Float64Array.from(logits, (_, i) => logits[i - (i % n) + (order[i % n] ?? 0)] ?? Number.NaN);
-}
-
-function countsOf({ labels, classes }: Scored): number[] {
-  const counts = Array<number>(classes).fill(0);
-  for (const label of labels) counts[label] = (counts[label] ?? 0) + 1;
-  return counts;
-}
-
-function unrankedNotes({ size, classes }: Scored): string[] {
+function unrankedNotes({ size, classes }: AnyScored): string[] {
   if (areKept(size, classes)) return [];
   const found = `${size} samples of ${classes} classes exceed the limit of ${MAX_KEPT} probabilities`;
   return [`PR-AUC and ROC-AUC are omitted: ${found}. Use fewer samples to get them`];
@@ -209,24 +248,14 @@ function checkCosts({ costs }: OptionsOf<typeof evaluateRows>, classes: number):
   throw badOption('costs', `${classes} rows and columns, one for each class of the model`, `${costs.length}`);
 }
 
-function unknownLabel(where: string, classes: number, found: number): LossgraftError {
-  return new LossgraftError({
-    code: 'label-out-of-range',
-    where,
-    expected: `a class index among 0…${classes - 1}`,
-    found: `${found}`,
-    hint: 'Correct the label or remove the row: the model has no such class',
-  });
-}
-
-function refuseOthers(own: Scored, rival: Scored, model: string): void {
-  const row = own.labels.findIndex((label, i) => label !== rival.labels[i]);
+function refuseOthers(own: AnyScored, rival: AnyScored, model: string): void {
+  const row = own.strata.findIndex((label, i) => label !== rival.strata[i]);
   if (row < 0 && own.size === rival.size && own.classes === rival.classes) return;
   throw new LossgraftError({
     code: 'other-classes',
     where: `${model}, row ${Math.max(row, 0)}`,
-    expected: `class ${own.labels[row] ?? own.classes}, as for the first model`,
-    found: `${rival.labels[row] ?? rival.classes}`,
+    expected: `class ${own.strata[row] ?? own.classes}, as for the first model`,
+    found: `${rival.strata[row] ?? rival.classes}`,
     hint: 'Compare models with the same classes',
   });
 }

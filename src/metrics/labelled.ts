@@ -101,12 +101,12 @@ export class Labelled implements LabelledFields {
 
   /** 1 for the samples that have a label. */
   having(k: number): Uint8Array {
-    const { own, size } = this;
-    const flags = new Uint8Array(size);
-    for (let row = 0; row < size; row++) {
-      for (let i = own.starts[row] ?? 0; i < (own.starts[row + 1] ?? 0); i++) if (own.of[i] === k) flags[row] = 1;
-    }
-    return flags;
+    return flagsOf(this.own, k);
+  }
+
+  /** 1 for the samples that are taken for a label. */
+  taking(k: number): Uint8Array {
+    return flagsOf(this.chosen, k);
   }
 
   tally(weights?: ArrayLike<number>): Tally {
@@ -137,6 +137,77 @@ export class Labelled implements LabelledFields {
   isRight(row: number): boolean {
     const { own, chosen, both } = this.countsOf(row);
     return own === both && chosen === both;
+  }
+}
+
+function flagsOf({ starts, of }: LabelLists, k: number): Uint8Array {
+  const flags = new Uint8Array(starts.length - 1);
+  for (let row = 0; row < flags.length; row++) {
+    for (let i = starts[row] ?? 0; i < (starts[row + 1] ?? 0); i++) if (of[i] === k) flags[row] = 1;
+  }
+  return flags;
+}
+
+/** The sigmoid of each logit of one row, in float64. */
+export function sigmoidsInto(out: Float64Array, logits: ArrayLike<number>, start: number): Float64Array {
+  for (let k = 0; k < out.length; k++) {
+    const z = logits[start + k] ?? Number.NaN;
+    const e = Math.exp(-Math.abs(z));
+    out[k] = z >= 0 ? 1 / (1 + e) : e / (1 + e);
+  }
+  return out;
+}
+
+/** More probabilities are not kept: 64 MiB of float64. */
+const MAX_KEPT: number = 2 ** 23;
+
+/** Collects what a model says, batch by batch. */
+export class LabelCollector {
+  readonly #classes: number;
+  readonly #hot: Uint8Array;
+  readonly #chosen: Uint8Array;
+  readonly #losses: Float64Array;
+  readonly #kept: Float64Array | null;
+  #size = 0;
+
+  constructor(size: number, classes: number) {
+    this.#classes = classes;
+    this.#hot = new Uint8Array(size * classes);
+    this.#chosen = new Uint8Array(size * classes);
+    this.#losses = new Float64Array(size);
+    this.#kept = size * classes <= MAX_KEPT ? new Float64Array(size * classes) : null;
+  }
+
+  /** @param logits [N, C] in rows; what follows them is passed over. @param labels a row of 0 and 1 for each. */
+  add(logits: ArrayLike<number>, labels: readonly ArrayLike<number>[]): void {
+    const classes = this.#classes;
+    const probabilities = new Float64Array(classes);
+    for (const [i, own] of labels.entries()) {
+      const row = this.#size++;
+      sigmoidsInto(probabilities, logits, i * classes);
+      for (const [k, p] of probabilities.entries()) {
+        const z = logits[i * classes + k] ?? Number.NaN;
+        const at = row * classes + k;
+        this.#hot[at] = own[k] ? 1 : 0;
+        this.#chosen[at] = p >= DEFAULT_THRESHOLD ? 1 : 0;
+        const loss = Math.max(own[k] ? -z : z, 0) + Math.log1p(Math.exp(-Math.abs(z)));
+        this.#losses[row] = (this.#losses[row] ?? 0) + loss / classes;
+        if (this.#kept) this.#kept[at] = p;
+      }
+    }
+  }
+
+  /** Predicted from 0.5 on. */
+  done(): Labelled {
+    const classes = this.#classes;
+    return new Labelled({
+      classes,
+      own: listsOf(this.#hot, classes),
+      chosen: listsOf(this.#chosen, classes),
+      losses: this.#losses,
+      probabilities: this.#kept,
+      thresholds: new Float64Array(classes).fill(DEFAULT_THRESHOLD),
+    });
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Scored } from './scored.ts';
+import type { AnyScored } from './scored.ts';
 
 /** A class is predicted where its probability is at least the threshold: what that gives, as counts. */
 export interface ThresholdCounts {
@@ -27,21 +27,22 @@ export interface PrecisionRecallCurve {
 export const MAX_POINTS = 64;
 
 /** Every threshold that makes a difference, the highest first, as scikit-learn's `precision_recall_curve` has them; `null` where nothing is ranked. */
-export function thresholdsOf(scored: Scored, k: number): ThresholdCounts[] | null {
+export function thresholdsOf(scored: AnyScored, k: number): ThresholdCounts[] | null {
   const ranking = scored.ranking(k);
-  const { probabilities, classes, labels } = scored;
+  const { probabilities, classes } = scored;
+  const has = scored.having(k);
   if (ranking === null || probabilities === null) return null;
   const found: ThresholdCounts[] = [];
   let hits = 0;
   for (const [i, row] of ranking.rows.entries()) {
-    if (labels[row] === k) hits += 1;
+    hits += has[row] ?? 0;
     if (ranking.ends[i] === 1) found.push({ threshold: probabilities[row * classes + k] ?? 0, hits, taken: i + 1 });
   }
   return found;
 }
 
 /** The curve of a class; `null` where it has no samples, or nothing is ranked. */
-export function precisionRecallCurve(scored: Scored, k: number): PrecisionRecallCurve | null {
+export function precisionRecallCurve(scored: AnyScored, k: number): PrecisionRecallCurve | null {
   const all = thresholdsOf(scored, k);
   const positives = all?.at(-1)?.hits ?? 0;
   if (all === null || positives === 0) return null;
@@ -86,7 +87,7 @@ export interface ClassFigures {
 }
 
 /** The threshold with the highest F1, of equal ones the highest; `null` for a class without samples, or where nothing is ranked. */
-export function bestThreshold(scored: Scored, k: number): number | null {
+export function bestThreshold(scored: AnyScored, k: number): number | null {
   const all = thresholdsOf(scored, k);
   const positives = all?.at(-1)?.hits ?? 0;
   if (all === null || positives === 0) return null;
@@ -99,12 +100,12 @@ export function bestThreshold(scored: Scored, k: number): number | null {
 }
 
 /** What a threshold gives on samples; `null` for a class without samples, or where nothing is ranked. */
-export function operatingPoint(scored: Scored, k: number, threshold: number): OperatingPoint | null {
-  const { probabilities, classes, labels, predicted } = scored;
-  if (probabilities === null || !labels.includes(k)) return null;
-  const byRule = labels.map((_, row) => ((probabilities[row * classes + k] ?? 0) >= threshold ? 1 : 0));
-  const byModel = predicted.map((label) => (label === k ? 1 : 0));
-  const truth = labels.map((label) => (label === k ? 1 : 0));
+export function operatingPoint(scored: AnyScored, k: number, threshold: number): OperatingPoint | null {
+  const { probabilities, classes } = scored;
+  const truth = Int32Array.from(scored.having(k));
+  if (probabilities === null || !truth.includes(1)) return null;
+  const byRule = truth.map((_, row) => ((probabilities[row * classes + k] ?? 0) >= threshold ? 1 : 0));
+  const byModel = Int32Array.from(scored.taking(k));
   return {
     class: k,
     threshold,

@@ -1,3 +1,4 @@
+import { LossgraftError } from '../errors.ts';
 import { DEFAULT_THRESHOLD, type Labelled } from './labelled.ts';
 import type { Ranking } from './ranking.ts';
 
@@ -58,12 +59,25 @@ export type ThresholdPolicy = readonly number[] | 'tune';
  * @returns with the thresholds of all samples, which are those to be used from now on.
  */
 export function applyThresholds(scored: Labelled, policy: ThresholdPolicy): Labelled {
+  const isDefault = policy !== 'tune' && policy.every((threshold) => threshold === DEFAULT_THRESHOLD);
+  if (isDefault) return scored;
+  if (scored.probabilities === null) throw tooMany(scored);
   if (policy !== 'tune') return scored.chosenBy((_, k) => policy[k] ?? DEFAULT_THRESHOLD, policy);
   const half = halves(scored.strata);
   const other = half.map((side) => 1 - side);
   const tuned = [tuneThresholds(scored, half), tuneThresholds(scored, other)];
   // Samples of half 0 are predicted by half 1, and the other way around.
   return scored.chosenBy((row, k) => tuned[half[row] ?? 0]?.[k] ?? DEFAULT_THRESHOLD, tuneThresholds(scored));
+}
+
+function tooMany({ size, classes }: Labelled): LossgraftError {
+  return new LossgraftError({
+    code: 'threshold',
+    where: 'option threshold',
+    expected: 'no more probabilities than are kept',
+    found: `${size} samples of ${classes} labels`,
+    hint: 'Take fewer samples, or leave the thresholds at 0.5',
+  });
 }
 
 /** Every other sample of each stratum. */

@@ -6,14 +6,15 @@ export type PredictionColumn = { readonly name: string } & (
   | { readonly type: 'text'; of(prediction: Prediction): string }
 );
 
-/** row, source where samples are files, class, index, probability, the next classes, and the probabilities of all. */
-export function columnsOf({ topK, areAll, hasSource, classNames }: Layout): PredictionColumn[] {
+/** row, source where samples are files, labels where there may be several, class, index, probability, the next classes, and the probabilities of all. */
+export function columnsOf({ topK, areAll, hasSource, isMultiLabel, classNames }: Layout): PredictionColumn[] {
   const next = Array.from({ length: topK - 1 }, (_, i) => i + 1);
   const all = areAll ? classNames() : [];
   return [
     { name: 'row', type: 'integer', of: ({ row }) => row },
     ...(hasSource ? [{ name: 'source', type: 'text', of: ({ source = '' }: Prediction) => source } as const] : []),
-    ...candidate('', 0),
+    ...(isMultiLabel ? [LABELS] : []),
+    ...candidate(isMultiLabel ? '_1' : '', 0),
     ...next.flatMap((place) => candidate(`_${place + 1}`, place)),
     ...all.map(
       (name, k) =>
@@ -25,6 +26,13 @@ export function columnsOf({ topK, areAll, hasSource, classNames }: Layout): Pred
     ),
   ];
 }
+
+/** The names of all labels that are predicted, in one cell. */
+const LABELS: PredictionColumn = {
+  name: 'labels',
+  type: 'text',
+  of: ({ labels = [] }) => labels.map((label) => label.class).join('|'),
+};
 
 function candidate(suffix: string, place: number): PredictionColumn[] {
   return [

@@ -103,7 +103,10 @@ function cellOf(column: PredictionColumn, prediction: Prediction): string {
   return column.type === 'integer' ? String(number) : shortestFloat32(Math.fround(number));
 }
 
-function jsonLinesWriter({ topK, areAll, hasSource, classNames }: Layout, print: Print): PredictionWriter {
+function jsonLinesWriter(
+  { topK, areAll, hasSource, isMultiLabel, classNames }: Layout,
+  print: Print,
+): PredictionWriter {
   const rounded = (value: number): number => Number(shortestFloat32(Math.fround(value)));
   const plain = ({ class: name, index, probability }: Candidate) => ({
     class: name,
@@ -115,6 +118,7 @@ function jsonLinesWriter({ topK, areAll, hasSource, classNames }: Layout, print:
     return JSON.stringify({
       row,
       ...(hasSource ? { source } : {}),
+      ...(isMultiLabel ? { labels: (prediction.labels ?? []).map(plain) } : {}),
       ...plain(prediction),
       ...(topK > 1 ? { top: top.map(plain) } : {}),
       ...(areAll

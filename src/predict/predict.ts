@@ -1,8 +1,11 @@
 import type { Classifier } from '../classifier/classifier.ts';
 import { openClassifier, type ScoredBatch, scoreBatches } from '../classifier/classifier.ts';
+import { recordedNotes } from '../classifier/recorded.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { LossgraftError, option } from '../errors.ts';
+import { sigmoidsInto } from '../metrics/labelled.ts';
 import { softmaxInto } from '../metrics/scored.ts';
+import { thresholdPolicy } from '../metrics/thresholdChoice.ts';
 import { type OpenedModel, opened } from '../model.ts';
 import { badOption, checkOptions } from '../options/check.ts';
 import type { OptionsOf } from '../options/row.ts';
@@ -36,7 +39,15 @@ export async function predict(given: OpenedModel, data: Dataset, options: Predic
   checkOptions(predictRows, options);
   const model = opened(given);
   const classNames = options.classNames ?? (data.labelsFrom === 'option' ? data.classNames : undefined);
-  const classifier = await openClassifier(model, { logits: options.logits, classNames });
+  const classifier = await openClassifier(model, { logits: options.logits, classNames, task: options.task });
+  if (classifier.task === 'exclusive' && options.threshold !== undefined)
+    throw badOption(
+      'threshold',
+      'a multi-label model; exclusive classes are predicted by the highest score',
+      'one of exclusive classes',
+    );
+  if (options.threshold === 'tune')
+    throw badOption('threshold', 'numbers: labels to tune them by are not read here', 'tune');
   if (classifier.classes !== undefined) checkTopK(options, classifier.classes);
   const stream = (): PredictionStream => streamOf(new Predictor(classifier, data, options), data, options);
   return {
@@ -52,6 +63,7 @@ function streamOf(predictor: Predictor, data: Dataset, options: PredictOptions):
   const layout = {
     topK: options.topK ?? predictRows.topK.default,
     areAll: options.probabilities ?? false,
+    isMultiLabel: classifier.task === 'multi-label',
     hasSource: data.describeRow !== undefined,
     classNames: () => distinct(predictor.names),
   };
@@ -74,6 +86,7 @@ async function* makeBatches(
   };
   const { classifier } = predictor;
   onNotes(classifier.notes);
+  if (options.threshold === undefined) onNotes(recordedNotes(classifier.thresholds));
   for await (const batch of scoreBatches(classifier, data, false, { ...options, onNotes })) {
     yield predictor.predict(batch);
   }
@@ -84,6 +97,7 @@ class Predictor {
   readonly #data: Dataset;
   readonly #options: PredictOptions;
   #predicted: number[] = [];
+  #thresholds: readonly number[] = [];
   #samples = 0;
   #confidence = 0;
   /** Of all classes, by index; known from the first batch on. */
@@ -100,10 +114,19 @@ class Predictor {
       checkTopK(this.#options, classes);
       this.names = namesOf(this.classifier, classes);
       this.#predicted = Array<number>(classes).fill(0);
+      this.#thresholds = this.#thresholdsFor(classes);
     }
+    const into = this.classifier.task === 'exclusive' ? softmaxInto : sigmoidsInto;
     return Array.from({ length: count }, (_, i) =>
-      this.#prediction(start + i, softmaxInto(new Float64Array(classes), logits, i * classes)),
+      this.#prediction(start + i, into(new Float64Array(classes), logits, i * classes)),
     );
+  }
+
+  #thresholdsFor(classes: number): readonly number[] {
+    const { task, thresholds, names } = this.classifier;
+    if (task === 'exclusive') return [];
+    const policy = thresholdPolicy(this.#options.threshold ?? thresholds, { classes, names: names?.names });
+    return policy === 'tune' ? [] : policy;
   }
 
   #prediction(row: number, probabilities: Float64Array): Prediction {
@@ -117,15 +140,19 @@ class Predictor {
     const best = candidate(first);
     this.#samples++;
     this.#confidence += best.probability;
-    this.#predicted[first] = (this.#predicted[first] ?? 0) + 1;
+    const isMultiLabel = this.classifier.task === 'multi-label';
+    const taken = Array.from(probabilities.keys()).filter((k) => (probabilities[k] ?? 0) >= (this.#thresholds[k] ?? 1));
+    for (const k of isMultiLabel ? taken : [first]) this.#predicted[k] = (this.#predicted[k] ?? 0) + 1;
     const source = this.#data.describeRow?.(row);
     const top = [best, ...others.map(candidate)];
-    return { row, source, ...best, top, probabilities: areAll ? probabilities : undefined };
+    const found = { row, source, ...best, top, probabilities: areAll ? probabilities : undefined };
+    return isMultiLabel ? { ...found, labels: taken.map(candidate) } : found;
   }
 
-  summary(): Pick<PredictSummary, 'samples' | 'predicted' | 'confidence' | 'classNames'> {
+  summary(): Pick<PredictSummary, 'samples' | 'predicted' | 'confidence' | 'classNames' | 'thresholds'> {
     const confidence = this.#confidence / this.#samples;
-    return { samples: this.#samples, predicted: this.#predicted, confidence, classNames: this.names };
+    const ofLabels = this.classifier.task === 'multi-label' ? { thresholds: this.#thresholds } : {};
+    return { ...ofLabels, samples: this.#samples, predicted: this.#predicted, confidence, classNames: this.names };
   }
 }
 

@@ -15,6 +15,8 @@ export interface Prediction extends Candidate {
   readonly top: readonly Candidate[];
   /** Of all classes by index, where they are asked for. */
   readonly probabilities: Float64Array | undefined;
+  /** Of a multi-label model: those whose probability reaches their thresholds, by index. */
+  readonly labels?: readonly Candidate[];
 }
 
 /** What was predicted, as a whole. */
@@ -22,6 +24,8 @@ export interface PredictSummary {
   readonly model: string;
   readonly data: string;
   readonly samples: number;
+  /** Of a multi-label model: the probabilities from which on labels are predicted. */
+  readonly thresholds?: readonly number[];
   /** How often each class was predicted, by its index. */
   readonly predicted: readonly number[];
   /** The mean probability of what was predicted. */
@@ -37,6 +41,8 @@ export interface Layout {
   readonly topK: number;
   /** Whether they have the probabilities of all classes. */
   readonly areAll: boolean;
+  /** Whether samples may have several labels. */
+  readonly isMultiLabel: boolean;
   /** Whether samples are files. */
   readonly hasSource: boolean;
   /** Of all classes, each other than the others; known from the first batch on. */

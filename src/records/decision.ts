@@ -27,6 +27,8 @@ export interface RunDecision {
   readonly candidates: readonly Candidate[];
   /** Class-wise z of validation losses over training losses, of the model before: from 2 on the validation data are new to it. `null`: unknown. */
   readonly newness: number | null;
+  /** Where samples may have several labels: from which probabilities on the model that is written predicts them. */
+  readonly thresholds?: readonly number[];
   /** What to tell the user of the validation data. */
   readonly warning: string | null;
 }

@@ -1,3 +1,5 @@
+import type { Task } from '../task.ts';
+
 /** How a model is corrected for the skew of its training data, where no loss is asked for. */
 export interface Method {
   readonly describe: string;
@@ -9,6 +11,8 @@ export interface Method {
   readonly trains?: 'head' | 'scales';
   /** The learning rate, where it does not depend on the network. */
   readonly rate?: number;
+  /** The same for samples that may have several labels; none: it is for exclusive classes alone. */
+  readonly multiLabel?: Pick<Method, 'describe' | 'losses'>;
 }
 
 export type MethodName = 'half' | 'full' | 'sampled' | 'weighted' | 'plain' | 'crt' | 'lws' | 'auto';
@@ -17,19 +21,35 @@ export type MethodName = 'half' | 'full' | 'sampled' | 'weighted' | 'plain' | 'c
 const HALF = { tau: 0.5 } as const;
 
 export const methods: Readonly<Record<MethodName, Method>> = {
-  half: { describe: 'logit adjustment with τ 0.5', losses: ['logit-adjustment'], lossOptions: HALF },
+  half: {
+    describe: 'logit adjustment with τ 0.5',
+    losses: ['logit-adjustment'],
+    lossOptions: HALF,
+    multiLabel: { describe: 'distribution-balanced loss', losses: ['distribution-balanced'] },
+  },
   full: {
     describe: 'balanced softmax, the full correction',
     losses: ['balanced-softmax'],
     lossOptions: {},
+    multiLabel: { describe: 'asymmetric loss', losses: ['asymmetric'] },
   },
   sampled: {
     describe: 'all classes drawn equally often',
     losses: ['ce+sampled'],
     lossOptions: {},
   },
-  weighted: { describe: 'cross-entropy weighted by 1/n', losses: ['ce+inverse'], lossOptions: {} },
-  plain: { describe: 'cross-entropy', losses: ['ce'], lossOptions: {} },
+  weighted: {
+    describe: 'cross-entropy weighted by 1/n',
+    losses: ['ce+inverse'],
+    lossOptions: {},
+    multiLabel: { describe: 'binary cross-entropy with pos_weight', losses: ['bce+positive'] },
+  },
+  plain: {
+    describe: 'cross-entropy',
+    losses: ['ce'],
+    lossOptions: {},
+    multiLabel: { describe: 'binary cross-entropy', losses: ['bce'] },
+  },
   crt: {
     describe: 'the last layer alone, all classes drawn equally often',
     losses: ['ce+sampled'],
@@ -48,8 +68,19 @@ export const methods: Readonly<Record<MethodName, Method>> = {
     describe: 'half, full, sampled, weighted and plain; keeps the best on validation data',
     losses: ['logit-adjustment', 'balanced-softmax', 'ce+sampled', 'ce+inverse', 'ce'],
     lossOptions: HALF,
+    multiLabel: {
+      describe: 'half, full, weighted and plain; keeps the best on validation data',
+      losses: ['distribution-balanced', 'asymmetric', 'bce+positive', 'bce'],
+    },
   },
 };
+
+/** A method for samples that are labelled so; `undefined` where it is not for them. */
+export function methodOf(name: MethodName, task: Task): Method | undefined {
+  const method = methods[name];
+  if (task === 'exclusive') return method;
+  return method.multiLabel && { ...method, ...method.multiLabel, lossOptions: {} };
+}
 
 export const METHOD_NAMES = Object.keys(methods) as readonly MethodName[];
 

@@ -1,11 +1,19 @@
-import { isWhole, number, text } from '../options/row.ts';
+import { choice, isWhole, number, text } from '../options/row.ts';
+import { TASK_NAMES } from '../task.ts';
 import { costsRow } from './costs.ts';
 import { runRows } from './run.ts';
+import { thresholdRow } from './thresholds.ts';
 
 /** How a classifier is run over data, whatever for. */
 export const scoringRows = {
   /** The scores before the softmax, [N, C]; or, of two classes, the logit of the second, [N] or [N, 1]. Default: found. */
   logits: text('The scores before the softmax, [N, C], or the logit of the second of two classes (default: found)', {}),
+  /** What labels say. Default: what the labels, the file or its folder tell. */
+  task: choice(
+    TASK_NAMES,
+    'exclusive: one class per sample; multi-label: any number of labels (default: as labels and file tell)',
+    {},
+  ),
   ...runRows,
 } as const;
 
@@ -22,6 +30,11 @@ export const intervalSeedRow = number(
 /** The options of `evaluate`. */
 export const evaluateRows = {
   ...scoringRows,
+  /** Of a multi-label model: the probabilities from which on labels are predicted. Default: those that the file records, else 0.5. */
+  threshold: {
+    ...thresholdRow,
+    more: 'tune: those with the highest F1, judged in halves of the data, each at the thresholds of the other (default: as the file records, else 0.5)',
+  },
   /** What a wrong prediction costs: rows are true classes, columns predictions. The table has the metric `cost` then. */
   costs: { ...costsRow, first: true },
   /** Of the draws that give intervals and comparisons. Default 0. */

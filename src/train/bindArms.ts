@@ -5,14 +5,21 @@ import { LossgraftError, option } from '../errors.ts';
 import { badOption, pick, unknownOption } from '../options/check.ts';
 import { resolveOptions } from '../options/declared.ts';
 import { isNumbers, type OptionsOf } from '../options/row.ts';
-import { methods } from '../records/methods.ts';
 import { graftRows, placeRows, type WeightsChoice } from '../tables/graft.ts';
 import { stepRows } from '../tables/step.ts';
 import { trainRows } from '../tables/train.ts';
+import { TASKS } from '../task.ts';
 import type { Arm, GraphRequest } from '../trainer/request.ts';
-import type { GraftRequest } from '../transform/graft.ts';
+import { formFor, type GraftRequest } from '../transform/graft.ts';
 import { type Catalogue, declaredOptions, type TrainOptions } from './options.ts';
-import { type Plan, RECIPE_LOSS } from './plan.ts';
+import type { Plan } from './plan.ts';
+import { type Spec, specOf, specsOf, weightingOf } from './specs.ts';
+
+/** Training samples of each class, and in all. */
+export interface TrainingCounts {
+  readonly counts: readonly number[];
+  readonly samples: number;
+}
 
 /** What is trained, beside one another. */
 export interface Arms {
@@ -27,28 +34,23 @@ export interface Arms {
   readonly settings: Readonly<Record<string, unknown>>;
 }
 
-/** A loss with class weights, by the name under which it is reported. */
-interface Spec {
-  readonly name: string;
-  readonly loss: Configured<Loss>;
-  readonly weights: WeightsChoice | undefined;
-  readonly sampler?: Sampler;
-}
-
 /**
  * The losses to train with: the one that was asked for, the baseline, and those to compare with. Each takes, of the further options, those
  * that it declares.
  *
  * @throws LossgraftError for unknown names, a loss that comes twice, and options that nothing declares.
  */
-export function bindArms(catalogue: Catalogue, options: TrainOptions, plan: Plan, counts: readonly number[]): Arms {
+export function bindArms(catalogue: Catalogue, options: TrainOptions, plan: Plan, data: TrainingCounts): Arms {
   const specs = specsOf(catalogue, options, plan);
   const optimizer = configured(catalogue.optimizers, options.optimizer ?? plan.optimizer, 'optimizer');
-  const binder = new Binder(catalogue, options, plan, counts, optimizer);
-  const firsts = options.firstLoss === undefined ? [] : [specOf(catalogue, options.firstLoss)];
+  const binder = new Binder(catalogue, options, plan, data, optimizer);
+  const { task } = plan;
+  const firsts =
+    options.firstLoss === undefined ? [] : [specOf(catalogue, options.firstLoss, { task, lossOptions: {} })];
   binder.refuseUndeclared([...specs, ...firsts]);
   const arms = specs.map((spec) => binder.arm(spec));
-  const ce: Spec = { name: 'ce', loss: configured(catalogue.losses, 'ce', 'loss'), weights: 'none' };
+  const plainLoss = TASKS[task].crossEntropy;
+  const ce: Spec = { name: plainLoss, loss: configured(catalogue.losses, plainLoss, 'loss'), weights: 'none' };
   const crossEntropy = binder.request(ce, undefined);
   const first = firsts[0] ? binder.request(firsts[0], undefined) : crossEntropy;
   const settings = Object.fromEntries(arms.map(({ name, graph }) => [`loss ${name}`, plain(graph(undefined))]));
@@ -64,57 +66,11 @@ function countingOptions({ loss, lossOptions, optimizer, optimizerOptions }: Gra
   };
 }
 
-function specsOf({ losses }: Catalogue, options: TrainOptions, plan: Plan): Spec[] {
-  const { method } = plan;
-  const { loss = RECIPE_LOSS, weights, classWeights = weights, baseline, compare = [] } = options;
-  const others = [...(baseline ? ['ce+inverse'] : []), ...compare];
-  if (method !== null) {
-    const own = methods[method].losses;
-    const further = others.filter((text) => !own.includes(text)).map((text) => specOf({ losses }, text));
-    return refuseTwice([...own.map((text) => specOf({ losses }, text, plan, options)), ...further]);
-  }
-  const main = configured(losses, loss, 'loss');
-  const weighting = weightingOf(classWeights);
-  const weighted = weighting === undefined || weighting === 'none' ? '' : `+${weighting}`;
-  const specs: Spec[] = [
-    { name: `${main.of.name}${weighted}`, loss: main, weights: classWeights },
-    ...others.map((text) => specOf({ losses }, text)),
-  ];
-  return refuseTwice(specs);
-}
-
-function refuseTwice(specs: Spec[]): Spec[] {
-  const names = specs.map(({ name }) => name);
-  const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) throw badOption('compare', 'each loss once', `${twice} more than once`);
-  return specs;
-}
-
-/** `ce`, with class weights `ce+inverse`, with classes drawn equally often `ce+sampled`; a method's options count where none is given. */
-function specOf(
-  { losses }: Pick<Catalogue, 'losses'>,
-  text: string,
-  { lossOptions }: Pick<Plan, 'lossOptions'> = { lossOptions: {} },
-  given: Readonly<Record<string, unknown>> = {},
-): Spec {
-  const [name = '', how] = text.split('+');
-  const { of: loss, options } = configured(losses, name, 'compare');
-  const own = Object.entries(lossOptions).filter(([key]) => key in loss.options && given[key] === undefined);
-  const found = { name: text, loss: { of: loss, options: { ...options, ...Object.fromEntries(own) } } };
-  return how === 'sampled' ? { ...found, weights: 'none', sampler: 'balanced' } : { ...found, weights: how };
-}
-
-/** The name of class weights that are made by rule. */
-function weightingOf(weights: WeightsChoice | undefined): string | undefined {
-  if (weights === undefined || typeof weights === 'string') return weights;
-  if ('of' in weights) return weights.of.name;
-  return 'name' in weights ? weights.name : undefined;
-}
-
 class Binder {
   readonly #catalogue: Catalogue;
   readonly #options: TrainOptions;
   readonly #counts: readonly number[];
+  readonly #samples: number;
   readonly #plan: Plan;
   readonly #optimizer: Configured<Optimizer>;
   readonly #given: Readonly<Record<string, unknown>>;
@@ -124,12 +80,13 @@ class Binder {
     catalogue: Catalogue,
     options: TrainOptions,
     plan: Plan,
-    counts: readonly number[],
+    { counts, samples }: TrainingCounts,
     optimizer: Configured<Optimizer>,
   ) {
     this.#catalogue = catalogue;
     this.#options = options;
     this.#counts = counts;
+    this.#samples = samples;
     this.#plan = plan;
     this.#optimizer = optimizer;
     const ofRecipe = Object.entries(plan.optimizerOptions).filter(
@@ -153,7 +110,7 @@ class Binder {
     if (this.#options.alpha !== 'auto' || !isCalibrated(loss.of)) return { ...own, graph };
     const ce: Spec = {
       ...spec,
-      loss: configured(this.#catalogue.losses, 'ce', 'loss'),
+      loss: configured(this.#catalogue.losses, TASKS[this.#plan.task].crossEntropy, 'loss'),
       weights: this.#weightsOf(spec),
     };
     return {
@@ -178,7 +135,7 @@ class Binder {
 
   /** The IB loss without class weights; a loss that weighs by influence lends it its options. */
   influence(main: Spec | undefined, alpha: number | undefined): ReturnType<Arms['influence']> {
-    const loss = named(this.#catalogue.losses, 'ib', 'loss');
+    const loss = formFor(named(this.#catalogue.losses, 'ib', 'loss'), this.#plan.task);
     const lent = Object.entries(main?.loss.options ?? {}).filter(([key]) => key in loss.options);
     const spec: Spec = { name: 'ib', loss: { of: loss, options: Object.fromEntries(lent) }, weights: 'none' };
     const { keepTies } = this.#options;
@@ -222,10 +179,18 @@ class Binder {
       ...this.#place(loss.of),
       ...(alpha === undefined ? {} : { alpha }),
       loss,
-      classWeights: this.#ofPresent(weights, sampler),
+      ...this.#weightsIn(weights, sampler),
+      ...(this.#plan.task === 'multi-label' ? { sampleCount: this.#samples } : {}),
       ...(usesCounts ? { classCounts: loss.of.needsCounts ? this.#priors(loss.of, sampler) : this.#counts } : {}),
     };
     return bindGraft(this.#catalogue, graftRows, options, this.#optimizer);
+  }
+
+  /** Weights of the labels that a sample has are the user's own, as they are given. */
+  #weightsIn(weights: WeightsChoice, sampler: Sampler): Pick<OrderedOptions, 'classWeights' | 'positiveWeights'> {
+    const { positiveWeights } = this.#options;
+    if (positiveWeights !== undefined) return { positiveWeights };
+    return { classWeights: this.#ofPresent(weights, sampler) };
   }
 
   /** Where the loss goes; what only influence needs is left out for losses without it. */
@@ -233,8 +198,9 @@ class Binder {
     const given = pick(placeRows, this.#options);
     if (loss.needsFeatures) return given;
     const { ib_factor: _, ...rename } = given.rename ?? {};
-    const { logits } = given;
-    return { ...(logits === undefined ? {} : { logits }), ...(Object.keys(rename).length > 0 ? { rename } : {}) };
+    const { logits, task } = given;
+    const asked = { ...(logits === undefined ? {} : { logits }), ...(task === undefined ? {} : { task }) };
+    return { ...asked, ...(Object.keys(rename).length > 0 ? { rename } : {}) };
   }
 
   /** Sorted names of which one is missing give the others wrong indices. */
@@ -262,7 +228,14 @@ class Binder {
       const values = weighting.weights(present, given).values();
       return this.#counts.map((count) => (count > 0 ? (values.next().value ?? 1) : 1));
     };
-    return { of: { ...weighting, weights }, options };
+    const positiveWeights: Weighting['positiveWeights'] = (counts, samples, given) =>
+      weighting.positiveWeights?.(
+        counts.map((count) => Math.max(count, 1)),
+        samples,
+        given,
+      );
+    const forLabels = weighting.positiveWeights === undefined ? {} : { positiveWeights };
+    return { of: { ...weighting, weights, ...forLabels }, options };
   }
 
   #weightsOf({ loss, weights }: Spec): WeightsChoice {

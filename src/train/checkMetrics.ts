@@ -1,5 +1,5 @@
 import { option } from '../errors.ts';
-import { METRICS, metricNamed } from '../metrics/metrics.ts';
+import { isOfTask, METRICS, metricNamed } from '../metrics/metrics.ts';
 import { areKept, MAX_KEPT } from '../metrics/scored.ts';
 import { badOption } from '../options/check.ts';
 import type { TrainOptions } from './options.ts';
@@ -14,6 +14,11 @@ import type { TrainOptions } from './options.ts';
 export function checkMetrics(options: TrainOptions, rows: number, classes: number): string | undefined {
   const { selectBy = METRICS.balancedAccuracy.option, costs } = options;
   const metric = METRICS[metricNamed(selectBy)];
+  const { task = 'exclusive' } = options;
+  if (!isOfTask(metricNamed(selectBy), task)) {
+    const known = Object.values(METRICS).filter(({ tasks = [task] }) => tasks.includes(task));
+    throw badOption('selectBy', `a metric of ${task} models: ${known.map((each) => each.option).join(', ')}`, selectBy);
+  }
   if (metric === METRICS.cost && costs === undefined)
     throw badOption('selectBy', `a cost matrix (${option('costs')}) with cost`, 'none');
   if (costs !== undefined && costs.length !== classes)

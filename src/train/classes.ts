@@ -4,6 +4,7 @@ import { type ClassNames, classNames } from '../classes/names.ts';
 import { findWrongOrder } from '../classes/order.ts';
 import { orderProblem } from '../classes/orderProblem.ts';
 import { alignLabels } from '../data/alignLabels.ts';
+import type { LabelInput } from '../data/bind.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { ClassRemedy } from '../data/nameMismatch.ts';
 import { LossgraftError, option } from '../errors.ts';
@@ -28,7 +29,7 @@ export interface AlignedOptions {
 export async function alignData(
   model: Model,
   options: TrainOptions,
-  labels: { readonly name: string; readonly classes: number },
+  labels: LabelInput & { readonly classes: number },
   head?: { readonly names: ClassNames | undefined },
 ): Promise<AlignedOptions> {
   const { data, validation, test } = options;
@@ -50,7 +51,8 @@ export async function alignData(
     ...(typeof validation === 'object' ? { validation: await align(validation, others) } : {}),
     ...(test === undefined ? {} : { test: await align(test, others) }),
   };
-  const partial = options.trustLabels || options.head === 'new' ? undefined : orderNote(classes);
+  const isOrdered = labels.task !== 'multi-label' && options.head !== 'new';
+  const partial = options.trustLabels || !isOrdered ? undefined : orderNote(classes);
   return {
     options: { ...options, data: aligned, ...further },
     names: all,
@@ -95,12 +97,13 @@ function namesFor({ name, classNames: own }: Dataset, names: ClassNames | undefi
 /** See `TrainerRequest.checkOrder`; `undefined` where labels are to be trusted. */
 export function orderCheck(
   model: Model,
-  { trustLabels, data, logits, head }: TrainOptions,
+  { trustLabels, data, logits, head, task }: TrainOptions,
   names: ClassNames | undefined,
   classes: number,
 ): ((evidence: Evidence) => Promise<readonly string[]>) | undefined {
   // A new head has no order yet.
-  if (trustLabels || head === 'new') return undefined;
+  // Which of several labels would be another one's cannot be told from single samples.
+  if (trustLabels || head === 'new' || task === 'multi-label') return undefined;
   return async (evidence) => {
     const wrong = findWrongOrder(evidence);
     if (wrong === undefined) return [];

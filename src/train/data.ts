@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
+import type { LabelInput } from '../data/bind.ts';
 import { type Dataset, LABELS, type TableCells } from '../data/dataset.ts';
 import { longTailRows } from '../data/longTail.ts';
 import { preparedFor } from '../data/prepared.ts';
 import type { Part } from '../data/samples.ts';
-import { openSamples, type Samples } from '../data/samples.ts';
+import { openSamples, type Samples, targetsOf } from '../data/samples.ts';
 import { labelsOf, stratifiedSplit } from '../data/split.ts';
 import { isRecorded, type Preparation } from '../data/tables/preparation.ts';
 import { LossgraftError, option } from '../errors.ts';
@@ -30,12 +31,12 @@ const DEFAULT_SHARE = 0.2;
 export async function divide(
   options: TrainOptions,
   ports: readonly Port[],
-  labels: { readonly name: string; readonly classes: number },
+  labels: LabelInput & { readonly classes: number },
   { seed, recorded }: { readonly seed: number; readonly recorded: Preparation | undefined },
 ): Promise<DividedData> {
   const { data, validation = DEFAULT_SHARE, test, imbalance: ratio, imbalanceType: type = 'exp' } = options;
   const features = ports.filter(({ name }) => name !== labels.name);
-  await refuseMore(data, labels.classes);
+  if (labels.task !== 'multi-label') await refuseMore(data, labels.classes);
   const rowsOf = (of: BigInt64Array): Held => {
     const all = ratio === undefined ? everyRow(of) : longTailRows(of, { ratio, type, seed });
     const isShare = typeof validation === 'number';
@@ -92,13 +93,13 @@ interface Held {
 async function fitTable(
   { table, ...data }: Dataset,
   features: readonly Port[],
-  { name, classes }: { readonly name: string; readonly classes: number },
+  labels: LabelInput,
   rowsOf: (labels: BigInt64Array) => Held,
 ): Promise<ReturnType<TableCells['fit']> | undefined> {
-  const column = data.columns.get(name) ?? data.columns.get(LABELS);
+  const column = data.columns.get(labels.name) ?? data.columns.get(LABELS);
   if (table === undefined || column === undefined) return undefined;
-  const labels = await labelsOf({ ...data, columns: new Map([[LABELS, column]]) }, classes);
-  return table.fit(features, rowsOf(labels).train);
+  const { labels: all } = await targetsOf(data, column, labels);
+  return table.fit(features, rowsOf(all).train);
 }
 
 function everyRow({ length }: { readonly length: number }): Uint32Array {
@@ -119,6 +120,12 @@ function holdOut(
 
 function countsOf({ samples, rows }: Part, classes: number): number[] {
   const counts = Array<number>(classes).fill(0);
+  const { hot } = samples;
+  if (hot) {
+    for (const row of rows)
+      for (let k = 0; k < classes; k++) counts[k] = (counts[k] ?? 0) + (hot[row * classes + k] ?? 0);
+    return counts;
+  }
   for (const row of rows) {
     const label = Number(samples.labels[row]);
     counts[label] = (counts[label] ?? 0) + 1;
@@ -164,7 +171,7 @@ function same(what: string, data: Dataset, other: Dataset | number | undefined):
 }
 
 /** Size and labels: a checkpoint goes on with the same data only, wherever they are. */
-function identity({ size, labels }: Samples): string {
-  const bytes = new Uint8Array(labels.buffer, labels.byteOffset, labels.byteLength);
+function identity({ size, labels, hot }: Samples): string {
+  const bytes = hot ?? new Uint8Array(labels.buffer, labels.byteOffset, labels.byteLength);
   return `${size} samples, labels ${createHash('sha256').update(bytes).digest('hex').slice(0, 16)}`;
 }

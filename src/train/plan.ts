@@ -1,16 +1,20 @@
+import type { LossgraftError } from '../errors.ts';
 import { METRICS } from '../metrics/metrics.ts';
-import { checkNeeds } from '../options/check.ts';
+import { badOption, checkNeeds } from '../options/check.ts';
 import {
   epochsFor,
   type Goal,
+  METHOD_NAMES,
   type MethodName,
   methodFor,
+  methodOf,
   methods,
   type NetworkSize,
   rateFor,
 } from '../records/methods.ts';
 import { checkSchedule, DEFAULT_SCHEDULE, type Recipe, recipes, type Schedule } from '../records/schedule.ts';
 import { trainRows } from '../tables/train.ts';
+import type { Task } from '../task.ts';
 import type { TrainOptions } from './options.ts';
 
 /** What a recipe or a method settles, and what the user says before it. */
@@ -19,6 +23,10 @@ export interface Plan extends Recipe {
   /** `null` where a loss is asked for. */
   readonly method: MethodName | null;
   readonly goal: Goal;
+  /** What the labels say. */
+  readonly task: Task;
+  /** Of a method: what is trained beside one another. */
+  readonly losses: readonly string[];
   /** Of all losses, where nothing is said beside them. */
   readonly lossOptions: Readonly<Record<string, number>>;
   /** What is trained: see the option. */
@@ -36,10 +44,12 @@ export interface Plan extends Recipe {
  *
  * @throws LossgraftError `schedule` or `option-range` for options that do not go together.
  */
-export function planOf(options: TrainOptions): Plan {
+export function planOf(options: TrainOptions, task: Task = 'exclusive'): Plan {
   const { goal = trainRows.goal.default, recipe, seed = trainRows.seed.default } = options;
   const isFree = options.loss === undefined && recipe === undefined;
   const method = isFree ? (options.method ?? methodFor[goal]) : null;
+  const chosenMethod = method === null ? undefined : methodOf(method, task);
+  if (method !== null && chosenMethod === undefined) throw notForLabels(method, options);
   const base = recipe !== undefined ? recipes[recipe](options.epochs) : isFree ? METHOD_PLAN : LOSS_PLAN;
   const schedule = scheduleOf(options, base.schedule);
   checkSchedule(schedule);
@@ -55,10 +65,12 @@ export function planOf(options: TrainOptions): Plan {
     seed,
     method,
     goal,
-    lossOptions: method === null ? {} : methods[method].lossOptions,
+    task,
+    losses: chosenMethod?.losses ?? [],
+    lossOptions: chosenMethod?.lossOptions ?? {},
     ...trainedBy(options, method),
     ...chosen,
-    safeLoss: isSafe(options, method) ? SAFE_LOSS : null,
+    safeLoss: task === 'exclusive' && isSafe(options, method) ? SAFE_LOSS : null,
   };
 }
 
@@ -83,13 +95,19 @@ export function settle(
 }
 
 /** What a method came to, to be said before the work. */
-export function describePlan({ method, schedule, optimizer, select }: Plan): string[] {
+export function describePlan({ method, schedule, optimizer, select, task }: Plan): string[] {
   if (method === null) return [];
   const { epochs, rate, kind } = schedule;
   const taken = select === 'last' ? 'the last is taken' : 'the best is taken';
   return [
-    `Method ${method}: ${methods[method].describe}; ${optimizer}, learning rate ${rate}, ${kind}, ${epochs} epochs, of which ${taken}`,
+    `Method ${method}: ${methodOf(method, task)?.describe}; ${optimizer}, learning rate ${rate}, ${kind}, ${epochs} epochs, of which ${taken}`,
   ];
+}
+
+/** What is refused where samples may have several labels. */
+function notForLabels(method: MethodName, { recipe }: TrainOptions): LossgraftError {
+  const known = METHOD_NAMES.filter((name) => methodOf(name, 'multi-label'));
+  return badOption('method', `one of ${known.join(', ')} for a multi-label model`, recipe ?? method);
 }
 
 /** The loss of a recipe, where none is asked for. */

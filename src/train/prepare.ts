@@ -1,8 +1,12 @@
+import { configured } from '../bind.ts';
 import type { ClassNames } from '../classes/names.ts';
+import { labelsShown } from '../data/labelsShown.ts';
 import { fixedBatch, inputPorts } from '../data/samples.ts';
 import { preparationIn } from '../data/tables/preparation.ts';
 import { LossgraftError, option } from '../errors.ts';
 import { manifestRecord } from '../manifest.ts';
+import { thresholdPolicy } from '../metrics/thresholdChoice.ts';
+import type { ThresholdPolicy } from '../metrics/thresholds.ts';
 import { type Model, modelFile, modelHash } from '../model.ts';
 import { badOption, complete, ownSettings } from '../options/check.ts';
 import type { RunFile } from '../records/runFile.ts';
@@ -12,6 +16,7 @@ import { refuseEmptyInputs } from '../runtime/feeds.ts';
 import { explainLength } from '../runtime/longestRow.ts';
 import { trainerRows } from '../tables/train/trainer.ts';
 import { trainRows } from '../tables/train.ts';
+import type { Task } from '../task.ts';
 import type { TrainerRequest } from '../trainer/request.ts';
 import { evaluationGraph } from '../trainGraph/evaluation.ts';
 import { type Arms, bindArms } from './bindArms.ts';
@@ -28,6 +33,7 @@ import { checkReport } from './report.ts';
 import { describeRun, differences } from './runFile.ts';
 import { settledPlan } from './settledPlan.ts';
 import { standardise } from './standardise.ts';
+import { askedTask, checkLabels } from './task.ts';
 
 /** A run that may begin: all is checked and said that is known before the work. */
 export interface PreparedRun {
@@ -53,15 +59,23 @@ export async function prepareRun(
   given: TrainOptions,
   folderNotes: readonly string[],
 ): Promise<PreparedRun> {
-  const proposed = planOf(given);
   checkReport(given);
   const name = given.rename?.labels ?? 'labels';
-  const head = await headFor(source, given, name);
-  const judged = head ?? (await judgedBy(catalogue, source, given));
+  const shown = await labelsShown(given.data, name);
+  const { of: loss } = configured(catalogue.losses, given.loss ?? 'ce', 'loss');
+  const asked = askedTask(source, given, loss.task === 'multi-label', shown);
+  const proposed = planOf(given, asked);
+  const head = asked === 'multi-label' ? undefined : await headFor(source, given, name);
+  const judged = head ?? (await judgedBy(catalogue, source, asked === undefined ? given : { ...given, task: asked }));
   const { classes } = judged;
-  const labels = { name, classes };
-  const { options, names, notes: classNotes } = await alignData(source, given, labels, head);
-  const ports = inputPorts(source, labels.name);
+  const task = 'task' in judged ? judged.task : 'exclusive';
+  const labels = { name, classes, task };
+  const taskNotes = 'task' in judged ? checkLabels(shown, task, given, judged) : [];
+  const { options: aligned, names, notes: classNotes } = await alignData(source, given, labels, head);
+  const options = { ...aligned, task };
+  refuseForLabels(options);
+  const thresholds = thresholdsOf(options, { classes, names: names?.names ?? options.data.classNames });
+  const ports = inputPorts(source, labels);
   refuseEmptyInputs(source.name, ports);
   const recorded = preparationIn(manifestRecord(source.proto), source.name);
   const parts = await divide(options, ports, labels, { seed: proposed.seed, recorded });
@@ -77,22 +91,24 @@ export async function prepareRun(
   const said = [
     ...folderNotes,
     ...judged.notes,
+    ...taskNotes,
     ...builtNotes,
     ...classNotes,
     ...parts.notes,
     ...(scaled?.notes ?? []),
   ];
   const dataNotes = [...new Set(said)];
-  const plan = await settledPlan(model, options, { ...proposed, batchSize }, parts);
+  const planned = task === proposed.task ? proposed : planOf(given, task);
+  const plan = await settledPlan(model, options, { ...planned, batchSize }, parts);
   const calibrated = await calibrationNotes(model, options, parts, classes);
   const ownNotes = [...dataNotes, ...describePlan(plan), ...describeSampler(options, parts.counts), ...calibrated];
   for (const note of ownNotes) options.onNote?.(note);
-  const bound = bindArms(catalogue, options, plan, parts.counts);
+  const bound = bindArms(catalogue, options, plan, { counts: parts.counts, samples: parts.train.rows.length });
   const record = await describeRun(catalogue, { model: source, given, plan, declared: bound.declared });
   const compared = comparedNotes(given, record);
   for (const note of compared) options.onNote?.(note);
   const notes = [...ownNotes, ...compared];
-  const unranked = checkMetrics({ ...options, selectBy: plan.selectBy }, parts.validation.rows.length, classes);
+  const unranked = checkMetrics({ ...options, selectBy: plan.selectBy, task }, parts.validation.rows.length, classes);
   const request: TrainerRequest = {
     model,
     modelPath: source.path,
@@ -104,6 +120,7 @@ export async function prepareRun(
     validation: parts.validation,
     ...(parts.test ? { test: parts.test } : {}),
     trainCounts: parts.counts,
+    ...(thresholds === undefined ? {} : { thresholds }),
     ...(options.freshHead
       ? { newHead: await newHead(model, { logits: options.logits, classes, seed: plan.seed }) }
       : {}),
@@ -148,16 +165,27 @@ async function judgedBy(
   catalogue: Catalogue,
   model: Model,
   options: TrainOptions,
-): Promise<{ readonly classes: number; readonly notes: readonly string[] }> {
-  const { logits, rename, keepTies, trainable = 'head' } = options;
+): Promise<{
+  readonly classes: number;
+  readonly task: Task;
+  readonly why: string;
+  readonly notes: readonly string[];
+}> {
+  const { logits, rename, keepTies, task: asked, trainable = 'head' } = options;
   const ce = catalogue.losses.ce;
   if (!ce) throw new Error('the catalogue has no cross-entropy');
   const { ib_factor: _, ...names } = rename ?? {};
-  const place = { ...defined({ logits, keepTies }), rename: names };
+  const place = { ...defined({ logits, keepTies, task: asked }), rename: names };
   const request = { loss: ce, lossOptions: {}, trainable, ...place };
-  const { classes, head, notes } = await evaluationGraph(model, request, []);
+  const { classes, task, head, notes: all } = await evaluationGraph(model, request, []);
+  // The loss by which heads are looked at here is nobody's choice.
+  const notes = all.filter((note) => !note.startsWith('ce on a multi-label head'));
   const isAssumed = head.kind === 'softmax' && !head.isStated;
-  if (classes !== undefined) return { classes, notes: isAssumed ? [...notes, UNSTATED] : notes };
+  const why =
+    head.kind !== 'sigmoid-multi-label'
+      ? 'the head is for classes'
+      : 'the head gives a score for each label on its own';
+  if (classes !== undefined) return { classes, task, why, notes: isAssumed ? [...notes, UNSTATED] : notes };
   throw new LossgraftError({
     code: 'unknown-classes',
     where: model.name,
@@ -175,6 +203,31 @@ function comparedNotes({ origin, folder, mode }: TrainOptions, record: RunFile):
 
 const UNSTATED =
   'Neither a softmax nor a sigmoid follows the scores; lossgraft assumes exclusive classes, one per sample';
+
+/** What has no meaning where samples may have several labels. */
+function refuseForLabels({ task, imbalance, sampler = 'instance', costs, calibrate, threshold }: TrainOptions): void {
+  if (task === 'exclusive') {
+    if (threshold !== undefined)
+      throw badOption(
+        'threshold',
+        'a multi-label model; exclusive classes are predicted by the highest score',
+        threshold,
+      );
+    return;
+  }
+  const expected = 'exclusive classes; these samples may have several labels';
+  if (imbalance !== undefined) throw badOption('imbalance', expected, imbalance);
+  if (sampler !== 'instance') throw badOption('sampler', expected, sampler);
+  if (costs !== undefined) throw badOption('costs', expected, 'costs');
+  if (calibrate !== undefined) throw badOption('calibrate', expected, calibrate);
+}
+
+function thresholdsOf(
+  { task, threshold }: TrainOptions,
+  labels: Parameters<typeof thresholdPolicy>[1],
+): ThresholdPolicy | undefined {
+  return task === 'multi-label' ? thresholdPolicy(threshold, labels) : undefined;
+}
 
 function refuseBatch({ batchSize }: TrainOptions, fixed: number): void {
   if (batchSize !== undefined && batchSize !== fixed)

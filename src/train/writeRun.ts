@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { tunedManifest } from '../classes/manifest.ts';
+import { type FurtherRecord, tunedManifest } from '../classes/manifest.ts';
 import type { ClassNames } from '../classes/names.ts';
 import { LossgraftError, option } from '../errors.ts';
 import { isRecord } from '../isRecord.ts';
@@ -47,7 +47,8 @@ export async function writeRun(
     });
   }
   const { file, why, startIsWritten = false } = outcome.decision;
-  const manifest = tunedManifest(model.proto, names, checkpoint.settings.preparation);
+  const labels = labelsIn(checkpoint, arm);
+  const manifest = tunedManifest(model.proto, names, { preparation: checkpoint.settings.preparation, ...labels });
   const metadata = manifest && new Map([[MANIFEST_KEY, manifest]]);
   const how = { ...(metadata ? { metadata } : {}), force, untied: outcome.untied };
   if (file === null && !anyway && startIsWritten) return writeTuned(model, new Map(), path, how);
@@ -80,6 +81,16 @@ function calibrationOf({ taken, candidates }: RunDecision, arm: string | undefin
   const found = candidates.find((one) => one.arm === name && one.share === share)?.calibration;
   if (found?.decision !== 'take') return undefined;
   return { scale: Float64Array.from(found.scale), offset: Float64Array.from(found.offset) };
+}
+
+/** What a multi-label model records of its labels: the thresholds of what is written, or of the best epoch of an arm. */
+function labelsIn({ outcome, history }: Checkpoint, arm: string | undefined): FurtherRecord {
+  const own = outcome?.decision.thresholds ?? undefined;
+  const last = history.findLast(
+    (record) => record.thresholds !== undefined && (arm === undefined || record.arm === arm),
+  );
+  const thresholds = (arm === undefined ? own : undefined) ?? last?.thresholds;
+  return thresholds === undefined ? {} : { task: 'multi-label', thresholds };
 }
 
 /** The tensor of scores that the run was told. */

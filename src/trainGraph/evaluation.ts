@@ -14,6 +14,7 @@ export interface Evaluation {
   /** The scores of the classes, float32 [N, C]. */
   readonly logits: string;
   readonly head: GraftReport['head'];
+  readonly task: GraftReport['task'];
   /** What the user should know of. */
   readonly notes: readonly string[];
   /** `undefined` where the model does not tell. */
@@ -52,6 +53,7 @@ export async function evaluationGraph(
     bytes: sessionBytes(model, graphEdit(model.proto, graph)),
     logits: scores.name,
     head: report.head,
+    task: report.task,
     notes: draft.notes,
     classes: report.classes ?? undefined,
     options: report.options,

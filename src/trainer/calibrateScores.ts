@@ -2,7 +2,7 @@ import { crossValidate, FOLDS, scoredOf } from '../calibration/crossValidate.ts'
 import { apply, type Sample } from '../calibration/fit.ts';
 import { fitMethod } from '../calibration/methods.ts';
 import type { Part } from '../data/samples.ts';
-import type { Scored } from '../metrics/scored.ts';
+import type { AnyScored, Scored } from '../metrics/scored.ts';
 import type { CalibrationRecord, ScoreMethod } from '../records/calibration.ts';
 import type { Affine } from '../tuned/head.ts';
 import { judge } from './judge.ts';
@@ -19,7 +19,7 @@ export interface Calibrated {
 export async function judgeLogits(
   { runner, judging }: RunParts,
   part: Part,
-): Promise<{ readonly scored: Scored; readonly sample: Sample }> {
+): Promise<{ readonly scored: AnyScored; readonly sample: Sample }> {
   const classes = judging.trainCounts.length;
   const labels = Int32Array.from(part.rows, (row) => Number(part.samples.labels[row]));
   const logits = new Float64Array(part.rows.length * classes);

@@ -1,8 +1,9 @@
 import { option } from '../errors.ts';
 import { collapseOf, onlyClass } from '../metrics/collapse.ts';
-import { type GateVerdict, gate, isHarmed } from '../metrics/gate.ts';
+import { type GateRequest, type GateVerdict, gate, isHarmed } from '../metrics/gate.ts';
+import { labelGate } from '../metrics/labelGate.ts';
 import { judged, METRICS } from '../metrics/metrics.ts';
-import type { Scored } from '../metrics/scored.ts';
+import type { AnyScored } from '../metrics/scored.ts';
 import { type Newness, newnessOf } from '../metrics/seen.ts';
 import type { Candidate, RunDecision } from '../records/decision.ts';
 import type { Goal } from '../records/methods.ts';
@@ -23,6 +24,8 @@ interface Tried extends Candidate {
   /** By which those that are taken are ranked. */
   readonly score: number;
   readonly calibrated: Calibrated | undefined;
+  /** Where samples may have several labels. */
+  readonly thresholds?: readonly number[];
 }
 
 /** What a run came to, and which of its states are calibrated, by their files. */
@@ -53,10 +56,11 @@ export async function decideRun(parts: RunParts, at: Checkpoint): Promise<Decide
       if (taken) break;
     }
   }
-  const candidates = tried.map(({ file: _, score: __, calibrated: ___, ...candidate }) => candidate);
+  const candidates = tried.map(({ file: _, score: __, calibrated: ___, thresholds: ____, ...candidate }) => candidate);
   const decision = {
     taken: taken ? { arm: taken.arm, share: taken.share } : null,
     file: taken?.file ?? null,
+    ...(taken?.thresholds ? { thresholds: taken.thresholds } : {}),
     why: sentenceOf(parts, taken ?? tried[0], taken !== undefined),
     candidates,
     ...(request.changedHead ? { startIsWritten: taken === undefined && isUsable(request.changedHead) } : {}),
@@ -69,7 +73,13 @@ export async function decideRun(parts: RunParts, at: Checkpoint): Promise<Decide
 
 const HALF = 0.5;
 
-async function tryState(parts: RunParts, before: Scored, index: number, file: string, share: number): Promise<Tried> {
+async function tryState(
+  parts: RunParts,
+  before: AnyScored,
+  index: number,
+  file: string,
+  share: number,
+): Promise<Tried> {
   const { request, runner, folder } = parts;
   await runner.ask({ kind: 'load', path: folder.file(file) });
   const { scored, sample } = await judgeLogits(parts, request.validation);
@@ -77,22 +87,30 @@ async function tryState(parts: RunParts, before: Scored, index: number, file: st
   const after = own?.calibrated?.validation ?? scored;
   const { classNames } = request.data;
   const arm = request.arms[index]?.name ?? '';
-  const verdict = gate({
-    labels: before.labels,
-    before: before.predicted,
-    after: after.predicted,
-    classes: before.classes,
-    trainCounts: request.trainCounts,
-    ...(classNames ? { classNames } : {}),
-    isSafe: arm === request.safeLoss,
-    goal: request.goal,
-    seed: request.seed,
-  });
+  const { trainCounts, goal, seed } = request;
+  const how = { trainCounts, ...(classNames ? { classNames } : {}), isSafe: arm === request.safeLoss, goal, seed };
+  const verdict = verdictOn(before, after, how);
   const metric = request.goal === 'macro-f1' ? METRICS.macroF1 : METRICS.balancedAccuracy;
   const score = metric.of(judged(after)) ?? Number.NaN;
   const collapse = collapseOf(metricsOf(before, request), metricsOf(after, request), classNames);
   const calibration = own ? { calibration: own.record } : {};
-  return { arm, share, verdict, collapse: collapse ?? null, ...calibration, file, score, calibrated: own?.calibrated };
+  const thresholds = after.task === 'multi-label' ? { thresholds: Array.from(after.thresholds) } : {};
+  const found = { arm, share, verdict, collapse: collapse ?? null, ...calibration, file, score, ...thresholds };
+  return { ...found, calibrated: own?.calibrated };
+}
+
+/** By the gate for what samples are labelled with. */
+function verdictOn(
+  before: AnyScored,
+  after: AnyScored,
+  how: Omit<GateRequest, 'labels' | 'before' | 'after' | 'classes'>,
+): GateVerdict {
+  if (before.task === 'multi-label' && after.task === 'multi-label') return labelGate({ ...how, before, after });
+  if (before.task === 'exclusive' && after.task === 'exclusive') {
+    const { labels, classes } = before;
+    return gate({ ...how, labels, classes, before: before.predicted, after: after.predicted });
+  }
+  throw new RangeError('two models of different tasks');
 }
 
 /** Of those that are taken the one with the highest score, of equal ones the first. */
@@ -145,7 +163,7 @@ function isUsable({ init }: HeadRecord): boolean {
   return init === 'means' || init === null;
 }
 
-function warningOf({ request }: RunParts, before: Scored, isKept: boolean, newness: Newness): string | null {
+function warningOf({ request }: RunParts, before: AnyScored, isKept: boolean, newness: Newness): string | null {
   if (request.changedHead) return null;
   if (isKept && onlyClass(metricsOf(before, request)) !== undefined) return UNTRAINED;
   return request.isHeldOut ? newness.warning : null;
@@ -181,13 +199,14 @@ function between(a: Tensor, b: Tensor): Tensor {
 const LOOKED_AT = 2000;
 
 /** Whether the validation data are new to the model before, which the runner has. */
-async function newnessFor({ request, runner, judging }: RunParts, before: Scored): Promise<Newness> {
+async function newnessFor({ request, runner, judging }: RunParts, before: AnyScored): Promise<Newness> {
   const { train, seed } = request;
   const part = { ...train, rows: spreadRows(train, LOOKED_AT, seed) };
   const known = (await judge(runner, part, 'evaluation', judging)).scored;
-  return newnessOf(lossesOf(before), lossesOf(known), before.classes);
+  return newnessOf(lossesOf(before), lossesOf(known), before.classes + 1);
 }
 
-function lossesOf({ labels, truth }: Scored): { readonly labels: Int32Array; readonly losses: Float64Array } {
-  return { labels, losses: truth.map((p) => -Math.log(Math.max(p, Number.MIN_VALUE))) };
+/** Of several labels the rarest counts. */
+function lossesOf({ strata, losses }: AnyScored): { readonly labels: Int32Array; readonly losses: Float64Array } {
+  return { labels: strata, losses };
 }

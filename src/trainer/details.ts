@@ -1,6 +1,6 @@
 import type { Part } from '../data/samples.ts';
 import { bestThreshold, operatingPoint, precisionRecallCurve } from '../metrics/precisionRecall.ts';
-import type { Scored } from '../metrics/scored.ts';
+import type { AnyScored } from '../metrics/scored.ts';
 import type { RunCurves, WrongSample } from '../records/curves.ts';
 
 /** Curves of more classes are not looked at. */
@@ -9,17 +9,19 @@ const MAX_WRONG = 12;
 
 /** What two models say of the samples that are judged, and what the second says of the validation data. */
 export interface Compared {
-  readonly before: Scored;
-  readonly after: Scored;
-  readonly validation: Scored;
+  readonly before: AnyScored;
+  readonly after: AnyScored;
+  readonly validation: AnyScored;
 }
 
 /** Curves and operating points of the rarest classes; of two classes, the rarer one says it all. */
 export function curvesOf({ before, after, validation }: Compared, trainCounts: readonly number[]): RunCurves {
   const order = trainCounts.map((count, k) => ({ count, k })).sort((a, b) => a.count - b.count);
-  const asked = order.flatMap(({ k }) => (after.labels.includes(k) ? [k] : []));
-  const shown = asked.slice(0, trainCounts.length === 2 ? 1 : MAX_CURVES);
-  const curves = (scored: Scored) => shown.flatMap((k) => precisionRecallCurve(scored, k) ?? []);
+  const { totals } = after.tally();
+  const asked = order.flatMap(({ k }) => ((totals[k] ?? 0) > 0 ? [k] : []));
+  const isOneAgainstOther = trainCounts.length === 2 && after.task === 'exclusive';
+  const shown = asked.slice(0, isOneAgainstOther ? 1 : MAX_CURVES);
+  const curves = (scored: AnyScored) => shown.flatMap((k) => precisionRecallCurve(scored, k) ?? []);
   const points = shown.flatMap((k) => {
     const threshold = bestThreshold(validation, k);
     return threshold === null ? [] : (operatingPoint(after, k, threshold) ?? []);
@@ -28,7 +30,9 @@ export function curvesOf({ before, after, validation }: Compared, trainCounts: r
 }
 
 /** The samples that a model takes for another class, those of which it is surest first. */
-export function surestMistakes({ samples, rows }: Part, scored: Scored): WrongSample[] {
+export function surestMistakes({ samples, rows }: Part, scored: AnyScored): WrongSample[] {
+  // Of several labels some are right and others wrong.
+  if (scored.task === 'multi-label') return [];
   const { labels, predicted, confidence, truth } = scored;
   const wrong = Array.from(labels.keys()).filter((i) => labels[i] !== predicted[i]);
   wrong.sort((a, b) => (confidence[b] ?? 0) - (confidence[a] ?? 0) || a - b);

@@ -1,5 +1,5 @@
 import type { Part } from '../data/samples.ts';
-import type { Scored } from '../metrics/scored.ts';
+import type { AnyScored } from '../metrics/scored.ts';
 import type { InfluenceOutcome } from '../records/influence.ts';
 import { type DetailedMetrics, detailedMetricsOf } from '../records/metrics.ts';
 import type { Checkpoint, Outcome } from '../records/run.ts';
@@ -8,7 +8,7 @@ import { judgeCalibrated } from './calibrateScores.ts';
 import { type Decided, decideRun } from './decide.ts';
 import { curvesOf, surestMistakes } from './details.ts';
 import { measureInfluence } from './influence.ts';
-import { judge } from './judge.ts';
+import { type Judging, judge } from './judge.ts';
 import type { RunParts } from './parts.ts';
 import { roundToStored } from './stored.ts';
 
@@ -43,7 +43,7 @@ interface States extends Pick<Decided, 'calibrated'> {
 async function lookAt(
   states: States,
   file: string | undefined,
-  [before, after]: readonly (Scored | undefined)[],
+  [before, after]: readonly (AnyScored | undefined)[],
 ): Promise<Pick<Outcome, 'curves' | 'mistakes'>> {
   const { test, validation, trainCounts } = states.parts.request;
   if (!before || !after || file === undefined) return {};
@@ -64,9 +64,9 @@ async function judgeAll(
   files: readonly string[],
   part: Part,
   kept: readonly (string | undefined)[],
-): Promise<{ readonly metrics: readonly DetailedMetrics[]; readonly scored: readonly (Scored | undefined)[] }> {
+): Promise<{ readonly metrics: readonly DetailedMetrics[]; readonly scored: readonly (AnyScored | undefined)[] }> {
   const { trainCounts, seed, costs } = states.parts.request;
-  const found = new Map<string | undefined, Scored>();
+  const found = new Map<string | undefined, AnyScored>();
   const before = await judgeState(states, undefined, part);
   found.set(undefined, before);
   const metrics = [detailedMetricsOf(before, { trainCounts, seed, costs })];
@@ -79,14 +79,21 @@ async function judgeAll(
 }
 
 /** @param file `undefined`: as it was given. */
-async function judgeState({ parts, calibrated }: States, file: string | undefined, part: Part): Promise<Scored> {
+async function judgeState({ parts, calibrated }: States, file: string | undefined, part: Part): Promise<AnyScored> {
   const { runner, graphs, folder, judging, request } = parts;
   const own = file === undefined ? undefined : calibrated.get(file);
   // A map is not judged on what it was fitted to.
   if (own && part === request.validation) return own.validation;
   if (file === undefined) await setInitialState(runner, graphs.current.graph);
   else await runner.ask({ kind: 'load', path: folder.file(file) });
-  return own ? judgeCalibrated(parts, part, own) : (await judge(runner, part, 'evaluation', judging)).scored;
+  if (own) return judgeCalibrated(parts, part, own);
+  const scoredOf = async (of: Part, how: Judging): Promise<AnyScored> =>
+    (await judge(runner, of, 'evaluation', how)).scored;
+  if (judging.thresholds !== 'tune' || part === request.validation) return scoredOf(part, judging);
+  // What is tuned on the validation data is tried on the others.
+  const tuned = await scoredOf(request.validation, judging);
+  const thresholds = tuned.task === 'multi-label' ? Array.from(tuned.thresholds) : undefined;
+  return scoredOf(part, { ...judging, thresholds });
 }
 
 async function influenceOf(

@@ -1,6 +1,8 @@
 import { type BatchSizes, buffersOf, fillUp, type Part } from '../data/samples.ts';
 import { LossgraftError, option } from '../errors.ts';
-import { Collector, type Scored } from '../metrics/scored.ts';
+import { LabelCollector } from '../metrics/labelled.ts';
+import { type AnyScored, Collector } from '../metrics/scored.ts';
+import { applyThresholds, type ThresholdPolicy } from '../metrics/thresholds.ts';
 import { toNumbers } from '../numbers.ts';
 import type { Tensors } from '../thread/protocol.ts';
 import type { Runner } from '../thread/runner.ts';
@@ -12,7 +14,7 @@ export const SEEN: string =
   `is best. Give data that it has not seen (${option('validation')}), or take the last epoch (${option('select', 'last')})`;
 
 export interface Judgement {
-  readonly scored: Scored;
+  readonly scored: AnyScored;
   /** The mean cross-entropy. */
   readonly loss: number;
 }
@@ -57,6 +59,8 @@ export interface Judging extends Evaluation {
   readonly batches: BatchSizes;
   /** Training samples of each class. */
   readonly trainCounts: readonly number[];
+  /** Where samples may have several labels: how they become predictions. */
+  readonly thresholds: ThresholdPolicy | undefined;
   /** Ends the judging with its reason. */
   readonly signal: AbortSignal | undefined;
 }
@@ -75,19 +79,42 @@ export async function judge(
   const { logits, trainCounts, batches, signal } = judging;
   const perSample = judging.names.loss_per_sample ?? 'loss_per_sample';
   const classes = trainCounts.length;
-  const collector = new Collector(part.rows.length, classes);
+  const collector = collectorFor(part, judging);
   let loss = 0;
   await eachBatch(runner, part, { graph, fetches: [logits, perSample], batches, signal }, (results, rows) => {
     const scores = results[logits];
     const losses = results[perSample]?.data ?? [];
     const numbers = scores ? toNumbers(scores) : [];
     if (numbers.length < rows.length * classes) throw wrongLogits(logits, rows.length, classes, numbers.length);
-    const labels = Int32Array.from(rows, (row) => Number(part.samples.labels[row]));
-    collector.add(numbers, labels);
+    collector.add(numbers, rows);
     look?.(numbers, rows);
     for (const i of rows.keys()) loss += Number(losses[i]);
   });
   return { scored: collector.done(), loss: loss / part.rows.length };
+}
+
+/** What collects scores of samples as they are labelled. */
+function collectorFor(
+  { samples, rows: { length } }: Part,
+  { trainCounts, thresholds = [] }: Judging,
+): { add(scores: ArrayLike<number>, rows: Uint32Array): void; done(): AnyScored } {
+  const classes = trainCounts.length;
+  const { hot, labels } = samples;
+  if (hot) {
+    const collector = new LabelCollector(length, classes);
+    const add = (scores: ArrayLike<number>, rows: Uint32Array): void => {
+      const own = Array.from(rows, (row) => hot.subarray(row * classes, (row + 1) * classes));
+      collector.add(scores, own);
+    };
+    return { add, done: () => applyThresholds(collector.done(), thresholds) };
+  }
+  const collector = new Collector(length, classes);
+  const add = (scores: ArrayLike<number>, rows: Uint32Array): void =>
+    collector.add(
+      scores,
+      Int32Array.from(rows, (row) => Number(labels[row])),
+    );
+  return { add, done: () => collector.done() };
 }
 
 function wrongLogits(name: string, rows: number, classes: number, found: number): LossgraftError {

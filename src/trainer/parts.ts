@@ -43,7 +43,7 @@ export async function openParts(basis: RunBasis, at: Checkpoint, augment: Prefet
     new Prefetcher({ ...plan, samplerOf: (epoch) => (phaseOf(schedule, epoch) === 'first' ? 'instance' : sampler) });
   return {
     ...basis,
-    judging: { ...evaluation, trainCounts, batches: batchSizesOf(request), signal },
+    judging: { ...evaluation, trainCounts, thresholds: request.thresholds, batches: batchSizesOf(request), signal },
     groups,
     prefetcherOf,
   };

@@ -4,6 +4,7 @@ import type { Augmentation } from '../data/augmentation.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Sampler } from '../data/sampler.ts';
 import type { Part } from '../data/samples.ts';
+import type { ThresholdPolicy } from '../metrics/thresholds.ts';
 import type { Model } from '../model.ts';
 import type { CompleteOptions } from '../options/row.ts';
 import type { FeatureReport } from '../records/features.ts';
@@ -53,6 +54,8 @@ export interface TrainerRequest extends CompleteOptions<typeof trainerRows> {
   /** Training samples of each class. */
   readonly trainCounts: readonly number[];
   readonly validation: Part;
+  /** Where samples may have several labels: how they become predictions. */
+  readonly thresholds?: ThresholdPolicy;
   /**
    * Is asked, before anything is trained, whether labels are the model's classes. @returns what the user should know.
    *

@@ -1,7 +1,7 @@
 import { option } from '../../errors.ts';
 import { choice, flag, type RunRows, text, texts, value } from '../../options/row.ts';
 import { METHOD_NAMES, methods } from '../../records/methods.ts';
-import { classWeightsRow, lossRow, placeRows, WEIGHTS_FILE, weightsRow } from '../graft.ts';
+import { classWeightsRow, lossRow, placeRows, positiveWeightsRow, WEIGHTS_FILE, weightsRow } from '../graft.ts';
 import { own, within } from './settings.ts';
 
 const isAlpha = (alpha: unknown): alpha is number | 'auto' => alpha === 'auto' || typeof alpha === 'number';
@@ -36,6 +36,8 @@ export const lossRows = {
     needs: 'loss',
     more: `${WEIGHTS_FILE}\nDefault: inverse for the influence-balanced losses, none for others. The training data give the counts`,
   },
+  /** Of a multi-label loss: one weight per label for the samples that have it, as PyTorch's `pos_weight`. */
+  positiveWeights: { ...positiveWeightsRow, needs: 'loss' } as const,
   /** The same as `classWeights`. */
   weights: { ...weightsRow, needs: 'loss' } as const,
   /** A number, or `auto`: where the loss takes over, its mean is made that of the cross-entropy. */

@@ -6,6 +6,7 @@ import type { EpochRecord } from '../../records/epoch.ts';
 import type { RunProgress, TrainEvent, TrainProgress } from '../../records/progress.ts';
 import { costsRow } from '../costs.ts';
 import { providerRow } from '../run.ts';
+import { thresholdRow } from '../thresholds.ts';
 import { none, own, within } from './settings.ts';
 
 const isScoreMethod = (given: unknown): given is ScoreMethod => SCORE_METHODS.some((method) => method === given);
@@ -42,6 +43,15 @@ export const trainerRows = {
     `Calibrate the trained model on the validation data, if that helps: ${SCORE_METHODS.join(', ')} (default ${SCORE_METHODS[0]})`,
     { ...own, bare: true, first: true, reads: `one of ${SCORE_METHODS.join(', ')}, or nothing`, parse: parseMethod },
   ),
+  /**
+   * Of a multi-label model: the probability from which on a label is predicted (default 0.5), one for all or one for each; `tune`: those with the
+   * highest F1 on the validation data, judged in halves, each at the thresholds of the other. The written model records them.
+   */
+  threshold: {
+    ...thresholdRow,
+    ...own,
+    more: 'tune: the thresholds with the highest F1 on the validation data (default 0.5). The written model records them',
+  },
   /** What a wrong prediction costs: rows are true classes, columns predictions. */
   costs: { ...costsRow, ...own },
   /**

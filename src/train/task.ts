@@ -1,0 +1,41 @@
+import type { LabelsShown } from '../data/labelsShown.ts';
+import { LossgraftError, option } from '../errors.ts';
+import type { Model } from '../model.ts';
+import { statedTask } from '../statedTask.ts';
+import { TASKS, type Task } from '../task.ts';
+import type { TrainOptions } from './options.ts';
+
+/** What is said of the labels, before the head is asked: by the user, by a loss that is for several labels alone, by the labels, by the model's folder. */
+export function askedTask(
+  model: Model,
+  { task, loss }: TrainOptions,
+  isMultiLabelLoss: boolean,
+  shown: LabelsShown,
+): Task | undefined {
+  if (task !== undefined) return task;
+  if ((loss !== undefined && isMultiLabelLoss) || shown === 'multi-hot') return 'multi-label';
+  return statedTask(model)?.task;
+}
+
+/** @throws LossgraftError `task-mismatch` for labels that do not fit the head. @returns what is to be said. */
+export function checkLabels(
+  shown: LabelsShown,
+  task: Task,
+  { data }: TrainOptions,
+  head: { readonly why: string },
+): string[] {
+  if (task === 'exclusive') return [];
+  if (shown !== 'indices') {
+    const found = shown === 'multi-hot' ? 'rows of 0 and 1' : 'rows with one 1 each';
+    return [`Labels are ${found} and ${head.why}: lossgraft trains for ${TASKS[task].describe} (multi-label)`];
+  }
+  throw new LossgraftError({
+    code: 'task-mismatch',
+    where: `${data.name}, labels`,
+    expected: `a row of 0 and 1 per sample, [N, C], because ${head.why}`,
+    found: 'one label per sample',
+    hint:
+      `Name columns of 0 and 1 with ${option('labelColumns')}, or what separates several names with ${option('labelSeparator')}; ` +
+      `if each sample has exactly one class, ${option('task', 'exclusive')}`,
+  });
+}
