@@ -4,7 +4,7 @@ import type { CalibrationDecision } from '../calibration/decide.ts';
 import { type Fitted, fitTau, type Goal, type Sample } from '../calibration/fit.ts';
 import { countsOf, fitMethod, metricOf, ofOneScore } from '../calibration/methods.ts';
 import { countsInOrder } from '../classes/countsByName.ts';
-import { openClassifier } from '../classifier/classifier.ts';
+import { type Classifier, openClassifier } from '../classifier/classifier.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { LossgraftError, option } from '../errors.ts';
 import { METRICS, type MetricName, metricNamed } from '../metrics/metrics.ts';
@@ -86,6 +86,7 @@ export async function calibrate(
   const model = opened(given);
   const classNames = options.classNames ?? (data.labelsFrom === 'option' ? data.classNames : undefined);
   const classifier = await openClassifier(model, { logits: options.logits, classNames });
+  if (classifier.task === 'multi-label') throw severalLabels(classifier);
   const { classCounts: counts, ...others } = options;
   const ordered: OrderedOptions =
     counts === undefined ? others : { ...others, classCounts: countsInOrder(counts, classifier.names) };
@@ -186,5 +187,15 @@ function notBetter(where: string, { why }: CalibrationDecision): LossgraftError 
     expected: 'a model that is better than the given one on samples it was not fitted on',
     found: why,
     hint: 'Use more data, another method or goal, or write it anyway',
+  });
+}
+
+function severalLabels({ model, how }: Classifier): LossgraftError {
+  return new LossgraftError({
+    code: 'task-mismatch',
+    where: model,
+    expected: 'a classifier of exclusive classes, whose probabilities are calibrated together',
+    found: `a multi-label head (${how})`,
+    hint: `Tune a threshold for each label in training, ${option('threshold', 'tune')}, which the written file records`,
   });
 }

@@ -140,7 +140,7 @@ describe('evaluate', () => {
 
   it.each([
     ['segmentation', 'segmentation-head'],
-    ['multi_label', 'no-classifier'],
+    ['multi_label', 'task-mismatch'],
     ['embedding', 'embedding'],
   ])('refuses %s, which is no classifier of exclusive classes', async (name, code) => {
     using model = await open(join(HEADS, `${name}.onnx`));
