@@ -39,7 +39,7 @@ describe('train', () => {
     expect(result.before.test.accuracy).toBeCloseTo(0.89, 10);
     expect(result.interrupted).toBe(false);
     expect(stderr).toMatch(/^before training: balanced accuracy 100.0 %/m);
-    expect(stderr).toMatch(/^note: The model as it was given is right on every validation sample/m);
+    expect(stderr).toMatch(/^note: The given model is right on every validation sample/m);
     expect(readFileSync(join(folder, 'tuned.run/metrics.jsonl'), 'utf8').trim().split('\n').length).toBe(3);
   });
 

@@ -212,7 +212,7 @@ describe('metrics', () => {
   it('patience ends an arm', async () => {
     const { result } = await run(temporaryFolder(), { epochs: 9, patience: 2, learningRate: 1e-6 });
     expect(result.history.at(-1)?.epoch).toBe(3);
-    expect(result.notes.join()).toMatch(/ended after epoch 3/);
+    expect(result.notes.join()).toMatch(/stopped after epoch 3/);
   });
 });
 
