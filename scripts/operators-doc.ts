@@ -13,9 +13,9 @@ const MEASURED = { first: 11, last: 26 };
 
 /** What is said of an operator without a rule, where more than that is to be said. */
 const REMARKS: Readonly<Record<string, string>> = {
-  If: 'control flow: refused by name on the way to the loss',
-  Loop: 'control flow: refused by name on the way to the loss',
-  Scan: 'control flow: refused by name on the way to the loss',
+  If: 'differentiated with its bodies, by no rule',
+  Loop: 'differentiated with its bodies, by no rule',
+  Scan: 'differentiated with its bodies, by no rule',
   SequenceMap: 'control flow: refused by name on the way to the loss',
   Scatter: 'raised to ScatterElements',
   Upsample: 'raised to Resize',

@@ -16,6 +16,7 @@ import { makeBatchDynamic } from './transform/dynamicBatch.ts';
 import { addGradientOutputs, type Calculus } from './transform/gradientOutputs.ts';
 import { batchNotes, type Draft, type Grafted, type GraftReport, type GraftRequest, graft } from './transform/graft.ts';
 import { inlineFunctions } from './transform/inline.ts';
+import { openBodies } from './transform/openBodies.ts';
 import { findParameters, leftOutNotes } from './transform/parameters.ts';
 import { TRAIN_OPSETS } from './transform/prepare.ts';
 import { raiseOpset } from './transform/raise.ts';
@@ -98,6 +99,7 @@ async function graftWithGradients(
   request: AugmentRequest,
   asked: readonly string[],
 ): Promise<Grafted> {
+  await openBodies(model, draft.graph, draft.opset);
   const constant = await constantReader(model, draft.graph);
   const grafted = graft(draft, request);
   await inferOwnTypes(model, draft.graph);

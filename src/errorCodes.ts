@@ -77,6 +77,7 @@ export type ErrorCode =
   | 'embedding'
   | 'empty-class'
   | 'empty-input'
+  | 'endless-loop'
   | 'external-entry'
   | 'external-escape'
   | 'external-exists'

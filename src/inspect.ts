@@ -16,6 +16,7 @@ import { findFeatures } from './transform/features.ts';
 import { type HeadKind, isOneScore } from './transform/head.ts';
 import { inlineFunctions } from './transform/inline.ts';
 import { findLogits, modelHead, namedLogits } from './transform/logits.ts';
+import { openStructures } from './transform/openBodies.ts';
 import { findParameters } from './transform/parameters.ts';
 import { whyNoFloats } from './transform/quantised.ts';
 import { namedFeatures } from './transform/splice.ts';
@@ -206,7 +207,7 @@ async function trainingOf(
   const twin = trainedTwin(model);
   const own = twin === model ? graph : await typedGraph(twin, [logits]);
   const value = logits === undefined ? undefined : own.values.get(logits);
-  return training(own, rules, value, storedAs(twin)[0] ?? null);
+  return training(twin, own, rules, value, storedAs(twin)[0] ?? null);
 }
 
 /** A model that cannot be widened is looked at as it is, which tells why nothing of it can be trained. */
@@ -221,31 +222,50 @@ function trainedTwin(model: Model): Model {
 
 /** Of the graph with its ties undone, as training undoes them. */
 function training(
+  model: Model,
   graph: Graph,
   rules: GradientRules,
   logits: Value | undefined,
   stored: DataType | null,
 ): Pick<Inspection, 'trainable' | 'missingGradientRules'> {
   untie(graph);
+  openStructures(model, graph, model.opset);
   const found = findParameters(graph);
   const weights = found.parameters.map(({ value }) => value);
   const leftOut = found.leftOut.map(({ value, why }) => ({ name: value.name, why }));
   const elements = weights.reduce((sum, { shape }) => sum + elementCount((shape ?? []).map(Number)), 0);
   const order = topologicalOrder(graph);
-  const passes = order.filter((node) => rules[operatorName(node)] !== noGradient);
-  const dependent = dependents(passes, weights);
   const before = nodesBefore(order, logits ? [logits] : graph.outputs);
-  const missing = passes
-    .filter(
-      (node) => before.has(node) && [...node.inputs, ...node.captures].some((read) => read && dependent.has(read)),
-    )
-    .map(operatorName)
-    .filter((op) => !Object.hasOwn(rules, op));
+  const missing = withoutRule(
+    order.filter((node) => before.has(node)),
+    weights,
+    rules,
+  );
   const problem = whyUntrained(graph, weights, logits);
   return {
     trainable: { tensors: weights.length, elements, leftOut, problem, storedAs: weights.length > 0 ? stored : null },
     missingGradientRules: [...new Set(missing)],
   };
+}
+
+/** Operators on the way of gradients that have no rule, bodies of If, Loop and Scan included. */
+function withoutRule(order: readonly Node[], from: readonly Value[], rules: GradientRules): string[] {
+  const passes = order.filter((node) => rules[operatorName(node)] !== noGradient);
+  const dependent = dependents(passes, from);
+  return passes.flatMap((node) => {
+    const read = [...node.inputs, ...node.captures].filter((value) => value !== undefined && dependent.has(value));
+    if (read.length === 0) return [];
+    const inner = [...node.bodies.values()].flatMap((body) =>
+      withoutRule(
+        topologicalOrder(body),
+        [...node.captures.filter((value) => dependent.has(value)), ...body.inputs],
+        rules,
+      ),
+    );
+    if (node.bodies.size > 0) return inner;
+    const op = operatorName(node);
+    return Object.hasOwn(rules, op) ? [] : [op];
+  });
 }
 
 function whyUntrained(graph: Graph, weights: readonly Value[], logits: Value | undefined): string | null {

@@ -1,7 +1,7 @@
 import { int, ints } from '../ir/attributes.ts';
 import { Graph, type Value } from '../ir/graph.ts';
 import type { Shape } from '../tensor.ts';
-import type { Calls, Emitter, ScanStep, WriteScanStep } from './types.ts';
+import type { Calls, Emitter, ScanOptions, ScanStep, WriteScanStep } from './types.ts';
 
 interface Place {
   readonly base: Calls;
@@ -10,14 +10,13 @@ interface Place {
   readonly within: (body: Graph) => Emitter;
 }
 
-interface ScanCall {
+interface ScanCall extends ScanOptions {
   readonly initial: readonly Value[];
   readonly sequences: readonly Value[];
-  readonly write: WriteScanStep;
-  readonly reverse?: boolean;
+  readonly write: WriteScanStep<Emitter>;
 }
 
-export function scan(place: Place, { initial, sequences, write, reverse = false }: ScanCall): ScanStep {
+export function scan(place: Place, { initial, sequences, write, reverse = false, directions }: ScanCall): ScanStep {
   const body = new Graph(place.graph);
   const op = place.within(body);
   const port = (label: string, { dtype }: Value, shape: Shape): Value => {
@@ -36,20 +35,21 @@ export function scan(place: Place, { initial, sequences, write, reverse = false 
     dtype,
     shape: i < initial.length ? initial[i]?.shape : shape && [length, ...shape],
   }));
-  const directions = (count: number) => ints(new Array<number>(count).fill(1));
+  const all = (count: number) => new Array<number>(count).fill(Number(reverse));
+  const { inputs: into = all(sequences.length), outputs: out = all(step.outputs.length) } = directions ?? {};
   const values = place.base.callAll('Scan', [...initial, ...sequences], outputs, {
     bodies: { body },
     attributes: {
       num_scan_inputs: int(sequences.length),
-      ...(reverse ? { scan_input_directions: directions(sequences.length) } : {}),
-      ...(reverse && step.outputs.length > 0 ? { scan_output_directions: directions(step.outputs.length) } : {}),
+      ...(into.includes(1) ? { scan_input_directions: ints(into) } : {}),
+      ...(out.includes(1) ? { scan_output_directions: ints(out) } : {}),
     },
   });
   return { states: values.slice(0, initial.length), outputs: values.slice(initial.length) };
 }
 
 /** Each output of a body is a value of its own, that the body makes: an Identity copies what is not. */
-function ownOutput(op: Emitter, value: Value, seen: Set<Value>): Value {
+export function ownOutput(op: Emitter, value: Value, seen: Set<Value>): Value {
   const isOwn = op.graph.values.get(value.name) === value && value.producer !== undefined && !seen.has(value);
   seen.add(value);
   return isOwn ? value : op.identity(value);

@@ -82,7 +82,7 @@ export interface Pen extends Unaries, Binaries, Reductions {
     initial: readonly Value[],
     sequences: readonly Value[],
     write: WriteScanStep,
-    options?: { readonly reverse?: boolean },
+    options?: ScanOptions,
   ) => ScanStep;
   readonly softmax: (x: Value, axis: number) => Value;
   readonly logSoftmax: (x: Value, axis: number) => Value;
@@ -95,11 +95,24 @@ export interface ScanStep {
 }
 
 /** Writes a step with a pen of its own; it may read outer values. */
-export type WriteScanStep = (op: Pen, states: readonly Value[], elements: readonly Value[]) => ScanStep;
+export type WriteScanStep<P = Pen> = (op: P, states: readonly Value[], elements: readonly Value[]) => ScanStep;
+
+export interface ScanOptions {
+  /** From the last element of all sequences to the first. */
+  readonly reverse?: boolean;
+  /** The same sequence by sequence: 1 is reverse. */
+  readonly directions?: { readonly inputs: readonly number[]; readonly outputs: readonly number[] };
+}
 
 /** The pen with the graph that it writes on. */
 export interface Emitter extends Pen {
   readonly graph: Graph;
+  readonly scan: (
+    initial: readonly Value[],
+    sequences: readonly Value[],
+    write: WriteScanStep<Emitter>,
+    options?: ScanOptions,
+  ) => ScanStep;
 }
 
 /** What all other methods are made of. */

@@ -194,14 +194,15 @@ export class Graph {
    * Puts a call in a node's place. Outputs that both have stay the same values, so that what reads them need not change; outputs that
    * only the node had are gone.
    */
-  replaceNode(node: Node, { opType, domain = '', inputs, outputs, attributes = new Map() }: NodeSpec): Node {
+  replaceNode(node: Node, spec: NodeSpec): Node {
+    const { opType, domain = '', inputs, outputs, attributes = new Map(), bodies = new Map() } = spec;
     for (const output of node.outputs) {
       if (!output) continue;
       output.producer = undefined;
       if (!outputs.includes(output)) this.values.delete(output.name);
     }
     this.#unlink(node);
-    const made = new Node({ name: node.name, opType, domain, attributes });
+    const made = new Node({ name: node.name, opType, domain, attributes, bodies });
     this.#link(made, inputs, outputs);
     this.#nodes.insert(made, node);
     this.#nodes.remove(node);

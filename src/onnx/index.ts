@@ -20,6 +20,7 @@ export { type BytePatch, elementPatches, patchedSource } from './patchedSource.t
 export { decodeTensor, readTensor } from './readTensor.ts';
 export { copyExternalData, rebaseExternalData } from './rebase.ts';
 export { relocateExternal } from './relocate.ts';
+export { rescan } from './rescan.ts';
 export { relabelDim, renamedInitializer, rewireNode } from './rewire.ts';
 export { scan } from './scan.ts';
 export type * from './types.ts';

@@ -1,3 +1,4 @@
+import { intAttribute } from '../ir/attributes.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
 import { topologicalOrder } from '../ir/order.ts';
 import type { Model } from '../model.ts';
@@ -79,7 +80,12 @@ export async function inferOwnTypes(model: Model, graph: Graph): Promise<void> {
   if (unknown.length > 0) await inferFrom(model.proto, graph, unknown);
 }
 
-export async function computeConstants(model: Model, graph: Graph): Promise<Computed> {
+/** @param trial computes only some of them, with that size for all that the inputs leave free. */
+export async function computeConstants(
+  model: Model,
+  graph: Graph,
+  trial?: { readonly only: ReadonlySet<Value>; readonly free: number },
+): Promise<Computed> {
   const known = new Set<Value>();
   const shapes = new Map<Value, Tensor>();
   const asked: Value[] = [];
@@ -88,11 +94,12 @@ export async function computeConstants(model: Model, graph: Graph): Promise<Comp
     const outputs = node.outputs.filter((output) => output !== undefined);
     const [output] = outputs;
     if (!output || !outputs.every(isSmall)) continue;
-    const shape = staticShapeOf(node);
+    const shape = staticShapeOf(node, trial?.free);
     if (shape) shapes.set(output, shape);
     if (shape || (isPure(node) && node.inputs.every((input) => input === undefined || isKnown(graph, input, known)))) {
       for (const value of outputs) known.add(value);
-      if (!shape && node.opType !== 'Constant') asked.push(...outputs);
+      const isAsked = trial ? outputs.some((value) => trial.only.has(value)) : node.opType !== 'Constant';
+      if (!shape && isAsked) asked.push(...outputs);
     }
   }
   const values = await evaluate(model, graph, asked, shapes);
@@ -121,12 +128,17 @@ function isSmall(value: Value): boolean {
   return dims !== undefined && dims.length === value.shape?.length && elementCount(dims) <= MAX_ELEMENTS;
 }
 
-/** The result of a Shape node whose input's dimensions are all known. */
-function staticShapeOf(node: Node): Tensor | undefined {
+/** The result of a Shape node whose input's dimensions are all known; those with a name are `free`. */
+function staticShapeOf(node: Node, free?: number): Tensor | undefined {
   if (node.opType !== 'Shape' || node.domain !== '') return undefined;
-  const shape = node.inputs[0]?.shape;
+  const shape = node.inputs[0]?.shape?.map((dim) => (typeof dim === 'string' ? free : dim));
   const dims = shape?.filter((dim): dim is number => typeof dim === 'number');
   const [length] = node.outputs[0]?.shape ?? [];
-  if (!dims || dims.length !== shape?.length || dims.length !== length) return undefined;
-  return { dtype: 'int64', dims: [dims.length], data: BigInt64Array.from(dims, (d) => BigInt(d)) };
+  if (!dims || dims.length !== shape?.length) return undefined;
+  const part = dims.slice(
+    intAttribute(node, 'start', 0),
+    node.attributes.has('end') ? intAttribute(node, 'end', 0) : undefined,
+  );
+  if (part.length !== length) return undefined;
+  return { dtype: 'int64', dims: [part.length], data: BigInt64Array.from(part, (d) => BigInt(d)) };
 }

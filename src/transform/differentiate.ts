@@ -6,6 +6,7 @@ import type { Node, Value } from '../ir/graph.ts';
 import { topologicalOrder } from '../ir/order.ts';
 import { ofStatedSize } from '../runtime/oracle/sizes.ts';
 import { isFloat } from '../tensor.ts';
+import { type Backpropagate, bodyGradients } from './bodyGradients.ts';
 import { isQuantised, QUANTISED_HINT } from './quantised.ts';
 import { sumDown } from './sumDown.ts';
 
@@ -33,27 +34,20 @@ export function differentiate(
   wrt: readonly Value[],
   options: DifferentiateOptions,
 ): ReadonlyMap<Value, Value> {
+  if (!dependents(topologicalOrder(op.graph), wrt).has(loss)) return new Map();
+  const one = op.expandLike(op.scalar(1, loss.dtype ?? 'float32'), loss);
+  return backpropagate(op, [[loss, one]], wrt, options);
+}
+
+/** The gradients of `wrt` that flow from `seeds`: values with their gradients. */
+export const backpropagate: Backpropagate<DifferentiateOptions> = (op, seeds, wrt, options) => {
   const order = topologicalOrder(op.graph);
   const dependent = dependents(order, wrt);
   const tape = new Tape(op);
-  if (dependent.has(loss)) tape.add(loss, op.expandLike(op.scalar(1, loss.dtype ?? 'float32'), loss));
+  for (const [value, gradient] of seeds) if (dependent.has(value)) tape.add(value, gradient);
   for (const node of order.reverse()) {
-    const needed = node.inputs.map((input) => input !== undefined && dependent.has(input) && isDifferentiable(input));
     if (!node.outputs.some((output) => output && tape.has(output))) continue;
-    // A rule gives gradients of inputs, and none of what the bodies of If, Loop and Scan read from outside.
-    if (node.captures.some((value) => isDifferentiable(value) && dependent.has(value))) throw noRule(node);
-    if (!Object.hasOwn(options.rules, keyOf(node)) && readsSequence(node, dependent)) throw noRule(node);
-    if (!needed.includes(true) || node.meta.stopsGradient) continue;
-    const own = node.meta.ownGradient;
-    const dy = node.outputs[0] && tape.get(node.outputs[0]);
-    if (own && dy) {
-      if (dependent.has(own.source)) tape.add(own.source, own.gradient(dy));
-      continue;
-    }
-    for (const [i, gradient] of applyRule(op, node, needed, tape, options).entries()) {
-      const input = node.inputs[i];
-      if (gradient && input && needed[i]) tape.add(input, sumDown(op, gradient, input, node.inputs.length > 1));
-    }
+    for (const [value, gradient] of nodeGradients(op, node, dependent, tape, options)) tape.add(value, gradient);
   }
   const found = new Map<Value, Value>();
   for (const value of wrt) {
@@ -61,6 +55,44 @@ export function differentiate(
     if (gradient) found.set(value, gradient);
   }
   return found;
+};
+
+/** What flows from a node's outputs into what it reads. */
+function nodeGradients(
+  op: Emitter,
+  node: Node,
+  dependent: ReadonlySet<Value>,
+  tape: Tape,
+  options: DifferentiateOptions,
+): readonly (readonly [Value, Value])[] {
+  const isNeeded = (value: Value | undefined): value is Value =>
+    value !== undefined && dependent.has(value) && isDifferentiable(value);
+  const needed = node.inputs.map(isNeeded);
+  const captured = node.captures.filter(isNeeded);
+  // A rule gives gradients of inputs, and none of what the bodies of If, Loop and Scan read from outside.
+  if (captured.length > 0 && node.bodies.size === 0) throw noRule(node);
+  if (!Object.hasOwn(options.rules, keyOf(node)) && readsSequence(node, dependent)) throw noRule(node);
+  if ((!needed.includes(true) && captured.length === 0) || node.meta.stopsGradient) return [];
+  const own = node.meta.ownGradient;
+  const dy = node.outputs[0] && tape.get(node.outputs[0]);
+  if (own && dy) return dependent.has(own.source) ? [[own.source, own.gradient(dy)]] : [];
+  if (node.bodies.size > 0) {
+    const flow = (i: number): Value | undefined => node.outputs[i] && tape.get(node.outputs[i]);
+    const replaces = (i: number, value: Value): void => replaceForward(op, node, i, value, options);
+    return bodyGradients({ op, node, needed, captured, flow, replaces, options, backpropagate });
+  }
+  return [...applyRule(op, node, needed, tape, options).entries()].flatMap(([i, gradient]) => {
+    const input = node.inputs[i];
+    if (!gradient || !input || !needed[i]) return [];
+    return [[input, sumDown(op, gradient, input, node.inputs.length > 1)] as const];
+  });
+}
+
+function replaceForward(op: Emitter, node: Node, i: number, value: Value, options: DifferentiateOptions): void {
+  const output = node.outputs[i];
+  if (!output || !options.replacesForward) return;
+  [value.dtype, value.shape] = [output.dtype, output.shape];
+  op.graph.replaceUses(output, value);
 }
 
 function isDifferentiable({ dtype }: Value): boolean {
@@ -190,12 +222,7 @@ function contextOf(
     const output = node.outputs[i];
     return output && tape.get(output);
   };
-  const replaces = (i: number, value: Value): void => {
-    const output = node.outputs[i];
-    if (!output || !options.replacesForward) return;
-    [value.dtype, value.shape] = [output.dtype, output.shape];
-    op.graph.replaceUses(output, value);
-  };
+  const replaces = (i: number, value: Value): void => replaceForward(op, node, i, value, options);
   return {
     op,
     node,

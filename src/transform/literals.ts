@@ -46,6 +46,7 @@ export function whyNoWeight(
   if (value.producer && CONSTANT_NAME.test(value.name)) return 'a literal in a Constant node';
   const isArithmetic = [...value.uses].every(({ opType }) => ARITHMETIC.has(opType));
   const isOne = elementCount(dims) === 1 && !isBiasOfOne(graph, value);
+  if (isOne && NUMBERS.test(value.name)) return 'one number of a formula';
   if (isArithmetic && isOne && !MODULE_PATH.test(value.name)) return 'one number of a formula';
   if (
     isArithmetic &&

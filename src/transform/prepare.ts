@@ -17,9 +17,12 @@ import {
 } from './constantValues.ts';
 import { declaredOtherwise } from './declared.ts';
 import { dropout } from './dropout.ts';
+import { refuseEndlessLoops } from './endless.ts';
+import { foldBranches } from './foldBranches.ts';
 import type { Draft } from './graft.ts';
 import { inlineFunctions } from './inline.ts';
 import { newOpsetNotes } from './newOpset.ts';
+import { openBodies } from './openBodies.ts';
 import { raiseOpset } from './raise.ts';
 import { standardiseWeights } from './standardise.ts';
 import { type Untied, untie } from './untie.ts';
@@ -97,9 +100,12 @@ async function baseOf(model: Model, keepTies: boolean): Promise<Base> {
   const inlined = inlineFunctions(model, graph);
   markBfloat16(graph);
   forgetBodySizes(model.proto, graph);
+  refuseEndlessLoops(model, graph);
   const raised = await raiseOpset(model, graph, TRAIN_OPSETS.first);
   const ties = keepTies ? undefined : untie(graph);
   const sizes = await inferAllTypes(model, graph);
+  await openBodies(model, graph, raised.to);
+  const folded = await foldBranches(model, graph);
   const declared = declaredOtherwise(graph);
   const newer = newOpsetNotes(graph, raised.to, TRAIN_OPSETS.last);
   const notes = [
@@ -107,6 +113,7 @@ async function baseOf(model: Model, keepTies: boolean): Promise<Base> {
     ...inlined.notes,
     ...raised.notes,
     ...sizes,
+    ...folded,
     ...declared,
     ...newer,
     ...(ties?.notes ?? []),

@@ -40,45 +40,6 @@ describe('an operator without a gradient rule', () => {
     expect((await train(model, { trainable: 'head' })).report.trainable).toEqual(['w2']);
     expect((await train(model, { trainable: 'w2' })).report.trainable).toEqual(['w2']);
   });
-
-  it('is If, and Loop, and neither is looked into', async () => {
-    const one = { name: 'one', node: [nodeOf(['Tanh(h) -> r'])], output: [infoOf('r', ['N', 4])] };
-    const other = { name: 'other', node: [nodeOf(['Exp(h) -> q'])], output: [infoOf('q', ['N', 4])] };
-    const branches = [
-      { name: 'then_branch', type: 5, g: one },
-      { name: 'else_branch', type: 5, g: other },
-    ];
-    const split = mlp(
-      [
-        ['Cast(three) -> c', { name: 'to', type: 2, i: 9 }],
-        ['If(c) -> e', ...branches],
-      ],
-      {
-        integers: { three: [3] },
-      },
-    );
-    expect(await refusal(await trainHost(split))).toMatchObject({
-      code: 'no-gradient-rule',
-      found: 'If, which has none',
-    });
-    const body = {
-      name: 'body',
-      node: [nodeOf(['Identity(go) -> on']), nodeOf(['Tanh(v) -> next'])],
-      input: [
-        { name: 'i', type: { tensorType: { elemType: 7, shape: { dim: [] } } } },
-        { name: 'go', type: { tensorType: { elemType: 9, shape: { dim: [] } } } },
-        infoOf('v', ['N', 4]),
-      ],
-      output: [{ name: 'on', type: { tensorType: { elemType: 9, shape: { dim: [] } } } }, infoOf('next', ['N', 4])],
-    };
-    const loop = mlp([['Loop(three, , h) -> l', { name: 'body', type: 5, g: body }], ['Reshape(l, rows) -> k']], {
-      integers: { three: [3], rows: [-1, 4] },
-    });
-    const problem = await refusal(await trainHost(loop));
-    expect(problem).toMatchObject({ code: 'no-gradient-rule', found: 'Loop, which has none' });
-    expect(problem.where).toContain('l_node');
-    expect(problem.hint).toContain('other exporter');
-  });
 });
 
 const AXIS_1 = { name: 'axis', type: 2, i: 1 } as const;
@@ -86,7 +47,8 @@ const AXIS_1 = { name: 'axis', type: 2, i: 1 } as const;
 describe('a gradient that would be lost on the way', () => {
   it('through a sequence, of which no element type is known, is a refusal', async () => {
     const lines = [
-      ['SequenceConstruct(h, h) -> s'],
+      ['SequenceConstruct(h) -> one'],
+      ['SequenceInsert(one, h) -> s'],
       ['ConcatFromSequence(s) -> c', AXIS_1],
       ['Reshape(c, wide) -> r'],
     ] as const;
@@ -96,7 +58,17 @@ describe('a gradient that would be lost on the way', () => {
     expect((await train(model, { trainable: 'w2' })).report.trainable).toEqual(['w2']);
   });
 
-  it('of a weight that the body of a Loop reads is one, as EmbeddingBag is exported', async () => {
+  it('is none through a sequence that only joins tensors', async () => {
+    const lines = [
+      ['SequenceConstruct(h, h) -> s'],
+      ['ConcatFromSequence(s) -> c', AXIS_1],
+      ['Reshape(c, wide) -> r'],
+    ] as const;
+    const model = await trainHost(mlp([...lines], { weights: { w2: [8, 3] }, integers: { wide: [-1, 8] } }));
+    expect((await train(model)).report.trainable).toEqual(['w1', 'w2']);
+  });
+
+  it('is none of a weight that the body of a Loop reads, as EmbeddingBag is exported', async () => {
     const body = {
       name: 'body',
       node: [nodeOf(['Identity(go) -> on']), nodeOf(['Identity(inner) -> each'])],
@@ -112,8 +84,8 @@ describe('a gradient that would be lost on the way', () => {
       ['Mul(h, k) -> m'],
     ] as const;
     const model = await trainHost(mlp([...lines], { weights: { inner: [4] }, integers: { one: [1], row: [1, 4] } }));
-    expect(await refusal(model)).toMatchObject({ code: 'no-gradient-rule', found: 'Loop, which has none' });
-    expect((await inspect(model)).missingGradientRules).toEqual(['Loop']);
+    expect((await train(model)).report.trainable).toEqual(['w1', 'w2', 'inner']);
+    expect((await inspect(model)).missingGradientRules).toEqual([]);
     expect((await train(model, { trainable: 'w*' })).report.trainable).toEqual(['w1', 'w2']);
   });
 });

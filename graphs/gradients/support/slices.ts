@@ -10,7 +10,6 @@ import {
   outputOf,
   range,
   rankOf,
-  unsupported,
 } from '../../support/shapes.ts';
 import { type AxisMap, isSmallSelection, transposedMaps } from './linearMaps.ts';
 import { clamped, element, type Margin, padded, placedAtRunTime } from './places.ts';
@@ -29,6 +28,7 @@ export function sliceGradient(context: GradientContext): Value[] {
   const { op, node, input } = context;
   const rank = rankOf(node, input(0));
   const ranges = rangesOf(context);
+  if (!ranges) return [byPlaces(context)];
   const strided = ranges.filter(({ step }) => step !== 1);
   const isMap = ({ axis, length }: Range): boolean =>
     isSmallSelection(length, lengthOf(op, outputOf(context, 0), axis));
@@ -48,11 +48,23 @@ export function sliceGradient(context: GradientContext): Value[] {
   ];
 }
 
-function rangesOf({ op, node, input, inputs, known, constant }: GradientContext): Range[] {
+/** Whichever axes are sliced: the places of all elements are sliced in the same way, and dy is put there. */
+function byPlaces({ op, input, inputs, dy }: GradientContext): Value {
+  const x = input(0);
+  const count = op.call('Size', [x], { dtype: 'int64', shape: [] });
+  const places = op.call('Range', [op.scalar(0, 'int64'), count, op.scalar(1, 'int64')], { shape: [undefined] });
+  const taken = op.call('Slice', [op.reshapeLike(places, x), ...inputs.slice(1)]);
+  const zeros = op.expand(op.scalar(0, x.dtype ?? 'float32'), op.unsqueeze(count, [0]));
+  const flat = (value: Value): Value => op.reshape(value, [-1]);
+  return op.reshapeLike(op.scatterElements(zeros, flat(taken), flat(dy), 0), x);
+}
+
+/** `undefined` where it is not known which axes are sliced. */
+function rangesOf({ op, node, input, inputs, known }: GradientContext): Range[] | undefined {
   const [x, starts, ends, steps] = [input(0), input(1), input(2), inputs[4]];
   const count = known(1)?.length ?? starts.shape?.[0];
-  const axes = constant(3) ?? (typeof count === 'number' ? range(count) : undefined);
-  if (!axes) throw unsupported(node, 'a known number of sliced axes', 'an unknown one');
+  const axes = inputs[3] ? known(3) : typeof count === 'number' ? range(count) : undefined;
+  if (!axes) return undefined;
   return axes.map((given, i) => {
     const axis = axisOf(node, x, given);
     return {
