@@ -1,16 +1,7 @@
 import type { GradientContext } from '../../../src/contract.ts';
 import type { Pen, Value } from '../../../src/emit/index.ts';
 import { minus } from '../../support/arithmetic.ts';
-import {
-  axisOf,
-  indicesTo,
-  type Length,
-  lengthOf,
-  lengths,
-  outputOf,
-  range,
-  rankOf,
-} from '../../support/shapes.ts';
+import { axisOf, indicesTo, type Length, lengthOf, lengths, outputOf, range, rankOf } from '../../support/shapes.ts';
 import { type AxisMap, isSmallSelection, transposedMaps } from './linearMaps.ts';
 import { clamped, element, type Margin, padded, placedAtRunTime } from './places.ts';
 
