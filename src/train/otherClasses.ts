@@ -14,6 +14,7 @@ import { readScores, saveScores } from '../newHead/saved.ts';
 import { badOption } from '../options/check.ts';
 import type { HeadRecord } from '../records/run.ts';
 import { RunFolder } from '../runFolder/checkpoint.ts';
+import { widened } from '../transform/widen.ts';
 import type { TrainOptions } from './options.ts';
 
 /** A head of other classes, before its rows are known. */
@@ -73,8 +74,10 @@ export async function headFor(model: Model, options: TrainOptions, input: string
         options.mode === 'resume' && existsSync(path)
           ? readScores(path, sourcesOf(own, sources))
           : await startOf(own, plan, { ...options, ...how, part: train, init });
-      const built = await withClasses(own, { scores, names });
-      return { model: built, notes: own.followed.notes, save: () => saveScores(path, scores, widthOf(own)) };
+      // A file in half precision gets its rows in its own type, and is trained as float32.
+      const stored = source.stored ? await openHead(source.stored, options.logits) : own;
+      const built = widened(await withClasses(stored, { scores, names }));
+      return { model: built, notes: stored.followed.notes, save: () => saveScores(path, scores, widthOf(own)) };
     },
   };
 }

@@ -17,6 +17,7 @@ import {
 import { toNumbers } from '../../src/numbers.ts';
 import { openSession } from '../../src/runtime/session.ts';
 import type { Tensor } from '../../src/tensor.ts';
+import { onnx } from '../onnx/models.ts';
 import { lossgraft, ROOT, temporaryFolder } from '../support/cli.ts';
 import { DIGITS, digitsWith, weightsIn } from '../support/digits.ts';
 import { readDigits, WORDS, writeDigits, writeVit } from '../support/namedDigits.ts';
@@ -220,6 +221,30 @@ describe('train with a new head', () => {
     await expect(exportRun(run, MODEL, { arm: arm?.name ?? '', force: true })).rejects.toMatchObject({
       code: 'output-is-input',
     });
+  });
+
+  it('keeps the float type of the file', async () => {
+    const folder = temporaryFolder();
+    const given = join(ROOT, 'fixtures/newHead/half.onnx');
+    const label = (i: number): number => i % 3;
+    const x: Tensor = {
+      dtype: 'float32',
+      dims: [90, 4],
+      data: Float32Array.from({ length: 360 }, (_, i) => Math.sin(i) + (label(i >> 2) === i % 4 ? 1 : 0)),
+    };
+    const data = Array.from({ length: 90 }, (_, i) => `class ${label(i)}`);
+    const samples = fromTensors({ x, labels: { dtype: 'string', dims: [90], data } }, 'halves');
+    using model = await open(given);
+    const how = { report: false, epochs: 2, data: samples, folder: join(folder, 'run') } as const;
+    const result = await train(model, { ...how, head: 'new' });
+    await result.write(join(folder, 'tuned.onnx'), { anyway: true });
+    const [before, after] = [given, join(folder, 'tuned.onnx')].map((path) => readOnnx(readFileSync(path)));
+    expect(after?.outputs.y).toBe(before?.outputs.y?.replace('5]', '3]'));
+    const kept = onnx.ModelProto.decode(readFileSync(join(folder, 'tuned.onnx'))).graph?.initializer ?? [];
+    expect(kept.map(({ name, dataType }) => [name, dataType])).toEqual([
+      ['w', 10],
+      ['b', 10],
+    ]);
   });
 
   it('adds a class to those that stay', async () => {
