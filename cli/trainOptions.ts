@@ -5,7 +5,7 @@ import type { Door, Given } from './command.ts';
 import { type Config, fromHere, readConfig, recordOf } from './config.ts';
 import { dataOptionRows, openFurther } from './dataOptions.ts';
 import { fileRows } from './fileOptions.ts';
-import { commandLine, DECLARED } from './flags.ts';
+import { commandLine, DECLARED, withFlags } from './flags.ts';
 import { note } from './io.ts';
 import type { TunedOutput } from './tunedOutput.ts';
 import { UsageError } from './usage.ts';
@@ -101,6 +101,7 @@ export function askedOf({ options, declared }: Given<typeof rows>, door: Door): 
     origin: {
       command: commandLine(),
       from,
+      spell: withFlags,
       options: defined(recorded),
       ...(read.run === undefined || isRun ? {} : { repeats: read.run }),
     },

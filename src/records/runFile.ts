@@ -45,6 +45,8 @@ export interface RunOrigin {
   readonly from?: Readonly<Record<string, string>>;
   /** What the caller was asked for, all plain data, in place of the options of `train`. */
   readonly options?: Readonly<Record<string, unknown>>;
+  /** A text of the library with the options that it names in the caller's words, for the report. */
+  readonly spell?: (text: string) => string;
   /** The record that this run repeats: what differs is told before the work. */
   readonly repeats?: RunFile;
 }

@@ -57,7 +57,7 @@ function cell(name: MetricName, metrics: Metrics | DetailedMetrics): Html {
   return html`${shownMetric(name, metrics[name])}${word && html` <b>${word}</b>`}${range}`;
 }
 
-/** `null` where no difference can be told. */
+/** `null` where the data cannot show a difference. */
 export function verdictOn(change: Difference | null, better: 'higher' | 'lower'): string | null {
   if (change === null || (change.low <= 0 && change.high >= 0)) return null;
   return change.difference > 0 === (better === 'higher') ? 'better' : 'worse';

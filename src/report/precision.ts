@@ -1,9 +1,10 @@
 import * as Plot from '@observablehq/plot';
 import type { OperatingPoint, PrecisionRecallCurve } from '../metrics/precisionRecall.ts';
+import { LEAST_SAMPLES } from '../metrics/tally.ts';
 import { calibrationFigure } from './calibration.ts';
 import { draw } from './draw.ts';
 import { reliabilityFigure } from './figures.ts';
-import { count, percent, points } from './format.ts';
+import { count, counted, percent, points } from './format.ts';
 import { type Html, html } from './html.ts';
 import {
   BEFORE,
@@ -30,8 +31,10 @@ export function precision(report: Report): Html | null {
   return html`<section id="precision"><h2>Precision and recall</h2>
 <p class="lede">${isPart ? `The ${curves.after.length} rarest classes, each` : 'Each class'} against all others: how many of it are found, and how many of what is taken for it are right, from the highest threshold on the left to the lowest.</p>
 ${legend(looks)}<div class="grid">${panels}${reliabilityFigure(judged.filter(({ look }) => looks.includes(look)))}</div>
-${curves.points.length > 0 && operatingTable(report, subject)}${calibrationFigure(report)}</section>`;
+${curves.points.length > 0 ? operatingTable(report, subject) : html`<p class="note">No threshold is recommended: ${FEW}.</p>`}${calibrationFigure(report)}</section>`;
 }
+
+const FEW = `fewer than ${LEAST_SAMPLES} validation samples of a class say nothing about thresholds`;
 
 interface Drawn {
   readonly recall: number;
@@ -111,7 +114,9 @@ function operatingTable({ classes, curves, judgedOn }: Report, { look }: JudgedL
     judgedOn === 'test'
       ? 'Chosen on validation data, judged on test data.'
       : 'Chosen and judged on the same validation data, so the figures flatter.';
-  const note = `Where a probability of at least the threshold counts as the class, for the highest F1. In small print: ${look.name} by itself, which takes the class with the highest probability. ${chosen}`;
+  const left = (curves?.after.length ?? 0) - rows.length;
+  const few = left > 0 ? ` Left out: ${counted(left, 'class')}, as ${FEW}.` : '';
+  const note = `Where a probability of at least the threshold counts as the class, for the highest F1. In small print: ${look.name} by itself, which takes the class with the highest probability. ${chosen}${few}`;
   return html`<figure><figcaption><h3>Operating points</h3><p>${note}</p></figcaption>${table('Thresholds of classes', heads, rows)}</figure>`;
 }
 
@@ -121,5 +126,5 @@ function pair(at: number | null, own: number | null): Html {
 
 function adviceOn({ gain: { low, high } }: OperatingPoint): Html {
   if (low > 0) return html`<b>the threshold</b>`;
-  return high < 0 ? html`the model by itself` : html`either: no difference can be told`;
+  return high < 0 ? html`the model by itself` : html`either: the data cannot show a difference`;
 }

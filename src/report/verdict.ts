@@ -52,7 +52,7 @@ function headline(name: MetricName, before: Metrics | null, metrics: Metrics): H
         ? html`${points(b, a)} points`
         : isTold
           ? html`<b>${points(b, a)} points</b>, 95 % interval ${range}`
-          : html`<b>no difference can be told</b>: ${points(b, a)} points, 95 % interval ${range}`;
+          : html`<b>the data cannot show a difference</b>: ${points(b, a)} points, 95 % interval ${range}`;
   const from = before && html`<span class="from">${percent(a)}</span> ${ARROW} `;
   return html`<li><span class="name">${METRICS[name].title}</span><span class="figure">${from}${percent(b)}<small> %</small></span><span class="delta">${note}</span></li>`;
 }
@@ -69,7 +69,7 @@ function gainedAndPaid(report: Report, before: Metrics, subject: JudgedLook): Ht
       );
   const { gained, paid } = tradesOf(report.classes, before, subject.metrics);
   const side = (title: string, items: readonly string[]): Html =>
-    html`<div><h3>${title}</h3>${items.length === 0 ? html`<p class="note">Nothing that can be told from noise.</p>` : html`<ul>${items.map((item) => html`<li>${item}</li>`)}</ul>`}</div>`;
+    html`<div><h3>${title}</h3>${items.length === 0 ? html`<p class="note">Nothing beyond noise.</p>` : html`<ul>${items.map((item) => html`<li>${item}</li>`)}</ul>`}</div>`;
   return html`<div class="trade">${side('Gained', [...gained, ...told('better')])}${side('Paid', [...paid, ...told('worse')])}</div>`;
 }
 

@@ -3,6 +3,7 @@ import type { Dataset } from '../data/dataset.ts';
 import type { Part } from '../data/samples.ts';
 import { LossgraftError } from '../errors.ts';
 import type { Model } from '../model.ts';
+import type { RunDecision } from '../records/decision.ts';
 import type { Checkpoint } from '../records/run.ts';
 import type { Schedule } from '../records/schedule.ts';
 import type * as Drawing from '../report/index.ts';
@@ -90,13 +91,14 @@ export async function reportBroken(run: Omit<ReportedRun, 'checkpoint'>, error: 
 export function factsOf(run: ReportedRun): Omit<Report, 'influence' | 'samples' | 'mistakes'> {
   const { model, options, parts, schedule, checkpoint, notes, error = null } = run;
   const { history, outcome, settings } = checkpoint;
+  const { spell = (text: string) => text } = options.origin ?? {};
   const [given] = history;
   const [test, validated] = [outcome?.tests[0], outcome?.validation[0]];
   return {
     model: model.name,
     isDone: outcome !== null,
     isRunning: false,
-    error,
+    error: error === null ? null : spell(error),
     judgedOn: test ? 'test' : 'validation',
     before: test ?? validated ?? (given?.phase === 'before' ? given : null),
     arms: run.arms.map((name, i) => armOf(name, i, checkpoint)),
@@ -110,12 +112,17 @@ export function factsOf(run: ReportedRun): Omit<Report, 'influence' | 'samples' 
     },
     settings,
     versions: versions(),
-    notes,
-    decision: outcome?.decision ?? null,
+    notes: notes.map(spell),
+    decision: outcome ? spelled(outcome.decision, spell) : null,
     half: outcome?.half ?? null,
     curves: outcome?.curves ?? null,
     origin: originOf(options.folder),
   };
+}
+
+function spelled(decision: RunDecision, spell: (text: string) => string): RunDecision {
+  const { why, warning } = decision;
+  return { ...decision, why: spell(why), warning: warning === null ? null : spell(warning) };
 }
 
 /** How the run came about, by its record. */

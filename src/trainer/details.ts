@@ -1,6 +1,7 @@
 import type { Part } from '../data/samples.ts';
 import { bestThreshold, operatingPoint, precisionRecallCurve } from '../metrics/precisionRecall.ts';
 import type { AnyScored } from '../metrics/scored.ts';
+import { LEAST_SAMPLES } from '../metrics/tally.ts';
 import type { RunCurves, WrongSample } from '../records/curves.ts';
 
 /** Curves of more classes are not looked at. */
@@ -22,8 +23,10 @@ export function curvesOf({ before, after, validation }: Compared, trainCounts: r
   const isOneAgainstOther = trainCounts.length === 2 && after.task === 'exclusive';
   const shown = asked.slice(0, isOneAgainstOther ? 1 : MAX_CURVES);
   const curves = (scored: AnyScored) => shown.flatMap((k) => precisionRecallCurve(scored, k) ?? []);
+  const held = validation.tally().totals;
   const points = shown.flatMap((k) => {
-    const threshold = bestThreshold(validation, k);
+    // A threshold of a handful of samples is one of chance.
+    const threshold = (held[k] ?? 0) < LEAST_SAMPLES ? null : bestThreshold(validation, k);
     return threshold === null ? [] : (operatingPoint(after, k, threshold) ?? []);
   });
   return { before: curves(before), after: curves(after), points };

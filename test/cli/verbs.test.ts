@@ -11,13 +11,13 @@ const [FOREST, OTHER, DATA] = ['forest.onnx', 'forest-other.onnx', 'data.csv'].m
 ];
 
 describe('evaluate', () => {
-  it('prints tables, and says where no difference can be told', async () => {
+  it('prints tables, and says where the data cannot show a difference', async () => {
     const { code, stdout } = await lossgraft(['evaluate', FOREST, '--data', DATA, '--against', OTHER]);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^metric +value +from +to +other model$/m);
     expect(stdout).toMatch(/^macro-F1 % .* worse$/m);
-    expect(stdout).toMatch(/^PR-AUC % .* no difference can be told$/m);
-    expect(stdout).toMatch(/McNemar's exact test p = 0\.057, no difference can be told$/m);
+    expect(stdout).toMatch(/^PR-AUC % .* the data cannot show a difference$/m);
+    expect(stdout).toMatch(/McNemar's exact test p = 0\.057, the data cannot show a difference$/m);
     expect(stdout).toMatch(/^cedar +birch +13 +100$/m);
   });
 

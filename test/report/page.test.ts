@@ -245,8 +245,8 @@ describe('the headline', () => {
       ...report,
       decision: decision && { ...decision, why: 'too few to tell', candidates: [] },
     });
-    expect(text).toMatch(/balanced accuracy 75\.0 75\.0 % no difference can be told: ±0\.0 points/i);
-    expect(text).toMatch(/Gained Nothing that can be told from noise\. Paid Nothing that can be told from noise\./);
+    expect(text).toMatch(/balanced accuracy 75\.0 75\.0 % the data cannot show a difference: ±0\.0 points/i);
+    expect(text).toMatch(/Gained Nothing beyond noise\. Paid Nothing beyond noise\./);
     expect(text).not.toMatch(/better|best/i);
   });
 

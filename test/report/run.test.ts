@@ -6,6 +6,7 @@ import {
   type EpochRecord,
   fromTensors,
   METRICS,
+  type MetricName,
   open,
   openData,
   type Tensor,
@@ -70,7 +71,9 @@ async function expectDecision(page: Page, folder: string): Promise<void> {
   expect(said).toContain(decision.taken === null ? 'Not better: this run writes no model' : 'This run writes');
   expect(said).toContain(decision.why);
   const rows = (await cells(page, 'Thresholds of classes')).slice(1);
-  expect(rows).toHaveLength(6);
+  // Of classes with fewer than 4 validation samples no threshold is told.
+  expect(curves.after).toHaveLength(6);
+  expect(rows.length).toBeLessThan(6);
   expect(rows.map(([name, threshold]) => [name, threshold])).toEqual(
     curves.points.map((one: { class: number; threshold: number }) => [String(one.class), percent(one.threshold)]),
   );
@@ -118,9 +121,9 @@ describe('the page of a run', () => {
     );
     const figures = (await cells(page, 'Metrics of every loss')).slice(1);
     expect(figures.map(([name]) => name)).toEqual(
-      Object.values(METRICS)
-        .filter(({ option }) => option !== 'cost')
-        .map(({ title, isShare }) => `${title}${isShare ? ' %' : ''}`),
+      (Object.keys(METRICS) as MetricName[])
+        .filter((name) => typeof judged[0]?.[name] === 'number')
+        .map((name) => `${METRICS[name].title}${METRICS[name].isShare ? ' %' : ''}`),
     );
     const [, , f1] = figures;
     for (const [i, m] of judged.entries()) {

@@ -122,7 +122,7 @@ describe('a run that is cut short', () => {
     // No file may grow beyond 64 blocks of 1 KiB: a state has 108.
     const command = ['-c', `ulimit -f 64; exec "$@"`, 'sh', process.execPath, MAIN, ...args(folder, '--resume')];
     const { status, stderr } = spawnSync('bash', command, { cwd: ROOT, encoding: 'utf8' });
-    expect(stderr).toMatch(/expected a file that can be written, found .*(EFBIG|ENOSPC|file too large)/i);
+    expect(stderr).toMatch(/expected a writable file, found .*(EFBIG|ENOSPC|file too large)/i);
     expect(status).toBe(2);
     expect(readFileSync(join(run, 'checkpoint.json')).equals(before)).toBe(true);
     expect(readFileSync(join(run, file)).equals(state)).toBe(true);
