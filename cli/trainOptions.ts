@@ -63,7 +63,7 @@ export interface Asked {
 }
 
 /** What a file may say: all but what belongs to the call. */
-const { config: _config, resume: _resume, force: _force, dryRun: _dryRun, ...configRows } = rows;
+const { config: _config, resume: _resume, force: _force, dryRun: _dryRun, serve: _serve, ...configRows } = rows;
 
 /** The options of a call, those of a file below those of the command line. @throws UsageError where there is no model or no data. */
 export function askedOf({ options, declared }: Given<typeof rows>, door: Door): Asked {
