@@ -18,7 +18,7 @@ import { inlineFunctions } from './transform/inline.ts';
 import { findLogits, modelHead, namedLogits } from './transform/logits.ts';
 import { openStructures } from './transform/openBodies.ts';
 import { findParameters } from './transform/parameters.ts';
-import { whyNoFloats } from './transform/quantised.ts';
+import { isRounding, whyNoFloats } from './transform/quantised.ts';
 import { namedFeatures } from './transform/splice.ts';
 import { untie } from './transform/untie.ts';
 import { storedAs, widened } from './transform/widen.ts';
@@ -264,7 +264,7 @@ function withoutRule(order: readonly Node[], from: readonly Value[], rules: Grad
     );
     if (node.bodies.size > 0) return inner;
     const op = operatorName(node);
-    return Object.hasOwn(rules, op) ? [] : [op];
+    return Object.hasOwn(rules, op) || isRounding(node) ? [] : [op];
   });
 }
 

@@ -38,7 +38,7 @@ export function isFloat(dtype: DataType | undefined): boolean {
 }
 
 /** A float type that is trained as float32: float16, bfloat16 and float64. */
-export function isOtherFloat(dtype: DataType | undefined): boolean {
+export function isOtherFloat(dtype: DataType | undefined): dtype is 'float16' | 'bfloat16' | 'float64' {
   return dtype === 'float16' || dtype === 'bfloat16' || dtype === 'float64';
 }
 

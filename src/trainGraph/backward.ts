@@ -8,6 +8,7 @@ import type { Calculus } from '../transform/gradientOutputs.ts';
 import { type Grafted, type GraftRequest, graft } from '../transform/graft.ts';
 import { type LeftOut, leftOutNotes, type Parameter } from '../transform/parameters.ts';
 import { type Prepared, type PrepareRequest, prepare } from '../transform/prepare.ts';
+import { straightThrough } from '../transform/qdq.ts';
 import { otherWeightsNotes } from '../transform/quantised.ts';
 import { trainedParameters } from '../transform/scales.ts';
 
@@ -51,6 +52,7 @@ export async function backward(model: Model, request: BackwardRequest): Promise<
     cutAt(graph, request.frozen, { outputs: [grafted.logits, ...grafted.outputs, ...nexts], data, among });
   }
   await inferOwnTypes(model, graph);
+  straightThrough(grafted.op);
   const wrt = asked.map(({ value }) => value);
   const options = { rules: request.calculus.gradients, constant, replacesForward: true };
   const gradients = differentiate(grafted.op, grafted.loss, wrt, options);

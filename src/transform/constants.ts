@@ -4,7 +4,9 @@ import { readTensor } from '../onnx/index.ts';
 import type { ModelProto } from '../onnx/types.ts';
 import type { Tensor } from '../tensor.ts';
 
-const FOLDED = new Set(['Identity', 'Transpose', 'Cast', 'Reshape', 'Unsqueeze', 'Squeeze', 'Flatten']);
+const FOLDED = new Set(
+  'Identity Transpose Cast Reshape Unsqueeze Squeeze Flatten QuantizeLinear DequantizeLinear'.split(' '),
+);
 
 /** Whether a value depends on constants alone: an initializer, a Constant node, or those moved or cast. */
 export function isConstant(graph: Graph, value: Value): boolean {

@@ -7,7 +7,7 @@ import { topologicalOrder } from '../ir/order.ts';
 import { ofStatedSize } from '../runtime/oracle/sizes.ts';
 import { isFloat } from '../tensor.ts';
 import { type Backpropagate, bodyGradients } from './bodyGradients.ts';
-import { isQuantised, QUANTISED_HINT } from './quantised.ts';
+import { isQuantised, isRounding, QUANTISED_HINT } from './quantised.ts';
 import { sumDown } from './sumDown.ts';
 
 export type GradientRules = Readonly<Record<string, GradientRule>>;
@@ -72,10 +72,12 @@ function nodeGradients(
   // A rule gives gradients of inputs, and none of what the bodies of If, Loop and Scan read from outside.
   if (captured.length > 0 && node.bodies.size === 0) throw noRule(node);
   if (!Object.hasOwn(options.rules, keyOf(node)) && readsSequence(node, dependent)) throw noRule(node);
-  if ((!needed.includes(true) && captured.length === 0) || node.meta.stopsGradient) return [];
+  if (node.meta.stopsGradient) return [];
   const own = node.meta.ownGradient;
   const dy = node.outputs[0] && tape.get(node.outputs[0]);
   if (own && dy) return dependent.has(own.source) ? [[own.source, own.gradient(dy)]] : [];
+  if (isRounding(node) && node.inputs[0] && dependent.has(node.inputs[0])) throw noRule(node);
+  if (!needed.includes(true) && captured.length === 0) return [];
   if (node.bodies.size > 0) {
     const flow = (i: number): Value | undefined => node.outputs[i] && tape.get(node.outputs[i]);
     const replaces = (i: number, value: Value): void => replaceForward(op, node, i, value, options);

@@ -4,7 +4,7 @@ import type { Graph, Node, Value } from '../ir/graph.ts';
 import { formatShape } from '../ir/print.ts';
 import { isConstant } from './constants.ts';
 import type { FoundTensor } from './logits.ts';
-import { isQuantised, QUANTISED_HINT, quantisedBehind } from './quantised.ts';
+import { QUANTISED_HINT, quantisedBehind } from './quantised.ts';
 import { laysRows, picksRows } from './tokenRows.ts';
 
 /** The features, and what is still to be done to them. */
@@ -16,7 +16,7 @@ export interface Features extends FoundTensor {
 }
 
 /** Nodes between the linear head and the logits that only relabel or carry the scores. */
-const CARRIERS = new Set(['Identity', 'Cast', 'Flatten', 'Reshape', 'Squeeze', 'Dropout']);
+const CARRIERS = new Set('Identity Cast Flatten Reshape Squeeze Dropout QuantizeLinear DequantizeLinear'.split(' '));
 const RESHAPES = new Set(['Flatten', 'Reshape', 'Squeeze']);
 const POOLS = new Set(['GlobalAveragePool', 'AveragePool', 'ReduceMean']);
 
@@ -79,7 +79,6 @@ function biased(graph: Graph, add: Node): Node | undefined {
 function gemmFeatures(graph: Graph, logits: Value, node: Node, { pooled, tokenRows }: Passed): Head {
   const [features, weight] = node.inputs;
   if (!features || !weight) throw noFeatures(logits, `${describeNode(node)} without inputs`);
-  if (weight.producer && isQuantised(weight.producer)) throw refuse(logits, weight.producer);
   if (pooled) throw noFeatures(logits, `a pooling after ${describeNode(node)}`);
   if (!isConstant(graph, weight)) throw noFeatures(logits, `${describeNode(node)}, whose weight is computed`);
   if (intAttribute(node, 'transA', 0) !== 0) throw noFeatures(logits, `${describeNode(node)} with transA`);

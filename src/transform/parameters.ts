@@ -5,7 +5,7 @@ import type { Graph, InitializerSource, Node, Value } from '../ir/graph.ts';
 import { nearestNames } from '../ir/nearestNames.ts';
 import { elementCount } from '../tensor.ts';
 import { isNamedNumber, rescaledInputs, whyNoWeight } from './literals.ts';
-import { isQuantised, QUANTISED_HINT, quantisedBehind, whyNoFloats } from './quantised.ts';
+import { isQuantised, isRounding, QUANTISED_HINT, quantisedBehind, whyNoFloats } from './quantised.ts';
 
 /** A tensor of weights in the user's file, wherever it is kept. */
 export interface Parameter {
@@ -91,6 +91,7 @@ function isData(value: Value, { dtype }: InitializerSource): boolean {
 
 /** Scales of quantised operators are settings, too. */
 function isSetting(node: Node, input: number): boolean {
+  if (isRounding(node)) return node.opType !== 'QuantizeLinear' || input !== 0;
   if (isQuantised(node)) return true;
   const op = node.domain === '' ? node.opType : `${node.domain}::${node.opType}`;
   return SETTINGS.has(`${op} ${input}`);
@@ -197,7 +198,7 @@ function weightBehind(byValue: ReadonlyMap<Value, Parameter>, input: Value | und
   return [];
 }
 
-const MOVES = new Set(['Identity', 'Transpose', 'Reshape', 'Cast']);
+const MOVES = new Set(['Identity', 'Transpose', 'Reshape', 'Cast', 'QuantizeLinear', 'DequantizeLinear']);
 
 /** Makes a weight a plain input of the graph, under its own name. */
 export function liftParameter(graph: Graph, value: Value): void {

@@ -9,14 +9,24 @@ export function isQuantised({ opType }: Node): boolean {
   return QUANTISED.test(opType);
 }
 
+/** Whether a node rounds floats to a scale, or gives back what such numbers stand for: gradients pass pairs of them. */
+export function isRounding({ opType }: Node): boolean {
+  return opType === 'QuantizeLinear' || opType === 'DequantizeLinear';
+}
+
+/** Whether an operator computes with quantised numbers, where no gradient passes. */
+function isInteger(node: Node): boolean {
+  return isQuantised(node) && !isRounding(node);
+}
+
 /** Between a quantised product and what reads it: scales, a bias, a cast. */
-const RESCALING = new Set(['Add', 'Mul', 'Cast', 'Identity', 'Reshape', 'Flatten', 'Squeeze']);
+const RESCALING = new Set('Add Mul Cast Identity Reshape Flatten Squeeze QuantizeLinear DequantizeLinear'.split(' '));
 
 /** The quantised operator that made a value, or nothing. */
 export function quantisedBehind(value: Value, depth = 6): Node | undefined {
   const { producer } = value;
   if (!producer || depth === 0) return undefined;
-  if (isQuantised(producer)) return producer;
+  if (isInteger(producer)) return producer;
   if (!RESCALING.has(producer.opType)) return undefined;
   const found = producer.inputs.map((input) => input && quantisedBehind(input, depth - 1));
   return found.find((node) => node !== undefined);
@@ -52,6 +62,11 @@ export function otherWeightsNotes(graph: Graph): string[] {
 
 const HALVES = new Set<string | undefined>(['float16', 'bfloat16', 'float64']);
 
+/** Whether a rounding reads a value as its scale or zero point. */
+function isSettingOf(node: Node, value: Value): boolean {
+  return isRounding(node) && node.inputs[0] !== value;
+}
+
 /** Elements of weights by data type, other than float32: floats, and whole numbers that quantised operators read. */
 function otherWeights(graph: Graph): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
@@ -59,7 +74,8 @@ function otherWeights(graph: Graph): ReadonlyMap<string, number> {
     // Constants of lossgraft's own, such as the means of standardized columns.
     if (value.name.startsWith('lossgraft/')) continue;
     const elements = elementCount(dims);
-    const isWhole = dtype !== 'float32' && [...value.uses].some(isQuantised);
+    const isWhole =
+      dtype !== 'float32' && [...value.uses].some((node) => isQuantised(node) && !isSettingOf(node, value));
     if (dtype === undefined || elements < 2 || value.uses.size === 0 || !(HALVES.has(dtype) || isWhole)) continue;
     counts.set(dtype, (counts.get(dtype) ?? 0) + elements);
   }

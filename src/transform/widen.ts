@@ -7,24 +7,25 @@ import type { Graph, InitializerSource, Node, Value } from '../ir/graph.ts';
 import type { Model } from '../model.ts';
 import { inFloat32 } from '../numbers.ts';
 import { editedBytes, readTensor, scan } from '../onnx/index.ts';
-import type { AttributeInit, ModelEdit } from '../onnx/types.ts';
+import type { AttributeInit, ModelEdit, TensorProto } from '../onnx/types.ts';
 import { type DataType, isOtherFloat, type Tensor } from '../tensor.ts';
+import { addMasters, isQuantisedWeight } from './qdq.ts';
 
 /** float16, bfloat16 and float64 in TensorProto.DataType. */
 const OTHERS = new Set<bigint>([10n, 16n, 11n]);
 const FLOAT32 = 1;
 
 /**
- * A model in float16, bfloat16 or float64 as it is trained: the same network in float32, from the same weights. Every name stays, so what is
- * trained is written back under it, in the file's own type. Gradients need no loss scaling, since nothing is computed in half precision.
- * Any other model is returned as it is.
+ * A model in float16, bfloat16, float64 or with quantised weights (QDQ) as it is trained: the same network with weights in float32, from the
+ * same numbers. Every name stays, so what is trained is written back under it, in the file's own type. Gradients need no loss scaling, since
+ * nothing is computed in half precision. Any other model is returned as it is.
  *
  * @throws LossgraftError `other-precision` where the model has functions, or nodes with bodies.
  */
 export function widened(model: Model): Model {
   const known = twins.get(model);
   if (known) return known;
-  const twin = usesOtherFloats(model) ? twinOf(model) : model;
+  const twin = twinOf(model);
   twins.set(model, twin);
   return twin;
 }
@@ -33,17 +34,26 @@ const twins = new WeakMap<Model, Model>();
 
 /** What the user should know of a model that is trained in another precision than its own. */
 export function wideningNotes(model: Model): string[] {
-  const own = storedAs(model).join(' and ');
+  const types = storedAs(model);
+  const own = types.join(' and ');
   if (own === '') return [];
-  return [`The model is in ${own}: it trains in float32, and the trained weights go back into its file as ${own}`];
+  if (types.every(isOtherFloat))
+    return [`The model is in ${own}: it trains in float32, and the trained weights go back into its file as ${own}`];
+  return [
+    `The weights are quantised (${own}): training rounds float32 masters to the file's scales in every step, gradients pass the rounding, ` +
+      `and the trained weights go back as ${own} with the same scales`,
+  ];
 }
 
-/** The float types of a widened model's file; none of another model. */
+/** The types of the weights in a widened model's file; none of another model. */
 export function storedAs({ stored }: Model): readonly DataType[] {
   const { initializers = [], nodes = [] } = stored?.proto.graph ?? {};
   const constants = nodes.flatMap(({ attributes }) => attributes.get('value') ?? []);
   const tensors = [...initializers, ...constants.flatMap((each) => (each.type === 'tensor' ? each.value : []))];
-  return [...new Set(tensors.flatMap(({ dtype }) => (dtype !== undefined && isOtherFloat(dtype) ? dtype : [])))];
+  const isStored = (tensor: TensorProto): boolean =>
+    isOtherFloat(tensor.dtype) ||
+    (tensor.dtype !== 'int32' && stored !== undefined && isQuantisedWeight(stored.proto, tensor));
+  return [...new Set(tensors.flatMap((tensor) => (isStored(tensor) ? (tensor.dtype ?? []) : [])))];
 }
 
 function usesOtherFloats({ proto: { graph } }: Model): boolean {
@@ -59,9 +69,18 @@ function usesOtherFloats({ proto: { graph } }: Model): boolean {
 function twinOf(model: Model): Model {
   const { proto } = model;
   const graph = buildGraph(proto);
-  refuseInside(model, graph);
   const read = (source: InitializerSource): Tensor =>
     isView(source) ? readTensor(proto.source, source, { modelDir: model.dir }) : source;
+  const isOther = usesOtherFloats(model);
+  if (isOther) widenAll(model, graph, read);
+  const isQuantised = addMasters(graph, read);
+  if (!isOther && !isQuantised) return model;
+  const twin = scan(fromBytes(editedBytes(proto, withoutStatedTypes(model, graph)), model.name));
+  return { ...model, proto: twin, stored: model };
+}
+
+function widenAll(model: Model, graph: Graph, read: (source: InitializerSource) => Tensor): void {
+  refuseInside(model, graph);
   for (const [value, source] of [...graph.initializers]) {
     if (!isOtherFloat(source.dtype)) continue;
     graph.initializers.set(value, inFloat32(read(source)));
@@ -69,8 +88,6 @@ function twinOf(model: Model): Model {
   }
   for (const node of [...graph.nodes]) widenNode(graph, node, read);
   for (const value of new Set([...graph.inputs, ...graph.outputs])) retype(graph, value);
-  const twin = scan(fromBytes(editedBytes(proto, withoutStatedTypes(model, graphEdit(proto, graph))), model.name));
-  return { ...model, proto: twin, stored: model };
 }
 
 /** Casts and what else states its own type; all other operators follow their inputs. */
@@ -98,10 +115,14 @@ function retype(graph: Graph, value: Value): void {
   graph.infos.delete(value);
 }
 
-/** Value infos, and initializers listed among the inputs, that state such a type are left out. */
-function withoutStatedTypes({ proto }: Model, edit: ModelEdit): ModelEdit {
+/** The graph as an edit. Value infos, and initializers listed among the inputs, that state a type that is no longer so are left out. */
+function withoutStatedTypes({ proto }: Model, graph: Graph): ModelEdit {
   const { valueInfos, inputs } = proto.graph;
-  const stated = [...valueInfos, ...inputs].filter(({ type }) => isOtherFloat(type?.dtype)).map(({ span }) => span);
+  const edit = graphEdit(proto, graph);
+  const changed = new Set([...graph.initializers].filter(([, source]) => !isView(source)).map(([{ name }]) => name));
+  const stated = [...valueInfos, ...inputs]
+    .filter(({ name, type }) => isOtherFloat(type?.dtype) || changed.has(name))
+    .map(({ span }) => span);
   return { ...edit, removals: [...new Set([...(edit.removals ?? []), ...stated])] };
 }
 

@@ -1,9 +1,12 @@
 import { LossgraftError, option } from '../errors.ts';
 import { nearestNames } from '../ir/nearestNames.ts';
 import type { Model } from '../model.ts';
-import { narrowed } from '../numbers.ts';
+import { fromNumbers, inFloat32, narrowed } from '../numbers.ts';
+import { readTensor } from '../onnx/index.ts';
 import type { NodeProto, TensorProto } from '../onnx/types.ts';
+import { dequantise, type Quantisation, quantise } from '../quantisation.ts';
 import { type DataType, elementCount, isOtherFloat, isText, type Tensor } from '../tensor.ts';
+import { quantisationOf } from '../transform/qdq.ts';
 
 /** A parameter that training took apart from another, by name. */
 export interface Tie {
@@ -92,10 +95,30 @@ export function trainedTensor(model: Model, name: string, trained: Tensor, place
   const fits = dims.length === trained.dims.length && dims.every((dim, i) => dim === trained.dims[i]);
   if (!fits || !(data instanceof Float32Array) || data.length !== elementCount(dims) || dtype === undefined)
     throw mismatch(model, name, trained, place);
+  const how = howQuantised(model, place);
+  if (how) return quantised(trained, dtype, how);
   const own = isOtherFloat(dtype) ? narrowed(trained, dtype) : trained;
   if (own === undefined) throw tooLarge(model, name, dtype);
   if (own.dtype !== dtype) throw mismatch(model, name, trained, place);
   return own;
+}
+
+function quantised(trained: Tensor, dtype: DataType, how: Quantisation): Tensor {
+  const data = fromNumbers(quantise(trained, dtype, how) ?? [], dtype);
+  return { dtype, dims: trained.dims, data: data ?? [] };
+}
+
+function howQuantised({ proto, dir }: Model, place: TensorProto): Quantisation | undefined {
+  return quantisationOf(proto, place, (tensor) => readTensor(proto.source, tensor, { modelDir: dir }));
+}
+
+/** What the file holds of a trained tensor, as the float32 numbers that it stands for; `undefined` where that cannot be. */
+export function asStored(model: Model, trained: Tensor, place: TensorProto): Tensor | undefined {
+  const { dtype } = place;
+  const how = howQuantised(model, place);
+  if (how && dtype) return dequantise(quantised(trained, dtype, how), how);
+  const own = isOtherFloat(dtype) ? narrowed(trained, dtype) : trained;
+  return own && inFloat32(own);
 }
 
 function mismatch(model: Model, name: string, trained: Tensor, { dtype, dims }: TensorProto): LossgraftError {

@@ -54,11 +54,51 @@ export function writeTuned(
     return place === undefined ? [] : [{ place, bytes: trainedBytes(model, name, tensor, place) }];
   });
   const external = planExternal(model, trained, { path, force: options.force ?? false });
-  const patches = trained.flatMap(({ place, bytes }) => elementPatches(model.proto.source, place, bytes));
+  const patched = trained.filter(({ place }) => !isPacked(place));
+  const patches = patched.flatMap(({ place, bytes }) => elementPatches(model.proto.source, place, bytes));
   const { metadata, edit: further = {} } = options;
-  const parts = { ...joined(split(model, state, places), further), ...(metadata === undefined ? {} : { metadata }) };
+  const own = withPacked(split(model, state, places), packedIn(model, state, places));
+  const parts = { ...joined(own, further), ...(metadata === undefined ? {} : { metadata }) };
   const edit = withLocations(model.proto, parts, external.locations);
   return writeTogether(model.proto, { edit, patches, external }, path);
+}
+
+/** Elements of such a type stand in a file as numbers of several lengths, unless they are raw: they cannot be changed in place. */
+function isPacked({ payload, dtype }: TensorProto): boolean {
+  return payload.kind === 'typed' && dtype !== 'float32';
+}
+
+/** Initializers that are written anew. */
+function packedIn(
+  model: Model,
+  state: ReadonlyMap<string, Tensor>,
+  { tensors }: Places,
+): readonly { readonly place: TensorProto; readonly initializer: InitializerInit }[] {
+  const initializers = new Set(model.proto.graph.initializers);
+  return [...state].flatMap(([name, tensor]) => {
+    const place = tensors.get(name);
+    if (place === undefined || !isPacked(place)) return [];
+    if (!initializers.has(place)) throw packedConstant(model, name, place);
+    return [{ place, initializer: { name, tensor: trainedTensor(model, name, tensor, place) } }];
+  });
+}
+
+function withPacked(edit: ModelEdit, packed: ReturnType<typeof packedIn>): ModelEdit {
+  return {
+    ...edit,
+    removals: [...(edit.removals ?? []), ...packed.map(({ place }) => place.span)],
+    initializers: [...(edit.initializers ?? []), ...packed.map(({ initializer }) => initializer)],
+  };
+}
+
+function packedConstant(model: Model, name: string, { dtype }: TensorProto): LossgraftError {
+  return new LossgraftError({
+    code: 'state-mismatch',
+    where: `${model.name}, tensor "${name}"`,
+    expected: 'raw data in a Constant node',
+    found: `elements of ${dtype} one by one`,
+    hint: 'Load and save the model once with Python’s onnx, with numpy_helper.from_array for its constants',
+  });
 }
 
 /** Ties whose tensors are no longer equal: the Identity goes, and what it named becomes an initializer. */

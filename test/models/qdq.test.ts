@@ -1,0 +1,129 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { evaluate, inspect, type Model, open, openData, train, trainGraph } from '../../src/index.ts';
+import { opened } from '../../src/model.ts';
+import { toNumbers } from '../../src/numbers.ts';
+import { readTensor } from '../../src/onnx/index.ts';
+import { quantise } from '../../src/quantisation.ts';
+import { weightsOf } from '../../src/tuned/locate.ts';
+import { writeTuned } from '../../src/tuned/writeBack.ts';
+import { ROOT, temporaryFolder } from '../support/cli.ts';
+import { arraysOf } from '../support/networks.ts';
+
+/** See fixtures/qdq/generate.py. */
+const FOLDER = join(ROOT, 'fixtures/qdq');
+const path = (name: string): string => join(FOLDER, name);
+
+/** The options of PyTorch's training: all rows in a batch, so that their order makes no difference. */
+const TRAINING = {
+  loss: 'ce',
+  classWeights: 'none',
+  trainable: 'all',
+  optimizer: 'sgd',
+  momentum: 0.9,
+  weightDecay: 0,
+  learningRate: 0.05,
+  epochs: 6,
+  batchSize: 40,
+  select: 'last',
+} as const;
+
+async function trained(
+  name: string,
+): Promise<{ tuned: string; losses: readonly number[]; logLoss: number | null; notes: string }> {
+  const model = await open(path(`${name}.onnx`));
+  const data = await openData(path('data.npz'));
+  const folder = temporaryFolder();
+  const result = await train(model, { ...TRAINING, data, validation: data, folder: join(folder, 'run') });
+  const tuned = join(folder, 'tuned.onnx');
+  await result.write(tuned, { anyway: true });
+  const losses = result.history.slice(1).map(({ trainLoss }) => trainLoss ?? Number.NaN);
+  return { tuned, losses, logLoss: result.arms[0]?.judged?.logLoss ?? null, notes: result.notes.join() };
+}
+
+function weightsIn(model: Model): ReadonlyMap<string, readonly number[]> {
+  const { proto, dir } = opened(model);
+  const places = [...weightsOf(opened(model))];
+  return new Map(places.map(([name, place]) => [name, toNumbers(readTensor(proto.source, place, { modelDir: dir }))]));
+}
+
+describe('training through the file’s own rounding', () => {
+  it.each(['tensor', 'channel', 'qat'])('%s: PyTorch’s losses and integers', async (name) => {
+    const { tuned, losses } = await trained(name);
+    const { losses: theirs, ...weights } = await arraysOf(path(`trained-${name}.npz`));
+    // An activation in the middle of two steps may be rounded to either.
+    for (const [i, loss] of toNumbers(theirs as never).entries()) expect(losses[i]).toBeCloseTo(loss, 3);
+    const found = weightsIn(await open(tuned));
+    let [equal, all] = [0, 0];
+    for (const [key, tensor] of Object.entries(weights)) {
+      const own = found.get(key) ?? [];
+      const isInteger = tensor.dtype === 'int32' && !key.includes('bias');
+      for (const [i, value] of toNumbers(tensor).entries()) {
+        const difference = Math.abs((own[i] ?? Number.NaN) - value);
+        const allowed = isInteger ? 1 : Math.max(0.02, 0.02 * Math.abs(value));
+        expect(difference, `${key}[${i}]`).toBeLessThanOrEqual(allowed);
+        equal += !isInteger || difference === 0 ? 1 : 0;
+        all++;
+      }
+    }
+    expect(equal / all).toBeGreaterThan(0.98);
+  });
+
+  it.each(['tensor', 'channel'])(
+    '%s: the integer model is what was judged, and only its weights are changed',
+    async (name) => {
+      const { tuned, logLoss, notes } = await trained(name);
+      expect(notes).toMatch(/weights are quantised \(int8\): .* go back as int8 with the same scales/);
+      expect(notes).not.toMatch(/stay as they are/);
+      const { metrics } = await evaluate(await open(tuned), await openData(path('data.npz')));
+      expect(metrics.logLoss).toBeCloseTo(logLoss ?? Number.NaN, 2);
+      const [before, after] = [readFileSync(path(`${name}.onnx`)), readFileSync(tuned)];
+      expect(after).toHaveLength(before.length);
+      const { proto } = opened(await open(path(`${name}.onnx`)));
+      const weights = new Set(['int8', 'int32']);
+      const allowed = new Uint8Array(before.length);
+      for (const tensor of proto.graph.initializers)
+        if (weights.has(tensor.dtype ?? '') && tensor.payload.kind === 'raw' && /quantized$/.test(tensor.name))
+          allowed.fill(1, tensor.payload.offset, tensor.payload.offset + tensor.payload.length);
+      expect([...before.keys()].filter((i) => before[i] !== after[i] && allowed[i] === 0)).toEqual([]);
+      expect(Buffer.compare(before, after)).not.toBe(0);
+    },
+  );
+
+  it('a state that was not trained writes the same file', async () => {
+    const model = await open(path('channel.onnx'));
+    const graph = await trainGraph(model, { loss: 'ib', trainable: 'all' });
+    const state = new Map([...graph.initialState()].filter(([name]) => graph.report.trainable.includes(name)));
+    expect(state.size).toBe(6);
+    const same = join(temporaryFolder(), 'same.onnx');
+    writeTuned(model, state, same);
+    expect(Buffer.compare(readFileSync(same), readFileSync(path('channel.onnx')))).toBe(0);
+  });
+
+  it('inspect counts the weights', async () => {
+    const { trainable, missingGradientRules, features } = await inspect(await open(path('tensor.onnx')));
+    expect(trainable).toMatchObject({ tensors: 6, elements: 1276, storedAs: 'int8', problem: null });
+    expect(missingGradientRules).toEqual([]);
+    expect(features).toMatchObject({ shape: ['N', 12] });
+  });
+
+  it('QOperator is refused in one sentence', async () => {
+    const model = await open(path('operators.onnx'));
+    await expect(trainGraph(model, { loss: 'ce' })).rejects.toThrow(
+      /Train the float model from which it was quantised/,
+    );
+  });
+});
+
+it('numbers are rounded as QuantizeLinear rounds them: ties to even, cut to the range', () => {
+  const how = {
+    scale: { dtype: 'float32', dims: [], data: Float32Array.of(0.5) },
+    zeroPoint: undefined,
+    axis: 1,
+  } as const;
+  const data = Float32Array.of(0.25, 0.75, 1.25, -0.25, -0.75, 100, -100, 0.3);
+  expect(quantise({ dtype: 'float32', dims: [8], data }, 'int8', how)).toEqual(
+    [0, 2, 2, 0, -2, 127, -128, 1].map((v) => v + 0),
+  );
+});
