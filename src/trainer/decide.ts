@@ -82,9 +82,7 @@ async function tryState(
 ): Promise<Tried> {
   const { request, runner, folder } = parts;
   await runner.ask({ kind: 'load', path: folder.file(file) });
-  const { scored, sample } = await judgeLogits(parts, request.validation);
-  const own = request.calibrate && calibrateScores(request, request.calibrate, sample);
-  const after = own?.calibrated?.validation ?? scored;
+  const { after, own } = await judgeHere(parts);
   const { classNames } = request.data;
   const arm = request.arms[index]?.name ?? '';
   const { trainCounts, goal, seed } = request;
@@ -111,6 +109,20 @@ function verdictOn(
     return gate({ ...how, labels, classes, before: before.predicted, after: after.predicted });
   }
   throw new RangeError('two models of different tasks');
+}
+
+/** What the runner's state says of the validation data: calibrated, where that is asked for and helps. */
+async function judgeHere(
+  parts: RunParts,
+): Promise<{ readonly after: AnyScored; readonly own: ReturnType<typeof calibrateScores> | undefined }> {
+  const { request, runner, judging } = parts;
+  const { validation, calibrate } = request;
+  // Logits of all samples are kept for a calibration alone.
+  if (calibrate === undefined)
+    return { after: (await judge(runner, validation, 'evaluation', judging)).scored, own: undefined };
+  const { scored, sample } = await judgeLogits(parts, validation);
+  const own = calibrateScores(request, calibrate, sample);
+  return { after: own.calibrated?.validation ?? scored, own };
 }
 
 /** Of those that are taken the one with the highest score, of equal ones the first. */
