@@ -32,7 +32,7 @@ export async function alignLabels(given: Dataset, { names, input = LABELS, remed
   if (isMatrix(column)) return alignMatrix(data, key, column, names);
   const { classNames } = data;
   if (classNames !== undefined) return byName(data, { key, column, classNames }, names, remedy);
-  const found = names && (await valuesMeant(data, column, names));
+  const found = names && (await valuesMeant(data, column, names, remedy));
   if (found === undefined) return indices(data, names);
   const note = `${data.name}: labels are matched by value with ${names?.from}: ${pairs(found)}`;
   return relabelled(data, { key, column, classNames: names?.names }, (label) => found.get(label) ?? 0, note);
@@ -95,7 +95,12 @@ const MAX_VALUES = 100_000;
  * The classes' indices by value, where whole-number labels are values: folders and cells that are called like classes, and arrays that are
  * no indices or belong to a model whose labels are such values. `undefined` where they are indices.
  */
-async function valuesMeant(data: Dataset, column: Column, names: ClassNames): Promise<Map<number, number> | undefined> {
+async function valuesMeant(
+  data: Dataset,
+  column: Column,
+  names: ClassNames,
+  remedy: ClassRemedy | undefined,
+): Promise<Map<number, number> | undefined> {
   const values = new Map(
     names.names.flatMap((name, k) => (/^-?\d+(\.0*)?$/.test(name) ? [[Number(name), k] as const] : [])),
   );
@@ -106,11 +111,8 @@ async function valuesMeant(data: Dataset, column: Column, names: ClassNames): Pr
   const isText = data.labelsFrom === 'numbers';
   if (areValues && (isText || names.areValues || found.some((label) => label >= names.names.length))) return values;
   if (areValues || (!isText && found.every((label) => label >= 0 && label < names.names.length))) return undefined;
-  throw refuseValues(
-    data,
-    found.filter((label) => !values.has(label)),
-    names,
-  );
+  const unknown = found.filter((label) => !values.has(label));
+  throw refuseValues(data, unknown, names, () => remedy?.(unknown.map(String), found.length - unknown.length));
 }
 
 const AT_ONCE = 65_536;

@@ -37,14 +37,22 @@ export function refuseNames(
 }
 
 /** Of whole numbers, where classes are whole numbers themselves. */
-export function refuseValues(data: Dataset, unknown: readonly number[], { names, from }: ClassNames): LossgraftError {
+export function refuseValues(
+  data: Dataset,
+  unknown: readonly number[],
+  { names, from }: ClassNames,
+  remedy: () => string | undefined,
+): LossgraftError {
+  const areIndices = unknown.every((label) => label >= 0 && label < names.length);
   const counted = names.map((_, k) => String(k));
   return new LossgraftError({
     code: 'unknown-class',
     where: data.name,
     expected: `labels among ${shortened(names)}, as ${from} names the classes`,
     found: shortened(unknown.map(String)),
-    hint: `Correct them, or where they are indices, say so: ${option('classes', shortened(counted, ','))}`,
+    hint:
+      (areIndices ? undefined : remedy()) ??
+      `Correct them, or where they are indices, say so: ${option('classes', shortened(counted, ','))}`,
   });
 }
 

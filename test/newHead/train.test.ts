@@ -299,6 +299,19 @@ describe('advice', () => {
     );
   });
 
+  it('does not call values that are no indices indices', async () => {
+    using model = await open(join(ROOT, 'fixtures/names/values.onnx'));
+    const x: Tensor = { dtype: 'float32', dims: [4, 2], data: new Float32Array(8) };
+    const labels: Tensor = { dtype: 'int64', dims: [4], data: BigInt64Array.of(70n, 71n, 70n, 71n) };
+    const [name = ''] = Object.keys(readOnnx(readFileSync(join(ROOT, 'fixtures/names/values.onnx'))).inputs);
+    const data = fromTensors({ [name]: x, labels }, 'values');
+    const run = train(model, { report: false, data, folder: join(temporaryFolder(), 'run') });
+    await expect(run).rejects.toMatchObject({
+      code: 'unknown-class',
+      problem: { hint: expect.stringContaining('`head: "new"`') },
+    });
+  });
+
   it('asks for names where indices have gaps', async () => {
     const { images, labels } = await digits('train');
     const given = BigInt64Array.from(labels, (digit) => BigInt(digit < 5 ? 3 : 8));
