@@ -7,6 +7,10 @@ export const Relu: GradientRule = unary(({ op, y, dy }) => op.mul(dy, isAbove(op
 export const ThresholdedRelu: GradientRule = unary(({ op, node, x, dy }) =>
   op.mul(dy, isAbove(op, x, floatAttribute(node, 'alpha', 1))),
 );
+/** [|x| > λ] */
+export const Shrink: GradientRule = unary(({ op, node, x, dy }) =>
+  op.mul(dy, isAbove(op, op.abs(x), floatAttribute(node, 'lambd', 0.5))),
+);
 /** α + (1 − α)[x > 0] */
 export const LeakyRelu: GradientRule = unary(({ op, node, x, dy }) => {
   const alpha = floatAttribute(node, 'alpha', 0.01);

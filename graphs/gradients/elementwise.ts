@@ -71,3 +71,9 @@ export const Where: GradientRule = ({ op, input, dy }) => [
 
 export const Clip: GradientRule = clipGradients;
 export const Dropout: GradientRule = dropoutGradient;
+
+/** a = q b + y with a whole number q: db = −q dy. */
+export const Mod: GradientRule = binary(({ op, a, b, y, dy }) => {
+  const q = op.call('Round', [op.div(op.sub(a, y), b)], { shape: y.shape });
+  return [dy, op.neg(op.mul(dy, q))];
+});

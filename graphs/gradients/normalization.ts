@@ -1,7 +1,8 @@
-import type { GradientRule } from '../../src/contract.ts';
-import { float, floatAttribute, int, intAttribute, ints, type Value } from '../../src/emit/index.ts';
+import { type GradientRule, unary } from '../../src/contract.ts';
+import { float, floatAttribute, int, intAttribute, ints, intsAttribute, type Value } from '../../src/emit/index.ts';
 import { axisOf, range, rankOf, unsupported } from '../support/shapes.ts';
 import { batchNormTrainGradients, batchStatistics } from './support/batchNorm.ts';
+import { isEqual } from './support/masks.ts';
 import { channelsOf, normalized, throughNormalization } from './support/normalize.ts';
 
 const EPSILON = 1e-5;
@@ -85,6 +86,38 @@ export const GroupNormalization: GradientRule = (context) => {
     op.reduceSum(dy, over),
   ];
 };
+
+/** y = x/r · γ with r² the mean square and ε. */
+export const RMSNormalization: GradientRule = ({ op, node, input, dyOf }) => {
+  const [x, scale, dy] = [input(0), input(1), dyOf(0)];
+  const axis = axisOf(node, x, intAttribute(node, 'axis', -1));
+  const axes = range(rankOf(node, x) - axis, axis);
+  const square = op.reduceMean(op.mul(x, x), axes, true);
+  const inverse = op.reciprocal(op.sqrt(op.add(square, floatAttribute(node, 'epsilon', EPSILON))));
+  const normal = op.mul(x, inverse);
+  const g = op.mul(dy, scale);
+  const along = op.reduceMean(op.mul(g, normal), axes, true);
+  return [op.mul(inverse, op.sub(g, op.mul(normal, along))), op.mul(dy, normal)];
+};
+
+/** y = x / ‖x‖ₚ, and 0 where x is: dx = (dy − ∂‖x‖ₚ Σ dy y) / ‖x‖ₚ. */
+export const LpNormalization: GradientRule = unary(({ op, node, x, y, dy }) => {
+  const axis = axisOf(node, x, intAttribute(node, 'axis', -1));
+  const isFirst = intAttribute(node, 'p', 2) === 1;
+  const norm = isFirst ? op.reduceSum(op.abs(x), [axis], true) : op.sqrt(op.reduceSum(op.mul(x, x), [axis], true));
+  const slope = isFirst ? op.sign(x) : y;
+  const along = op.mul(slope, op.reduceSum(op.mul(dy, y), [axis], true));
+  return op.div(op.sub(dy, along), op.add(norm, isEqual(op, norm, 0)));
+});
+
+/** y = (x − μ) / (σ + 10⁻⁹) over the axes. */
+export const MeanVarianceNormalization: GradientRule = unary(({ op, node, x, y, dy }) => {
+  const axes = (intsAttribute(node, 'axes') ?? [0, 2, 3]).map((axis) => axisOf(node, x, axis));
+  const centred = op.sub(x, op.reduceMean(x, axes, true));
+  const deviation = op.sqrt(op.reduceMean(op.mul(centred, centred), axes, true));
+  const inverseDeviation = op.reciprocal(op.add(deviation, 1e-9));
+  return throughNormalization(op, { normal: y, inverseDeviation }, dy, axes);
+});
 
 /** y = x s^−β, s = bias + α/size Σ x² over neighbouring channels: dx = dy s^−β − 2αβ/size x Σ dy y/s over the same. */
 export const LRN: GradientRule = ({ op, node, input, outputs, dy }) => {
