@@ -264,8 +264,7 @@ describe('a loss that is not finite', () => {
     const said: string[] = [];
     const folder = temporaryFolder();
     const whole = await run(folder, { ...options, onNote: (note) => said.push(note) });
-    const told =
-      /^ce: the loss was not finite \(.*\); it was trained once more from its start at a tenth of the learning rate$/;
+    const told = /^ce: the loss was not finite \(.*\); training restarted once at a tenth of the learning rate$/;
     expect(said.filter((note) => told.test(note))).toHaveLength(1);
     expect(whole.result.notes.filter((note) => told.test(note))).toHaveLength(1);
     expect(whole.result.history.map(({ arm, epoch }) => `${arm} ${epoch}`)).toEqual([
