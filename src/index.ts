@@ -25,7 +25,7 @@ import { type ValidateOptions, validateRows } from './validate/options.ts';
 
 export * from '../graphs/catalogue.ts';
 export type { Augmented, AugmentReport } from './augment.ts';
-export { type Calibrated, type CalibrateOptions, type CalibrationReport, calibrate } from './calibrate/calibrate.ts';
+export type { Calibrated, CalibrateOptions, CalibrationReport } from './calibrate/calibrate.ts';
 export type { CalibrationDecision } from './calibration/decide.ts';
 export type {
   AugmentOptions,
@@ -75,12 +75,13 @@ export { labelsOf, type Split, stratifiedSplit } from './data/split.ts';
 export type { Node, Operand, Pen, Value } from './emit/index.ts';
 export type { ErrorCode } from './errorCodes.ts';
 export { LossgraftError, type Problem } from './errors.ts';
-export { type Evaluated, type EvaluateOptions, type EvaluateResult, evaluate } from './evaluate/evaluate.ts';
+export type { Evaluated, EvaluateOptions, EvaluateResult } from './evaluate/evaluate.ts';
 export type { Inspection, InspectOptions } from './inspect.ts';
+export { calibrate, evaluate, predict, rehead } from './laterVerbs.ts';
 export { groupsOf } from './metrics/groups.ts';
 export { METRICS, type Metric, type MetricName } from './metrics/metrics.ts';
 export { configFilesIn, isFolder, modelFileIn } from './modelFolder.ts';
-export { type Predictions, type PredictOptions, predict } from './predict/predict.ts';
+export type { Predictions, PredictOptions } from './predict/predict.ts';
 export type { Candidate, Prediction, PredictSummary } from './predict/prediction.ts';
 export type { EpochRecord } from './records/epoch.ts';
 export type { CacheMode, FeatureReport } from './records/features.ts';
@@ -89,7 +90,7 @@ export type { DetailedMetrics, Metrics, Mistake } from './records/metrics.ts';
 export type { RunProgress, TrainEvent, TrainProgress } from './records/progress.ts';
 export type { DataDigest, RunFile, RunOption, RunOrigin } from './records/runFile.ts';
 export { type Recipe, type RecipeName, recipes, type Schedule } from './records/schedule.ts';
-export { type Reheaded, type ReheadOptions, type ReheadReport, rehead } from './rehead.ts';
+export type { Reheaded, ReheadOptions, ReheadReport } from './rehead.ts';
 export { type ClassSummary, type Runnable, type RunOptions, type RunResult, run } from './run.ts';
 export { type RunConfig, readConfig } from './runFolder/runFile.ts';
 export type { Finding, ProviderReport } from './runtime/cuda/diagnose.ts';

@@ -44,17 +44,7 @@ export interface Reheaded {
   write(path: string, options?: WriteOptions): Promise<void>;
 }
 
-/**
- * Gives a classifier other classes: a new last layer, further rows, or fewer. Whatever counts or names classes in the file follows, and every
- * other byte stays.
- *
- * @param data samples of the classes, for rows that begin with their class means.
- * @example
- * const { write } = await rehead(model, undefined, { classes: ['rust', 'scab', 'healthy'] });
- * await write('leaves.onnx');
- *
- * @throws LossgraftError `no-linear-head`, or `head-not-followed` naming the node that could not do with other classes.
- */
+/** See src/laterVerbs.ts. */
 export async function rehead(
   given: OpenedModel,
   data: Dataset | undefined,

@@ -63,18 +63,7 @@ export interface Calibrated {
   write(path: string, options?: WriteOptions & { readonly anyway?: boolean }): Promise<void>;
 }
 
-/**
- * Makes another decision, or better probabilities, of the same scores, without training: a temperature, an adjustment by the class shares, a
- * bias for each class, or weights divided by powers of their norms. It is fitted on the data and goes into the last layer's weights and bias,
- * or into nodes behind it. Of probabilities that no softmax makes, such as a forest's, the logarithms are mapped. The report judges by
- * cross-validation, so that it does not flatter itself.
- *
- * @example
- * const calibrated = await calibrate(model, await openData('validation.npz'), { method: 'logit-adjustment' });
- * await calibrated.write('calibrated.onnx');
- *
- * @throws LossgraftError for models whose scores cannot be changed so, and data that don't fit.
- */
+/** See src/laterVerbs.ts. */
 export async function calibrate(
   given: OpenedModel,
   data: Dataset,

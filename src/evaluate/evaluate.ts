@@ -66,16 +66,7 @@ export interface EvaluateResult extends Evaluated {
   readonly notes: readonly string[];
 }
 
-/**
- * Judges any classifier on labelled data: every metric with a 95 % interval, by class, the confusion of classes; with `against` beside another
- * model on the same samples, by a paired bootstrap and McNemar's test.
- *
- * @example
- * const result = await evaluate(model, await openData('test.npz'));
- * console.log(result.metrics.macroF1, result.metrics.intervals.macroF1);
- *
- * @throws LossgraftError for models that are no classifiers, data that don't fit the model, and labels that are not its classes.
- */
+/** See src/laterVerbs.ts. */
 export async function evaluate(
   given: OpenedModel,
   data: Dataset,

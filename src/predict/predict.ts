@@ -26,15 +26,7 @@ export interface Predictions {
   writeCsv(write: (text: string) => void | Promise<void>): Promise<PredictSummary>;
 }
 
-/**
- * Predicts the classes of samples with any classifier. Labels are not needed: open data that have none with `unlabelled: true`.
- *
- * @example
- * const predictions = await predict(model, await openData('photos', { unlabelled: true }), { topK: 3 });
- * await predictions.write('photos.csv');
- *
- * @throws LossgraftError for models that are no classifiers; and while predictions are made, for data that don't fit, with the row.
- */
+/** See src/laterVerbs.ts. */
 export async function predict(given: OpenedModel, data: Dataset, options: PredictOptions = {}): Promise<Predictions> {
   checkOptions(predictRows, options);
   const model = opened(given);

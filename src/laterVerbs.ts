@@ -1,0 +1,61 @@
+import type * as calibrateModule from './calibrate/calibrate.ts';
+import type * as evaluateModule from './evaluate/evaluate.ts';
+import type * as predictModule from './predict/predict.ts';
+import type * as reheadModule from './rehead.ts';
+
+/*
+ * Verbs that most programs do not use: each is loaded when it is called.
+ */
+
+/**
+ * Makes another decision, or better probabilities, of the same scores, without training: a temperature, an adjustment by the class shares, a
+ * bias for each class, or weights divided by powers of their norms. It is fitted on the data and goes into the last layer's weights and bias,
+ * or into nodes behind it. Of probabilities that no softmax makes, such as a forest's, the logarithms are mapped. The report judges by
+ * cross-validation, so that it does not flatter itself.
+ *
+ * @example
+ * const calibrated = await calibrate(model, await openData('validation.npz'), { method: 'logit-adjustment' });
+ * await calibrated.write('calibrated.onnx');
+ *
+ * @throws LossgraftError for models whose scores cannot be changed so, and data that don't fit.
+ */
+export const calibrate: typeof calibrateModule.calibrate = async (...given) =>
+  (await import('./calibrate/calibrate.ts')).calibrate(...given);
+
+/**
+ * Judges any classifier on labelled data: every metric with a 95 % interval, by class, the confusion of classes; with `against` beside another
+ * model on the same samples, by a paired bootstrap and McNemar's test.
+ *
+ * @example
+ * const result = await evaluate(model, await openData('test.npz'));
+ * console.log(result.metrics.macroF1, result.metrics.intervals.macroF1);
+ *
+ * @throws LossgraftError for models that are no classifiers, data that don't fit the model, and labels that are not its classes.
+ */
+export const evaluate: typeof evaluateModule.evaluate = async (...given) =>
+  (await import('./evaluate/evaluate.ts')).evaluate(...given);
+
+/**
+ * Predicts the classes of samples with any classifier. Labels are not needed: open data that have none with `unlabelled: true`.
+ *
+ * @example
+ * const predictions = await predict(model, await openData('photos', { unlabelled: true }), { topK: 3 });
+ * await predictions.write('photos.csv');
+ *
+ * @throws LossgraftError for models that are no classifiers; and while predictions are made, for data that don't fit, with the row.
+ */
+export const predict: typeof predictModule.predict = async (...given) =>
+  (await import('./predict/predict.ts')).predict(...given);
+
+/**
+ * Gives a classifier other classes: a new last layer, further rows, or fewer. Whatever counts or names classes in the file follows, and every
+ * other byte stays.
+ *
+ * @param data samples of the classes, for rows that begin with their class means.
+ * @example
+ * const { write } = await rehead(model, undefined, { classes: ['rust', 'scab', 'healthy'] });
+ * await write('leaves.onnx');
+ *
+ * @throws LossgraftError `no-linear-head`, or `head-not-followed` naming the node that could not do with other classes.
+ */
+export const rehead: typeof reheadModule.rehead = async (...given) => (await import('./rehead.ts')).rehead(...given);
