@@ -8,6 +8,7 @@ import { readsTexts, withModelFiles } from './besideModel.ts';
 import { dataFiles } from './dataFiles.ts';
 import { type Dataset, disposable, type OpenedData } from './dataset.ts';
 import { folderKind, visibleNames } from './folder.ts';
+import { tableInFolder } from './folderTable.ts';
 import { holdsIdx, openIdx } from './idx/idx.ts';
 import { isIdxName } from './idx/idxFile.ts';
 import { indexTexts, withLabels } from './labelsFile.ts';
@@ -25,6 +26,7 @@ import type { Table } from './tables/table.ts';
  * an .npz whose keys are the model's input names and `labels`, or an .npy for a model with one input;
  * IDX files (.gz too), or a folder of them, as MNIST comes;
  * a folder with a subfolder of images, or of .txt files, for each class;
+ * a folder of images with a table of their labels, where samples may have several (`labelColumns`, `labelSeparator`, or Roboflow's `_classes.csv`);
  * a .csv, .tsv or .parquet table, of numbers, of paths of images, or of texts where a tokenizer is given; of several files, `a.csv,b.csv` or `part-*.csv`.
  *
  * @throws LossgraftError where a file is damaged, too large, or not what it should be, naming file and row; where labels are missing
@@ -35,6 +37,8 @@ export async function openData(path: string, given: DataOptions = {}): Promise<O
   refuseTwins(given);
   given.signal?.throwIfAborted();
   try {
+    const inside = tableInFolder(path, given);
+    if (inside) return await openData(inside.path, inside.isRoboflow ? await roboflow(inside.path, given) : given);
     const kind = await kindOf(path, given);
     refuseUnused(path, kind, given);
     const { options, notes } = withModelFiles(kind, given);
@@ -48,6 +52,15 @@ export async function openData(path: string, given: DataOptions = {}): Promise<O
   } catch (cause) {
     throw cause instanceof Error && 'syscall' in cause ? unreadable(path, cause) : cause;
   }
+}
+
+/** The first column names the images, and each other one is a label. */
+async function roboflow(path: string, given: DataOptions): Promise<DataOptions> {
+  if (given.labelColumns !== undefined || given.labelSeparator !== undefined) return given;
+  const table = await openTable(path, given);
+  const [imageColumn = '', ...labelColumns] = table.columns;
+  table.close();
+  return { imageColumn, ...given, labelColumns };
 }
 
 /** Labels that are texts become classes, in the order of `classes` where they are given. `data` is closed where they are refused. */

@@ -32,6 +32,9 @@ export function confusion(report: Report): Html {
   const shown = isFew ? order.slice(0, MAX_MATRICES) : main.length > 0 ? main : judged.slice(0, 1);
   const others = isFew ? order.slice(MAX_MATRICES, MAX_MATRICES + MAX_FOLDED) : [];
   const n = count(rows.length);
+  if (judged.some(({ metrics }) => metrics.thresholds)) {
+    return html`<section id="confusion"><h2>Confusion</h2><p class="lede">A sample may have several labels, so none is taken for another: the classes above have the precision and recall of each.</p></section>`;
+  }
   const lede =
     rows.length > MAX_CONFUSION
       ? `A matrix of ${n} × ${n} classes is too large to keep; these are the most frequent mistakes.`

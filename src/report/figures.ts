@@ -63,7 +63,7 @@ export function verdictOn(change: Difference | null, better: 'higher' | 'lower')
   return change.difference > 0 === (better === 'higher') ? 'better' : 'worse';
 }
 
-export function reliabilityFigure(judged: readonly JudgedLook[]): Html {
+export function reliabilityFigure(judged: readonly JudgedLook[]): Html | null {
   const cells = judged.flatMap(({ look, metrics }) =>
     (isDetailed(metrics) ? metrics.reliability : []).flatMap(({ confidence, accuracy, samples }) =>
       confidence === null || accuracy === null
@@ -71,6 +71,8 @@ export function reliabilityFigure(judged: readonly JudgedLook[]): Html {
         : [{ look, confidence: 100 * confidence, accuracy: 100 * accuracy, samples }],
     ),
   );
+  // Of several labels per sample there is no predicted class to be sure of.
+  if (cells.length === 0) return null;
   const axis = { domain: [0, 100], ticks: 5, tickSize: 0, grid: true };
   const chart = draw('Accuracy by the probability of the predicted class', {
     height: 300,

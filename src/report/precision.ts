@@ -90,7 +90,7 @@ function marksOf({ at, own }: OperatingPoint, { color }: Look): Plot.Markish[] {
 }
 
 /** Thresholds of the rare classes, against how the model decides by itself. */
-function operatingTable({ classes, curves, judgedOn }: Report, { look }: JudgedLook): Html {
+function operatingTable({ classes, curves, judgedOn }: Report, { look, metrics }: JudgedLook): Html {
   const rows = (curves?.points ?? []).map((one) => {
     const { threshold, at, own, gain } = one;
     const advice = adviceOn(one);
@@ -114,9 +114,12 @@ function operatingTable({ classes, curves, judgedOn }: Report, { look }: JudgedL
     judgedOn === 'test'
       ? 'Chosen on validation data, judged on test data.'
       : 'Chosen and judged on the same validation data, so the figures flatter.';
+  const rule = metrics.thresholds
+    ? 'at the thresholds of this run'
+    : 'which takes the class with the highest probability';
   const left = (curves?.after.length ?? 0) - rows.length;
   const few = left > 0 ? ` Left out: ${counted(left, 'class')}, as ${FEW}.` : '';
-  const note = `Where a probability of at least the threshold counts as the class, for the highest F1. In small print: ${look.name} by itself, which takes the class with the highest probability. ${chosen}${few}`;
+  const note = `Where a probability of at least the threshold counts as the class, for the highest F1. In small print: ${look.name} by itself, ${rule}. ${chosen}${few}`;
   return html`<figure><figcaption><h3>Operating points</h3><p>${note}</p></figcaption>${table('Thresholds of classes', heads, rows)}</figure>`;
 }
 

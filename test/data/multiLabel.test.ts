@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -10,6 +10,7 @@ import { labelsShown } from '../../src/data/labelsShown.ts';
 import { openSamples } from '../../src/data/samples.ts';
 import { fromTensors, LossgraftError, openData } from '../../src/index.ts';
 import { toNumbers } from '../../src/numbers.ts';
+import { ROOT } from '../support/cli.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'multi-label-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -109,6 +110,47 @@ describe('labels of a table', () => {
     const found = await refusal(() => openData(path, options));
     expect(found.code).toBe(code);
     expect(found.message).toMatch(message);
+  });
+});
+
+describe('a folder of images with a table of their labels', () => {
+  const PNG = join(ROOT, 'fixtures/data/images/blue/rgba.png');
+  const folderWith = (name: string, table: string, text: string): string => {
+    const path = join(folder, name);
+    mkdirSync(path);
+    for (const image of ['a.png', 'b.png']) copyFileSync(PNG, join(path, image));
+    writeFileSync(join(path, table), text);
+    return path;
+  };
+
+  it('_classes.csv, as Roboflow writes it', async () => {
+    const path = folderWith('roboflow', '_classes.csv', 'filename,cat,dog\na.png,1,0\nb.png,1,1\n');
+    using data = await openData(path, { resize: '4x4' });
+    expect(data.classNames).toEqual(['cat', 'dog']);
+    expect(await rowsOf(data)).toEqual([
+      [1, 0],
+      [1, 1],
+    ]);
+    expect((await data.unnamed?.read(0, 2))?.dims).toEqual([2, 3, 4, 4]);
+  });
+
+  it('labels.csv, with names in one column', async () => {
+    const path = folderWith('named', 'labels.csv', 'file_name,tags\na.png,dog|cat\nb.png,\n');
+    using data = await openData(path, { resize: '4x4', labelColumn: 'tags', labelSeparator: '|' });
+    expect(await rowsOf(data)).toEqual([
+      [1, 1],
+      [0, 0],
+    ]);
+  });
+
+  it('no table, where one is asked for', async () => {
+    const path = join(folder, 'bare');
+    mkdirSync(path);
+    const found = await refusal(() => openData(path, { labelColumns: ['a', 'b'] }));
+    expect(found).toMatchObject({
+      code: 'table-columns',
+      message: expect.stringMatching(/labels.csv, metadata.csv or _classes.csv/),
+    });
   });
 });
 

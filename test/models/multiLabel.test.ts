@@ -171,6 +171,21 @@ describe('a training step', () => {
   });
 });
 
+describe('the CUDA provider', () => {
+  it.each(LOSSES)('has kernels for all of %s and its gradients', async (loss) => {
+    const { bytes } = await augmentFile(hostPath('sigmoid'), {
+      loss,
+      grad: ['logits', 'parameters'],
+    } as AugmentOptions);
+    const file = join(temporaryFolder(), 'augmented.onnx');
+    writeFileSync(file, bytes);
+    const model = await open(file);
+    const { ops } = await inspect(model);
+    model.close();
+    expect(ops.filter(({ cuda }) => cuda.status !== 'cuda').map(({ op, cuda }) => [op, cuda.status])).toEqual([]);
+  });
+});
+
 describe('onnx.checker and onnx.reference, of all losses', needsReference, () => {
   it('agree', async () => {
     const path = hostPath('sigmoid');
