@@ -1,75 +1,16 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import {
-  type Dataset,
-  evaluate,
-  exportRun,
-  fromTensors,
-  inspect,
-  open,
-  openData,
-  rehead,
-  type TrainOptions,
-  type TrainResult,
-  train,
-} from '../../src/index.ts';
+import { evaluate, exportRun, fromTensors, inspect, open, rehead, train } from '../../src/index.ts';
 import { toNumbers } from '../../src/numbers.ts';
 import { openSession } from '../../src/runtime/session.ts';
 import type { Tensor } from '../../src/tensor.ts';
 import { onnx } from '../onnx/models.ts';
 import { lossgraft, ROOT, temporaryFolder } from '../support/cli.ts';
-import { DIGITS, digitsWith, weightsIn } from '../support/digits.ts';
+import { digitsWith, weightsIn } from '../support/digits.ts';
 import { readDigits, WORDS, writeDigits, writeVit } from '../support/namedDigits.ts';
 import { readOnnx } from '../support/onnxFile.ts';
-
-const MODEL = join(DIGITS, 'model.onnx');
-
-/** See fixtures/newHead/centroids.py. */
-const centroids = JSON.parse(readFileSync(join(ROOT, 'fixtures/newHead/centroids.json'), 'utf8')) as {
-  readonly classes: readonly string[];
-  readonly rows: number;
-  readonly predicted: readonly number[];
-};
-
-async function digits(
-  part: 'train' | 'test',
-  rows = Number.POSITIVE_INFINITY,
-): Promise<{ images: Tensor; labels: number[] }> {
-  const data = await openData(join(DIGITS, `${part}.npz`));
-  const read = async (name: string): Promise<Tensor> => {
-    const column = data.columns.get(name);
-    if (column === undefined) throw new Error(`no ${name}`);
-    return column.read(0, Math.min(rows, column.dims[0] ?? 0));
-  };
-  const [images, labels] = [await read('images'), await read('labels')];
-  data.close();
-  return { images, labels: toNumbers(labels) };
-}
-
-/** Other classes than the ten digits: even, low, odd. */
-const regroup = (digit: number): number => (digit < 3 ? 1 : digit % 2 === 0 ? 0 : 2);
-
-/** The digits by names of these classes, or by `nameOf`. */
-async function named(
-  part: 'train' | 'test',
-  nameOf = (digit: number): string => centroids.classes[regroup(digit)] ?? '',
-  rows?: number,
-): Promise<Dataset> {
-  const { images, labels } = await digits(part, rows);
-  const data = labels.map(nameOf);
-  return fromTensors({ images, labels: { dtype: 'string', dims: [data.length], data } }, `${part} of other classes`);
-}
-
-async function trained(
-  folder: string,
-  options: Partial<TrainOptions>,
-): Promise<TrainResult & { readonly notes: readonly string[] }> {
-  using model = await open(MODEL);
-  const data = options.data ?? (await named('train'));
-  const result = await train(model, { report: false, epochs: 12, ...options, data, folder });
-  return result;
-}
+import { centroids, digits, MODEL, named, regroup, trained } from '../support/otherClasses.ts';
 
 async function predicted(path: string, images: Tensor): Promise<number[]> {
   const session = await openSession(path, { provider: 'cpu' });
@@ -263,80 +204,6 @@ describe('train with a new head', () => {
     expect(result.changedHead?.sources).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, null]);
     expect(result.classNames?.at(-1)).toBe('turned');
     expect(result.decision?.taken).not.toBeNull();
-  });
-});
-
-describe('advice', () => {
-  it('names the one option that helps', async () => {
-    const run = (): string => join(temporaryFolder(), 'run');
-    using strings = await open(join(ROOT, 'fixtures/newHead/metadata.onnx'));
-    const given = (names: readonly string[], more: Partial<TrainOptions> = {}): Promise<TrainResult> => {
-      const x: Tensor = { dtype: 'float32', dims: [names.length, 4], data: new Float32Array(4 * names.length) };
-      const data = fromTensors({ x, labels: { dtype: 'string', dims: [names.length], data: [...names] } }, 'data');
-      return train(strings, { report: false, ...more, data, folder: run() });
-    };
-    const hint = (error: unknown) => ({ problem: { hint: error } });
-    await expect(given(['wolf', 'yak', 'wolf', 'yak'])).rejects.toMatchObject(
-      hint(expect.stringContaining('`head: "new"`')),
-    );
-    await expect(given(['ant', 'bee', 'wolf', 'ant'])).rejects.toMatchObject(
-      hint(expect.stringContaining('`addClasses: "wolf"`')),
-    );
-    await expect(given(['ant', 'fox', 'ant', 'fox'], { addClasses: ['gnu'] })).rejects.toMatchObject(
-      hint(expect.stringContaining('`addClasses`')),
-    );
-    using digitsModel = await open(MODEL);
-    const eleven = await named('train', (digit) => `class ${digit === 0 ? 'x' : digit}${digit === 1 ? 'y' : ''}`);
-    const [images] = [eleven.columns.get('images')];
-    const labels: Tensor = {
-      dtype: 'int64',
-      dims: [416],
-      data: BigInt64Array.from({ length: 416 }, (_, i) => BigInt(i % 12)),
-    };
-    const data = fromTensors({ images: (await images?.read(0, 416)) as Tensor, labels });
-    await expect(train(digitsModel, { report: false, data, folder: run() })).rejects.toMatchObject(
-      hint(expect.stringContaining('`head: "new"`')),
-    );
-  });
-
-  it('does not call values that are no indices indices', async () => {
-    using model = await open(join(ROOT, 'fixtures/names/values.onnx'));
-    const x: Tensor = { dtype: 'float32', dims: [4, 2], data: new Float32Array(8) };
-    const labels: Tensor = { dtype: 'int64', dims: [4], data: BigInt64Array.of(70n, 71n, 70n, 71n) };
-    const [name = ''] = Object.keys(readOnnx(readFileSync(join(ROOT, 'fixtures/names/values.onnx'))).inputs);
-    const data = fromTensors({ [name]: x, labels }, 'values');
-    const run = train(model, { report: false, data, folder: join(temporaryFolder(), 'run') });
-    await expect(run).rejects.toMatchObject({
-      code: 'unknown-class',
-      problem: { hint: expect.stringContaining('`head: "new"`') },
-    });
-  });
-
-  it('asks for names where indices have gaps', async () => {
-    const { images, labels } = await digits('train');
-    const given = BigInt64Array.from(labels, (digit) => BigInt(digit < 5 ? 3 : 8));
-    const data = fromTensors({ images, labels: { dtype: 'int64', dims: [given.length], data: given } }, 'gaps');
-    await expect(trained(join(temporaryFolder(), 'run'), { data, head: 'new' })).rejects.toMatchObject({
-      code: 'head-classes',
-      problem: { found: '3, 8', hint: expect.stringContaining('`classes: "3,8"`') },
-    });
-    const result = await trained(join(temporaryFolder(), 'run'), {
-      data,
-      head: 'new',
-      classNames: ['3', '8'],
-      epochs: 1,
-    });
-    expect(result.changedHead?.sources).toHaveLength(2);
-  });
-
-  it('refuses a start without a new head, and classes that are not there', async () => {
-    const folder = join(temporaryFolder(), 'run');
-    await expect(trained(folder, { headInit: 'zeros' })).rejects.toMatchObject({ code: 'option-range' });
-    await expect(trained(folder, { keepClasses: ['0', '11'] })).rejects.toMatchObject({ code: 'head-classes' });
-    await expect(trained(folder, { addClasses: ['3'] })).rejects.toMatchObject({ code: 'head-classes' });
-    await expect(trained(folder, { head: 'new', addClasses: ['a'] })).rejects.toMatchObject({
-      code: 'option-conflict',
-    });
   });
 });
 
