@@ -1,6 +1,7 @@
 import * as Plot from '@observablehq/plot';
 import { groupsOf } from '../metrics/groups.ts';
 import type { Metrics } from '../records/metrics.ts';
+import { tick } from './axis.ts';
 import { draw } from './draw.ts';
 import { figures } from './figures.ts';
 import { counted, percent, points } from './format.ts';
@@ -53,11 +54,23 @@ function groupsFigure({ classes }: Report, judged: readonly JudgedLook[]): Html 
     }),
   );
   const groups = GROUPS.map(({ name }) => name).filter((name) => cells.some(({ group }) => group === name));
+  const values = cells.map(({ value }) => value);
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const domain = low === high ? { domain: [Math.max(0, low - 5), Math.min(100, high + 5)] } : {};
   const chart = draw('Mean recall by group of classes', {
     height: 54 + 44 * groups.length,
     marginLeft: 92,
     marginRight: 16,
-    x: { grid: true, nice: true, label: 'mean recall, %', ticks: 5, tickSize: 0, inset: 8 },
+    x: {
+      grid: true,
+      nice: true,
+      label: 'mean recall, %',
+      ticks: 5,
+      tickSize: 0,
+      inset: 8,
+      tickFormat: tick,
+      ...domain,
+    },
     y: { domain: groups, label: null, tickSize: 0 },
     marks: [
       Plot.ruleY(groups, { stroke: 'var(--line)' }),
