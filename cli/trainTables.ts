@@ -19,10 +19,11 @@ const FURTHER = (Object.keys(METRICS) as MetricName[]).filter((name) => !MAIN.in
 
 /** Before and after, for every loss, on the test data if there are some. */
 export function describeTraining(result: TrainResult): string {
-  const { before, classCounts } = result;
+  const { before, classCounts, folds } = result;
   const rows = rowsOf(result);
   const { describe } = groupsOf(classCounts);
-  const title = `${before.test === null ? 'Validation' : 'Test'} data, ${rows[0]?.metrics.samples ?? 0} samples (many: ${describe.many} of a class, few: ${describe.few})`;
+  const held = folds === null ? 'Validation data' : `Out of fold (${folds} folds)`;
+  const title = `${before.test === null ? held : 'Test data'}, ${rows[0]?.metrics.samples ?? 0} samples (many: ${describe.many} of a class, few: ${describe.few})`;
   const parts = [mainTable(rows), furtherTable(rows), changes(rows), tooFew(result), recallTable(result, rows)];
   return `${title}\n${parts.filter((part) => part !== '').join('\n')}`;
 }

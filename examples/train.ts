@@ -6,5 +6,6 @@ const tuned = await train(model, { data, folder: 'digits.run', baseline: true })
 if (tuned.decision?.taken) await tuned.write('digits-tuned.onnx', { force: true });
 model.close();
 
-for (const { name, best } of tuned.arms) console.log(`${name}: balanced accuracy ${best.balancedAccuracy.toFixed(3)}`);
+for (const { name, judged } of tuned.arms)
+  console.log(`${name}: balanced accuracy ${judged?.balancedAccuracy.toFixed(3)}`);
 console.log(tuned.decision?.why);

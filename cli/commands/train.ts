@@ -5,6 +5,7 @@ import { onInterrupt } from '../interrupt.ts';
 import { note, noteOnce, print, printJson } from '../io.ts';
 import { checkOutput } from '../output.ts';
 import { describeRehearsal } from '../rehearsalTable.ts';
+import { describeSeeds } from '../seedTables.ts';
 import { type Asked, askedOf, optionsOf, rows } from '../trainOptions.ts';
 import { describeWaiting, trainWatch } from '../trainReport.ts';
 import { describeDecision, describeTraining } from '../trainTables.ts';
@@ -113,7 +114,7 @@ async function finish(
   else {
     const done = files.length === 0 ? 'nothing is written' : `written ${files.join(', ')}`;
     await print(
-      `${describeTraining(result)}\n${describeDecision(result)}\n${done}; checkpoints and metrics.jsonl in ${result.folder}${page}${describeWaiting(result.history)}\n`,
+      `${result.seeds ? `${describeSeeds(result.seeds)}\n` : ''}${describeTraining(result)}\n${describeDecision(result)}\n${done}; checkpoints and metrics.jsonl in ${result.folder}${page}${describeWaiting(result.history)}\n`,
     );
   }
   if (files.length > 0) return;

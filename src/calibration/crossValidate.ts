@@ -1,11 +1,11 @@
 import type { CostMatrix } from '../data/costMatrix.ts';
+import { foldsOf } from '../data/folds.ts';
 import type { MetricName } from '../metrics/metrics.ts';
 import { Collector, type Scored } from '../metrics/scored.ts';
 import { type DetailedMetrics, detailedMetricsOf } from '../records/metrics.ts';
 import type { Affine } from '../tuned/head.ts';
 import { type CalibrationDecision, decideCalibration } from './decide.ts';
-import { apply, type Sample } from './fit.ts';
-import { foldsOf, pickRows } from './folds.ts';
+import { apply, pickRows, type Sample } from './fit.ts';
 
 /** Parts of the samples: what is said of a part was fitted on the others. */
 export const FOLDS = 5;

@@ -156,3 +156,10 @@ function candidatesOf(needed: Float64Array): number[] {
     return between[place] ?? 0;
   });
 }
+
+/** Some rows of a sample. */
+export function pickRows({ logits, labels, classes }: Sample, rows: readonly number[]): Sample {
+  const picked = new Float64Array(rows.length * classes);
+  for (const [i, row] of rows.entries()) picked.set(logits.subarray(row * classes, (row + 1) * classes), i * classes);
+  return { logits: picked, labels: Int32Array.from(rows, (row) => labels[row] ?? 0), classes };
+}

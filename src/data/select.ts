@@ -55,7 +55,9 @@ function selectColumn(column: Column, rows: Uint32Array, where: string): Column 
       throw outside(where, rows.length, `${start} to ${start + count}`);
     return readRows(column, wanted);
   };
-  return { ...column, dims: [rows.length, ...column.dims.slice(1)], read };
+  // What is in memory as a whole has all rows.
+  const { whole: _, ...own } = column;
+  return { ...own, dims: [rows.length, ...column.dims.slice(1)], read };
 }
 
 /** Rows of a column in the given order; rows that follow one another are read together. */

@@ -114,7 +114,12 @@ export interface NetworkSize {
 /** The largest network that the default rate was measured on. */
 const MEASURED_SIZE = 1.1e6;
 
+/** Whether a network is like those that the default was measured on. */
+export function isMeasured({ trained, hasAttention }: NetworkSize): boolean {
+  return !hasAttention && trained <= MEASURED_SIZE;
+}
+
 /** AdamW's, measured: 3e-3 gains most on small networks, and wrecks transformers and larger networks, which keep what they know at 1e-4. */
-export function rateFor({ trained, hasAttention }: NetworkSize): number {
-  return hasAttention || trained > MEASURED_SIZE ? 1e-4 : 3e-3;
+export function rateFor(network: NetworkSize): number {
+  return isMeasured(network) ? 3e-3 : 1e-4;
 }

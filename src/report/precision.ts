@@ -113,7 +113,7 @@ function operatingTable({ classes, curves, judgedOn }: Report, { look, metrics }
   const chosen =
     judgedOn === 'test'
       ? 'Chosen on validation data, judged on test data.'
-      : 'Chosen and judged on the same validation data, so the figures flatter.';
+      : 'Chosen and judged on the same samples, so the figures flatter.';
   const rule = metrics.thresholds
     ? 'at the thresholds of this run'
     : 'which takes the class with the highest probability';

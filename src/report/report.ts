@@ -16,7 +16,7 @@ export interface Report {
   /** What ended it, where that was an error. */
   readonly error: string | null;
   /** On which data {@link before} and the arms were judged. */
-  readonly judgedOn: 'test' | 'validation';
+  readonly judgedOn: 'test' | 'validation' | 'out-of-fold';
   /** The model as it was given. */
   readonly before: Metrics | DetailedMetrics | null;
   /** The loss that was asked for first. */

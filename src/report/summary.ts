@@ -96,6 +96,15 @@ function groupsFigure({ classes }: Report, judged: readonly JudgedLook[]): Html 
   return figure('By frequency of the classes', note, html`${chart}${legend(judged.map(({ look }) => look))}`);
 }
 
+const JUDGED: Readonly<Record<Report['judgedOn'], readonly [what: string, so: string]>> = {
+  test: ['Test data', 'They decided nothing.'],
+  validation: ['Validation data', 'They chose the epochs, so they flatter.'],
+  'out-of-fold': [
+    'Out-of-fold predictions',
+    'Each sample is judged by a model that was not trained on it; what is written was trained on all.',
+  ],
+};
+
 function resultTable({ judgedOn, arms }: Report, judged: readonly JudgedLook[], best: number): Html {
   const columns = ['epoch', 'balanced', 'macro-F1', 'accuracy', 'many', 'medium', 'few'].map((head) => ({ head }));
   const rows = judged.map(({ look, metrics: m }) => [
@@ -107,7 +116,8 @@ function resultTable({ judgedOn, arms }: Report, judged: readonly JudgedLook[], 
   const [first] = judged;
   const errors = judged.map(({ metrics }) => standardError(metrics));
   const error = errors.includes(null) ? null : Math.max(...errors.map(Number));
-  const note = `${judgedOn === 'test' ? 'Test' : 'Validation'} data, ${counted(first?.metrics.samples ?? 0, 'sample')}, in %.${judgedOn === 'test' ? ' They decided nothing.' : ' They chose the epochs, so they flatter.'}`;
+  const [what, so] = JUDGED[judgedOn];
+  const note = `${what}, ${counted(first?.metrics.samples ?? 0, 'sample')}, in %. ${so}`;
   const noise =
     error === null
       ? null

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { LabelInput } from '../data/bind.ts';
 import { type Dataset, LABELS, type TableCells } from '../data/dataset.ts';
+import { crossSplits } from '../data/folds.ts';
 import { longTailRows } from '../data/longTail.ts';
 import { preparedFor } from '../data/prepared.ts';
 import type { Part } from '../data/samples.ts';
 import { openSamples, type Samples, targetsOf } from '../data/samples.ts';
-import { labelsOf, stratifiedSplit } from '../data/split.ts';
+import { labelsOf, type Split, stratifiedSplit } from '../data/split.ts';
 import { isRecorded, type Preparation } from '../data/tables/preparation.ts';
 import { LossgraftError, option } from '../errors.ts';
 import type { Port } from '../runtime/session.ts';
@@ -16,6 +17,8 @@ export interface DividedData {
   readonly train: Part;
   readonly validation: Part;
   readonly test?: Part;
+  /** Rows of cross-validation: all are trained on in the end, and judged by what was trained on the other folds. */
+  readonly folds?: readonly Split[];
   /** Training samples of each class. */
   readonly counts: readonly number[];
   /** How tables are prepared, as the model says or the training rows; `undefined` of other data. */
@@ -32,22 +35,24 @@ export async function divide(
   options: TrainOptions,
   ports: readonly Port[],
   labels: LabelInput & { readonly classes: number },
-  { seed, recorded }: { readonly seed: number; readonly recorded: Preparation | undefined },
+  { seed, recorded, foldsFor }: DivideHow,
 ): Promise<DividedData> {
   const { data, validation = DEFAULT_SHARE, test, imbalance: ratio, imbalanceType: type = 'exp' } = options;
   const features = ports.filter(({ name }) => name !== labels.name);
   if (labels.task !== 'multi-label') await refuseMore(data, labels.classes);
-  const rowsOf = (of: BigInt64Array): Held => {
+  const rowsOf = async (of: BigInt64Array): Promise<Held> => {
     const all = ratio === undefined ? everyRow(of) : longTailRows(of, { ratio, type, seed });
     const isShare = typeof validation === 'number';
-    return { all, ...(isShare ? holdOut(of, all, validation, seed) : { train: all, validation: undefined }) };
+    const held = { all, ...(isShare ? holdOut(of, all, validation, seed) : { train: all, validation: undefined }) };
+    const folds = await foldsFor({ labels: of, ...held });
+    return folds > 1 ? { ...held, ...crossed(of, all, folds, seed) } : held;
   };
   const fitted = recorded === undefined ? await fitTable(data, features, labels, rowsOf) : undefined;
   const preparation = data.table === undefined ? undefined : (recorded ?? fitted?.preparation);
   const open = (dataset: Dataset): Promise<Samples> =>
     openSamples(preparedFor(dataset, features, preparation), ports, labels);
   const samples = await open(data);
-  const held = rowsOf(samples.labels);
+  const held = await rowsOf(samples.labels);
   const own = typeof validation === 'number' ? undefined : await open(validation);
   const train = { samples, rows: held.train };
   const judged = own
@@ -60,6 +65,7 @@ export async function divide(
     train,
     validation: judged,
     ...(tested ? { test: { samples: tested, rows: everyRow(tested.labels) } } : {}),
+    ...(held.folds ? { folds: held.folds } : {}),
     counts,
     preparation,
     notes: [
@@ -74,7 +80,7 @@ export async function divide(
     ],
     settings: {
       data: identity(samples),
-      validation: own ? identity(own) : validation,
+      validation: own ? identity(own) : held.folds ? `${held.folds.length} folds` : validation,
       test: tested ? identity(tested) : null,
       imbalance: ratio === undefined ? null : `${ratio} ${type}`,
       ...(preparation !== undefined && isRecorded(preparation) ? { preparation } : {}),
@@ -82,11 +88,26 @@ export async function divide(
   };
 }
 
+interface DivideHow {
+  readonly seed: number;
+  readonly recorded: Preparation | undefined;
+  /** With how many folds samples are judged that would else be divided so; 1 leaves them so. */
+  foldsFor(held: HeldOut): Promise<number>;
+}
+
+/** Labels of the training data, and the rows that would be trained on and held out. */
+export interface HeldOut {
+  readonly labels: BigInt64Array;
+  readonly train: Uint32Array;
+  readonly validation: Uint32Array | undefined;
+}
+
 /** Rows of the training data, the long tail cut. */
 interface Held {
   readonly all: Uint32Array;
   readonly train: Uint32Array;
   readonly validation: Uint32Array | undefined;
+  readonly folds?: readonly Split[];
 }
 
 /** Of a table, what its training rows decide. */
@@ -94,12 +115,24 @@ async function fitTable(
   { table, ...data }: Dataset,
   features: readonly Port[],
   labels: LabelInput,
-  rowsOf: (labels: BigInt64Array) => Held,
+  rowsOf: (labels: BigInt64Array) => Promise<Held>,
 ): Promise<ReturnType<TableCells['fit']> | undefined> {
   const column = data.columns.get(labels.name) ?? data.columns.get(LABELS);
   if (table === undefined || column === undefined) return undefined;
   const { labels: all } = await targetsOf(data, column, labels);
-  return table.fit(features, rowsOf(all).train);
+  return table.fit(features, (await rowsOf(all)).train);
+}
+
+/** All rows are trained on, and each is validated in one of the folds. */
+function crossed(all: BigInt64Array, rows: Uint32Array, folds: number, seed: number): Omit<Held, 'all'> {
+  const labels = Array.from(rows, (row) => all[row] ?? 0n);
+  const back = (places: Uint32Array): Uint32Array => places.map((place) => rows[place] ?? 0);
+  const splits = crossSplits(labels, folds, seed).map(({ train, validation }) => ({
+    train: back(train),
+    validation: back(validation),
+  }));
+  const validation = Uint32Array.from(splits.flatMap((split) => [...split.validation]));
+  return { train: rows, validation, folds: splits };
 }
 
 function everyRow({ length }: { readonly length: number }): Uint32Array {
@@ -118,7 +151,7 @@ function holdOut(
   return { train: back(train), validation: back(validation) };
 }
 
-function countsOf({ samples, rows }: Part, classes: number): number[] {
+export function countsOf({ samples, rows }: Part, classes: number): number[] {
   const counts = Array<number>(classes).fill(0);
   const { hot } = samples;
   if (hot) {

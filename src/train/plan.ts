@@ -119,7 +119,7 @@ function warmupOf(epochs: number): number {
 }
 
 /** Of the methods `half` and `auto`. */
-const SAFE_LOSS = 'logit-adjustment';
+export const SAFE_LOSS = 'logit-adjustment';
 
 function isSafe(options: TrainOptions, method: MethodName | null): boolean {
   if (method === null || !methods[method].losses.includes(SAFE_LOSS)) return false;

@@ -25,6 +25,7 @@ import { checkMetrics } from './checkMetrics.ts';
 import { alignData, orderCheck } from './classes.ts';
 import { type DividedData, divide } from './data.ts';
 import { describeSampler } from './drawn.ts';
+import { foldChoice } from './folds.ts';
 import { newHead } from './newHead.ts';
 import type { Catalogue, TrainOptions } from './options.ts';
 import { type BuiltHead, headFor } from './otherClasses.ts';
@@ -37,7 +38,7 @@ import { askedTask, checkLabels } from './task.ts';
 
 /** A run that may begin: all is checked and said that is known before the work. */
 export interface PreparedRun {
-  readonly request: TrainerRequest;
+  readonly request: TrainerRequest & { readonly record: RunFile };
   /** With labels that are the model's classes. */
   readonly options: TrainOptions;
   readonly plan: Plan;
@@ -78,7 +79,9 @@ export async function prepareRun(
   const ports = inputPorts(source, labels);
   refuseEmptyInputs(source.name, ports);
   const recorded = preparationIn(manifestRecord(source.proto), source.name);
-  const parts = await divide(options, ports, labels, { seed: proposed.seed, recorded });
+  const choice = foldChoice(source, options, proposed, { classes, task, hasOtherClasses: head !== undefined });
+  const seed = options.splitSeed ?? proposed.seed;
+  const parts = await divide(options, ports, labels, { seed, recorded, foldsFor: choice.foldsFor });
   const batchSize = fixedBatch(ports) ?? proposed.batchSize;
   refuseBatch(options, batchSize);
   const scaled = options.standardize
@@ -95,6 +98,7 @@ export async function prepareRun(
     ...builtNotes,
     ...classNotes,
     ...parts.notes,
+    ...choice.notes,
     ...(scaled?.notes ?? []),
   ];
   const dataNotes = [...new Set(said)];
@@ -109,7 +113,7 @@ export async function prepareRun(
   for (const note of compared) options.onNote?.(note);
   const notes = [...ownNotes, ...compared];
   const unranked = checkMetrics({ ...options, selectBy: plan.selectBy, task }, parts.validation.rows.length, classes);
-  const request: TrainerRequest = {
+  const request: PreparedRun['request'] = {
     model,
     modelPath: source.path,
     ...(head ? { changedHead: head.record } : {}),

@@ -68,7 +68,10 @@ export async function rehearse(catalogue: Catalogue, model: Model, given: TrainO
   const checkpoint = new RunFolder(given.folder).found(request.mode, request.settings);
   const folder = mkdtempSync(join(tmpdir(), 'lossgraft-'));
   try {
-    const epochsLeft = epochsOf(request) - (checkpoint?.history.filter(({ phase }) => phase !== 'before').length ?? 0);
+    // Those of folds and further seeds are as many.
+    const runs = (1 + (parts.folds?.length ?? 0)) * (given.seeds ?? 1);
+    const epochsLeft =
+      runs * epochsOf(request) - (checkpoint?.history.filter(({ phase }) => phase !== 'before').length ?? 0);
     const measured = await measure(prepared, folder);
     return {
       arms: request.arms.map(({ name }) => name),

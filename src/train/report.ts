@@ -99,7 +99,7 @@ export function factsOf(run: ReportedRun): Omit<Report, 'influence' | 'samples' 
     isDone: outcome !== null,
     isRunning: false,
     error: error === null ? null : spell(error),
-    judgedOn: test ? 'test' : 'validation',
+    judgedOn: test ? 'test' : parts.folds ? 'out-of-fold' : 'validation',
     before: test ?? validated ?? (given?.phase === 'before' ? given : null),
     arms: run.arms.map((name, i) => armOf(name, i, checkpoint)),
     history,

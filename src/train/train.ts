@@ -7,17 +7,25 @@ import type { InfluenceOutcome } from '../records/influence.ts';
 import type { DetailedMetrics } from '../records/metrics.ts';
 import type { Checkpoint, HeadRecord } from '../records/run.ts';
 import type { Schedule } from '../records/schedule.ts';
+import type { SeedSummary } from '../records/seeds.ts';
+import { beginning } from '../runFolder/checkpoint.ts';
 import { lockRun } from '../runFolder/lock.ts';
+import { writeRunFile } from '../runFolder/runFile.ts';
 import { trainRows } from '../tables/train.ts';
+import type { TrainedRun } from '../trainer/request.ts';
 import { runTraining } from '../trainer/runTraining.ts';
 import { widened } from '../transform/widen.ts';
 import { refuseInput } from '../tuned/writeBack.ts';
-import type { Arms } from './bindArms.ts';
+import { type Arms, bindArms, type TrainingCounts } from './bindArms.ts';
 import { withEvents } from './events.ts';
+import { runFolds } from './folds.ts';
 import { LiveRun } from './live.ts';
 import type { Catalogue, TrainOptions } from './options.ts';
-import { explained, prepareRun } from './prepare.ts';
+import { planOf } from './plan.ts';
+import { explained, type PreparedRun, prepareRun } from './prepare.ts';
 import { reportBroken, reportRun } from './report.ts';
+import { describeRun } from './runFile.ts';
+import { seedOptions, summarise, writeSummary } from './seeds.ts';
 import { writeRun } from './writeRun.ts';
 
 export type { TrainOptions } from './options.ts';
@@ -27,6 +35,7 @@ export interface TrainedArm {
   readonly name: string;
   /** What `alpha: 'auto'` came to. */
   readonly alpha: number | null;
+  /** Its figures are of validation data; with folds of samples that it was trained on: `judged` has those out of fold. */
   readonly best: EpochRecord;
   readonly last: EpochRecord;
   /** The best epoch on the test data. */
@@ -63,6 +72,10 @@ export interface TrainResult {
   /** Figures of what is written, where its weights are those half-way between before and after. */
   readonly half: DetailedMetrics | null;
   readonly history: readonly EpochRecord[];
+  /** With how many folds it was judged, where it was judged out of fold; `null` where data were held out. */
+  readonly folds: number | null;
+  /** With several seeds what all came to; all else is of the one that was chosen, or of the first. `null` with one. */
+  readonly seeds: SeedSummary | null;
   /** Of training samples on the tuned model; `null` where the run is not done. */
   readonly influence: InfluenceOutcome | null;
   /** Whether what is frozen was computed once for each sample, and why; `null` where the run was done before. */
@@ -92,13 +105,10 @@ export async function train(catalogue: Catalogue, model: Model, given: TrainOpti
   const lock = lockRun(given.folder);
   const live = new LiveRun(given);
   try {
-    return await trainIn(
-      catalogue,
-      widened(model),
-      live.heard(withEvents(given)),
-      lock.note === undefined ? [] : [lock.note],
-      live,
-    );
+    const options = live.heard(withEvents(given));
+    const notes = lock.note === undefined ? [] : [lock.note];
+    const isOne = (options.seeds ?? 1) === 1;
+    return await (isOne ? trainIn : trainSeeds)(catalogue, widened(model), options, notes, live);
   } finally {
     await live.close();
     lock.release();
@@ -121,10 +131,12 @@ async function trainIn(
   const arms = bound.arms.map(({ name }) => name);
   const run = { model, options, parts, ports: request.ports, schedule: plan.schedule, arms };
   await live.open({ ...run, notes: prepared.notes });
-  const trained = await runTraining(request).catch(async (error: unknown) => {
-    await reportBroken({ ...run, notes: prepared.notes }, error);
-    throw await explained(error, prepared);
-  });
+  const trained = await trainFolded(prepared, (of) => bindArms(catalogue, options, plan, of)).catch(
+    async (error: unknown) => {
+      await reportBroken({ ...run, notes: prepared.notes }, error);
+      throw await explained(error, prepared);
+    },
+  );
   const { checkpoint } = trained;
   const notes = [...new Set([...prepared.notes, ...trained.notes, ...prepared.lastNotes])];
   const report = await reportRun({ ...run, checkpoint, notes }, (page) => live.end(page));
@@ -141,6 +153,8 @@ async function trainIn(
     decision: checkpoint.outcome?.decision ?? null,
     half: checkpoint.outcome?.half ?? null,
     history: checkpoint.history,
+    folds: parts.folds?.length ?? null,
+    seeds: null,
     influence: checkpoint.outcome?.influence ?? null,
     features: trained.features ?? null,
     notes,
@@ -150,6 +164,47 @@ async function trainIn(
       return writeRun(request.model, folder, checkpoint, path, { force, anyway, names });
     },
   };
+}
+
+/** The same with several seeds, one after the other. */
+async function trainSeeds(
+  catalogue: Catalogue,
+  model: Model,
+  given: TrainOptions,
+  folderNotes: readonly string[],
+  live: LiveRun,
+): Promise<TrainResult> {
+  const { folder, mode } = given;
+  writeRunFile(
+    folder,
+    await describeRun(catalogue, { model, given, plan: planOf(given), declared: {} }),
+    mode === 'resume',
+  );
+  const options = seedOptions(given);
+  const results: TrainResult[] = [];
+  for (const own of options) {
+    const result = await trainIn(catalogue, model, own, folderNotes, live);
+    if (result.interrupted) return { ...result, folder };
+    results.push(result);
+  }
+  const seeds = summarise(results, options);
+  writeSummary(folder, seeds);
+  const chosen = results.find((_, i) => options[i]?.seed === seeds.chosen) ?? results[0];
+  if (chosen === undefined) throw new Error('no seeds');
+  return { ...chosen, folder, seeds, notes: [...new Set(results.flatMap(({ notes }) => notes))] };
+}
+
+/** With folds these are trained first. */
+async function trainFolded(
+  { request, parts }: PreparedRun,
+  boundFor: (of: TrainingCounts) => Arms,
+): Promise<TrainedRun> {
+  if (parts.folds === undefined) return runTraining(request);
+  const outOfFold = await runFolds({ request, parts, boundFor });
+  if (outOfFold === undefined) return { interrupted: true, checkpoint: beginning(request.settings), notes: [] };
+  // Looked at in the first fold, and written before it.
+  const { checkOrder: _, record: __, ...rest } = request;
+  return runTraining({ ...rest, outOfFold });
 }
 
 /** Of the model as it was given (0) and the arms (from 1 on). */

@@ -9,14 +9,11 @@ import type { Candidate, RunDecision } from '../records/decision.ts';
 import type { Goal } from '../records/methods.ts';
 import { metricsOf } from '../records/metrics.ts';
 import type { Checkpoint, HeadRecord } from '../records/run.ts';
-import { readSafetensors } from '../safetensors/read.ts';
-import type { Tensor } from '../tensor.ts';
-import { setInitialState } from '../thread/runner.ts';
 import { type Calibrated, calibrateScores, judgeLogits } from './calibrateScores.ts';
+import { HALF, saveHalf } from './half.ts';
 import { spreadRows } from './influence.ts';
-import { judge } from './judge.ts';
 import type { RunParts } from './parts.ts';
-import { roundToStored } from './stored.ts';
+import { judgeState } from './predictions.ts';
 
 /** A candidate, and where its state is. */
 interface Tried extends Candidate {
@@ -39,10 +36,9 @@ export interface Decided {
  * none, the weights half-way are tried.
  */
 export async function decideRun(parts: RunParts, at: Checkpoint): Promise<Decided> {
-  const { request, runner, graphs, judging } = parts;
-  await setInitialState(runner, graphs.current.graph);
-  const before = (await judge(runner, request.validation, 'evaluation', judging)).scored;
-  const newness = await newnessFor(parts, before);
+  const { request } = parts;
+  const before = await judgeState(parts, undefined, request.validation);
+  const newness = parts.known ? OUT_OF_FOLD : await newnessFor(parts, before);
   const files = at.bests.slice(0, request.takesBest ? undefined : 1).map(({ file }) => file);
   const tried: Tried[] = [];
   for (const [i, file] of files.entries()) tried.push(await tryState(parts, before, i, file, 1));
@@ -50,7 +46,7 @@ export async function decideRun(parts: RunParts, at: Checkpoint): Promise<Decide
   if (taken === undefined) {
     for (const [i, file] of files.entries()) {
       if (tried[i]?.verdict.decision === 'untold') continue;
-      const half = await tryState(parts, before, i, await saveHalf(parts, file), HALF);
+      const half = await tryState(parts, before, i, await halfOf(parts, i, file), HALF);
       tried.push(half);
       taken = bestOf(parts, [half]);
       if (taken) break;
@@ -71,7 +67,13 @@ export async function decideRun(parts: RunParts, at: Checkpoint): Promise<Decide
   return { decision, calibrated: new Map(calibrated) };
 }
 
-const HALF = 0.5;
+/** The state half-way, and what it says out of fold. */
+async function halfOf(parts: RunParts, index: number, file: string): Promise<string> {
+  const half = await saveHalf(parts, file);
+  const own = parts.request.outOfFold?.arms[index];
+  if (own) parts.known?.set(half, own.half);
+  return half;
+}
 
 async function tryState(
   parts: RunParts,
@@ -80,9 +82,8 @@ async function tryState(
   file: string,
   share: number,
 ): Promise<Tried> {
-  const { request, runner, folder } = parts;
-  await runner.ask({ kind: 'load', path: folder.file(file) });
-  const { after, own } = await judgeHere(parts);
+  const { request } = parts;
+  const { after, own } = await judgeTried(parts, file);
   const { classNames } = request.data;
   const arm = request.arms[index]?.name ?? '';
   const { trainCounts, goal, seed } = request;
@@ -111,15 +112,16 @@ function verdictOn(
   throw new RangeError('two models of different tasks');
 }
 
-/** What the runner's state says of the validation data: calibrated, where that is asked for and helps. */
-async function judgeHere(
+/** What a state says of the validation data: calibrated, where that is asked for and helps. */
+async function judgeTried(
   parts: RunParts,
+  file: string,
 ): Promise<{ readonly after: AnyScored; readonly own: ReturnType<typeof calibrateScores> | undefined }> {
-  const { request, runner, judging } = parts;
+  const { request, runner, folder } = parts;
   const { validation, calibrate } = request;
   // Logits of all samples are kept for a calibration alone.
-  if (calibrate === undefined)
-    return { after: (await judge(runner, validation, 'evaluation', judging)).scored, own: undefined };
+  if (calibrate === undefined) return { after: await judgeState(parts, file, validation), own: undefined };
+  await runner.ask({ kind: 'load', path: folder.file(file) });
   const { scored, sample } = await judgeLogits(parts, validation);
   const own = calibrateScores(request, calibrate, sample);
   return { after: own.calibrated?.validation ?? scored, own };
@@ -181,40 +183,26 @@ function warningOf({ request }: RunParts, before: AnyScored, isKept: boolean, ne
   return request.isHeldOut ? newness.warning : null;
 }
 
+/** Every sample is trained on in the end: nothing tells whether the model before knows them. */
+const OUT_OF_FOLD: Newness = {
+  z: null,
+  isNew: false,
+  warning:
+    'If the given model was trained on these samples, their out-of-fold figures flatter it, but not the tuned model: ' +
+    `data that it has not seen (${option('validation')}) judge both alike`,
+};
+
 const UNTRAINED =
   'The given model predicts one class for every sample: a network that was never trained needs a larger learning rate, such as ' +
   option('learningRate', 0.003);
 
-/** The weights half-way between before and after training, as a state of their own. */
-async function saveHalf(parts: RunParts, file: string): Promise<string> {
-  const { runner, graphs, folder } = parts;
-  const before = new Map(graphs.current.graph.initialState());
-  const tuned = new Set(graphs.common.tuned);
-  const state = [...readSafetensors(folder.file(file))].map(([name, after]): [string, Tensor] => {
-    const given = before.get(name);
-    return [name, given && tuned.has(name) ? between(given, after) : after];
-  });
-  await runner.ask({ kind: 'set', state: Object.fromEntries(state) });
-  const half = folder.fresh('half');
-  await runner.ask({ kind: 'save', path: folder.file(half) });
-  roundToStored(parts, half);
-  return half;
-}
-
-function between(a: Tensor, b: Tensor): Tensor {
-  const data = new Float32Array(b.data.length);
-  for (let i = 0; i < data.length; i++) data[i] = Number(a.data[i]) + HALF * (Number(b.data[i]) - Number(a.data[i]));
-  return { dtype: 'float32', dims: b.dims, data };
-}
-
 /** More training samples tell hardly more. */
 const LOOKED_AT = 2000;
 
-/** Whether the validation data are new to the model before, which the runner has. */
-async function newnessFor({ request, runner, judging }: RunParts, before: AnyScored): Promise<Newness> {
-  const { train, seed } = request;
-  const part = { ...train, rows: spreadRows(train, LOOKED_AT, seed) };
-  const known = (await judge(runner, part, 'evaluation', judging)).scored;
+/** Whether the validation data are new to the model before. */
+async function newnessFor(parts: RunParts, before: AnyScored): Promise<Newness> {
+  const { train, seed } = parts.request;
+  const known = await judgeState(parts, undefined, { ...train, rows: spreadRows(train, LOOKED_AT, seed) });
   return newnessOf(lossesOf(before), lossesOf(known), before.classes + 1);
 }
 

@@ -3,20 +3,21 @@ import type { AnyScored } from '../metrics/scored.ts';
 import type { InfluenceOutcome } from '../records/influence.ts';
 import { type DetailedMetrics, detailedMetricsOf } from '../records/metrics.ts';
 import type { Checkpoint, Outcome } from '../records/run.ts';
-import { setInitialState } from '../thread/runner.ts';
 import { judgeCalibrated } from './calibrateScores.ts';
 import { type Decided, decideRun } from './decide.ts';
 import { curvesOf, surestMistakes } from './details.ts';
 import { measureInfluence } from './influence.ts';
-import { type Judging, judge } from './judge.ts';
 import type { RunParts } from './parts.ts';
+import { judgeState, savePredictions } from './predictions.ts';
 import { roundToStored } from './stored.ts';
 
 /** When all arms are trained: what is written, figures in detail, and the influence of training samples. */
-export async function finishRun(parts: RunParts, at: Checkpoint): Promise<Outcome> {
-  const { tuned, untied } = parts.graphs.common;
-  const { test, validation } = parts.request;
-  for (const { file } of at.bests) roundToStored(parts, file);
+export async function finishRun(open: RunParts, at: Checkpoint): Promise<Outcome> {
+  const { tuned, untied } = open.graphs.common;
+  const { test, validation, isFold } = open.request;
+  for (const { file } of at.bests) roundToStored(open, file);
+  if (isFold) return { tuned, untied, ...(await finishFold(open, at)) };
+  const parts = withOutOfFold(open, at);
   const { decision, calibrated } = await decideRun(parts, at);
   const isOtherFloat = decision.file !== null && decision.taken?.share !== 1;
   const files = [...at.bests.map(({ file }) => file), ...(isOtherFloat && decision.file ? [decision.file] : [])];
@@ -39,6 +40,26 @@ interface States extends Pick<Decided, 'calibrated'> {
   readonly parts: RunParts;
 }
 
+/** A fold is there for what its models say of the samples that were left out. */
+async function finishFold(parts: RunParts, at: Checkpoint): Promise<Omit<Outcome, 'tuned' | 'untied'>> {
+  await savePredictions(parts, at);
+  const why = 'a fold of a cross-validation decides nothing';
+  const decision = { taken: null, file: null, why, candidates: [], newness: null, warning: null };
+  return { tests: [], validation: [], decision, half: null, influence: { missing: why } };
+}
+
+/** Where folds say it, what is known of the validation data is what they say. */
+function withOutOfFold(parts: RunParts, { bests }: Checkpoint): RunParts {
+  const { outOfFold } = parts.request;
+  if (outOfFold === undefined) return parts;
+  const known = new Map<string | undefined, AnyScored>([[undefined, outOfFold.before]]);
+  for (const [i, { file }] of bests.entries()) {
+    const own = outOfFold.arms[i];
+    if (own) known.set(file, own.whole);
+  }
+  return { ...parts, known };
+}
+
 /** Curves and mistakes of the model that the run came to. */
 async function lookAt(
   states: States,
@@ -47,7 +68,7 @@ async function lookAt(
 ): Promise<Pick<Outcome, 'curves' | 'mistakes'>> {
   const { test, validation, trainCounts } = states.parts.request;
   if (!before || !after || file === undefined) return {};
-  const chosenOn = test ? await judgeState(states, file, validation) : after;
+  const chosenOn = test ? await judgeMapped(states, file, validation) : after;
   return {
     curves: curvesOf({ before, after, validation: chosenOn }, trainCounts),
     mistakes: surestMistakes(test ?? validation, after),
@@ -67,11 +88,11 @@ async function judgeAll(
 ): Promise<{ readonly metrics: readonly DetailedMetrics[]; readonly scored: readonly (AnyScored | undefined)[] }> {
   const { trainCounts, seed, costs } = states.parts.request;
   const found = new Map<string | undefined, AnyScored>();
-  const before = await judgeState(states, undefined, part);
+  const before = await judgeMapped(states, undefined, part);
   found.set(undefined, before);
   const metrics = [detailedMetricsOf(before, { trainCounts, seed, costs })];
   for (const file of files) {
-    const scored = await judgeState(states, file, part);
+    const scored = await judgeMapped(states, file, part);
     if (kept.includes(file)) found.set(file, scored);
     metrics.push(detailedMetricsOf(scored, { trainCounts, seed, costs, before }));
   }
@@ -79,21 +100,14 @@ async function judgeAll(
 }
 
 /** @param file `undefined`: as it was given. */
-async function judgeState({ parts, calibrated }: States, file: string | undefined, part: Part): Promise<AnyScored> {
-  const { runner, graphs, folder, judging, request } = parts;
+async function judgeMapped({ parts, calibrated }: States, file: string | undefined, part: Part): Promise<AnyScored> {
+  const { runner, folder, request } = parts;
   const own = file === undefined ? undefined : calibrated.get(file);
+  if (own === undefined || file === undefined) return judgeState(parts, file, part);
   // A map is not judged on what it was fitted to.
-  if (own && part === request.validation) return own.validation;
-  if (file === undefined) await setInitialState(runner, graphs.current.graph);
-  else await runner.ask({ kind: 'load', path: folder.file(file) });
-  if (own) return judgeCalibrated(parts, part, own);
-  const scoredOf = async (of: Part, how: Judging): Promise<AnyScored> =>
-    (await judge(runner, of, 'evaluation', how)).scored;
-  if (judging.thresholds !== 'tune' || part === request.validation) return scoredOf(part, judging);
-  // What is tuned on the validation data is tried on the others.
-  const tuned = await scoredOf(request.validation, judging);
-  const thresholds = tuned.task === 'multi-label' ? Array.from(tuned.thresholds) : undefined;
-  return scoredOf(part, { ...judging, thresholds });
+  if (part === request.validation) return own.validation;
+  await runner.ask({ kind: 'load', path: folder.file(file) });
+  return judgeCalibrated(parts, part, own);
 }
 
 async function influenceOf(

@@ -1,4 +1,5 @@
 import { batchSizesOf } from '../data/samples.ts';
+import type { AnyScored } from '../metrics/scored.ts';
 import type { ArmPlace, Checkpoint } from '../records/run.ts';
 import { phaseOf } from '../records/schedule.ts';
 import type { RunFolder } from '../runFolder/checkpoint.ts';
@@ -25,6 +26,8 @@ export interface RunParts extends RunBasis {
   readonly judging: Judging;
   /** Of a whole epoch. */
   readonly groups: readonly Group[];
+  /** What states say of the validation data out of fold, by their files; `undefined` is the model as it was given. */
+  readonly known?: Map<string | undefined, AnyScored>;
   /** Reads the data of an arm. */
   prefetcherOf(arm: Arm): Prefetcher;
 }

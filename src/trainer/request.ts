@@ -9,6 +9,7 @@ import type { Model } from '../model.ts';
 import type { CompleteOptions } from '../options/row.ts';
 import type { FeatureReport } from '../records/features.ts';
 import type { Goal } from '../records/methods.ts';
+import type { Predictions } from '../records/outOfFold.ts';
 import type { Checkpoint, HeadRecord, RunMode } from '../records/run.ts';
 import type { RunFile } from '../records/runFile.ts';
 import type { Schedule } from '../records/schedule.ts';
@@ -72,6 +73,10 @@ export interface TrainerRequest extends CompleteOptions<typeof trainerRows> {
   readonly safeLoss: string | null;
   /** Whether the best of all losses is taken, and not the first one. */
   readonly takesBest: boolean;
+  /** Whether this is a fold of a cross-validation: it ends with what its models say of the validation data. */
+  readonly isFold?: boolean;
+  /** What models of such folds say of the validation data: these are then trained on, and judged by that. */
+  readonly outOfFold?: Predictions;
   /** Whether the validation data are a share of the training data. */
   readonly isHeldOut: boolean;
   /** Whether validation and training data are samples of the same data. */
@@ -89,7 +94,7 @@ export interface TrainerRequest extends CompleteOptions<typeof trainerRows> {
   /** All that makes the result, as plain data. */
   readonly settings: Readonly<Record<string, unknown>>;
   /** What `run.json` says. */
-  readonly record: RunFile;
+  readonly record?: RunFile;
 }
 
 /** What a run came to. */

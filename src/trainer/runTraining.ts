@@ -32,7 +32,7 @@ async function trainIn(runner: Runner, request: TrainerRequest): Promise<Trained
   const further = found && trainedFurther(found, request);
   if (further) request.onNote?.(further.note);
   const at = further?.checkpoint ?? found ?? { ...beginning(request.settings), model: modelOf(request) };
-  writeRunFile(folder.path, request.record, request.mode === 'resume');
+  if (request.record) writeRunFile(folder.path, request.record, request.mode === 'resume');
   if (at.outcome) return { interrupted: false, checkpoint: at, notes: seenNotes(at) };
   // A run that goes on does as it did before, to the last bit; elsewhere that cannot be.
   const note = await graphs.lowering.settle(request, at.block);

@@ -56,6 +56,8 @@ async function train(data: string, args: readonly string[], output?: string): Pr
     '--data',
     data,
     '--write-anyway',
+    '--folds',
+    '1',
     '-o',
     output ?? join(temporaryFolder(), 'tuned.onnx'),
     ...args,

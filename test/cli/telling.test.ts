@@ -11,6 +11,8 @@ const TRAIN = [
   join(DIGITS, 'train.npz'),
   '--epochs',
   '1',
+  '--folds',
+  '1',
   '--write-anyway',
 ];
 

@@ -8,6 +8,7 @@ import { limiter } from '../../src/data/limiter.ts';
 import { openNpz } from '../../src/data/numpy/npz.ts';
 import { permutation, random, xoshiro } from '../../src/data/random.ts';
 import { rowStore } from '../../src/data/rowStore.ts';
+import { openSamples } from '../../src/data/samples.ts';
 import { selectRows } from '../../src/data/select.ts';
 import { countClasses, labelsOf, stratifiedSplit } from '../../src/data/split.ts';
 import type { Tensor } from '../../src/tensor.ts';
@@ -81,6 +82,18 @@ describe('selected rows', () => {
   it('of a selection', async () => {
     const twice = selectRows(selectRows(fromTensors({ x: values }), Uint32Array.of(5, 3, 1)), Uint32Array.of(2, 0));
     expect((await twice.columns.get('x')?.read(0, 2))?.data).toEqual(Float32Array.of(2, 3, 10, 11));
+  });
+
+  it('are what a model is fed with, also where all rows are in memory', async () => {
+    const labels: Tensor = { dtype: 'int64', dims: [6], data: BigInt64Array.from([0n, 1n, 2n, 3n, 4n, 5n]) };
+    const chosen = selectRows(fromTensors({ x: values, labels }), Uint32Array.of(5, 3));
+    const ports = [
+      { name: 'x', dtype: 'float32', shape: [undefined, 2] },
+      { name: 'labels', dtype: 'int64', shape: [undefined] },
+    ] as const;
+    const samples = await openSamples(chosen, ports, { name: 'labels', classes: 6 });
+    expect(samples.labels).toEqual(BigInt64Array.of(5n, 3n));
+    expect((await samples.read(Uint32Array.of(1, 0))).x?.data).toEqual(Float32Array.of(6, 7, 10, 11));
   });
 
   it('outside are refused', async () => {

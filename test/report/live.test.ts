@@ -176,7 +176,17 @@ describe('the page of a run that goes on', () => {
       '-o',
       join(folder, 't.onnx'),
     ];
-    const more = ['--epochs', '1', '--no-report', '--write-anyway', '--run', join(folder, 'r'), '--serve'];
+    const more = [
+      '--epochs',
+      '1',
+      '--folds',
+      '1',
+      '--no-report',
+      '--write-anyway',
+      '--run',
+      join(folder, 'r'),
+      '--serve',
+    ];
     const { code, stderr } = await lossgraft([...args, ...more]);
     expect([code, stderr]).toEqual([0, expect.stringMatching(/on this machine alone: http:\/\/127\.0\.0\.1:\d+\//)]);
     expect(Object.keys(JSON.parse(readFileSync(join(folder, 'r/run.json'), 'utf8')).options)).not.toContain('serve');

@@ -239,6 +239,8 @@ describe('train', () => {
     join(folder, 'tuned.onnx'),
     '--epochs',
     '1',
+    '--folds',
+    '1',
     '--write-anyway',
   ];
 

@@ -146,7 +146,18 @@ describe('export', () => {
   it('writes any loss of a run: what the run would have written, and the others', async () => {
     const folder = temporaryFolder();
     const [data, run] = [join(DIGITS, 'more.npz'), join(folder, 't.run')];
-    const args = ['train', MODEL, '--data', data, '-o', join(folder, 't.onnx'), '--write-anyway', '--no-report'];
+    const args = [
+      'train',
+      MODEL,
+      '--data',
+      data,
+      '-o',
+      join(folder, 't.onnx'),
+      '--write-anyway',
+      '--no-report',
+      '--folds',
+      '1',
+    ];
     expect((await lossgraft([...args, '--epochs', '2', '--baseline'])).code).toBe(0);
     const write = (arm: string, to: string) => lossgraft(['export', run, '--arm', arm, '-o', join(folder, to)]);
     expect(await write('logit-adjustment', 'same.onnx')).toMatchObject({

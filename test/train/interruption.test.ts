@@ -22,6 +22,8 @@ function args(folder: string, ...more: readonly string[]): string[] {
   const how = [
     '--epochs',
     '24',
+    '--folds',
+    '1',
     '--batch-size',
     '16',
     '--steps-per-run',

@@ -11,7 +11,7 @@ async function run(options: Partial<TrainOptions>): Promise<TrainResult> {
   const model = await open(join(DIGITS, 'model.onnx'));
   const data = await openData(join(DIGITS, 'train.npz'));
   try {
-    return await train(model, { report: false, ...options, data, folder: temporaryFolder() });
+    return await train(model, { report: false, folds: 1, ...options, data, folder: temporaryFolder() });
   } finally {
     data.close();
     model.close();

@@ -8,7 +8,15 @@ async function run(folder: string, options: Partial<TrainOptions>): Promise<Trai
   using model = await open(join(DIGITS, 'model.onnx'));
   using data = await openData(join(DIGITS, 'train.npz'));
   using test = await openData(join(DIGITS, 'test.npz'));
-  const own = { trainable: 'head', epochs: 2, batchSize: 32, stepsPerRun: 1, threads: 1, report: false } as const;
+  const own = {
+    trainable: 'head',
+    folds: 1,
+    epochs: 2,
+    batchSize: 32,
+    stepsPerRun: 1,
+    threads: 1,
+    report: false,
+  } as const;
   return await train(model, { data, test, folder, ...own, ...options });
 }
 

@@ -25,6 +25,7 @@ const SMALL = {
   stepsPerRun: 2,
   learningRate: 0.05,
   augmentation: { padding: 1 },
+  folds: 1,
 } as const;
 
 interface Run {

@@ -18,6 +18,17 @@ export const dataRows = {
     `Data for validation, or the share of ${option('data')} to hold out for it, class by class (default 0.2)`,
     { ...within, first: true },
   ),
+  /**
+   * Judges by stratified cross-validation, where the last epoch is taken: by what so many trainings, each on all but one fold, make of the
+   * samples that are left out; then trains on all of them. 1: never. Default: 1; 5 with another method than the default's where too few samples of a class would be held out.
+   */
+  folds: number(
+    'Judge by stratified cross-validation with so many folds, then train on all samples; 1: hold out a share ' +
+      '(default 1; with methods other than half and auto 5 if fewer than 4 samples of a class would be held out from small data)',
+    'a whole number from 1 to 20',
+    (folds) => isWhole(folds) && folds >= 1 && folds <= 20,
+    { ...within, first: true },
+  ),
   /** Judged once, when all is done: nothing is chosen by it. */
   test: value(
     'data, as openData gives them',

@@ -1,7 +1,7 @@
 import { option } from '../../errors.ts';
 import { choice, count, isPositive, isWhole, number, numbers, type RunRows } from '../../options/row.ts';
 import { DEFAULT_SCHEDULE, type RecipeName, recipes } from '../../records/schedule.ts';
-import { within } from './settings.ts';
+import { none, within } from './settings.ts';
 
 /** How long and how fast it trains. */
 export const scheduleRows = {
@@ -72,4 +72,16 @@ export const scheduleRows = {
     ...within,
     default: 0,
   }),
+  /** Of the split and the long tail alone. Default: `seed`. */
+  splitSeed: number(
+    `Seed of the split and the long tail alone (default: ${option('seed')})`,
+    'a whole number from 0 on',
+    isWhole,
+    within,
+  ),
+  /** Runs that differ in their seed alone, from `seed` on: one table of all, and of the models that are taken the best is written. */
+  seeds: count(
+    `Train with so many seeds, from ${option('seed')} on, and show mean and deviation; writes the best of those that are not refused`,
+    { ...none, first: true },
+  ),
 } as const satisfies RunRows;
