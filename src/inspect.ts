@@ -9,6 +9,7 @@ import type { TensorProto, ValueInfoProto } from './onnx/types.ts';
 import type { OptionsOf } from './options/row.ts';
 import { type CudaCoverage, cudaCoverage } from './runtime/cuda/coverage.ts';
 import { adoptDeclared } from './runtime/oracle/restate.ts';
+import { type StatedTask, statedTask } from './statedTask.ts';
 import type { inspectRows } from './tables/inspect.ts';
 import { type DataType, type Dim, elementCount, isFloat } from './tensor.ts';
 import { dependents, type GradientRules } from './transform/differentiate.ts';
@@ -127,7 +128,7 @@ export async function inspect(model: Model, rules: GradientRules, options: Inspe
     classes: classes ?? null,
     classNames: names === undefined ? null : { names: names.names, from: names.from },
     classNotes: notes,
-    head: manifest === null ? headReport(graph, model.opset) : null,
+    head: manifest === null ? headReport(graph, model.opset, statedTask(model)) : null,
     logits,
     features,
     ops: operators(graph, model.opset),
@@ -142,8 +143,10 @@ function classCount({ shape }: Value): number | undefined {
   return typeof width === 'number' ? width : undefined;
 }
 
-function headReport(graph: Graph, opset: number): Inspection['head'] {
+function headReport(graph: Graph, opset: number, stated: StatedTask | undefined): Inspection['head'] {
   const { kind, isStated, why } = modelHead(graph, opset);
+  if (kind === 'softmax' && !isStated && stated?.task === 'multi-label')
+    return { kind: 'sigmoid-multi-label', isStated: true, why: `${stated.from} says so: a multi-label head` };
   return { kind, isStated, why };
 }
 

@@ -208,8 +208,19 @@ function comparedNotes({ origin, folder, mode }: TrainOptions, record: RunFile):
 const UNSTATED =
   'Neither a softmax nor a sigmoid follows the scores; lossgraft assumes exclusive classes, one per sample';
 
+/** Options of a head of other classes. */
+const OF_OTHER_CLASSES = ['head', 'addClasses', 'keepClasses', 'headInit'] as const;
+
 /** What has no meaning where samples may have several labels. */
-function refuseForLabels({ task, imbalance, sampler = 'instance', costs, calibrate, threshold }: TrainOptions): void {
+function refuseForLabels({
+  task,
+  imbalance,
+  sampler = 'instance',
+  costs,
+  calibrate,
+  threshold,
+  ...others
+}: TrainOptions): void {
   if (task === 'exclusive') {
     if (threshold !== undefined)
       throw badOption(
@@ -224,6 +235,8 @@ function refuseForLabels({ task, imbalance, sampler = 'instance', costs, calibra
   if (sampler !== 'instance') throw badOption('sampler', expected, sampler);
   if (costs !== undefined) throw badOption('costs', expected, 'costs');
   if (calibrate !== undefined) throw badOption('calibrate', expected, calibrate);
+  for (const key of OF_OTHER_CLASSES)
+    if (others[key] !== undefined) throw badOption(key, expected, String(others[key]));
 }
 
 function thresholdsOf(

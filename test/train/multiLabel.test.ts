@@ -5,6 +5,7 @@ import {
   augment,
   evaluate,
   fromTensors,
+  inspect,
   LossgraftError,
   open,
   openData,
@@ -230,5 +231,20 @@ describe('labels that fit no head, and options that have no meaning, one message
     const data = await hot();
     const found = await refusal(() => train(model, { data, folder: join(temporaryFolder(), 'run') }));
     expect(found).toMatchObject({ code: 'task-mismatch', message: expect.stringMatching(/A softmax shares 1/) });
+  });
+});
+
+it('a head of other classes is for exclusive classes', async () => {
+  using data = await openData(path('columns.csv'), { labelColumns: ['blue', 'green', 'red'] });
+  const found = await refusal(() => trained('table.onnx', data, { head: 'new' }));
+  expect(found).toMatchObject({ code: 'option-range', message: expect.stringMatching(/head.*exclusive classes/) });
+});
+
+it('inspect reads config.json', async () => {
+  using model = await open(path('bert/model.onnx'));
+  const { head } = await inspect(model);
+  expect(head).toMatchObject({
+    kind: 'sigmoid-multi-label',
+    why: expect.stringMatching(/problem_type of .*config.json/),
   });
 });
