@@ -54,7 +54,7 @@ describe('a table of rows', () => {
   });
 
   it('knows what is spelt nearly so, and what something else declares', () => {
-    expect(problemOf({ folder: 'run', epoch: 3 })).toMatchObject({ hint: 'Leave it out, or did you mean epochs' });
+    expect(problemOf({ folder: 'run', epoch: 3 })).toMatchObject({ hint: 'Omit it, or did you mean epochs' });
     expect(
       problemOf({ folder: 'run', alpha: 3 }, (all) => checkOptions(rows, all, (key) => key === 'alpha')),
     ).toBeUndefined();
