@@ -1,7 +1,6 @@
 import { findClassNames } from './classes/find.ts';
-import { noGradient } from './contract.ts';
 import { LossgraftError } from './errors.ts';
-import type { Graph, Node, Value } from './ir/graph.ts';
+import type { Graph, Value } from './ir/graph.ts';
 import { topologicalOrder } from './ir/order.ts';
 import { manifestRecord } from './manifest.ts';
 import { type Model, typedGraph } from './model.ts';
@@ -12,14 +11,15 @@ import { adoptDeclared } from './runtime/oracle/restate.ts';
 import { type StatedTask, statedTask } from './statedTask.ts';
 import type { inspectRows } from './tables/inspect.ts';
 import { type DataType, type Dim, elementCount, isFloat } from './tensor.ts';
-import { dependents, type GradientRules } from './transform/differentiate.ts';
+import type { GradientRules } from './transform/differentiate.ts';
 import { findFeatures } from './transform/features.ts';
 import { type HeadKind, isOneScore } from './transform/head.ts';
 import { inlineFunctions } from './transform/inline.ts';
 import { findLogits, modelHead, namedLogits } from './transform/logits.ts';
+import { nodesBefore, operatorName, withoutRule } from './transform/missingRules.ts';
 import { openStructures } from './transform/openBodies.ts';
 import { findParameters } from './transform/parameters.ts';
-import { isRounding, whyNoFloats } from './transform/quantised.ts';
+import { whyNoFloats } from './transform/quantised.ts';
 import { namedFeatures } from './transform/splice.ts';
 import { untie } from './transform/untie.ts';
 import { storedAs, widened } from './transform/widen.ts';
@@ -251,47 +251,11 @@ function training(
   };
 }
 
-/** Operators on the way of gradients that have no rule, bodies of If, Loop and Scan included. */
-function withoutRule(order: readonly Node[], from: readonly Value[], rules: GradientRules): string[] {
-  const passes = order.filter((node) => rules[operatorName(node)] !== noGradient);
-  const dependent = dependents(passes, from);
-  return passes.flatMap((node) => {
-    const read = [...node.inputs, ...node.captures].filter((value) => value !== undefined && dependent.has(value));
-    if (read.length === 0) return [];
-    const inner = [...node.bodies.values()].flatMap((body) =>
-      withoutRule(
-        topologicalOrder(body),
-        [...node.captures.filter((value) => dependent.has(value)), ...body.inputs],
-        rules,
-      ),
-    );
-    if (node.bodies.size > 0) return inner;
-    const op = operatorName(node);
-    return Object.hasOwn(rules, op) || isRounding(node) ? [] : [op];
-  });
-}
-
 function whyUntrained(graph: Graph, weights: readonly Value[], logits: Value | undefined): string | null {
   if (logits === undefined) return 'it has no logits';
   if (weights.length > 0) return null;
   const { found, hint } = whyNoFloats(graph);
   return `${found}. ${hint}`;
-}
-
-/** The nodes that one of `ends` depends on. */
-function nodesBefore(order: readonly Node[], ends: readonly Value[]): ReadonlySet<Node> {
-  const wanted = new Set<Value>(ends);
-  const before = new Set<Node>();
-  for (const node of order.toReversed()) {
-    if (!node.outputs.some((output) => output && wanted.has(output))) continue;
-    before.add(node);
-    for (const value of [...node.inputs, ...node.captures]) if (value) wanted.add(value);
-  }
-  return before;
-}
-
-function operatorName(node: Node): string {
-  return node.domain === '' ? node.opType : `${node.domain}::${node.opType}`;
 }
 
 function operators(graph: Graph, opset: number): OpReport[] {

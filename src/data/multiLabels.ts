@@ -174,7 +174,7 @@ function refuseConflicts({ labelColumns, labelSeparator, labelColumn, labels, mi
     where: 'options of labels',
     expected: 'labels from one place, of every row',
     found: conflict.join(' and '),
-    hint: 'Leave one of them out',
+    hint: 'Omit one of them',
   });
 }
 

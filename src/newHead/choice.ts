@@ -90,8 +90,7 @@ function unknown(name: string, own: readonly string[]): LossgraftError {
 
 function refuseTwice(names: readonly string[], key = 'classNames'): void {
   const twice = names.find((name, k) => names.indexOf(name) !== k);
-  if (twice !== undefined)
-    throw refused('each class once', `${JSON.stringify(twice)} twice`, 'Leave one of them out', key);
+  if (twice !== undefined) throw refused('each class once', `${JSON.stringify(twice)} twice`, 'Omit one of them', key);
   if (names.includes('')) throw refused('a name for each class', 'an empty one', 'Correct it', key);
 }
 

@@ -13,7 +13,7 @@ export interface CalibrationRecord {
   /** Logits of class k become scale[k] · z + offset[k]. */
   readonly scale: readonly number[];
   readonly offset: readonly number[];
-  /** `take`: better than the trained model on samples that it was not fitted on, and a part of it. Else it is left out. */
+  /** `take`: better than the trained model on samples it was not fitted on, and a part of it. Else it is left out. */
   readonly decision: Decision;
   /** One sentence for people, without a full stop. */
   readonly why: string;

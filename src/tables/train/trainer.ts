@@ -34,7 +34,7 @@ export const trainerRows = {
     { ...within, needs: 'select=best' },
   ),
   /**
-   * Calibrates the trained model on the validation data, as `calibrate` does: where it is better on samples that it was not fitted on, it goes
+   * Calibrates the trained model on the validation data, as `calibrate` does: where it is better on samples it was not fitted on, it goes
    * into the last layer, or into nodes behind it.
    */
   calibrate: value(
