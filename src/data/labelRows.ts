@@ -11,7 +11,7 @@ export interface LabelRows {
 /** Rows that are looked at: a row of two classes among more is rare. */
 const LOOKED_AT = 4096;
 
-const ONE_HOT = `labels.argmax(1) gives the class of each sample. If a sample may have several labels: ${option('task', 'multi-label')}`;
+const ONE_HOT = `labels.argmax(1) gives the class of each sample. If a sample may have several labels, augment, train and evaluate take ${option('task', 'multi-label')}`;
 const ONE_EACH = 'Pass one class index per sample';
 
 /** Tells one-hot, multi-hot and soft labels, [N, C], from other things that are no class indices, [N]. */
@@ -35,6 +35,6 @@ export async function describeLabelRows(column: Column, size: number): Promise<L
   const held = rows[other]?.filter((value) => value === 1).length ?? 0;
   return {
     found: `multi-hot labels, ${shape}: ${held === 0 ? 'no class' : `${held} classes`} in row ${other}`,
-    hint: `Several labels per sample are for multi-label models, whose scores no softmax follows: ${option('task', 'multi-label')}`,
+    hint: `Several labels per sample are for multi-label models, whose scores no softmax follows; augment, train and evaluate take ${option('task', 'multi-label')}`,
   };
 }

@@ -167,7 +167,7 @@ describe('run refuses', () => {
     [
       'multi-hot labels',
       (data) => ({ ...data, labels: labelRows((n, k) => Number(k === n % 10 || (n === 3 && k === 7))) }),
-      /found multi-hot labels, int64\[20, 10\]: 2 classes in row 3\. Multi-label data are not supported/,
+      /found multi-hot labels, int64\[20, 10\]: 2 classes in row 3\. Several labels per sample are for multi-label models.*--task multi-label/,
     ],
     [
       'labels of which a row has no class',
