@@ -24,7 +24,7 @@ export function statusOf(error: unknown): number {
 
 /**
  * Tells of what a command threw: one message on stderr, and with `json` an object `error` on stdout besides. The stack is shown only
- * when it is asked for, or when the error is a defect of ours.
+ * when it is requested, or when the error is a defect of ours.
  */
 export async function printFailure(
   error: unknown,

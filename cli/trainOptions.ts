@@ -55,7 +55,7 @@ function isTextOrNumber(given: unknown): given is string | number {
 
 type Options = OptionsOf<typeof rows>;
 
-/** What is asked for, by the command line and the file that it names. */
+/** What is requested, by the command line and the file that it names. */
 export interface Asked {
   readonly options: Options & { readonly model: string; readonly data: string };
   readonly declared: Readonly<Record<string, unknown>>;

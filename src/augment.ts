@@ -23,7 +23,7 @@ import { raiseOpset } from './transform/raise.ts';
 import { VERSION } from './version.ts';
 import { type WriteOptions, writeEdited } from './write.ts';
 
-/** What `augment` is asked for. */
+/** What a caller requests of `augment`. */
 export interface AugmentRequest extends GraftRequest {
   readonly dynamicBatch?: boolean;
   /** Names of the model's classes, in the order of its scores. Default: those that the file, or config.json beside it, tells. */

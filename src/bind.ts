@@ -158,7 +158,7 @@ function weightsFrom(
   });
 }
 
-/** What was asked for, by name or as a value, with the options that it was called with. */
+/** What was requested, by name or as a value, with the options that it was called with. */
 export function configured<T extends { readonly options: OptionSpecs }>(
   registry: Readonly<Record<string, T>>,
   asked: string | T | Configured<T>,

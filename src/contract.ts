@@ -95,7 +95,7 @@ export interface Loss<S extends OptionSpecs = OptionSpecs> {
   readonly needsFeatures: boolean;
   /** Whether there is a place for class weights in it. Default true. */
   readonly takesWeights?: boolean;
-  /** Whether the loss itself is made from the class counts; class weights are then `none` unless they are asked for. */
+  /** Whether the loss itself is made from the class counts; class weights are then `none` unless they are requested. */
   readonly needsCounts?: boolean;
   /** Whether the counts are priors of the classes: where training draws classes more or less often than they come, as they are drawn. */
   readonly countsArePriors?: boolean;

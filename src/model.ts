@@ -127,7 +127,7 @@ const openRows = {
 
 export type OpenOptions = OptionsOf<typeof openRows>;
 
-/** How far before the outputs types are asked for by default: a head and its tail are shorter. */
+/** How far before the outputs types are requested by default: a head and its tail are shorter. */
 const TAIL_DEPTH = 16;
 
 /** A new graph of the model to work on, after `edit`, typed near its outputs (and round the `named` tensors). */

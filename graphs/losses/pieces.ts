@@ -11,7 +11,7 @@ export const formOption: ChoiceOption<'fused' | 'literal'> = {
   describe: 'fused: faster, and exact for confident samples too; literal: follows the reference operation by operation',
 };
 
-/** Reads the logits in the form that was asked for. Nothing is emitted that the loss does not ask for. */
+/** Reads the logits in the form that was requested. Nothing is emitted that the loss does not ask for. */
 export function formOf(op: Pen, name: string, inputs: LossInputs): Form {
   const labels = checkedLabels(op, inputs.labels);
   return name === 'literal' ? literal(op, inputs.logits, labels) : fused(op, inputs.logits, labels);

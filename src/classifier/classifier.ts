@@ -156,7 +156,7 @@ export interface ScoringOptions {
   readonly onNotes?: ((notes: readonly string[]) => void) | undefined;
 }
 
-/** What a batch gave: `labels` where they were asked for. */
+/** What a batch gave: `labels` where they were requested. */
 export interface ScoredBatch extends LogitRows {
   readonly start: number;
   readonly count: number;

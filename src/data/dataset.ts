@@ -4,7 +4,7 @@ import type { DataType, Tensor } from '../tensor.ts';
 import { sliceRows } from '../tensorRows.ts';
 import type { Preparation } from './tables/preparation.ts';
 
-/** Rows along the first axis of one array, read when they are asked for. */
+/** Rows along the first axis of one array, read when they are requested. */
 export interface Column {
   readonly dtype: DataType;
   /** The first is the number of rows; a scalar has none. */
@@ -75,7 +75,7 @@ export interface Dataset {
   readonly labelsFrom?: 'names' | 'numbers' | 'option' | 'columns';
   /** Where each of the `classNames` stands first, for messages. */
   readonly classPlaces?: readonly string[];
-  /** How `openData` was asked for them: what a record of a run says. */
+  /** How `openData` was called for them: what a record of a run says. */
   readonly source?: DataSource;
   /** Files outside `source.path` that a table names, such as images. */
   readonly further?: readonly string[];

@@ -13,7 +13,7 @@ const isTable = (name: string): boolean => /^\.(csv|tsv|parquet)$/i.test(extname
  * The table in a folder of images that tells the labels of each, where samples may have several: asked for by the options of labels, or
  * `_classes.csv`, which nothing else is called. `undefined` for other data.
  *
- * @throws LossgraftError `table-columns` where it is asked for and cannot be told.
+ * @throws LossgraftError `table-columns` where it is requested and cannot be told.
  */
 export function tableInFolder(
   path: string,

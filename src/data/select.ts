@@ -5,7 +5,7 @@ import { type Column, type Dataset, disposable, type OpenedData, type TableCells
 
 /**
  * The same data with `rows` as their rows, in that order, repeats allowed: a shuffle, a split, a long tail. Nothing is copied; rows are
- * read from `data` when they are asked for. Closing it closes `data`.
+ * read from `data` when they are requested. Closing it closes `data`.
  *
  * @throws LossgraftError `rows-out-of-range`
  */

@@ -107,7 +107,7 @@ export async function evaluate(
 
 const MISTAKES = 40;
 
-/** Of exclusive classes: which is taken for which. */
+/** Of exclusive classes: which class is predicted as which. */
 function mistakesIn(scored: AnyScored, { confusion }: DetailedMetrics): readonly Mistake[] {
   if (scored.task === 'multi-label') return [];
   return mistakesOf(confusion ?? confusionMatrix(scored.labels, scored.predicted, scored.classes), MISTAKES);

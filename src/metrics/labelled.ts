@@ -104,7 +104,7 @@ export class Labelled implements LabelledFields {
     return flagsOf(this.own, k);
   }
 
-  /** 1 for the samples that are taken for a label. */
+  /** 1 for the samples that are predicted as a label. */
   taking(k: number): Uint8Array {
     return flagsOf(this.chosen, k);
   }

@@ -5,7 +5,7 @@ export interface ThresholdCounts {
   readonly threshold: number;
   /** Samples of the class that are found. */
   readonly hits: number;
-  /** All samples that are taken for the class. */
+  /** All samples that are predicted as the class. */
   readonly taken: number;
 }
 
@@ -80,7 +80,7 @@ export interface OperatingPoint {
 }
 
 export interface ClassFigures {
-  /** `null` where nothing is taken for the class. */
+  /** `null` where nothing is predicted as the class. */
   readonly precision: number | null;
   readonly recall: number;
   readonly f1: number;

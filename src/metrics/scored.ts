@@ -79,7 +79,7 @@ export class Scored implements ScoredFields {
     return Uint8Array.from(this.labels, (label) => (label === k ? 1 : 0));
   }
 
-  /** 1 for the samples that are taken for a class. */
+  /** 1 for the samples that are predicted as a class. */
   taking(k: number): Uint8Array {
     return Uint8Array.from(this.predicted, (label) => (label === k ? 1 : 0));
   }

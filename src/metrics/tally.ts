@@ -14,7 +14,7 @@ export function recallOf({ totals, hits }: Tally, k: number): number | null {
   return ratio(hits[k], totals[k]);
 }
 
-/** Hits among the samples that were taken for the class; `null` where none was. */
+/** Hits among the samples that were predicted as the class; `null` where none was. */
 export function precisionOf({ predicted, hits }: Tally, k: number): number | null {
   return ratio(hits[k], predicted[k]);
 }

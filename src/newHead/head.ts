@@ -26,7 +26,7 @@ export interface OpenHead {
   readonly followed: FollowedHead;
   /** Where biases are kept: the layer's own input, or that of an Add behind it; `undefined` where there are none. */
   readonly bias: Stored | undefined;
-  /** Classes that the model tells apart. */
+  /** Number of classes of the model. */
   readonly classes: number;
   /** What the user should know of. */
   readonly notes: readonly string[];

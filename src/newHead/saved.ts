@@ -3,7 +3,7 @@ import { writeSafetensors } from '../safetensors/write.ts';
 import type { Tensor } from '../tensor.ts';
 import type { NewScore } from './head.ts';
 
-/** Keeps the new rows of a head, which are float32, so that a run goes on with the same ones. */
+/** Keeps the new rows of a head, which are float32, so that a run continues with the same ones. */
 export function saveScores(path: string, scores: readonly NewScore[], width: number): void {
   const fresh = scores.map((score) => (typeof score === 'number' ? undefined : score));
   const weights = new Float32Array(scores.length * width);

@@ -7,7 +7,7 @@ import type { Stored } from './stored.ts';
 /** The classes that a head is to have. */
 export interface NextClasses {
   readonly outputs: number;
-  /** Classes that are told apart: two by one score. */
+  /** Number of classes: two for a single score. */
   readonly classes: number;
   /** What they are called; `undefined` where they have no names. */
   readonly names: readonly string[] | undefined;

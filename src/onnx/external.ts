@@ -6,7 +6,7 @@ import type { ByteSource } from '../files/bytes.ts';
 import { openFile } from '../files/source.ts';
 import type { GraphProto, TensorProto } from './types.ts';
 
-/** Where an external tensor's bytes are; the source must be closed by who asked for it. */
+/** Where an external tensor's bytes are; the source must be closed by its caller. */
 export interface ExternalBytes {
   readonly source: ByteSource;
   readonly offset: number;

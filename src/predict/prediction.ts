@@ -13,7 +13,7 @@ export interface Prediction extends Candidate {
   readonly source: string | undefined;
   /** The likeliest classes, the likeliest first; `topK` of them. */
   readonly top: readonly Candidate[];
-  /** Of all classes by index, where they are asked for. */
+  /** Of all classes by index, where they are requested. */
   readonly probabilities: Float64Array | undefined;
   /** Of a multi-label model: those whose probability reaches their thresholds, by index. */
   readonly labels?: readonly Candidate[];

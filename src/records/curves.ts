@@ -16,7 +16,7 @@ export interface WrongSample {
   readonly where: string;
   readonly label: number;
   readonly predicted: number;
-  /** Of the class that it is taken for. */
+  /** Of the class that it is predicted as. */
   readonly probability: number;
   /** Of its own class. */
   readonly truth: number;

@@ -9,7 +9,7 @@ export interface Candidate {
   readonly verdict: GateVerdict;
   /** What is wrong with it beyond all figures; `null` where nothing is. */
   readonly collapse: string | null;
-  /** Where that is asked for: a part of what was held against the model before, or left out. */
+  /** Where that is requested: a part of what was held against the model before, or left out. */
   readonly calibration?: CalibrationRecord;
 }
 

@@ -1,7 +1,7 @@
 /** `auto`: where it is worth it; `on`: else an error says why not; `off`: never. */
 export type CacheMode = 'auto' | 'on' | 'off';
 
-/** Whether what is frozen is computed once for each training sample, and why. As plain data. */
+/** Whether the frozen layers are computed once for each training sample, and why. As plain data. */
 export interface FeatureReport {
   readonly cached: boolean;
   readonly why: string;

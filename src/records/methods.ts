@@ -1,6 +1,6 @@
 import type { Task } from '../task.ts';
 
-/** How a model is corrected for the skew of its training data, where no loss is asked for. */
+/** How a model is corrected for the skew of its training data, where no loss is requested. */
 export interface Method {
   readonly describe: string;
   /** The losses that are trained beside one another, as `compare` takes them. */

@@ -119,7 +119,7 @@ function figuresOf(scored: AnyScored, { trainCounts, costs }: MetricsOptions): O
   };
 }
 
-/** Who is taken for whom can be told of exclusive classes alone. */
+/** Only exclusive classes have a confusion matrix. */
 function confusionOf(scored: AnyScored): Pick<Metrics, 'confusion' | 'mistakes'> {
   if (scored.task === 'multi-label') return { confusion: null, mistakes: null };
   const confusion = confusionMatrix(scored.labels, scored.predicted, scored.classes);

@@ -23,11 +23,11 @@ export interface RunProgress {
   readonly total: number;
 }
 
-/** What a training tells while it goes on. */
+/** What a training reports while it runs. */
 export type TrainEvent =
   /** Before the first step: what is to be known of the data. */
   | { readonly kind: 'note'; readonly text: string }
-  /** Samples of which what is frozen was computed. */
+  /** Samples of which the frozen layers were computed. */
   | ({ readonly kind: 'features' } & RunProgress)
   | ({ readonly kind: 'step' } & TrainProgress)
   | ({ readonly kind: 'epoch' } & EpochRecord);

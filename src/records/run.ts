@@ -41,7 +41,7 @@ export interface HeadRecord {
 /** Where a run is. All plain data: it is written as JSON beside the states. */
 export interface Checkpoint {
   readonly version: string;
-  /** What the run was asked for; a run that goes on must be asked for the same. */
+  /** What was requested of the run; a run that continues needs the same. */
   readonly settings: Readonly<Record<string, unknown>>;
   /** Which model is trained, and what its classes are called; `path` is `null` for bytes. */
   readonly model?: { readonly path: string | null; readonly names?: ClassNames };

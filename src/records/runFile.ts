@@ -1,4 +1,4 @@
-/** What a run was asked for and what it was given, as `run.json` in its folder says it: all plain data. */
+/** What was requested of a run and what it was given, as `run.json` in its folder says it: all plain data. */
 export interface RunFile {
   /** Of lossgraft, the runtime, Node and the system. */
   readonly versions: Readonly<Record<string, string>>;
@@ -43,7 +43,7 @@ export interface RunOrigin {
   readonly command?: string;
   /** Where options come from, by their keys. Default `program`. */
   readonly from?: Readonly<Record<string, string>>;
-  /** What the caller was asked for, all plain data, in place of the options of `train`. */
+  /** What the caller requested, all plain data, in place of the options of `train`. */
   readonly options?: Readonly<Record<string, unknown>>;
   /** A text of the library with the options that it names in the caller's words, for the report. */
   readonly spell?: (text: string) => string;

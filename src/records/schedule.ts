@@ -16,7 +16,7 @@ export interface Schedule {
   readonly ibFrom: number;
   /** By what the rate is multiplied from `ibFrom` on. */
   readonly ibRateFactor: number;
-  /** Whether warm-up and cosine go on with every step, or, as in the reference of the IB loss, with every epoch. */
+  /** Whether warm-up and cosine advance with every step, or, as in the reference of the IB loss, with every epoch. */
   readonly by: 'step' | 'epoch';
 }
 
@@ -39,7 +39,7 @@ export interface Moment {
   readonly stepsPerEpoch: number;
 }
 
-/** The first loss, which is cross-entropy unless told otherwise, or the one that was asked for. */
+/** The first loss, which is cross-entropy unless told otherwise, or the one that was requested. */
 export type Phase = 'first' | 'loss';
 
 /** Which loss an epoch uses. The optimizer's states have the same names in both graphs, so momentum is carried across. */

@@ -23,7 +23,7 @@ export function influenceCard(sample: ReportSample, nameOf: NameOf): Html {
   ]);
 }
 
-/** A sample that is taken for another class. */
+/** A sample that is predicted as another class. */
 export function mistakeCard(sample: ReportMistake, nameOf: NameOf): Html {
   const { label, predicted, probability, truth } = sample;
   return card(sample, nameOf, [

@@ -21,7 +21,7 @@ const MAX_MATRICES = 3;
 const MAX_FOLDED = 9;
 const MISTAKES = 8;
 
-/** What is taken for what. */
+/** Which class is predicted as which. */
 export function confusion(report: Report): Html {
   const judged = judgedOf(report);
   const rows = rowsOf(report);

@@ -80,7 +80,7 @@ export function halfName(arm: string): string {
   return `${arm}, half-way`;
 }
 
-/** What the page is about: the model that is written, else that of the loss that was asked for; `undefined` before it is judged. */
+/** What the page is about: the model that is written, else that of the loss that was requested; `undefined` before it is judged. */
 export function subjectOf(report: Report, judged: readonly JudgedLook[]): JudgedLook | undefined {
   const { taken = null } = report.decision ?? {};
   const name = taken === null ? report.arms[0]?.name : taken.share === 1 ? taken.arm : halfName(taken.arm);

@@ -40,7 +40,7 @@ export function renderLiveParts(report: Report): LiveParts {
   return { sections: sectionsOf(report).markup, links: linksOf(report).markup };
 }
 
-/** The page of a run that goes on: its script puts in what is new. */
+/** The page of a run that continues: its script puts in what is new. */
 export function renderLive(report: Report, progress: string): string {
   const banner = html`<p class="banner" id="progress">${progress}</p>`;
   const script = new Html(`<script>${LIVE_SCRIPT}</script>`);

@@ -19,7 +19,7 @@ export interface Report {
   readonly judgedOn: 'test' | 'validation' | 'out-of-fold';
   /** The model as it was given. */
   readonly before: Metrics | DetailedMetrics | null;
-  /** The loss that was asked for first. */
+  /** The loss that was requested first. */
   readonly arms: readonly ReportArm[];
   readonly history: readonly EpochRecord[];
   readonly schedule: Schedule;

@@ -8,7 +8,7 @@ import type { Report } from './report.ts';
 export interface LiveReport {
   /** On this machine only. */
   readonly url: string;
-  /** What a browser gets from now on; `report` is asked for only where one looks at the page. */
+  /** What a browser gets from now on; `report` is requested only where one looks at the page. */
   show(report: () => Report): void;
   /** A line on how far the run is. */
   progress(text: string): void;

@@ -19,7 +19,7 @@ interface Holder {
 
 /** A folder that this run alone writes into. */
 export interface RunLock {
-  /** Set where the lock of a run that is no more was removed. */
+  /** Set where the lock of a run that no longer runs was removed. */
   readonly note: string | undefined;
   /** Gives the folder back, and removes it where it was made for the lock and nothing came into it. */
   release(): void;
@@ -27,7 +27,7 @@ export interface RunLock {
 
 /**
  * Makes a run's folder where there is none, and holds it: until {@link RunLock.release}, the end of the process or a signal that ends it.
- * The lock of a process that is no more is removed.
+ * The lock of a process that no longer runs is removed.
  *
  * @throws LossgraftError `run-in-use` where another run holds the folder, `output-folder` where it cannot be made or written into.
  */
@@ -84,7 +84,7 @@ function read(file: string): string | undefined {
   }
 }
 
-/** Removes the lock of a process that is no more. @returns what to tell of it. @throws LossgraftError `run-in-use` */
+/** Removes the lock of a process that no longer runs. @returns what to tell of it. @throws LossgraftError `run-in-use` */
 function removeStale(folder: string, file: string): string | undefined {
   const text = read(file);
   if (text === undefined) return undefined;

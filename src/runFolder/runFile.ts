@@ -30,7 +30,7 @@ export interface RunConfig {
 }
 
 /**
- * What a run was asked for, by its `run.json`, or the options in an object of one's own. What lossgraft settled by itself is not among them:
+ * What was requested of a run, by its `run.json`, or the options in an object of one's own. What lossgraft settled by itself is not among them:
  * it settles that again.
  *
  * @throws LossgraftError `bad-config` for a file that is neither, and for a run that no file can repeat.

@@ -32,7 +32,7 @@ const { root } = protobuf.parse(`
 const Event = root.lookupType('Event');
 const FILE_VERSION = 'brain.Event:2';
 
-/** TensorBoard takes files with `tfevents` in their names; one that is always the same is found again by a run that goes on. */
+/** TensorBoard takes files with `tfevents` in their names; one that is always the same is found again by a run that continues. */
 const FILE = 'events.out.tfevents.0.lossgraft';
 
 /** Of more classes TensorBoard gets no recalls: each would be a chart of its own, and 40 bytes in every epoch. */
@@ -76,7 +76,7 @@ function scalarsOf(record: EpochRecord, classNames: readonly string[]): [string,
   return all.flatMap(([tag, value]) => (typeof value === 'number' ? [[tag, value]] : []));
 }
 
-/** The event files of a run: one folder for each arm, to which every epoch is appended once, also by a run that goes on. */
+/** The event files of a run: one folder for each arm, to which every epoch is appended once, also by a run that continues. */
 export class EventFiles {
   readonly #folder: string;
   readonly #classNames: readonly string[];

@@ -11,7 +11,7 @@ import { checkFeeds, describePort, isRuntimeType, type Port, storageFits } from 
 
 export type { Port } from './feeds.ts';
 
-/** Who computes. `cuda` is asked for alone and never falls back to the CPU. */
+/** Who computes. `cuda` is requested alone and never falls back to the CPU. */
 export type Provider = 'cpu' | 'cuda';
 
 /** How ONNX Runtime rewrites the graph before it runs. */

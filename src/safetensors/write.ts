@@ -13,7 +13,7 @@ const TYPES: Readonly<Partial<Record<DataType, string>>> = {
   bool: 'BOOL',
 };
 
-/** Something to be written: its elements are asked for when their turn comes, so that one tensor at a time is in memory. */
+/** Something to be written: its elements are requested when their turn comes, so that one tensor at a time is in memory. */
 export interface LazyTensor {
   readonly name: string;
   readonly dtype: DataType;

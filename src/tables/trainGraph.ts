@@ -2,7 +2,7 @@ import { choice, count, isWhole, number } from '../options/row.ts';
 import { graftRows } from './graft.ts';
 import { optimizerRow, stepRows, trainableRow } from './step.ts';
 
-/** What a training graph is asked for beside its loss. */
+/** What a training graph needs beside its loss. */
 export const graphRows = {
   ...stepRows,
   /** `step`: one graph; `loop`: one graph with a Scan over steps; `split`: gradients and update apart. Default `step`. */

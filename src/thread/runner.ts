@@ -14,7 +14,7 @@ export function setInitialState(runner: Runner, graph: TrainGraph): Promise<unde
 /** A thread that trains. */
 export interface Runner {
   /**
-   * Does a job after those that were asked for before.
+   * Does a job after those that were requested before.
    *
    * @param handedOn buffers in the job that the caller needs no more: they are not copied.
    * @throws LossgraftError as the job does.

@@ -35,7 +35,7 @@ export interface Arms {
 }
 
 /**
- * The losses to train with: the one that was asked for, the baseline, and those to compare with. Each takes, of the further options, those
+ * The losses to train with: the one that was requested, the baseline, and those to compare with. Each takes, of the further options, those
  * that it declares.
  *
  * @throws LossgraftError for unknown names, a loss that comes twice, and options that nothing declares.

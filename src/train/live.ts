@@ -9,7 +9,7 @@ import { factsOf, type ReportedRun } from './report.ts';
 /** Between two lines on how far a run is, in milliseconds. */
 const EVERY = 500;
 
-/** A run that is looked at while it trains, where that is asked for; else nothing. */
+/** A run that is looked at while it trains, where that is requested; else nothing. */
 export class LiveRun {
   readonly #serve: TrainOptions['serve'];
   #page: LiveReport | undefined;

@@ -39,7 +39,7 @@ export interface BuiltHead {
 const FILE = 'head.safetensors';
 
 /**
- * The head that a run is asked for; `undefined` where the model keeps its classes.
+ * The head that is requested of a run; `undefined` where the model keeps its classes.
  *
  * @throws LossgraftError `no-linear-head`, `head-not-followed`, `head-classes`, and `option-range` for a start without such a head.
  */

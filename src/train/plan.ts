@@ -20,7 +20,7 @@ import type { TrainOptions } from './options.ts';
 /** What a recipe or a method settles, and what the user says before it. */
 export interface Plan extends Recipe {
   readonly seed: number;
-  /** `null` where a loss is asked for. */
+  /** `null` where a loss is requested. */
   readonly method: MethodName | null;
   readonly goal: Goal;
   /** What the labels say. */
@@ -110,7 +110,7 @@ function notForLabels(method: MethodName, { recipe }: TrainOptions): LossgraftEr
   return badOption('method', `one of ${known.join(', ')} for a multi-label model`, recipe ?? method);
 }
 
-/** The loss of a recipe, where none is asked for. */
+/** The loss of a recipe, where none is requested. */
 export const RECIPE_LOSS = 'ib';
 
 /** An epoch, of a few epochs less. */

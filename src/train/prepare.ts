@@ -53,7 +53,7 @@ export interface PreparedRun {
   readonly head: BuiltHead | undefined;
 }
 
-/** Checks what is asked for, matches the data with the model, and settles what is left open. @throws LossgraftError for what cannot be trained. */
+/** Checks what is requested, matches the data with the model, and settles what is left open. @throws LossgraftError for what cannot be trained. */
 export async function prepareRun(
   catalogue: Catalogue,
   source: Model,

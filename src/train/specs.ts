@@ -16,7 +16,7 @@ export interface Spec {
   readonly sampler?: Sampler;
 }
 
-/** What is trained beside one another: the loss or the method that was asked for, the baseline, and those to compare with. */
+/** What is trained beside one another: the loss or the method that was requested, the baseline, and those to compare with. */
 export function specsOf({ losses }: Catalogue, options: TrainOptions, plan: Plan): Spec[] {
   const { method, task } = plan;
   const { loss = RECIPE_LOSS, weights, classWeights = weights, baseline, compare = [] } = options;

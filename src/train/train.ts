@@ -63,7 +63,7 @@ export interface TrainResult {
     readonly test: DetailedMetrics | null;
     readonly judged: DetailedMetrics | null;
   };
-  /** Those that are done: the loss that was asked for first. */
+  /** Those that are done: the loss that was requested first. */
   readonly arms: readonly TrainedArm[];
   /** The head of other classes that was trained, and what it began with; `null` where the model kept its classes. */
   readonly changedHead: HeadRecord | null;
@@ -78,7 +78,7 @@ export interface TrainResult {
   readonly seeds: SeedSummary | null;
   /** Of training samples on the tuned model; `null` where the run is not done. */
   readonly influence: InfluenceOutcome | null;
-  /** Whether what is frozen was computed once for each sample, and why; `null` where the run was done before. */
+  /** Whether the frozen layers were computed once for each sample, and why; `null` where the run was done before. */
   readonly features: FeatureReport | null;
   readonly notes: readonly string[];
   /**

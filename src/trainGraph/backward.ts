@@ -27,7 +27,7 @@ export interface Backward {
   /** The parameters that the loss depends on, with their gradients. */
   readonly gradients: ReadonlyMap<Value, Value>;
   readonly trained: readonly Parameter[];
-  /** Parameters that were asked for and that the loss does not depend on. */
+  /** Parameters that were requested and that the loss does not depend on. */
   readonly unreached: readonly Parameter[];
   /** What `all` leaves out, as no parameters. */
   readonly leftOut: readonly LeftOut[];

@@ -2,7 +2,7 @@ import { resolveOptions } from '../options/declared.ts';
 import type { OptimizeRequest } from '../transform/optimize.ts';
 import type { PrepareRequest } from '../transform/prepare.ts';
 
-/** What decides the numbers of a step beside the loss and the batch: as it was asked for, or the default. */
+/** What decides the numbers of a step beside the loss and the batch: as it was requested, or the default. */
 export interface StepSettings {
   readonly optimizer: string;
   readonly optimizerOptions: Readonly<Record<string, number | boolean | string>>;

@@ -29,7 +29,7 @@ export interface Built {
 export interface StepReport extends GraftReport, StepSettings {
   readonly model: string;
   readonly trainable: readonly string[];
-  /** Weights that were asked for and that the loss does not depend on. */
+  /** Weights that were requested and that the loss does not depend on. */
   readonly unreached: readonly string[];
   /** Tensors that `all` takes for no parameters, and why; by their names they can be trained too. */
   readonly leftOut: readonly { readonly name: string; readonly why: string }[];

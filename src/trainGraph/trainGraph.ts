@@ -184,7 +184,7 @@ function copy({ dtype, dims, data }: Tensor): Tensor {
   return { dtype, dims, data: data.slice() };
 }
 
-/** The states at the start, each read when it is asked for. */
+/** The states at the start, each read when it is requested. */
 function lazyState(model: Model, { states, backward }: Step): LazyTensor[] {
   const kept = [
     ...backward.trained,

@@ -112,7 +112,7 @@ function verdictOn(
   throw new RangeError('two models of different tasks');
 }
 
-/** What a state says of the validation data: calibrated, where that is asked for and helps. */
+/** What a state says of the validation data: calibrated, where that is requested and helps. */
 async function judgeTried(
   parts: RunParts,
   file: string,

@@ -9,7 +9,7 @@ import type { Tensors } from '../thread/protocol.ts';
 import type { Runner } from '../thread/runner.ts';
 import type { FrozenPart } from '../trainGraph/frozenPart.ts';
 
-/** The runner's graph of what is frozen. */
+/** The runner's graph of the frozen layers. */
 export const FROZEN = 'frozen';
 
 /** How a batch comes to the frozen part. */

@@ -16,7 +16,7 @@ export interface Grouping {
   readonly keepRest: boolean;
 }
 
-/** Divides an epoch into runs. They depend on nothing else, so a run that goes on takes the same. */
+/** Divides an epoch into runs. They depend on nothing else, so a run that continues takes the same. */
 export function groupsOf(samples: number, { batchSize, stepsPerRun, keepRest }: Grouping): Group[] {
   const full = Math.floor(samples / batchSize);
   const groups: Group[] = [];

@@ -33,7 +33,7 @@ export class Lowering {
   /**
    * Decides for the run.
    *
-   * @param before of a run that goes on: its block when it began.
+   * @param before of a run that continues: its block when it began.
    * @returns a note where this machine has no other forms.
    * @throws LossgraftError `lowering-differs` where this machine's runtime cannot go on as it was begun.
    */

@@ -52,7 +52,7 @@ export async function openParts(basis: RunBasis, at: Checkpoint, augment: Prefet
   };
 }
 
-/** Opens the training graph with which the arm of a checkpoint begins or goes on. */
+/** Opens the training graph with which the arm of a checkpoint begins or continues. */
 export function openArm({ request, graphs }: RunBasis, at: Checkpoint): Promise<OpenGraph> {
   const { arms, first, schedule } = request;
   const arm = arms[at.arm];
@@ -63,7 +63,7 @@ export function openArm({ request, graphs }: RunBasis, at: Checkpoint): Promise<
   return graphs.train(keyOf(arm), arm.graph(alpha));
 }
 
-/** Where the arm of a checkpoint begins or goes on; without a file, with the model as it was given. */
+/** Where the arm of a checkpoint begins or continues; without a file, with the model as it was given. */
 export function startOf(
   { arm, epoch, step, lossSum, lossCount, best, file, shared, left }: Checkpoint,
   name: string,
@@ -74,7 +74,7 @@ export function startOf(
   return left?.[name] ?? (arm > 0 && shared !== null ? { ...start, epoch: ibFrom, file: shared } : start);
 }
 
-/** Where it is asked for, training begins with another last layer than the model's. */
+/** Where it is requested, training begins with another last layer than the model's. */
 export async function renewHead({ request, runner, graphs }: RunParts): Promise<void> {
   if (request.newHead === undefined) return;
   const given = Object.fromEntries(graphs.current.graph.initialState());

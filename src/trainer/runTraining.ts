@@ -34,7 +34,7 @@ async function trainIn(runner: Runner, request: TrainerRequest): Promise<Trained
   const at = further?.checkpoint ?? found ?? { ...beginning(request.settings), model: modelOf(request) };
   if (request.record) writeRunFile(folder.path, request.record, request.mode === 'resume');
   if (at.outcome) return { interrupted: false, checkpoint: at, notes: seenNotes(at) };
-  // A run that goes on does as it did before, to the last bit; elsewhere that cannot be.
+  // A run that continues does as it did before, to the last bit; elsewhere that cannot be.
   const note = await graphs.lowering.settle(request, at.block);
   const { cacheFeatures: mode = 'auto' } = request;
   const planned = await unlessAborted(request.signal, () => planFeatures({ request, runner, graphs, mode }));
@@ -55,7 +55,7 @@ function modelOf({ modelPath: path, names }: TrainerRequest): NonNullable<Checkp
   return { path, ...(names ? { names } : {}) };
 }
 
-/** Nothing was trained yet: the run begins, or goes on, where it would have. */
+/** Nothing was trained yet: the run begins or continues where it would have. */
 function interruptedAt(folder: RunFolder, checkpoint: Checkpoint, { notes }: GraphPool): TrainedRun {
   folder.commit(checkpoint);
   return { interrupted: true, checkpoint, notes: [...notes] };

@@ -124,7 +124,7 @@ export class Trainer {
     });
   }
 
-  /** Gives the runner the state with which an arm begins or goes on. */
+  /** Gives the runner the state with which an arm begins or continues. */
   async #load(file: string | undefined): Promise<void> {
     const { runner, folder } = this.#parts;
     const open = await openArm(this.#parts, this.#at);
@@ -223,7 +223,7 @@ export class Trainer {
     const rate = this.#factorOf(arm) * rateAt(schedule, { epoch, step: last, stepsPerEpoch: last + 1 });
     const trainLoss = this.#at.lossSum / this.#at.lossCount;
     const judged = await this.#judge().catch(async (error: unknown) => {
-      // The epoch's steps are kept: a run that goes on judges it first.
+      // The epoch's steps are kept: a run that continues judges it first.
       if (request.signal?.aborted) await this.#save({ epoch, step: last + 1 });
       throw error;
     });

@@ -52,7 +52,7 @@ export const TRAIN_OPSETS = { first: 17, last: 21 } as const;
 
 /**
  * A graph of the model that can be trained: functions inlined, the opset raised to 17 or newer, ties undone, BatchNorm and Dropout
- * in the mode asked for, all types known. Each is made once for a model: who asks again gets a copy.
+ * in the requested mode, all types known. Each is made once for a model: every caller gets a copy.
  */
 export async function prepare(model: Model, request: PrepareRequest): Promise<Prepared> {
   refuseUnusedSeed(request);

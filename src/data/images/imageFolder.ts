@@ -15,7 +15,7 @@ import type { Pixels, Size } from './resample.ts';
 
 /**
  * Images in a subfolder for each class: float32 [N, channels, height, width] and labels, the classes in the order of their sorted
- * names. Images are read and decoded when their rows are asked for.
+ * names. Images are read and decoded when their rows are requested.
  *
  * @throws LossgraftError for classes without images, files that are no images, and later, for damaged ones, by name.
  */

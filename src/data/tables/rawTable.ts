@@ -26,7 +26,7 @@ export interface RawTable {
   readonly name: string;
   readonly size: number;
   readonly columns: readonly RawColumn[];
-  /** Whether their order was asked for. */
+  /** Whether their order was requested. */
   readonly isChosen: boolean;
   /** Rows `start` to `start + count`, all columns. */
   read(start: number, count: number): Float64Array;

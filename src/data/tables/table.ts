@@ -1,7 +1,7 @@
 /** What a table holds at one place. */
 export type Cell = string | number | bigint | boolean | null;
 
-/** One row: its cells in the order in which columns were asked for. */
+/** One row: its cells in the order in which columns were requested. */
 export interface TableRow {
   readonly cells: readonly Cell[];
   /** The line of the file, where rows are lines. */

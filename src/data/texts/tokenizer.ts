@@ -18,7 +18,7 @@ import {
 export interface TextEncoder {
   /** Tokens of a text, with padding. */
   readonly width: number;
-  /** The side of the padding, where no more of it is wanted than the longest text needs; `undefined` where the width is asked for. */
+  /** The side of the padding, where no more of it is wanted than the longest text needs; `undefined` where the width is requested. */
   readonly spare: 'left' | 'right' | undefined;
   /** How texts are cut and filled up, for notes. */
   readonly how: string;

@@ -32,7 +32,7 @@ export interface IsolatedRun {
 }
 
 export interface IsolatedResult {
-  /** The outputs' numbers by name; `undefined` where the session failed or no run was asked for. */
+  /** The outputs' numbers by name; `undefined` where the session failed or no run was requested. */
   readonly outputs: Readonly<Record<string, readonly number[]>> | undefined;
   /** ONNX Runtime's message, or how the process died; `undefined` when all went well. */
   readonly error: string | undefined;

@@ -8,7 +8,7 @@ const isAlpha = (alpha: unknown): alpha is number | 'auto' => alpha === 'auto' |
 
 /** What is trained with: a method, or losses. */
 export const lossRows = {
-  /** How the model is corrected for the skew of the data, where no loss is asked for. Default: by `goal`. */
+  /** How the model is corrected for the skew of the data, where no loss is requested. Default: by `goal`. */
   method: choice(
     METHOD_NAMES,
     `${METHOD_NAMES.map((name) => `${name}: ${methods[name].describe}`).join('; ')} (default: by ${option('goal')})`,

@@ -75,7 +75,7 @@ export const trainerRows = {
   /** Default `cpu`. */
   provider: { ...providerRow, ...own },
   /**
-   * Threads that compute one operator. A run may go on with another number: sums are then divided in other places, so that its weights may
+   * Threads that compute one operator. A run may continue with another number: sums are then divided in other places, so that its weights may
    * differ in their last digits from those of a run that was never interrupted.
    */
   threads: count('Threads per operator (default: the number of cores)', none),
@@ -85,6 +85,6 @@ export const trainerRows = {
   onEvent: given<(event: TrainEvent) => void>('a function', isFunction),
   onProgress: given<(progress: TrainProgress) => void>('a function', isFunction),
   onEpoch: given<(record: EpochRecord) => void>('a function', isFunction),
-  /** While what is frozen is computed, before the first epoch. */
+  /** While the frozen layers are computed, before the first epoch. */
   onFeatures: given<(progress: RunProgress) => void>('a function', isFunction),
 } as const satisfies RunRows;
