@@ -18,9 +18,10 @@ export interface InputScale {
  * scikit-learn's StandardScaler does, and rounded to the input's own type once.
  *
  * @param scales by the name of the input.
- * @throws LossgraftError `standardize` where a body of a control-flow operator reads the input.
+ * @throws LossgraftError `standardize` for a model that is not in float32, and where a body of a control-flow operator reads the input.
  */
 export async function withScaledInputs(model: Model, scales: ReadonlyMap<string, InputScale>): Promise<Model> {
+  if (model.stored) throw notFloat32(model.name);
   const graph = buildGraph(model.proto);
   for (const input of graph.inputs) {
     const scale = scales.get(input.name);
@@ -58,6 +59,16 @@ function constant(graph: Graph, name: string, values: readonly number[]): Value 
   const value = graph.define(graph.freshName(`lossgraft/${name}`), 'float64', dims);
   graph.initializers.set(value, { dtype: 'float64', dims, data: Float64Array.from(values) });
   return value;
+}
+
+function notFloat32(name: string): LossgraftError {
+  return new LossgraftError({
+    code: 'standardize',
+    where: name,
+    expected: 'a model in float32',
+    found: 'weights of another type, which have to go back into the file',
+    hint: `Omit ${option('standardize')}, and standardize the columns before`,
+  });
 }
 
 function inside(name: string): LossgraftError {

@@ -8,7 +8,7 @@ import type { Model } from '../model.ts';
 import { inFloat32 } from '../numbers.ts';
 import { editedBytes, readTensor, scan } from '../onnx/index.ts';
 import type { AttributeInit, ModelEdit, TensorProto } from '../onnx/types.ts';
-import { type DataType, isOtherFloat, type Tensor } from '../tensor.ts';
+import { type DataType, elementCount, isOtherFloat, type Tensor } from '../tensor.ts';
 import { addMasters, isQuantisedWeight } from './qdq.ts';
 
 /** float16, bfloat16 and float64 in TensorProto.DataType. */
@@ -56,14 +56,17 @@ export function storedAs({ stored }: Model): readonly DataType[] {
   return [...new Set(tensors.flatMap((tensor) => (isStored(tensor) ? (tensor.dtype ?? []) : [])))];
 }
 
+/** Whether most of its weights are in such a type: a few float64 numbers do not make a model of it. */
 function usesOtherFloats({ proto: { graph } }: Model): boolean {
-  const stated = [...graph.inputs, ...graph.outputs].map(({ type }) => type?.dtype);
-  const stored = graph.initializers.map(({ dtype }) => dtype);
   const constants = graph.nodes.flatMap(({ attributes }) => {
     const value = attributes.get('value');
-    return value?.type === 'tensor' ? [value.value.dtype] : [];
+    return value?.type === 'tensor' ? [value.value] : [];
   });
-  return [...stated, ...stored, ...constants].some(isOtherFloat);
+  const elements = (isCounted: (dtype: DataType | undefined) => boolean): number =>
+    [...graph.initializers, ...constants]
+      .filter(({ dtype }) => isCounted(dtype))
+      .reduce((sum, { dims }) => sum + elementCount(dims), 0);
+  return elements(isOtherFloat) > elements((dtype) => dtype === 'float32');
 }
 
 function twinOf(model: Model): Model {

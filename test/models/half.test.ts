@@ -152,3 +152,10 @@ describe('what half precision can and cannot do', () => {
     expect(() => writeTuned(model, new Map([['7.bias', bias]]), target)).toThrow(/within the range of float16/);
   });
 });
+
+it('--standardize is refused, since the scales go into a float32 file', async () => {
+  const data = await openData(path('data.npz'));
+  const model = await open(path('float16-io.onnx'));
+  const request = { data, validation: data, folder: join(temporaryFolder(), 'run'), standardize: true } as const;
+  await expect(train(model, request)).rejects.toThrow(/expected a model in float32|standardize/);
+});
