@@ -13,6 +13,8 @@ const MEASURED = { first: 11, last: 26 };
 
 /** What is said of an operator without a rule, where more than that is to be said. */
 const REMARKS: Readonly<Record<string, string>> = {
+  DequantizeLinear: 'gradients pass straight through it and the QuantizeLinear before it',
+  QuantizeLinear: 'gradients pass straight through it and the DequantizeLinear behind it',
   If: 'differentiated with its bodies, by no rule',
   Loop: 'differentiated with its bodies, by no rule',
   Scan: 'differentiated with its bodies, by no rule',

@@ -18,26 +18,26 @@ async function inspected(path: string, options: InspectOptions = {}): Promise<In
 }
 
 /** The digits network, whose logits go through an operator without a gradient rule, and whose size goes through another one. */
-async function withRemainder(): Promise<string> {
+async function withCompress(): Promise<string> {
   const model = await open(join(ROOT, 'fixtures/digits/model.onnx'));
-  const two = { dtype: 'float32', dims: [], data: Float32Array.of(2) } as const;
+  const first = { dtype: 'bool', dims: [1], data: Uint8Array.of(1) } as const;
   const bytes = editedBytes(model.proto, {
-    initializers: [{ name: 'two', tensor: two }],
+    initializers: [{ name: 'first', tensor: first }],
     nodes: [
       {
-        name: 'mod',
-        opType: 'Mod',
-        inputs: ['logits', 'two'],
-        outputs: ['remainder'],
-        attributes: new Map([['fmod', { type: 'int', value: 1n }]]),
+        name: 'compress',
+        opType: 'Compress',
+        inputs: ['logits', 'first'],
+        outputs: ['kept'],
+        attributes: new Map([['axis', { type: 'int', value: 0n }]]),
       },
     ],
-    outputs: [{ name: 'remainder', dtype: 'float32', shape: ['N', 10] }],
+    outputs: [{ name: 'kept', dtype: 'float32', shape: ['M', 10] }],
   });
   model.close();
-  const path = join(temporaryFolder(), 'remainder.onnx');
+  const path = join(temporaryFolder(), 'compressed.onnx');
   writeFileSync(path, bytes);
-  expect(scan(fromBytes(bytes, path)).graph.nodes.map(({ opType }) => opType)).toContain('Mod');
+  expect(scan(fromBytes(bytes, path)).graph.nodes.map(({ opType }) => opType)).toContain('Compress');
   return path;
 }
 
@@ -55,8 +55,8 @@ describe('inspect', () => {
   );
 
   test('a rule is missing where it is between the weights and the logits alone', async () => {
-    const path = await withRemainder();
-    expect((await inspected(path, { logits: 'remainder' })).missingGradientRules).toEqual(['Mod']);
+    const path = await withCompress();
+    expect((await inspected(path, { logits: 'kept' })).missingGradientRules).toEqual(['Compress']);
     expect((await inspected(path, { logits: 'logits' })).missingGradientRules).toEqual([]);
   });
 });
