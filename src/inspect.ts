@@ -19,6 +19,7 @@ import { findLogits, modelHead, namedLogits } from './transform/logits.ts';
 import { nodesBefore, operatorName, withoutRule } from './transform/missingRules.ts';
 import { openStructures } from './transform/openBodies.ts';
 import { findParameters } from './transform/parameters.ts';
+import { TRAIN_OPSETS } from './transform/prepare.ts';
 import { whyNoFloats } from './transform/quantised.ts';
 import { namedFeatures } from './transform/splice.ts';
 import { untie } from './transform/untie.ts';
@@ -232,7 +233,8 @@ function training(
   stored: DataType | null,
 ): Pick<Inspection, 'trainable' | 'missingGradientRules'> {
   untie(graph);
-  openStructures(model, graph, model.opset);
+  // Of older models, too: training raises them.
+  openStructures(model, graph, Math.max(model.opset, TRAIN_OPSETS.first));
   const found = findParameters(graph);
   const weights = found.parameters.map(({ value }) => value);
   const leftOut = found.leftOut.map(({ value, why }) => ({ name: value.name, why }));

@@ -80,7 +80,7 @@ function* csv({ labels, labelSets, perSample, classNames }: RunResult): Generato
   const cellOf = (row: number, label: bigint): string =>
     labelSets ? csvCell((labelSets[row] ?? []).map((k) => classNames?.[k] ?? String(k)).join('|')) : String(label);
   const isNamed = classNames !== null && labelSets === undefined;
-  const named = (label: bigint): string[] => (!isNamed === null ? [] : [csvCell(classNames?.[Number(label)] ?? '')]);
+  const named = (label: bigint): string[] => (isNamed ? [csvCell(classNames?.[Number(label)] ?? '')] : []);
   yield `${['row', labelSets ? 'labels' : 'label', ...columns.map(([own]) => own), ...(isNamed ? ['class'] : [])].join(',')}\n`;
   for (let start = 0; start < labels.length; start += 4096) {
     const rows = Array.from(labels.subarray(start, start + 4096), (label, i) => {

@@ -20,7 +20,7 @@ export const trainRows = {
   /** A name from `optimizers`, or an optimizer of one's own. Default `adamw`; `sgd` with a loss of one's choice. */
   optimizer: { ...optimizerRow, describe: `Which optimizer (default adamw; sgd with ${option('loss')})` },
   /** `head`, `all`, or patterns. Default `all`; with method `crt` `head`. */
-  trainable: { ...trainableRow, default: 'all', excludes: ['method=lws'] },
+  trainable: { ...trainableRow, first: false, default: 'all', excludes: ['method=lws'] },
   ...stepRows,
   /** Gradient rules by operator, which go before lossgraft's own. */
   gradients: gradientsRow,

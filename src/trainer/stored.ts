@@ -2,6 +2,7 @@ import { readSafetensors } from '../safetensors/read.ts';
 import { writeSafetensors } from '../safetensors/write.ts';
 import type { Tensor } from '../tensor.ts';
 import { asStored, weightsOf } from '../tuned/locate.ts';
+import { readable } from '../tuned/writeBack.ts';
 import { VERSION } from '../version.ts';
 import type { RunParts } from './parts.ts';
 
@@ -19,7 +20,7 @@ export function roundToStored({ request, graphs, folder }: RunParts, file: strin
   const path = folder.file(file);
   const state = [...readSafetensors(path)].map(([name, tensor]): [string, Tensor] => {
     const place = isTuned.has(name) ? places.get(merged.get(name) ?? name) : undefined;
-    return [name, (place && asStored(stored, tensor, place)) ?? tensor];
+    return [name, (place && asStored(readable(stored), tensor, place)) ?? tensor];
   });
   const tensors = state.map(([name, tensor]) => {
     const { dtype, dims, data } = tensor;

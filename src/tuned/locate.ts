@@ -2,7 +2,6 @@ import { LossgraftError, option } from '../errors.ts';
 import { nearestNames } from '../ir/nearestNames.ts';
 import type { Model } from '../model.ts';
 import { fromNumbers, inFloat32, narrowed } from '../numbers.ts';
-import { readTensor } from '../onnx/index.ts';
 import type { NodeProto, TensorProto } from '../onnx/types.ts';
 import { dequantise, type Quantisation, quantise } from '../quantisation.ts';
 import { type DataType, elementCount, isOtherFloat, isText, type Tensor } from '../tensor.ts';
@@ -77,8 +76,13 @@ function notInFile(model: Model, name: string, known: Iterable<string>): Lossgra
   });
 }
 
+/** A model whose tensors can be read. */
+export interface Readable extends Model {
+  readonly read: (tensor: TensorProto) => Tensor;
+}
+
 /** The elements of a trained tensor as bytes. @throws LossgraftError `state-mismatch` where type or shape are not the file's. */
-export function trainedBytes(model: Model, name: string, trained: Tensor, place: TensorProto): Uint8Array {
+export function trainedBytes(model: Readable, name: string, trained: Tensor, place: TensorProto): Uint8Array {
   const { data } = trainedTensor(model, name, trained, place);
   if (isText(data)) throw mismatch(model, name, trained, place);
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
@@ -89,7 +93,7 @@ export function trainedBytes(model: Model, name: string, trained: Tensor, place:
  *
  * @throws LossgraftError `state-mismatch` where type or shape are not the file's, or a number is too large for it.
  */
-export function trainedTensor(model: Model, name: string, trained: Tensor, place: TensorProto): Tensor {
+export function trainedTensor(model: Readable, name: string, trained: Tensor, place: TensorProto): Tensor {
   const { dtype, dims } = place;
   const { data } = trained;
   const fits = dims.length === trained.dims.length && dims.every((dim, i) => dim === trained.dims[i]);
@@ -108,12 +112,12 @@ function quantised(trained: Tensor, dtype: DataType, how: Quantisation): Tensor 
   return { dtype, dims: trained.dims, data: data ?? [] };
 }
 
-function howQuantised({ proto, dir }: Model, place: TensorProto): Quantisation | undefined {
-  return quantisationOf(proto, place, (tensor) => readTensor(proto.source, tensor, { modelDir: dir }));
+function howQuantised({ proto, read }: Readable, place: TensorProto): Quantisation | undefined {
+  return quantisationOf(proto, place, read);
 }
 
 /** What the file holds of a trained tensor, as the float32 numbers that it stands for; `undefined` where that cannot be. */
-export function asStored(model: Model, trained: Tensor, place: TensorProto): Tensor | undefined {
+export function asStored(model: Readable, trained: Tensor, place: TensorProto): Tensor | undefined {
   const { dtype } = place;
   const how = howQuantised(model, place);
   if (how && dtype) return dequantise(quantised(trained, dtype, how), how);

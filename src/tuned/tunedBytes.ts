@@ -1,11 +1,11 @@
 import { LossgraftError } from '../errors.ts';
 import { fromBytes } from '../files/bytes.ts';
-import type { Model } from '../model.ts';
 import { elementPatches } from '../onnx/patchedSource.ts';
+import { readWith } from '../onnx/readWith.ts';
 import { scan } from '../onnx/scan.ts';
-import type { ModelProto } from '../onnx/types.ts';
+import type { ModelProto, TensorProto } from '../onnx/types.ts';
 import type { Tensor } from '../tensor.ts';
-import { locate, trainedBytes } from './locate.ts';
+import { locate, type Readable, trainedBytes } from './locate.ts';
 
 /**
  * The bytes of a model with trained weights in place of its own: `writeTuned` for where there are no files, as in a browser. Every other
@@ -34,10 +34,14 @@ export function tunedBytes(
   return tuned;
 }
 
-function inMemory(name: string, proto: ModelProto): Model {
+function inMemory(name: string, proto: ModelProto): Readable {
   const nothing = (): void => {};
+  const read = (tensor: TensorProto): Tensor =>
+    readWith(proto.source, tensor, () => {
+      throw external(name, tensor.name);
+    });
   const opset = proto.opsetImports.get('') ?? 1;
-  return { path: null, name, dir: '', proto, opset, close: nothing, [Symbol.dispose]: nothing };
+  return { path: null, name, dir: '', proto, opset, read, close: nothing, [Symbol.dispose]: nothing };
 }
 
 function external(model: string, parameter: string): LossgraftError {

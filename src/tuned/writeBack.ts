@@ -16,7 +16,7 @@ import type { InitializerInit, ModelEdit, ModelProto, TensorProto } from '../onn
 import type { Tensor } from '../tensor.ts';
 import { refuseExisting } from '../write.ts';
 import { copyPatched, type ExternalPlan, planExternal } from './externalBack.ts';
-import { locate, type Places, type Tie, trainedBytes, trainedTensor } from './locate.ts';
+import { locate, type Places, type Readable, type Tie, trainedBytes, trainedTensor } from './locate.ts';
 
 export interface TunedOptions {
   /** Replaces files that are there already. */
@@ -45,7 +45,7 @@ export function writeTuned(
   options: TunedOptions = {},
 ): readonly string[] {
   const whole = opened(given);
-  const model = whole.stored ?? whole;
+  const model = readable(whole.stored ?? whole);
   refuseExisting(path, options.force ?? false);
   refuseInput(model, path);
   const places = locate(model, state.keys(), options.untied ?? []);
@@ -63,6 +63,12 @@ export function writeTuned(
   return writeTogether(model.proto, { edit, patches, external }, path);
 }
 
+/** A model whose tensors are read from its file, and its data files. */
+export function readable(model: Model): Readable {
+  const read = (tensor: TensorProto): Tensor => readTensor(model.proto.source, tensor, { modelDir: model.dir });
+  return { ...model, proto: model.proto, read };
+}
+
 /** Elements of such a type stand in a file as numbers of several lengths, unless they are raw: they cannot be changed in place. */
 function isPacked({ payload, dtype }: TensorProto): boolean {
   return payload.kind === 'typed' && dtype !== 'float32';
@@ -70,7 +76,7 @@ function isPacked({ payload, dtype }: TensorProto): boolean {
 
 /** Initializers that are written anew. */
 function packedIn(
-  model: Model,
+  model: Readable,
   state: ReadonlyMap<string, Tensor>,
   { tensors }: Places,
 ): readonly { readonly place: TensorProto; readonly initializer: InitializerInit }[] {
@@ -102,7 +108,7 @@ function packedConstant(model: Model, name: string, { dtype }: TensorProto): Los
 }
 
 /** Ties whose tensors are no longer equal: the Identity goes, and what it named becomes an initializer. */
-function split(model: Model, state: ReadonlyMap<string, Tensor>, { ties }: Places): ModelEdit {
+function split(model: Readable, state: ReadonlyMap<string, Tensor>, { ties }: Places): ModelEdit {
   const original = (tensor: TensorProto): Tensor =>
     inFloat32(readTensor(model.proto.source, tensor, { modelDir: model.dir }));
   const apart = ties.flatMap(({ name, parameter, node, tensor }) => {

@@ -133,10 +133,16 @@ describe('options that cannot be meant', () => {
     [['--mean', '0.5,a'], /numbers separated by commas/],
     [['--resample', 'cubic'], /Choices/],
     [['--crop', '8'], /a CSV of numbers: options .*, found the option crop/],
-    [['--label-column', 'kind'], /a column among small, count/],
   ])('%j', async (args, shown) => {
     const { code, stderr } = await lossgraft(['run', 'x.onnx', '--data', csv, ...args]);
     expect(stderr).toMatch(shown);
+    expect(code).toBe(2);
+  });
+
+  it('a column of labels that the table does not have', async () => {
+    const model = join(ROOT, 'fixtures/digits/model.onnx');
+    const { code, stderr } = await lossgraft(['evaluate', model, '--data', csv, '--label-column', 'kind']);
+    expect(stderr).toMatch(/a column among small, count/);
     expect(code).toBe(2);
   });
 });

@@ -92,7 +92,7 @@ describe('a folder of images', () => {
       'with more classes than the model',
       () => {},
       [...SHORT, '--classes', more],
-      /at most 10 classes, which the model tells apart, found 11, with the fewest samples "k" \(0\), /,
+      /at most 10 classes, the number that the model has, found 11, with the fewest samples "k" \(0\), /,
     ],
     [
       'with a typo in the name of a folder',

@@ -67,7 +67,7 @@ it('texts longer than the model has positions for: the longest that it takes is 
     const refused = await lossgraft([...args, '40'], { cwd });
     expect(refused.code).toBe(2);
     const told = refused.stderr.split('\n').find((line) => line.startsWith('lossgraft:')) ?? '';
-    expect(told).toMatch(/expected at most 12 tokens per sample, .*found 40\. Cut texts with --max-length 12,/);
+    expect(told).toMatch(/expected at most 12 tokens per sample; .*found 40\. Cut texts with --max-length 12,/);
     expect(told.length).toBeLessThan(300);
     const done = await lossgraft([...args, '12'], { cwd });
     expect(done.code, done.stderr).toBe(0);

@@ -135,8 +135,6 @@ describe('bfloat16, for which the CPU provider has no kernels', () => {
 const REFUSED: readonly (readonly [host: string, code: string, message: RegExp])[] = [
   ['segmentation', 'segmentation-head', /output "y" has the shape \[N, 4, 4, 4\]: a value for each pixel/],
   ['two-heads', 'ambiguous-logits', /found 2: "z" \[N, 4\] .*; "z2" \[N, 3\] .*`logits: "z"`/],
-  ['quantised', 'no-features', /a quantised layer, node "DequantizeLinear_\d" .*Train the float model/],
-  ['quantised-output', 'no-features', /a quantised layer, node "DequantizeLinear_\d"/],
   ['batch-norm-after', 'no-features', /node "BatchNormalization_3".*`logits: "g"`, or name the features/],
   ['relu-after', 'no-features', /node "Relu_3" \(Relu\).*`logits: "g"`, or keep these and name/],
   ['tanh-after', 'no-features', /node "Tanh_3" \(Tanh\).*`logits: "g"`/],

@@ -116,7 +116,7 @@ describe('a yes or no (openWakeWord): one sigmoid', () => {
     const path = join(WAKE_WORD, 'hey_jarvis_v0.1.onnx');
     const graft = await grafted(path, { loss: 'ce', classCounts: [900, 100] });
     expectGraft(graft);
-    expect(graft.report.notes.join()).toMatch(/it is taken for the logit of the second of two classes/);
+    expect(graft.report.notes.join()).toMatch(/assumes that it is the logit of the second of two classes/);
     expect((await refusal(path, { loss: 'ib' })).code).toBe('no-features');
   });
 });

@@ -16,7 +16,7 @@ describe('metrics that rank samples', () => {
 
   it.each(['pr-auc', 'roc-auc'])('%s then chooses no epoch', (selectBy) => {
     expect(() => checkMetrics({ ...options, selectBy }, MAX_KEPT, 2)).toThrow(
-      /option selectBy.*ranks no samples: 8388608 validation/,
+      /option selectBy.*needs no ranking of samples: 8388608 validation/,
     );
   });
 });

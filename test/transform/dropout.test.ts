@@ -97,7 +97,7 @@ function score(u: readonly number[], v: readonly number[]): number {
 describe('dropout off', () => {
   it('makes a training export the identity, and leaves others byte for byte', async () => {
     const off = await changed(exported(), 'off');
-    expect(off.notes).toEqual(['2 Dropout nodes of a training export are off']);
+    expect(off.notes).toEqual(['2 Dropout nodes of a training export are turned off']);
     for (const { a, b } of await runs(off.bytes, [0])) expect([a, b]).toEqual([toNumbers(x), toNumbers(x)]);
     const inference = exported({ training: false });
     expect(await changed(inference, 'off')).toEqual({ notes: [], bytes: inference });
@@ -173,7 +173,7 @@ describe('dropout train', () => {
 
   it('leaves a ratio of 0 alone, drops all at 1, and says where nothing is to be dropped', async () => {
     const { notes, bytes } = await changed(exported({ ratio: 0, training: false }), 'train');
-    expect(notes[0]).toMatch(/^You asked for dropout, but this model has none/);
+    expect(notes[0]).toMatch(/^dropout is train, but this model has none/);
     for (const { a } of await runs(bytes, [0])) expect(a).toEqual(toNumbers(x));
     const all = await changed(exported({ ratio: 1 }), 'train');
     for (const { a } of await runs(all.bytes, [0])) expect(new Set(a)).toEqual(new Set([0]));

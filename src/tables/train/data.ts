@@ -27,7 +27,7 @@ export const dataRows = {
       '(default 1; with methods other than half and auto 5 if fewer than 4 samples of a class would be held out from small data)',
     'a whole number from 1 to 20',
     (folds) => isWhole(folds) && folds >= 1 && folds <= 20,
-    { ...within, first: true },
+    within,
   ),
   /** Judged once, when all is done: nothing is chosen by it. */
   test: value(

@@ -82,6 +82,6 @@ export const scheduleRows = {
   /** Runs that differ in their seed alone, from `seed` on: one table of all, and of the models that are taken the best is written. */
   seeds: count(
     `Train with so many seeds, from ${option('seed')} on, and show mean and deviation; writes the best of those that are not refused`,
-    { ...none, first: true },
+    none,
   ),
 } as const satisfies RunRows;

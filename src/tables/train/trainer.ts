@@ -41,7 +41,7 @@ export const trainerRows = {
     SCORE_METHODS.join(', '),
     isScoreMethod,
     `Calibrate the trained model on the validation data, if that helps: ${SCORE_METHODS.join(', ')} (default ${SCORE_METHODS[0]})`,
-    { ...own, bare: true, first: true, reads: `one of ${SCORE_METHODS.join(', ')}, or nothing`, parse: parseMethod },
+    { ...own, bare: true, reads: `one of ${SCORE_METHODS.join(', ')}, or nothing`, parse: parseMethod },
   ),
   /**
    * Of a multi-label model: the probability from which on a label is predicted (default 0.5), one for all or one for each; `tune`: those with the
