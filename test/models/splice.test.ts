@@ -31,6 +31,8 @@ const z = (features: string, dims: readonly number[] = ROWS, tail = 'input of th
 
 const FOUND: Readonly<Record<string, Found>> = {
   gemm: z('h'),
+  quantised: z('hq'),
+  'quantised-output': { logits: 'y', features: 'h', dims: ROWS, tail: 'model output' },
   'gemm-transposed': z('h'),
   'matmul-add': z('h'),
   'add-matmul': z('h'),
