@@ -59,7 +59,7 @@ describe('what is published', () => {
 
   it('says what it is, and the README’s links lead into it from anywhere', () => {
     const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
-    for (const key of ['description', 'keywords', 'license', 'author', 'homepage', 'engines', 'exports', 'bin']) {
+    for (const key of ['description', 'keywords', 'license', 'author', 'engines', 'exports', 'bin']) {
       expect(manifest, key).toHaveProperty(key);
     }
     expect(manifest.publishConfig).toEqual({ access: 'public', provenance: true });
