@@ -100,16 +100,22 @@ export function trainedTensor(model: Readable, name: string, trained: Tensor, pl
   if (!fits || !(data instanceof Float32Array) || data.length !== elementCount(dims) || dtype === undefined)
     throw mismatch(model, name, trained, place);
   const how = howQuantised(model, place);
-  if (how) return quantised(trained, dtype, how);
+  if (how) {
+    const integers = quantised(trained, dtype, how);
+    if (integers === undefined) throw mismatch(model, name, trained, place);
+    return integers;
+  }
   const own = isOtherFloat(dtype) ? narrowed(trained, dtype) : trained;
   if (own === undefined) throw tooLarge(model, name, dtype);
   if (own.dtype !== dtype) throw mismatch(model, name, trained, place);
   return own;
 }
 
-function quantised(trained: Tensor, dtype: DataType, how: Quantisation): Tensor {
-  const data = fromNumbers(quantise(trained, dtype, how) ?? [], dtype);
-  return { dtype, dims: trained.dims, data: data ?? [] };
+/** `undefined` for a type that is not written. */
+function quantised(trained: Tensor, dtype: DataType, how: Quantisation): Tensor | undefined {
+  const numbers = quantise(trained, dtype, how);
+  const data = numbers && fromNumbers(numbers, dtype);
+  return data && { dtype, dims: trained.dims, data };
 }
 
 function howQuantised({ proto, read }: Readable, place: TensorProto): Quantisation | undefined {
@@ -120,7 +126,10 @@ function howQuantised({ proto, read }: Readable, place: TensorProto): Quantisati
 export function asStored(model: Readable, trained: Tensor, place: TensorProto): Tensor | undefined {
   const { dtype } = place;
   const how = howQuantised(model, place);
-  if (how && dtype) return dequantise(quantised(trained, dtype, how), how);
+  if (how && dtype) {
+    const integers = quantised(trained, dtype, how);
+    return integers && dequantise(integers, how);
+  }
   const own = isOtherFloat(dtype) ? narrowed(trained, dtype) : trained;
   return own && inFloat32(own);
 }

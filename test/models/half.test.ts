@@ -1,20 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { evaluate, inspect, type Model, open, openData, train, trainGraph } from '../../src/index.ts';
+import { evaluate, inspect, open, openData, train, trainGraph } from '../../src/index.ts';
 import { opened } from '../../src/model.ts';
-import { toNumbers } from '../../src/numbers.ts';
-import { readTensor } from '../../src/onnx/index.ts';
 import { readSafetensors } from '../../src/safetensors/read.ts';
-import { weightsOf } from '../../src/tuned/locate.ts';
 import { writeTuned } from '../../src/tuned/writeBack.ts';
 import { ROOT, temporaryFolder } from '../support/cli.ts';
 import { arraysOf } from '../support/networks.ts';
+import { WHOLE_BATCH, weightsIn } from '../support/trainedFile.ts';
 
 /** See fixtures/half/generate.py. */
 const FOLDER = join(ROOT, 'fixtures/half');
 const path = (name: string): string => join(FOLDER, name);
-const ROWS = 40;
 
 const CASES = [
   ['float16', 'data-float16.npz', 'float16'],
@@ -23,24 +20,12 @@ const CASES = [
   ['float16-io', 'data-float16.npz', 'float16'],
   ['constants', 'data-float16.npz', 'float16'],
   ['external', 'data.npz', 'float16'],
+  ['typed', 'data.npz', 'float16'],
   ['bfloat16', 'data.npz', 'bfloat16'],
   ['float64', 'data.npz', 'float64'],
 ] as const;
 
-/** The options of PyTorch's training: all rows in a batch, so that their order makes no difference. */
-const TRAINING = {
-  loss: 'ce',
-  classWeights: 'none',
-  trainable: 'all',
-  optimizer: 'sgd',
-  momentum: 0.9,
-  weightDecay: 0,
-  learningRate: 0.05,
-  epochs: 6,
-  batchSize: ROWS,
-  select: 'last',
-  lower: 'off',
-} as const;
+const TRAINING = { ...WHOLE_BATCH, lower: 'off' } as const;
 
 /** The distance of neighbours, relative; of float64, what is trained is float32. */
 const STEPS = { float16: 2 ** -10, bfloat16: 2 ** -7, float64: 2 ** -19 };
@@ -61,15 +46,6 @@ async function trained(
 
 function bestsOf(folder: string): readonly { readonly file: string }[] {
   return JSON.parse(readFileSync(join(folder, 'checkpoint.json'), 'utf8')).bests;
-}
-
-/** The weights in a file by name, as numbers. */
-function weightsIn(model: Model): ReadonlyMap<string, readonly number[]> {
-  const { proto, dir } = opened(model);
-  const places = weightsOf(opened(model));
-  return new Map(
-    [...places].map(([name, place]) => [name, toNumbers(readTensor(proto.source, place, { modelDir: dir }))]),
-  );
 }
 
 describe('training through float32 masters', () => {

@@ -1,33 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { evaluate, inspect, type Model, open, openData, train, trainGraph } from '../../src/index.ts';
+import { evaluate, inspect, open, openData, train, trainGraph } from '../../src/index.ts';
 import { opened } from '../../src/model.ts';
 import { toNumbers } from '../../src/numbers.ts';
-import { readTensor } from '../../src/onnx/index.ts';
 import { quantise } from '../../src/quantisation.ts';
-import { weightsOf } from '../../src/tuned/locate.ts';
 import { writeTuned } from '../../src/tuned/writeBack.ts';
 import { ROOT, temporaryFolder } from '../support/cli.ts';
 import { arraysOf } from '../support/networks.ts';
+import { WHOLE_BATCH, weightsIn } from '../support/trainedFile.ts';
 
 /** See fixtures/qdq/generate.py. */
 const FOLDER = join(ROOT, 'fixtures/qdq');
 const path = (name: string): string => join(FOLDER, name);
-
-/** The options of PyTorch's training: all rows in a batch, so that their order makes no difference. */
-const TRAINING = {
-  loss: 'ce',
-  classWeights: 'none',
-  trainable: 'all',
-  optimizer: 'sgd',
-  momentum: 0.9,
-  weightDecay: 0,
-  learningRate: 0.05,
-  epochs: 6,
-  batchSize: 40,
-  select: 'last',
-} as const;
 
 async function trained(
   name: string,
@@ -35,17 +20,11 @@ async function trained(
   const model = await open(path(`${name}.onnx`));
   const data = await openData(path('data.npz'));
   const folder = temporaryFolder();
-  const result = await train(model, { ...TRAINING, data, validation: data, folder: join(folder, 'run') });
+  const result = await train(model, { ...WHOLE_BATCH, data, validation: data, folder: join(folder, 'run') });
   const tuned = join(folder, 'tuned.onnx');
   await result.write(tuned, { anyway: true });
   const losses = result.history.slice(1).map(({ trainLoss }) => trainLoss ?? Number.NaN);
   return { tuned, losses, logLoss: result.arms[0]?.judged?.logLoss ?? null, notes: result.notes.join() };
-}
-
-function weightsIn(model: Model): ReadonlyMap<string, readonly number[]> {
-  const { proto, dir } = opened(model);
-  const places = [...weightsOf(opened(model))];
-  return new Map(places.map(([name, place]) => [name, toNumbers(readTensor(proto.source, place, { modelDir: dir }))]));
 }
 
 describe('training through the file’s own rounding', () => {
