@@ -1,20 +1,7 @@
 import yargs, { type Argv } from 'yargs';
 import { VERSION } from '../src/catalogue.ts';
 import type { Command } from './command.ts';
-import { augmentCommand } from './commands/augment.ts';
-import { calibrateCommand } from './commands/calibrate.ts';
-import { completionCommand } from './commands/completion.ts';
-import { demoCommand } from './commands/demo.ts';
-import { doctorCommand } from './commands/doctor.ts';
-import { evaluateCommand } from './commands/evaluate.ts';
-import { exportCommand } from './commands/export.ts';
-import { inspectCommand } from './commands/inspect.ts';
-import { predictCommand } from './commands/predict.ts';
-import { reheadCommand } from './commands/rehead.ts';
-import { runCommand } from './commands/run.ts';
-import { trainCommand } from './commands/train.ts';
-import { trainGraphCommand } from './commands/trainGraph.ts';
-import { validateCommand } from './commands/validate.ts';
+import { COMMAND_NAMES, commandName, commandsFor } from './commands.ts';
 import { STATUS } from './failure.ts';
 import { unknownCommand, unknownOptions } from './suggest.ts';
 import { UsageError } from './usage.ts';
@@ -31,26 +18,11 @@ Results go to stdout, progress and notes to stderr. With --json an error is an o
 /** Else --no-decay-for-vectors would be read as the opposite of an option --decay-for-vectors. */
 const PARSER = { 'boolean-negation': false };
 
-const COMMANDS: readonly Command[] = [
-  demoCommand,
-  inspectCommand,
-  augmentCommand,
-  trainGraphCommand,
-  trainCommand,
-  exportCommand,
-  evaluateCommand,
-  predictCommand,
-  calibrateCommand,
-  reheadCommand,
-  runCommand,
-  validateCommand,
-  doctorCommand,
-  completionCommand(() => COMMANDS),
-];
-
 /** The command line. Wrong usage throws; nothing exits the process. */
-export function createCli(args: readonly string[]): Argv {
+export async function createCli(args: readonly string[]): Promise<Argv> {
   refuseUnknownCommand(args);
+  const commands = await commandsFor(args);
+  const named = commandName(args) === undefined ? undefined : commands[0];
   const all = args.includes('--help-all');
   const cli = yargs(args.map((arg) => (arg === '--help-all' ? '--help' : arg)))
     .scriptName('lossgraft')
@@ -83,17 +55,16 @@ export function createCli(args: readonly string[]): Argv {
     .wrap(Math.min(110, process.stderr.columns ?? 110))
     .exitProcess(false)
     .fail((message, error) => {
-      throw message === null ? error : new UsageError(explain(message, args));
+      throw message === null ? error : new UsageError(explain(message, args, named));
     });
-  for (const command of COMMANDS) cli.command(command.module(all));
+  for (const command of commands) cli.command(command.module(all));
   return cli;
 }
 
 /** @throws UsageError that names the command that may be meant. */
 function refuseUnknownCommand([first = '']: readonly string[]): void {
-  const known = COMMANDS.map(({ usage }) => usage.split(' ')[0] ?? '');
-  if (first === '' || first.startsWith('-') || known.includes(first)) return;
-  throw new UsageError(unknownCommand(first, known));
+  if (first === '' || first.startsWith('-') || COMMAND_NAMES.includes(first)) return;
+  throw new UsageError(unknownCommand(first, COMMAND_NAMES));
 }
 
 /** Options given twice come as lists; which one counts would be anybody's guess. */
@@ -113,18 +84,14 @@ function refuseNoNumbers(argv: Readonly<Record<string, unknown>>, args: readonly
   throw new UsageError(`${flag} expects a number but got ${JSON.stringify(given)}`);
 }
 
-/** The command that a command line begins with. */
-function commandOf([first = '']: readonly string[]): Command | undefined {
-  return COMMANDS.find(({ usage }) => usage.split(' ')[0] === first);
-}
-
 /** Where the help is: `lossgraft train --help`. */
 export function helpCommand(args: readonly string[]): string {
-  return ['lossgraft', ...(commandOf(args) === undefined ? [] : args.slice(0, 1)), '--help'].join(' ');
+  return ['lossgraft', commandName(args), '--help'].filter(Boolean).join(' ');
 }
 
-function explain(message: string, args: readonly string[]): string {
-  const { usage, flags = [] } = commandOf(args) ?? {};
+/** @param command the one that the command line begins with. */
+function explain(message: string, args: readonly string[], command: Command | undefined): string {
+  const { usage, flags = [] } = command ?? {};
   const [, unknown] = /^Unknown arguments?: (.*)$/.exec(message) ?? [];
   const given = unknown?.split(', ').filter((name) => args.some((arg) => arg.split('=')[0] === `--${name}`)) ?? [];
   if (given.length > 0) return unknownOptions([...new Set(given)], [...flags, ...SHARED]);

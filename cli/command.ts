@@ -5,7 +5,7 @@ import { commandLine } from './flags.ts';
 import { startTelling, type Telling } from './log.ts';
 import { type Completed, completedOf, declareRows, flagsOf, givenByRows } from './rows.ts';
 
-/** All that lossgraft can do. It is loaded when a command runs: help needs none of it. */
+/** Everything lossgraft can do. It is loaded when a command runs: help needs none of it. */
 export type Door = typeof import('../src/index.ts');
 
 /** What a command line says. Names are checked by the library: their types are wider than the library's. */
@@ -16,7 +16,7 @@ export interface Given<T extends Rows> {
   readonly json: boolean;
 }
 
-interface Definition<T extends Rows> {
+interface Definition<T extends Rows, D> {
   readonly name: string;
   readonly describe: string;
   readonly rows: T;
@@ -24,7 +24,7 @@ interface Definition<T extends Rows> {
   readonly catalogue?: readonly Group[];
   readonly examples: readonly (readonly [command: string, what: string])[];
   readonly epilogue?: string;
-  readonly run: (given: Given<T>, lossgraft: Door) => Promise<void>;
+  readonly run: (given: Given<T>, lossgraft: D) => Promise<void>;
 }
 
 /** A command of yargs; `all`: its help shows all options, not only those that a first run needs. */
@@ -39,7 +39,12 @@ export interface Command {
   module(all: boolean): CommandModule;
 }
 
-export function command<T extends Rows>(definition: Definition<T>): Command {
+export function command<T extends Rows>(definition: Definition<T, Door>): Command {
+  return commandWith(() => import('../src/index.ts'), definition);
+}
+
+/** A command that needs only a part of lossgraft, and so starts sooner. */
+export function commandWith<T extends Rows, D>(door: () => Promise<D>, definition: Definition<T, D>): Command {
   const { name, describe, rows, catalogue = [], run } = definition;
   const usage = [name, ...Object.entries(rows).flatMap(positionalOf)].join(' ');
   return {
@@ -58,7 +63,7 @@ export function command<T extends Rows>(definition: Definition<T>): Command {
       },
       handler: async (argv) => {
         startTelling(tellingOf(argv), commandLine());
-        const [options, lossgraft] = await Promise.all([givenByRows(rows, argv), import('../src/index.ts')]);
+        const [options, lossgraft] = await Promise.all([givenByRows(rows, argv), door()]);
         await run({ options, declared: givenOfCatalogue(catalogue, rows, argv), json: argv.json === true }, lossgraft);
       },
     }),
@@ -75,7 +80,11 @@ function positionalOf([key, { positional, required }]: readonly [string, Rows[st
   return [positional === 'many' ? `<${key}..>` : `<${key}>`];
 }
 
-function outro<T extends Rows>(yargs: Argv, { name, rows, examples, epilogue }: Definition<T>, all: boolean): Argv {
+function outro<T extends Rows, D>(
+  yargs: Argv,
+  { name, rows, examples, epilogue }: Definition<T, D>,
+  all: boolean,
+): Argv {
   for (const [line, what] of examples) yargs.example(`$0 ${line}`, what);
   const isPartial = !all && Object.values(rows).some(({ first, required }) => !first && !required);
   const more = isPartial ? `lossgraft ${name} --help-all shows all options.` : '';

@@ -1,8 +1,7 @@
 import { once } from 'node:events';
-import { SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
 import { withFlags } from './flags.ts';
-import { isWatched, record, tell } from './log.ts';
+import { record, tell } from './log.ts';
 
 /** Prints a result as JSON. Numbers that JSON does not have (NaN, Infinity) become their names. */
 export async function printJson(value: unknown): Promise<void> {
@@ -95,24 +94,4 @@ export function printable(text: string): string {
 /** `float32 [N, 3, 224, 224]` */
 export function describeType(dtype: string, shape: readonly (number | string | null)[] | null): string {
   return `${dtype} ${shape === null ? '(rank unknown)' : `[${shape.map((dim) => dim ?? '?').join(', ')}]`}`;
-}
-
-/** A progress bar on stderr, for jobs that take more than a second, where somebody watches. */
-export function progressBar(what: string): { update(done: number, total: number): void; stop(): void } {
-  const started = Date.now();
-  let bar: SingleBar | undefined;
-  const update = (done: number, total: number): void => {
-    if (!isWatched()) return;
-    if (bar === undefined && Date.now() - started > 1000 && done < total) {
-      bar = new SingleBar({
-        stream: process.stderr,
-        format: `${what} {bar} {percentage} % | {value}/{total} | {eta_formatted} left`,
-        clearOnComplete: true,
-        hideCursor: true,
-      });
-      bar.start(total, done);
-    }
-    bar?.update(done);
-  };
-  return { update, stop: () => bar?.stop() };
 }

@@ -16,7 +16,8 @@ process.stderr.on('error', (error: NodeJS.ErrnoException) => {
 const args = hideBin(process.argv);
 const debug = args.includes('--debug') || (process.env.LOSSGRAFT_DEBUG ?? '') !== '';
 try {
-  await createCli(args).parseAsync();
+  const cli = await createCli(args);
+  await cli.parseAsync();
 } catch (error) {
   const json = args.includes('--json') || args.includes('--json=true');
   await printFailure(error, { debug, json, help: helpCommand(args) });

@@ -3,9 +3,8 @@ import { type Augmented, augment as augmentWith } from './augment.ts';
 import { bindGraft, configured, type GraftOptions, withOrderedCounts } from './bind.ts';
 import type { AugmentOptions, TrainGraphOptions, TrainOptions } from './choices.ts';
 import type { GradientRule, Optimizer } from './contract.ts';
-import { type Inspection, type InspectOptions, inspect as inspectWith } from './inspect.ts';
 import { withLowering } from './lower/diagnose.ts';
-import { type OpenedModel, type OpenOptions, opened, open as openModel, sealed } from './model.ts';
+import { type OpenedModel, type OpenOptions, opened, open as openModel } from './model.ts';
 import { checkNeeds, checkOptions, pick } from './options/check.ts';
 import type { OptionsOf } from './options/row.ts';
 import { type DiagnoseOptions, diagnoseProviders, type ProviderReport } from './runtime/cuda/diagnose.ts';
@@ -13,7 +12,6 @@ import type { SetupOptions, SetupResult } from './runtime/cuda/setup.ts';
 import { withStatedTask } from './statedTask.ts';
 import { augmentRows } from './tables/augment.ts';
 import type { exportRows } from './tables/export.ts';
-import { inspectRows } from './tables/inspect.ts';
 import { setupCudaRows } from './tables/setupCuda.ts';
 import { graphRows, trainGraphRows } from './tables/trainGraph.ts';
 import type { Rehearsal } from './train/rehearse.ts';
@@ -78,6 +76,7 @@ export { LossgraftError, type Problem } from './errors.ts';
 export type { Evaluated, EvaluateOptions, EvaluateResult } from './evaluate/evaluate.ts';
 export type { Inspection, InspectOptions } from './inspect.ts';
 export { calibrate, evaluate, predict, rehead } from './laterVerbs.ts';
+export { inspect, open } from './look.ts';
 export { groupsOf } from './metrics/groups.ts';
 export { METRICS, type Metric, type MetricName } from './metrics/metrics.ts';
 export { configFilesIn, isFolder, modelFileIn } from './modelFolder.ts';
@@ -112,15 +111,6 @@ export type { OpenedModel as Model, OpenOptions };
 /** What is differentiated and how: the catalogue's rules, after those of one's own. */
 function calculusWith(own: Readonly<Record<string, GradientRule>> = {}): Calculus {
   return { gradients: { ...gradients, ...own }, expansions, blocked };
-}
-
-/**
- * Opens an ONNX model: a file, a folder of Hugging Face with one (`model.onnx`, there or in `onnx/`), or bytes; `using` closes it.
- *
- * @throws LossgraftError if the file is missing, truncated or no ONNX model.
- */
-export async function open(file: string | Uint8Array, options: OpenOptions = {}): Promise<OpenedModel> {
-  return sealed(await openModel(file, options));
 }
 
 /** Finds out which providers really work here, each by a run whose numbers are checked, and what training makes of the CPU. */
@@ -170,17 +160,6 @@ async function augmentNamed(
     ...(grad === undefined ? {} : { grad }),
     ...(classNames === undefined ? {} : { classNames }),
   });
-}
-
-/**
- * Says what a model is: formats, inputs and outputs, logits and features with how they were found, operators and whether the CUDA
- * provider has them, what is trainable, and which gradient rules are missing.
- *
- * @throws LossgraftError if the model cannot be read, or ONNX Runtime refuses it.
- */
-export async function inspect(model: OpenedModel, options: InspectOptions = {}): Promise<Inspection> {
-  checkOptions(inspectRows, options);
-  return inspectWith(opened(model), gradients, options);
 }
 
 /**

@@ -21,6 +21,7 @@ const READING = ['sharp', 'csv-parse', 'hyparquet', 'tokenizers'];
 
 it.each([
   ['cli/main.ts', ['src/index.ts', 'onnxruntime-node', 'protobufjs', ...DRAWING, ...READING]],
+  ['src/look.ts', ['src/data/open.ts', 'graphs/catalogue.ts', 'graphs/lowered/index.ts', 'yauzl', 'yazl', ...READING]],
   ['src/index.ts', ['src/train/train.ts', 'src/trainer/trainer.ts', ...DRAWING, ...READING]],
 ])('%s starts without what only some commands need', (file, unwanted) => {
   const loaded = loadedWith(file);

@@ -5,8 +5,9 @@ import { dataOptionRows } from '../dataOptions.ts';
 import { STATUS } from '../failure.ts';
 import { headOf, percent, signed } from '../figures.ts';
 import { fileRows } from '../fileOptions.ts';
-import { formatNumber, note, noteOnce, print, printable, printJson, progressBar, table } from '../io.ts';
+import { formatNumber, note, noteOnce, print, printable, printJson, table } from '../io.ts';
 import { checkOutput } from '../output.ts';
+import { progressBar } from '../progressBar.ts';
 
 const rows = {
   ...fileRows('The calibrated model to write'),

@@ -1,5 +1,5 @@
 import { choice } from '../../src/catalogue.ts';
-import { type Command, command } from '../command.ts';
+import { type Command, commandWith } from '../command.ts';
 import { completionScript, SHELLS } from '../completion.ts';
 import { print, printJson } from '../io.ts';
 
@@ -7,9 +7,9 @@ const rows = {
   shell: choice(SHELLS, 'Which shell', { positional: 'one', required: true }),
 };
 
-/** lossgraft completion. @param commands all of them, this one too. */
-export const completionCommand = (commands: () => readonly Command[]): Command =>
-  command({
+/** lossgraft completion. @param commands loads all of them, this one too. */
+export const completionCommand = (commands: () => Promise<readonly Command[]>): Command =>
+  commandWith(async () => undefined, {
     name: 'completion',
     describe: 'Print a script by which a shell completes commands, options and their values',
     rows,
@@ -19,7 +19,7 @@ export const completionCommand = (commands: () => readonly Command[]): Command =
       ['completion fish > ~/.config/fish/completions/lossgraft.fish', 'fish'],
     ],
     run: async ({ options, json }) => {
-      const script = completionScript(options.shell, commands());
+      const script = completionScript(options.shell, await commands());
       await (json ? printJson({ shell: options.shell, script }) : print(script));
     },
   });

@@ -4,8 +4,9 @@ import { command, type Door } from '../command.ts';
 import { dataOptionRows } from '../dataOptions.ts';
 import { describeEvaluation } from '../evaluateTables.ts';
 import { classifierRow } from '../fileOptions.ts';
-import { note, noteOnce, print, printJson, progressBar } from '../io.ts';
+import { note, noteOnce, print, printJson } from '../io.ts';
 import { checkOutput, writeText } from '../output.ts';
+import { progressBar } from '../progressBar.ts';
 
 const rows = {
   model: classifierRow,

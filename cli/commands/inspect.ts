@@ -1,13 +1,13 @@
 import { inspectRows, pick } from '../../src/catalogue.ts';
 import type { Inspection } from '../../src/index.ts';
-import { command } from '../command.ts';
+import { commandWith } from '../command.ts';
 import { modelRow } from '../fileOptions.ts';
 import { headName } from '../graftReport.ts';
 import { describeType, print, printJson, table } from '../io.ts';
 import { manifestRows, otherPorts } from '../manifestRows.ts';
 
 /** lossgraft inspect */
-export const inspectCommand = command({
+export const inspectCommand = commandWith(() => import('../../src/look.ts'), {
   name: 'inspect',
   describe: 'Show what a model is: inputs, outputs, logits, features, operators, CUDA coverage',
   rows: { model: { ...modelRow, describe: 'An ONNX file, or a Hugging Face folder with one' }, ...inspectRows },

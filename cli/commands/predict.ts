@@ -3,9 +3,10 @@ import type { PredictSummary } from '../../src/index.ts';
 import { command, type Door } from '../command.ts';
 import { dataOptionRows } from '../dataOptions.ts';
 import { classifierRow } from '../fileOptions.ts';
-import { noteOnce, print, printJson, progressBar, table } from '../io.ts';
+import { noteOnce, print, printJson, table } from '../io.ts';
 import { tell } from '../log.ts';
 import { checkOutput } from '../output.ts';
+import { progressBar } from '../progressBar.ts';
 
 const { labels: _labels, ...dataRowsWithoutLabels } = dataOptionRows;
 

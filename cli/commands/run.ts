@@ -3,9 +3,10 @@ import type { RunResult, Tensor } from '../../src/index.ts';
 import { command, type Door } from '../command.ts';
 import { dataOptionRows } from '../dataOptions.ts';
 import { modelRow } from '../fileOptions.ts';
-import { formatNumber, note, noteOnce, print, printData, printJson, progressBar, table } from '../io.ts';
+import { formatNumber, note, noteOnce, print, printData, printJson, table } from '../io.ts';
 import { tell } from '../log.ts';
 import { checkOutput, writeText, writeWhole } from '../output.ts';
+import { progressBar } from '../progressBar.ts';
 
 const rows = {
   model: { ...modelRow, describe: 'A model that augment wrote, or its folder' },

@@ -3,7 +3,8 @@ import { flag, pick, texts, validateRows } from '../../src/catalogue.ts';
 import type { CaseReport, OutputReport, ValidationReport } from '../../src/index.ts';
 import { command } from '../command.ts';
 import { STATUS } from '../failure.ts';
-import { print, printJson, progressBar, table } from '../io.ts';
+import { print, printJson, table } from '../io.ts';
+import { progressBar } from '../progressBar.ts';
 
 /** lossgraft validate */
 export const validateCommand = command({
