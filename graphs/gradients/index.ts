@@ -1,5 +1,6 @@
 import type { GradientRule } from '../../src/contract.ts';
 import * as activation from './activation.ts';
+import * as attention from './attention.ts';
 import * as conv from './conv.ts';
 import * as elementwise from './elementwise.ts';
 import * as indexing from './indexing.ts';
@@ -29,5 +30,6 @@ export const gradients: Readonly<Record<string, GradientRule>> = {
   ...pool,
   ...normalization,
   ...softmax,
+  ...attention,
   'lossgraft::BatchNormTrain': batchNormTrain,
 };

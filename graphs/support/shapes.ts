@@ -60,6 +60,12 @@ export function indicesTo(op: Pen, length: Length): Value {
   return op.call('Range', [scalar(0), op.squeeze(length, [0]), scalar(1)], { shape: [undefined] });
 }
 
+/** 1 on the diagonal of a square, else 0. */
+export function identityMatrix(op: Pen, length: Length, dtype: Value['dtype'] = 'float32'): Value {
+  const indices = indicesTo(op, length);
+  return op.cast(op.equal(op.unsqueeze(indices, [1]), op.unsqueeze(indices, [0])), dtype);
+}
+
 /** The rank of a value. @throws LossgraftError `gradient-rank` where it is unknown. */
 export function rankOf(node: Node, value: Value): number {
   if (value.shape) return value.shape.length;

@@ -1,6 +1,6 @@
 import type { GradientContext } from '../../../src/contract.ts';
 import { type Dim, type Node, type Pen, string, stringAttribute, type Value } from '../../../src/emit/index.ts';
-import { range, rankOf, unsupported } from '../../support/shapes.ts';
+import { identityMatrix, lengthOf, range, rankOf } from '../../support/shapes.ts';
 
 /** One letter per axis. */
 interface Term {
@@ -12,10 +12,13 @@ interface Term {
 export function einsumGradient({ op, node, input, dy, wants }: GradientContext): (Value | undefined)[] {
   const operands = node.inputs.map((_, i) => input(i));
   const { inputs, output, ellipsis } = lettersOf(node, operands);
-  const terms = operands.map((value, i) => ({ value, letters: inputs[i] ?? '' }));
+  const { terms, identities } = withoutDiagonals(
+    op,
+    operands.map((value, i) => ({ value, letters: inputs[i] ?? '' })),
+  );
   return terms.map((term, i) => {
     if (!wants(i)) return undefined;
-    const others = terms.filter((_, k) => k !== i);
+    const others = [...terms.filter((_, k) => k !== i), ...identities];
     const gradient = operandGradient(op, term, [{ letters: output, value: dy }, ...others]);
     if (gradient === dy) return dy;
     const isBroadcast = (k: number): boolean => ellipsis.includes(term.letters[k] ?? '');
@@ -48,6 +51,26 @@ function contracted(op: Pen, tensors: readonly Term[], letters: string): Value {
   );
 }
 
+/** A letter that an operand repeats takes its diagonal: it gets another letter, and an identity matrix of both is a further factor. */
+function withoutDiagonals(
+  op: Pen,
+  terms: readonly Term[],
+): { readonly terms: readonly Term[]; readonly identities: readonly Term[] } {
+  const used = new Set(terms.flatMap(({ letters }) => [...letters]));
+  const free = ALPHABET.filter((letter) => !used.has(letter));
+  const identities: Term[] = [];
+  const apart = terms.map(({ letters, value }) => {
+    const own = [...letters].map((letter, axis) => {
+      if (letters.indexOf(letter) === axis) return letter;
+      const other = free.shift() ?? letter;
+      identities.push({ letters: letter + other, value: identityMatrix(op, lengthOf(op, value, axis), value.dtype) });
+      return other;
+    });
+    return { letters: own.join(''), value };
+  });
+  return { terms: apart, identities };
+}
+
 /** Under an ellipsis an axis of length 1 is broadcast against the others of its letter. */
 function dimOf(tensors: readonly Term[], letter: string): Dim {
   const dims = tensors.flatMap(({ letters, value }) => {
@@ -76,10 +99,6 @@ function lettersOf(node: Node, operands: readonly Value[]): Equation {
   const terms = left.split(',');
   const ellipsis = free.slice(0, Math.max(...terms.map((term, i) => ellipsisRank(node, term, operands[i])))).join('');
   const inputs = terms.map((term) => term.replace('...', ellipsis));
-  for (const letters of inputs) {
-    if (new Set(letters).size === letters.length) continue;
-    throw unsupported(node, 'each letter at most once per operand', `"${equation}", which takes a diagonal`);
-  }
   return { inputs, ellipsis, output: right?.replace('...', ellipsis) ?? implicitOutput(inputs, ellipsis) };
 }
 

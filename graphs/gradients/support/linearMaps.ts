@@ -1,6 +1,7 @@
 import type { GradientContext } from '../../../src/contract.ts';
 import type { LossgraftError, Pen, Value } from '../../../src/emit/index.ts';
 import {
+  identityMatrix,
   indicesTo,
   type Length,
   lengthOf,
@@ -69,15 +70,10 @@ function scattered(op: Pen, dy: Value, map: AxisMap, dims: readonly Length[]): V
 }
 
 function multiplied(op: Pen, dy: Value, map: AxisMap, from: readonly Length[], to: readonly Length[]): Value {
-  const matrix = op.cast(map.apply(identity(op, map.length)), dy.dtype ?? 'float32');
+  const matrix = op.cast(map.apply(identityMatrix(op, map.length)), dy.dtype ?? 'float32');
   const { axis } = map;
   if (axis === from.length - 1) return op.matMul(dy, op.transpose(matrix, [1, 0]));
   if (axis === from.length - 2) return op.matMul(matrix, dy);
   const tall = reshapeTo(op, dy, [...from.slice(0, axis + 1), -1]);
   return reshapeTo(op, op.matMul(matrix, tall), to);
-}
-
-function identity(op: Pen, length: Length): Value {
-  const indices = indicesTo(op, length);
-  return op.cast(op.equal(op.unsqueeze(indices, [1]), op.unsqueeze(indices, [0])), 'float32');
 }
