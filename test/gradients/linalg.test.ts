@@ -26,18 +26,3 @@ test('a batched product is never a broadcast multiply and a reduction', async ()
   const ops = await opsOf('matmul-4d-4d');
   expect(ops.sort()).toEqual([...LOSS, 'Transpose'].sort());
 });
-
-test('an Einsum that takes a diagonal is refused by name', async () => {
-  const x = { name: 'x', dtype: 'float32' as const, dims: [2, 2], data: [1, 2, 3, 4] };
-  const diagonal = {
-    name: 'diagonal',
-    op: 'Einsum',
-    opset: 17,
-    attributes: { equation: { type: 'string' as const, value: 'ii->i' } },
-    inputs: [x],
-    dy: [{ dims: [2], data: [1, 1] }],
-    grads: { x },
-    torch: 'x.diagonal()',
-  };
-  await expect(runGradientCase(diagonal)).rejects.toThrow(/Einsum.*each letter at most once.*"ii->i"/);
-});

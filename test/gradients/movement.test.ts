@@ -53,13 +53,6 @@ const REFUSALS: Readonly<Record<string, Refusal>> = {
     dy: [2, 2],
     says: /ScatterND.*none or add.*max/,
   },
-  'Resize of a crop': {
-    op: 'Resize',
-    attributes: { mode: 'linear', coordinate_transformation_mode: 'tf_crop_and_resize' },
-    more: [float32('roi', [4], [0, 0, 1, 1]), null, int64('sizes', [2], [4, 4])],
-    dy: [4, 4],
-    says: /Resize.*whole input.*tf_crop_and_resize/,
-  },
   'Resize that keeps the aspect ratio': {
     op: 'Resize',
     opset: 18,

@@ -2,7 +2,7 @@ import type { GradientContext } from '../../../src/contract.ts';
 import { intAttribute, type Pen, type Value } from '../../../src/emit/index.ts';
 import { minus } from '../../support/arithmetic.ts';
 import { indicesTo } from '../../support/shapes.ts';
-import type { Layout } from './attention.ts';
+import type { Layout } from './attentionLayout.ts';
 
 /** What is added to the scores, and 1 for a query that may look somewhere, else 0: each broadcast to [N, heads, queries, …]. */
 export interface Mask {
