@@ -9,6 +9,8 @@ export interface LossInputs {
   readonly logits: Value;
   /** Class indices, int64 [N], each in 0…C−1; of a multi-label loss 1 for a label that a sample has and 0 for another, float32 [N, C]. */
   readonly labels: Value;
+  /** Whether labels are the shares of all classes, float32 [N, C], in place of indices; of a multi-label loss whether they are from 0 to 1. */
+  readonly areSoft?: boolean;
   /** Σ|h| of each sample's features, [N]; there if the loss declares `needsFeatures`. */
   readonly featureNorm: Value | undefined;
   /** Class weights, [C]; `undefined` is all ones. */
@@ -95,6 +97,8 @@ export interface Loss<S extends OptionSpecs = OptionSpecs> {
   readonly needsFeatures: boolean;
   /** Whether there is a place for class weights in it. Default true. */
   readonly takesWeights?: boolean;
+  /** Whether it reads soft labels: see {@link LossInputs}. Default false. */
+  readonly takesSoftLabels?: boolean;
   /** Whether the loss itself is made from the class counts; class weights are then `none` unless they are requested. */
   readonly needsCounts?: boolean;
   /** Whether the counts are priors of the classes: where training draws classes more or less often than they come, as they are drawn. */

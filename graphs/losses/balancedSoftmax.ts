@@ -7,6 +7,7 @@ export const balancedSoftmax = defineLoss({
   cites: 'Ren et al., "Balanced Meta-Softmax for Long-Tailed Visual Recognition", NeurIPS 2020',
   summary: 'balanced softmax: ce of z + log n',
   needsFeatures: false,
+  takesSoftLabels: true,
   needsCounts: true,
   countsArePriors: true,
   options: { form: formOption },

@@ -8,6 +8,7 @@ export const crossEntropy = defineLoss({
   summary: 'cross-entropy with class weights: −w_y · log softmax(z)_y',
   multiLabel: bce,
   needsFeatures: false,
+  takesSoftLabels: true,
   options: { form: formOption },
   build(op, inputs, options) {
     return { perSample: weightedCrossEntropy(op, formOf(op, options.form, inputs), inputs) };

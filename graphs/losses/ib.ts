@@ -11,6 +11,7 @@ export const ib = defineLoss({
     'influence-balanced loss: −w_y · log softmax(z)_y · α / (g·H + ε), g = Σ_k |softmax(z)_k − onehot_k|, H = Σ|h|',
   multiLabel: sigmoidIb,
   needsFeatures: true,
+  takesSoftLabels: true,
   options: { ...influenceOptions, form: formOption },
   build(op, inputs, options) {
     const form = formOf(op, options.form, inputs);

@@ -6,6 +6,7 @@ export const labelSmoothing = defineLoss({
   cites: "torch.nn.functional.cross_entropy(logits, labels, weight, reduction='none', label_smoothing=ε)",
   summary: 'label smoothing: (1 − ε) · ce + ε · mean over the classes k of −w_k · log softmax(z)_k',
   needsFeatures: false,
+  takesSoftLabels: true,
   options: {
     smoothing: {
       kind: 'number',

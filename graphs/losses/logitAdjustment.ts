@@ -8,6 +8,7 @@ export const logitAdjustment = defineLoss({
     'Menon et al., "Long-Tail Learning via Logit Adjustment", ICLR 2021, the loss for training, not the adjustment of a trained model',
   summary: 'logit-adjusted loss: ce of z + τ · log π, π = n / Σn; τ = 1 is balanced-softmax',
   needsFeatures: false,
+  takesSoftLabels: true,
   needsCounts: true,
   countsArePriors: true,
   options: { tau: tauOption, form: formOption },

@@ -3,6 +3,7 @@ import type { Pen, Value } from '../../src/emit/index.ts';
 import type { Form } from './form.ts';
 import { fused } from './fused.ts';
 import { literal } from './literal.ts';
+import { soft, softCrossEntropy } from './soft.ts';
 
 export const formOption: ChoiceOption<'fused' | 'literal'> = {
   kind: 'choice',
@@ -13,13 +14,14 @@ export const formOption: ChoiceOption<'fused' | 'literal'> = {
 
 /** Reads the logits in the form that was requested. Nothing is emitted that the loss does not ask for. */
 export function formOf(op: Pen, name: string, inputs: LossInputs): Form {
+  if (inputs.areSoft) return soft(op, inputs);
   const labels = checkedLabels(op, inputs.labels);
   return name === 'literal' ? literal(op, inputs.logits, labels) : fused(op, inputs.logits, labels);
 }
 
-/** The cross-entropy times the label's class weight, [N]. */
+/** The cross-entropy times the label's class weight, [N]; of soft labels each class's share of it times its weight. */
 export function weightedCrossEntropy(op: Pen, form: Form, inputs: LossInputs): Value {
-  return weighted(op, form.crossEntropy(), inputs);
+  return inputs.areSoft ? softCrossEntropy(op, inputs) : weighted(op, form.crossEntropy(), inputs);
 }
 
 /** What is there per sample, [N], times the label's class weight. */

@@ -8,6 +8,7 @@ export const vectorScaling = defineLoss({
     'Kini et al., "Label-Imbalanced and Group-Sensitive Classification under Overparameterization", NeurIPS 2021; VSLoss in their code',
   summary: 'vector-scaling loss: ce of Δ · z + τ · log π, Δ = (n / max n)^γ, π = n / Σn',
   needsFeatures: false,
+  takesSoftLabels: true,
   needsCounts: true,
   options: {
     scalingGamma: {

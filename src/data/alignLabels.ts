@@ -30,6 +30,7 @@ export async function alignLabels(given: Dataset, { names, input = LABELS, remed
   const column = data.columns.get(key);
   if (column === undefined) return data;
   if (isMatrix(column)) return alignMatrix(data, key, column, names);
+  if (data.softLabels !== undefined) return indices(data, names);
   const { classNames } = data;
   if (classNames !== undefined) return byName(data, { key, column, classNames }, names, remedy);
   const found = names && (await valuesMeant(data, column, names, remedy));

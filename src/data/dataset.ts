@@ -73,6 +73,8 @@ export interface Dataset {
    * `columns` of a table, one per label; or by an `option`, the names in the order of the model's classes. Undefined: the data came with indices.
    */
   readonly labelsFrom?: 'names' | 'numbers' | 'option' | 'columns';
+  /** Where labels came as probabilities of all classes, [N, C]; those in `columns` are the most probable classes. */
+  readonly softLabels?: Column;
   /** Where each of the `classNames` stands first, for messages. */
   readonly classPlaces?: readonly string[];
   /** How `openData` was called for them: what a record of a run says. */

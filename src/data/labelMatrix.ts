@@ -47,7 +47,7 @@ export async function readMatrix(
     where: `${where}, row ${start + Math.floor(wrong / width)}, label ${wrong % width}`,
     expected: '0 or 1',
     found: String(numbers[wrong]),
-    hint: 'Give 1 for a label that the sample has and 0 for another; soft labels are not supported',
+    hint: 'Give 1 for a label that the sample has and 0 for another',
   });
 }
 

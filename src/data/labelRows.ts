@@ -27,7 +27,7 @@ export async function describeLabelRows(column: Column, size: number): Promise<L
   if (rows.some((row) => row.some((value) => !(value >= 0 && value <= 1)))) return { found: shape, hint: ONE_EACH };
   if (rows.some((row) => row.some((value) => value !== 0 && value !== 1))) {
     const hint =
-      'Soft labels are not supported. labels.argmax(1) gives the most likely class of each sample and drops the rest';
+      'Rows that sum to 1 are soft labels, which train takes for models of exclusive classes. labels.argmax(1) gives the most likely class of each sample';
     return { found: `soft labels, ${shape}`, hint };
   }
   const other = rows.findIndex((row) => row.filter((value) => value === 1).length !== 1);

@@ -74,7 +74,7 @@ export function wrongDtype(where: string, found: string, expected = 'labels that
     where,
     expected,
     found,
-    hint: 'Give class indices, for example labels.astype("int64"); soft labels are not supported',
+    hint: 'Give class indices, for example labels.astype("int64")',
   });
 }
 

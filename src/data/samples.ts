@@ -10,6 +10,7 @@ import { type Column, type Dataset, LABELS } from './dataset.ts';
 import { countLabels, listsOf, rarestLabels } from './labelLists.ts';
 import { readHot } from './labelMatrix.ts';
 import { selectRows } from './select.ts';
+import { readSoft } from './softLabels.ts';
 import { labelsOf } from './split.ts';
 
 type Feeds = Record<string, Tensor>;
@@ -25,6 +26,8 @@ export interface Samples {
   readonly labels: BigInt64Array;
   /** Where samples may have several labels: 1 for each that a sample has, else 0, [N, C]. */
   readonly hot?: Uint8Array;
+  /** Where the labels of the data are soft: the shares of all classes, [N, C], of which `labels` has the largest. */
+  readonly soft?: Float32Array;
   readonly notes: readonly string[];
   /** Of one row's inputs. */
   readonly rowBytes: number;
@@ -49,6 +52,7 @@ export async function openSamples(data: Dataset, inputs: readonly Port[], labels
   const bound = bindData(data, inputs, labels);
   const column = data.columns.get(labels.name) ?? data.columns.get(LABELS);
   const targets = await targetsOf(data, column, labels);
+  const soft = data.softLabels && (await readSoft(data.softLabels, `${data.name}, ${LABELS}`, labels.classes));
   const first = await bound.read(0, 1);
   const rowBytes = Object.values(first).reduce((sum, tensor) => sum + bytesOf(tensor), 0);
   const kept = bound.size * rowBytes <= KEPT_BYTES ? await readAll(bound, first) : undefined;
@@ -61,6 +65,7 @@ export async function openSamples(data: Dataset, inputs: readonly Port[], labels
     name: data.name,
     size: bound.size,
     ...targets,
+    ...(soft ? { soft } : {}),
     rowBytes,
     // Without a shuffle's copy, a run of rows may be a view of the user's own array.
     isFresh:

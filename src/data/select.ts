@@ -10,10 +10,11 @@ import { type Column, type Dataset, disposable, type OpenedData, type TableCells
  * @throws LossgraftError `rows-out-of-range`
  */
 export function selectRows(data: Dataset, rows: Uint32Array): OpenedData {
-  const { describeRow, table } = data;
+  const { describeRow, table, softLabels } = data;
   return disposable({
     ...data,
     ...selectColumns(data, data, rows),
+    ...(softLabels === undefined ? {} : { softLabels: selectColumn(softLabels, rows, `${data.name}, labels`) }),
     ...(table === undefined ? {} : { table: selectCells(data, table, rows) }),
     ...(describeRow === undefined ? {} : { describeRow: (row: number) => describeRow(rows[row] ?? 0) }),
     close: () => data.close(),

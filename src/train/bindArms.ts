@@ -10,15 +10,16 @@ import { stepRows } from '../tables/step.ts';
 import { trainRows } from '../tables/train.ts';
 import { TASKS } from '../task.ts';
 import type { Arm, GraphRequest } from '../trainer/request.ts';
-import { formFor, type GraftRequest } from '../transform/graft.ts';
+import { formFor, type GraftRequest, refuseHardLoss } from '../transform/graft.ts';
 import { type Catalogue, declaredOptions, type TrainOptions } from './options.ts';
 import type { Plan } from './plan.ts';
 import { type Spec, specOf, specsOf, weightingOf } from './specs.ts';
 
-/** Training samples of each class, and in all. */
+/** Training samples of each class, and in all; and whether what is trained reads soft labels. */
 export interface TrainingCounts {
   readonly counts: readonly number[];
   readonly samples: number;
+  readonly softLabels?: boolean;
 }
 
 /** What is trained, beside one another. */
@@ -52,7 +53,7 @@ export function bindArms(catalogue: Catalogue, options: TrainOptions, plan: Plan
   const plainLoss = TASKS[task].crossEntropy;
   const ce: Spec = { name: plainLoss, loss: configured(catalogue.losses, plainLoss, 'loss'), weights: 'none' };
   const crossEntropy = binder.request(ce, undefined);
-  const first = firsts[0] ? binder.request(firsts[0], undefined) : crossEntropy;
+  const first = binder.trained(firsts[0] ?? ce, undefined);
   const settings = Object.fromEntries(arms.map(({ name, graph }) => [`loss ${name}`, plain(graph(undefined))]));
   const influence: Arms['influence'] = (alpha) => binder.influence(specs[0], alpha);
   const declared = countingOptions(arms[0]?.graph(undefined) ?? first);
@@ -71,6 +72,7 @@ class Binder {
   readonly #options: TrainOptions;
   readonly #counts: readonly number[];
   readonly #samples: number;
+  readonly #softLabels: boolean;
   readonly #plan: Plan;
   readonly #optimizer: Configured<Optimizer>;
   readonly #given: Readonly<Record<string, unknown>>;
@@ -80,13 +82,14 @@ class Binder {
     catalogue: Catalogue,
     options: TrainOptions,
     plan: Plan,
-    { counts, samples }: TrainingCounts,
+    { counts, samples, softLabels = false }: TrainingCounts,
     optimizer: Configured<Optimizer>,
   ) {
     this.#catalogue = catalogue;
     this.#options = options;
     this.#counts = counts;
     this.#samples = samples;
+    this.#softLabels = softLabels;
     this.#plan = plan;
     this.#optimizer = optimizer;
     const ofRecipe = Object.entries(plan.optimizerOptions).filter(
@@ -106,7 +109,7 @@ class Binder {
     const { loss, name } = spec;
     const sampler = this.#samplerOf(spec);
     const own = sampler === 'instance' ? { name } : { name, sampler };
-    const graph = (alpha: number | undefined): GraphRequest => this.request(spec, alpha);
+    const graph = (alpha: number | undefined): GraphRequest => this.trained(spec, alpha);
     if (this.#options.alpha !== 'auto' || !isCalibrated(loss.of)) return { ...own, graph };
     const ce: Spec = {
       ...spec,
@@ -118,6 +121,14 @@ class Binder {
       graph,
       calibration: { ce: this.#graft(ce, undefined).request, loss: this.#graft(spec, 1).request },
     };
+  }
+
+  /** Of what is trained, and not only judged. @throws LossgraftError `soft-labels` */
+  trained(spec: Spec, alpha: number | undefined): GraphRequest {
+    const request = this.request(spec, alpha);
+    if (!this.#softLabels) return request;
+    refuseHardLoss(request.loss, this.#plan.task);
+    return { ...request, softLabels: true };
   }
 
   request(spec: Spec, alpha: number | undefined): GraphRequest {

@@ -204,7 +204,8 @@ function same(what: string, data: Dataset, other: Dataset | number | undefined):
 }
 
 /** Size and labels: a checkpoint goes on with the same data only, wherever they are. */
-function identity({ size, labels, hot }: Samples): string {
-  const bytes = hot ?? new Uint8Array(labels.buffer, labels.byteOffset, labels.byteLength);
+function identity({ size, labels, hot, soft }: Samples): string {
+  const own = soft ?? labels;
+  const bytes = hot ?? new Uint8Array(own.buffer, own.byteOffset, own.byteLength);
   return `${size} samples, labels ${createHash('sha256').update(bytes).digest('hex').slice(0, 16)}`;
 }

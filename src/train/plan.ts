@@ -1,3 +1,4 @@
+import { isMixed, type Mixing } from '../data/mixing.ts';
 import type { LossgraftError } from '../errors.ts';
 import { METRICS } from '../metrics/metrics.ts';
 import { badOption, checkNeeds } from '../options/check.ts';
@@ -19,6 +20,7 @@ import type { TrainOptions } from './options.ts';
 
 /** What a recipe or a method settles, and what the user says before it. */
 export interface Plan extends Recipe {
+  readonly augmentation: Recipe['augmentation'] & Mixing;
   readonly seed: number;
   /** `null` where a loss is requested. */
   readonly method: MethodName | null;
@@ -124,7 +126,7 @@ export const SAFE_LOSS = 'logit-adjustment';
 function isSafe(options: TrainOptions, method: MethodName | null): boolean {
   if (method === null || !methods[method].losses.includes(SAFE_LOSS)) return false;
   const { padding = 0, flip = false } = options.augmentation ?? {};
-  if (padding > 0 || flip) return false;
+  if (padding > 0 || flip || isMixed(options.augmentation)) return false;
   return !Object.entries(options).some(
     ([key, value]) => value !== undefined && value !== 'instance' && value !== false && CHANGES.has(key),
   );

@@ -1,6 +1,5 @@
 import { configured } from '../bind.ts';
 import type { ClassNames } from '../classes/names.ts';
-import { labelsShown } from '../data/labelsShown.ts';
 import { fixedBatch, inputPorts } from '../data/samples.ts';
 import { preparationIn } from '../data/tables/preparation.ts';
 import { LossgraftError, option } from '../errors.ts';
@@ -18,6 +17,7 @@ import { trainerRows } from '../tables/train/trainer.ts';
 import { trainRows } from '../tables/train.ts';
 import type { Task } from '../task.ts';
 import type { TrainerRequest } from '../trainer/request.ts';
+import { readsSoftLabels } from '../trainer/softTargets.ts';
 import { evaluationGraph } from '../trainGraph/evaluation.ts';
 import { type Arms, bindArms } from './bindArms.ts';
 import { calibrationNotes } from './calibration.ts';
@@ -33,6 +33,7 @@ import { describePlan, type Plan, planOf } from './plan.ts';
 import { checkReport } from './report.ts';
 import { describeRun, differences } from './runFile.ts';
 import { settledPlan } from './settledPlan.ts';
+import { describeSoft, withHardLabels } from './softLabels.ts';
 import { standardise } from './standardise.ts';
 import { askedTask, checkLabels } from './task.ts';
 
@@ -57,12 +58,12 @@ export interface PreparedRun {
 export async function prepareRun(
   catalogue: Catalogue,
   source: Model,
-  given: TrainOptions,
+  asGiven: TrainOptions,
   folderNotes: readonly string[],
 ): Promise<PreparedRun> {
-  checkReport(given);
-  const name = given.rename?.labels ?? 'labels';
-  const shown = await labelsShown(given.data, name);
+  checkReport(asGiven);
+  const name = asGiven.rename?.labels ?? 'labels';
+  const { given, shown } = await withHardLabels(asGiven, name);
   const { of: loss } = configured(catalogue.losses, given.loss ?? 'ce', 'loss');
   const asked = askedTask(source, given, loss.task === 'multi-label', shown);
   const proposed = planOf(given, asked);
@@ -105,9 +106,17 @@ export async function prepareRun(
   const planned = task === proposed.task ? proposed : planOf(given, task);
   const plan = await settledPlan(model, options, { ...planned, batchSize }, parts);
   const calibrated = await calibrationNotes(model, options, parts, classes);
-  const ownNotes = [...dataNotes, ...describePlan(plan), ...describeSampler(options, parts.counts), ...calibrated];
+  const ownNotes = [
+    ...dataNotes,
+    ...describePlan(plan),
+    ...describeSampler(options, parts.counts),
+    ...describeSoft(plan.augmentation, parts.train.samples),
+    ...calibrated,
+  ];
   for (const note of ownNotes) options.onNote?.(note);
-  const bound = bindArms(catalogue, options, plan, { counts: parts.counts, samples: parts.train.rows.length });
+  const softLabels = readsSoftLabels(plan.augmentation, parts.train.samples);
+  const counted = { counts: parts.counts, samples: parts.train.rows.length };
+  const bound = bindArms(catalogue, options, plan, { ...counted, softLabels });
   const record = await describeRun(catalogue, { model: source, given, plan, declared: bound.declared });
   const compared = comparedNotes(given, record);
   for (const note of compared) options.onNote?.(note);

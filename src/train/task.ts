@@ -25,7 +25,7 @@ export function checkLabels(
   head: { readonly why: string },
 ): string[] {
   if (task === 'exclusive') return [];
-  if (shown !== 'indices') {
+  if (shown === 'one-hot' || shown === 'multi-hot') {
     const found = shown === 'multi-hot' ? 'rows of 0 and 1' : 'rows with one 1 each';
     return [`Labels are ${found} and ${head.why}: lossgraft trains for ${TASKS[task].describe} (multi-label)`];
   }
@@ -33,7 +33,7 @@ export function checkLabels(
     code: 'task-mismatch',
     where: `${data.name}, labels`,
     expected: `a row of 0 and 1 per sample, [N, C], because ${head.why}`,
-    found: 'one label per sample',
+    found: shown === 'probabilities' ? 'probabilities that sum to 1' : 'one label per sample',
     hint:
       `Name columns of 0 and 1 with ${option('labelColumns')}, or what separates several names with ${option('labelSeparator')}; ` +
       `if each sample has exactly one class, ${option('task', 'exclusive')}`,

@@ -14,6 +14,7 @@ import { writeRunFile } from '../runFolder/runFile.ts';
 import { trainRows } from '../tables/train.ts';
 import type { TrainedRun } from '../trainer/request.ts';
 import { runTraining } from '../trainer/runTraining.ts';
+import { readsSoftLabels } from '../trainer/softTargets.ts';
 import { widened } from '../transform/widen.ts';
 import { refuseInput } from '../tuned/writeBack.ts';
 import { type Arms, bindArms, type TrainingCounts } from './bindArms.ts';
@@ -127,11 +128,12 @@ async function trainIn(
   const prepared = await prepareRun(catalogue, source, given, folderNotes);
   prepared.head?.save();
   const { request, options, plan, parts, bound, names } = prepared;
+  const softLabels = readsSoftLabels(plan.augmentation, parts.train.samples);
   const { model } = request;
   const arms = bound.arms.map(({ name }) => name);
   const run = { model, options, parts, ports: request.ports, schedule: plan.schedule, arms };
   await live.open({ ...run, notes: prepared.notes });
-  const trained = await trainFolded(prepared, (of) => bindArms(catalogue, options, plan, of)).catch(
+  const trained = await trainFolded(prepared, (of) => bindArms(catalogue, options, plan, { ...of, softLabels })).catch(
     async (error: unknown) => {
       await reportBroken({ ...run, notes: prepared.notes }, error);
       throw await explained(error, prepared);

@@ -1,3 +1,4 @@
+import { isMixed } from '../data/mixing.ts';
 import type { Part } from '../data/samples.ts';
 import { fixedBatch } from '../data/samples.ts';
 import { LossgraftError, option } from '../errors.ts';
@@ -46,8 +47,9 @@ export async function planFeatures(context: Context): Promise<FeaturePlan> {
     return { train, validation, report: reportOf(part, { why }), close: () => {} };
   };
   if ('why' in found) return plain(found.why);
-  const isAugmented = (request.augmentation?.padding ?? 0) > 0 || request.augmentation?.flip === true;
-  const why = isAugmented ? AUGMENTED : mode === 'off' ? 'it was turned off' : undefined;
+  const changes = changesOf(request.augmentation);
+  const isAugmented = changes !== undefined;
+  const why = isAugmented ? changes : mode === 'off' ? 'it was turned off' : undefined;
   if (why !== undefined && mode === 'on') throw refusal(why);
   // On the CPU, weights of a graph of its own are constants, from which ONNX Runtime makes faster kernels than inside a Scan.
   if (why === undefined || provider === 'cpu') await graphs.putBehind(found);
@@ -58,7 +60,12 @@ export async function planFeatures(context: Context): Promise<FeaturePlan> {
   return 'why' in size ? plain(why ?? size.why) : cacheParts(context, found, parts, { ...size, why });
 }
 
-const AUGMENTED = 'crops and flips change the samples in every epoch';
+/** Why samples are others in every epoch; `undefined` where they are not. */
+function changesOf(augmentation: TrainerRequest['augmentation']): string | undefined {
+  if ((augmentation?.padding ?? 0) > 0 || augmentation?.flip)
+    return 'crops and flips change the samples in every epoch';
+  return isMixed(augmentation) ? 'samples are mixed with others in every epoch' : undefined;
+}
 
 /** Those of all graphs of the run that differ in what they read. */
 function requestsOf({ first, crossEntropy, arms, influence }: TrainerRequest): FrozenRequest[] {

@@ -33,14 +33,18 @@ export interface RunParts extends RunBasis {
 }
 
 /** Opens the first graphs of a run, and plans its epochs. @throws LossgraftError as its parts do. */
-export async function openParts(basis: RunBasis, at: Checkpoint, augment: PrefetchPlan['augment']): Promise<RunParts> {
+export async function openParts(
+  basis: RunBasis,
+  at: Checkpoint,
+  change: Pick<PrefetchPlan, 'augment' | 'soften'>,
+): Promise<RunParts> {
   const { request, graphs, notes } = basis;
   const { train, trainCounts, seed, schedule, crossEntropy, signal } = request;
   await openArm(basis, at);
   const evaluation = await graphs.judge('evaluation', crossEntropy);
   const { groups, notes: own } = planGroups(request, graphs.common.stateBytes);
   notes.push(...own);
-  const plan = { train, seed, epochs: schedule.epochs, groups, augment };
+  const plan = { train, seed, epochs: schedule.epochs, groups, ...change };
   // The first phase is one for all arms.
   const prefetcherOf = ({ sampler = 'instance' }: Arm): Prefetcher =>
     new Prefetcher({ ...plan, samplerOf: (epoch) => (phaseOf(schedule, epoch) === 'first' ? 'instance' : sampler) });

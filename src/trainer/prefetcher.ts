@@ -4,6 +4,7 @@ import { buffersOf } from '../data/samples.ts';
 import type { Tensor } from '../tensor.ts';
 import type { Tensors } from '../thread/protocol.ts';
 import type { Group } from './groups.ts';
+import type { GroupKeys } from './softTargets.ts';
 
 /** What a run of the training graph is fed with, without the learning rate. */
 export interface GroupFeeds {
@@ -25,6 +26,8 @@ export interface PrefetchPlan {
     feeds: Record<string, Tensor>,
     keys: { seed: number; epoch: number; rows: Uint32Array },
   ): Record<string, Tensor>;
+  /** Soft labels in place of classes, and samples that are mixed with others of their step. */
+  readonly soften?: ((feeds: Tensors, keys: GroupKeys) => Tensors) | undefined;
 }
 
 /** Read before it is needed: up to so many bytes, but at least one group, and at most {@link MAX_GROUPS}. */
@@ -87,13 +90,14 @@ export class Prefetcher {
   }
 
   async #read(place: number): Promise<GroupFeeds> {
-    const { groups, train, seed, augment } = this.#plan;
+    const { groups, train, seed, augment, soften } = this.#plan;
     const epoch = Math.floor(place / groups.length);
     const group = groups[place % groups.length];
     if (!group) throw new Error('an epoch without steps');
     const rows = this.#rowsOf(epoch).subarray(group.start, group.start + group.steps * group.batch);
     const read = await train.samples.read(rows);
-    const feeds = augment(read, { seed, epoch, rows });
+    const augmented = augment(read, { seed, epoch, rows });
+    const feeds = soften ? soften(augmented, { seed, epoch, rows, group }) : augmented;
     const own = train.samples.isFresh
       ? feeds
       : Object.fromEntries(Object.entries(feeds).filter(([name, tensor]) => tensor !== read[name]));

@@ -2,6 +2,7 @@ import type { Evidence } from '../classes/evidence.ts';
 import type { ClassNames } from '../classes/names.ts';
 import type { Augmentation } from '../data/augmentation.ts';
 import type { Dataset } from '../data/dataset.ts';
+import type { Mixing } from '../data/mixing.ts';
 import type { Sampler } from '../data/sampler.ts';
 import type { Part } from '../data/samples.ts';
 import type { ThresholdPolicy } from '../metrics/thresholds.ts';
@@ -84,7 +85,7 @@ export interface TrainerRequest extends CompleteOptions<typeof trainerRows> {
   readonly selectBy: NonNullable<CompleteOptions<typeof trainerRows>['selectBy']>;
   readonly batchSize: number;
   readonly seed: number;
-  readonly augmentation?: Augmentation;
+  readonly augmentation?: Augmentation & Mixing;
   /** What the classes are called, all of them. */
   readonly names?: ClassNames;
   /** Hears what is to be known at once. */

@@ -11,6 +11,7 @@ import { GraphPool } from './graphPool.ts';
 import { SEEN } from './judge.ts';
 import { openParts, type RunBasis } from './parts.ts';
 import type { TrainedRun, TrainerRequest } from './request.ts';
+import { softener } from './softTargets.ts';
 import { Trainer } from './trainer.ts';
 
 /** Trains all arms, or goes on where a run was left. @throws LossgraftError as its parts do; the last checkpoint stays whole. */
@@ -28,6 +29,7 @@ async function trainIn(runner: Runner, request: TrainerRequest): Promise<Trained
   const graphs = new GraphPool(request.model, runner, request.provider, request.threads);
   const folder = new RunFolder(request.folder, request.data.classNames);
   const augment = augmenter(request.data, request.ports, request.augmentation);
+  const soften = softener(request);
   const found = folder.begin(request.mode, request.settings);
   const further = found && trainedFurther(found, request);
   if (further) request.onNote?.(further.note);
@@ -43,7 +45,7 @@ async function trainIn(runner: Runner, request: TrainerRequest): Promise<Trained
   const notes = [further?.note, note, describeFeatures(report)].filter((text) => text !== undefined);
   try {
     const basis: RunBasis = { request: { ...request, train, validation }, runner, graphs, folder, notes };
-    const parts = await openParts(basis, at, augment);
+    const parts = await openParts(basis, at, { augment, soften });
     const { interrupted, checkpoint } = await new Trainer(parts, at).run();
     return { interrupted, checkpoint, features: report, notes: [...graphs.notes, ...seenNotes(checkpoint), ...notes] };
   } finally {

@@ -19,6 +19,8 @@ export interface GraftRequest extends PerClass {
   readonly lossOptions: Readonly<Record<string, unknown>>;
   /** What the labels say. Default: what the loss is for, else what the head tells. */
   readonly task?: Task;
+  /** Labels are soft, float32 [N, C]: see `LossInputs`. Default: they are class indices, or 0 and 1. */
+  readonly softLabels?: boolean;
   readonly reduction?: Reduction;
   readonly logits?: string;
   readonly features?: string;
@@ -91,6 +93,8 @@ export function graft(
   const loss = formFor(request.loss, task);
   const options = resolveOptions(loss.options, request.lossOptions, `loss ${loss.name}`);
   refuseUnused(request, loss);
+  const areSoft = request.softLabels ?? false;
+  if (areSoft) refuseHardLoss(loss, task);
   notes.push(...logits.notes);
   if (loss !== request.loss)
     notes.push(`${request.loss.name} on a multi-label head is the loss ${loss.name}: ${loss.summary}`);
@@ -104,13 +108,13 @@ export function graft(
   const counts = loss.needsCounts ? countsOf(request, loss, { task, classes }) : undefined;
   refuseUnknownRenames(request, furtherNames);
   const name = (each: string) => request.rename?.[each] ?? each;
-  const { dtype, perClass } = TASKS[task].labels;
+  const { dtype, perClass } = areSoft ? SOFT : TASKS[task].labels;
   const row = perClass ? [classes ?? 'classes'] : [];
   const labels = graph.define(name('labels'), dtype, [batchDim(logits.value), ...row]);
   graph.inputs.push(labels);
   const norm = features && featureNorm(op, features, request.featuresAreNorm ?? false);
   const { sampleCount: samples } = request;
-  const inputs = { logits: scores, labels, featureNorm: norm, counts, samples, ...weights?.inputs };
+  const inputs = { logits: scores, labels, areSoft, featureNorm: norm, counts, samples, ...weights?.inputs };
   const built = loss.build(op, { weights: undefined, ...inputs }, options);
   const reduction = request.reduction ?? 'mean';
   const outputs = addOutputs(op, built, reduction, batchDim(logits.value), name);
@@ -161,6 +165,23 @@ export function formFor(loss: Loss, task: Task): Loss {
     expected: `a loss for ${TASKS[task].describe}`,
     found: `one for ${TASKS[own].describe}`,
     hint: other,
+  });
+}
+
+const SOFT = { dtype: 'float32', perClass: true } as const;
+
+/** @throws LossgraftError `soft-labels` for a loss that reads one class per sample, or labels of 0 and 1, alone. */
+export function refuseHardLoss(loss: Loss, task: Task): void {
+  if (loss.takesSoftLabels) return;
+  throw new LossgraftError({
+    code: 'soft-labels',
+    where: `loss ${loss.name}`,
+    expected: 'a loss of soft labels, as mixed samples and labels that are probabilities have them',
+    found:
+      task === 'exclusive'
+        ? 'one that is defined for one class per sample'
+        : 'one that is defined for labels that a sample has or has not',
+    hint: `Take a loss that reads them, such as ${TASKS[task].crossEntropy}`,
   });
 }
 

@@ -177,7 +177,7 @@ describe('run refuses', () => {
     [
       'soft labels',
       (data) => ({ ...data, labels: labelRows((n, k) => (k === n % 10 ? 0.55 : 0.05), 'float32') }),
-      /found soft labels, float32\[20, 10\]\. Soft labels are not supported/,
+      /found soft labels, float32\[20, 10\]\. Rows that sum to 1 are soft labels, which train takes/,
     ],
     [
       'rows of numbers',

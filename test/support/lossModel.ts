@@ -27,6 +27,9 @@ export interface LossModelSpec {
   readonly opset?: number;
   /** Default: symbolic. */
   readonly classes?: number;
+  /** Labels are float32 [N, C]. */
+  readonly areSoft?: boolean;
+  readonly positiveWeights?: readonly number[];
   /** Further outputs: the loss's gradients `<input>.grad`, or `<input>.grad.head`, the first rows, for which all is computed and little fetched. */
   readonly gradient?: 'whole' | 'head';
 }
@@ -42,6 +45,8 @@ export function lossModel({
   samples,
   opset = 17,
   classes,
+  areSoft = false,
+  positiveWeights,
   gradient,
 }: LossModelSpec): LossModel {
   const host = scan(fromBytes(EMPTY_MODEL, 'empty model'));
@@ -52,14 +57,15 @@ export function lossModel({
     return value;
   };
   const logits = input('logits', 'float32', ['N', classes ?? 'C']);
-  const isMultiLabel = loss.task === 'multi-label';
-  const labels = isMultiLabel ? input('labels', 'float32', ['N', classes ?? 'C']) : input('labels', 'int64', ['N']);
+  const isMatrix = areSoft || loss.task === 'multi-label';
+  const labels = isMatrix ? input('labels', 'float32', ['N', classes ?? 'C']) : input('labels', 'int64', ['N']);
   const featureNorm = loss.needsFeatures ? input('norm', 'float32', ['N']) : undefined;
   const op = createEmitter(graph, opset);
-  const classWeights =
-    weights && op.constant({ dtype: 'float32', dims: [weights.length], data: Float32Array.from(weights) });
+  const perClass = (values: readonly number[] | undefined) =>
+    values && op.constant({ dtype: 'float32', dims: [values.length], data: Float32Array.from(values) });
   const resolved: OptionValues<Loss['options']> = resolveOptions(loss.options, options, `loss ${loss.name}`);
-  const built = loss.build(op, { logits, labels, featureNorm, weights: classWeights, counts, samples }, resolved);
+  const own = { weights: perClass(weights), positiveWeights: perClass(positiveWeights), counts, samples };
+  const built = loss.build(op, { logits, labels, areSoft, featureNorm, ...own }, resolved);
   const output: Output = (name, value, shape) => {
     const named = graph.define(name, 'float32', shape);
     graph.addNode({ opType: 'Identity', inputs: [value], outputs: [named] });

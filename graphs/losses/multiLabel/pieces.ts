@@ -25,6 +25,12 @@ export function wrongness(op: Pen, { logits, labels }: LossInputs): Logistic {
   return logistic(op, op.mul(logits, op.sub(1, op.mul(labels, 2))));
 }
 
+/** |σ(z) − y|, [N, C]: where labels are 0 or 1, 1 − p_t, with all its digits. */
+export function missesOf(op: Pen, inputs: LossInputs): Value {
+  if (!inputs.areSoft) return wrongness(op, inputs).sigmoid();
+  return op.abs(op.sub(logistic(op, inputs.logits).sigmoid(), inputs.labels));
+}
+
 /** (1 − p_t)^γ, [N, C]: as e^(−γ · −log(1 − p_t)), whose gradient is finite for every γ. */
 export function focalPower(op: Pen, side: Logistic, gamma: Value | number): Value {
   return op.exp(op.neg(op.mul(side.softplusOfMinus(), gamma)));
@@ -46,4 +52,14 @@ export function weightedTerms(op: Pen, terms: Value, inputs: LossInputs): Value 
 export function combined(op: Pen, terms: Value, inputs: LossInputs, how: 'mean' | 'sum'): Value {
   const weighted = weightedTerms(op, terms, inputs);
   return how === 'sum' ? op.reduceSum(weighted, [1]) : op.reduceMean(weighted, [1]);
+}
+
+/** −w_k · (p_k · y_k · log σ(z_k) + (1 − y_k) · log(1 − σ(z_k))) of all labels as one number per sample, [N]. */
+export function binaryCrossEntropy(op: Pen, inputs: LossInputs, how: 'mean' | 'sum'): Value {
+  if (!inputs.areSoft) return combined(op, wrongness(op, inputs).softplus(), inputs, how);
+  const { positiveWeights, ...rest } = inputs;
+  const own = logistic(op, inputs.logits);
+  const missed = own.softplusOfMinus();
+  const weighed = positiveWeights === undefined ? missed : op.mul(missed, positiveWeights);
+  return combined(op, bySide(op, rest, weighed, own.softplus()), rest, how);
 }

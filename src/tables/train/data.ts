@@ -8,6 +8,8 @@ import { none, own, within } from './settings.ts';
 const isDataset = (data: unknown): data is Dataset => isRecord(data) && data.columns instanceof Map;
 const isShare = (data: unknown): data is Dataset | number => typeof data === 'number' || isDataset(data);
 
+const isAlpha = (alpha: number): boolean => alpha >= 0;
+
 /** Data, their split, their classes, and what is made of them. */
 export const dataRows = {
   data: value('data, as openData gives them', isDataset, '', { ...within, first: true, required: true }),
@@ -68,6 +70,20 @@ export const dataRows = {
       ),
       /** Mirrors half of the images left to right. */
       flip: flag('Mirror half of the images', {}),
+      /** α of mixup: every step's samples are mixed with one another, in shares from Beta(α, α), and so are their labels. Default 0: never. */
+      mixup: number(
+        'mixup: mix the samples of a step with one another, and their labels, in shares drawn from Beta(α, α), such as 0.2',
+        'α, a number of 0 or more',
+        isAlpha,
+        {},
+      ),
+      /** α of CutMix: a box of each image is that of another one, its area drawn from Beta(α, α). With `mixup` each step does one of both. */
+      cutmix: number(
+        'CutMix: replace a box of each image by that of another one, its area drawn from Beta(α, α), such as 1',
+        'α, a number of 0 or more',
+        isAlpha,
+        {},
+      ),
     },
     within,
   ),
