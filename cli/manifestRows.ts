@@ -8,11 +8,11 @@ type SettingRow = readonly [string, string];
 /** How a training step updates, and in which mode its layers are. */
 export function settingRows(settings: Manifest): SettingRow[] {
   const { optimizer, optimizerOptions, clipNorm, accumulate, noDecayForVectors, rateFactors } = settings;
-  const { batchNorm, dropout, seed, keepTies } = settings;
+  const { batchNorm, dropout, seed, keepTies, precision } = settings;
   return [
     ['optimizer', [String(optimizer), ...pairs(optimizerOptions)].join(', ')],
     ['update', pairs({ clipNorm, accumulate, noDecayForVectors, rateFactors }).join(', ')],
-    ['mode', pairs({ batchNorm, dropout, seed, keepTies }).join(', ')],
+    ['mode', pairs({ batchNorm, dropout, seed, keepTies, precision }).join(', ')],
   ];
 }
 

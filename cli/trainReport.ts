@@ -19,16 +19,18 @@ export function trainWatch(): TrainWatch {
   };
   const onProgress = (p: TrainProgress): void => {
     if (!isWatched()) return;
+    const { skippedSteps = 0 } = p;
     const payload = {
       what: `${printable(p.arm)} epoch ${p.epoch}/${p.epochs}`,
       loss: p.loss.toPrecision(4),
       rate: formatNumber(p.rate),
+      skipped: skippedSteps > 0 ? ` | ${skippedSteps} skipped` : '',
       left: p.secondsLeft === null ? '' : ` | ${duration(p.secondsLeft)} left`,
     };
     if (bar === undefined) {
       bar = new SingleBar({
         stream: process.stderr,
-        format: '{what} {bar} {percentage} % | loss {loss} | rate {rate}{left}',
+        format: '{what} {bar} {percentage} % | loss {loss} | rate {rate}{skipped}{left}',
         clearOnComplete: true,
         hideCursor: true,
       });

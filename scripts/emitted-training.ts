@@ -1,6 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AugmentOptions, augment, type Model, open, type TrainGraphOptions, trainGraph } from '../src/index.ts';
+import { opened as openedModel } from '../src/model.ts';
+import { cudaCoverage } from '../src/runtime/cuda/coverage.ts';
 import { findNetworks } from '../test/support/networks.ts';
 import { findTrajectories } from '../test/support/trajectories.ts';
 import type { EmittedGraph } from './emitted-graph.ts';
@@ -14,6 +16,7 @@ export async function* trainingGraphs(root: string): AsyncGenerator<EmittedGraph
       const isTrained = mode === 'train' || /train|unfolded/.test(name);
       const all = { ...graft, trainable: 'all' } as TrainGraphOptions;
       yield* forms(label, host, all);
+      yield* mixed(label, host, all);
       if (isTrained) yield* forms(label, host, { ...all, batchNorm: 'train' });
     });
   }
@@ -58,14 +61,39 @@ async function* withGradients(
   mode: string,
 ): AsyncGenerator<EmittedGraph> {
   const augmented = await augment(host, { ...graft, grad: ['logits', 'features', 'parameters'] });
-  const lacking = mode === 'train' ? { lacking: ['BatchNormalization'] } : {};
-  yield { name: `${label} augment --grad`, model: augmented.bytes(), ...lacking };
+  const lacking = [...lackingOf(host), ...(mode === 'train' ? ['BatchNormalization'] : [])];
+  yield { name: `${label} augment --grad`, model: augmented.bytes(), lacking };
 }
 
-async function* forms(label: string, host: Model, options: TrainGraphOptions): AsyncGenerator<EmittedGraph> {
-  for (const form of ['step', 'loop', 'split'] as const) {
+/** Operators of the host that the CUDA provider leaves alone, or whose kernel could not be made without cuDNN. */
+function lackingOf(host: Model): string[] {
+  const { opsetImports, graph } = openedModel(host).proto;
+  const opset = opsetImports.get('') ?? 0;
+  const refused = new Set(['cpu', 'throws', 'constructor-error']);
+  const isLacking = (op: string): boolean =>
+    refused.has(cudaCoverage(op, opset).status) || refused.has(cudaCoverage(op, opset, 'float32', 'int64').status);
+  return [...new Set(graph.nodes.map(({ opType }) => opType))].filter(isLacking);
+}
+
+/** Half precision, where the network has products that CUDA computes in it. */
+async function* mixed(label: string, host: Model, options: TrainGraphOptions): AsyncGenerator<EmittedGraph> {
+  for (const precision of ['mixed', 'mixed-bfloat16'] as const) {
+    yield* forms(`${label} ${precision}`, host, { ...options, precision }, ['step']);
+  }
+}
+
+const FORMS = ['step', 'loop', 'split'] as const;
+
+async function* forms(
+  label: string,
+  host: Model,
+  options: TrainGraphOptions,
+  wanted: readonly (typeof FORMS)[number][] = FORMS,
+): AsyncGenerator<EmittedGraph> {
+  const lacking = lackingOf(host);
+  for (const form of wanted) {
     const graph = await trainGraph(host, { ...options, form });
     const batchNorm = options.batchNorm === undefined ? '' : ` batch-norm=${options.batchNorm}`;
-    for (const [file, model] of graph.bytes()) yield { name: `${label} ${form}${batchNorm} ${file}`, model };
+    for (const [file, model] of graph.bytes()) yield { name: `${label} ${form}${batchNorm} ${file}`, model, lacking };
   }
 }

@@ -121,6 +121,7 @@ export type ErrorCode =
   | 'missing-graph'
   | 'missing-option'
   | 'missing-value'
+  | 'mixed-precision'
   | 'mixing'
   | 'model-folder'
   | 'model-not-found'

@@ -1,7 +1,8 @@
 import type { Metrics } from './metrics.ts';
+import type { Scaling } from './progress.ts';
 
 /** What is known of an epoch. */
-export interface EpochRecord extends Metrics {
+export interface EpochRecord extends Metrics, Partial<Scaling> {
   readonly arm: string;
   /** From 1 on; 0 is the model as it was given. */
   readonly epoch: number;

@@ -1,7 +1,15 @@
 import type { EpochRecord } from './epoch.ts';
 
+/** How mixed precision in float16 goes. */
+export interface Scaling {
+  /** Steps of this loss that were not taken so far, since a gradient had left the range of float16. */
+  readonly skippedSteps: number;
+  /** What the loss is multiplied by before the backward pass. */
+  readonly lossScale: number;
+}
+
 /** Where a training is, after a run of its graph. */
-export interface TrainProgress {
+export interface TrainProgress extends Partial<Scaling> {
   readonly arm: string;
   /** Counted from 1, as is `step`. */
   readonly epoch: number;

@@ -83,6 +83,19 @@ export function cutNotes({ cuts = {} }: Checkpoint): string[] {
   );
 }
 
+/** What to tell of the steps that mixed precision did not take. */
+export function scalingNotes({ history }: Pick<Checkpoint, 'history'>): string[] {
+  const last = new Map(history.map((record) => [record.arm, record]));
+  return [...last.values()].flatMap(({ arm, skippedSteps, lossScale }) =>
+    skippedSteps === undefined
+      ? []
+      : [
+          `${arm}: mixed precision skipped ${skippedSteps} step${skippedSteps === 1 ? '' : 's'} whose gradients left the range of float16; ` +
+            `the loss scale ended at ${lossScale}`,
+        ],
+  );
+}
+
 /** How a run ended. */
 export interface Outcome {
   /** What is written back: names in the state of the first arm's best epoch. */

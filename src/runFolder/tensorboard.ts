@@ -67,6 +67,8 @@ function scalarsOf(record: EpochRecord, classNames: readonly string[]): [string,
     ['accuracy/medium', medium],
     ['accuracy/few', few],
     ['learning_rate', rate],
+    ['mixed_precision/skipped_steps', record.skippedSteps],
+    ['mixed_precision/loss_scale', record.lossScale],
     ...OTHERS.map((name) => [`metrics/${METRICS[name].option.replace('-', '_')}`, record[name]] as const),
     ...recalls.map((value, k) => [`recall/${classNames[k] ?? k}`, value] as const),
     ...Object.entries(record.classes ?? {}).flatMap(([name, values]) =>

@@ -50,6 +50,16 @@ export const stepRows = {
       settings: 'within',
     },
   ),
+  /**
+   * In which the model's products are computed: `mixed` in float16, with a loss scale that is raised and lowered as torch.amp.GradScaler does;
+   * `mixed-bfloat16` in bfloat16. Weights, sums, normalisations, losses and updates are float32 in all three. Default `float32`.
+   */
+  precision: choice(
+    ['float32', 'mixed', 'mixed-bfloat16'],
+    'What computes products: float32; mixed: float16, with dynamic loss scaling; mixed-bfloat16: bfloat16. Weights, sums, losses and ' +
+      'updates stay float32. For GPUs: on the CPU both are slower',
+    { default: 'float32', settings: 'within' },
+  ),
   /** Scales all gradients together so that their Euclidean norm is at most this: torch.nn.utils.clip_grad_norm_. */
   clipNorm: number('Clip the global norm of all gradients at this value', 'a number above 0', (norm) => norm > 0, {
     settings: 'within',

@@ -1,4 +1,5 @@
 import type { Problem } from '../errors.ts';
+import type { Scaling } from '../records/progress.ts';
 import type { Provider } from '../runtime/session.ts';
 import type { Tensor } from '../tensor.ts';
 
@@ -42,6 +43,8 @@ export type Job =
 
 export interface Losses {
   readonly losses: readonly number[];
+  /** Of mixed precision, after the last step. */
+  readonly scaling?: Scaling;
   /** What a proof on CUDA found, at a graph's first run. */
   readonly note?: string;
   /** Milliseconds for which there was no job before this one. */

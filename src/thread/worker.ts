@@ -7,6 +7,7 @@ import { readSafetensors } from '../safetensors/read.ts';
 import { writeSafetensors } from '../safetensors/write.ts';
 import type { Tensor } from '../tensor.ts';
 import { elementCount } from '../tensor.ts';
+import { LOSS_SCALE, SKIPPED_STEPS } from '../transform/lossScale.ts';
 import type { Answer, Answers, Front, Job, Losses, Question, Tensors } from './protocol.ts';
 import { TRAINING_SESSION } from './sessionOptions.ts';
 import { stackBatches, stepOf, stepsOf } from './steps.ts';
@@ -113,7 +114,13 @@ async function train({ graph, feeds, loss }: Extract<Job, { kind: 'train' }>, id
   const losses = Array.from(results[loss]?.data ?? [], Number);
   const next = Object.entries(state).map(([name, tensor]) => [name, results[`${name}.next`] ?? tensor] as const);
   if (losses.every(Number.isFinite)) replaceState(Object.fromEntries(next));
-  return { losses, idle, ...note };
+  return { losses, idle, ...scaling(), ...note };
+}
+
+function scaling(): Pick<Losses, 'scaling'> {
+  const [lossScale, skippedSteps] = [LOSS_SCALE, SKIPPED_STEPS].map((name) => state[name]?.data[0]);
+  if (lossScale === undefined) return {};
+  return { scaling: { lossScale: Number(lossScale), skippedSteps: Number(skippedSteps) } };
 }
 
 async function evaluate({ graph, feeds, fetches }: Extract<Job, { kind: 'evaluate' }>): Promise<Tensors> {

@@ -1,4 +1,4 @@
-import type { Value } from '../emit/index.ts';
+import type { Emitter, Value } from '../emit/index.ts';
 import { LossgraftError, option } from '../errors.ts';
 import type { Model } from '../model.ts';
 import { type ConstantReader, inferOwnTypes } from '../transform/constantValues.ts';
@@ -6,6 +6,8 @@ import { differentiate } from '../transform/differentiate.ts';
 import { type CutPlace, cutAt } from '../transform/frozen.ts';
 import type { Calculus } from '../transform/gradientOutputs.ts';
 import { type Grafted, type GraftRequest, graft } from '../transform/graft.ts';
+import { halfOf, type NarrowRequest, narrow, type Precision, refuseUnnarrowed } from '../transform/halfPrecision.ts';
+import { scaleInput } from '../transform/lossScale.ts';
 import { type LeftOut, leftOutNotes, type Parameter } from '../transform/parameters.ts';
 import { type Prepared, type PrepareRequest, prepare } from '../transform/prepare.ts';
 import { straightThrough } from '../transform/qdq.ts';
@@ -13,6 +15,8 @@ import { otherWeightsNotes } from '../transform/quantised.ts';
 import { trainedParameters } from '../transform/scales.ts';
 
 export interface BackwardRequest extends GraftRequest, PrepareRequest {
+  /** In which the model's products are computed; weights, losses and updates are float32. Default `float32`. */
+  readonly precision?: Precision;
   readonly calculus: Calculus;
   /** `head`, `all`, patterns of parameter names, or names of tensors; a list of these. */
   readonly trainable: string;
@@ -32,6 +36,8 @@ export interface Backward {
   /** What `all` leaves out, as no parameters. */
   readonly leftOut: readonly LeftOut[];
   readonly constant: ConstantReader;
+  /** What the loss was multiplied by before it was differentiated, and with it the gradients: an input. */
+  readonly scale: Value | undefined;
 }
 
 /** The input that holds the learning rate. */
@@ -54,14 +60,21 @@ export async function backward(model: Model, request: BackwardRequest): Promise<
   await inferOwnTypes(model, graph);
   straightThrough(grafted.op);
   const wrt = asked.map(({ value }) => value);
-  const options = { rules: request.calculus.gradients, constant, replacesForward: true };
+  halve(grafted.op, request.precision, { among, constant, trained: new Set(wrt) });
+  const scale = request.precision === 'mixed' ? scaleInput(grafted.op) : undefined;
+  const options = { rules: request.calculus.gradients, constant, replacesForward: true, scale };
   const gradients = differentiate(grafted.op, grafted.loss, wrt, options);
   const trained = asked.filter(({ value }) => gradients.has(value));
   const unreached = asked.filter(({ value }) => !gradients.has(value));
   if (trained.length === 0) throw nothingTrained(unreached, grafted.logits);
   draft.notes.push(...leftOutNotes(leftOut, option('trainable')));
   if (request.trainable === 'all') draft.notes.push(...otherWeightsNotes(graph));
-  return { draft, grafted, gradients, trained, unreached, leftOut, constant };
+  return { draft, grafted, gradients, trained, unreached, leftOut, constant, scale };
+}
+
+function halve(op: Emitter, precision: Precision | undefined, request: NarrowRequest): void {
+  const half = halfOf(precision);
+  if (half) refuseUnnarrowed(narrow(op, half, request), half, op.opset);
 }
 
 function nothingTrained(unreached: readonly Parameter[], logits: Value): LossgraftError {

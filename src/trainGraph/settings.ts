@@ -1,4 +1,5 @@
 import { resolveOptions } from '../options/declared.ts';
+import type { Precision } from '../transform/halfPrecision.ts';
 import type { OptimizeRequest } from '../transform/optimize.ts';
 import type { PrepareRequest } from '../transform/prepare.ts';
 
@@ -15,9 +16,12 @@ export interface StepSettings {
   /** Of Dropout's masks; null where none are drawn. */
   readonly seed: number | null;
   readonly keepTies: boolean;
+  readonly precision: Precision;
 }
 
-export function settingsOf(request: OptimizeRequest & PrepareRequest): StepSettings {
+export function settingsOf(
+  request: OptimizeRequest & PrepareRequest & { readonly precision?: Precision },
+): StepSettings {
   const { optimizer, optimizerOptions, dropout = 'off' } = request;
   return {
     optimizer: optimizer.name,
@@ -30,5 +34,6 @@ export function settingsOf(request: OptimizeRequest & PrepareRequest): StepSetti
     dropout,
     seed: dropout === 'train' ? (request.seed ?? 0) : null,
     keepTies: request.keepTies ?? false,
+    precision: request.precision ?? 'float32',
   };
 }

@@ -3,10 +3,12 @@ import { Graph } from '../ir/graph.ts';
 import { expand } from '../lower/expand.ts';
 import type { LowerTarget } from '../lower/layouts.ts';
 import { lower } from '../lower/lower.ts';
+import { roundHalves } from '../lower/roundHalves.ts';
 import type { Model } from '../model.ts';
 import { blankModel } from '../onnx/index.ts';
 import type { ModelProto } from '../onnx/types.ts';
 import type { GraftReport } from '../transform/graft.ts';
+import { scaleInput } from '../transform/lossScale.ts';
 import { type OptimizeRequest, optimize, type State } from '../transform/optimize.ts';
 import { addNamedOutputs, type NamedOutput } from '../transform/outputs.ts';
 import { liftParameter } from '../transform/parameters.ts';
@@ -18,6 +20,8 @@ import { type StepSettings, settingsOf } from './settings.ts';
 export interface StepRequest extends BackwardRequest, OptimizeRequest {
   /** Forms for this machine's runtime and this batch, for a session of lossgraft's own: such a graph is never written. */
   readonly lower?: LowerTarget;
+  /** What is in half precision is computed in float32 and rounded, for a session of lossgraft's own on the CPU. */
+  readonly roundsHalves?: boolean;
 }
 
 /** A graph and the file that it is the difference to. */
@@ -66,7 +70,7 @@ export async function buildStep(
   const { op } = pass.grafted;
   liftStates(pass);
   const rate = addRate(graph, request);
-  const states = [...optimize(op, pass.gradients, rate, request), ...statistics(pass)];
+  const states = [...optimize(op, pass.gradients, rate, request, pass.scale), ...statistics(pass)];
   const [loss, nexts] = settle(
     pass,
     request,
@@ -109,7 +113,7 @@ export async function buildSplit(
     { name: lossName(pass), source: loss, like: { dtype: 'float32', shape: [] } },
     ...named.map(({ name, like }, i) => ({ name, source: settled[i] ?? like, like })),
   ]);
-  const { states, ...apply } = buildApply(params, opset, request);
+  const { states, ...apply } = buildApply(params, opset, request, pass.scale !== undefined);
   const all = [...states, ...moving];
   return {
     gradients: { proto: model.proto, graph },
@@ -124,6 +128,7 @@ function buildApply(
   params: readonly Value[],
   opset: number,
   request: StepRequest,
+  isScaled: boolean,
 ): Built & { readonly states: readonly State[] } {
   const graph = new Graph();
   const op = createEmitter(graph, opset);
@@ -133,7 +138,8 @@ function buildApply(
     return value;
   };
   const gradients = new Map(params.map((param) => [input(param.name, param), input(`${param.name}.grad`, param)]));
-  const states = optimize(op, gradients, addRate(graph, request), request);
+  const scale = isScaled ? scaleInput(op) : undefined;
+  const states = optimize(op, gradients, addRate(graph, request), request, scale);
   addNamedOutputs(graph, states.map(nextOutput));
   return { proto: blankModel(opset, 'apply'), graph, states };
 }
@@ -172,6 +178,7 @@ function settle(
   if (request.lower) lower(grafted.op, { ...request.calculus, constant }, request.lower);
   else expand(grafted.op, request.calculus.expansions);
   prune(graph, { all: true });
+  if (request.roundsHalves) roundHalves(grafted.op);
   const [loss = source, ...settled] = graph.outputs.splice(0);
   return [loss, settled];
 }

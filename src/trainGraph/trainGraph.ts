@@ -60,8 +60,15 @@ export interface TrainGraph {
 export async function trainGraph(given: Model, request: TrainGraphRequest): Promise<TrainGraph> {
   const model = widened(given);
   const built = await build(model, request);
-  for (const { proto, graph } of built.files.values()) await verifyGraph(proto, graph);
+  await verify(model, request, built);
   return graphOf(model, request, built);
+}
+
+/** The CPU provider, which verifies, has no bfloat16: it takes the graph that rounds. */
+async function verify(model: Model, request: TrainGraphRequest, built: BuiltFiles): Promise<void> {
+  const isBfloat16 = request.precision === 'mixed-bfloat16';
+  const { files } = isBfloat16 ? await build(model, { ...request, roundsHalves: true }) : built;
+  for (const { proto, graph } of files.values()) await verifyGraph(proto, graph);
 }
 
 /** The same for a session that is opened right away: whether ONNX Runtime takes the graph shows there. */
@@ -191,13 +198,13 @@ function lazyState(model: Model, { states, backward }: Step): LazyTensor[] {
     ...backward.draft.statistics.map(({ current, source }) => ({ value: current, source })),
   ];
   const sources = new Map(kept.map(({ value, source }) => [value.name, source]));
-  return states.map(({ current, kind }) => {
+  return states.map(({ current, kind, initial = 0 }) => {
     const dims = (current.shape ?? []).map(Number);
     const read = (): Tensor => {
       const source = sources.get(current.name);
       if (source)
         return isView(source) ? readTensor(model.proto.source, source, { modelDir: model.dir }) : copy(source);
-      if (kind === 'slot') return { dtype: 'float32', dims, data: new Float32Array(elementCount(dims)) };
+      if (kind === 'slot') return { dtype: 'float32', dims, data: new Float32Array(elementCount(dims)).fill(initial) };
       throw new Error(`no initial value of ${current.name}`);
     };
     return { name: current.name, dtype: 'float32', dims, bytes: 4 * elementCount(dims), read };

@@ -1,4 +1,5 @@
 import type { Part } from '../data/samples.ts';
+import type { Scaling } from '../records/progress.ts';
 import type { Tensor } from '../tensor.ts';
 import type { Tensors } from '../thread/protocol.ts';
 import type { Runner } from '../thread/runner.ts';
@@ -29,12 +30,21 @@ export interface GroupResult {
   /** Of the group's last step. */
   readonly rate: number;
   readonly note: string | undefined;
+  readonly scaling: Scaling | undefined;
   /** Seconds that the training thread had nothing to do before, for want of data. */
   readonly waited: number;
 }
 
 /** How a walk ended: `refuted` where the graph turned out not to compute what it should. */
 export type EpochEnd = 'done' | 'interrupted' | 'refuted';
+
+/** How an epoch went: seconds of its steps, and of them without data. */
+export interface WalkedEpoch {
+  readonly end: EpochEnd;
+  readonly scaling: Scaling | undefined;
+  readonly trainSeconds: number;
+  readonly waitSeconds: number;
+}
 
 /**
  * Runs the groups one after the other, while the next one's data are read. The order is a function of seed and epoch alone.
@@ -64,11 +74,11 @@ export async function walkEpoch(
     const job = { kind: 'train', graph, feeds, loss: open.names.loss } as const;
     const answer = await runner.ask(job, ready.buffers).catch((error: unknown) => unlessRefuted(open, error));
     if (answer === undefined) return 'refuted';
-    const { losses, note, idle = 0 } = answer;
+    const { losses, note, scaling, idle = 0 } = answer;
     const bad = losses.findIndex((loss) => !Number.isFinite(loss));
     // Idle for want of data, and not of a graph: before the epoch's first step not longer than the epoch lasts.
     const waited = Math.min(isFirst ? readAt - started : idle, Math.max(0, idle - opening - proving)) / 1000;
-    if (bad < 0) use({ group, losses, rate: plan.rate(group.step + group.steps - 1), note, waited });
+    if (bad < 0) use({ group, losses, rate: plan.rate(group.step + group.steps - 1), note, scaling, waited });
     const ran = performance.now();
     if (!(await open.prove())) return 'refuted';
     proving = performance.now() - ran;

@@ -1,18 +1,20 @@
-import { LossgraftError } from '../errors.ts';
+import { LossgraftError, option } from '../errors.ts';
 import type { LowerTarget } from '../lower/layouts.ts';
 import { machineLowering } from '../lower/machine.ts';
 import type { Model } from '../model.ts';
 import { sessionGraph, type TrainGraph, type TrainGraphRequest } from '../trainGraph/trainGraph.ts';
+import { halfOf } from '../transform/halfPrecision.ts';
 import { disagreement } from './disagreement.ts';
 import { keepProof, proofKey, wasProved } from './proofCache.ts';
 import type { TrainerRequest } from './request.ts';
 
-export type LoopRequest = Omit<TrainGraphRequest, 'form' | 'stepsPerRun' | 'lower'>;
+export type LoopRequest = Omit<TrainGraphRequest, 'form' | 'stepsPerRun' | 'lower' | 'roundsHalves'>;
 
 /** Builds the training graphs of a run: lowered to forms of this machine's runtime, or plain. It alone decides which. */
 export class Lowering {
   readonly #model: Model;
   #target: LowerTarget | undefined;
+  #rounds = false;
   #isProved = false;
   #proving = 0;
 
@@ -41,6 +43,9 @@ export class Lowering {
     { provider, lower = 'auto', first, batchSize }: TrainerRequest,
     before: number | null | undefined,
   ): Promise<string | undefined> {
+    this.#rounds = provider === 'cpu' && halfOf(first.precision) !== undefined;
+    if (this.#rounds)
+      return `Half precision is computed in float32 and rounded on the CPU: slower than ${option('precision', 'float32')}`;
     if (provider !== 'cpu' || lower === 'off' || before === null) return undefined;
     const { block, why } = await machineLowering(first.calculus);
     if (before !== undefined && before !== block) {
@@ -69,7 +74,8 @@ export class Lowering {
   }
 
   #plain(request: LoopRequest): Promise<TrainGraph> {
-    return sessionGraph(this.#model, { ...request, form: 'loop' });
+    const forms = this.#rounds ? { roundsHalves: true } : {};
+    return sessionGraph(this.#model, { ...request, ...forms, form: 'loop' });
   }
 
   /** Whether a graph is for batches of that size. */

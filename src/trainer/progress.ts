@@ -44,7 +44,7 @@ export class ProgressMeter {
     this.#perJudging = seconds;
   }
 
-  after(place: Place, { group, losses, rate }: GroupResult): TrainProgress {
+  after(place: Place, { group, losses, rate, scaling }: GroupResult): TrainProgress {
     const { index, arm, epoch } = place;
     const { epochs, ibFrom } = this.#schedule;
     const before = index === 0 ? epoch : epochs + (index - 1) * (epochs - ibFrom) + epoch - ibFrom;
@@ -61,6 +61,7 @@ export class ProgressMeter {
       done,
       total: this.#total,
       secondsLeft: this.#secondsLeft(place, done),
+      ...scaling,
     };
   }
 

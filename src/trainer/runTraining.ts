@@ -1,5 +1,5 @@
 import { augmenter } from '../data/samples.ts';
-import { type Checkpoint, cutNotes } from '../records/run.ts';
+import { type Checkpoint, cutNotes, scalingNotes } from '../records/run.ts';
 import { beginning, RunFolder } from '../runFolder/checkpoint.ts';
 import { writeRunFile } from '../runFolder/runFile.ts';
 import { withoutTf32 } from '../runtime/cuda/guard.ts';
@@ -72,5 +72,5 @@ function seenNotes(checkpoint: Checkpoint): string[] {
   // The classes of a new head were seen by nobody.
   const isOwn = checkpoint.settings.head === undefined;
   const seen = isOwn && given?.phase === 'before' && given.accuracy === 1 ? [SEEN] : [];
-  return [...cutNotes(checkpoint), ...seen, ...(warning === null ? [] : [warning])];
+  return [...cutNotes(checkpoint), ...scalingNotes(checkpoint), ...seen, ...(warning === null ? [] : [warning])];
 }

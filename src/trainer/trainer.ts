@@ -2,13 +2,14 @@ import { newCollapse } from '../metrics/collapse.ts';
 import { METRICS, metricNamed } from '../metrics/metrics.ts';
 import type { EpochRecord } from '../records/epoch.ts';
 import { type Metrics, metricsOf } from '../records/metrics.ts';
+import type { Scaling } from '../records/progress.ts';
 import { type Checkpoint, CUT, cutNotes } from '../records/run.ts';
 import { phaseOf, rateAt } from '../records/schedule.ts';
 import { setInitialState } from '../thread/runner.ts';
 import { unlessAborted } from './abort.ts';
 import { calibrateArm } from './calibrate.ts';
 import { brokenScores, brokenWeights, mayBeOfRate } from './divergence.ts';
-import { type EpochEnd, type GroupResult, walkEpoch } from './epoch.ts';
+import { type GroupResult, type WalkedEpoch, walkEpoch } from './epoch.ts';
 import { finishRun } from './finish.ts';
 import { keyOf, type OpenGraph } from './graphPool.ts';
 import { type Group, stepsIn } from './groups.ts';
@@ -21,13 +22,6 @@ import type { Arm } from './request.ts';
 
 /** A long epoch is checkpointed in between. */
 const SAVE_SECONDS = 600;
-
-/** How an epoch went: seconds of its steps, and of them without data. */
-interface WalkedEpoch {
-  readonly end: EpochEnd;
-  readonly trainSeconds: number;
-  readonly waitSeconds: number;
-}
 
 /** Walks through the arms and epochs of a run whose parts are open. */
 export class Trainer {
@@ -183,6 +177,7 @@ export class Trainer {
     const factor = this.#factorOf(arm);
     const rate = (step: number): number => factor * rateAt(schedule, { epoch, step, stepsPerEpoch });
     let waitSeconds = 0;
+    let scaling: Scaling | undefined;
     const next = async ({ step }: Group): Promise<boolean> => {
       // Nothing is new at the step that the checkpoint has.
       const isDue = performance.now() - this.#saved > 1000 * SAVE_SECONDS && step !== this.#at.step;
@@ -191,6 +186,7 @@ export class Trainer {
     };
     const use = (result: GroupResult): void => {
       waitSeconds += result.waited;
+      scaling = result.scaling;
       this.#use(arm, epoch, result);
     };
     const keep = async ({ step }: Group): Promise<string> => {
@@ -201,7 +197,7 @@ export class Trainer {
     const started = performance.now() - graphs.lowering.proving;
     const end = await walkEpoch({ runner, open, train, ...place }, next, use, keep);
     const trainSeconds = (performance.now() - graphs.lowering.proving - started) / 1000;
-    return { end, trainSeconds, waitSeconds };
+    return { end, scaling, trainSeconds, waitSeconds };
   }
 
   #use(arm: Arm, epoch: number, result: GroupResult): void {
@@ -228,9 +224,10 @@ export class Trainer {
       throw error;
     });
     if (!Number.isFinite(judged.loss)) throw brokenScores(epoch, judged.loss, folder.path);
-    const { trainSeconds, waitSeconds } = walked;
+    const { trainSeconds, waitSeconds, scaling } = walked;
     const block = graphs.current.graph.isLowered ? (this.#at.block ?? null) : null;
-    const known = { arm: arm.name, epoch: epoch + 1, phase, rate, trainLoss, trainSeconds, waitSeconds, block };
+    const times = { trainSeconds, waitSeconds, block, ...scaling };
+    const known = { arm: arm.name, epoch: epoch + 1, phase, rate, trainLoss, ...times };
     const score = this.#record(known, judged, started)[metricNamed(request.selectBy)] ?? Number.NaN;
     const { best } = this.#at;
     const next = { epoch: epoch + 1, step: 0, lossSum: 0, lossCount: 0 };

@@ -21,6 +21,8 @@ export interface DifferentiateOptions {
    * so that a model's own outputs stay as they are without it, and both run.
    */
   readonly replacesForward?: boolean;
+  /** What the loss is multiplied by. Default 1. */
+  readonly scale?: Value | undefined;
 }
 
 /**
@@ -35,8 +37,8 @@ export function differentiate(
   options: DifferentiateOptions,
 ): ReadonlyMap<Value, Value> {
   if (!dependents(topologicalOrder(op.graph), wrt).has(loss)) return new Map();
-  const one = op.expandLike(op.scalar(1, loss.dtype ?? 'float32'), loss);
-  return backpropagate(op, [[loss, one]], wrt, options);
+  const seed = op.expandLike(options.scale ?? op.scalar(1, loss.dtype ?? 'float32'), loss);
+  return backpropagate(op, [[loss, seed]], wrt, options);
 }
 
 /** The gradients of `wrt` that flow from `seeds`: values with their gradients. */

@@ -3,6 +3,7 @@ import type { Emitter, Value } from '../emit/index.ts';
 import { LossgraftError } from '../errors.ts';
 import { RENAME_TENSOR } from '../ir/graph.ts';
 import { resolveOptions } from '../options/declared.ts';
+import { nextScale, overflows, unscale } from './lossScale.ts';
 import { globRegex } from './parameters.ts';
 
 export interface OptimizeRequest {
@@ -23,13 +24,15 @@ export interface State {
   readonly current: Value;
   readonly next: Value;
   readonly kind: 'parameter' | 'slot' | 'statistic';
+  /** Of a slot of one number. Default 0. */
+  readonly initial?: number;
 }
 
 /**
  * Emits the optimizer's step for all parameters.
  *
  * @param gradients by parameter, of its shape.
- * @param addInput makes a state a graph input.
+ * @param scale what the loss was multiplied by, and with it the gradients: a step in which one of them is not finite is not taken.
  * @returns every parameter and slot with its next value.
  */
 export function optimize(
@@ -37,6 +40,7 @@ export function optimize(
   gradients: ReadonlyMap<Value, Value>,
   rate: Value,
   request: OptimizeRequest,
+  scale?: Value,
 ): State[] {
   const options = resolveOptions(
     request.optimizer.options,
@@ -44,16 +48,33 @@ export function optimize(
     `optimizer ${request.optimizer.name}`,
   );
   refuseBadFactors(request, [...gradients.keys()]);
+  const own = scale ? unscale(op, gradients, scale) : gradients;
   const accumulation =
     request.accumulate === undefined || request.accumulate === 1
       ? undefined
-      : accumulate(op, gradients, request.accumulate);
-  const averaged = accumulation?.means ?? gradients;
+      : accumulate(op, own, request.accumulate, scale !== undefined);
+  const averaged = accumulation?.means ?? own;
   const clipped = request.clipNorm === undefined ? averaged : clip(op, averaged, request.clipNorm);
   const states = [...clipped].flatMap(([param, grad]) => update(op, param, grad, rate, request, options));
-  if (!accumulation) return states;
-  const { isDue, states: own } = accumulation;
-  return [...states.map((state) => ({ ...state, next: hold(op, isDue, state) })), ...own];
+  const isDue = accumulation?.isDue;
+  const due = isDue ? states.map((state) => ({ ...state, next: hold(op, isDue, state) })) : states;
+  return [...(scale ? guarded(op, due, averaged, scale, isDue) : due), ...(accumulation?.states ?? [])];
+}
+
+/** Steps whose gradients are finite are taken, and the scale goes on. */
+function guarded(
+  op: Emitter,
+  states: readonly State[],
+  gradients: ReadonlyMap<Value, Value>,
+  scale: Value,
+  isDue: Value | undefined,
+): State[] {
+  const isSkipped = overflows(op, gradients.values());
+  const isTaken = op.not(isSkipped);
+  return [
+    ...states.map((state) => ({ ...state, next: hold(op, isTaken, state) })),
+    ...nextScale(op, scale, isSkipped, isDue),
+  ];
 }
 
 function update(
@@ -120,7 +141,12 @@ interface Accumulation {
 const COUNTER = 'lossgraft.micro_batch';
 
 /** Running means of gradients; on the last micro-batch `isDue` is true and they start again from zero. */
-function accumulate(op: Emitter, gradients: ReadonlyMap<Value, Value>, count: number): Accumulation {
+function accumulate(
+  op: Emitter,
+  gradients: ReadonlyMap<Value, Value>,
+  count: number,
+  mayOverflow: boolean,
+): Accumulation {
   const counter = stateInput(op, COUNTER, []);
   const reached = op.add(counter, 1);
   const isDue = op.not(op.less(reached, count));
@@ -131,7 +157,9 @@ function accumulate(op: Emitter, gradients: ReadonlyMap<Value, Value>, count: nu
     const current = stateInput(op, `${param.name}.accumulated`, param.shape);
     const sum = typed(op.add(current, op.mul(gradient, 1 / count)), param);
     means.set(param, sum);
-    states.push({ current, next: typed(op.mul(sum, keep), param), kind: 'slot' });
+    // 0 times an infinite sum would be NaN for ever.
+    const rest = mayOverflow ? op.where(isDue, 0, sum) : op.mul(sum, keep);
+    states.push({ current, next: typed(rest, param), kind: 'slot' });
   }
   return { means, isDue, states };
 }

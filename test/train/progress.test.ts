@@ -16,6 +16,7 @@ function secondsLeft(perGroup: number, judging: number): (number | null)[] {
         losses: [1, 1],
         rate: 0.1,
         note: undefined,
+        scaling: undefined,
         waited: 0,
       };
       left.push(meter.after({ index: 0, arm: 'ib', epoch }, result).secondsLeft);

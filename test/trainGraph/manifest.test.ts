@@ -34,6 +34,7 @@ const DEFAULTS = {
   dropout: 'off',
   seed: null,
   keepTies: false,
+  precision: 'float32',
 };
 
 const CHOSEN = {
@@ -45,6 +46,7 @@ const CHOSEN = {
   dropout: 'train',
   seed: 7,
   keepTies: true,
+  precision: 'mixed',
 } as const;
 
 describe('the manifest of a training graph', () => {
@@ -89,7 +91,7 @@ describe('the manifest of a training graph', () => {
     expect(stdout).toMatch(/^loss +ib, mean over the samples, alpha 1000, epsilon 0.001/m);
     expect(stdout).toMatch(/^optimizer +sgd, momentum 0.9, dampening 0, nesterov false, weight-decay 0$/m);
     expect(stdout).toMatch(/^update +clip-norm 2, accumulate 4, no-decay-for-vectors true, rate-factors fc2.\*=10$/m);
-    expect(stdout).toMatch(/^mode +batch-norm train, dropout train, seed 7, keep-ties true$/m);
+    expect(stdout).toMatch(/^mode +batch-norm train, dropout train, seed 7, keep-ties true, precision mixed$/m);
     expect(stdout).toMatch(/^state +8 parameters, 17 slots, 0 statistics$/m);
     expect(stdout).not.toMatch(/^input +conv1\.weight/m);
   });
