@@ -1,5 +1,5 @@
 import type { Metrics } from './metrics.ts';
-import type { Scaling } from './progress.ts';
+import type { Scaling } from './scaling.ts';
 
 /** What is known of an epoch. */
 export interface EpochRecord extends Metrics, Partial<Scaling> {

@@ -1,12 +1,5 @@
 import type { EpochRecord } from './epoch.ts';
-
-/** How mixed precision in float16 goes. */
-export interface Scaling {
-  /** Steps of this loss that were not taken so far, since a gradient had left the range of float16. */
-  readonly skippedSteps: number;
-  /** What the loss is multiplied by before the backward pass. */
-  readonly lossScale: number;
-}
+import type { Scaling } from './scaling.ts';
 
 /** Where a training is, after a run of its graph. */
 export interface TrainProgress extends Partial<Scaling> {

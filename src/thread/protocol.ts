@@ -1,5 +1,5 @@
 import type { Problem } from '../errors.ts';
-import type { Scaling } from '../records/progress.ts';
+import type { Scaling } from '../records/scaling.ts';
 import type { Provider } from '../runtime/session.ts';
 import type { Tensor } from '../tensor.ts';
 

@@ -1,5 +1,5 @@
 import type { Part } from '../data/samples.ts';
-import type { Scaling } from '../records/progress.ts';
+import type { Scaling } from '../records/scaling.ts';
 import type { Tensor } from '../tensor.ts';
 import type { Tensors } from '../thread/protocol.ts';
 import type { Runner } from '../thread/runner.ts';

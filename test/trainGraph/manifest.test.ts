@@ -92,7 +92,7 @@ describe('the manifest of a training graph', () => {
     expect(stdout).toMatch(/^optimizer +sgd, momentum 0.9, dampening 0, nesterov false, weight-decay 0$/m);
     expect(stdout).toMatch(/^update +clip-norm 2, accumulate 4, no-decay-for-vectors true, rate-factors fc2.\*=10$/m);
     expect(stdout).toMatch(/^mode +batch-norm train, dropout train, seed 7, keep-ties true, precision mixed$/m);
-    expect(stdout).toMatch(/^state +8 parameters, 17 slots, 0 statistics$/m);
+    expect(stdout).toMatch(/^state +8 parameters, 20 slots, 0 statistics$/m);
     expect(stdout).not.toMatch(/^input +conv1\.weight/m);
   });
 
