@@ -35,6 +35,8 @@ export function bodyOf(proto: GraphProto, within: Graph, origin: Origin): Graph 
     if (!isTensor(info)) return undefined;
     const value = define(info.name);
     value.dtype = info.type?.dtype;
+    // Declared sizes are claims, which the runtime does not keep.
+    value.shape = info.type?.shape?.map(() => undefined);
     body.inputs.push(value);
   }
   const read = (name: string): Value | undefined => known.get(name) ?? origin.outer(name);

@@ -21,7 +21,7 @@ export { decodeTensor, readTensor } from './readTensor.ts';
 export { copyExternalData, rebaseExternalData } from './rebase.ts';
 export { relocateExternal } from './relocate.ts';
 export { rescan } from './rescan.ts';
-export { relabelDim, renamedInitializer, rewireNode } from './rewire.ts';
+export { relabelDim, renamedInitializer, rewireNode, withTensor } from './rewire.ts';
 export { scan } from './scan.ts';
 export type * from './types.ts';
 export { editedBytes, writeModel } from './write.ts';

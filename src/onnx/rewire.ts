@@ -1,6 +1,7 @@
 import { LossgraftError } from '../errors.ts';
 import type { ByteSource } from '../files/bytes.ts';
-import type { Dim } from '../tensor.ts';
+import type { Dim, Tensor } from '../tensor.ts';
+import { encodeTensorParts } from './encode.ts';
 import { Message, type OpenChanges } from './message.ts';
 import { applyChanges, materialize } from './patch.ts';
 import type { NodeProto, Replacement, Span, TensorProto, ValueInfoProto } from './types.ts';
@@ -19,6 +20,12 @@ export function rewireNode(
   if (names.outputs !== undefined) message.setStrings(2, names.outputs, changes);
   for (const { span, bytes } of patches) changes.substitutions.push({ span, parts: [bytes] });
   return rebuild(source, 1, node.span, changes);
+}
+
+/** The Constant node with another tensor in place of its own; all else stays byte for byte. */
+export function withTensor(source: ByteSource, node: NodeProto, own: TensorProto, tensor: Tensor): Replacement {
+  const bytes = concat(lenField(5, encodeTensorParts(own.name, tensor)));
+  return { span: node.span, bytes: rewireNode(source, node, {}, [{ span: own.span, bytes }]) };
 }
 
 /** The initializer's field under another name; where its elements are stays as it is. */

@@ -9,6 +9,8 @@ import { inFloat32 } from '../numbers.ts';
 import { editedBytes, readTensor, scan } from '../onnx/index.ts';
 import type { AttributeInit, ModelEdit, TensorProto } from '../onnx/types.ts';
 import { type DataType, elementCount, isOtherFloat, type Tensor } from '../tensor.ts';
+import { inlineFunctions } from './inline.ts';
+import { openStructures } from './openBodies.ts';
 import { addMasters, isQuantisedWeight } from './qdq.ts';
 
 /** float16, bfloat16 and float64 in TensorProto.DataType. */
@@ -20,7 +22,7 @@ const FLOAT32 = 1;
  * same numbers. Every name stays, so what is trained is written back under it, in the file's own type. Gradients need no loss scaling, since
  * nothing is computed in half precision. Any other model is returned as it is.
  *
- * @throws LossgraftError `other-precision` where the model has functions, or nodes with bodies.
+ * @throws LossgraftError `other-precision` where a body holds sequences or sparse tensors.
  */
 export function widened(model: Model): Model {
   const known = twins.get(model);
@@ -82,21 +84,38 @@ function twinOf(model: Model): Model {
   return { ...model, proto: twin, stored: model };
 }
 
-function widenAll(model: Model, graph: Graph, read: (source: InitializerSource) => Tensor): void {
-  refuseInside(model, graph);
+/** Functions are inlined and bodies opened before, so that everything is in reach. */
+function widenAll(model: Model, graph: Graph, read: Read): void {
+  inlineFunctions(model, graph);
+  openStructures(model, graph, model.opset);
+  refuseClosed(graph);
+  widenGraph(graph, read);
+  for (const value of new Set([...graph.inputs, ...graph.outputs])) retype(graph, value);
+}
+
+type Read = (source: InitializerSource) => Tensor;
+
+function widenGraph(graph: Graph, read: Read): void {
   for (const [value, source] of [...graph.initializers]) {
     if (!isOtherFloat(source.dtype)) continue;
     graph.initializers.set(value, inFloat32(read(source)));
     value.dtype = 'float32';
   }
-  for (const node of [...graph.nodes]) widenNode(graph, node, read);
-  for (const value of new Set([...graph.inputs, ...graph.outputs])) retype(graph, value);
+  for (const node of [...graph.nodes]) {
+    for (const body of node.bodies.values()) widenBody(body, read);
+    widenNode(graph, node, read);
+  }
+}
+
+function widenBody(body: Graph, read: Read): void {
+  widenGraph(body, read);
+  for (const value of [...body.inputs, ...body.outputs]) if (isOtherFloat(value.dtype)) value.dtype = 'float32';
 }
 
 /** Casts and what else states its own type; all other operators follow their inputs. */
-function widenNode(graph: Graph, node: Node, read: (source: InitializerSource) => Tensor): void {
+function widenNode(graph: Graph, node: Node, read: Read): void {
   const changed = new Map<string, AttributeInit>();
-  for (const name of ['to', 'dtype']) {
+  for (const name of ['to', 'dtype', 'softmax_precision']) {
     const value = node.attributes.get(name);
     if (value?.type === 'int' && OTHERS.has(value.value)) changed.set(name, int(FLOAT32));
   }
@@ -104,10 +123,10 @@ function widenNode(graph: Graph, node: Node, read: (source: InitializerSource) =
   if (tensor?.type === 'tensor' && isOtherFloat(tensor.value.dtype))
     changed.set('value', { type: 'tensor', value: inFloat32(read(tensor.value)) });
   if (changed.size === 0) return;
-  const { opType, domain, inputs, outputs } = node;
+  const { opType, domain, inputs, outputs, bodies } = node;
   const attributes = new Map([...node.attributes, ...changed]);
   for (const output of outputs) if (output) output.dtype = 'float32';
-  graph.replaceNode(node, { opType, domain, inputs, outputs, attributes });
+  graph.replaceNode(node, { opType, domain, inputs, outputs, attributes, bodies });
 }
 
 function retype(graph: Graph, value: Value): void {
@@ -129,17 +148,16 @@ function withoutStatedTypes({ proto }: Model, graph: Graph): ModelEdit {
   return { ...edit, removals: [...new Set([...(edit.removals ?? []), ...stated])] };
 }
 
-function refuseInside({ name, proto }: Model, graph: Graph): void {
-  const [called] = proto.functions;
-  const node = graph.nodes.find(({ attributes }) =>
+function refuseClosed(graph: Graph): void {
+  const closed = graph.nodes.find(({ attributes }) =>
     [...attributes.values()].some(({ type }) => type === 'graph' || type === 'graphs'),
   );
-  if (called === undefined && node === undefined) return;
+  if (closed === undefined) return;
   throw new LossgraftError({
     code: 'other-precision',
-    where: node ? describeNode(node) : `${name}, function ${called?.name}`,
-    expected: 'a model without functions and bodies of nodes, since it is not in float32',
-    found: node ? 'a body' : 'a function',
-    hint: 'Convert the model to float32, train it, and convert the result; functions can also be inlined with onnx.inliner',
+    where: describeNode(closed),
+    expected: 'bodies of tensors in a model that is not in float32',
+    found: 'a body with sequences or sparse tensors',
+    hint: 'Convert the model to float32, train it, and convert the result',
   });
 }

@@ -10,6 +10,7 @@ import {
   patchedSource,
   readTensor,
   relocateExternal,
+  withTensor,
   writeModel,
 } from '../onnx/index.ts';
 import type { InitializerInit, ModelEdit, ModelProto, TensorProto } from '../onnx/types.ts';
@@ -57,7 +58,7 @@ export function writeTuned(
   const patched = trained.filter(({ place }) => !isPacked(place));
   const patches = patched.flatMap(({ place, bytes }) => elementPatches(model.proto.source, place, bytes));
   const { metadata, edit: further = {} } = options;
-  const own = withPacked(split(model, state, places), packedIn(model, state, places));
+  const own = joined(split(model, state, places), packedIn(model, state, places));
   const parts = { ...joined(own, further), ...(metadata === undefined ? {} : { metadata }) };
   const edit = withLocations(model.proto, parts, external.locations);
   return writeTogether(model.proto, { edit, patches, external }, path);
@@ -74,37 +75,23 @@ function isPacked({ payload, dtype }: TensorProto): boolean {
   return payload.kind === 'typed' && dtype !== 'float32';
 }
 
-/** Initializers that are written anew. */
-function packedIn(
-  model: Readable,
-  state: ReadonlyMap<string, Tensor>,
-  { tensors }: Places,
-): readonly { readonly place: TensorProto; readonly initializer: InitializerInit }[] {
-  const initializers = new Set(model.proto.graph.initializers);
-  return [...state].flatMap(([name, tensor]) => {
+/** What is written anew: initializers, and Constant nodes around the same fields. */
+function packedIn(model: Readable, state: ReadonlyMap<string, Tensor>, { tensors }: Places): ModelEdit {
+  const { initializers, nodes } = model.proto.graph;
+  const packed = [...state].flatMap(([name, tensor]) => {
     const place = tensors.get(name);
-    if (place === undefined || !isPacked(place)) return [];
-    if (!initializers.has(place)) throw packedConstant(model, name, place);
-    return [{ place, initializer: { name, tensor: trainedTensor(model, name, tensor, place) } }];
+    return place && isPacked(place) ? [{ name, place, tensor: trainedTensor(model, name, tensor, place) }] : [];
   });
-}
-
-function withPacked(edit: ModelEdit, packed: ReturnType<typeof packedIn>): ModelEdit {
+  const own = new Set(initializers);
+  const moved = packed.filter(({ place }) => own.has(place));
   return {
-    ...edit,
-    removals: [...(edit.removals ?? []), ...packed.map(({ place }) => place.span)],
-    initializers: [...(edit.initializers ?? []), ...packed.map(({ initializer }) => initializer)],
+    removals: moved.map(({ place }) => place.span),
+    initializers: moved.map(({ name, tensor }) => ({ name, tensor })),
+    replacements: packed.flatMap(({ place, tensor }) => {
+      const node = nodes.find(({ attributes }) => attributes.get('value')?.value === place);
+      return node ? [withTensor(model.proto.source, node, place, tensor)] : [];
+    }),
   };
-}
-
-function packedConstant(model: Model, name: string, { dtype }: TensorProto): LossgraftError {
-  return new LossgraftError({
-    code: 'state-mismatch',
-    where: `${model.name}, tensor "${name}"`,
-    expected: 'raw data in a Constant node',
-    found: `elements of ${dtype} one by one`,
-    hint: 'Load and save the model once with Python’s onnx, with numpy_helper.from_array for its constants',
-  });
 }
 
 /** Ties whose tensors are no longer equal: the Identity goes, and what it named becomes an initializer. */
@@ -129,13 +116,13 @@ function split(model: Readable, state: ReadonlyMap<string, Tensor>, { ties }: Pl
   };
 }
 
-function joined(ties: ModelEdit, further: ModelEdit): ModelEdit {
-  const { removals = [], initializers = [], inputs = [] } = ties;
+function joined(own: ModelEdit, further: ModelEdit): ModelEdit {
   return {
     ...further,
-    removals: [...removals, ...(further.removals ?? [])],
-    initializers: [...initializers, ...(further.initializers ?? [])],
-    inputs: [...inputs, ...(further.inputs ?? [])],
+    removals: [...(own.removals ?? []), ...(further.removals ?? [])],
+    initializers: [...(own.initializers ?? []), ...(further.initializers ?? [])],
+    inputs: [...(own.inputs ?? []), ...(further.inputs ?? [])],
+    replacements: [...(own.replacements ?? []), ...(further.replacements ?? [])],
   };
 }
 

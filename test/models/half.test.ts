@@ -21,6 +21,9 @@ const CASES = [
   ['constants', 'data-float16.npz', 'float16'],
   ['external', 'data.npz', 'float16'],
   ['typed', 'data.npz', 'float16'],
+  ['typed-constants', 'data.npz', 'float16'],
+  ['functions', 'data.npz', 'float16'],
+  ['bodies', 'data-float16.npz', 'float16'],
   ['bfloat16', 'data.npz', 'bfloat16'],
   ['float64', 'data.npz', 'float64'],
 ] as const;
@@ -102,14 +105,17 @@ describe('training through float32 masters', () => {
 });
 
 describe('what half precision can and cannot do', () => {
-  it.each(['float16', 'bfloat16', 'constants'])('inspect counts the weights of %s', async (name) => {
-    const { trainable } = await inspect(await open(path(`${name}.onnx`)));
-    expect(trainable).toMatchObject({
-      tensors: 8,
-      problem: null,
-      storedAs: name === 'bfloat16' ? 'bfloat16' : 'float16',
-    });
-  });
+  it.each(['float16', 'bfloat16', 'constants', 'functions', 'bodies'])(
+    'inspect counts the weights of %s',
+    async (name) => {
+      const { trainable } = await inspect(await open(path(`${name}.onnx`)));
+      expect(trainable).toMatchObject({
+        tensors: 8,
+        problem: null,
+        storedAs: name === 'bfloat16' ? 'bfloat16' : 'float16',
+      });
+    },
+  );
 
   it('a training graph has float32 states, which go back into the file', async () => {
     const model = await open(path('bfloat16.onnx'));
@@ -127,6 +133,15 @@ describe('what half precision can and cannot do', () => {
     const target = join(temporaryFolder(), 'never.onnx');
     expect(() => writeTuned(model, new Map([['7.bias', bias]]), target)).toThrow(/within the range of float16/);
   });
+});
+
+it('a Loop that hands on a sequence in half precision is refused before the work', async () => {
+  const model = await open(path('sequences.onnx'));
+  const data = await openData(path('data.npz'));
+  const request = { data, validation: data, folder: join(temporaryFolder(), 'run') };
+  await expect(train(model, request)).rejects.toThrow(
+    /\(Loop\)\] expected bodies of tensors in a model that is not in float32, found a body with sequences/,
+  );
 });
 
 it('--standardize is refused, since the scales go into a float32 file', async () => {
