@@ -1,5 +1,5 @@
 /**
- * `npm run check:cuda-placement -- [MODEL|DIR …] [--provider DIR] [--optimization off|basic|all]`: creates a CUDA session of every graph
+ * `npm run check:cuda-placement -- [MODEL|DIR …] [--provider DIR] [--optimization off|basic|all] [--only REGEXP]`: creates a CUDA session of every graph
  * that lossgraft emits, and of the models given, over the real provider library and stub CUDA libraries, and fails where a node is left
  * to the CPU. Placement only: nothing is computed.
  */
@@ -103,7 +103,11 @@ function verdict(name: string, found: Found): string {
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
-    options: { provider: { type: 'string' }, optimization: { type: 'string', default: 'all' } },
+    options: {
+      provider: { type: 'string' },
+      optimization: { type: 'string', default: 'all' },
+      only: { type: 'string' },
+    },
     allowPositionals: true,
   });
   const level = Object.entries(LEVELS).find(([name]) => name === values.optimization)?.[1];
@@ -133,7 +137,9 @@ async function main(): Promise<number> {
         console.log(verdict(name, found));
       }
     };
-    for await (const graph of chain(emittedGraphs(root), given(positionals))) await check(graph);
+    const wanted = new RegExp(values.only ?? '');
+    for await (const graph of chain(emittedGraphs(root), given(positionals)))
+      if (wanted.test(graph.name)) await check(graph);
     const { graphs: count, nodes, withShapes, lacking, failed } = tally;
     console.log(
       `${count} graphs, ${nodes} nodes, ${failed} not wholly on CUDA, ${lacking} with an operator of the host that CUDA lacks, ` +

@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AugmentOptions, augment, type Loss, losses, open } from '../src/index.ts';
 import { lossesByName } from '../test/support/catalogue.ts';
+import { lossModel } from '../test/support/lossModel.ts';
 import type { EmittedGraph } from './emitted-graph.ts';
 import { ruleGraphs } from './emitted-rules.ts';
 import { trainingGraphs } from './emitted-training.ts';
@@ -12,6 +13,7 @@ import { trainingGraphs } from './emitted-training.ts';
  */
 export async function* emittedGraphs(root: string): AsyncGenerator<EmittedGraph> {
   for (const host of await hosts(root)) yield* augmentedModels(host);
+  yield* lossGradients();
   yield* trainingGraphs(root);
   yield* ruleGraphs();
 }
@@ -49,6 +51,27 @@ async function* augmentedModels({ path, bare }: Host): AsyncGenerator<EmittedGra
     }
   } finally {
     model.close();
+  }
+}
+
+/** Losses that the networks of the fixtures are not trained with, and their gradients: for several labels, and of soft labels. */
+function* lossGradients(): Generator<EmittedGraph> {
+  for (const loss of Object.values(lossesByName)) {
+    for (const areSoft of [false, true]) {
+      if (areSoft ? !loss.takesSoftLabels : loss.task !== 'multi-label') continue;
+      for (const opset of [17, 18, 20, 21]) {
+        const { bytes } = lossModel({
+          loss,
+          counts: COUNTS,
+          samples: 2000,
+          classes: 10,
+          areSoft,
+          opset,
+          gradient: 'whole',
+        });
+        yield { name: `gradients of ${loss.name}${areSoft ? ' of soft labels' : ''}, opset ${opset}`, model: bytes };
+      }
+    }
   }
 }
 

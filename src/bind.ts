@@ -1,6 +1,7 @@
 import { type ClassCounts, normalizeToMeanOne } from './classCounts.ts';
-import { countsInOrder } from './classes/countsByName.ts';
+import { inOrder } from './classes/countsByName.ts';
 import { findClassNames } from './classes/find.ts';
+import type { ClassNames } from './classes/names.ts';
 import type { Configured, Loss, Optimizer, OptionSpecs, Weighting } from './contract.ts';
 import { LossgraftError, option } from './errors.ts';
 import { nearestNames } from './ir/nearestNames.ts';
@@ -8,14 +9,30 @@ import type { Model } from './model.ts';
 import { pick, unknownOption } from './options/check.ts';
 import { resolveOptions } from './options/declared.ts';
 import { isNumbers, type OptionsOf, type Rows } from './options/row.ts';
-import { graftRows, type WeightsChoice } from './tables/graft.ts';
+import { type GivenWeights, graftRows, isByClass, type WeightsChoice } from './tables/graft.ts';
 import type { GraftRequest } from './transform/graft.ts';
 
 /** What the public door lets a user say about a loss. Further keys are options of the loss, the weighting or the optimizer. */
 export type GraftOptions = OptionsOf<typeof graftRows>;
 
 /** The same with counts in the order of the scores. */
-export type OrderedOptions = Omit<GraftOptions, 'classCounts'> & { readonly classCounts?: readonly number[] };
+export type OrderedOptions = Ordered<GraftOptions>;
+
+/** Options of which what is given by class is a list. */
+export type Ordered<T> = Omit<T, 'classCounts' | 'classWeights' | 'weights' | 'positiveWeights'> & {
+  readonly classCounts?: readonly number[];
+  readonly classWeights?: WeightsChoice;
+  readonly weights?: WeightsChoice;
+  readonly positiveWeights?: readonly number[];
+};
+
+/** What may be given by the names of the classes. */
+interface ByClass {
+  readonly classCounts?: ClassCounts;
+  readonly classWeights?: GivenWeights;
+  readonly weights?: GivenWeights;
+  readonly positiveWeights?: ClassCounts;
+}
 
 export interface Registries {
   readonly losses: Readonly<Record<string, Loss>>;
@@ -35,17 +52,31 @@ const {
 
 const NOTHING: Configured<Pick<Optimizer, 'name' | 'options'>> = { of: { name: '', options: {} }, options: {} };
 
-/** Options whose counts by name are in the order of the model's scores. @throws LossgraftError as `countsInOrder` does. */
-export function withOrderedCounts<
-  T extends { readonly classCounts?: ClassCounts; readonly classNames?: readonly string[] },
->(
+/** Options of which what is given by name is in the order of the model's scores. @throws LossgraftError as `inOrder` does. */
+export function withOrder<T extends ByClass & { readonly classNames?: readonly string[] }>(
   { proto, dir }: Pick<Model, 'proto' | 'dir'>,
-  { classCounts: counts, ...options }: T,
-): Omit<T, 'classCounts'> & { readonly classCounts?: readonly number[] } {
-  if (counts === undefined) return options;
-  const classes = Object.keys(counts).length;
-  const { names } = findClassNames({ given: options.classNames, proto, dir, classes });
-  return { ...options, classCounts: countsInOrder(counts, names) };
+  options: T,
+): Ordered<T> {
+  const given = options.classNames;
+  return orderedBy(options, (classes) => findClassNames({ given, proto, dir, classes }).names);
+}
+
+/** @param namesOf the names of a model of so many classes. */
+export function orderedBy<T extends ByClass>(
+  { classCounts, classWeights, weights, positiveWeights, ...options }: T,
+  namesOf: (classes: number) => ClassNames | undefined,
+): Ordered<T> {
+  const ordered = (values: ClassCounts, kind: Parameters<typeof inOrder>[2]): readonly number[] =>
+    inOrder(values, namesOf(Object.keys(values).length), kind);
+  const weighed = (choice: GivenWeights): WeightsChoice =>
+    isByClass(choice) ? ordered(choice, 'classWeights') : choice;
+  return {
+    ...options,
+    ...(classCounts === undefined ? {} : { classCounts: ordered(classCounts, 'classCounts') }),
+    ...(classWeights === undefined ? {} : { classWeights: weighed(classWeights) }),
+    ...(weights === undefined ? {} : { weights: weighed(weights) }),
+    ...(positiveWeights === undefined ? {} : { positiveWeights: ordered(positiveWeights, 'positiveWeights') }),
+  };
 }
 
 /**

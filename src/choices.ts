@@ -44,9 +44,19 @@ type OptimizerAndOptions<Taken> =
 
 interface Weights {
   /** A name, a weighting with options, such as `effective({ beta: 0.999 })`, or one weight per class. */
-  readonly classWeights?: WeightingName | Weighting | Configured<Weighting> | readonly number[];
+  readonly classWeights?:
+    | WeightingName
+    | Weighting
+    | Configured<Weighting>
+    | readonly number[]
+    | Readonly<Record<string, number>>;
   /** The same as `classWeights`. */
-  readonly weights?: WeightingName | Weighting | Configured<Weighting> | readonly number[];
+  readonly weights?:
+    | WeightingName
+    | Weighting
+    | Configured<Weighting>
+    | readonly number[]
+    | Readonly<Record<string, number>>;
 }
 
 type ByName = 'loss' | 'optimizer' | keyof Weights;

@@ -1,6 +1,6 @@
 import { blocked, expansions, gradients, losses, optimizers, weightings } from '../graphs/index.ts';
 import { type Augmented, augment as augmentWith } from './augment.ts';
-import { bindGraft, configured, type GraftOptions, withOrderedCounts } from './bind.ts';
+import { bindGraft, configured, type GraftOptions, withOrder } from './bind.ts';
 import type { AugmentOptions, TrainGraphOptions, TrainOptions } from './choices.ts';
 import type { GradientRule, Optimizer } from './contract.ts';
 import { withLowering } from './lower/diagnose.ts';
@@ -151,7 +151,7 @@ async function augmentNamed(
 ): Promise<Augmented> {
   checkOptions(augmentRows, options, () => true);
   const file = opened(model);
-  const { request } = bindGraft({ losses, weightings }, augmentRows, withOrderedCounts(file, options));
+  const { request } = bindGraft({ losses, weightings }, augmentRows, withOrder(file, options));
   const { dynamicBatch, grad, classNames } = options;
   return augmentWith(file, {
     ...withStatedTask(file, request),
@@ -177,7 +177,7 @@ export async function trainGraph(model: OpenedModel, options: TrainGraphOptions)
   const { optimizer: asked = 'sgd', trainable = 'head', form = 'step' } = options;
   const optimizer = configured<Optimizer>(optimizers, asked, 'optimizer');
   const file = opened(model);
-  const bound = bindGraft({ losses, weightings }, trainGraphRows, withOrderedCounts(file, options), optimizer);
+  const bound = bindGraft({ losses, weightings }, trainGraphRows, withOrder(file, options), optimizer);
   return trainGraphWith(file, {
     ...pick(graphRows, options),
     ...withStatedTask(file, bound.request),

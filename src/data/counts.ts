@@ -14,16 +14,16 @@ import { countClasses } from './split.ts';
  * @throws LossgraftError for counts that are not whole numbers above 0, and for labels of which a class has none.
  */
 export async function readCounts(source: string): Promise<ClassCounts> {
-  const counts = await countsIn(source);
+  const counts = await numbersIn(source, countLabels);
   checkClassCounts(Object.values(counts));
   return counts;
 }
 
-async function countsIn(source: string): Promise<ClassCounts> {
+async function numbersIn(source: string, fromArrays: (path: string) => Promise<number[]>): Promise<ClassCounts> {
   if (/^[\s\d.,eE+-]+$/.test(source)) return source.split(',').map(toNumber);
   const isFile = /\.(json|csv|npy|npz)$/i.test(source);
   const pairs = isFile ? [] : source.split(',').map((part) => part.split('='));
-  if (pairs.length === 0 || pairs.some(({ length }) => length !== 2)) return fromFile(source, countLabels);
+  if (pairs.length === 0 || pairs.some(({ length }) => length !== 2)) return fromFile(source, fromArrays);
   return byClass(
     source,
     pairs.map(([name = '', count = '']) => [name.trim(), toNumber(count)]),
@@ -31,32 +31,25 @@ async function countsIn(source: string): Promise<ClassCounts> {
 }
 
 /**
- * Class weights from a file: .json or .csv as in {@link readCounts}, or an .npy of floats, one per class.
+ * Class weights from a list or a file as in {@link readCounts}; an .npy is of floats, one per class.
  *
- * @throws LossgraftError where it holds something else than finite numbers from 0 on.
+ * @throws LossgraftError where there is something else than finite numbers from 0 on.
  */
-export async function readWeights(path: string): Promise<number[]> {
-  const given = await fromFile(path, readFloats);
-  if (!isList(given)) throw byNames(path, Object.keys(given));
-  const weights = given;
-  const bad = weights.findIndex((weight) => !(weight >= 0 && Number.isFinite(weight)));
-  if (bad < 0 && weights.length > 0) return [...weights];
+export async function readWeights(source: string): Promise<ClassCounts> {
+  const weights = await numbersIn(source, readFloats);
+  const keys = Object.keys(weights);
+  const bad = Object.values(weights).findIndex((weight) => !(weight >= 0 && Number.isFinite(weight)));
+  if (bad < 0 && keys.length > 0) return weights;
   throw new LossgraftError({
     code: 'bad-weights',
-    where: bad < 0 ? path : `${path}, class ${bad}`,
+    where: bad < 0 ? source : `${source}, class ${keys[bad]}`,
     expected: 'finite weights of at least 0, one per class',
-    found: bad < 0 ? 'none' : String(weights[bad]),
-    hint: 'Correct the file',
+    found: bad < 0 ? 'none' : String(Object.values(weights)[bad]),
+    hint: 'Correct it',
   });
 }
 
-type Numbers = readonly number[] | Readonly<Record<string, number>>;
-
-function isList(given: Numbers): given is readonly number[] {
-  return Array.isArray(given);
-}
-
-async function fromFile(path: string, fromArrays: (path: string) => Promise<number[]>): Promise<Numbers> {
+async function fromFile(path: string, fromArrays: (path: string) => Promise<number[]>): Promise<ClassCounts> {
   switch (extname(path).toLowerCase()) {
     case '.json':
       return fromJson(path, readText(path));
@@ -86,7 +79,7 @@ export function readText(path: string): string {
   }
 }
 
-function fromJson(path: string, text: string): Numbers {
+function fromJson(path: string, text: string): ClassCounts {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -99,7 +92,7 @@ function fromJson(path: string, text: string): Numbers {
 }
 
 /** Lines `class,number` (a heading is allowed), or numbers alone. */
-function fromCsv(path: string, text: string): Numbers {
+function fromCsv(path: string, text: string): ClassCounts {
   const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '');
   const rows = lines.map((line) => line.split(',').map((cell) => cell.trim()));
   const isHeading = rows.length > 1 && rows[0]?.every((cell) => Number.isNaN(toNumber(cell)));
@@ -118,7 +111,7 @@ function fromCsv(path: string, text: string): Numbers {
 }
 
 /** By index where keys are 0…C−1, each once; else by name. @throws LossgraftError `bad-counts` for a class that stands there twice. */
-function byClass(path: string, entries: readonly (readonly [string, unknown])[]): Numbers {
+function byClass(path: string, entries: readonly (readonly [string, unknown])[]): ClassCounts {
   const values = new Map(entries.map(([key, value]) => [key, typeof value === 'number' ? value : Number.NaN]));
   const numbers = entries.map((_, index) => values.get(String(index)));
   if (!numbers.includes(undefined)) return numbers.map((value) => value ?? Number.NaN);
@@ -130,16 +123,6 @@ function byClass(path: string, entries: readonly (readonly [string, unknown])[])
     expected: 'each class once',
     found: `"${twice[0]}" twice`,
     hint: 'Omit one of them',
-  });
-}
-
-function byNames(path: string, names: readonly string[]): LossgraftError {
-  return new LossgraftError({
-    code: 'bad-weights',
-    where: path,
-    expected: `every class index from 0 to ${names.length - 1} once`,
-    found: `${names.slice(0, 8).join(', ')}${names.length > 8 ? ', …' : ''}`,
-    hint: 'Give weights by the index of each class in the model’s output',
   });
 }
 

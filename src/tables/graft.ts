@@ -1,8 +1,8 @@
-import { isCounts } from '../classCounts.ts';
+import { type ClassCounts, isCounts } from '../classCounts.ts';
 import type { Configured, GradientRule, Loss, Weighting } from '../contract.ts';
 import { option } from '../errors.ts';
 import { isRecord } from '../isRecord.ts';
-import { choice, count, flag, given, isFunction, isNumbers, isText, names, text, value } from '../options/row.ts';
+import { choice, count, flag, given, isFunction, isText, names, text, value } from '../options/row.ts';
 import { TASK_NAMES } from '../task.ts';
 
 /** Where a loss is grafted on, and what its inputs and outputs are called. */
@@ -28,11 +28,23 @@ export const placeRows = {
 /** A name from `losses`, a loss, or one with options. */
 export type LossChoice = string | Loss | Configured<Loss>;
 
-/** A name from `weightings`, a weighting, one with options, or one weight per class. */
+/** A name from `weightings`, a weighting, one with options, or one weight per class in the order of the scores. */
 export type WeightsChoice = string | readonly number[] | Weighting | Configured<Weighting>;
 
 const isLoss = (given: unknown): given is LossChoice => isChoice(given, 'build');
-const isWeights = (given: unknown): given is WeightsChoice => isNumbers(given) || isChoice(given, 'weights');
+/** The same, also with weights by the names of the classes. */
+export type GivenWeights = WeightsChoice | Readonly<Record<string, number>>;
+
+const isWeights = (given: unknown): given is GivenWeights => isByClass(given) || isChoice(given, 'weights');
+
+/** Whether it is a number for each class, in a list or by name. */
+export function isByClass(given: unknown): given is ClassCounts {
+  return isCounts(given) && (Array.isArray(given) || Object.keys(given).length > 0);
+}
+
+async function parseWeights(text: string): Promise<ClassCounts> {
+  return (await import('../data/counts.ts')).readWeights(text);
+}
 
 /** Whether it is a name, something with that method, or what a call of that made. */
 export function isChoice(given: unknown, method: string): boolean {
@@ -48,15 +60,15 @@ export const lossRow = value('a name or a loss', isLoss, 'Which loss', {
   settings: 'within',
 });
 
-export const WEIGHTS_FILE = 'FILE (.json, .csv, .npy): one weight per class';
+export const WEIGHTS_FILE =
+  '3,1,… or ant=3,bee=1,… or FILE (.json, .csv, .npy): one weight per class, in the order of the scores or by name';
 
 /** How classes weigh. */
 export const classWeightsRow = value('a name, a weighting, or one weight per class', isWeights, 'How classes weigh', {
   first: true,
   registry: 'weightings',
   settings: 'within',
-  parse: async (given: string) =>
-    /\.(json|csv|npy)$/i.test(given) ? (await import('../data/counts.ts')).readWeights(given) : given,
+  parse: async (given: string) => (/[=,]|\.(json|csv|npy)$/i.test(given) ? parseWeights(given) : given),
 });
 
 /** Another name of it. */
@@ -64,17 +76,13 @@ export const weightsRow = { ...classWeightsRow, flag: false, excludes: ['classWe
 
 /** Of a multi-label loss: what PyTorch calls pos_weight. */
 export const positiveWeightsRow = value(
-  'a list of numbers from 0 on, one per label',
-  (given): given is readonly number[] => isNumbers(given) && given.every((weight) => weight >= 0),
-  "Multi-label: one weight per label for the samples that have it, as PyTorch's pos_weight: 3,5,… or a file",
+  'numbers from 0 on, one per label, in a list or by name',
+  (given): given is ClassCounts => isByClass(given) && Object.values(given).every((weight) => weight >= 0),
+  "Multi-label: one weight per label for the samples that have it, as PyTorch's pos_weight: 3,5,… or ant=3,bee=5,… or a file",
   {
     settings: 'within',
     excludes: ['classWeights'],
-    parse: async (given: string) => {
-      if (/\.(json|csv|npy)$/i.test(given)) return (await import('../data/counts.ts')).readWeights(given);
-      const weights = given.split(',').map(Number);
-      return weights.every(Number.isFinite) ? weights : undefined;
-    },
+    parse: parseWeights,
   },
 );
 

@@ -11,7 +11,7 @@ import { trainRows } from '../tables/train.ts';
 import { TASKS } from '../task.ts';
 import type { Arm, GraphRequest } from '../trainer/request.ts';
 import { formFor, type GraftRequest, refuseHardLoss } from '../transform/graft.ts';
-import { type Catalogue, declaredOptions, type TrainOptions } from './options.ts';
+import { type Catalogue, declaredOptions, type OrderedTrainOptions } from './options.ts';
 import type { Plan } from './plan.ts';
 import { type Spec, specOf, specsOf, weightingOf } from './specs.ts';
 
@@ -41,7 +41,7 @@ export interface Arms {
  *
  * @throws LossgraftError for unknown names, a loss that comes twice, and options that nothing declares.
  */
-export function bindArms(catalogue: Catalogue, options: TrainOptions, plan: Plan, data: TrainingCounts): Arms {
+export function bindArms(catalogue: Catalogue, options: OrderedTrainOptions, plan: Plan, data: TrainingCounts): Arms {
   const specs = specsOf(catalogue, options, plan);
   const optimizer = configured(catalogue.optimizers, options.optimizer ?? plan.optimizer, 'optimizer');
   const binder = new Binder(catalogue, options, plan, data, optimizer);
@@ -69,7 +69,7 @@ function countingOptions({ loss, lossOptions, optimizer, optimizerOptions }: Gra
 
 class Binder {
   readonly #catalogue: Catalogue;
-  readonly #options: TrainOptions;
+  readonly #options: OrderedTrainOptions;
   readonly #counts: readonly number[];
   readonly #samples: number;
   readonly #softLabels: boolean;
@@ -80,7 +80,7 @@ class Binder {
 
   constructor(
     catalogue: Catalogue,
-    options: TrainOptions,
+    options: OrderedTrainOptions,
     plan: Plan,
     { counts, samples, softLabels = false }: TrainingCounts,
     optimizer: Configured<Optimizer>,

@@ -1,3 +1,4 @@
+import type { Ordered } from '../bind.ts';
 import type { Loss, Optimizer, Weighting } from '../contract.ts';
 import type { OptionsOf } from '../options/row.ts';
 import { trainRows } from '../tables/train.ts';
@@ -13,6 +14,9 @@ export interface Catalogue {
 
 /** How a model is fine-tuned. Further keys are options of losses, weightings and the optimizer, such as `momentum`. */
 export type TrainOptions = OptionsOf<typeof trainRows>;
+
+/** The same, where numbers of classes are in the order of the model's scores. */
+export type OrderedTrainOptions = Ordered<TrainOptions>;
 
 /** Options that losses, weightings and the optimizer declare. */
 export function declaredOptions(options: TrainOptions): Record<string, unknown> {

@@ -1,4 +1,4 @@
-import { configured } from '../bind.ts';
+import { configured, orderedBy } from '../bind.ts';
 import type { ClassNames } from '../classes/names.ts';
 import { fixedBatch, inputPorts } from '../data/samples.ts';
 import { preparationIn } from '../data/tables/preparation.ts';
@@ -27,7 +27,7 @@ import { type DividedData, divide } from './data.ts';
 import { describeSampler } from './drawn.ts';
 import { foldChoice } from './folds.ts';
 import { newHead } from './newHead.ts';
-import type { Catalogue, TrainOptions } from './options.ts';
+import type { Catalogue, OrderedTrainOptions, TrainOptions } from './options.ts';
 import { type BuiltHead, headFor } from './otherClasses.ts';
 import { describePlan, type Plan, planOf } from './plan.ts';
 import { checkReport } from './report.ts';
@@ -41,7 +41,7 @@ import { askedTask, checkLabels } from './task.ts';
 export interface PreparedRun {
   readonly request: TrainerRequest & { readonly record: RunFile };
   /** With labels that are the model's classes. */
-  readonly options: TrainOptions;
+  readonly options: OrderedTrainOptions;
   readonly plan: Plan;
   readonly parts: DividedData;
   readonly bound: Arms;
@@ -74,7 +74,7 @@ export async function prepareRun(
   const labels = { name, classes, task };
   const taskNotes = 'task' in judged ? checkLabels(shown, task, given, judged) : [];
   const { options: aligned, names, notes: classNotes } = await alignData(source, given, labels, head);
-  const options = { ...aligned, task };
+  const options = orderedBy({ ...aligned, task }, () => names);
   refuseForLabels(options);
   const thresholds = thresholdsOf(options, { classes, names: names?.names ?? options.data.classNames });
   const ports = inputPorts(source, labels);

@@ -5,7 +5,7 @@ import { badOption } from '../options/check.ts';
 import type { WeightsChoice } from '../tables/graft.ts';
 import type { Task } from '../task.ts';
 import { formFor } from '../transform/graft.ts';
-import type { Catalogue, TrainOptions } from './options.ts';
+import type { Catalogue, OrderedTrainOptions } from './options.ts';
 import { type Plan, RECIPE_LOSS } from './plan.ts';
 
 /** A loss with class weights, by the name under which it is reported. */
@@ -17,7 +17,7 @@ export interface Spec {
 }
 
 /** What is trained beside one another: the loss or the method that was requested, the baseline, and those to compare with. */
-export function specsOf({ losses }: Catalogue, options: TrainOptions, plan: Plan): Spec[] {
+export function specsOf({ losses }: Catalogue, options: OrderedTrainOptions, plan: Plan): Spec[] {
   const { method, task } = plan;
   const { loss = RECIPE_LOSS, weights, classWeights = weights, baseline, compare = [] } = options;
   const others = [...(baseline ? ['ce+inverse'] : []), ...compare];

@@ -99,9 +99,17 @@ describe('class weights', () => {
     ['w.json', '[1, -1]', /class 1\].*found -1/],
     ['w.csv', '1,inf', /class 1\].*found NaN/],
     ['w.json', '[]', /found none/],
-    ['w.json', '{"cat": 1, "dog": 2}', /every class index from 0 to 1.*found cat, dog/],
+    ['w.json', '{"cat": 1, "dog": -2}', /class dog\].*found -2/],
   ])('refused: %s %s', async (name, text, message) => {
     await expect(readWeights(file(name, text))).rejects.toThrow(message);
+  });
+
+  it('by the names of the classes, in a file or a text', async () => {
+    const byName = { cat: 0.5, 'sea dog': 3 };
+    expect(await readWeights(file('w.json', JSON.stringify(byName)))).toEqual(byName);
+    expect(await readWeights(file('w.csv', 'class,weight\ncat,0.5\nsea dog,3'))).toEqual(byName);
+    expect(await readWeights('cat=0.5,sea dog=3')).toEqual(byName);
+    expect(await readWeights('0.5,3')).toEqual([0.5, 3]);
   });
 
   it('an .npy of labels is no file of weights', async () => {
