@@ -1,4 +1,4 @@
-import { blocked, expansions, gradients, losses, optimizers } from '../graphs/index.ts';
+import { blocked, expansions, gradients, losses, optimizers, webgpuExpansions } from '../graphs/index.ts';
 import { machineLowering } from '../src/lower/machine.ts';
 import type { Model } from '../src/model.ts';
 import { release } from '../src/runtime/release.ts';
@@ -35,7 +35,7 @@ async function graphOf(model: Model, work: Work, job: Job): Promise<TrainGraph> 
   const { ce } = losses;
   const { sgd } = optimizers;
   if (!ce || !sgd) throw new Error('the catalogue has no ce or sgd');
-  const calculus = { gradients, expansions, blocked };
+  const calculus = { gradients, expansions, webgpuExpansions, blocked };
   const { block, why } = job.lower === 'auto' ? await machineLowering(calculus) : { block: null, why: 'asked for' };
   if (block === null) console.error(`plain forms: ${why}`);
   return trainGraph(model, {

@@ -1,14 +1,16 @@
-import { blocked, expansions, gradients, losses, optimizers, weightings } from '../graphs/index.ts';
+import { blocked, expansions, gradients, losses, optimizers, webgpuExpansions, weightings } from '../graphs/index.ts';
 import { type Augmented, augment as augmentWith } from './augment.ts';
 import { bindGraft, configured, type GraftOptions, withOrder } from './bind.ts';
 import type { AugmentOptions, TrainGraphOptions, TrainOptions } from './choices.ts';
 import type { GradientRule, Optimizer } from './contract.ts';
-import { withLowering } from './lower/diagnose.ts';
+import { withLowering, withSelfTest } from './lower/diagnose.ts';
 import { type OpenedModel, type OpenOptions, opened, open as openModel } from './model.ts';
 import { checkNeeds, checkOptions, pick } from './options/check.ts';
 import type { OptionsOf } from './options/row.ts';
 import { type DiagnoseOptions, diagnoseProviders, type ProviderReport } from './runtime/cuda/diagnose.ts';
 import type { SetupOptions, SetupResult } from './runtime/cuda/setup.ts';
+import type { Provider } from './runtime/session.ts';
+import { diagnoseWebgpu } from './runtime/webgpu/diagnose.ts';
 import { withStatedTask } from './statedTask.ts';
 import { augmentRows } from './tables/augment.ts';
 import type { exportRows } from './tables/export.ts';
@@ -110,12 +112,13 @@ export type { OpenedModel as Model, OpenOptions };
 
 /** What is differentiated and how: the catalogue's rules, after those of one's own. */
 function calculusWith(own: Readonly<Record<string, GradientRule>> = {}): Calculus {
-  return { gradients: { ...gradients, ...own }, expansions, blocked };
+  return { gradients: { ...gradients, ...own }, expansions, webgpuExpansions, blocked };
 }
 
 /** Finds out which providers really work here, each by a run whose numbers are checked, and what training makes of the CPU. */
 export async function doctor(options: DiagnoseOptions = {}): Promise<ProviderReport[]> {
-  return withLowering(await diagnoseProviders(options), calculusWith());
+  const reports = [...(await diagnoseProviders(options)), await diagnoseWebgpu(options)];
+  return withSelfTest(await withLowering(reports, calculusWith()));
 }
 
 /**
@@ -148,14 +151,16 @@ export async function augment(model: OpenedModel, options: AugmentOptions): Prom
 async function augmentNamed(
   model: OpenedModel,
   options: OptionsOf<typeof augmentRows> & GraftOptions,
+  provider: Provider = 'cpu',
 ): Promise<Augmented> {
   checkOptions(augmentRows, options, () => true);
   const file = opened(model);
   const { request } = bindGraft({ losses, weightings }, augmentRows, withOrder(file, options));
   const { dynamicBatch, grad, classNames } = options;
+  const calculus = calculusWith(options.gradients);
   return augmentWith(file, {
     ...withStatedTask(file, request),
-    calculus: calculusWith(options.gradients),
+    calculus: provider === 'webgpu' ? { ...calculus, expansions: calculus.webgpuExpansions } : calculus,
     ...(dynamicBatch === undefined ? {} : { dynamicBatch }),
     ...(grad === undefined ? {} : { grad }),
     ...(classNames === undefined ? {} : { classNames }),
@@ -251,10 +256,10 @@ export async function validate(dirs: readonly string[], options: ValidateOptions
   return validateCases(dirs, { ...options, augmentCase });
 }
 
-const augmentCase: AugmentCase = async (path, options) => {
+const augmentCase: AugmentCase = async (path, options, provider) => {
   const model = await openModel(path);
   try {
-    return (await augmentNamed(model, { ...options, loss: String(options.loss) })).bytes();
+    return (await augmentNamed(model, { ...options, loss: String(options.loss) }, provider)).bytes();
   } finally {
     model.close();
   }

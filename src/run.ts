@@ -2,7 +2,7 @@ import { basename, dirname, resolve } from 'node:path';
 import { breather } from './breather.ts';
 import { type FoundNames, findClassNames } from './classes/find.ts';
 import { orderWatch } from './classes/orderWatch.ts';
-import { chooseBatch, cudaNote, fillNote } from './classifier/batches.ts';
+import { chooseBatch, fillNote } from './classifier/batches.ts';
 import { alignLabels } from './data/alignLabels.ts';
 import { bindData } from './data/bind.ts';
 import type { Dataset } from './data/dataset.ts';
@@ -12,12 +12,15 @@ import { type Preparation, preparationIn } from './data/tables/preparation.ts';
 import { LossgraftError, option } from './errors.ts';
 import { fromBytes } from './files/bytes.ts';
 import { openFile } from './files/source.ts';
+import { settleProvider } from './lower/provider.ts';
+import { fileFor } from './lower/webgpu/file.ts';
 import { type Manifest, manifestRecord, readManifest } from './manifest.ts';
 import { modelFile, type OpenedModel, opened } from './model.ts';
 import { modelFileIn } from './modelFolder.ts';
 import { scan } from './onnx/index.ts';
 import { checkOptions } from './options/check.ts';
 import type { OptionsOf } from './options/row.ts';
+import { proveOnDevice } from './runtime/deviceProof.ts';
 import { refuseEmptyInputs } from './runtime/feeds.ts';
 import { explainLength } from './runtime/longestRow.ts';
 import { type ModelFile, openSession, type Provider } from './runtime/session.ts';
@@ -76,16 +79,18 @@ export interface RunResult {
  * @param what the path (of a folder of Hugging Face, too) or the bytes of a model that `augment` wrote, such a model opened, or what `augment` gave.
  * @throws LossgraftError for data that don't fit the model, labels out of range and NaN (with the row), and as `openSession` does.
  */
-export async function run(what: Runnable, given: Dataset, options: RunOptions = {}): Promise<RunResult> {
+export async function run(what: Runnable, dataset: Dataset, options: RunOptions = {}): Promise<RunResult> {
   checkOptions(runRows, options);
-  const model = fileOf(what);
-  const { provider = 'cpu', onProgress } = options;
-  const named = options.classNames ?? (given.labelsFrom === 'option' ? given.classNames : undefined);
-  const { manifest, found, preparation } = described(model, named);
+  const given = fileOf(what);
+  const { onProgress } = options;
+  const { provider, notes: providerNotes } = await settleProvider(options.provider);
+  const model = { ...given, ...(await fileFor(provider, given)) };
+  const named = options.classNames ?? (dataset.labelsFrom === 'option' ? dataset.classNames : undefined);
+  const { manifest, found, preparation } = described(given, named);
   const breathe = breather(options.signal);
   await breathe();
   const input = nameOf(manifest, 'labels');
-  const data = await alignLabels(given, { names: found.names, input });
+  const data = await alignLabels(dataset, { names: found.names, input });
   const session = await openSession(model.file, { ...model.session, provider });
   try {
     refuseEmptyInputs(
@@ -100,7 +105,7 @@ export async function run(what: Runnable, given: Dataset, options: RunOptions = 
     });
     const fixed = fixedBatch(session.inputs);
     const batchSize = chooseBatch(fixed, options.batchSize, bound.size, DYNAMIC);
-    const notes = [...found.notes, ...bound.notes, ...fillNote(bound.size, fixed)];
+    const notes = [...providerNotes, ...found.notes, ...bound.notes, ...fillNote(bound.size, fixed)];
     for (const note of notes) options.onNote?.(note);
     const collected = collector(manifest, bound.size);
     const watch = orderWatch(session.outputs, manifest.classes, binaryOf(manifest));
@@ -109,7 +114,8 @@ export async function run(what: Runnable, given: Dataset, options: RunOptions = 
       const count = Math.min(batchSize, bound.size - start);
       const feeds = await bound.read(start, count);
       const filled = fillUp(feeds, fixed);
-      if (provider === 'cuda' && start === 0) notes.push(await cudaNote(model, filled));
+      if (provider !== 'cpu' && start === 0)
+        notes.push((await proveOnDevice(provider, model.file, filled, model.session)).note);
       await breathe();
       const results = await session.run(filled, fetches).catch(async (error: unknown) => {
         throw await explainLength(error, model, () => bound.read(0, 1), data.name);

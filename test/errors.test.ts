@@ -73,7 +73,7 @@ describe('the sources', () => {
     expect(named.filter((key) => !withFlags(option(key, values[key])).startsWith('--'))).toEqual([]);
     const own = named.map((key) => `option ${key}`).concat('option classCounts');
     expect(own.filter((where) => withFlagsIn(error({ where })).where.includes('undefined'))).toEqual([]);
-    const flags = SOURCES.filter(({ file }) => !/cuda|report/.test(file)).flatMap(({ file, text }) =>
+    const flags = SOURCES.filter(({ file }) => !/cuda|webgpu\/diagnose|report/.test(file)).flatMap(({ file, text }) =>
       text
         .split('\n')
         .flatMap((line) => (/^\s*(\*|\/)/.test(line) || !/(^|[^-\w])--[a-z]/.test(line) ? [] : [`${file}: ${line}`])),

@@ -20,7 +20,8 @@ export const doctorCommand = command({
     ['doctor', 'run a small model on each provider and check its numbers'],
     ['doctor --setup-cuda', 'download the CUDA provider, then do the same'],
   ],
-  epilogue: 'Exit status 1 if the CPU provider does not work. CUDA is optional; its line says what is missing.',
+  epilogue:
+    'Exit status 1 if the CPU provider does not work. CUDA and WebGPU are optional; their lines say what is missing.',
   run: async ({ options, json }, { doctor, setupCuda }) => {
     checkNeeds(rows, options);
     if (options.setupCuda) {

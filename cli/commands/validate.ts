@@ -3,7 +3,7 @@ import { flag, pick, texts, validateRows } from '../../src/catalogue.ts';
 import type { CaseReport, OutputReport, ValidationReport } from '../../src/index.ts';
 import { command } from '../command.ts';
 import { STATUS } from '../failure.ts';
-import { print, printJson, table } from '../io.ts';
+import { note, print, printJson, table } from '../io.ts';
 import { progressBar } from '../progressBar.ts';
 
 /** lossgraft validate */
@@ -32,6 +32,7 @@ export const validateCommand = command({
     } finally {
       bar.stop();
     }
+    for (const text of result.notes) note(text);
     await (json ? printJson(result) : print(describe(result, options.summary ?? false)));
     if (result.verdict === 'fail') process.exitCode = STATUS.failed.code;
   },

@@ -1,5 +1,5 @@
-import { defineOptimizer, type Slot, type Update, type UpdateContext } from '../../src/contract.ts';
-import type { Pen, Value } from '../../src/emit/index.ts';
+import { COMPOSITE_DOMAIN, defineOptimizer, type Slot, type Update, type UpdateContext } from '../../src/contract.ts';
+import { type Pen, string, type Value } from '../../src/emit/index.ts';
 import { adamEpsilon, fraction, weightDecay } from './options.ts';
 
 const moments = {
@@ -62,8 +62,8 @@ function adaptive(
   return { param: next, slots: { exp_avg: mean, exp_avg_sq: square, step } };
 }
 
-/** 1 − βᵗ, in float64 as PyTorch computes it: in float32 it would lose five digits at the first steps. */
+/** 1 − βᵗ: to float32's last digits, which needs more than float32. */
 function correction(op: Pen, beta: number, step: Value): Value {
-  const power = op.pow(op.scalar(beta, 'float64'), op.cast(step, 'float64'));
-  return op.cast(op.sub(op.scalar(1, 'float64'), power), 'float32');
+  const attributes = { base: string(String(beta)) };
+  return op.call('OneMinusPower', [step], { domain: COMPOSITE_DOMAIN, attributes, dtype: 'float32', shape: [] });
 }

@@ -1,7 +1,4 @@
 import { LossgraftError } from '../errors.ts';
-import { proveOnCuda } from '../runtime/cuda/proof.ts';
-import type { ModelFile } from '../runtime/session.ts';
-import type { Tensor } from '../tensor.ts';
 
 const DEFAULT_BATCH = 256;
 
@@ -30,11 +27,4 @@ export function fillNote(samples: number, fixed: number | undefined): string[] {
   return [
     `The last batch holds ${rest} of ${fixed} samples: it was filled with repeats of its last row, whose results are left out`,
   ];
-}
-
-/** Proves on a batch that CUDA computes a model, and says so. @throws LossgraftError as `proveOnCuda` does. */
-export async function cudaNote({ file, session }: ModelFile, feeds: Readonly<Record<string, Tensor>>): Promise<string> {
-  const { cudaNodes, shapeNodes } = await proveOnCuda(file, feeds, session);
-  const shapes = shapeNodes.length > 0 ? `, ${shapeNodes.length} nodes of shape arithmetic on the CPU` : '';
-  return `CUDA verified on the first batch: ${cudaNodes.length} nodes on CUDAExecutionProvider${shapes}, numbers as the CPU's`;
 }

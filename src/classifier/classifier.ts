@@ -9,18 +9,21 @@ import { type Preparation, preparationIn } from '../data/tables/preparation.ts';
 import { LossgraftError } from '../errors.ts';
 import { graphEdit } from '../ir/edit.ts';
 import type { Graph, Value } from '../ir/graph.ts';
+import { type AskedProvider, settleProvider } from '../lower/provider.ts';
+import { fileFor } from '../lower/webgpu/file.ts';
 import { manifestRecord } from '../manifest.ts';
 import { type Model, modelFile, typedGraph } from '../model.ts';
 import { editedBytes } from '../onnx/index.ts';
 import type { RunProgress } from '../records/progress.ts';
+import { proveOnDevice } from '../runtime/deviceProof.ts';
 import { refuseEmptyInputs } from '../runtime/feeds.ts';
 import { explainLength } from '../runtime/longestRow.ts';
-import { type ModelFile, openSession, type Provider, type Session } from '../runtime/session.ts';
+import { type ModelFile, openSession, type Session } from '../runtime/session.ts';
 import { statedTask } from '../statedTask.ts';
 import type { Task } from '../task.ts';
 import type { Tensor } from '../tensor.ts';
 import { inlineFunctions } from '../transform/inline.ts';
-import { chooseBatch, cudaNote, fillNote } from './batches.ts';
+import { chooseBatch, fillNote } from './batches.ts';
 import { type OwnLabels, ownLabels, turner } from './ownLabels.ts';
 import { findScores, type ScoreForm, type ScorePlace } from './place.ts';
 import { type LogitRows, scoreReader } from './rows.ts';
@@ -148,7 +151,7 @@ function trainingGraph(where: string): LossgraftError {
 
 /** How a classifier is run over data. */
 export interface ScoringOptions {
-  readonly provider?: Provider | undefined;
+  readonly provider?: AskedProvider | undefined;
   readonly batchSize?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: RunProgress) => void) | undefined;
@@ -182,16 +185,18 @@ export async function* scoreBatches(
   labelled: boolean,
   options: ScoringOptions = {},
 ): AsyncGenerator<ScoredBatch> {
-  const { provider = 'cpu', signal, onProgress, onNotes } = options;
+  const { signal, onProgress, onNotes } = options;
   const breathe = breather(signal);
   await breathe();
-  const { file, output } = classifier;
+  const { output } = classifier;
+  const { provider, notes } = await settleProvider(options.provider);
+  const file = await fileFor(provider, classifier.file);
   const session = await openSession(file.file, { ...file.session, provider });
   try {
     const { bound, name } = bind(classifier, session, data, labelled);
     const fixed = fixedBatch(session.inputs);
     const size = chooseBatch(fixed, options.batchSize, bound.size);
-    onNotes?.([...bound.notes, ...fillNote(bound.size, fixed)]);
+    onNotes?.([...notes, ...bound.notes, ...fillNote(bound.size, fixed)]);
     const reader = scoreReader(classifier);
     const { turn, isTurned } = turner(classifier.ownLabels);
     const ownOutput = classifier.ownLabels?.output;
@@ -199,7 +204,8 @@ export async function* scoreBatches(
       const count = Math.min(size, bound.size - start);
       const { [name]: labels, ...own } = await bound.read(start, count);
       const feeds = fillUp({ ...own, ...unusedLabels(classifier, count) }, fixed);
-      if (provider === 'cuda' && start === 0) onNotes?.([await cudaNote(file, feeds)]);
+      if (provider !== 'cpu' && start === 0)
+        onNotes?.([(await proveOnDevice(provider, file.file, feeds, file.session)).note]);
       await breathe();
       const results = await session
         .run(feeds, ownOutput === undefined ? [output] : [output, ownOutput])

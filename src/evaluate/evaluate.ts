@@ -9,6 +9,7 @@ import type { Dataset } from '../data/dataset.ts';
 import { hotOf, type LabelLists } from '../data/labelLists.ts';
 import { type LabelsShown, labelsShown } from '../data/labelsShown.ts';
 import { LossgraftError, option } from '../errors.ts';
+import { settleProvider } from '../lower/provider.ts';
 import { type AnyScored, areKept, MAX_KEPT } from '../metrics/scored.ts';
 import { thresholdPolicy } from '../metrics/thresholdChoice.ts';
 import { applyThresholds } from '../metrics/thresholds.ts';
@@ -82,9 +83,13 @@ export async function evaluate(
   const match = other && matchClasses(first, other);
   if (first.classes !== undefined) checkCosts(options, first.classes);
   const notes = noteKeeper(options.onNote);
-  const own = await judge(first, data, { options, notes });
+  const { provider, notes: providerNotes } = await settleProvider(options.provider);
+  notes.add(providerNotes);
+  const own = await judge(first, data, { options: { ...options, provider }, notes });
   checkCosts(options, own.scored.classes);
-  const rival = other && (await judge(other, data, { options, notes, order: match?.order, names: own.names }));
+  const rival =
+    other &&
+    (await judge(other, data, { options: { ...options, provider }, notes, order: match?.order, names: own.names }));
   if (rival) refuseOthers(own.scored, rival.scored, other.model);
   notes.add([...(match?.notes ?? []), ...unrankedNotes(own.scored)]);
   const classCounts = countsOf(own.scored);
@@ -94,7 +99,7 @@ export async function evaluate(
     ...about(first),
     data: data.name,
     samples: own.scored.size,
-    provider: options.provider ?? 'cpu',
+    provider,
     classNames: own.names ?? null,
     classCounts,
     metrics,

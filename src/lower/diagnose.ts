@@ -1,6 +1,7 @@
 import type { ProviderReport } from '../runtime/cuda/diagnose.ts';
 import type { Forms } from './lower.ts';
 import { machineLowering } from './machine.ts';
+import { webgpuMachine } from './webgpu/machine.ts';
 
 /** Adds to a report on the CPU whether training takes blocked forms there. Without them it works too, slower. */
 export async function withLowering(
@@ -16,6 +17,20 @@ export async function withLowering(
         ...report,
         findings: [...report.findings, { check: 'blocked forms', ok: block !== null, found: why, hint }],
       };
+    }),
+  );
+}
+
+/** Adds to a report on WebGPU whether operators that some driver computes wrong are right here. */
+export async function withSelfTest(reports: readonly ProviderReport[]): Promise<ProviderReport[]> {
+  return Promise.all(
+    reports.map(async (report) => {
+      if (report.provider !== 'webgpu' || !report.works) return report;
+      const { wrong } = await webgpuMachine();
+      const found = wrong === null ? 'convolutions, products and functions agree with the CPU' : `wrong: ${wrong}`;
+      const hint = wrong === null ? '' : 'Update the driver, or use the provider cpu';
+      const test = { check: 'self-test', ok: wrong === null, found, hint };
+      return { ...report, works: wrong === null, findings: [...report.findings, test] };
     }),
   );
 }

@@ -3,6 +3,9 @@ import { LossgraftError, option } from '../errors.ts';
 import type { DataType, Shape, Tensor, TensorData } from '../tensor.ts';
 import { elementCount } from '../tensor.ts';
 
+/** A tensor that is fed; without data its elements are in a GPU's memory. */
+type Fed = Pick<Tensor, 'dtype' | 'dims'> & Partial<Pick<Tensor, 'data'>>;
+
 /** A graph input or output as ONNX Runtime reports it. */
 export interface Port {
   readonly name: string;
@@ -74,7 +77,7 @@ export function describePort(dtype: DataType | undefined, shape: Shape): string 
  *
  * @throws LossgraftError naming the input, what it wants and what was given.
  */
-export function checkFeeds(model: string, inputs: readonly Port[], feeds: Readonly<Record<string, Tensor>>): void {
+export function checkFeeds(model: string, inputs: readonly Port[], feeds: Readonly<Record<string, Fed>>): void {
   const known = new Set(inputs.map((input) => input.name));
   for (const name of Object.keys(feeds)) {
     if (known.has(name)) continue;
@@ -106,7 +109,7 @@ export function checkFeeds(model: string, inputs: readonly Port[], feeds: Readon
   }
 }
 
-function checkTensor(where: string, { dtype, dims, data }: Tensor): void {
+function checkTensor(where: string, { dtype, dims, data }: Fed): void {
   if (!isRuntimeType(dtype)) {
     throw new LossgraftError({
       code: 'dtype-not-carried',
@@ -116,6 +119,7 @@ function checkTensor(where: string, { dtype, dims, data }: Tensor): void {
       hint: 'onnxruntime-node does not support this type; cast it inside the graph',
     });
   }
+  if (data === undefined) return;
   const storage = data.constructor.name;
   if (!storageFits(dtype, data)) {
     throw new LossgraftError({
@@ -137,7 +141,7 @@ function checkTensor(where: string, { dtype, dims, data }: Tensor): void {
   }
 }
 
-function checkAgainst(where: string, input: Port, tensor: Tensor): void {
+function checkAgainst(where: string, input: Port, tensor: Fed): void {
   const refuse = (code: ErrorCode, hint: string): LossgraftError =>
     new LossgraftError({
       code,
@@ -183,7 +187,7 @@ const PLACEHOLDER = /^(\?|\*|-1|none|unk|unknown|dynamic|)$/i;
 function checkSymbols(
   where: string,
   input: Port,
-  tensor: Tensor,
+  tensor: Fed,
   sizes: Map<string, { size: number; input: string }>,
 ): void {
   for (const [axis, dim] of (input.shape ?? []).entries()) {

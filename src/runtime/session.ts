@@ -1,18 +1,20 @@
 import { existsSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import * as ort from 'onnxruntime-node';
 import type { ErrorCode } from '../errorCodes.ts';
 import { LossgraftError } from '../errors.ts';
 import type { Tensor } from '../tensor.ts';
 import { checkBodies, explainRefusal, withoutTf32 } from './cuda/guard.ts';
-import type { PlacedNode } from './cuda/profile.ts';
-import { checkFeeds, describePort, isRuntimeType, type Port, storageFits } from './feeds.ts';
+import { findProfile, type PlacedNode } from './cuda/profile.ts';
+import { checkFeeds, describePort, isRuntimeType, type Port } from './feeds.ts';
+import { DeviceTensor, type Feed, fromNative, toNative } from './sessionTensors.ts';
+import { explainRun, explainWebgpu } from './webgpu/guard.ts';
 
 export type { Port } from './feeds.ts';
+export { DeviceTensor, type Feed } from './sessionTensors.ts';
 
-/** Who computes. `cuda` is requested alone and never falls back to the CPU. */
-export type Provider = 'cpu' | 'cuda';
+/** Who computes. `cuda` and `webgpu` are requested alone and never fall back to the CPU. */
+export type Provider = 'cpu' | 'cuda' | 'webgpu';
 
 /** How ONNX Runtime rewrites the graph before it runs. */
 export type Optimization = 'off' | 'basic' | 'all';
@@ -37,6 +39,8 @@ export interface SessionOptions {
    * training step takes half of the memory and no more time.
    */
   readonly memoryPattern?: boolean;
+  /** For `webgpu`: outputs that stay in the GPU's memory, for {@link Session.runOnDevice}. */
+  readonly onDevice?: readonly string[];
   /** ONNX Runtime session configuration entries, such as `session.disable_prepacking: '1'`. */
   readonly config?: Readonly<Record<string, string>>;
   /** What error messages call the model. Default: the file's name, or `model` for bytes. */
@@ -56,7 +60,9 @@ export interface Session {
    * @param fetches the outputs that are wanted; all of them by default.
    * @throws LossgraftError for feeds or fetches that don't fit, and for what ONNX Runtime throws (then its error is the cause).
    */
-  run(feeds: Readonly<Record<string, Tensor>>, fetches?: readonly string[]): Promise<Record<string, Tensor>>;
+  run(feeds: Readonly<Record<string, Feed>>, fetches?: readonly string[]): Promise<Record<string, Tensor>>;
+  /** The same, of all outputs, of which those that {@link SessionOptions.onDevice} names stay where they are. */
+  runOnDevice(feeds: Readonly<Record<string, Feed>>): Promise<Record<string, Feed>>;
   /** Ends the profile that {@link SessionOptions.profile} began and returns the path of its file. */
   endProfiling(): Promise<string>;
   /** Frees the model. Closing twice is harmless. */
@@ -107,6 +113,7 @@ export async function openSession(model: string | Uint8Array, options: SessionOp
   try {
     return options.provider === 'cuda' ? await openOnCuda(name, model, options) : await open(name, model, options);
   } catch (cause) {
+    if (options.provider === 'webgpu') throw await explainWebgpu(name, cause);
     throw wrap(cause, name, 'model-not-loaded', 'a model that ONNX Runtime loads', 'Check it with onnx.checker');
   }
 }
@@ -120,17 +127,17 @@ async function openOnCuda(name: string, model: string | Uint8Array, options: Ses
   let native: ort.InferenceSession | undefined;
   try {
     native = await create(model, nativeOptions(strict));
-    return new OrtSession(name, native, options.profile, await checkBodies(name, run));
+    return new OrtSession(name, native, options, await checkBodies(name, run));
   } catch (cause) {
     await native?.release();
     if (cause instanceof LossgraftError) throw cause;
     const shapeNodes = await explainRefusal(name, run, cause);
-    return new OrtSession(name, await create(model, nativeOptions(options)), options.profile, shapeNodes);
+    return new OrtSession(name, await create(model, nativeOptions(options)), options, shapeNodes);
   }
 }
 
 async function open(name: string, model: string | Uint8Array, options: SessionOptions): Promise<Session> {
-  return new OrtSession(name, await create(model, nativeOptions(options)), options.profile, []);
+  return new OrtSession(name, await create(model, nativeOptions(options)), options, []);
 }
 
 const LOG_LEVELS = ['verbose', 'info', 'warning', 'error', 'fatal'] as const;
@@ -145,13 +152,21 @@ function create(
     : ort.InferenceSession.create(model, options);
 }
 
+/** The layout that computes right numbers: the default one, NHWC, does not with every number of channels (seen in 1.30). */
+const WEBGPU = { name: 'webgpu', preferredLayout: 'NCHW' } as const;
+
+function locations(names: readonly string[]): Record<string, 'gpu-buffer'> {
+  return Object.fromEntries(names.map((name) => [name, 'gpu-buffer']));
+}
+
 function nativeOptions(options: SessionOptions): ort.InferenceSession.SessionOptions {
   return {
-    executionProviders: [options.provider ?? 'cpu'],
+    executionProviders: [options.provider === 'webgpu' ? WEBGPU : (options.provider ?? 'cpu')],
     graphOptimizationLevel: OPTIMIZATION[options.optimization ?? 'all'],
     logSeverityLevel: options.logSeverity ?? 4,
     extra: config(options),
     ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
+    ...(options.onDevice === undefined ? {} : { preferredOutputLocation: locations(options.onDevice) }),
     ...(options.memoryPattern === undefined ? {} : { enableMemPattern: options.memoryPattern }),
     ...(options.profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: options.profile }),
   };
@@ -169,23 +184,34 @@ class OrtSession implements Session {
   readonly shapeNodesOnCpu: readonly PlacedNode[];
   readonly #name: string;
   readonly #profile: string | undefined;
+  readonly #provider: Provider;
   #native: ort.InferenceSession | undefined;
 
   constructor(
     name: string,
     native: ort.InferenceSession,
-    profile: string | undefined,
+    { profile, provider = 'cpu' }: SessionOptions,
     shapeNodes: readonly PlacedNode[],
   ) {
     this.#name = name;
     this.shapeNodesOnCpu = shapeNodes;
     this.#native = native;
     this.#profile = profile;
+    this.#provider = provider;
     this.inputs = native.inputMetadata.map(port);
     this.outputs = native.outputMetadata.map(port);
   }
 
-  async run(feeds: Readonly<Record<string, Tensor>>, fetches?: readonly string[]): Promise<Record<string, Tensor>> {
+  async run(feeds: Readonly<Record<string, Feed>>, fetches?: readonly string[]): Promise<Record<string, Tensor>> {
+    const results = await this.#run(feeds, fetches);
+    return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, inMemory(tensor)]));
+  }
+
+  runOnDevice(feeds: Readonly<Record<string, Feed>>): Promise<Record<string, Feed>> {
+    return this.#run(feeds);
+  }
+
+  async #run(feeds: Readonly<Record<string, Feed>>, fetches?: readonly string[]): Promise<Record<string, Feed>> {
     const native = this.#open();
     checkFeeds(this.#name, this.inputs, feeds);
     this.#checkFetches(fetches);
@@ -197,6 +223,8 @@ class OrtSession implements Session {
         Object.entries(results).map(([name, value]) => [name, fromNative(this.#name, name, value)]),
       );
     } catch (cause) {
+      const known = this.#provider === 'webgpu' ? explainRun(this.#name, cause) : undefined;
+      if (known) throw known;
       const shapes = Object.entries(feeds).map(([name, t]) => `${name} ${describePort(t.dtype, t.dims)}`);
       const more = shapes.length > SHOWN_INPUTS ? `, … (${shapes.length})` : '';
       const hint = `It was given ${shapes.slice(0, SHOWN_INPUTS).join(', ') || 'no inputs'}${more}`;
@@ -216,14 +244,9 @@ class OrtSession implements Session {
         hint: 'Pass profile, a path prefix, to openSession',
       });
     }
-    const folder = dirname(resolve(prefix));
-    const stamped = async (): Promise<string[]> =>
-      (await readdir(folder))
-        .filter((file) => file.startsWith(`${basename(prefix)}_`) && file.endsWith('.json'))
-        .sort();
     native.endProfiling();
-    const file = (await stamped()).at(-1);
-    if (file !== undefined) return join(folder, file);
+    const file = await findProfile(prefix);
+    if (file !== undefined) return file;
     throw new LossgraftError({
       code: 'no-profile',
       where: this.#name,
@@ -263,31 +286,15 @@ class OrtSession implements Session {
   }
 }
 
+function inMemory(tensor: Feed): Tensor {
+  if (!(tensor instanceof DeviceTensor)) return tensor;
+  throw new Error('an output that stays on the device is read by runOnDevice');
+}
+
 function port(meta: ort.InferenceSession.ValueMetadata): Port {
   if (!meta.isTensor) return { name: meta.name, dtype: undefined, shape: undefined };
   const dtype = isRuntimeType(meta.type) ? meta.type : undefined;
   return { name: meta.name, dtype, shape: meta.shape.map((dim) => (dim === '' ? undefined : dim)) };
-}
-
-function toNative(model: string, { dtype, data, dims }: Tensor): ort.Tensor {
-  const type: ort.Tensor.Type | undefined = isRuntimeType(dtype) ? dtype : undefined;
-  if (type !== undefined) return new ort.Tensor(type, data, dims);
-  throw notCarried(`${model}, input`, dtype);
-}
-
-function fromNative(model: string, name: string, { type, dims, data }: ort.Tensor): Tensor {
-  if (isRuntimeType(type) && storageFits(type, data)) return { dtype: type, dims, data };
-  throw notCarried(`${model}, output ${name}`, type);
-}
-
-function notCarried(where: string, type: string): LossgraftError {
-  return new LossgraftError({
-    code: 'dtype-not-carried',
-    where,
-    expected: 'a tensor type that onnxruntime-node supports',
-    found: type,
-    hint: 'Cast it inside the graph',
-  });
 }
 
 function wrap(cause: unknown, where: string, code: ErrorCode, expected: string, hint: string): LossgraftError {

@@ -3,13 +3,17 @@ import { choice, count, given, isFunction, signalRow } from '../options/row.ts';
 import type { RunProgress } from '../records/progress.ts';
 
 /** Who computes. */
-export const providerRow = choice(['cpu', 'cuda'], 'Execution provider; cuda never falls back to the CPU', {
-  default: 'cpu',
-});
+export const providerRow = choice(
+  ['cpu', 'cuda', 'webgpu', 'auto'],
+  'Execution provider; neither cuda nor webgpu falls back to the CPU',
+  {
+    default: 'cpu',
+  },
+);
 
 /** The options of `run`. */
 export const runRows = {
-  /** Default `cpu`. On `cuda` the first batch proves that CUDA computes it, and computes it right. */
+  /** Default `cpu`. On `cuda` and `webgpu` the first batch proves that the GPU computes it, and computes it right. */
   provider: { ...providerRow, first: true },
   /** Samples per run of the model; default 256. A model with a fixed batch takes that and nothing else. */
   batchSize: count('Samples per run (default 256; a model with a fixed batch size uses that)', {}),

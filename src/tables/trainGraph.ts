@@ -24,6 +24,10 @@ export const graphRows = {
       excludes: ['form=split'],
     },
   ),
+  /** Whose kernels the graph is written for. `cpu` and `cuda` take the forms of `any`, which WebGPU lacks kernels for. Default `any`. */
+  target: choice(['any', 'cpu', 'cuda', 'webgpu'], 'Execution provider that the graph is written for', {
+    default: 'any',
+  }),
   /** Of Dropout's masks. Default 0. */
   seed: number('Seed of Dropout’s masks', 'a whole number from 0 on', isWhole, {
     default: 0,

@@ -24,6 +24,8 @@ export type Job =
       readonly externalDataFolder: string;
       /** Of one operator; default: as many as the processor has cores. */
       readonly threads?: number;
+      /** A graph of one step on WebGPU: its states, whose next values stay in the GPU's memory. */
+      readonly states?: readonly string[];
       /** Runs first, batch by batch, where the feeds are what it reads and not what it gives. */
       readonly front?: Front;
     }
@@ -36,7 +38,7 @@ export type Job =
   | { readonly kind: 'train'; readonly graph: string; readonly feeds: Tensors; readonly loss: string }
   /** Outputs of a graph that reads a part of the state. */
   | { readonly kind: 'evaluate'; readonly graph: string; readonly feeds: Tensors; readonly fetches: readonly string[] }
-  /** What a frozen graph makes of a batch. On CUDA it is proved at its first run. */
+  /** What a frozen graph makes of a batch. On a device it is proved at its first run. */
   | { readonly kind: 'freeze'; readonly graph: string; readonly feeds: Tensors }
   /** Whether every number of the state is finite: the name of the first tensor with another, or ''. */
   | { readonly kind: 'check' };
@@ -45,7 +47,7 @@ export interface Losses {
   readonly losses: readonly number[];
   /** Of mixed precision, after the last step. */
   readonly scaling?: Scaling;
-  /** What a proof on CUDA found, at a graph's first run. */
+  /** What a proof on a device found, at a graph's first run. */
   readonly note?: string;
   /** Milliseconds for which there was no job before this one. */
   readonly idle?: number;

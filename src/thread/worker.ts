@@ -1,13 +1,14 @@
 import { parentPort } from 'node:worker_threads';
 import { LossgraftError } from '../errors.ts';
-import { proveOnCuda } from '../runtime/cuda/proof.ts';
+import { proveOnDevice } from '../runtime/deviceProof.ts';
 import { ownBuffers, release } from '../runtime/release.ts';
-import { openSession, type Provider, type Session } from '../runtime/session.ts';
+import { DeviceTensor, openSession, type Provider, type Session } from '../runtime/session.ts';
+import { readBack } from '../runtime/webgpu/readBack.ts';
 import { readSafetensors } from '../safetensors/read.ts';
 import { writeSafetensors } from '../safetensors/write.ts';
-import type { Tensor } from '../tensor.ts';
 import { elementCount } from '../tensor.ts';
 import { LOSS_SCALE, SKIPPED_STEPS } from '../transform/lossScale.ts';
+import { dispose, type State, stepDiffers, stepOnDevice } from './deviceSteps.ts';
 import type { Answer, Answers, Front, Job, Losses, Question, Tensors } from './protocol.ts';
 import { TRAINING_SESSION } from './sessionOptions.ts';
 import { stackBatches, stepOf, stepsOf } from './steps.ts';
@@ -20,11 +21,13 @@ interface Opened {
   readonly provider: Provider;
   readonly externalDataFolder: string;
   readonly front: Front | undefined;
+  /** Of a graph of one step. */
+  readonly states: readonly string[] | undefined;
   proved: boolean;
 }
 
 const graphs = new Map<string, Opened>();
-let state: Readonly<Record<string, Tensor>> = {};
+let state: State = {};
 
 async function answer(job: Job, idle: number): Promise<Answers[Job['kind']]> {
   switch (job.kind) {
@@ -39,7 +42,7 @@ async function answer(job: Job, idle: number): Promise<Answers[Job['kind']]> {
       replaceState(Object.fromEntries(readSafetensors(job.path)));
       return;
     case 'save':
-      save(job.path);
+      await save(job.path);
       return;
     case 'set':
       replaceState(job.state);
@@ -51,15 +54,16 @@ async function answer(job: Job, idle: number): Promise<Answers[Job['kind']]> {
     case 'freeze':
       return using(job.feeds, () => freeze(opened(job.graph), job.feeds));
     case 'check':
-      return firstBad() ?? '';
+      return (await firstBad()) ?? '';
   }
 }
 
 async function open(job: Extract<Job, { kind: 'open' }>): Promise<void> {
-  const { graph, name, bytes, provider, externalDataFolder, front, threads } = job;
+  const { graph, name, bytes, provider, externalDataFolder, front, threads, states } = job;
   const where = { name, provider, externalDataFolder, ...(threads === undefined ? {} : { threads }) };
-  const session = await openSession(bytes, { ...TRAINING_SESSION, ...where });
-  graphs.set(graph, { session, bytes, provider, externalDataFolder, front, proved: provider === 'cpu' });
+  const onDevice = states ? { onDevice: states.map((state) => `${state}.next`) } : {};
+  const session = await openSession(bytes, { ...TRAINING_SESSION, ...where, ...onDevice });
+  graphs.set(graph, { session, bytes, provider, externalDataFolder, front, states, proved: provider === 'cpu' });
 }
 
 function opened(graph: string): Opened {
@@ -100,7 +104,7 @@ async function freezeSteps(open: Opened, feeds: Tensors, steps: number | undefin
 }
 
 /** The feeds and, of the state, what the graph reads besides. */
-function withState({ session }: Opened, feeds: Tensors): Tensors {
+function withState({ session }: Opened, feeds: Tensors): State {
   const names = session.inputs.map(({ name }) => name).filter((name) => !(name in feeds));
   return { ...feeds, ...Object.fromEntries(names.flatMap((name) => (state[name] ? [[name, state[name]]] : []))) };
 }
@@ -108,19 +112,41 @@ function withState({ session }: Opened, feeds: Tensors): Tensors {
 async function train({ graph, feeds, loss }: Extract<Job, { kind: 'train' }>, idle: number): Promise<Losses> {
   const open = opened(graph);
   const own = await behindFront(open, feeds, stepsOf(feeds));
+  if (open.states) return trainOnDevice(open, { own, feeds, loss }, idle);
   const given = withState(open, own);
-  const note = await prove(open, given);
+  const note = await prove(open, await readBack(given));
   const results = await using({ ...feeds, ...own }, () => open.session.run(given));
   const losses = Array.from(results[loss]?.data ?? [], Number);
   const next = Object.entries(state).map(([name, tensor]) => [name, results[`${name}.next`] ?? tensor] as const);
   if (losses.every(Number.isFinite)) replaceState(Object.fromEntries(next));
-  return { losses, idle, ...scaling(), ...note };
+  return { losses, idle, ...(await scaling()), ...note };
 }
 
-function scaling(): Pick<Losses, 'scaling'> {
-  const [lossScale, skippedSteps] = [LOSS_SCALE, SKIPPED_STEPS].map((name) => state[name]?.data[0]);
+async function scaling(): Promise<Pick<Losses, 'scaling'>> {
+  const names = [LOSS_SCALE, SKIPPED_STEPS];
+  const read = await readBack(Object.fromEntries(Object.entries(state).filter(([name]) => names.includes(name))));
+  const [lossScale, skippedSteps] = names.map((name) => read[name]?.data[0]);
   if (lossScale === undefined) return {};
   return { scaling: { lossScale: Number(lossScale), skippedSteps: Number(skippedSteps) } };
+}
+
+/** The same by a graph of one step, again and again. */
+async function trainOnDevice(
+  open: Opened,
+  { own, feeds, loss }: { readonly own: Tensors; readonly feeds: Tensors; readonly loss: string },
+  idle: number,
+): Promise<Losses> {
+  const note = await proveStep(open, own, loss);
+  const { losses, state: next } = await stepOnDevice(open.session, state, own, loss);
+  release(Object.values({ ...feeds, ...own }));
+  if (next) replaceState(next);
+  return { losses, idle, ...(await scaling()), ...note };
+}
+
+async function proveStep(open: Opened, own: Tensors, loss: string): Promise<{ note?: string }> {
+  if (open.proved) return {};
+  const before = await readBack(withState(open, stepOf(own, 0)));
+  return prove(open, before, { differs: stepDiffers(before, loss) });
 }
 
 async function evaluate({ graph, feeds, fetches }: Extract<Job, { kind: 'evaluate' }>): Promise<Tensors> {
@@ -136,23 +162,29 @@ async function using(feeds: Tensors, run: () => Promise<Tensors>): Promise<Tenso
   return results;
 }
 
-function replaceState(next: Tensors): void {
+function replaceState(next: State): void {
   const kept = new Set(Object.values(next));
-  release(Object.values(state).filter((tensor) => !kept.has(tensor)));
+  release(
+    Object.values(state).flatMap((tensor) => (tensor instanceof DeviceTensor || kept.has(tensor) ? [] : [tensor])),
+  );
+  dispose(state, [next]);
   state = next;
 }
 
-async function prove(open: Opened, feeds: Tensors): Promise<{ note?: string }> {
-  if (open.proved) return {};
-  const { externalDataFolder } = open;
-  const { cudaNodes, shapeNodes } = await proveOnCuda(open.bytes, feeds, { externalDataFolder });
+async function prove(
+  open: Opened,
+  feeds: Tensors,
+  how: Pick<Parameters<typeof proveOnDevice>[3] & object, 'differs'> = {},
+): Promise<{ note?: string }> {
+  const { externalDataFolder, provider } = open;
+  if (open.proved || provider === 'cpu') return {};
+  const { note } = await proveOnDevice(provider, open.bytes, feeds, { externalDataFolder, ...how });
   open.proved = true;
-  const shapes = shapeNodes.length > 0 ? `, ${shapeNodes.length} nodes of shape arithmetic on the CPU` : '';
-  return { note: `CUDA verified on the first batch: ${cudaNodes.length} nodes on CUDAExecutionProvider${shapes}` };
+  return { note };
 }
 
-function save(path: string): void {
-  const tensors = Object.entries(state).map(([name, tensor]) => ({
+async function save(path: string): Promise<void> {
+  const tensors = Object.entries(await readBack(state)).map(([name, tensor]) => ({
     name,
     dtype: tensor.dtype,
     dims: tensor.dims,
@@ -162,8 +194,8 @@ function save(path: string): void {
   writeSafetensors(path, tensors, { kind: 'lossgraft training state' });
 }
 
-function firstBad(): string | undefined {
-  return Object.entries(state).find(
+async function firstBad(): Promise<string | undefined> {
+  return Object.entries(await readBack(state)).find(
     ([, { data }]) => data instanceof Float32Array && !data.every(Number.isFinite),
   )?.[0];
 }

@@ -3,6 +3,7 @@ import type { ClassNames } from '../classes/names.ts';
 import { fixedBatch, inputPorts } from '../data/samples.ts';
 import { preparationIn } from '../data/tables/preparation.ts';
 import { LossgraftError, option } from '../errors.ts';
+import { settleProvider } from '../lower/provider.ts';
 import { manifestRecord } from '../manifest.ts';
 import { thresholdPolicy } from '../metrics/thresholdChoice.ts';
 import type { ThresholdPolicy } from '../metrics/thresholds.ts';
@@ -62,8 +63,10 @@ export async function prepareRun(
   folderNotes: readonly string[],
 ): Promise<PreparedRun> {
   checkReport(asGiven);
+  const { provider, notes: providerNotes } = await settleProvider(asGiven.provider);
   const name = asGiven.rename?.labels ?? 'labels';
-  const { given, shown } = await withHardLabels(asGiven, name);
+  const { given: labelled, shown } = await withHardLabels(asGiven, name);
+  const given = labelled.provider === undefined ? labelled : { ...labelled, provider };
   const { of: loss } = configured(catalogue.losses, given.loss ?? 'ce', 'loss');
   const asked = askedTask(source, given, loss.task === 'multi-label', shown);
   const proposed = planOf(given, asked);
@@ -94,6 +97,7 @@ export async function prepareRun(
   const builtNotes = built ? [...built.notes, ...(await judgedBy(catalogue, model, given)).notes] : [];
   const said = [
     ...folderNotes,
+    ...providerNotes,
     ...judged.notes,
     ...taskNotes,
     ...builtNotes,
@@ -144,6 +148,7 @@ export async function prepareRun(
     folder: given.folder,
     mode: options.mode ?? 'new',
     ...complete(trainerRows, options),
+    provider,
     select: plan.select,
     goal: plan.goal,
     safeLoss: head ? null : plan.safeLoss,

@@ -1,9 +1,9 @@
 import { createEmitter, type Value } from '../emit/index.ts';
 import { Graph } from '../ir/graph.ts';
-import { expand } from '../lower/expand.ts';
 import type { LowerTarget } from '../lower/layouts.ts';
 import { lower } from '../lower/lower.ts';
 import { roundHalves } from '../lower/roundHalves.ts';
+import { expandFor, type Target } from '../lower/target.ts';
 import type { Model } from '../model.ts';
 import { blankModel } from '../onnx/index.ts';
 import type { ModelProto } from '../onnx/types.ts';
@@ -22,6 +22,8 @@ export interface StepRequest extends BackwardRequest, OptimizeRequest {
   readonly lower?: LowerTarget;
   /** What is in half precision is computed in float32 and rounded, for a session of lossgraft's own on the CPU. */
   readonly roundsHalves?: boolean;
+  /** Whose kernels the graph is for. Default `any`. */
+  readonly target?: Target;
 }
 
 /** A graph and the file that it is the difference to. */
@@ -140,6 +142,7 @@ function buildApply(
   const gradients = new Map(params.map((param) => [input(param.name, param), input(`${param.name}.grad`, param)]));
   const scale = isScaled ? scaleInput(op) : undefined;
   const states = optimize(op, gradients, addRate(graph, request), request, scale);
+  expandFor(op, request.target ?? 'any', request.calculus);
   addNamedOutputs(graph, states.map(nextOutput));
   return { proto: blankModel(opset, 'apply'), graph, states };
 }
@@ -176,7 +179,7 @@ function settle(
   const source = grafted.loss.producer?.inputs[0] ?? grafted.loss;
   graph.outputs.push(source, ...results);
   if (request.lower) lower(grafted.op, { ...request.calculus, constant }, request.lower);
-  else expand(grafted.op, request.calculus.expansions);
+  else expandFor(grafted.op, request.target ?? 'any', request.calculus);
   prune(graph, { all: true });
   if (request.roundsHalves) roundHalves(grafted.op);
   const [loss = source, ...settled] = graph.outputs.splice(0);

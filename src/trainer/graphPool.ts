@@ -1,4 +1,5 @@
 import { LossgraftError, option } from '../errors.ts';
+import { fileFor } from '../lower/webgpu/file.ts';
 import type { Model } from '../model.ts';
 import type { Provider } from '../runtime/session.ts';
 import { elementCount } from '../tensor.ts';
@@ -58,7 +59,7 @@ export class GraphPool {
   constructor(model: Model, runner: Runner, provider: Provider, threads?: number) {
     this.#model = model;
     this.#runner = runner;
-    this.lowering = new Lowering(model);
+    this.lowering = new Lowering(model, provider);
     this.#provider = provider;
     this.#threads = threads === undefined ? {} : { threads };
   }
@@ -76,7 +77,7 @@ export class GraphPool {
 
   /** Takes a frozen part out of all graphs that are opened from now on. What they are fed with goes through it, or comes from it. */
   async putBehind(part: FrozenPart): Promise<void> {
-    await this.#openInRunner(FROZEN, part.bytes);
+    await this.#openInRunner(FROZEN, await this.#ownForms(FROZEN, part.bytes));
     this.#frozen = part;
   }
 
@@ -120,7 +121,8 @@ export class GraphPool {
   }
 
   async #openTraining(key: string, graph: TrainGraph): Promise<void> {
-    await this.#openInRunner(key, graph.sessionBytes());
+    const states = this.#provider === 'webgpu' ? { states: graph.report.states.map(({ name }) => name) } : {};
+    await this.#openInRunner(key, graph.sessionBytes(), states);
     this.#training.add(key);
   }
 
@@ -135,7 +137,7 @@ export class GraphPool {
   /** Opens a graph that judges states. */
   async judge(key: string, request: GraftRequest & { readonly keepTies?: boolean }): Promise<Evaluation> {
     const evaluation = await evaluationGraph(this.#model, request, this.common.tuned, this.#frozen);
-    await this.#openInRunner(key, evaluation.bytes);
+    await this.#openInRunner(key, await this.#ownForms(key, evaluation.bytes));
     return evaluation;
   }
 
@@ -143,11 +145,22 @@ export class GraphPool {
     await this.#runner.ask({ kind: 'close', graph: key });
   }
 
-  async #openInRunner(graph: string, bytes: Uint8Array): Promise<void> {
+  /** Operators of a graph that nothing was written for yet in the forms of the provider. */
+  async #ownForms(name: string, bytes: Uint8Array): Promise<Uint8Array> {
+    const session = { name, externalDataFolder: this.#model.dir };
+    const { file } = await fileFor(this.#provider, { file: bytes, session });
+    return typeof file === 'string' ? bytes : file;
+  }
+
+  async #openInRunner(
+    graph: string,
+    bytes: Uint8Array,
+    states: { readonly states?: readonly string[] } = {},
+  ): Promise<void> {
     const where = { provider: this.#provider, externalDataFolder: this.#model.dir, ...this.#threads };
     const front = this.#frozen ? { front: { graph: FROZEN, feeds: this.#frozen.feeds } } : {};
     const name = `${this.#model.name}, the graph "${graph}"`;
-    await this.#runner.ask({ kind: 'open', graph, name, bytes, ...where, ...front });
+    await this.#runner.ask({ kind: 'open', graph, name, bytes, ...where, ...front, ...states });
   }
 
   get #cut(): Pick<TrainGraphRequest, 'frozen'> {

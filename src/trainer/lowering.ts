@@ -2,6 +2,7 @@ import { LossgraftError, option } from '../errors.ts';
 import type { LowerTarget } from '../lower/layouts.ts';
 import { machineLowering } from '../lower/machine.ts';
 import type { Model } from '../model.ts';
+import type { Provider } from '../runtime/session.ts';
 import { sessionGraph, type TrainGraph, type TrainGraphRequest } from '../trainGraph/trainGraph.ts';
 import { halfOf } from '../transform/halfPrecision.ts';
 import { disagreement } from './disagreement.ts';
@@ -13,13 +14,15 @@ export type LoopRequest = Omit<TrainGraphRequest, 'form' | 'stepsPerRun' | 'lowe
 /** Builds the training graphs of a run: lowered to forms of this machine's runtime, or plain. It alone decides which. */
 export class Lowering {
   readonly #model: Model;
+  readonly #provider: Provider;
   #target: LowerTarget | undefined;
   #rounds = false;
   #isProved = false;
   #proving = 0;
 
-  constructor(model: Model) {
+  constructor(model: Model, provider: Provider) {
     this.#model = model;
+    this.#provider = provider;
   }
 
   /** Channels in a block; `null` for plain forms. */
@@ -74,6 +77,8 @@ export class Lowering {
   }
 
   #plain(request: LoopRequest): Promise<TrainGraph> {
+    // A Scan is the CPU's: on WebGPU the whole state would go to and fro in every iteration.
+    if (this.#provider === 'webgpu') return sessionGraph(this.#model, { ...request, target: 'webgpu', form: 'step' });
     const forms = this.#rounds ? { roundsHalves: true } : {};
     return sessionGraph(this.#model, { ...request, ...forms, form: 'loop' });
   }

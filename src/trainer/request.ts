@@ -14,7 +14,7 @@ import type { Predictions } from '../records/outOfFold.ts';
 import type { Checkpoint, HeadRecord, RunMode } from '../records/run.ts';
 import type { RunFile } from '../records/runFile.ts';
 import type { Schedule } from '../records/schedule.ts';
-import type { Port } from '../runtime/session.ts';
+import type { Port, Provider } from '../runtime/session.ts';
 import type { trainerRows } from '../tables/train/trainer.ts';
 import type { Tensor } from '../tensor.ts';
 import type { TrainGraphRequest } from '../trainGraph/trainGraph.ts';
@@ -33,7 +33,8 @@ export interface Arm {
   readonly calibration?: { readonly ce: GraftRequest; readonly loss: GraftRequest };
 }
 
-export interface TrainerRequest extends CompleteOptions<typeof trainerRows> {
+export interface TrainerRequest extends Omit<CompleteOptions<typeof trainerRows>, 'provider'> {
+  readonly provider: Provider;
   readonly model: Model;
   /** Of the file that was given; `null` for bytes. */
   readonly modelPath: string | null;

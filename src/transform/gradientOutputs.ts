@@ -13,6 +13,8 @@ import { prune } from './prune.ts';
 export interface Calculus {
   readonly gradients: GradientRules;
   readonly expansions: Expansions;
+  /** The same for WebGPU; see {@link expandFor}. */
+  readonly webgpuExpansions: Expansions;
   /** For lossgraft's own session on the CPU; see {@link lower}. */
   readonly blocked: BlockedRules;
 }

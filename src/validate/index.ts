@@ -1,4 +1,5 @@
 import { breather } from '../breather.ts';
+import { settleProvider } from '../lower/provider.ts';
 import { runtimeVersion } from '../runtime/session.ts';
 import { findCases } from './findCases.ts';
 import type { ValidateOptions } from './options.ts';
@@ -23,7 +24,7 @@ export interface ValidateRequest extends ValidateOptions {
  * @throws LossgraftError if a folder is missing or holds no case, or if there is no CUDA here. What is wrong with a case is in its report.
  */
 export async function validate(dirs: readonly string[], options: ValidateRequest = {}): Promise<ValidationReport> {
-  const provider = options.provider ?? 'cpu';
+  const { provider, notes } = await settleProvider(options.provider);
   const folders = findCases(dirs);
   const cases: CaseReport[] = [];
   const breathe = breather(options.signal);
@@ -35,5 +36,5 @@ export async function validate(dirs: readonly string[], options: ValidateRequest
   }
   const failed = cases.filter((report) => report.verdict === 'fail').length;
   const passed = cases.length - failed;
-  return { provider, runtime: runtimeVersion, verdict: failed === 0 ? 'pass' : 'fail', passed, failed, cases };
+  return { provider, notes, runtime: runtimeVersion, verdict: failed === 0 ? 'pass' : 'fail', passed, failed, cases };
 }

@@ -4,11 +4,11 @@ import type { CaseReport } from './report.ts';
 
 /** The options of `validate`. */
 export const validateRows = {
-  /** Default `cpu`. `cuda` is strict: it is proved that CUDA computed, and its numbers agree with the CPU's. */
+  /** Default `cpu`. `cuda` and `webgpu` are strict: it is proved that the GPU computed, and its numbers agree with the CPU's. */
   provider: {
     ...providerRow,
     first: true,
-    describe: 'Execution provider; cuda never falls back, and its results are also compared with the CPU’s',
+    describe: 'Execution provider; cuda and webgpu never fall back, and their results are also compared with the CPU’s',
   },
   /** Ends the work after the case that is under way. */
   signal: signalRow,

@@ -44,6 +44,8 @@ export interface CaseReport {
 /** Plain data: JSON.stringify keeps all of it. */
 export interface ValidationReport {
   readonly provider: Provider;
+  /** What the user should know of it. */
+  readonly notes: readonly string[];
   readonly runtime: string;
   readonly verdict: Verdict;
   readonly passed: number;

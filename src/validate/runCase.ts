@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { LossgraftError } from '../errors.ts';
+import { fileFor } from '../lower/webgpu/file.ts';
 import type { Tolerance } from '../numbers.ts';
-import { proveOnCuda } from '../runtime/cuda/proof.ts';
+import { proveOnDevice } from '../runtime/deviceProof.ts';
 import { openSession, type Port, type Provider, type Session } from '../runtime/session.ts';
 import type { Tensor } from '../tensor.ts';
 import { type CaseFile, readCaseFile } from './caseFile.ts';
@@ -11,7 +12,11 @@ import { bindNames, dataSets, incomplete, type NamedTensor, readTensors } from '
 import type { CaseReport, OutputReport } from './report.ts';
 
 /** Grafts what a case.json asks for onto a model. */
-export type AugmentCase = (modelPath: string, augment: Readonly<Record<string, unknown>>) => Promise<Uint8Array>;
+export type AugmentCase = (
+  modelPath: string,
+  augment: Readonly<Record<string, unknown>>,
+  provider: Provider,
+) => Promise<Uint8Array>;
 
 /** Runs one case. What goes wrong becomes part of its report: one broken case does not hide the others. */
 export async function runCase(folder: string, provider: Provider, augmentCase?: AugmentCase): Promise<CaseReport> {
@@ -23,11 +28,14 @@ export async function runCase(folder: string, provider: Provider, augmentCase?: 
     const verdict = outputs.every((output) => output.verdict === 'pass') ? 'pass' : 'fail';
     return { case: folder, ...(proves === undefined ? {} : { proves }), verdict, outputs };
   } catch (error) {
-    if (error instanceof LossgraftError && error.code === 'cuda-unavailable') throw error;
+    if (error instanceof LossgraftError && UNAVAILABLE.has(error.code)) throw error;
     const said = error instanceof Error ? error.message : String(error);
     return { case: folder, ...(proves === undefined ? {} : { proves }), verdict: 'fail', outputs: [], error: said };
   }
 }
+
+/** What ends the work: no case could be run. */
+const UNAVAILABLE: ReadonlySet<string> = new Set(['cuda-unavailable', 'webgpu-unavailable']);
 
 async function runDataSets(
   folder: string,
@@ -36,7 +44,7 @@ async function runDataSets(
   augmentCase: AugmentCase | undefined,
 ): Promise<OutputReport[]> {
   const sets = dataSets(folder);
-  const model = await modelOf(folder, file, augmentCase);
+  const model = await modelOf(folder, file, provider, augmentCase);
   const session = await openSession(model.bytes ?? model.path, sessionOptions(model));
   try {
     checkPorts(file.modelPath, session);
@@ -69,10 +77,15 @@ interface CaseModel {
   readonly bytes: Uint8Array | undefined;
 }
 
-async function modelOf(folder: string, file: CaseFile, augmentCase: AugmentCase | undefined): Promise<CaseModel> {
+async function modelOf(
+  folder: string,
+  file: CaseFile,
+  provider: Provider,
+  augmentCase: AugmentCase | undefined,
+): Promise<CaseModel> {
   const path = file.modelPath;
   if (file.augment === undefined) return { path, bytes: undefined };
-  if (augmentCase !== undefined) return { path, bytes: await augmentCase(path, file.augment) };
+  if (augmentCase !== undefined) return { path, bytes: await augmentCase(path, file.augment, provider) };
   throw new LossgraftError({
     code: 'no-augment',
     where: join(folder, 'case.json'),
@@ -105,7 +118,7 @@ async function runDataSet(run: DataSetRun): Promise<OutputReport[]> {
   const wanted = bindNames(expected, session.outputs.map(nameOf), 'outputs');
   checkExceptions(folder, file, wanted);
   const cpu = await session.run(feeds);
-  const actual = run.provider === 'cpu' ? cpu : await onCuda(run, feeds);
+  const actual = run.provider === 'cpu' ? cpu : await onDevice(run.provider, run.model, feeds);
   const float32 = float32Answers(folder, set);
   return [...wanted].map(([output, { tensor }]) =>
     judge({
@@ -132,9 +145,14 @@ function checkExceptions(folder: string, file: CaseFile, wanted: ReadonlyMap<str
   });
 }
 
-async function onCuda({ model }: DataSetRun, feeds: Record<string, Tensor>): Promise<Readonly<Record<string, Tensor>>> {
-  const { outputs } = await proveOnCuda(model.bytes ?? model.path, feeds, sessionOptions(model));
-  return outputs;
+async function onDevice(
+  provider: Exclude<Provider, 'cpu'>,
+  model: CaseModel,
+  feeds: Record<string, Tensor>,
+): Promise<Readonly<Record<string, Tensor>>> {
+  const given = { file: model.bytes ?? model.path, session: sessionOptions(model) };
+  const { file, session } = await fileFor(provider, given);
+  return (await proveOnDevice(provider, file, feeds, { ...given.session, ...session })).outputs;
 }
 
 /** The case's float32 answers by name; they belong to the first data set. */

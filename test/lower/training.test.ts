@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { blocked, expansions, gradients } from '../../graphs/index.ts';
+import { blocked, expansions, gradients, webgpuExpansions } from '../../graphs/index.ts';
 import { inputPorts } from '../../src/data/samples.ts';
 import { open } from '../../src/model.ts';
 import { openSession } from '../../src/runtime/session.ts';
@@ -44,7 +44,7 @@ describe('training in blocked forms', needsBlocks, () => {
           ...REQUEST,
           form: 'step',
           batchNorm,
-          calculus: { gradients, expansions, blocked },
+          calculus: { gradients, expansions, webgpuExpansions, blocked },
           ...(lower ? { lower: { block: BLOCK, batch } } : {}),
         });
       const [plain, other] = [await make(false), await make(true)];
@@ -71,7 +71,7 @@ describe('training in blocked forms', needsBlocks, () => {
         ...REQUEST,
         form: 'loop',
         batchNorm: 'train',
-        calculus: { gradients, expansions, blocked: rules ?? {} },
+        calculus: { gradients, expansions, webgpuExpansions, blocked: rules ?? {} },
         ...(rules ? { lower: { block: BLOCK, batch: 16 } } : {}),
       });
     const plain = await make(undefined);

@@ -1,4 +1,4 @@
-import { expansions, gradients, losses, optimizers } from '../../graphs/index.ts';
+import { expansions, gradients, losses, optimizers, webgpuExpansions } from '../../graphs/index.ts';
 import { random } from '../../src/data/random.ts';
 import { open } from '../../src/model.ts';
 import { openSession, type Port, type Session } from '../../src/runtime/session.ts';
@@ -31,7 +31,7 @@ export async function lossCurve(course: Course, precision: Precision): Promise<C
   const graph = await sessionGraph(model, {
     loss: losses.ce,
     lossOptions: {},
-    calculus: { gradients, expansions, blocked: {} },
+    calculus: { gradients, expansions, webgpuExpansions, blocked: {} },
     optimizer: optimizers.sgd,
     optimizerOptions: { momentum: 0.9 },
     trainable: 'all',

@@ -72,12 +72,22 @@ export function unread(op: Pen, axis: WindowAxis): Length {
   return minus(op, axis.before, excess(op, axis));
 }
 
-/** x with its padding along the axes of `along` written out, so that no window reads outside. */
-export function padded(op: Pen, x: Value, window: readonly WindowAxis[], along: readonly WindowAxis[] = window): Value {
+/** x with its padding along the axes of `along` written out, so that no window reads outside. Default: zeros. */
+export function padded(
+  op: Pen,
+  x: Value,
+  window: readonly WindowAxis[],
+  along: readonly WindowAxis[] = window,
+  value?: number,
+): Value {
   if (along.every(({ before, after }) => before === 0 && after === 0)) return x;
   const padding = window.map(({ axis }) => along.find((a) => a.axis === axis));
   const pads = [0, 0, ...padding.map((a) => a?.before ?? 0), 0, 0, ...padding.map((a) => a?.after ?? 0)];
-  return op.call('Pad', [x, lengths(op, pads)]);
+  return op.call('Pad', [
+    x,
+    lengths(op, pads),
+    ...(value === undefined ? [] : [op.scalar(value, x.dtype ?? 'float32')]),
+  ]);
 }
 
 /**

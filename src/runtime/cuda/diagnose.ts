@@ -18,7 +18,7 @@ export interface Finding {
 
 /** Whether a provider computes right numbers on this machine, and what was found on the way. */
 export interface ProviderReport {
-  readonly provider: 'cpu' | 'cuda';
+  readonly provider: 'cpu' | 'cuda' | 'webgpu';
   readonly works: boolean;
   /** In the order in which they are needed: the first that is not ok is the one to mend first. */
   readonly findings: readonly Finding[];

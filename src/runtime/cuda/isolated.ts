@@ -17,7 +17,7 @@ export function binaryFolder(runtime: string): string {
 /** What a child process is to do with a model. */
 export interface IsolatedRun {
   readonly model: string | Uint8Array;
-  readonly provider: 'cpu' | 'cuda';
+  readonly provider: 'cpu' | 'cuda' | 'webgpu';
   /** float32 inputs; without them the session is created and nothing runs. */
   readonly feeds?: Readonly<Record<string, { readonly dims: readonly number[]; readonly data: readonly number[] }>>;
   /** Refuse nodes on the CPU (only for `cuda`). */
@@ -79,7 +79,7 @@ function launch(run: IsolatedRun, model: string): Promise<IsolatedResult> {
     ...(run.provider === 'cuda' && run.strict !== false ? { 'session.disable_cpu_ep_fallback': '1' } : {}),
   };
   const options = {
-    executionProviders: [run.provider],
+    executionProviders: [run.provider === 'webgpu' ? { name: 'webgpu', preferredLayout: 'NCHW' } : run.provider],
     graphOptimizationLevel: run.optimization ?? 'all',
     logSeverityLevel: run.severity ?? 2,
     extra,

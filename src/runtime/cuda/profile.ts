@@ -1,5 +1,7 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { LossgraftError } from '../../errors.ts';
+import { elementCount } from '../../tensor.ts';
 
 /** A node and the provider that has it. */
 export interface PlacedNode {
@@ -10,12 +12,27 @@ export interface PlacedNode {
   readonly name: string;
 }
 
+/** The same with what it made. */
+export interface ProfiledNode extends PlacedNode {
+  /** Elements of its largest output of floating-point numbers. */
+  readonly floats: number;
+}
+
+/** The newest profile that ONNX Runtime has written under a path prefix. */
+export async function findProfile(prefix: string): Promise<string | undefined> {
+  const folder = dirname(resolve(prefix));
+  const files = await readdir(folder);
+  const own = files.filter((file) => file.startsWith(`${basename(prefix)}_`) && file.endsWith('.json')).sort();
+  const newest = own.at(-1);
+  return newest && join(folder, newest);
+}
+
 /**
  * The nodes that a profile of ONNX Runtime saw running, each once, in the order of their first run.
  *
  * @throws LossgraftError where the file is no profile, or names no provider for a node.
  */
-export async function readProfile(path: string): Promise<PlacedNode[]> {
+export async function readProfile(path: string): Promise<ProfiledNode[]> {
   const refuse = (found: string, cause?: unknown): LossgraftError =>
     new LossgraftError({
       code: 'bad-profile',
@@ -32,19 +49,32 @@ export async function readProfile(path: string): Promise<PlacedNode[]> {
     throw refuse(cause instanceof Error ? cause.message : String(cause), cause);
   }
   if (!Array.isArray(events)) throw refuse('no array');
-  const nodes = new Map<string, PlacedNode>();
+  const nodes = new Map<string, ProfiledNode>();
   for (const event of events.filter(isKernelEvent)) {
-    const { provider, op_name: op, node_index: index } = event.args;
+    const { provider, op_name: op, node_index: index, output_type_shape: outputs = [] } = event.args;
     if (provider === undefined || op === undefined) throw refuse(`the event ${event.name} without them`);
     const name = event.name.replace(/_kernel_time$/, '');
-    nodes.set(`${index} ${name} ${op} ${provider}`, { provider, op, name });
+    nodes.set(`${index} ${name} ${op} ${provider}`, { provider, op, name, floats: floatsIn(outputs) });
   }
   return [...nodes.values()];
 }
 
+/** An output as `{ float: [2, 3] }`. */
+type Made = Readonly<Record<string, readonly number[]>>;
+
+function floatsIn(outputs: readonly Made[]): number {
+  const floats = outputs.flatMap((made) => Object.entries(made).filter(([type]) => /float|double/.test(type)));
+  return Math.max(0, ...floats.map(([, dims]) => elementCount(dims)));
+}
+
 interface KernelEvent {
   readonly name: string;
-  readonly args: { readonly provider?: string; readonly op_name?: string; readonly node_index?: string };
+  readonly args: {
+    readonly provider?: string;
+    readonly op_name?: string;
+    readonly node_index?: string;
+    readonly output_type_shape?: readonly Made[];
+  };
 }
 
 function isKernelEvent(event: unknown): event is KernelEvent {

@@ -1,0 +1,129 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { LossgraftError } from '../../errors.ts';
+import { isFloat, type Tensor } from '../../tensor.ts';
+import { describeNode } from '../cuda/placement.ts';
+import { type ProfiledNode, readProfile } from '../cuda/profile.ts';
+import { type Agreement, compareOutputs } from '../cuda/proof.ts';
+import { openSession, type SessionOptions } from '../session.ts';
+
+/**
+ * Largest difference from the CPU's numbers, of what an output's largest magnitude is: drivers are allowed to round sums and functions
+ * such as exp and tanh more loosely than a CPU.
+ */
+export const WEBGPU_TOLERANCE = 1e-3;
+
+/** Why results are others than the CPU's, where that is not to be told output by output. */
+export type Differs = (
+  found: Readonly<Record<string, Tensor>>,
+  expected: Readonly<Record<string, Tensor>>,
+) => string | undefined;
+
+/** What a run on WebGPU proved. */
+export interface WebgpuProof {
+  /** The nodes that the profile saw on WebGpuExecutionProvider. */
+  readonly webgpuNodes: readonly ProfiledNode[];
+  /** On the CPU: lengths, indices and labels, the loops themselves, and single numbers made of lengths. */
+  readonly shapeNodes: readonly ProfiledNode[];
+  readonly agreement: readonly Agreement[];
+  readonly outputs: Readonly<Record<string, Tensor>>;
+}
+
+/**
+ * Runs the model on WebGPU and on the CPU with the same feeds, and proves that WebGPU did it: the profile names WebGpuExecutionProvider
+ * for every node that makes floating-point numbers, and the numbers agree.
+ *
+ * @throws LossgraftError naming the node that ran on the CPU, or the output that differs.
+ */
+export async function proveOnWebgpu(
+  model: string | Uint8Array,
+  feeds: Readonly<Record<string, Tensor>>,
+  { differs, ...options }: Omit<SessionOptions, 'provider' | 'profile'> & { readonly differs?: Differs } = {},
+): Promise<WebgpuProof> {
+  const name = options.name ?? (typeof model === 'string' ? model : 'model');
+  const folder = await mkdtemp(join(tmpdir(), 'lossgraft-'));
+  try {
+    const session = await openSession(model, { ...options, provider: 'webgpu', profile: join(folder, 'webgpu') });
+    const { outputs, nodes } = await profiled(session, feeds);
+    const { webgpuNodes, shapeNodes } = checkPlacement(name, nodes);
+    const cpu = await openSession(model, { ...options, provider: 'cpu' });
+    const expected = await cpu.run(feeds).finally(() => cpu.close());
+    const agreement = compareOutputs(outputs, expected, { rtol: WEBGPU_TOLERANCE, atol: 0 });
+    if (differs === undefined) for (const each of agreement) checkAgreement(name, each, expected[each.output]);
+    const why = differs?.(outputs, expected);
+    if (why !== undefined) throw disagreement(name, "the CPU's step", why);
+    return { webgpuNodes, shapeNodes, agreement, outputs };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function profiled(
+  session: Awaited<ReturnType<typeof openSession>>,
+  feeds: Readonly<Record<string, Tensor>>,
+): Promise<{ readonly outputs: Record<string, Tensor>; readonly nodes: readonly ProfiledNode[] }> {
+  try {
+    const outputs = await session.run(feeds);
+    return { outputs, nodes: await readProfile(await session.endProfiling()) };
+  } finally {
+    await session.close();
+  }
+}
+
+/** A loop is run by the CPU; what is in it has its own place. */
+const CONTROL_FLOW: ReadonlySet<string> = new Set(['Scan', 'Loop', 'If']);
+
+/** @throws LossgraftError where a node that makes floating-point numbers ran on the CPU, or none on WebGPU. */
+export function checkPlacement(
+  where: string,
+  nodes: readonly ProfiledNode[],
+): Pick<WebgpuProof, 'webgpuNodes' | 'shapeNodes'> {
+  const webgpuNodes = nodes.filter(({ provider }) => provider === 'WebGpuExecutionProvider');
+  const shapeNodes = nodes.filter(({ provider }) => provider !== 'WebGpuExecutionProvider');
+  const strays = shapeNodes.filter(({ op, floats }) => floats > 1 && !CONTROL_FLOW.has(op));
+  if (strays.length > 0) {
+    throw new LossgraftError({
+      code: 'webgpu-node-on-cpu',
+      where,
+      expected: 'every node that makes floating-point numbers on WebGpuExecutionProvider',
+      found: `on the CPU: ${strays.map(describeNode).join(', ')}`,
+      hint: 'WebGPU has no kernel for it, and lossgraft no other form: run with the provider cpu',
+    });
+  }
+  if (webgpuNodes.length > 0) return { webgpuNodes, shapeNodes };
+  throw new LossgraftError({
+    code: 'nothing-on-webgpu',
+    where,
+    expected: 'nodes on WebGpuExecutionProvider in the profile',
+    found: `${nodes.length} nodes, none of them on WebGPU`,
+    hint: 'The runtime may have folded the whole model into constants',
+  });
+}
+
+function checkAgreement(where: string, { output, maxAbsolute, agrees }: Agreement, expected: Tensor | undefined): void {
+  if (agrees) return;
+  const largest = isFloat(expected?.dtype) ? largestIn(expected) : 0;
+  if (maxAbsolute <= WEBGPU_TOLERANCE * largest) return;
+  const expectedNumbers = `the CPU's numbers within ${WEBGPU_TOLERANCE} of the largest, ${largest.toPrecision(4)}`;
+  throw disagreement(`${where}, output ${output}`, expectedNumbers, `differences up to ${maxAbsolute}`);
+}
+
+function disagreement(where: string, expected: string, found: string): LossgraftError {
+  return new LossgraftError({
+    code: 'webgpu-disagrees',
+    where,
+    expected,
+    found,
+    hint: 'Do not trust this GPU run: update the driver, or run with the provider cpu. lossgraft doctor tells which adapter it is',
+  });
+}
+
+function largestIn(tensor: Tensor | undefined): number {
+  let largest = 0;
+  for (const element of tensor?.data ?? []) {
+    const size = Math.abs(Number(element));
+    if (size > largest && size < Infinity) largest = size;
+  }
+  return largest;
+}
