@@ -15,7 +15,7 @@ const DOORS_OF_SRC: readonly string[] = ['src/index.ts', 'src/look.ts', 'src/cat
 /** Packages that one room keeps to itself. */
 const KEEPERS: Readonly<Record<string, readonly string[]>> = {
   protobufjs: ['src/onnx/', 'src/runFolder/tensorboard.ts'],
-  'onnxruntime-node': ['src/runtime/session.ts', 'src/runtime/sessionTensors.ts'],
+  'onnxruntime-node': ['src/runtime/session.ts', 'src/runtime/sessionOptions.ts', 'src/runtime/sessionTensors.ts'],
   sharp: ['src/data/images/image.ts', 'examples/digitsFolder.ts'],
   '@observablehq/plot': ['src/report/', 'examples/browser/'],
   linkedom: ['src/report/'],
