@@ -29,14 +29,17 @@ export function note(text: string): void {
   tell(`note: ${withFlags(text)}\n`);
 }
 
-/** Notes that come before the work, and what has been said so. */
-export function noteOnce(): { readonly said: ReadonlySet<string>; onNote(text: string): void } {
+/** Prints notes as they come; `noteRest` prints those of a result that were not printed yet. */
+export function noteOnce(): { onNote(text: string): void; noteRest(notes: readonly string[]): void } {
   const said = new Set<string>();
   const onNote = (text: string): void => {
     said.add(text);
     note(text);
   };
-  return { said, onNote };
+  const noteRest = (notes: readonly string[]): void => {
+    for (const text of notes) if (!said.has(text)) note(text);
+  };
+  return { onNote, noteRest };
 }
 
 type Cell = string | number | null;

@@ -7,7 +7,7 @@ import { headOf, percent, signed } from '../figures.ts';
 import { fileRows } from '../fileOptions.ts';
 import { formatNumber, note, noteOnce, print, printable, printJson, table } from '../io.ts';
 import { checkOutput } from '../output.ts';
-import { progressBar } from '../progressBar.ts';
+import { type Opening, throughSamples } from '../throughSamples.ts';
 
 const rows = {
   ...fileRows('The calibrated model to write'),
@@ -42,19 +42,16 @@ export const calibrateCommand = command({
     const { model: path, data: dataPath, output, force = false, writeAnyway: anyway = false, labels } = options;
     const inputs = [path, dataPath, ...(labels === undefined ? [] : [labels])];
     checkOutput(lossgraft, output, { force, inputs });
-    const model = await lossgraft.open(path);
-    const bar = progressBar('samples');
-    try {
-      using data = await lossgraft.openData(dataPath, pick(dataRows, options));
-      const { said, onNote } = noteOnce();
-      const onProgress = ({ done, total }: { done: number; total: number }): void => bar.update(done, total);
-      const { report, write } = await lossgraft.calibrate(model, data, {
-        ...pick(calibrateRows, options),
-        onNote,
-        onProgress,
-      });
-      bar.stop();
-      for (const text of report.notes) if (!said.has(text)) note(text);
+    const sources = {
+      models: (open: Opening) => open(path),
+      data: dataPath,
+      options: pick(dataRows, options),
+    };
+    await throughSamples(lossgraft, sources, async ({ models: model, data, onProgress }) => {
+      const { onNote, noteRest } = noteOnce();
+      const own = { ...pick(calibrateRows, options), onNote, onProgress };
+      const { report, write } = await lossgraft.calibrate(model, data, own);
+      noteRest(report.notes);
       const isWritten = report.decision.decision === 'take' || anyway;
       if (isWritten) await write(output, { force, anyway });
       const done = isWritten ? `written ${output}` : 'nothing is written';
@@ -64,10 +61,7 @@ export const calibrateCommand = command({
       if (isWritten) return;
       note(`${output} is not written, ${report.decision.why}; --write-anyway writes it`);
       process.exitCode = STATUS.failed.code;
-    } finally {
-      bar.stop();
-      model.close();
-    }
+    });
   },
 });
 

@@ -1,12 +1,12 @@
 import { csvCell, dataRows, evaluateRows, flag, type OptionsOf, pick, text } from '../../src/catalogue.ts';
-import type { Dataset, EvaluateResult, Model } from '../../src/index.ts';
+import type { Dataset, EvaluateResult } from '../../src/index.ts';
 import { command, type Door } from '../command.ts';
 import { dataOptionRows } from '../dataOptions.ts';
 import { describeEvaluation } from '../evaluateTables.ts';
 import { classifierRow } from '../fileOptions.ts';
-import { note, noteOnce, print, printJson } from '../io.ts';
+import { noteOnce, print, printJson } from '../io.ts';
 import { checkOutput, writeText } from '../output.ts';
-import { progressBar } from '../progressBar.ts';
+import { type Opening, throughSamples } from '../throughSamples.ts';
 
 const rows = {
   model: classifierRow,
@@ -41,9 +41,9 @@ export const evaluateCommand = command({
     const { model, data, labels, against, csv, force = false } = options;
     const inputs = [model, data, labels, against].filter((path) => path !== undefined);
     if (csv !== undefined) checkOutput(lossgraft, csv, { force, inputs });
-    const { said, onNote } = noteOnce();
+    const { onNote, noteRest } = noteOnce();
     const { result, describeRow } = await judge(options, onNote, lossgraft);
-    for (const one of result.notes) if (!said.has(one)) note(one);
+    noteRest(result.notes);
     if (csv !== undefined) await writeText(csv, samples(result, describeRow));
     const { perSample: _perSample, ...figures } = result;
     await (json ? printJson(figures) : print(describeEvaluation(result)));
@@ -53,27 +53,21 @@ export const evaluateCommand = command({
 async function judge(
   options: Options,
   onNote: (text: string) => void,
-  { open, openData, evaluate }: Door,
+  lossgraft: Door,
 ): Promise<{ result: EvaluateResult; describeRow: Dataset['describeRow'] }> {
-  const models: Model[] = [];
-  const bar = progressBar('samples');
-  try {
-    const opened = async (path: string): Promise<Model> => {
-      const model = await open(path);
-      models.push(model);
-      return model;
-    };
-    const model = await opened(options.model);
-    const other = options.against === undefined ? {} : { against: await opened(options.against) };
-    using data = await openData(options.data, pick(dataRows, options));
-    const onProgress = ({ done, total }: { done: number; total: number }): void => bar.update(done, total);
-    const result = await evaluate(model, data, { ...pick(evaluateRows, options), ...other, onNote, onProgress });
-    const { describeRow } = data;
-    return { result, describeRow };
-  } finally {
-    bar.stop();
-    for (const model of models) model.close();
-  }
+  const { model: path, against: otherPath } = options;
+  const sources = {
+    models: async (open: Opening) => ({
+      model: await open(path),
+      other: otherPath === undefined ? {} : { against: await open(otherPath) },
+    }),
+    data: options.data,
+    options: pick(dataRows, options),
+  };
+  return throughSamples(lossgraft, sources, async ({ models: { model, other }, data, onProgress }) => {
+    const own = { ...pick(evaluateRows, options), ...other, onNote, onProgress };
+    return { result: await lossgraft.evaluate(model, data, own), describeRow: data.describeRow };
+  });
 }
 
 const AT_ONCE = 4096;

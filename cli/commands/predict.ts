@@ -6,7 +6,7 @@ import { classifierRow } from '../fileOptions.ts';
 import { noteOnce, print, printJson, table } from '../io.ts';
 import { tell } from '../log.ts';
 import { checkOutput } from '../output.ts';
-import { progressBar } from '../progressBar.ts';
+import { type Opening, throughSamples } from '../throughSamples.ts';
 
 const { labels: _labels, ...dataRowsWithoutLabels } = dataOptionRows;
 
@@ -44,21 +44,20 @@ export const predictCommand = command({
   },
 });
 
-async function predictAll(options: Options, json: boolean, { open, openData, predict }: Door): Promise<PredictSummary> {
-  const model = await open(options.model);
-  const bar = progressBar('samples');
-  try {
-    using data = await openData(options.data, { ...pick(dataRows, options), unlabelled: true });
+async function predictAll(options: Options, json: boolean, lossgraft: Door): Promise<PredictSummary> {
+  const { model: path, data: dataPath, output, force = false } = options;
+  const sources = {
+    models: (open: Opening) => open(path),
+    data: dataPath,
+    options: { ...pick(dataRows, options), unlabelled: true },
+  };
+  return throughSamples(lossgraft, sources, async ({ models: model, data, onProgress }) => {
     const { onNote } = noteOnce();
-    const onProgress = ({ done, total }: { done: number; total: number }): void => bar.update(done, total);
-    const predictions = await predict(model, data, { ...pick(predictRows, options), onNote, onProgress });
-    const { output, force = false } = options;
-    if (output !== undefined) return await predictions.write(output, { force });
-    return await predictions.writeCsv(json ? () => {} : print);
-  } finally {
-    bar.stop();
-    model.close();
-  }
+    const own = { ...pick(predictRows, options), onNote, onProgress };
+    const predictions = await lossgraft.predict(model, data, own);
+    if (output !== undefined) return predictions.write(output, { force });
+    return predictions.writeCsv(json ? () => {} : print);
+  });
 }
 
 /** More classes are left to the file. */

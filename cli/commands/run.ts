@@ -3,10 +3,10 @@ import type { RunResult, Tensor } from '../../src/index.ts';
 import { command, type Door } from '../command.ts';
 import { dataOptionRows } from '../dataOptions.ts';
 import { modelRow } from '../fileOptions.ts';
-import { formatNumber, note, noteOnce, print, printData, printJson, table } from '../io.ts';
+import { formatNumber, noteOnce, print, printData, printJson, table } from '../io.ts';
 import { tell } from '../log.ts';
 import { checkOutput, writeText, writeWhole } from '../output.ts';
-import { progressBar } from '../progressBar.ts';
+import { throughSamples } from '../throughSamples.ts';
 
 const rows = {
   model: { ...modelRow, describe: 'A model that augment wrote, or its folder' },
@@ -37,26 +37,18 @@ export const runCommand = command({
     const { model, data, labels, csv, npz, force = false } = options;
     const inputs = [model, data, ...(labels === undefined ? [] : [labels])];
     for (const path of [csv, npz]) if (path !== undefined) checkOutput(lossgraft, path, { force, inputs });
-    const { said, onNote } = noteOnce();
+    const { onNote, noteRest } = noteOnce();
     const result = await compute(options, onNote, lossgraft);
     await write(options, json, result, lossgraft);
-    for (const text of result.notes) if (!said.has(text)) note(text);
+    noteRest(result.notes);
   },
 });
 
-async function compute(options: Options, onNote: (text: string) => void, { openData, run }: Door): Promise<RunResult> {
-  const data = await openData(options.data, pick(dataRows, options));
-  const bar = progressBar('samples');
-  try {
-    return await run(options.model, data, {
-      ...pick(runRows, options),
-      onNote,
-      onProgress: ({ done, total }) => bar.update(done, total),
-    });
-  } finally {
-    bar.stop();
-    data.close();
-  }
+async function compute(options: Options, onNote: (text: string) => void, lossgraft: Door): Promise<RunResult> {
+  const sources = { models: async () => undefined, data: options.data, options: pick(dataRows, options) };
+  return throughSamples(lossgraft, sources, ({ data, onProgress }) =>
+    lossgraft.run(options.model, data, { ...pick(runRows, options), onNote, onProgress }),
+  );
 }
 
 async function write({ csv: path, npz }: Options, json: boolean, result: RunResult, { writeNpz }: Door): Promise<void> {

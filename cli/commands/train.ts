@@ -54,16 +54,16 @@ export async function runTrain(given: Given<typeof rows>, lossgraft: Door): Prom
   try {
     const { onProgress, onEpoch, onFeatures } = watch;
     const taken = await optionsOf(asked, output, lossgraft, opened);
-    const { said, onNote } = noteOnce();
+    const { onNote, noteRest } = noteOnce();
     if (options.dryRun) {
       const rehearsal = await lossgraft.rehearse(model, { ...taken, onNote, signal: stop.signal });
-      await finishDry(output, String(taken.folder), given.json, rehearsal, said);
+      await finishDry(output, String(taken.folder), given.json, rehearsal, noteRest);
       return undefined;
     }
     const how = { onNote, onProgress, onEpoch, onFeatures, signal: stop.signal };
     const result = await lossgraft.train(model, { ...taken, ...how });
     watch.stop();
-    await finish(lossgraft, options, output, given.json, result, said);
+    await finish(lossgraft, options, output, given.json, result, noteRest);
     return result;
   } finally {
     watch.stop();
@@ -97,9 +97,9 @@ async function finish(
   output: TunedOutput,
   json: boolean,
   result: TrainResult,
-  said: ReadonlySet<string>,
+  noteRest: (notes: readonly string[]) => void,
 ): Promise<void> {
-  for (const text of result.notes) if (!said.has(text)) note(text);
+  noteRest(result.notes);
   const page = result.report === null ? '' : `; the report is ${result.report}`;
   if (result.interrupted) {
     note(`the checkpoint is in ${result.folder}; lossgraft train --resume ${result.folder} continues it${page}`);
@@ -129,9 +129,9 @@ async function finishDry(
   folder: string,
   json: boolean,
   rehearsal: Rehearsal,
-  said: ReadonlySet<string>,
+  noteRest: (notes: readonly string[]) => void,
 ): Promise<void> {
-  for (const text of rehearsal.notes) if (!said.has(text)) note(text);
+  noteRest(rehearsal.notes);
   const files = [output.model, ...output.copies.map(({ to }) => to)];
   if (json) await printJson({ files, folder, ...rehearsal });
   else await print(describeRehearsal(rehearsal, files, folder));

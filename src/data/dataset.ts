@@ -107,8 +107,70 @@ export function fromTensors(tensors: Readonly<Record<string, Tensor>>, name = 't
 /** Data that `using` closes. */
 export type OpenedData = Dataset & Disposable;
 
+/** Data that `using` closes. Once closed they refuse to give rows, with `data-closed`. */
 export function disposable(data: Dataset): OpenedData {
-  return { ...data, [Symbol.dispose]: () => data.close() };
+  let isClosed = false;
+  const whileOpen = <T>(give: () => T): T => {
+    if (isClosed) throw closed(data.name);
+    return give();
+  };
+  const close = (): void => {
+    isClosed = true;
+    data.close();
+  };
+  const { unnamed, table, showRow, cellsOf } = data;
+  return {
+    ...data,
+    columns: guardedColumns(data.columns, whileOpen),
+    unnamed: unnamed && guardedColumn(unnamed, whileOpen),
+    ...(table ? { table: guardedCells(table, whileOpen) } : {}),
+    ...(showRow ? { showRow: (row) => whileOpen(() => showRow(row)) } : {}),
+    ...(cellsOf ? { cellsOf: (row) => whileOpen(() => cellsOf(row)) } : {}),
+    close,
+    [Symbol.dispose]: close,
+  };
+}
+
+type WhileOpen = <T>(give: () => T) => T;
+
+function guardedColumns(columns: ReadonlyMap<string, Column>, whileOpen: WhileOpen): ReadonlyMap<string, Column> {
+  return new Map([...columns].map(([name, column]) => [name, guardedColumn(column, whileOpen)]));
+}
+
+function guardedColumn({ whole, ...column }: Column, whileOpen: WhileOpen): Column {
+  const read: Column['read'] = async (start, count) => whileOpen(() => column.read(start, count));
+  if (!whole) return { ...column, read };
+  return {
+    ...column,
+    read,
+    get whole() {
+      return whileOpen(() => whole);
+    },
+  };
+}
+
+function guardedCells(table: TableCells, whileOpen: WhileOpen): TableCells {
+  return {
+    prepare: (ports, fitted) => {
+      const { columns, unnamed, notes } = whileOpen(() => table.prepare(ports, fitted));
+      return {
+        columns: guardedColumns(columns, whileOpen),
+        unnamed: unnamed && guardedColumn(unnamed, whileOpen),
+        notes,
+      };
+    },
+    fit: (ports, rows) => whileOpen(() => table.fit(ports, rows)),
+  };
+}
+
+function closed(name: string): LossgraftError {
+  return new LossgraftError({
+    code: 'data-closed',
+    where: name,
+    expected: 'data that are open',
+    found: 'data that were closed',
+    hint: 'Close them after the last use, or open them again',
+  });
 }
 
 /** A column over a tensor in memory. */

@@ -54,6 +54,9 @@ export const MAX_CHUNK_BYTES: number = 256 * 2 ** 20;
 /** One page of a Parquet file, inflated; writers make them of about 1 MiB (CWE-409). */
 export const MAX_PAGE_BYTES: number = 64 * 2 ** 20;
 
+/** Inflated pages of one row group of a Parquet file that are kept for the rows that follow (CWE-770). */
+export const INFLATED_PAGES_BYTES: number = 128 * 2 ** 20;
+
 /** RFC 8878, 3.1.1.1.2, asks decoders for windows of 8 MiB; Zstandard's own levels take no more up to 19 (CWE-770). */
 export const MAX_ZSTD_WINDOW: number = 8 * 2 ** 20;
 

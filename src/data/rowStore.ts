@@ -93,7 +93,7 @@ function copyFrom(blocks: readonly Uint8Array[], target: Uint8Array, offset: num
     const at = (offset + done) % STORE_BLOCK_BYTES;
     const block = blocks[Math.floor((offset + done) / STORE_BLOCK_BYTES)];
     const part = block?.subarray(at, at + target.length - done);
-    if (part === undefined) return;
+    if (part === undefined) throw new RangeError('rows of a store that was closed');
     target.set(part, done);
     done += part.length;
   }

@@ -57,6 +57,7 @@ class PreadSource implements FileSource {
   }
 
   read(offset: number, length: number): Uint8Array {
+    this.#refuseClosed();
     checkRange(this, offset, length);
     if (length > this.#window.length) {
       const bytes = Buffer.allocUnsafeSlow(length);
@@ -75,6 +76,7 @@ class PreadSource implements FileSource {
   }
 
   readInto(target: Uint8Array, offset: number): void {
+    this.#refuseClosed();
     checkRange(this, offset, target.length);
     let done = 0;
     while (done < target.length) {
@@ -90,6 +92,18 @@ class PreadSource implements FileSource {
       }
       done += n;
     }
+  }
+
+  /** The descriptor may be another file's by now. */
+  #refuseClosed(): void {
+    if (this.#open) return;
+    throw new LossgraftError({
+      code: 'file-closed',
+      where: this.name,
+      expected: 'an open file',
+      found: 'a file that was closed',
+      hint: 'Close the model or the data after their last use, or open them again',
+    });
   }
 
   close(): void {

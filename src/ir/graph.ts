@@ -34,7 +34,7 @@ interface NodeParts {
   readonly opType: string;
   readonly domain: string;
   readonly attributes: NodeAttributes;
-  readonly proto?: NodeProto;
+  readonly proto?: NodeProto | undefined;
   readonly bodies?: ReadonlyMap<string, Graph>;
 }
 
@@ -78,9 +78,6 @@ export interface NodeSpec {
   readonly bodies?: ReadonlyMap<string, Graph>;
 }
 
-/** What to do where a name that follows from a tensor's, such as `<param>.next`, is taken. */
-export const RENAME_TENSOR = "Rename that tensor in the model; lossgraft's name is derived from the parameter's";
-
 /** The domain of composites: internal nodes that stand for a subgraph until they are expanded. No file ever holds one. */
 export const COMPOSITE_DOMAIN = 'lossgraft';
 
@@ -103,7 +100,6 @@ export class Graph {
   readonly #nodes = new OrderedList<Node>();
   readonly #nodeNames = new Set<string>();
   readonly #outer: Graph | undefined;
-  #position: Node | undefined;
   #counter = 0;
 
   /** @param outer the graph whose node has this one as a body: names are free in both. */
@@ -142,13 +138,7 @@ export class Graph {
   }
 
   addNode(spec: NodeSpec): Node {
-    const node = new Node({
-      name: spec.name ?? this.freshName(`lossgraft/${spec.opType}`),
-      opType: spec.opType,
-      domain: spec.domain ?? '',
-      attributes: spec.attributes ?? new Map(),
-      ...(spec.bodies ? { bodies: spec.bodies } : {}),
-    });
+    const node = nodeOf(spec, spec.name ?? this.freshName(`lossgraft/${spec.opType}`));
     this.attach(node, spec.inputs, spec.outputs);
     return node;
   }
@@ -156,27 +146,17 @@ export class Graph {
   /** Puts a node at the end, or before the node that {@link before} names, and links it with its values. */
   attach(node: Node, inputs: readonly (Value | undefined)[], outputs: readonly (Value | undefined)[]): void {
     this.#link(node, inputs, outputs);
-    this.#nodes.insert(node, this.#position);
+    this.#nodes.insert(node);
   }
 
   /** Nodes that `write` adds come before this one. */
   before<T>(node: Node, write: () => T): T {
-    return this.#at(node, write);
+    return this.#nodes.at(node, write);
   }
 
   /** Nodes that `write` adds come right after this one, or before all. */
   after<T>(node: Node | undefined, write: () => T): T {
-    return this.#at(this.#nodes.next(node), write);
-  }
-
-  #at<T>(node: Node | undefined, write: () => T): T {
-    const outer = this.#position;
-    this.#position = node;
-    try {
-      return write();
-    } finally {
-      this.#position = outer;
-    }
+    return this.#nodes.at(this.#nodes.next(node), write);
   }
 
   /** The node that stands before this one. */
@@ -195,14 +175,14 @@ export class Graph {
    * only the node had are gone.
    */
   replaceNode(node: Node, spec: NodeSpec): Node {
-    const { opType, domain = '', inputs, outputs, attributes = new Map(), bodies = new Map() } = spec;
+    const { inputs, outputs } = spec;
     for (const output of node.outputs) {
       if (!output) continue;
       output.producer = undefined;
       if (!outputs.includes(output)) this.values.delete(output.name);
     }
     this.#unlink(node);
-    const made = new Node({ name: node.name, opType, domain, attributes, bodies });
+    const made = nodeOf(spec, node.name);
     this.#link(made, inputs, outputs);
     this.#nodes.insert(made, node);
     this.#nodes.remove(node);
@@ -298,10 +278,13 @@ export class Graph {
   }
 }
 
+function nodeOf({ opType, domain = '', attributes = new Map(), bodies = new Map() }: NodeSpec, name: string): Node {
+  return new Node({ name, opType, domain, attributes, bodies });
+}
+
 function copyNode(node: Node, copyOf: (value: Value) => Value, bodies: ReadonlyMap<string, Graph>): Node {
   if (node.meta.ownGradient) throw new Error('a gradient written by hand belongs to one graph');
-  const { name, opType, domain, attributes, proto } = node;
-  const copy = new Node({ name, opType, domain, attributes, bodies, ...(proto ? { proto } : {}) });
+  const copy = new Node({ ...node, bodies });
   copy.inputs = node.inputs.map((input) => input && copyOf(input));
   copy.outputs = node.outputs.map((output) => output && copyOf(output));
   copy.captures = node.captures.map(copyOf);
@@ -311,6 +294,6 @@ function copyNode(node: Node, copyOf: (value: Value) => Value, bodies: ReadonlyM
 
 /** What a body reads that it does not define itself. */
 function outerReads(body: Graph): Value[] {
-  const reads = body.nodes.flatMap((node) => [...node.inputs, ...node.captures]);
-  return reads.filter((value) => value !== undefined && body.values.get(value.name) !== value) as Value[];
+  const reads = body.nodes.flatMap((node) => [...node.inputs, ...node.captures]).filter((value) => value !== undefined);
+  return reads.filter((value) => body.values.get(value.name) !== value);
 }

@@ -10,6 +10,7 @@ export class OrderedList<Item> {
   #first: Place<Item> | undefined;
   #last: Place<Item> | undefined;
   #all: readonly Item[] | undefined;
+  #position: Item | undefined;
 
   /** All of them, in order, as they are now: what is put in or taken off later does not change the array. */
   get all(): readonly Item[] {
@@ -21,8 +22,19 @@ export class OrderedList<Item> {
     for (let place = this.#first; place; place = place.next) yield place.item;
   }
 
-  /** Puts an item before another one, or at the end. */
-  insert(item: Item, before?: Item): void {
+  /** Items that `write` inserts go before this one, or at the end. */
+  at<T>(before: Item | undefined, write: () => T): T {
+    const outer = this.#position;
+    this.#position = before;
+    try {
+      return write();
+    } finally {
+      this.#position = outer;
+    }
+  }
+
+  /** Puts an item before another one: by default where {@link at} says, or at the end. */
+  insert(item: Item, before: Item | undefined = this.#position): void {
     const next = before && this.#placeOf(before);
     const place: Place<Item> = { item, previous: next ? next.previous : this.#last, next };
     this.#join(place.previous, place);

@@ -1,11 +1,11 @@
 import { createEmitter, type Emitter } from '../emit/index.ts';
 import { ownOutput } from '../emit/scan.ts';
-import { LossgraftError, option } from '../errors.ts';
-import { describeNode, int, ints, intsAttribute } from '../ir/attributes.ts';
+import { int, ints } from '../ir/attributes.ts';
 import { copyBody } from '../ir/bodies.ts';
 import { Graph, type Node, type Value } from '../ir/graph.ts';
 import { toNumbers } from '../numbers.ts';
 import { isFloat, type Tensor } from '../tensor.ts';
+import { refused, refuseGrowing, type Steps, stepsOf } from './bodySteps.ts';
 import { prune } from './prune.ts';
 
 /** Reads constants; what else it holds is handed on. */
@@ -70,55 +70,6 @@ function ifGradients<O extends Options>(context: BodyContext<O>): Seeds {
   const outputs = captured.map(({ dtype, shape }) => ({ dtype, shape }));
   const values = op.callAll('If', node.inputs, outputs, { bodies: Object.fromEntries(branches) });
   return captured.map((value, i) => [value, values[i] ?? value] as const);
-}
-
-/** How the inputs and outputs of a Loop or a Scan stand to those of its body. */
-interface Steps {
-  readonly body: Graph;
-  /** In the body: the values before the step, what it gives for the next one, elements, and elements given. */
-  readonly states: readonly Value[];
-  readonly nexts: readonly Value[];
-  readonly elements: readonly Value[];
-  readonly given: readonly Value[];
-  /** Where the first state is among the node's inputs. */
-  readonly first: number;
-  readonly inputDirections: readonly number[];
-  readonly outputDirections: readonly number[];
-  readonly iteration: Value | undefined;
-  readonly condition: Value | undefined;
-}
-
-function stepsOf(node: Node): Steps {
-  const body = node.bodies.get('body');
-  if (!body) throw refused(node, 'a body', 'none');
-  if (node.opType === 'Loop') {
-    const [iteration, condition, ...states] = body.inputs;
-    const [, ...outputs] = body.outputs;
-    const nexts = outputs.slice(0, states.length);
-    const given = outputs.slice(states.length);
-    const outputDirections = given.map(() => 0);
-    return {
-      ...{ body, states, nexts, given, elements: [], first: 2, inputDirections: [], outputDirections },
-      ...{ iteration, condition },
-    };
-  }
-  const sequences = Number(node.attributes.get('num_scan_inputs')?.value ?? 0);
-  const count = body.inputs.length - sequences;
-  const given = body.outputs.slice(count);
-  const axes = [...(intsAttribute(node, 'scan_input_axes') ?? []), ...(intsAttribute(node, 'scan_output_axes') ?? [])];
-  if (axes.some((axis) => axis !== 0)) throw refused(node, 'a Scan along the first axes', `axes ${axes.join(', ')}`);
-  return {
-    body,
-    states: body.inputs.slice(0, count),
-    nexts: body.outputs.slice(0, count),
-    elements: body.inputs.slice(count),
-    given,
-    first: 0,
-    inputDirections: intsAttribute(node, 'scan_input_directions') ?? new Array<number>(sequences).fill(0),
-    outputDirections: intsAttribute(node, 'scan_output_directions') ?? given.map(() => 0),
-    iteration: undefined,
-    condition: undefined,
-  };
 }
 
 function stepGradients<O extends Options>(context: BodyContext<O>): Seeds {
@@ -272,29 +223,4 @@ function within<O extends Options>(body: Graph, options: O): O {
     return held?.type === 'ints' || held?.type === 'floats' ? Array.from(held.value, Number) : undefined;
   };
   return { ...options, constant };
-}
-
-/** A list that grows step by step is no state of one size, which all steps' states beside each other need. */
-function refuseGrowing(node: Node, { states, nexts }: Steps): void {
-  for (const [i, state] of states.entries()) {
-    const next = nexts[i];
-    if (state.dtype === undefined) throw refused(node, 'states that are tensors', `a sequence "${state.name}"`);
-    const isGrowing = state.shape?.some((dim, axis) => {
-      const after = next?.shape?.[axis];
-      return typeof dim === 'number' && typeof after === 'number' && dim !== after;
-    });
-    if (isGrowing || (state.shape && next?.shape && state.shape.length !== next.shape.length)) {
-      throw refused(node, 'states that keep their size from step to step', `"${state.name}", which does not`);
-    }
-  }
-}
-
-function refused(node: Node, expected: string, found: string): LossgraftError {
-  return new LossgraftError({
-    code: 'gradient-form',
-    where: describeNode(node),
-    expected,
-    found,
-    hint: `Freeze everything before this node: ${option('trainable', 'head')}, or a pattern that names only parameters after it`,
-  });
 }

@@ -1,7 +1,7 @@
 import type { Optimizer, OptionSpecs, OptionValues } from '../contract.ts';
 import type { Emitter, Value } from '../emit/index.ts';
 import { LossgraftError } from '../errors.ts';
-import { RENAME_TENSOR } from '../ir/graph.ts';
+import { RENAME_TENSOR } from '../ir/names.ts';
 import { resolveOptions } from '../options/declared.ts';
 import { nextScale, overflows, unscale } from './lossScale.ts';
 import { globRegex } from './parameters.ts';

@@ -1,4 +1,5 @@
-import { type Graph, RENAME_TENSOR, type Value } from '../ir/graph.ts';
+import type { Graph, Value } from '../ir/graph.ts';
+import { RENAME_TENSOR } from '../ir/names.ts';
 
 /** A graph output: its name, the value that it is, and whose element type and shape it has. */
 export interface NamedOutput {

@@ -1,5 +1,5 @@
 import { brotliDecompressSync, unzipSync } from 'node:zlib';
-import type { Compressors } from 'hyparquet';
+import type { CompressionCodec, Compressors } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { checkZstd } from './zstdFrame.ts';
 
@@ -19,3 +19,5 @@ export const codecs: Compressors = {
     return page;
   },
 };
+
+export const codecNames = Object.keys(codecs) as readonly CompressionCodec[];

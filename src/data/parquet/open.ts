@@ -1,5 +1,4 @@
 import {
-  type AsyncBuffer,
   type ColumnChunk,
   type DecodedArray,
   type FileMetaData,
@@ -13,8 +12,7 @@ import type { ByteSource } from '../../files/bytes.ts';
 import { openFile } from '../../files/source.ts';
 import { CELLS_AT_ONCE, MAX_FOOTER_BYTES } from '../limits.ts';
 import type { Cell, Table, TableRow } from '../tables/table.ts';
-import { codecs } from './codecs.ts';
-import { checkColumn } from './pages.ts';
+import { Pages } from './pages.ts';
 import { checkThrift } from './thrift.ts';
 
 /**
@@ -92,19 +90,20 @@ async function* readRows(
       const count = Number(group.num_rows);
       // Some writers give it no pages, others a page without values.
       if (count === 0) continue;
+      const pages = new Pages(file);
       const chunks = chunksByName(`${path}, row group ${index}`, group);
       const parts = columns.map((element) => {
         const chunk = chunks.get(element.name);
         const where = `${path}, row group ${index}, column ${element.name}`;
         if (chunk === undefined) throw bad(where, 'its pages', 'none');
-        checkColumn(where, file, count, chunk, element);
+        pages.add(where, count, chunk, element);
         return partOf(metadata, group, chunk, element);
       });
       const step = Math.max(1, Math.floor(CELLS_AT_ONCE / columns.length));
       for (let start = 0; start < count; start += step) {
         const size = Math.min(step, count - start);
         const cells: DecodedArray[] = [];
-        for (const part of parts) cells.push(await readColumn(file, part, start, size));
+        for (const part of parts) cells.push(await readColumn(pages, part, start, size));
         for (let i = 0; i < size; i++)
           yield { cells: cells.map((column, k) => toCell(column[i], () => place(k))), line: undefined };
       }
@@ -132,7 +131,7 @@ function partOf(metadata: FileMetaData, group: RowGroup, chunk: ColumnChunk, ele
 }
 
 async function readColumn(
-  file: ByteSource,
+  { file, compressors }: Pages,
   metadata: FileMetaData,
   start: number,
   count: number,
@@ -140,9 +139,9 @@ async function readColumn(
   const cells = new Array<unknown>(count);
   let found = 0;
   await parquetRead({
-    file: asyncBuffer(file),
+    file,
     metadata,
-    compressors: codecs,
+    compressors,
     rowStart: start,
     rowEnd: start + count,
     onChunk: ({ columnData, rowStart }) => {
@@ -154,13 +153,6 @@ async function readColumn(
   });
   if (found === count) return cells;
   throw new RangeError(`${found} of ${count} values of column ${metadata.schema[1]?.name}, from row ${start} on`);
-}
-
-function asyncBuffer(file: ByteSource): AsyncBuffer {
-  return {
-    byteLength: file.size,
-    slice: (start, end = file.size) => Uint8Array.from(file.read(start, end - start)).buffer,
-  };
 }
 
 function toCell(value: unknown, where: () => string): Cell {
