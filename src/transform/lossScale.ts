@@ -1,5 +1,5 @@
 import type { Emitter, Value } from '../emit/index.ts';
-import { RENAME_TENSOR } from '../ir/graph.ts';
+import { RENAME_TENSOR } from '../ir/names.ts';
 
 /** The loss is multiplied by this before the backward pass, so that small gradients have a float16. */
 export const LOSS_SCALE = 'lossgraft.loss_scale';
