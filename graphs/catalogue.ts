@@ -11,6 +11,7 @@ import { bce } from './losses/multiLabel/bce.ts';
 import { distributionBalanced } from './losses/multiLabel/distributionBalanced.ts';
 import { sigmoidFocal } from './losses/multiLabel/sigmoidFocal.ts';
 import { sigmoidIb } from './losses/multiLabel/sigmoidIb.ts';
+import { sigmoidIbFocal } from './losses/multiLabel/sigmoidIbFocal.ts';
 import { zlpr } from './losses/multiLabel/zlpr.ts';
 import { poly1 } from './losses/poly1.ts';
 import { vectorScaling } from './losses/vectorScaling.ts';
@@ -40,6 +41,7 @@ export {
   sgd,
   sigmoidFocal,
   sigmoidIb,
+  sigmoidIbFocal,
   vectorScaling,
   zlpr,
 };
@@ -62,6 +64,7 @@ export const losses = {
   'distribution-balanced': distributionBalanced,
   zlpr,
   'sigmoid-ib': sigmoidIb,
+  'sigmoid-ib-focal': sigmoidIbFocal,
 } as const;
 
 /** The rules for class weights by name. */

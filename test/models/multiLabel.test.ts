@@ -13,7 +13,14 @@ import { hostPath, refusalOf } from './hosts.ts';
 
 const HEADS = join(ROOT, 'fixtures/heads');
 const FILES = [hostPath('sigmoid'), hostPath('logits-and-sigmoid'), join(HEADS, 'multi_label.onnx')];
-const LOSSES: readonly AugmentOptions['loss'][] = ['bce', 'sigmoid-focal', 'asymmetric', 'zlpr', 'sigmoid-ib'];
+const LOSSES: readonly AugmentOptions['loss'][] = [
+  'bce',
+  'sigmoid-focal',
+  'asymmetric',
+  'zlpr',
+  'sigmoid-ib',
+  'sigmoid-ib-focal',
+];
 
 /** Rows of 0 and 1, one row of none and one of all. */
 function hot(rows: number, classes: number): Tensor {
@@ -56,6 +63,7 @@ describe.each(FILES)('%s', (path) => {
     ['ce', 'bce'],
     ['focal', 'sigmoid-focal'],
     ['ib', 'sigmoid-ib'],
+    ['ib-focal', 'sigmoid-ib-focal'],
   ] as const)('%s is %s here, and that is said', async (loss, form) => {
     const { report } = await augmentFile(path, { loss });
     expect(report.loss).toBe(form);

@@ -24,6 +24,9 @@ const each =
 
 const bce = each((z, y) => (y === 1 ? softplus(-z) : softplus(z)));
 
+const influence = (row: LabelledRow): number =>
+  1000 / (sum(row.logits.map((z, k) => Math.abs(sigma(z) - (row.labels[k] ?? 0)))) * row.norm + 1e-3);
+
 export const ORACLES: Readonly<Record<string, Oracle>> = {
   bce,
   'sigmoid-focal': each((z, y) =>
@@ -44,10 +47,9 @@ export const ORACLES: Readonly<Record<string, Oracle>> = {
   zlpr: ({ logits, labels }) =>
     Math.log1p(sum(logits.map((z, k) => (labels[k] === 1 ? Math.exp(-z) : 0)))) +
     Math.log1p(sum(logits.map((z, k) => (labels[k] === 1 ? 0 : Math.exp(z))))),
-  'sigmoid-ib': (row) => {
-    const wrong = sum(row.logits.map((z, k) => Math.abs(sigma(z) - (row.labels[k] ?? 0))));
-    return (bce(row) * 1000) / (wrong * row.norm + 1e-3);
-  },
+  'sigmoid-ib': (row) => bce(row) * influence(row),
+  'sigmoid-ib-focal': (row) =>
+    influence(row) * each((z, y) => (y === 1 ? sigma(-z) * softplus(-z) : sigma(z) * softplus(z)))(row),
 };
 
 /** dL/dz of one row by central differences of the oracle. */
