@@ -15,7 +15,7 @@ ${Object.values(STATUS)
 
 Results go to stdout, progress and notes to stderr. With --json an error is an object "error" on stdout, too.`;
 
-/** Else --no-decay-for-vectors would be read as the opposite of an option --decay-for-vectors. */
+/** Otherwise --no-decay-for-vectors would be read as the negation of --decay-for-vectors. */
 const PARSER = { 'boolean-negation': false };
 
 /** The command line. Wrong usage throws; nothing exits the process. */
@@ -61,20 +61,20 @@ export async function createCli(args: readonly string[]): Promise<Argv> {
   return cli;
 }
 
-/** @throws UsageError that names the command that may be meant. */
+/** @throws UsageError that suggests the command that may be meant. */
 function refuseUnknownCommand([first = '']: readonly string[]): void {
   if (first === '' || first.startsWith('-') || COMMAND_NAMES.includes(first)) return;
   throw new UsageError(unknownCommand(first, COMMAND_NAMES));
 }
 
-/** Options given twice come as lists; which one counts would be anybody's guess. */
+/** Options given twice arrive as lists, and nothing says which one counts. */
 function refuseRepeats(argv: Readonly<Record<string, unknown>>): true {
   const twice = Object.entries(argv).find(([key, value]) => Array.isArray(value) && key !== '_' && key !== 'dirs');
   if (twice !== undefined) throw new UsageError(`The option --${twice[0]} occurs more than once`);
   return true;
 }
 
-/** What yargs makes of an option of numbers that is given something else. */
+/** yargs parses a numeric option with another value as NaN. */
 function refuseNoNumbers(argv: Readonly<Record<string, unknown>>, args: readonly string[]): true {
   const [key] = Object.entries(argv).find(([, value]) => Number.isNaN(value)) ?? [];
   if (key === undefined) return true;
@@ -84,7 +84,7 @@ function refuseNoNumbers(argv: Readonly<Record<string, unknown>>, args: readonly
   throw new UsageError(`${flag} expects a number but got ${JSON.stringify(given)}`);
 }
 
-/** Where the help is: `lossgraft train --help`. */
+/** The command that shows the help: `lossgraft train --help`. */
 export function helpCommand(args: readonly string[]): string {
   return ['lossgraft', commandName(args), '--help'].filter(Boolean).join(' ');
 }

@@ -8,7 +8,7 @@ import { type Completed, completedOf, declareRows, flagsOf, givenByRows } from '
 /** Everything lossgraft can do. It is loaded when a command runs: help needs none of it. */
 export type Door = typeof import('../src/index.ts');
 
-/** What a command line says. Names are checked by the library: their types are wider than the library's. */
+/** The options of a command line. The library checks names: their types are wider than the library's. */
 export interface Given<T extends Rows> {
   readonly options: OptionsOf<T>;
   /** Options that losses, weightings and optimizers declare. */
@@ -20,20 +20,20 @@ interface Definition<T extends Rows, D> {
   readonly name: string;
   readonly describe: string;
   readonly rows: T;
-  /** What of the catalogue has options here. */
+  /** The parts of the catalogue whose options the command has. */
   readonly catalogue?: readonly Group[];
   readonly examples: readonly (readonly [command: string, what: string])[];
   readonly epilogue?: string;
   readonly run: (given: Given<T>, lossgraft: D) => Promise<void>;
 }
 
-/** A command of yargs; `all`: its help shows all options, not only those that a first run needs. */
+/** A yargs command; with `all` its help shows all options, not only those that a first run needs. */
 export interface Command {
   readonly usage: string;
   /** Its options, without dashes. */
   readonly flags: readonly string[];
   readonly describe: string;
-  /** Its options and the words that may stand behind its name, for a shell. */
+  /** Its options and the words that may follow its name, for shell completion. */
   readonly completed: readonly Completed[];
   readonly words: readonly string[];
   module(all: boolean): CommandModule;

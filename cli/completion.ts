@@ -22,7 +22,7 @@ const EVERYWHERE: readonly Completed[] = [
   { name: 'version', describe: 'Show the version', values: 'none' },
 ];
 
-/** A script by which a shell completes commands, their options and the values of these; it is made of the tables of options. */
+/** A shell completion script for commands, options and their values, made from the option tables. */
 export function completionScript(shell: (typeof SHELLS)[number], commands: readonly Command[]): string {
   const verbs = commands.map(({ usage, describe, completed, words }) => {
     const name = usage.split(' ')[0] ?? '';
@@ -141,7 +141,7 @@ function namesOf({ name, alias }: Completed): string[] {
 
 const WIDTH = 80;
 
-/** The first line of a description, where it is long its beginning. */
+/** The first line of a description, shortened if it is long. */
 function short(describe: string): string {
   const [first = ''] = describe.split('\n');
   return first.length <= WIDTH ? first : `${first.slice(0, WIDTH - 1).trimEnd()}…`;

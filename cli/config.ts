@@ -5,12 +5,12 @@ import type { Door } from './command.ts';
 
 type RunFile = NonNullable<ReturnType<Door['readConfig']>['run']>;
 
-/** Options that a file gives, in place of the command line. */
+/** Options from a file instead of the command line. */
 export interface Config<T extends Rows> {
   readonly options: Partial<OptionsOf<T>>;
   /** Options that losses, weightings and optimizers declare. */
   readonly declared: Readonly<Record<string, unknown>>;
-  /** The record of a run, where the file is one. */
+  /** The record of a run, if the file is one. */
   readonly run: RunFile | undefined;
   /** The working folder of the run, where it is now; without a run, that of this command. */
   readonly base: string;
@@ -18,10 +18,10 @@ export interface Config<T extends Rows> {
 }
 
 /**
- * Reads options for the rows of a command: the `run.json` of a run, or an object of options by their keys. Paths that are read are looked for
- * where they were then, in the same place beside a run that has moved, from the working folder on, and from the file's folder on.
+ * Reads options for the rows of a command: the `run.json` of a run, or an object of options by key. Input paths are looked up at their
+ * old location, at the same place relative to a run that has moved, in the working folder, and in the file's folder.
  *
- * @param keys `isDeclared` whether the catalogue declares a key, `isGiven` whether the command line has it: then the file's is left aside.
+ * @param keys `isDeclared`: whether the catalogue declares a key; `isGiven`: whether the command line has it, which overrides the file.
  * @throws LossgraftError `bad-config`, and for options that the command does not have or whose values do not fit.
  */
 export function readConfig<T extends Rows>(
@@ -57,14 +57,14 @@ function optional(rows: Rows): Rows {
   return Object.fromEntries(Object.entries(rows).map(([key, row]) => [key, { ...row, required: false }]));
 }
 
-/** Where relative paths may begin: as it was then, in the same place beside a run that has moved, here, and at the file. */
+/** Where relative paths may start: the old location, the same place relative to a run that has moved, here, and the file's folder. */
 function foldersOf(file: string, run: RunFile | undefined): string[] {
   const here = resolve(dirname(file));
   const then = run === undefined ? [] : [run.workingFolder, resolve(here, relative(run.folder, run.workingFolder))];
   return [...new Set([...then, process.cwd(), here])];
 }
 
-/** The options with paths that can be read from here, and what to tell of those that lie elsewhere now. */
+/** The options with paths that are valid here, and notes on those found elsewhere. */
 function placedIn(
   options: Readonly<Record<string, unknown>>,
   rows: Rows,
@@ -88,14 +88,14 @@ function isShare(value: string): boolean {
   return value.trim() !== '' && Number.isFinite(Number(value));
 }
 
-/** A path, a list of them, or a pattern, of which the folder must be there. */
+/** A path, a list of paths, or a pattern whose folder must exist. */
 function isThere(value: string, base: string): boolean {
   const isFound = (path: string): boolean =>
     existsSync(resolve(base, /[*?]/.test(path) ? dirname(path.replace(/[*?].*$/, '_')) : path));
   return isFound(value) || (value.includes(',') && value.split(',').every(isFound));
 }
 
-/** What is called so from `base` on, as it is called from here. */
+/** A path relative to `base`, as a path from here. */
 export function fromHere(value: string, base: string): string {
   if (base === process.cwd()) return value;
   const paths = existsSync(resolve(base, value)) ? [value] : value.split(',');

@@ -4,12 +4,12 @@ import type { Door } from './command.ts';
 
 const GROUP = 'Options of the data:';
 
-/** How data are read, under a heading of its own; --labels stands beside --data. */
+/** Options for reading data, under a heading of their own; --labels is listed beside --data. */
 const { labels, model: _model, ...others } = dataRows;
 
 type Grouped<T> = { readonly [K in keyof T]: T[K] & { readonly group: string } };
 
-/** Where data are, and how they are read. */
+/** The options for the location and reading of data. */
 export const dataOptionRows = {
   data: text(
     `NumPy: an .npz with the names of the model’s inputs and labels as keys, or an .npy for a model with one input
@@ -27,7 +27,7 @@ function grouped<T extends Readonly<Record<string, Row>>>(rows: T): Grouped<T> {
   return Object.fromEntries(entries) as Grouped<T>;
 }
 
-/** Opens further data, such as those for a test, as the first were opened. Of an IDX folder it is the test part. */
+/** Opens further data, such as test data, with the options of the first. From an IDX folder it takes the test part. */
 export function openFurther(
   { openData }: Door,
   path: string,

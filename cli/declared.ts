@@ -5,7 +5,7 @@ import { type Completed, completedBy } from './rows.ts';
 interface Declared {
   readonly key: string;
   readonly spec: OptionSpec;
-  /** What declares it, and with which default. */
+  /** The entries that declare it, each with its default. */
   readonly owners: readonly { readonly name: string; readonly default: OptionSpec['default'] }[];
 }
 
@@ -14,7 +14,7 @@ interface Owner {
   readonly options: Readonly<Record<string, OptionSpec>>;
 }
 
-/** What declares options of its own, by the heading under which the help lists them. */
+/** The groups that declare options, by their heading in the help. */
 export type Group = 'losses' | 'optimizers';
 
 const OWNERS: Readonly<Record<Group, readonly Owner[]>> = {
@@ -25,7 +25,7 @@ const OWNERS: Readonly<Record<Group, readonly Owner[]>> = {
   optimizers: Object.values(optimizers),
 };
 
-/** Every option that a group declares, by its key. One declared by several is described by the first. */
+/** Every option that a group declares, by key. The first of several declarations gives the description. */
 function declaredBy(group: Group): Declared[] {
   const found = new Map<string, Declared>();
   for (const { name, options } of OWNERS[group]) {
@@ -38,7 +38,7 @@ function declaredBy(group: Group): Declared[] {
   return [...found.values()];
 }
 
-/** Declares the options of all losses and weightings, or of all optimizers, but for those that the command's table has. */
+/** Declares the options of all losses and weightings, or of all optimizers, except those in the command's own table. */
 export function declareCatalogue(yargs: Argv, group: Group, table: Rows, all: boolean): void {
   for (const { key, spec, owners } of declaredBy(group)) {
     if (key in table) continue;
@@ -63,7 +63,7 @@ export function completedCatalogue(groups: readonly Group[], table: Rows): Compl
   }));
 }
 
-/** What is given of {@link declareCatalogue}, by the keys under which it is declared. */
+/** The given options of {@link declareCatalogue}, by key. */
 export function givenOfCatalogue(
   groups: readonly Group[],
   table: Rows,
@@ -74,7 +74,7 @@ export function givenOfCatalogue(
   return Object.fromEntries(given.filter(([, value]) => value !== undefined));
 }
 
-/** `ib, ib-focal; default 1000`, or `sgd: default 0; adamw: default 0.01` where they differ. */
+/** `ib, ib-focal; default 1000`, or `sgd: default 0; adamw: default 0.01` if they differ. */
 function describeDefaults(owners: Declared['owners']): string {
   const defaults = new Set(owners.map((owner) => owner.default));
   const names = owners.map(({ name }) => name).join(', ');

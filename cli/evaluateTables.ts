@@ -3,13 +3,13 @@ import type { EvaluateResult, MetricName } from '../src/index.ts';
 import { headOf, percent, signed } from './figures.ts';
 import { printable, table } from './io.ts';
 
-/** More classes are left to --json; the worst are shown. */
+/** Beyond this only the worst classes are shown, and --json has all. */
 const SHOWN_CLASSES = 30;
 const SHOWN_MISTAKES = 10;
 
 type Cell = string | number | null;
 
-/** All that `evaluate` found, for people. */
+/** The results of `evaluate`, for people. */
 export function describeEvaluation(result: EvaluateResult): string {
   const title = `${result.model} on ${result.data}: ${result.samples} samples, with 95 % intervals\n`;
   const parts = [overall(result), tooFew(result), comparison(result), byClass(result), mistakes(result)];
@@ -36,7 +36,7 @@ function tooFew({ metrics: { rarest }, classNames }: EvaluateResult): string {
   return `Class ${name} has ${rarest.samples} of these samples: with fewer than ${LEAST_SAMPLES} the intervals are too narrow.\n`;
 }
 
-/** What the model gains over the other one, metric by metric, and whether that can be told from chance. */
+/** What the model gains over the other one, metric by metric, and whether that exceeds chance. */
 function comparison({ model, against, metrics: { change } }: EvaluateResult): string {
   if (!against || !change) return '';
   const rows = names.flatMap((name): Cell[][] => {
@@ -76,7 +76,7 @@ function byClass({ metrics, classNames, classCounts }: EvaluateResult): string {
 }
 
 function mistakes({ mistakes: all, classNames, classCounts, metrics }: EvaluateResult): string {
-  // Which label is taken for which cannot be told where a sample has several.
+  // If samples have several labels, confusions cannot be attributed.
   if (metrics.thresholds) return '';
   if (all.length === 0) return 'No mistakes\n';
   const name = (k: number): string => classNames?.[k] ?? String(k);

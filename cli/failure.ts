@@ -4,7 +4,7 @@ import { print, printable } from './io.ts';
 import { tellError } from './log.ts';
 import { UsageError } from './usage.ts';
 
-/** What a shell is told. The help and docs/commands.md list them. */
+/** The exit statuses. The help and docs/commands.md list them. */
 export const STATUS = {
   done: { code: 0, when: 'all went well' },
   failed: { code: 1, when: 'a check failed, or training found no better model' },
@@ -14,7 +14,7 @@ export const STATUS = {
   interrupted: { code: 130, when: 'a training that Ctrl-C ended' },
 } as const;
 
-/** The exit status of what a command threw. */
+/** The exit status for an error. */
 export function statusOf(error: unknown): number {
   if (error instanceof LossgraftError) {
     return error.code === 'nan-loss' ? STATUS.diverged.code : STATUS.refused.code;
@@ -23,8 +23,8 @@ export function statusOf(error: unknown): number {
 }
 
 /**
- * Tells of what a command threw: one message on stderr, and with `json` an object `error` on stdout besides. The stack is shown only
- * when it is requested, or when the error is a defect of ours.
+ * Reports an error: one message on stderr, and with `json` also an object `error` on stdout. The stack is shown only on request, or if
+ * the error is a defect of lossgraft.
  */
 export async function printFailure(
   error: unknown,

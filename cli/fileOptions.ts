@@ -7,13 +7,13 @@ export const modelRow = text('An ONNX classifier, or a folder of Hugging Face wi
   required: true,
 });
 
-/** Any classifier: nothing has to be trainable in it. */
+/** Any classifier: it need not be trainable. */
 export const classifierRow = {
   ...modelRow,
   describe: 'Any ONNX classifier, or a Hugging Face folder with one',
 } as const;
 
-/** What a command that makes a file of a model takes; `output` says what is written. */
+/** The options of a command that writes a model; `output` describes what is written. */
 export function fileRows(output: string) {
   return {
     model: modelRow,

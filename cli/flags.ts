@@ -19,7 +19,7 @@ import {
   weightings,
 } from '../src/catalogue.ts';
 
-/** Options of programs that are flags without a value here. */
+/** Options of the library that are flags without a value here. */
 const OWN: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   mode: { resume: '--resume', replace: '--force' },
   force: { undefined: '--force' },
@@ -38,7 +38,7 @@ const TABLES: readonly Rows[] = [
   validateRows,
 ];
 
-/** All options of the tables, those of groups too, by their keys. */
+/** All options of the tables, including groups, by key. */
 const ROWS: ReadonlyMap<string, Row> = new Map(TABLES.flatMap(flattened));
 
 function flattened(rows: Rows): (readonly [string, Row])[] {
@@ -55,12 +55,12 @@ export const DECLARED: ReadonlySet<string> = new Set(
   ),
 );
 
-/** A text of the library with the options that it names as flags: `--trainable head` for `trainable: "head"`. */
+/** Writes the options in a text of the library as flags: `--trainable head` for `trainable: "head"`. */
 export function withFlags(text: string): string {
   return rewriteOptions(text, flagFor);
 }
 
-/** What an error says, with flags. */
+/** An error's fields, with flags for options. */
 export function withFlagsIn({ problem }: LossgraftError): Omit<Problem, 'cause'> {
   const { code, where, expected, found, hint } = problem;
   const place = where.replace(/^option (\w+)/, (whole, key: string) => {
@@ -87,12 +87,12 @@ function flagFor(key: string, value: string | number | boolean | undefined): str
   return value === undefined || value === true ? flag : `${flag} ${forShell(String(value))}`;
 }
 
-/** The command line of this process, as a shell reads it. */
+/** The command line of this process, quoted for a shell. */
 export function commandLine(): string {
   return ['lossgraft', ...process.argv.slice(2).map(forShell)].join(' ');
 }
 
-/** A word of a command line, quoted where a shell would read it otherwise. */
+/** A word of a command line, quoted if a shell would otherwise interpret it. */
 function forShell(text: string): string {
   return /^[\w,.:/=+*-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

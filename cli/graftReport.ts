@@ -2,7 +2,7 @@ import { kebabCase } from '../src/catalogue.ts';
 import type { GraftReport, Inspection } from '../src/index.ts';
 import { formatNumber } from './io.ts';
 
-/** The rows of a report that say what was grafted. */
+/** The rows of a report on what was grafted. */
 export function graftRows(done: GraftReport): (readonly [string, string])[] {
   const { logits, features, classWeights, classCounts } = done;
   const options = Object.entries(done.options).map(([key, value]) => `${kebabCase(key)} ${String(value)}`);
@@ -17,7 +17,7 @@ export function graftRows(done: GraftReport): (readonly [string, string])[] {
   ];
 }
 
-/** The kind, and whether the file says so. */
+/** The kind, and whether the file states it. */
 export function headName({ kind, isStated }: Pick<NonNullable<Inspection['head']>, 'kind' | 'isStated'>): string {
   if (kind === 'sigmoid-binary') return `sigmoid-binary (a softmax over [0, z])${isStated ? '' : ', assumed'}`;
   return kind !== 'softmax' || isStated ? kind : 'softmax (exclusive classes), assumed';

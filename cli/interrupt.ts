@@ -1,10 +1,10 @@
 import { note } from './io.ts';
 
 /**
- * Ends work in good order: at Ctrl-C, at SIGTERM, and where the terminal goes away (SIGHUP). A second Ctrl-C or SIGTERM ends the process at
- * once; SIGHUP comes from the shell and from the system, one after the other, and counts once.
+ * Ends work in an orderly way on Ctrl-C, SIGTERM, and when the terminal closes (SIGHUP). A second Ctrl-C or SIGTERM ends the process at
+ * once. SIGHUP arrives from both the shell and the system, and counts once.
  *
- * @returns what takes it back.
+ * @returns a function that removes the handlers.
  */
 export function onInterrupt(act: () => void): () => void {
   let isEnding = false;

@@ -13,18 +13,18 @@ export async function printJson(value: unknown): Promise<void> {
   await print(`${text}\n`);
 }
 
-/** Writes a result to stdout, and into the log. */
+/** Writes a result to stdout and to the log. */
 export async function print(text: string): Promise<void> {
   record(text);
   await printData(text);
 }
 
-/** Writes to stdout, as fast as its reader reads. */
+/** Writes to stdout, no faster than its reader reads. */
 export async function printData(text: string): Promise<void> {
   if (!process.stdout.write(text)) await once(process.stdout, 'drain');
 }
 
-/** Something that the user should know of, on stderr. */
+/** Prints a note for the user on stderr. */
 export function note(text: string): void {
   tell(`note: ${withFlags(text)}\n`);
 }
@@ -62,7 +62,7 @@ const PLAIN = {
   middle: '  ',
 };
 
-/** Columns without lines, numbers to the right. Text is escaped where a file could smuggle in control characters. */
+/** Columns without lines, numbers aligned right. Control characters, which could come from a file, are escaped. */
 export function table(head: readonly string[], rows: readonly (readonly Cell[])[]): string {
   const numeric = (rows[0] ?? []).map((_, i) => rows.every((row) => typeof row[i] !== 'string'));
   const colAligns = numeric.map((isNumber) => (isNumber ? ('right' as const) : ('left' as const)));
@@ -87,7 +87,7 @@ export function formatNumber(value: number): string {
   return Number.isFinite(value) ? String(Number(value.toPrecision(6))) : String(value);
 }
 
-/** Control characters as escapes: names come from files, and a terminal obeys what it is shown. */
+/** Escapes control characters: names come from files, and a terminal would obey them. */
 export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}]/gu, (c) =>
     c === '\n' ? c : `\\u${(c.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,

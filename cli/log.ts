@@ -1,14 +1,14 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { LossgraftError } from '../src/catalogue.ts';
 
-/** Whether stderr hears of errors only. */
+/** Whether stderr shows errors only. */
 let isQuiet = false;
 let file: number | undefined;
 
-/** What the command line says of the process as a whole. */
+/** Options of the command line that apply to the whole process. */
 export interface Telling {
   readonly quiet: boolean;
-  /** Where a copy of what people are told goes, line by line with its time. */
+  /** Receives a copy of all messages, each line with its time. */
   readonly logFile: string | undefined;
 }
 
@@ -35,13 +35,13 @@ export function startTelling({ quiet, logFile }: Telling, command: string): void
   });
 }
 
-/** Says something beside the results: on stderr, unless it is to be quiet, and in the log. */
+/** Prints a message beside the results: on stderr, unless quiet, and in the log. */
 export function tell(text: string): void {
   if (!isQuiet) process.stderr.write(text);
   record(text);
 }
 
-/** Says what went wrong, also where it is to be quiet. */
+/** Prints an error, even if quiet. */
 export function tellError(text: string): void {
   process.stderr.write(text);
   record(text);
@@ -55,7 +55,7 @@ export function record(text: string): void {
   writeSync(file, lines.map((line) => `${now} ${line}\n`).join(''));
 }
 
-/** Whether somebody watches progress. */
+/** Whether someone may be watching progress. */
 export function isWatched(): boolean {
   return process.stderr.isTTY && !isQuiet;
 }

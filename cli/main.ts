@@ -3,12 +3,12 @@ import { hideBin } from 'yargs/helpers';
 import { createCli, helpCommand } from './cli.ts';
 import { printFailure, statusOf } from './failure.ts';
 
-// A reader that has seen enough (head) is no failure of ours.
+// A reader that has seen enough (head) is not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
   if (error.code !== 'EIO') throw error;
 });
-// Nobody reads what is said meanwhile, where a terminal was closed: the work goes on.
+// If the terminal was closed, nobody reads messages: the work continues.
 process.stderr.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
 });

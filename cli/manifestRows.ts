@@ -5,7 +5,7 @@ import { formatNumber } from './io.ts';
 type Manifest = Readonly<Record<string, unknown>>;
 type SettingRow = readonly [string, string];
 
-/** How a training step updates, and in which mode its layers are. */
+/** How a training step updates, and the modes of its layers. */
 export function settingRows(settings: Manifest): SettingRow[] {
   const { optimizer, optimizerOptions, clipNorm, accumulate, noDecayForVectors, rateFactors } = settings;
   const { batchNorm, dropout, seed, keepTies, precision } = settings;
@@ -16,7 +16,7 @@ export function settingRows(settings: Manifest): SettingRow[] {
   ];
 }
 
-/** What a file that lossgraft wrote says of itself; `[]` for another's. */
+/** The manifest of a file that lossgraft wrote; `[]` for other files. */
 export function manifestRows({ manifest }: Inspection): SettingRow[] {
   if (manifest === null) return [];
   if ('problem' in manifest) return [['lossgraft', String(manifest.problem)]];
@@ -31,7 +31,7 @@ export function manifestRows({ manifest }: Inspection): SettingRow[] {
   ];
 }
 
-/** The inputs and outputs that are no state going round. */
+/** The inputs and outputs that are not states. */
 export function otherPorts<T extends { readonly name: string }>(ports: readonly T[], { manifest }: Inspection): T[] {
   const states = new Set(statesOf(manifest).flatMap(({ name }) => [name, `${name}.next`, `${name}.grad`]));
   return ports.filter(({ name }) => !states.has(name));

@@ -5,7 +5,7 @@ import { LossgraftError } from '../src/catalogue.ts';
 import type { Door } from './command.ts';
 
 /**
- * Checks before the work that an output may be written after it.
+ * Checks before the work that the output can be written.
  *
  * @throws LossgraftError `output-is-input`, `output-folder` or `output-exists`.
  */

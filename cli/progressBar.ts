@@ -1,7 +1,7 @@
 import { SingleBar } from 'cli-progress';
 import { isWatched } from './log.ts';
 
-/** A progress bar on stderr, for jobs that take more than a second, where somebody watches. */
+/** A progress bar on stderr, for jobs that take more than a second, if someone may be watching. */
 export function progressBar(what: string): { update(done: number, total: number): void; stop(): void } {
   const started = Date.now();
   let bar: SingleBar | undefined;

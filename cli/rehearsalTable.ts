@@ -2,10 +2,10 @@ import type { Rehearsal } from '../src/index.ts';
 import { formatNumber, printable, table } from './io.ts';
 import { duration } from './trainReport.ts';
 
-/** Above so many classes their counts are left to --json. */
+/** Above this many classes only --json shows their counts. */
 const SHOWN_CLASSES = 30;
 
-/** What a training would do and take. */
+/** What a training would do, and its cost. */
 export function describeRehearsal(rehearsal: Rehearsal, files: readonly string[], folder: string): string {
   const { arms, schedule, batchSize, stepsPerEpoch, samples, epochsLeft, estimate } = rehearsal;
   const { train, validation, test } = samples;

@@ -5,7 +5,7 @@ import { UsageError } from './usage.ts';
 
 const REGISTRIES = { losses, optimizers, weightings };
 
-/** Declares the options of a table; those that a first run does not need only if `all` are shown. */
+/** Declares the options of a table; without `all`, the help shows only those that a first run needs. */
 export function declareRows(yargs: Argv, rows: Rows, all: boolean): void {
   for (const [key, row] of Object.entries(rows)) {
     if (row.kind === 'group') declareRows(yargs, row.rows, all);
@@ -43,7 +43,7 @@ export interface Completed {
   readonly values: readonly string[] | 'file' | 'value' | 'none';
 }
 
-/** The options of a table, for a shell; those behind the command's name have no dashes, and are left to the shell's files. */
+/** The options of a table, for shell completion. Positional arguments are left to the shell's file names. */
 export function completedOf(rows: Rows): Completed[] {
   return Object.entries(rows).flatMap(([key, row]): Completed[] => {
     if (row.kind === 'group') return completedOf(row.rows);
@@ -58,14 +58,14 @@ export function completedOf(rows: Rows): Completed[] {
   });
 }
 
-/** What yargs is told of an option, for a shell. */
+/** A yargs option, for shell completion. */
 export function completedBy({ type, choices }: Options): Completed['values'] {
   if (type === 'boolean') return 'none';
   if (choices) return choices.map(String);
   return type === 'number' ? 'value' : 'file';
 }
 
-/** What the command line says, as the library takes it. @throws UsageError for a text that cannot be read. */
+/** The options of the command line, in the library's form. @throws UsageError for a text that cannot be parsed. */
 export async function givenByRows<T extends Rows>(
   rows: T,
   argv: Readonly<Record<string, unknown>>,

@@ -7,7 +7,7 @@ const COMPARED = ['balancedAccuracy', 'macroF1'] as const;
 
 type Summary = NonNullable<TrainResult['seeds']>;
 
-/** Mean and deviation over the seeds, how the models differ from the one before, and whose is written. */
+/** Mean and deviation over the seeds, the differences from the given model, and which seed's model is written. */
 export function describeSeeds({ runs, chosen, judgedOn, rows }: Summary): string {
   const what = { test: 'Test data', validation: 'Validation data', 'out-of-fold': 'Out of fold' }[judgedOn];
   const names = SHOWN.filter((name) => rows.some(({ metrics }) => metrics[name]));

@@ -1,6 +1,6 @@
 import leven from 'leven';
 
-/** What other tools call things that have another name here, or none. */
+/** Other tools' names for things that have another name here, or none. */
 const OTHER_COMMANDS: Readonly<Record<string, string>> = {
   ...words(['infer', 'inference', 'classify'], 'Did you mean lossgraft predict?'),
   ...words(['eval', 'test', 'score', 'metrics'], 'Did you mean lossgraft evaluate?'),
@@ -44,7 +44,7 @@ function words(names: readonly string[], meant: string): Readonly<Record<string,
   return Object.fromEntries(names.map((name) => [name, meant]));
 }
 
-/** What to say of a command that there is not. */
+/** The message for an unknown command. */
 export function unknownCommand(given: string, known: readonly string[]): string {
   const found = `Unknown command: ${given}`;
   const told = Object.hasOwn(OTHER_COMMANDS, given) ? OTHER_COMMANDS[given] : undefined;
@@ -53,7 +53,7 @@ export function unknownCommand(given: string, known: readonly string[]): string 
   return near === undefined ? `${found}. The commands are ${known.join(', ')}` : `${found}. Did you mean ${near}?`;
 }
 
-/** What to say of options that a command has not, of which `known` are the flags that it has, without dashes. */
+/** The message for unknown options; `known` are the command's flags, without dashes. */
 export function unknownOptions(given: readonly string[], known: readonly string[]): string {
   const told = given.map((name) => {
     const plain = kebab(name);
@@ -73,7 +73,7 @@ function kebab(name: string): string {
   return name.replace(/_/g, '-').replace(/[a-z][A-Z]/g, (pair) => `${pair[0]}-${pair[1]?.toLowerCase()}`);
 }
 
-/** At most two names of which hardly more than a third is other. */
+/** At most two names that differ in hardly more than a third of their letters. */
 function nearest(name: string, known: readonly string[]): string[] {
   const limit = Math.max(1, Math.ceil(name.length / 3));
   const scored = known.map((each) => ({

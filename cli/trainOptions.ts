@@ -10,7 +10,7 @@ import { note } from './io.ts';
 import type { TunedOutput } from './tunedOutput.ts';
 import { UsageError } from './usage.ts';
 
-/** An option that takes data: here it is a path. */
+/** An option that takes data in the library: here it is a path. */
 const path = ({ describe }: Row) => text(describe, { first: true, isInput: true });
 
 const files = fileRows('The tuned model to write');
@@ -56,17 +56,17 @@ function isTextOrNumber(given: unknown): given is string | number {
 
 type Options = OptionsOf<typeof rows>;
 
-/** What is requested, by the command line and the file that it names. */
+/** The request: the command line, and the file it names. */
 export interface Asked {
   readonly options: Options & { readonly model: string; readonly data: string };
   readonly declared: Readonly<Record<string, unknown>>;
   readonly origin: RunOrigin;
 }
 
-/** What a file may say: all but what belongs to the call. */
+/** The options that a file may hold: all except those of the call itself. */
 const { config: _config, resume: _resume, force: _force, dryRun: _dryRun, serve: _serve, ...configRows } = rows;
 
-/** The options of a call, those of a file below those of the command line. @throws UsageError where there is no model or no data. */
+/** The options of a call; the command line overrides the file. @throws UsageError if the model or the data are missing. */
 export function askedOf({ options, declared }: Given<typeof rows>, door: Door): Asked {
   const { config, resume } = options;
   if (config !== undefined && resume !== undefined)
@@ -111,7 +111,7 @@ export function askedOf({ options, declared }: Given<typeof rows>, door: Door): 
 
 const NOTHING: Config<typeof configRows> = { options: {}, declared: {}, run: undefined, base: '.', notes: [] };
 
-/** A run that is resumed writes where it would have: relative paths begin at its own working folder. */
+/** A resumed run writes to its original output: relative paths start at its own working folder. */
 function outputsOf({ options: { output, report }, base }: Config<typeof configRows>): Partial<Options> {
   return {
     ...(output === undefined ? {} : { output: fromHere(output, base) }),
@@ -129,7 +129,7 @@ function defined<T extends object>(options: T): T {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
 }
 
-/** What the command line says, as the library takes it; data are opened, to be closed by the caller. */
+/** The options of the command line, in the library's form. Data are opened; the caller closes them. */
 export async function optionsOf(
   { options, declared, origin }: Asked,
   output: TunedOutput,
@@ -162,7 +162,7 @@ export async function optionsOf(
   } as TrainOptions;
 }
 
-/** What becomes of the parts of a folder. */
+/** How the parts of a folder are used. */
 function describeParts(parts: DataParts, { data, validation, test }: Asked['options']): string {
   const used = [
     `${parts.data} to train`,

@@ -10,7 +10,7 @@ export interface TrainWatch {
   stop(): void;
 }
 
-/** Progress on stderr: a line per epoch, and a bar where somebody watches. */
+/** Progress on stderr: a line per epoch, and a bar if someone may be watching. */
 export function trainWatch(): TrainWatch {
   let bar: SingleBar | undefined;
   const stop = (): void => {
@@ -57,7 +57,7 @@ function startFeatures(total: number): SingleBar {
   return bar;
 }
 
-/** How much of the steps' time went by without data to work on; empty where no step was taken. */
+/** The share of the steps' time spent waiting for data; empty if no step was taken. */
 export function describeWaiting(history: readonly EpochRecord[]): string {
   const training = history.reduce((sum, { trainSeconds = 0 }) => sum + trainSeconds, 0);
   const waiting = history.reduce((sum, { waitSeconds = 0 }) => sum + waitSeconds, 0);

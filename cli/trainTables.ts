@@ -2,14 +2,14 @@ import { groupsOf, LEAST_SAMPLES, METRICS } from '../src/catalogue.ts';
 import type { DetailedMetrics, MetricName, Metrics, TrainResult } from '../src/index.ts';
 import { printable, table } from './io.ts';
 
-/** Above so many classes their recalls are left to --json and metrics.jsonl. */
+/** Above this many classes only --json and metrics.jsonl have their recalls. */
 const SHOWN_CLASSES = 30;
 
 interface FigureRow {
   readonly name: string;
   readonly epoch: number | null;
   readonly metrics: Metrics;
-  /** Against the model as it was given; `null` of that itself. */
+  /** Against the given model; `null` for the given model itself. */
   readonly change: DetailedMetrics['change'];
 }
 
@@ -17,7 +17,7 @@ interface FigureRow {
 const MAIN: readonly MetricName[] = ['balancedAccuracy', 'macroF1', 'accuracy'];
 const FURTHER = (Object.keys(METRICS) as MetricName[]).filter((name) => !MAIN.includes(name));
 
-/** Before and after, for every loss, on the test data if there are some. */
+/** Before and after, for every loss, on the test data if there are any. */
 export function describeTraining(result: TrainResult): string {
   const { before, classCounts, folds } = result;
   const rows = rowsOf(result);
@@ -28,7 +28,7 @@ export function describeTraining(result: TrainResult): string {
   return `${title}\n${parts.filter((part) => part !== '').join('\n')}`;
 }
 
-/** What the run came to. */
+/** The outcome of the run. */
 export function describeDecision({ decision }: TrainResult): string {
   if (decision === null) return '';
   const kept = decision.startIsWritten
@@ -88,7 +88,7 @@ function furtherTable(rows: readonly FigureRow[]): string {
   return table(['loss', ...names.map(headOf)], body);
 }
 
-/** How the losses differ from the model as it was given, with intervals. */
+/** How the losses differ from the given model, with intervals. */
 function changes(rows: readonly FigureRow[]): string {
   const lines = rows.flatMap(({ name, change }) =>
     change === null
@@ -100,7 +100,7 @@ function changes(rows: readonly FigureRow[]): string {
   return lines.length === 0 ? '' : `Against before, in points, with 95 % intervals:\n${lines.join('\n')}\n`;
 }
 
-/** Draws from a handful of samples know no others. */
+/** Resampling a handful of samples cannot show any others. */
 function tooFew({ before: { judged }, classNames }: TrainResult): string {
   if (!judged || judged.rarest.samples >= LEAST_SAMPLES) return '';
   const { class: k, samples } = judged.rarest;

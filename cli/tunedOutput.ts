@@ -4,19 +4,19 @@ import { LossgraftError } from '../src/catalogue.ts';
 import type { Door } from './command.ts';
 import { checkOutput, writeWhole } from './output.ts';
 
-/** Where a tuned model goes, and what goes with it. */
+/** Where a tuned model is written, and the files beside it. */
 export interface TunedOutput {
-  /** What the user calls it: a file, or a folder. */
+  /** The path the user gave: a file or a folder. */
   readonly path: string;
   /** The ONNX file. */
   readonly model: string;
-  /** The files of a model's folder that say how its inputs are made, and their copies beside the tuned model. */
+  /** The files of a model's folder that describe its preprocessing, and their copies beside the tuned model. */
   readonly copies: readonly { readonly from: string; readonly to: string }[];
 }
 
 /**
- * Of a file `net.onnx` it is `net-tuned.onnx` beside it; of a folder `vit` the folder `vit-tuned`, with the model in the same place and copies of its
- * config files, unless the output ends in .onnx: then that file, and the copies in its folder.
+ * For a file `net.onnx` it is `net-tuned.onnx` beside it; for a folder `vit` it is the folder `vit-tuned`, with the model in the same
+ * place and copies of its config files. If the output ends in .onnx, it is that file, with the copies in its folder.
  *
  * @throws LossgraftError `model-folder`
  */
@@ -43,7 +43,10 @@ export function tunedOutput(
   };
 }
 
-/** Checks before the work that all of it may be written after it. @throws LossgraftError as `checkOutput` does, and `output-exists` for other config files. */
+/**
+ * Checks before the work that everything can be written. @throws LossgraftError as `checkOutput` does, and `output-exists` for differing
+ * config files.
+ */
 export function checkTuned(
   door: Door,
   { path, model, copies }: TunedOutput,
@@ -71,7 +74,7 @@ export function makeFolders({ model }: TunedOutput): void {
 }
 
 /**
- * Copies the config files; the one that names the classes gets `names`, where the model has others than before.
+ * Copies the config files; the one that names the classes gets `names`, if the model's classes changed.
  *
  * @returns the files that were written.
  */
@@ -90,7 +93,7 @@ export async function copyConfig(
   return copies.map(({ to }) => to);
 }
 
-/** The same file, or one of the same bytes, unless the copy gets other classes. */
+/** The same file, or one with the same bytes, unless the copy gets other classes. */
 function isSame(from: string, to: string, isRelabelled: boolean): boolean {
   if (resolve(from) === resolve(to)) return true;
   const isNamed = isRelabelled && basename(from) === 'config.json';

@@ -1,2 +1,2 @@
-/** A command line that cannot be meant. */
+/** A wrong command line. */
 export class UsageError extends Error {}

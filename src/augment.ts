@@ -26,7 +26,7 @@ import { type WriteOptions, writeEdited } from './write.ts';
 /** What a caller requests of `augment`. */
 export interface AugmentRequest extends GraftRequest {
   readonly dynamicBatch?: boolean;
-  /** Names of the model's classes, in the order of its scores. Default: those that the file, or config.json beside it, tells. */
+  /** Names of the model's classes, in the order of its scores. Default: those in the file, or in config.json beside it. */
   readonly classNames?: readonly string[];
   /** Gradients to give as outputs: `logits`, `features`, `parameters`, or names of tensors. */
   readonly grad?: readonly string[];
@@ -38,10 +38,10 @@ export interface AugmentReport extends GraftReport {
   readonly model: string;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
-  /** Of all classes, in the order of the scores; `null` where nothing tells them. The file's manifest holds them. */
+  /** The names of all classes, in the order of the scores; `null` if unknown. The file's manifest holds them. */
   readonly classNames: readonly string[] | null;
   readonly classNamesFrom: string | null;
-  /** What the user should know of. */
+  /** Notes for the user. */
   readonly notes: readonly string[];
 }
 
@@ -57,11 +57,11 @@ export interface Augmented {
 }
 
 /**
- * Grafts a loss onto a classifier: a further input `labels` (int64 [N]), further outputs `loss`, `loss_per_sample` [N] and what
- * the loss declares. What the model computed before is left as it is, byte for byte; a model older than opset 11 is raised to it,
+ * Grafts a loss onto a classifier: a further input `labels` (int64 [N]), and further outputs `loss`, `loss_per_sample` [N] and those that
+ * the loss declares. The model's own computation stays as it is, byte for byte, except that a model older than opset 11 is raised to it,
  * and calls of the model's own functions are inlined.
  *
- * @throws LossgraftError where logits or features cannot be told, an option makes no sense, or a name is taken.
+ * @throws LossgraftError if logits or features cannot be found, an option is invalid, or a name is taken.
  */
 export async function augment(model: Model, request: AugmentRequest): Promise<Augmented> {
   const notes: string[] = [];
@@ -109,7 +109,7 @@ async function graftWithGradients(
   return grafted;
 }
 
-/** Names that only count tell nothing: they are left out. */
+/** Placeholder names such as LABEL_0 are left out. */
 function namesOf(
   { proto, dir }: Model,
   { classNames: given }: AugmentRequest,
@@ -139,7 +139,7 @@ function augmented(model: Model, { graph }: Draft, names: ClassNames | undefined
   };
 }
 
-/** What the written file says of itself, in metadata_props["lossgraft"]. */
+/** The manifest of the written file, in metadata_props["lossgraft"]. */
 function manifest(report: AugmentReport, hash: string | undefined): Readonly<Record<string, unknown>> {
   const { loss, options, reduction, names, classes, logits, task, head, features, classWeights, classCounts } = report;
   const source = { file: report.model, ...(hash === undefined ? {} : { sha256: hash }) };

@@ -12,7 +12,7 @@ import { isNumbers, type OptionsOf, type Rows } from './options/row.ts';
 import { type GivenWeights, graftRows, isByClass, type WeightsChoice } from './tables/graft.ts';
 import type { GraftRequest } from './transform/graft.ts';
 
-/** What the public door lets a user say about a loss. Further keys are options of the loss, the weighting or the optimizer. */
+/** The options of a loss at the public door. Further keys are options of the loss, the weighting or the optimizer. */
 export type GraftOptions = OptionsOf<typeof graftRows>;
 
 /** The same with counts in the order of the scores. */
@@ -39,7 +39,7 @@ export interface Registries {
   readonly weightings: Readonly<Record<string, Weighting>>;
 }
 
-/** What goes to the graft as it is given. */
+/** Passed to the graft unchanged. */
 const {
   loss: _loss,
   classCounts: _counts,
@@ -80,10 +80,10 @@ export function orderedBy<T extends ByClass>(
 }
 
 /**
- * Turns names into values and hands every further option to what declares it.
+ * Turns names into values and passes every further option to the entry that declares it.
  *
  * @param rows the verb's own options.
- * @param optimizer what else declares options.
+ * @param optimizer another declarer of options.
  * @throws LossgraftError for unknown names, and options that nothing declares.
  */
 export function bindGraft(
@@ -120,7 +120,7 @@ export function bindGraft(
   return { request, optimizerOptions: partOf('optimizer', optimizerOptions) };
 }
 
-/** Options that stand beside a loss and those that it was called with. @throws LossgraftError `option-conflict` for one that comes twice. */
+/** Merges the options beside a loss with those it was called with. @throws LossgraftError `option-conflict` for one given twice. */
 function withOwn(
   beside: Configured<unknown>['options'],
   own: Configured<unknown>['options'],
@@ -189,7 +189,7 @@ function weightsFrom(
   });
 }
 
-/** What was requested, by name or as a value, with the options that it was called with. */
+/** The requested entry, by name or as a value, with the options it was called with. */
 export function configured<T extends { readonly options: OptionSpecs }>(
   registry: Readonly<Record<string, T>>,
   asked: string | T | Configured<T>,
@@ -199,7 +199,7 @@ export function configured<T extends { readonly options: OptionSpecs }>(
   return 'of' in asked ? asked : { of: asked, options: {} };
 }
 
-/** The options that name entries of the catalogue, with the error of a name that is none. */
+/** The options that name entries of the catalogue, with the error for an unknown name. */
 const UNKNOWN = {
   loss: 'unknown-loss',
   compare: 'unknown-loss',
@@ -209,7 +209,7 @@ const UNKNOWN = {
 
 type Registered = keyof typeof UNKNOWN;
 
-/** The entry of that name. @throws LossgraftError as in {@link UNKNOWN}, listing what there is. */
+/** The entry with that name. @throws LossgraftError as in {@link UNKNOWN}, listing the known names. */
 export function named<T>(registry: Readonly<Record<string, T>>, name: string, key: Registered): T {
   const found = Object.hasOwn(registry, name) ? registry[name] : undefined;
   if (found !== undefined) return found;

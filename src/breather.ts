@@ -1,9 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
 
-/** Without a break for so long, timers, signals and other requests of the process wait. */
+/** After this long without a break, timers, signals and other requests of the process would wait too long. */
 const LONGEST_MS = 50;
 
-/** A break for long loops, awaited in each turn: lets others run now and then, and ends the loop with the reason of an aborted signal. */
+/** A break for long loops, awaited in each iteration: lets other work run now and then, and throws the reason of an aborted signal. */
 export function breather(signal: AbortSignal | undefined): () => Promise<void> {
   let last = performance.now();
   return async () => {

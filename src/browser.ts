@@ -1,4 +1,7 @@
-/** What runs in a browser, too: no files, no sessions, no threads. A bundler leaves the imports of `node:` modules out, which nothing here reaches. */
+/**
+ * What also runs in a browser: no files, no sessions, no threads. A bundler drops the imports of `node:` modules, which nothing here
+ * reaches.
+ */
 export { augmentImages } from './data/augmentation.ts';
 export { decodeNpy } from './data/numpy/npy.ts';
 export { permutation } from './data/random.ts';

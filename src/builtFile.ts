@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { LossgraftError } from './errors.ts';
 
 /**
- * The file of a thread or process of its own. Node 20 runs no TypeScript there: from sources, the built file is taken.
+ * The file of a thread or child process. Node 20 cannot run TypeScript there, so sources use the built file.
  *
  * @param url of the .js file, beside the module that starts it: `new URL('./worker.js', import.meta.url)`
  * @throws LossgraftError `no-worker`

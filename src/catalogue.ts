@@ -1,7 +1,4 @@
-/**
- * What can be told of options and names without a model at hand: the light door, for the command line's help. It knows no files and no
- * sessions.
- */
+/** Options and names without a model at hand: the light door, for the command line's help. It knows no files and no sessions. */
 export { losses, optimizers, weightings } from '../graphs/catalogue.ts';
 export type { OptionSpec } from './contract.ts';
 export { dataRows } from './data/options.ts';

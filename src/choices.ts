@@ -5,7 +5,7 @@ import type { augmentRows } from './tables/augment.ts';
 import type { trainRows } from './tables/train.ts';
 import type { trainGraphRows } from './tables/trainGraph.ts';
 
-/** What `loss` takes by name. */
+/** The names of losses. */
 export type LossName = keyof typeof losses;
 export type WeightingName = keyof typeof weightings;
 export type OptimizerName = keyof typeof optimizers;
@@ -13,7 +13,7 @@ export type OptimizerName = keyof typeof optimizers;
 /** A loss by name, and with class weights: `ce+inverse`. */
 export type LossWithWeights = LossName | `${LossName}+${WeightingName}`;
 
-/** The options that something declares, without those that the verb has under the same name. */
+/** The options that an entry declares, without those that the verb has under the same name. */
 type DeclaredBy<T, Taken> = T extends { readonly options: infer S extends OptionSpecs }
   ? Omit<Partial<OptionValues<S>>, Taken & PropertyKey>
   : never;
@@ -29,12 +29,12 @@ type AnyOf<Registry, Taken> = {
   >;
 };
 
-/** A loss by its name with its options beside it, or a value that brings them along: `ib({ alpha: 100 })`. */
+/** A loss by name with its options beside it, or a value that carries them: `ib({ alpha: 100 })`. */
 type LossAndOptions<Taken> =
   | { [N in LossName]: { readonly loss: N } & DeclaredBy<(typeof losses)[N], Taken> }[LossName]
   | { readonly loss: Loss | Configured<Loss> };
 
-/** The same of an optimizer; none is `sgd`. */
+/** The same for an optimizer; the default is `sgd`. */
 type OptimizerAndOptions<Taken> =
   | ({ readonly optimizer?: 'sgd' } & DeclaredBy<(typeof optimizers)['sgd'], Taken>)
   | {
@@ -74,7 +74,7 @@ export type TrainGraphOptions = Omit<OptionsOf<typeof trainGraphRows>, ByName> &
   LossAndOptions<keyof typeof trainGraphRows> &
   OptimizerAndOptions<keyof typeof trainGraphRows>;
 
-/** Options of `train`: its own, and those of all losses, class weights and optimizers, for what it trains beside one another. */
+/** Options of `train`: its own, and those of all losses, class weights and optimizers, since it may train several. */
 export type TrainOptions = Omit<OptionsOf<typeof trainRows>, ByName | 'compare' | 'firstLoss'> &
   Weights & {
     /** A name, a loss, or one with options: `ib({ alpha: 100 })`. Default `ib`. */

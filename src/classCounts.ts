@@ -10,7 +10,7 @@ export function isCounts(given: unknown): given is ClassCounts {
   return Object.values(given).every((count) => typeof count === 'number');
 }
 
-/** @throws LossgraftError `class-count` naming the class whose count is no whole number above 0. */
+/** @throws LossgraftError `class-count` naming a class whose count is not a whole number above 0. */
 export function checkClassCounts(counts: readonly number[]): void {
   const bad = counts.findIndex((count) => !Number.isSafeInteger(count) || count <= 0);
   if (bad < 0 && counts.length > 0) return;

@@ -31,7 +31,7 @@ export interface ReheadReport {
   readonly init: 'means' | 'zeros' | 'random' | null;
   /** The layer's tensors that have other rows. */
   readonly tensors: readonly string[];
-  /** What the user should know of. */
+  /** Notes for the user. */
   readonly notes: readonly string[];
 }
 

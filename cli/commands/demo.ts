@@ -15,7 +15,7 @@ const rows = {
   force: flag('Replace what an earlier demo wrote', { first: true }),
 };
 
-/** The model and the data that the package brings, and what they are called here. */
+/** The model and the data in the package, and their names here. */
 const FILES = { 'model.onnx': 'digits.onnx', 'collected.npz': 'collected.npz', 'test.npz': 'test.npz' } as const;
 
 /** lossgraft demo */

@@ -89,7 +89,7 @@ function* samples(result: EvaluateResult, describeRow: Dataset['describeRow']): 
   }
 }
 
-/** Names of labels in one cell. */
+/** Separates the names of labels in one cell. */
 const SEPARATOR = '|';
 
 function* labelledSamples(

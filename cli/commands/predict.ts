@@ -60,7 +60,7 @@ async function predictAll(options: Options, json: boolean, lossgraft: Door): Pro
   });
 }
 
-/** More classes are left to the file. */
+/** More classes are only in the file. */
 const SHOWN_CLASSES = 30;
 
 function describe({ samples, predicted, classNames, confidence, thresholds }: PredictSummary): string {

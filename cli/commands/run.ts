@@ -66,10 +66,13 @@ async function write({ csv: path, npz }: Options, json: boolean, result: RunResu
   }
 }
 
-/** row, label, what the model gives per sample, and the class's name where one is known; numbers in the shortest form that reads back as the same float32. */
+/**
+ * Row, label, the model's outputs per sample, and the name of the class if known; numbers in the shortest form that reads back as the
+ * same float32.
+ */
 function* csv({ labels, labelSets, perSample, classNames }: RunResult): Generator<string> {
   const columns = Object.entries(perSample);
-  // All labels of a sample in one cell, by name where they have names.
+  // All labels of a sample in one cell, by name if they have names.
   const cellOf = (row: number, label: bigint): string =>
     labelSets ? csvCell((labelSets[row] ?? []).map((k) => classNames?.[k] ?? String(k)).join('|')) : String(label);
   const isNamed = classNames !== null && labelSets === undefined;

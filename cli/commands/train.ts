@@ -11,7 +11,7 @@ import { describeWaiting, trainWatch } from '../trainReport.ts';
 import { describeDecision, describeTraining } from '../trainTables.ts';
 import { checkTuned, copyConfig, makeFolders, type TunedOutput, tunedOutput } from '../tunedOutput.ts';
 
-/** What a shell expects of a program that Ctrl-C ended: 128 + SIGINT. */
+/** The status of a program that Ctrl-C ended: 128 + SIGINT. */
 const INTERRUPTED = STATUS.interrupted.code;
 
 /** lossgraft train */
@@ -37,7 +37,7 @@ export const trainCommand = command({
   },
 });
 
-/** Trains as the command line asks. @returns the figures; `undefined` of a dry run. */
+/** Trains as the command line requests. @returns the figures; `undefined` for a dry run. */
 export async function runTrain(given: Given<typeof rows>, lossgraft: Door): Promise<TrainResult | undefined> {
   const asked = askedOf(given, lossgraft);
   const { options } = asked;

@@ -20,7 +20,7 @@ import { readSample } from './sample.ts';
 
 export type CalibrateOptions = OptionsOf<typeof calibrateRows>;
 
-/** What was fitted, and what it does. */
+/** What was fitted, and its effect. */
 export interface CalibrationReport {
   readonly model: string;
   readonly data: string;
@@ -31,22 +31,22 @@ export interface CalibrationReport {
   readonly classNames: readonly string[] | null;
   /** The temperature or τ; `null` for biases. */
   readonly parameter: number | null;
-  /** Whether the model gives probabilities and no logits: their logarithms are mapped, and a softmax follows. */
+  /** Whether the model returns probabilities instead of logits: then their logarithms are mapped, and a softmax follows. */
   readonly areProbabilities: boolean;
   /** Logits of class k become scale[k] · z + offset[k]. */
   readonly scale: readonly number[];
   readonly offset: readonly number[];
-  /** Tensors of the last layer that change, every other byte stays; or nodes behind the scores. */
+  /** `tensors`: those of the last layer change, every other byte stays. `nodes`: nodes are added behind the scores. */
   readonly into: Placement['into'];
   readonly names: readonly string[];
   readonly folds: number;
   /** The model as it is. */
   readonly before: DetailedMetrics;
-  /** What was fitted on the other folds, judged on each: `change` compares with before. */
+  /** The model after calibration, each fold judged by a fit on the others; `change` compares with before. */
   readonly after: DetailedMetrics;
-  /** Whether it is better than the model as it is, by the goal, on samples it was not fitted on. */
+  /** Whether it beats the given model, by the goal, on samples it was not fitted on. */
   readonly decision: CalibrationDecision;
-  /** What the user should know of. */
+  /** Notes for the user. */
   readonly notes: readonly string[];
 }
 
@@ -56,9 +56,9 @@ export interface Calibrated {
   /**
    * Writes it to a new file.
    *
-   * @param options `anyway` writes it also where the decision is not `take`.
-   * @throws LossgraftError `not-better` where it is not shown to be better, `output-exists` if the file exists and `force` is not set, and
-   *   those of writing.
+   * @param options `anyway` writes it even if the decision is not `take`.
+   * @throws LossgraftError `not-better` if it is not shown to be better, `output-exists` if the file exists and `force` is not set, and
+   * those of writing.
    */
   write(path: string, options?: WriteOptions & { readonly anyway?: boolean }): Promise<void>;
 }
@@ -136,14 +136,17 @@ function goalOf({ goal = calibrateRows.goal.default, costs }: Pick<CalibrateOpti
   return { metric: metricNamed(goal), costs };
 }
 
-/** (z − b) / ‖w‖^τ + b: Kang et al., "Decoupling Representation and Classifier for Long-Tailed Recognition", ICLR 2020; means of the norms stay. */
+/**
+ * (z − b) / ‖w‖^τ + b: Kang et al., "Decoupling Representation and Classifier for Long-Tailed Recognition", ICLR 2020; the mean of the
+ * norms stays.
+ */
 function normalised({ norms, bias }: Norms, tau: number): Affine {
   const mean = norms.reduce((sum, norm) => sum + norm, 0) / norms.length;
   const scale = norms.map((norm) => (mean / norm) ** tau);
   return { scale, offset: bias.map((b, k) => b * (1 - (scale[k] ?? 1))) };
 }
 
-/** What to know where other samples do not confirm the gain. */
+/** The note if other samples do not confirm the gain. */
 function verdictOn(after: DetailedMetrics, metric: MetricName): string[] {
   const change = after.change?.metrics[metric];
   const { title, better } = METRICS[metric];

@@ -9,7 +9,7 @@ export type OrderedOptions = Omit<OptionsOf<typeof calibrateRows>, 'classCounts'
   readonly classCounts?: readonly number[];
 };
 
-/** @throws LossgraftError `option-range` for options that do not go together. */
+/** @throws LossgraftError `option-range` for options that exclude each other. */
 export function checkTogether(options: OptionsOf<typeof calibrateRows>, method: string, goal: string): void {
   if (options.tau !== undefined && method !== 'logit-adjustment' && method !== 'tau-norm')
     throw badOption('tau', `no τ with ${option('method', method)}`, options.tau);
@@ -21,7 +21,7 @@ export function checkTogether(options: OptionsOf<typeof calibrateRows>, method: 
     throw badOption('goal', `a cost matrix (${option('costs')}) with cost`, 'none');
 }
 
-/** More steps of the search for biases take minutes. */
+/** Beyond this, the search for biases takes minutes. */
 const MAX_SEARCH = 2e9;
 
 /** @throws LossgraftError `option-range` for options that do not fit the data. */

@@ -8,11 +8,11 @@ import { areKept, MAX_KEPT } from '../metrics/scored.ts';
 import type { OptionsOf } from '../options/row.ts';
 import type { scoringRows } from '../tables/evaluate.ts';
 
-/** What a model says of labelled data. */
+/** A model's scores of labelled data. */
 export interface ReadSample {
-  /** What is fitted: logits, or the logarithms of probabilities of at least {@link LEAST_PROBABILITY}. */
+  /** The basis of the fit: logits, or the logarithms of probabilities of at least {@link LEAST_PROBABILITY}. */
   readonly sample: Sample;
-  /** What the model itself gives: the same, or the logarithms of its probabilities as they are. */
+  /** The model's own scores: the same, or the logarithms of its unclipped probabilities. */
   readonly given: Sample;
   readonly areProbabilities: boolean;
   readonly names: readonly string[] | undefined;

@@ -6,24 +6,24 @@ import { type WriteOptions, writeEdited } from '../write.ts';
 import { labelsFollow } from './labels.ts';
 import { addMap, type ScoreMap } from './nodes.ts';
 
-/** How a map gets into a file. */
+/** How a map is written into a file. */
 export interface Placement {
-  /** `tensors`: those of the last layer, all other bytes stay; `nodes`: behind the scores. */
+  /** `tensors`: into the last layer, all other bytes stay; `nodes`: behind the scores. */
   readonly into: 'tensors' | 'nodes';
   readonly names: readonly string[];
   readonly notes: readonly string[];
   write(path: string, options: WriteOptions): void;
 }
 
-/** A map of the scores of a file, and the layer that may take it. */
+/** A map of a file's scores, and the layer that may absorb it. */
 export interface Change extends ScoreMap {
   readonly head: LinearHead | undefined;
 }
 
 /**
- * Folds a map into the last layer's weights and bias, where it has a place for it, else into nodes behind the scores.
+ * Folds a map into the last layer's weights and bias if possible, otherwise into nodes behind the scores.
  *
- * @throws LossgraftError `not-calibrated` for an output of labels that does not come from the scores, and cannot be made to.
+ * @throws LossgraftError `not-calibrated` for a label output that cannot be derived from the scores.
  */
 export function placeMap(change: Change): Placement {
   const { model, head, map, areProbabilities } = change;

@@ -7,10 +7,10 @@ import type { Affine } from '../tuned/head.ts';
 import { type CalibrationDecision, decideCalibration } from './decide.ts';
 import { apply, pickRows, type Sample } from './fit.ts';
 
-/** Parts of the samples: what is said of a part was fitted on the others. */
+/** Folds of the samples: each is judged by a fit on the others. */
 export const FOLDS = 5;
 
-/** A model before and after it was calibrated, on samples that the map was not fitted on. */
+/** A model before and after calibration, on samples that the map was not fitted on. */
 export interface CrossValidated {
   readonly before: DetailedMetrics;
   readonly after: DetailedMetrics;
@@ -19,23 +19,23 @@ export interface CrossValidated {
 }
 
 export interface CrossValidation {
-  /** What is fitted. */
+  /** The basis of the fit. */
   readonly sample: Sample;
-  /** What the model itself gives. */
+  /** The model's own scores. */
   readonly given: Sample;
   readonly classNames: readonly string[] | undefined;
-  /** By which classes are sorted into many, medium and few. */
+  /** Counts that sort classes into many, medium and few. */
   readonly trainCounts: readonly number[];
   readonly metric: MetricName;
   readonly folds: number;
   readonly seed: number;
   readonly costs: CostMatrix | undefined;
-  /** Metrics that get intervals; all, where nothing is said. */
+  /** Metrics that get intervals; all by default. */
   readonly drawn?: readonly MetricName[];
   fitTo(part: Sample): Affine;
 }
 
-/** Maps every part by what was fitted to the others, and decides whether that is better than the model as it is. */
+/** Maps every fold by a fit on the others, and decides whether that is better than the given model. */
 export function crossValidate(request: CrossValidation): CrossValidated {
   const { sample, given, classNames, trainCounts, metric, folds, seed, costs, fitTo } = request;
   const { classes, labels } = sample;
@@ -56,7 +56,7 @@ export function crossValidate(request: CrossValidation): CrossValidated {
   return { before, after, scored, decision };
 }
 
-/** What logits say of labelled samples. */
+/** Figures of logits on labelled samples. */
 export function scoredOf({ labels, classes }: Pick<Sample, 'labels' | 'classes'>, logits: Float64Array): Scored {
   const collector = new Collector(labels.length, classes);
   collector.add(logits, labels);

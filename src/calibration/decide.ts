@@ -12,7 +12,7 @@ export interface CalibrationDecision {
   readonly why: string;
 }
 
-/** The model before and after, on the same samples: what was fitted on the other folds is judged on each. */
+/** The model before and after, on the same samples: each fold is judged by a fit on the others. */
 export interface Judgement {
   readonly labels: Int32Array;
   readonly classes: number;
@@ -24,8 +24,8 @@ export interface Judgement {
 }
 
 /**
- * What `train` asks of a model, asked of a calibrated one. Fitting an adjustment was measured to harm some models, so it needs proof: for
- * macro-F1 and balanced accuracy by the same gate, for every other metric by its paired bootstrap.
+ * Applies the gate of `train` to a calibrated model. Measurements showed that a fitted adjustment harms some models, so it needs proof:
+ * for macro-F1 and balanced accuracy by the same gate, for every other metric by its paired bootstrap.
  */
 export function decideCalibration(judgement: Judgement, metric: MetricName): CalibrationDecision {
   const { labels, classes, classNames, predicted, before, after, seed } = judgement;
@@ -44,7 +44,7 @@ export function decideCalibration(judgement: Judgement, metric: MetricName): Cal
   return { decision, why };
 }
 
-/** Metrics to which a class of few samples adds as much as any other. */
+/** Metrics in which a rare class counts as much as any other. */
 const COUNTS_CLASSES_ALIKE: ReadonlySet<MetricName> = new Set(['gMean']);
 
 function decideByMetric({ change, rarest }: DetailedMetrics, metric: MetricName): CalibrationDecision {

@@ -10,7 +10,7 @@ export interface Sample {
   readonly classes: number;
 }
 
-/** An affine map and the one number that it was made from. */
+/** An affine map and the single number it was made from. */
 export interface Fitted extends Affine {
   readonly parameter: number | null;
 }
@@ -29,7 +29,7 @@ export function apply({ logits, classes }: Sample, { scale, offset }: Affine): F
   return logits.map((z, i) => (scale[i % classes] ?? 1) * z + (offset[i % classes] ?? 0));
 }
 
-/** The goal's figure of predictions; larger is better. */
+/** The goal's value for some predictions; larger is better. */
 export function figureOf({ labels, classes }: Sample, predicted: Int32Array, { metric, costs }: Goal): number {
   const none = new Float64Array();
   const scored = new Scored({ labels, classes, predicted, confidence: none, truth: none, probabilities: null });
@@ -40,8 +40,8 @@ export function figureOf({ labels, classes }: Sample, predicted: Int32Array, { m
 const STEPS = 60;
 
 /**
- * The temperature with the least log loss (Guo et al., "On Calibration of Modern Neural Networks", ICML 2017): the loss is convex in β = 1/T,
- * and Newton's steps are halved where they lead up.
+ * The temperature with the least log loss (Guo et al., "On Calibration of Modern Neural Networks", ICML 2017): the loss is convex in β =
+ * 1/T, and Newton steps that increase the loss are halved.
  */
 export function fitTemperature(sample: Sample): Fitted {
   let beta = 1;
@@ -64,10 +64,10 @@ export function fitTemperature(sample: Sample): Fitted {
   };
 }
 
-/** Where all samples are right, no temperature is low enough. */
+/** If all samples are right, no temperature is low enough. */
 const MAX_BETA = 100;
 
-/** The mean log loss of softmax(β z), with its first and second derivative by β. */
+/** The mean log loss of softmax(β z), with its first and second derivatives with respect to β. */
 function slopeAt({ logits, labels, classes }: Sample, beta: number) {
   let [loss, slope, curve] = [0, 0, 0];
   for (const [row, label] of labels.entries()) {
@@ -92,7 +92,7 @@ function slopeAt({ logits, labels, classes }: Sample, beta: number) {
 
 const TAUS: readonly number[] = Array.from({ length: 41 }, (_, i) => i / 20);
 
-/** The τ with the best figure, of equal ones the smallest; `with` makes the map. */
+/** The τ with the best value, the smallest of equals; `with` makes the map. */
 export function fitTau(sample: Sample, goal: Goal, tau: number | undefined, make: (tau: number) => Affine): Fitted {
   const taus = tau === undefined ? TAUS : [tau];
   let best: { readonly tau: number; readonly figure: number } | undefined;
@@ -108,7 +108,7 @@ export function fitTau(sample: Sample, goal: Goal, tau: number | undefined, make
 const PASSES = 5;
 const CANDIDATES = 64;
 
-/** A bias for each class, one after the other, as long as the figure gets better: every one is tried where predictions change. */
+/** A bias for each class in turn, as long as the value improves: every bias at which predictions change is tried. */
 export function fitBiases(sample: Sample, goal: Goal, start: Affine): Fitted {
   const { labels, classes } = sample;
   const offset = Float64Array.from(start.offset);
@@ -130,7 +130,7 @@ export function fitBiases(sample: Sample, goal: Goal, start: Affine): Fitted {
   return { scale: start.scale, offset, parameter: null };
 }
 
-/** For each sample the best other class, and the bias above which class k goes before it. */
+/** For each sample the best other class, and the bias above which class k beats it. */
 function rivals({ logits, labels, classes }: Sample, offset: Float64Array, k: number) {
   const others = new Int32Array(labels.length);
   const needed = new Float64Array(labels.length);
@@ -146,7 +146,7 @@ function rivals({ logits, labels, classes }: Sample, offset: Float64Array, k: nu
   return { others, needed };
 }
 
-/** Between neighbouring values, at most {@link CANDIDATES} of them, evenly among the ranks. */
+/** Midpoints between neighbouring values, at most {@link CANDIDATES}, spread evenly over the ranks. */
 function candidatesOf(needed: Float64Array): number[] {
   const sorted = Float64Array.from(new Set(needed)).sort();
   const between = Array.from(sorted.subarray(1), (value, i) => (value + (sorted[i] ?? value)) / 2);

@@ -8,11 +8,11 @@ import { dependents } from '../transform/differentiate.ts';
 import type { Mapped } from './nodes.ts';
 
 /**
- * Makes the outputs of labels follow the mapped scores, where they did not come from these: the operators of scikit-learn's models give their
- * labels beside the scores, and others are picked from what the scores were made of. They become the label of the highest score.
+ * Makes label outputs follow the mapped scores if they came from elsewhere: the operators of scikit-learn's models give their labels
+ * beside the scores, and other labels are picked from what the scores were made of. They become the label of the highest score.
  *
  * @returns what the user should know of.
- * @throws LossgraftError `not-calibrated` for an output of labels that comes from elsewhere.
+ * @throws LossgraftError `not-calibrated` for a label output that comes from elsewhere.
  */
 export function labelsFollow(graph: Graph, { raw, scores }: Mapped, classes: number): string[] {
   const after = dependents(topologicalOrder(graph), [scores]);
@@ -27,15 +27,15 @@ export function labelsFollow(graph: Graph, { raw, scores }: Mapped, classes: num
   return notes;
 }
 
-/** The nodes between what picks a class and an output, the first of them first. */
+/** The nodes between the picker of a class and an output, in order. */
 interface Path {
   readonly picker: Node;
-  /** What the picker gives: labels, or indices. */
+  /** The picker's output: labels, or indices. */
   readonly picked: Value;
   readonly nodes: readonly Node[];
 }
 
-/** Nodes that a class goes through; the input of that class. */
+/** Operators that pass a class on, with the input it comes by. */
 const PASSED: Readonly<Record<string, number>> = {
   Identity: 0,
   Cast: 0,
@@ -67,7 +67,7 @@ function pathFrom(output: Value, before: ReadonlySet<Value>, classes: number): P
   return undefined;
 }
 
-/** Whether a new node can have the same attributes. */
+/** Whether a new node can take the same attributes. */
 function isCopied({ attributes }: Node): boolean {
   return [...attributes.values()].every(({ type }) => /^(int|float|string)s?$/.test(type));
 }
@@ -77,7 +77,7 @@ function isWide({ shape }: Value, classes: number): boolean {
   return typeof width !== 'number' || width === classes;
 }
 
-/** Writes the way from the scores to an output of labels anew, and takes off the old one. */
+/** Rewrites the path from the scores to a label output, and removes the old one. */
 function rebuild(graph: Graph, output: Value, { picker, picked, nodes }: Path, scores: Value): void {
   const old = nodes.at(-1) ?? picker;
   const stays = graph.define(graph.freshName('lossgraft/uncalibrated'), output.dtype, output.shape);
@@ -100,7 +100,7 @@ function rebuild(graph: Graph, output: Value, { picker, picked, nodes }: Path, s
   for (const node of unread) if (!node.outputs.some((each) => graph.isRead(each))) graph.remove(node);
 }
 
-/** The label, or without labels the index, of the highest score. */
+/** The label of the highest score, or its index if there are no labels. */
 function pick(
   graph: Graph,
   scores: Value,

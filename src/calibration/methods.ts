@@ -6,11 +6,11 @@ import { type Fitted, fitBiases, fitTau, fitTemperature, type Goal, type Sample,
 /** How scores are to be mapped. */
 export interface FitPlan {
   readonly method: ScoreMethod;
-  /** Nothing to a temperature, which is fitted for the log loss. */
+  /** Ignored for a temperature, which is fitted for the log loss. */
   readonly goal: Goal;
-  /** Of a logit adjustment; `undefined`: fitted. */
+  /** For a logit adjustment; `undefined`: fitted. */
   readonly tau?: number | undefined;
-  /** Of each class, by which logits are adjusted. */
+  /** Samples of each class, by which logits are adjusted. */
   readonly counts: readonly number[];
 }
 
@@ -24,7 +24,7 @@ export function fitMethod(sample: Sample, { method, goal, tau, counts }: FitPlan
   return method === 'biases' ? fitBiases(sample, goal, found) : found;
 }
 
-/** What a method's map is better by. */
+/** The goal by which a method's map is judged. */
 export function metricOf(method: string, goal: string): Goal['metric'] {
   return method === 'temperature' ? 'logLoss' : metricNamed(goal);
 }
@@ -35,14 +35,14 @@ export function countsOf({ labels, classes }: Sample): number[] {
   return counts;
 }
 
-/** A class without samples counts as half of one. */
+/** A class without samples counts as half a sample. */
 function sharesOf(counts: readonly number[]): Float64Array {
   const held = counts.map((count) => Math.max(count, 0.5));
   const all = held.reduce((sum, count) => sum + count, 0);
   return Float64Array.from(held, (count) => count / all);
 }
 
-/** Of the scores (0, z) of one logit, the map of z. */
+/** The map of z for one logit with scores (0, z). */
 export function ofOneScore({ scale, offset }: Affine): Affine {
   return { scale: scale.slice(1), offset: Float64Array.of((offset[1] ?? 0) - (offset[0] ?? 0)) };
 }

@@ -4,31 +4,31 @@ import type { Model } from '../model.ts';
 import { fromNumbers } from '../numbers.ts';
 import type { Affine } from '../tuned/head.ts';
 
-/** A map of the scores of a file, of as many classes as it has columns. */
+/** A map of a file's scores, for as many classes as it has columns. */
 export interface ScoreMap {
   readonly model: Model;
   readonly graph: Graph;
   readonly scores: Value;
-  /** Whether the scores are probabilities: their logarithms are mapped, and a softmax makes probabilities again. */
+  /** Whether the scores are probabilities: then their logarithms are mapped, and a softmax makes probabilities again. */
   readonly areProbabilities: boolean;
   readonly map: Affine;
 }
 
-/** Scores before and after they were mapped: what reads the scores reads those after. */
+/** Scores before and after mapping; their readers get the mapped ones. */
 export interface Mapped {
   readonly raw: Value;
   readonly scores: Value;
 }
 
-/** Below that a probability counts as so much: the logarithm of 0 would decide alone. It is float32's resolution. */
+/** Smaller probabilities are raised to this, because the logarithm of 0 would decide alone. It is float32's resolution. */
 export const LEAST_PROBABILITY: number = 2 ** -23;
 
-/** The opset of new nodes in a file that has none of ai.onnx. */
+/** The opset of new nodes in a file without ai.onnx. */
 const OPSET = 13;
 
 /**
- * Puts z · scale + offset behind logits z, as far as it changes anything. Of probabilities p it is the softmax of log p · scale + offset,
- * p being at least {@link LEAST_PROBABILITY}.
+ * Puts z · scale + offset behind logits z, without terms that change nothing. For probabilities p it is the softmax of log p · scale +
+ * offset, with p at least {@link LEAST_PROBABILITY}.
  */
 export function addMap({ model, graph, scores, map, areProbabilities }: ScoreMap): {
   readonly mapped: Mapped | undefined;
@@ -66,7 +66,7 @@ function step(opType: string, operand?: Value, attributes: NodeAttributes = new 
   return { opType, operand, attributes };
 }
 
-/** Nodes one behind the other, of which the last gives `end`. */
+/** A chain of nodes whose last gives `end`. */
 function chain(graph: Graph, start: Value, steps: readonly Step[], end: Value): Node[] {
   let value = start;
   return steps.map(({ opType, operand, attributes }, i) => {

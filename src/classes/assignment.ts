@@ -1,5 +1,5 @@
 /**
- * Gives each row a column of its own, with the smallest sum of costs: shortest augmenting paths (Jonker and Volgenant 1987), O(m²n).
+ * Assigns each row a column of its own with the smallest total cost: shortest augmenting paths (Jonker and Volgenant 1987), O(m²n).
  *
  * @param cost m rows of n finite numbers, m ≤ n.
  * @returns the column of each row.
@@ -16,7 +16,7 @@ class Assignment {
   readonly columnOf: Int32Array;
   readonly #rowPrice: Float64Array;
   readonly #columnPrice: Float64Array;
-  /** Of the search under way: the distance of each column, and the row before it on the path. */
+  /** In the current search: the distance of each column, and the row before it on the path. */
   readonly #distance: Float64Array;
   readonly #from: Int32Array;
   readonly #isDone: Uint8Array;

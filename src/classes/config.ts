@@ -1,11 +1,11 @@
 import jsonc from 'jsonc-parser';
 
-/** What config.json of Hugging Face may count labels by. */
+/** Keys in Hugging Face's config.json that may count labels. */
 const COUNTS: readonly string[] = ['num_labels', '_num_labels', 'num_classes'];
 
 /**
- * The text of a config.json of Hugging Face with other classes: `id2label`, `label2id`, and counts of labels where there are some. All else stays
- * as it is written.
+ * The text of a Hugging Face config.json with other classes: `id2label`, `label2id`, and label counts if present. Everything else stays
+ * as written.
  */
 export function configFor(text: string, names: readonly string[]): string {
   const held: unknown = jsonc.parse(text);

@@ -25,8 +25,9 @@ export function countsInOrder(counts: ClassCounts, names: ClassNames | undefined
 /**
  * Numbers of classes in the order of the model's scores.
  *
- * @param names of the model's classes; `undefined` where nothing tells them.
- * @throws LossgraftError `unknown-class` for a name that the model does not have, `class-count` or `class-weight` for a class without a number.
+ * @param names of the model's classes; `undefined` if unknown.
+ * @throws LossgraftError `unknown-class` for a name that the model does not have, `class-count` or `class-weight` for a class without a
+ * number.
  */
 export function inOrder(counts: ClassCounts, names: ClassNames | undefined, kind: Kind): readonly number[] {
   if (isList(counts)) return counts;

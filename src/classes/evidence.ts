@@ -1,12 +1,12 @@
-/** What a model thinks of labelled samples, in two halves of each class: one proposes an order of the classes, the other judges it. */
+/** A model's scores of labelled samples, in two halves of each class: one proposes an order of the classes, the other judges it. */
 export interface Evidence {
   readonly classes: number;
   readonly halves: readonly [Half, Half];
-  /** Adds a sample, by its scores before the softmax or its probabilities; one whose scores are not finite counts for nothing. */
+  /** Adds a sample, by its logits or probabilities; samples with non-finite scores are ignored. */
   add(label: number, scores: ArrayLike<number>, start: number): void;
 }
 
-/** Sums over samples, by label; a label without samples has none. */
+/** Sums over samples, by label; labels without samples are absent. */
 export type Half = ReadonlyMap<number, LabelSums>;
 
 /** Sums over the samples of one label. */
@@ -21,15 +21,15 @@ export interface LabelSums {
 /** Labels times classes whose sums are kept: 32 MB in each half. */
 const MAX_SUMS = 4_000_000;
 
-/** So many labels are looked at, however many classes there are. */
+/** At least this many labels are examined, however many classes there are. */
 const MIN_LABELS = 16;
 
-/** Of how many labels a model of that many classes is asked: of all, up to 2000 classes. */
+/** How many labels are examined for a model of that many classes: all, up to 2000 classes. */
 export function orderedLabels(classes: number): number {
   return Math.min(classes, Math.max(MIN_LABELS, Math.floor(MAX_SUMS / classes)));
 }
 
-/** What the user should know where not all labels are looked at. */
+/** The note if not all labels are examined. */
 export function orderNote(classes: number): string | undefined {
   const labels = orderedLabels(classes);
   if (labels === classes) return undefined;
@@ -39,7 +39,7 @@ export function orderNote(classes: number): string | undefined {
   );
 }
 
-/** The share of every probability that goes to all classes alike, so that one mistake of a model that is too sure does not outweigh all else. */
+/** The share of every probability that is spread over all classes, so that one overconfident mistake does not outweigh everything else. */
 const BLUR = 0.05;
 
 interface OpenSums extends LabelSums {
@@ -79,7 +79,7 @@ function sumsOf(half: Map<number, OpenSums>, label: number, classes: number): Op
   return sums;
 }
 
-/** Both halves as one. */
+/** Both halves together. */
 export function joinHalves([first, second]: Evidence['halves']): Half {
   const labels = new Set([...first.keys(), ...second.keys()]);
   return new Map(

@@ -6,7 +6,7 @@ import { namesIn } from './names.ts';
  * Class names from a list `a,b,c`, or a file: .txt with one name a line, or .json with a list, a dictionary from index to name, or an
  * object that has one as `id2label` or `names`, such as Hugging Face's config.json.
  *
- * @throws LossgraftError `class-names-file` where a file holds no names.
+ * @throws LossgraftError `class-names-file` if a file holds no names.
  */
 export function readClassNames(source: string): readonly string[] {
   if (!/\.(txt|json)$/i.test(source)) return source.split(',');

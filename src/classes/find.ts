@@ -7,33 +7,33 @@ import { labelsInGraph } from './graphLabels.ts';
 import { metadataNames } from './metadata.ts';
 import { type ClassNames, classNames, namesIn } from './names.ts';
 
-/** What is known of a model's class names, and what the user should know of it. */
+/** A model's class names, and notes on them for the user. */
 export interface FoundNames {
   readonly names: ClassNames | undefined;
-  /** The first that do not count up to the model's classes. */
+  /** The first names whose number differs from the model's classes. */
   readonly leftAside: ClassNames | undefined;
   readonly notes: readonly string[];
 }
 
 /** Where to look. */
 export interface NamesPlace {
-  /** Names that the user gave. */
+  /** Names given by the user. */
   readonly given?: readonly string[] | undefined;
   readonly proto: ModelProto;
   /** The model's folder, in which a config.json may stand. */
   readonly dir?: string | undefined;
-  /** How many classes the model tells apart. */
+  /** How many classes the model distinguishes. */
   readonly classes?: number | undefined;
 }
 
-/** Where names come from that were given. */
+/** The source of given names. */
 const GIVEN = option('classNames');
 
 /**
- * The names of a model's classes: those that were given, else lossgraft's manifest in the file, its metadata (Ultralytics' `names` and
- * relatives), labels in its graph (ZipMap and others of ai.onnx.ml), else `config.json` of Hugging Face beside it, or above a folder `onnx`.
- * Names that do not count up to the model's classes are left aside, and placeholders where there are others; notes say so, and where sources
- * contradict each other.
+ * The names of a model's classes: given ones, or else those in lossgraft's manifest in the file, its metadata (Ultralytics' `names` and
+ * the like), labels in its graph (ZipMap and others of ai.onnx.ml), or Hugging Face's `config.json` beside it, or above a folder `onnx`.
+ * Names whose number differs from the model's classes are ignored, and placeholders if there are others. Notes report that, and
+ * contradictions between sources.
  */
 export function findClassNames({ given, proto, dir, classes }: NamesPlace): FoundNames {
   const notes: string[] = [];
@@ -71,7 +71,7 @@ function fromMetadata(proto: ModelProto, classes: number | undefined): ClassName
   return metadataNames(proto, classes).map(({ key, names }) => classNames(names, `the metadata "${key}" of the file`));
 }
 
-/** A config.json of 22,000 classes has 1 MB; more is taken for something else (CWE-770). */
+/** A config.json of 22,000 classes has 1 MB; a larger file is something else (CWE-770). */
 const MAX_CONFIG_BYTES: number = 16 * 2 ** 20;
 
 function fromConfig(dir: string, notes: string[]): ClassNames[] {
@@ -100,7 +100,7 @@ function readJson(path: string): Readonly<Record<string, unknown>> | undefined {
   }
 }
 
-/** @throws LossgraftError `class-count-mismatch` where names are not as many as the model's classes. */
+/** @throws LossgraftError `class-count-mismatch` if the number of names differs from the model's classes. */
 export function checkNames(given: readonly string[], classes: number): void {
   if (given.length === classes) return;
   throw new LossgraftError({

@@ -23,7 +23,7 @@ export function labelsInGraph(proto: ModelProto, dir: string | undefined): Class
       const areValues = typeof labels[0] === 'bigint';
       return [classNames(labels.map(String), `the labels of ${node.opType} in the file`, areValues)];
     });
-  // A ZipMap is the last word on what the scores before it are called.
+  // A ZipMap decides the names of the scores before it.
   return found.sort((a, b) => Number(b.from.includes('ZipMap')) - Number(a.from.includes('ZipMap')));
 }
 
@@ -36,7 +36,7 @@ function ownLabels({ attributes }: NodeProto): Labels | undefined {
   return lists.find((list) => list !== undefined && list.length > 0);
 }
 
-/** ML.NET turns the index of the highest score into its name so. */
+/** ML.NET turns the index of the highest score into its name this way. */
 function encoded({ opType, attributes }: NodeProto): Labels | undefined {
   if (opType !== 'LabelEncoder') return undefined;
   const keys = listIn(attributes.get('keys_int64s'));
@@ -53,7 +53,7 @@ function picksByArgMax({ opType, inputs }: NodeProto, producers: ReadonlyMap<str
   return opType === 'ArrayFeatureExtractor' && producers.get(inputs[1] ?? '')?.opType === 'ArgMax';
 }
 
-/** More labels are taken for something else: the tensor is read into memory (CWE-770). */
+/** More labels must be something else: the tensor is read into memory (CWE-770). */
 const MAX_LABELS = 1_000_000;
 
 function read(proto: ModelProto, dir: string | undefined, tensor: TensorProto | undefined): Labels | undefined {

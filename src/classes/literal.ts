@@ -1,4 +1,4 @@
-/** What a literal holds: texts and numbers, in a list or by key. */
+/** The content of a literal: texts and numbers, in a list or by key. */
 export type Literal = readonly Scalar[] | ReadonlyMap<Scalar, Scalar>;
 type Scalar = string | number;
 
@@ -38,7 +38,7 @@ function tokensOf(text: string): Token[] | undefined {
 
 const LETTERS: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', b: '\b', f: '\f' };
 
-/** Python's escapes, among which are JSON's. A pair of `\u` surrogates joins by itself. */
+/** Python's escapes, which include JSON's. A pair of `\u` surrogates combines by itself. */
 function unescaped(text: string): string {
   return text.replace(/\\(?:x([\da-fA-F]{2})|u([\da-fA-F]{4})|U([\da-fA-F]{8})|(.))/gsu, (all, x, u, long, letter) => {
     const code = Number.parseInt(x ?? u ?? long ?? '', 16);
@@ -47,7 +47,7 @@ function unescaped(text: string): string {
   });
 }
 
-/** What stands between commas, one of which may end the list. */
+/** The items between commas; a trailing comma is allowed. */
 function itemsOf(tokens: readonly Token[]): Token[][] {
   const items: Token[][] = [[]];
   for (const token of tokens) {

@@ -4,16 +4,16 @@ import type { Task } from '../task.ts';
 import { VERSION } from '../version.ts';
 import { type ClassNames, namesRecord } from './names.ts';
 
-/** What else a tuned model says of itself. */
+/** What else a tuned model's manifest holds. */
 export interface FurtherRecord {
   /** How tables are prepared for it. */
   readonly preparation?: unknown;
-  /** Of a multi-label model, with the probabilities from which on labels are predicted. */
+  /** For a multi-label model, with the probability thresholds above which labels are predicted. */
   readonly task?: Task;
   readonly thresholds?: readonly number[];
 }
 
-/** The manifest of a model whose classes or preparation are known; one that lossgraft wrote before keeps what else it says. */
+/** The manifest of a model whose classes or preparation are known; other entries of an existing manifest are kept. */
 export function tunedManifest(
   proto: ModelProto,
   names: ClassNames | undefined,
@@ -25,7 +25,7 @@ export function tunedManifest(
   return JSON.stringify({ ...withoutClasses(proto), ...namesRecord(names), ...prepared });
 }
 
-/** The manifest of a model that got other classes. */
+/** The manifest of a model with changed classes. */
 export function classesManifest(proto: ModelProto, names: ClassNames | undefined): string {
   return JSON.stringify({ ...withoutClasses(proto), ...namesRecord(names) });
 }

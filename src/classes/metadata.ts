@@ -3,7 +3,7 @@ import type { ModelProto } from '../onnx/types.ts';
 import { parseLiteral } from './literal.ts';
 import { namesInText } from './names.ts';
 
-/** What exporters call class names in metadata, without case and punctuation. */
+/** Exporters' metadata keys for class names, without case and punctuation. */
 const KEYS: readonly string[] = [
   'names',
   'classes',
@@ -15,7 +15,7 @@ const KEYS: readonly string[] = [
   'label2id',
   'categories',
 ];
-/** And the number of classes. */
+/** Their keys for the number of classes. */
 const COUNTS: readonly string[] = ['nc', 'numclasses', 'numlabels', 'classcount'];
 
 /** Class names that a file's metadata hold. */
@@ -24,7 +24,7 @@ export interface MetadataNames {
   readonly names: readonly string[];
   /** Whether it is a dictionary from name to index. */
   readonly isByName: boolean;
-  /** Among several, the first counts. */
+  /** The first of several counts. */
   readonly place: number;
 }
 
@@ -39,7 +39,7 @@ export function metadataNames({ metadata }: ModelProto, classes: number | undefi
   return found.sort((a, b) => a.place - b.place);
 }
 
-/** The entries of metadata that name or count a model's classes, as they are for other ones: each in the form that it has. */
+/** The metadata entries that name or count a model's classes, rewritten for other classes, each in its own form. */
 export function metadataFor(proto: ModelProto, before: number, names: readonly string[]): Map<string, string> {
   const named = metadataNames(proto, before).map(({ key, isByName }): [string, string] => {
     return [key, written(proto.metadata.get(key) ?? '', names, isByName)];
@@ -54,7 +54,7 @@ function plain(key: string): string {
   return key.toLowerCase().replace(/[^a-z\d]/g, '');
 }
 
-/** JSON, Python's `repr`, lines, or what commas separate: as the text before. */
+/** JSON, Python's `repr`, lines, or comma-separated, like the old text. */
 function written(text: string, names: readonly string[], isByName: boolean): string {
   const literal = parseLiteral(text);
   if (literal === undefined) {
@@ -76,7 +76,7 @@ function entriesOf(
   { quote, isJson }: { readonly quote: (name: string) => string; readonly isJson: boolean },
 ): string[] {
   const [[key, value] = [0, '']] = before;
-  // Which side is the name is told by what the dictionary is called, else by what stands there.
+  // The key of the dictionary tells which side is the name; otherwise its content does.
   const turned = isByName || (typeof value === 'number' && !/^\d+$/.test(String(key)));
   const index = (k: number, old: unknown): string => (typeof old === 'string' ? quote(String(k)) : String(k));
   return names.map((name, k) => {
@@ -94,7 +94,7 @@ function isJson(text: string): boolean {
   }
 }
 
-/** A text as Python writes it. */
+/** A text as a Python literal. */
 function repr(text: string): string {
   const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
   const escaped = text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('\t', '\\t').replaceAll('\r', '\\r');

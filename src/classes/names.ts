@@ -5,7 +5,7 @@ export interface ClassNames {
   readonly names: readonly string[];
   /** Where they were found, for messages. */
   readonly from: string;
-  /** Names that only count, such as LABEL_0, LABEL_1: they tell nothing. */
+  /** Placeholder names, such as LABEL_0, LABEL_1. */
   readonly arePlaceholders: boolean;
   /** Whether names that are whole numbers are what whole-number labels mean, as scikit-learn's `classes_`. */
   readonly areValues: boolean;
@@ -16,7 +16,7 @@ export function classNames(names: readonly string[], from: string, areValues = f
   return { names, from, areValues, arePlaceholders: names.every(isPlaceholder) };
 }
 
-/** What a manifest says of class names. */
+/** The class names in a manifest. */
 export function namesRecord(names: ClassNames | undefined): Readonly<Record<string, unknown>> {
   if (names === undefined) return {};
   return { classNames: names.names, ...(names.areValues ? { classesAreValues: true } : {}) };
@@ -27,7 +27,7 @@ function isPlaceholder(name: string, index: number): boolean {
 }
 
 /**
- * Names by index out of a list, a dictionary from index to name (`id2label`), or one from name to index (`label2id`).
+ * Names by index from a list, a dictionary from index to name (`id2label`), or one from name to index (`label2id`).
  *
  * @param isByName whether a dictionary that could be either is from name to index.
  * @returns `undefined` for anything else, such as indices with a gap.
@@ -40,7 +40,7 @@ export function namesIn(value: unknown, isByName = false): string[] | undefined 
   return isByName ? (ordered(turned) ?? ordered(entries)) : (ordered(entries) ?? ordered(turned));
 }
 
-/** Names that a text holds: JSON, Python's `repr`, or, where there are just `classes` of them, lines or what commas separate. */
+/** Names in a text: JSON, Python's `repr`, or, if there are exactly `classes` of them, lines or comma-separated items. */
 export function namesInText(text: string, classes: number | undefined, isByName = false): string[] | undefined {
   const literal: Literal | undefined = parseLiteral(text);
   if (literal !== undefined) return namesIn(literal, isByName);

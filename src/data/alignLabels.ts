@@ -9,20 +9,20 @@ import { numbered } from './order.ts';
 
 /** What labels are matched with. */
 export interface LabelTarget {
-  /** The model's classes; `undefined` where nothing tells them. */
+  /** The model's classes; `undefined` if they are unknown. */
   readonly names: ClassNames | undefined;
-  /** What the model's input of labels is called. Default `labels`. */
+  /** The name of the model's label input. Default `labels`. */
   readonly input?: string | undefined;
   /** What to do about classes that the model does not have. */
   readonly remedy?: ClassRemedy | undefined;
 }
 
 /**
- * Gives every label the index of its class in the model, and says in a note how. Labels with names are matched by name; whole numbers are
- * indices, but where classes are whole numbers themselves, such as 3, 5 and 8, they are matched by value. Where nothing tells the model's
- * classes, names keep their sorted order.
+ * Gives every label the index of its class in the model, and reports how in a note. Named labels are matched by name. Whole numbers are
+ * indices, unless the classes are whole numbers themselves, such as 3, 5 and 8: then they are matched by value. If the model's classes
+ * are unknown, names keep their sorted order.
  *
- * @throws LossgraftError `unknown-class` for labels that the model does not know, with the nearest of its names.
+ * @throws LossgraftError `unknown-class` for labels that the model does not have, with the nearest of its names.
  */
 export async function alignLabels(given: Dataset, { names, input = LABELS, remedy }: LabelTarget): Promise<Dataset> {
   const key = given.columns.has(input) ? input : LABELS;
@@ -45,7 +45,7 @@ interface Labelled {
   readonly classNames: readonly string[] | undefined;
 }
 
-/** One name in two forms of Unicode, as file systems have them, is one name. */
+/** The same name in two Unicode normalization forms, as file systems write it, is one name. */
 function normal(name: string): string {
   return name.normalize('NFC');
 }
@@ -89,12 +89,12 @@ function indices(data: Dataset, names: ClassNames | undefined): Dataset {
   return { ...withNote(data, note), classNames: names.names };
 }
 
-/** More different labels are no classes. */
+/** More distinct labels than this cannot be classes. */
 const MAX_VALUES = 100_000;
 
 /**
- * The classes' indices by value, where whole-number labels are values: folders and cells that are called like classes, and arrays that are
- * no indices or belong to a model whose labels are such values. `undefined` where they are indices.
+ * The index of each class by its value, if whole-number labels are values: folders and cells named like classes, and arrays that are not
+ * indices or belong to a model whose labels are such values. `undefined` if they are indices.
  */
 async function valuesMeant(
   data: Dataset,

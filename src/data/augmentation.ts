@@ -10,7 +10,7 @@ export interface Augmentation {
   readonly flip?: boolean;
 }
 
-/** On what the draws depend, and on nothing else: not on batches, nor on what was drawn before. */
+/** Draws depend on this alone: not on batches, nor on earlier draws. */
 export interface DrawKeys {
   readonly seed: number;
   readonly epoch: number;
@@ -26,7 +26,7 @@ export interface Draw {
   readonly flipped: boolean;
 }
 
-/** Draws what happens to the image of `row` in `epoch`. */
+/** Draws the augmentation of the image of `row` in `epoch`. */
 export function drawAugmentation(options: Augmentation, seed: number, epoch: number, row: number): Draw {
   const { padding = 0, flip = false } = options;
   const { below } = random(seed, epoch, row);
@@ -39,8 +39,8 @@ export function drawAugmentation(options: Augmentation, seed: number, epoch: num
  * Crops and flips a batch of images, each by its own draw.
  *
  * @param images float32 [N, C, H, W]
- * @param black what a black pixel is, by channel: after normalisation it isn't 0.
- * @throws LossgraftError `augment-images` where they are no such images, or the padding is no whole number from 0 on.
+ * @param black the value of a black pixel, by channel: after normalisation it is not 0.
+ * @throws LossgraftError `augment-images` for other tensors, or a padding that is not a whole number of at least 0.
  */
 export function augmentImages(
   images: Tensor,

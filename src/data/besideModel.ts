@@ -4,13 +4,13 @@ import { configFolder, isFile, modelFileIn } from '../modelFolder.ts';
 import { scan } from '../onnx/index.ts';
 import type { DataKind, DataOptions } from './options.ts';
 
-/** What of the options stands in files beside the model, and a note for each that was read there. */
+/** The options found in files beside the model, with a note for each. */
 export interface FromModel {
   readonly options: DataOptions;
   readonly notes: readonly string[];
 }
 
-/** Whether a table is one of texts because a tokenizer stands beside the model. */
+/** Whether a table holds texts because there is a tokenizer beside the model. */
 export function readsTexts({ model, featureColumns }: DataOptions): boolean {
   const folder = model === undefined || featureColumns !== undefined ? undefined : configFolder(model);
   return folder !== undefined && isFile(join(folder, 'tokenizer.json'));
@@ -18,7 +18,7 @@ export function readsTexts({ model, featureColumns }: DataOptions): boolean {
 
 const PREPARED = ['preprocess', 'resize', 'resample', 'crop', 'channels', 'mean', 'std'] as const;
 
-/** The options, with those that the files of Hugging Face beside the model give where no option says otherwise. */
+/** The options, completed from the Hugging Face files beside the model. Explicit options win. */
 export function withModelFiles(kind: DataKind, options: DataOptions): FromModel {
   const { model } = options;
   const folder = model === undefined ? undefined : configFolder(model);
@@ -46,7 +46,7 @@ function prepared(folder: string, options: DataOptions): FromModel {
   return { options: { ...options, preprocess: path }, notes: [`Images are prepared as ${path} says`] };
 }
 
-/** The number of tokens that a model fixes. */
+/** The sequence length that a model fixes. */
 function fixedLength(model: string): number | undefined {
   const source = openFile(modelFileIn(model));
   try {

@@ -14,9 +14,9 @@ import { preparedFor } from './prepared.ts';
 export interface BoundData {
   /** Samples. */
   readonly size: number;
-  /** What was converted or left aside. */
+  /** What was converted or ignored. */
   readonly notes: readonly string[];
-  /** The feeds of all samples, of those inputs whose data are in memory as they are fed. */
+  /** The feeds of all samples, for the inputs whose data are in memory in the form they are fed in. */
   readonly whole: Readonly<Record<string, Tensor>>;
   /** The feeds of the samples `start` to `start + count`. */
   read(start: number, count: number): Promise<Record<string, Tensor>>;
@@ -31,13 +31,13 @@ export interface LabelInput {
 }
 
 /**
- * Gives every input of a model its column: by name; the array of an .npy goes to the one input that is left; labels come from the
- * column of that input's name or from `labels`. Floats become the model's floats: float64 (NumPy's default) is rounded to float32, and both to
- * float16. Integer labels become int64. Nothing else is converted.
+ * Assigns a column to every input of a model, by name. The array of an .npy goes to the one remaining input; labels come from the column
+ * with that input's name or from `labels`. Floats become the model's float type: float64 (NumPy's default) is rounded to float32, and
+ * both to float16. Integer labels become int64. Nothing else is converted.
  *
- * @param labels `undefined`: none are read, and a column of them is nobody's.
- * @throws LossgraftError for missing columns, other dtypes, columns of different lengths; and while reading, for NaN and for labels
- * out of range, with the row.
+ * @param labels `undefined`: no labels are read, and a column of labels is ignored.
+ * @throws LossgraftError for missing columns, other dtypes, columns of different lengths; and while reading, for NaN and for labels out
+ * of range, with the row.
  */
 export function bindData(given: Dataset, inputs: readonly Port[], labels: LabelInput | undefined): BoundData {
   const features = inputs.filter((input) => input.name !== labels?.name);
@@ -96,13 +96,13 @@ function labelsIn({ columns }: Dataset, labels: LabelInput | undefined): Column 
   return labels && (columns.get(labels.name) ?? columns.get(LABELS));
 }
 
-/** What a model is to be fed with, and labels where it has no input of them. */
+/** The feeds of a model, and labels if it has no input for them. */
 function withLabels(inputs: readonly Port[], labels: LabelInput | undefined): readonly Port[] {
   if (labels === undefined || inputs.some(({ name }) => name === labels.name)) return inputs;
   return [...inputs, labelPort(labels)];
 }
 
-/** The input of labels as a graph of that task has it. */
+/** The label input of a graph for that task. */
 export function labelPort({ name, classes, task = 'exclusive' }: LabelInput): Port {
   const { dtype, perClass } = TASKS[task].labels;
   return { name, dtype, shape: [undefined, ...(perClass ? [classes] : [])] };
@@ -150,10 +150,10 @@ function conversion(data: Dataset, input: Port, column: Column, notes: string[])
   });
 }
 
-/** What is converted to the element type of an input without loss. */
+/** Conversions to an input's element type that lose nothing. */
 const EXACT: Partial<Record<DataType, readonly DataType[]>> = { float32: ['float16'], float64: ['float32', 'float16'] };
 
-/** What is rounded to it. */
+/** Conversions that round. */
 const ROUNDED: Partial<Record<DataType, readonly DataType[]>> = {
   float32: ['float64'],
   float16: ['float32', 'float64'],
@@ -165,7 +165,7 @@ function converted(tensor: Tensor, dtype: DataType | undefined): Tensor {
   return data === undefined ? tensor : { dtype, dims: tensor.dims, data };
 }
 
-/** The batch may be of any size; no shape at all is a rank that is not known. */
+/** The batch may have any size; an undefined shape is an unknown rank. */
 function refuseShape(data: Dataset, input: Port, column: Column): void {
   const { dtype, dims } = column;
   const { shape } = input;
@@ -185,7 +185,7 @@ function refuseShape(data: Dataset, input: Port, column: Column): void {
   });
 }
 
-/** Where the model reads rows of tokens of one length, and these have another. */
+/** The error for token rows of another length than the model reads. */
 function tokenHint(shape: NonNullable<Shape>, { dtype, dims }: Column): string | undefined {
   const [, length] = shape;
   if (shape.length !== 2 || dims.length !== 2 || typeof length !== 'number' || !/^int(32|64)$/.test(dtype))
@@ -193,7 +193,7 @@ function tokenHint(shape: NonNullable<Shape>, { dtype, dims }: Column): string |
   return `The model reads rows of ${length}: for texts, add ${option('maxLength', length)}`;
 }
 
-/** Where the model reads fewer numbers than a table has columns. */
+/** The error for a table with more columns than the model reads. */
 function tableHint(shape: NonNullable<Shape>, { dims }: Column, { name }: Dataset): string | undefined {
   const [, width] = shape;
   const isWider = typeof width === 'number' && shape.length === 2 && dims.length === 2 && (dims[1] ?? 0) > width;
@@ -201,7 +201,7 @@ function tableHint(shape: NonNullable<Shape>, { dims }: Column, { name }: Datase
   return `The model reads ${width} numbers: leave other columns out with ${option('drop')}, or choose with ${option('featureColumns')}`;
 }
 
-/** Where the model reads images of one size, and these are some. */
+/** The error for images of another size than the model reads. */
 function imageHint(shape: NonNullable<Shape>, { black, dims }: Column): string {
   const [, channels, height, width] = shape;
   if (black === undefined || dims.length !== 4 || shape.length !== 4) return '';

@@ -7,25 +7,25 @@ import { byCodePoint } from './order.ts';
 import { isMissing, isNumeric } from './tables/numeric.ts';
 import type { Cell } from './tables/table.ts';
 
-/** Class indices made of labels that are texts. */
+/** Class indices made from text labels. */
 export interface ClassIndex {
   readonly column: Column;
   readonly from: 'names' | 'numbers';
-  /** Sorted; `undefined` where the labels are indices already. */
+  /** Sorted; `undefined` if the labels are indices already. */
   readonly names: readonly string[] | undefined;
-  /** Where each of the names stands first. */
+  /** Where each name occurs first. */
   readonly places: readonly string[];
 }
 
-/** Collects labels row by row: which class each is can be told only when all are known. */
+/** Collects labels row by row. Their classes are known only once all labels are. */
 export interface LabelCollector {
   /** @throws LossgraftError for a missing label, or too many classes. */
   add(cell: Cell, where: string): void;
-  /** @throws LossgraftError `label-names` for numbers that are no indices. */
+  /** @throws LossgraftError `label-names` for numbers that are not indices. */
   finish(): ClassIndex;
 }
 
-/** @param areNames whether any numbers count as names, because the classes are named elsewhere. */
+/** @param areNames whether numbers count as names, because the classes are named elsewhere. */
 export function labelCollector(areNames: boolean): LabelCollector {
   const codes = new Map<string, number>();
   const places: string[] = [];
@@ -60,7 +60,7 @@ export function labelCollector(areNames: boolean): LabelCollector {
   return { add, finish };
 }
 
-/** What an index says of a data set's labels. */
+/** The fields of a data set that describe its labels. */
 export function indexedLabels(
   index: ClassIndex | undefined,
 ): Pick<Dataset, 'classNames' | 'classPlaces' | 'labelsFrom'> {
@@ -69,7 +69,7 @@ export function indexedLabels(
   return names === undefined ? { labelsFrom: from } : { labelsFrom: from, classNames: names, classPlaces: places };
 }
 
-/** Are these texts whole numbers from 0 on? Writers that know only floating point say `2.0` for 2. */
+/** Are these texts whole numbers of at least 0? Writers that know only floating point write `2.0` for 2. */
 function areIndices(texts: readonly string[]): boolean {
   return texts.every((text) => isWhole(text) && Number(text) >= 0);
 }
@@ -78,7 +78,7 @@ function isWhole(text: string): boolean {
   return isNumeric(text) && Number.isInteger(Number(text)) && Math.abs(Number(text)) < MAX_CLASSES;
 }
 
-/** Whole numbers below 0, as scikit-learn has them for two classes, are names as good as others; 0.5 is no class. */
+/** Negative whole numbers, which scikit-learn uses for two classes, are valid names; 0.5 is not a class. */
 function refuseNumbers(found: readonly string[], places: readonly string[]): void {
   const bad = found.findIndex((label) => !isWhole(label));
   if (bad < 0 || !found.every(isNumeric)) return;
@@ -91,7 +91,7 @@ function refuseNumbers(found: readonly string[], places: readonly string[]): voi
   );
 }
 
-/** Numbers in blocks, four bytes each, so that nothing is copied while it grows. */
+/** Numbers of four bytes each, in blocks, so that growing copies nothing. */
 function growingArray(): { push(value: number): void; finish(): Uint32Array } {
   const blockSize = 65_536;
   const blocks: Uint32Array[] = [];

@@ -1,4 +1,4 @@
-/** What a prediction costs: rows are true classes, columns predictions. */
+/** The cost of each prediction: rows are true classes, columns are predictions. */
 export type CostMatrix = readonly (readonly number[])[];
 
 /** A square matrix of finite numbers. */

@@ -4,9 +4,10 @@ import { type CostMatrix, isCostMatrix } from './costMatrix.ts';
 import { readText } from './counts.ts';
 
 /**
- * What predictions cost, from a file: .json with an array of rows, or .csv without a heading. Rows are true classes, columns predictions.
+ * Reads costs of predictions from a file: .json with an array of rows, or .csv without a header. Rows are true classes, columns are
+ * predictions.
  *
- * @throws LossgraftError `bad-costs` where it holds no square matrix.
+ * @throws LossgraftError `bad-costs` if it holds no square matrix.
  */
 export function readCosts(path: string): CostMatrix {
   const text = readText(path);

@@ -91,7 +91,7 @@ function fromJson(path: string, text: string): ClassCounts {
   throw unreadable(path, 'an array, or an object from class index to number', JSON.stringify(value).slice(0, 80));
 }
 
-/** Lines `class,number` (a heading is allowed), or numbers alone. */
+/** Lines `class,number` (a header is allowed), or numbers alone. */
 function fromCsv(path: string, text: string): ClassCounts {
   const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '');
   const rows = lines.map((line) => line.split(',').map((cell) => cell.trim()));
@@ -110,7 +110,7 @@ function fromCsv(path: string, text: string): ClassCounts {
   return rows.flat().map(toNumber);
 }
 
-/** By index where keys are 0…C−1, each once; else by name. @throws LossgraftError `bad-counts` for a class that stands there twice. */
+/** By index if the keys are 0…C−1, each once; otherwise by name. @throws LossgraftError `bad-counts` for a class that occurs twice. */
 function byClass(path: string, entries: readonly (readonly [string, unknown])[]): ClassCounts {
   const values = new Map(entries.map(([key, value]) => [key, typeof value === 'number' ? value : Number.NaN]));
   const numbers = entries.map((_, index) => values.get(String(index)));

@@ -4,9 +4,10 @@ import { LossgraftError } from '../errors.ts';
 import { byCodePoint } from './order.ts';
 
 /**
- * The files that a path means: itself, where it exists; else those of a list `a.csv,b.csv`, or of patterns with `*` and `?`, sorted by their names.
+ * The files that a path stands for: itself, if it exists; otherwise those of a list `a.csv,b.csv`, or of patterns with `*` and `?`,
+ * sorted by name.
  *
- * @throws LossgraftError `data-files` where a pattern matches nothing, files have several endings, or one is there twice.
+ * @throws LossgraftError `data-files` if a pattern matches nothing, extensions differ, or a file occurs twice.
  */
 export function dataFiles(path: string): readonly string[] {
   if (existsSync(path)) return [path];

@@ -35,8 +35,9 @@ export interface TableCells {
   /**
    * The columns of these inputs.
    *
-   * @param fitted as training rows had it; without it the width of the inputs tells.
-   * @throws LossgraftError for columns that are not there, categories that are not known, and cells that are missing and that nothing fills.
+   * @param fitted the preparation that training fitted; without it the width of the inputs decides.
+   * @throws LossgraftError for columns that are not there, categories that are not known, and cells that are missing and that nothing
+   * fills.
    */
   prepare(
     ports: readonly Port[],

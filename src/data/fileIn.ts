@@ -3,16 +3,16 @@ import { basename, join } from 'node:path';
 import type { ErrorCode } from '../errorCodes.ts';
 import { LossgraftError } from '../errors.ts';
 
-/** A file that a user may name by its folder. */
+/** A file that a user may refer to by its folder. */
 interface Wanted {
   /** Its name in a folder. */
   readonly name: string;
-  /** The code of the error, and what to do where a folder has none. */
+  /** The error code, and the hint if a folder has no such file. */
   readonly code: ErrorCode;
   hint(folder: string): string;
 }
 
-/** The file that a path means: itself, or the one of the wanted name in a folder. @throws LossgraftError where a folder has none. */
+/** The file that a path stands for: itself, or the file of that name in a folder. @throws LossgraftError if a folder has none. */
 export function fileIn(path: string, { name, code, hint }: Wanted): string {
   if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return path;
   const there = readdirSync(path).sort();

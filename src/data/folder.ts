@@ -10,21 +10,21 @@ import { byCodePoint } from './order.ts';
 export interface SampleFolder {
   /** Below the folder, sorted. */
   readonly files: readonly string[];
-  /** What was left aside. */
+  /** What was ignored. */
   readonly notes: readonly string[];
 }
 
 /** A folder with a subfolder for each class. */
 export interface ClassFolder extends SampleFolder {
-  /** The names of the subfolders, sorted; `undefined` where they are whole numbers, which are indices. */
+  /** The names of the subfolders, sorted; `undefined` if they are whole numbers, which are indices. */
   readonly names: readonly string[] | undefined;
-  /** What each folder is called and how many files it has. */
+  /** The name and the number of files of each folder. */
   readonly classes: readonly { readonly name: string; readonly label: number; readonly files: number }[];
-  /** The class of each file, classes one after the other. */
+  /** The class of each file, class by class. */
   readonly labels: Uint32Array;
 }
 
-/** What a folder's names say of its labels, as a data set has it; nothing where they are not classes. */
+/** The label fields of a data set, from a folder's names; empty if they are not classes. */
 export function folderLabels(
   folder: string,
   listed: ClassFolder | SampleFolder,
@@ -42,7 +42,7 @@ export function describeFiles(listed: ClassFolder | SampleFolder, what: string):
   return `${listed.files.length} ${what}${classes}`;
 }
 
-/** What files a folder of classes holds. */
+/** The kind of files that a folder of classes holds. */
 export type FolderKind = 'images' | 'texts';
 
 const KINDS: readonly FolderKind[] = ['images', 'texts'];
@@ -52,16 +52,16 @@ const EXTENSIONS: Readonly<Record<FolderKind, RegExp>> = {
   texts: /^\.txt$/i,
 };
 
-/** By its ending. */
+/** By its extension. */
 export function isImageName(name: string): boolean {
   return EXTENSIONS.images.test(extname(name));
 }
 
 /**
- * The kind of the files in the class folders: the one that more classes have, or else of which there are more files. With a tokenizer
- * it is texts, where there are any.
+ * The kind of the files in the class folders: that of most classes, or else of most files. With a tokenizer it is texts, if there are
+ * any.
  *
- * @throws LossgraftError `class-folders` where there are none, or as many of both kinds.
+ * @throws LossgraftError `class-folders` if there are none, or equally many of both kinds.
  */
 export function folderKind(
   folder: string,
@@ -133,7 +133,10 @@ export function listClasses(folder: string, kind: FolderKind): ClassFolder {
   return { names: isNumbers ? undefined : found, classes, files, labels: Uint32Array.from(labels), notes };
 }
 
-/** Lists samples whose classes nobody asks for: those in a folder, then those in its subfolders. @throws LossgraftError as {@link listClasses} does. */
+/**
+ * Lists samples without their classes: those in a folder, then those in its subfolders. @throws LossgraftError as {@link listClasses}
+ * does.
+ */
 export function listSamples(folder: string, kind: FolderKind): SampleFolder {
   const root = realpathSync(folder);
   const inside = subfolders(folder);
@@ -163,17 +166,17 @@ function leftAside(folder: string, paths: readonly string[]): string[] {
   return [`${folder}: ${paths.length} other file${paths.length === 1 ? '' : 's'} left aside, the first ${paths[0]}`];
 }
 
-/** Are folders called by whole numbers from 0 on, each in one way? */
+/** Are the folder names distinct whole numbers of at least 0? */
 function areNumbers(names: readonly string[]): boolean {
   const isNumber = (name: string): boolean => /^\d+$/.test(name) && Number(name) < MAX_CLASSES;
   return names.every(isNumber) && new Set(names.map(Number)).size === names.length;
 }
 
-/** What systems leave in folders by themselves: never a class, and never a sample. */
+/** What operating systems leave in folders: never a class, and never a sample. */
 const HIDDEN =
   /^(\..*|__MACOSX|(eh)?thumbs\.db|desktop\.ini|@eaDir|\$RECYCLE\.BIN|System Volume Information|lost\+found|Icon\r)$/i;
 
-/** The names in a folder, but those that a system hides, sorted. */
+/** The names in a folder, without hidden ones, sorted. */
 export function visibleNames(folder: string): string[] {
   return readdirSync(folder)
     .filter((name) => !HIDDEN.test(name))

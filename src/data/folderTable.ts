@@ -4,16 +4,16 @@ import { LossgraftError, option } from '../errors.ts';
 import { visibleNames } from './folder.ts';
 import type { DataOptions } from './options.ts';
 
-/** What tables of labels beside images are called: by Roboflow, by people, by Hugging Face. */
+/** Usual names of label tables beside images: Roboflow's, common ones, Hugging Face's. */
 const NAMES: readonly string[] = ['_classes', 'labels', 'metadata'];
 
 const isTable = (name: string): boolean => /^\.(csv|tsv|parquet)$/i.test(extname(name));
 
 /**
- * The table in a folder of images that tells the labels of each, where samples may have several: asked for by the options of labels, or
- * `_classes.csv`, which nothing else is called. `undefined` for other data.
+ * The table of labels in a folder of images whose samples may have several: requested by the label options, or `_classes.csv`, a name
+ * that nothing else has. `undefined` for other data.
  *
- * @throws LossgraftError `table-columns` where it is requested and cannot be told.
+ * @throws LossgraftError `table-columns` if it is requested and cannot be found.
  */
 export function tableInFolder(
   path: string,

@@ -1,7 +1,7 @@
 import { random, shuffle } from './random.ts';
 import { rowsByClass, type Split } from './split.ts';
 
-/** The fold of each sample: every class is dealt out to all of them. The same seed gives the same folds. */
+/** The fold of each sample; every class is spread over all folds. The same seed gives the same folds. */
 export function foldsOf(labels: ArrayLike<bigint | number>, folds: number, seed: number): Uint32Array {
   const fold = new Uint32Array(labels.length);
   let next = 0;
@@ -11,11 +11,11 @@ export function foldsOf(labels: ArrayLike<bigint | number>, folds: number, seed:
   return fold;
 }
 
-/** Keeps these draws apart from others of the same seed. */
+/** Separates these draws from others with the same seed. */
 const FOLDS = 11;
 
 /**
- * Rows divided for cross-validation: each fold is validated once, by what is trained on the others. A class with a single sample stays in
+ * Rows divided for cross-validation: each fold is validated once, by a model trained on the others. A class with a single sample stays in
  * training. Rows are ascending in each part.
  */
 export function crossSplits(labels: ArrayLike<bigint | number>, folds: number, seed: number): Split[] {

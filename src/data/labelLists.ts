@@ -1,10 +1,10 @@
-/** The labels of each sample, one after the other: those of sample i are `of[starts[i]]` to before `of[starts[i + 1]]`, ascending. */
+/** The labels of all samples in one array. Those of sample i are `of[starts[i]]` up to, without, `of[starts[i + 1]]`, ascending. */
 export interface LabelLists {
   readonly starts: Uint32Array;
   readonly of: Uint32Array;
 }
 
-/** The labels that stand as other than 0 in rows of `classes` numbers. */
+/** The labels that are not 0 in rows of `classes` numbers. */
 export function listsOf(hot: ArrayLike<number>, classes: number): LabelLists {
   const size = classes === 0 ? 0 : hot.length / classes;
   const starts = new Uint32Array(size + 1);
@@ -29,7 +29,7 @@ export function addAll(sums: Float64Array, { starts, of }: LabelLists, row: numb
   }
 }
 
-/** The labels of a sample that are in both lists. */
+/** The labels of a sample in both lists. */
 export function eachCommon(a: LabelLists, b: LabelLists, row: number, use: (k: number) => void): void {
   let [i, j] = [a.starts[row] ?? 0, b.starts[row] ?? 0];
   const [endA, endB] = [a.starts[row + 1] ?? 0, b.starts[row + 1] ?? 0];
@@ -48,7 +48,7 @@ export function countLabels({ of }: LabelLists, classes: number): number[] {
   return counts;
 }
 
-/** The rarest label of each sample, of equally rare ones the first; the number of labels for a sample that has none. */
+/** The rarest label of each sample, the first of equally rare ones; the number of labels for a sample that has none. */
 export function rarestLabels({ starts, of }: LabelLists, counts: readonly number[]): Int32Array {
   return Int32Array.from({ length: starts.length - 1 }, (_, row) => {
     let rarest = counts.length;

@@ -74,7 +74,7 @@ export function matrixColumn(hot: Uint8Array, width: number): Column {
   return { dtype: 'uint8', dims: [hot.length / width, width], read };
 }
 
-/** What rows of 0 and 1 show: whether each has exactly one 1, so that classes may be exclusive. `undefined` where there are other numbers. */
+/** Whether each row of 0 and 1 has exactly one 1, so that classes may be exclusive. `undefined` if there are other numbers. */
 export async function looksAt(column: Column): Promise<'one-hot' | 'multi-hot' | undefined> {
   const [size = 0, width = 0] = column.dims;
   let isOneHot = true;

@@ -2,19 +2,19 @@ import { option } from '../errors.ts';
 import { toNumbers } from '../numbers.ts';
 import type { Column } from './dataset.ts';
 
-/** What rows of several numbers per sample hold, and what to do about them. */
+/** The error for rows of several numbers per sample: what they hold, and what to do about it. */
 export interface LabelRows {
   readonly found: string;
   readonly hint: string;
 }
 
-/** Rows that are looked at: a row of two classes among more is rare. */
+/** How many rows are examined: a row of two classes among more is rare. */
 const LOOKED_AT = 4096;
 
 const ONE_HOT = `labels.argmax(1) gives the class of each sample. If a sample may have several labels, augment, train and evaluate take ${option('task', 'multi-label')}`;
 const ONE_EACH = 'Pass one class index per sample';
 
-/** Tells one-hot, multi-hot and soft labels, [N, C], from other things that are no class indices, [N]. */
+/** Distinguishes one-hot, multi-hot and soft labels, [N, C], from other things that are not class indices, [N]. */
 export async function describeLabelRows(column: Column, size: number): Promise<LabelRows> {
   const { dtype, dims } = column;
   const shape = `${dtype}[${dims.join(', ')}]`;

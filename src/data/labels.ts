@@ -8,12 +8,12 @@ import { describeLabelRows } from './labelRows.ts';
 export interface LabelRange {
   /** Shown in errors. */
   readonly where: string;
-  /** Labels are 0…classes−1; `undefined` where the number of classes is not known. */
+  /** Labels are 0…classes−1; `undefined` if the number of classes is unknown. */
   readonly classes: number | undefined;
 }
 
 /**
- * Labels as int64, from any integer dtype, bool, or floats that are whole, as binary networks are trained with; [N] or [N, 1].
+ * Labels as int64, from any integer dtype, bool, or whole floats, which binary networks are trained with; [N] or [N, 1].
  *
  * @throws LossgraftError `labels-dtype`, `labels-shape`, or `label-out-of-range` with the row.
  */
@@ -67,7 +67,7 @@ function isFloats(data: Tensor['data']): data is Float32Array | Float64Array {
   return data instanceof Float32Array || data instanceof Float64Array;
 }
 
-/** The error of labels that are no class indices. */
+/** The error for labels that are not class indices. */
 export function wrongDtype(where: string, found: string, expected = 'labels that are whole numbers'): LossgraftError {
   return new LossgraftError({
     code: 'labels-dtype',

@@ -9,7 +9,7 @@ import { MAX_TEXT_BYTES } from './limits.ts';
 import { openArrays } from './numpy/arrays.ts';
 
 /**
- * Opens a file of labels: .npy, .npz with an array `labels`, IDX, or .txt with one label a line.
+ * Opens a file of labels: .npy, .npz with an array `labels`, IDX, or .txt with one label per line.
  *
  * @throws LossgraftError `unknown-labels-format`, `no-labels`, and as the formats do.
  */
@@ -55,7 +55,7 @@ export async function indexTexts(data: Dataset, areNames: boolean, key: string =
   return { ...data, columns: new Map([...data.columns, [key, index.column]]), ...indexedLabels(index) };
 }
 
-/** `data` with the labels of a file. @throws LossgraftError `labels-twice`; `data` is closed then. */
+/** `data` with the labels of a file. @throws LossgraftError `labels-twice`, after closing `data`. */
 export async function withLabels(data: Dataset, path: string): Promise<Dataset> {
   try {
     if (data.columns.has(LABELS)) throw twice(data.name, path);

@@ -1,4 +1,4 @@
-/** Runs at most `limit` pieces of work at once; the others wait in the order in which they came. */
+/** Runs at most `limit` jobs at once; the others wait in order. */
 export function limiter(limit: number): <T>(work: () => Promise<T>) => Promise<T> {
   const waiting: (() => void)[] = [];
   let running = 0;

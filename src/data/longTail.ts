@@ -5,10 +5,10 @@ import { rowsByClass } from './split.ts';
 export type ImbalanceType = 'exp' | 'step';
 
 /**
- * Samples of each class in a long tail. `exp`: n_k = int(n_max · (1/ratio)^(k/(C−1))), Cui et al., CVPR 2019; `step`: n_max in the
- * first half of the classes, int(n_max / ratio) in the second, Buda et al., 2018.
+ * Samples of each class in a long tail. `exp`: n_k = int(n_max · (1/ratio)^(k/(C−1))), Cui et al., CVPR 2019; `step`: n_max in the first
+ * half of the classes, int(n_max / ratio) in the second, Buda et al., 2018.
  *
- * @throws LossgraftError `imbalance` for a ratio below 1, or where a class would have no sample.
+ * @throws LossgraftError `imbalance` for a ratio below 1, or if a class would have no sample.
  */
 export function longTailCounts(max: number, classes: number, ratio: number, type: ImbalanceType): number[] {
   if (!(Number.isFinite(ratio) && ratio >= 1)) throw refusal('a ratio of 1 or more, such as 100', String(ratio));
@@ -16,7 +16,7 @@ export function longTailCounts(max: number, classes: number, ratio: number, type
     if (type === 'step') return k < classes / 2 ? 1 : 1 / ratio;
     return classes === 1 ? 1 : (1 / ratio) ** (k / (classes - 1));
   };
-  // Without the nudge 6000 · 0.01 would be 59.999… for some ratios.
+  // Without this nudge 6000 · 0.01 would be 59.999… for some ratios.
   const counts = Array.from({ length: classes }, (_, k) => Math.floor(max * share(k) + 1e-9));
   const empty = counts.indexOf(0);
   if (empty < 0) return counts;

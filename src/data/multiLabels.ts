@@ -10,10 +10,10 @@ import { chooseLabels, columnIndex } from './tables/tableColumns.ts';
 type Read = (table: Table, options: DataOptions) => Promise<Dataset>;
 
 /**
- * Reads a table whose samples may have several labels: columns of 0 and 1, or one column of names with a separator between them. The reader sees a
- * table without these columns, and they are collected while it goes through the rows.
+ * Reads a table whose samples may have several labels: columns of 0 and 1, or one column of names with a separator between them. The
+ * reader sees a table without these columns; they are collected while it reads the rows.
  *
- * @throws LossgraftError for cells that are no labels, with row and column.
+ * @throws LossgraftError for cells that are not labels, with row and column.
  */
 export async function readMultiLabel(table: Table, options: DataOptions, read: Read): Promise<Dataset> {
   const labels = labelsOf(table, options);
@@ -42,7 +42,7 @@ export async function readMultiLabel(table: Table, options: DataOptions, read: R
 interface Labels {
   readonly columns: readonly number[];
   readonly describe: string;
-  /** Before the first row of each walk. */
+  /** Called before the first row of each pass. */
   begin(): void;
   add(cells: readonly Cell[], where: (i: number) => string): void;
   finish(): { readonly names: readonly string[]; readonly hot: Uint8Array; readonly from: 'names' | 'columns' };
@@ -77,7 +77,7 @@ function without(table: Table, labels: Labels): Table {
   return { ...table, columns: kept.map((i) => table.columns[i] ?? ''), rows, close: () => table.close() };
 }
 
-/** A name, or several by `*`, in the table's order. */
+/** A name, or several through `*`, in the table's order. */
 function columnsOfLabels(table: Table, asked: readonly string[]): Labels {
   const columns = asked.flatMap((name) => {
     if (!name.includes('*')) return [columnIndex(table, name, 'label-columns')];
@@ -105,7 +105,7 @@ function escaped(text: string): string {
   return text.replace(/[.+?^${}()|[\]\\]/g, '\\$&');
 }
 
-/** 0 or 1, also as pandas and PyTorch write booleans. */
+/** 0 or 1, or a boolean as pandas and PyTorch write it. */
 const FLAGS: Readonly<Record<string, number>> = { '0': 0, '1': 1, false: 0, true: 1 };
 
 function flagOf(cell: Cell, where: () => string): number {

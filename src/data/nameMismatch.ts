@@ -5,7 +5,7 @@ import { nearestNames } from '../ir/nearestNames.ts';
 import type { Dataset } from './dataset.ts';
 
 /**
- * What to do about classes that the model does not have, where something else can be done than to name them otherwise. `undefined`: nothing.
+ * The hint for classes that the model does not have, if anything but renaming them helps; otherwise `undefined`.
  *
  * @param unknown names that the model does not have. @param known how many of the data's names it has.
  */
@@ -83,10 +83,10 @@ function bare(name: string): string {
     .replace(/[^\p{L}\p{N}]/gu, '');
 }
 
-/** More names are for a file. */
+/** More names belong in a file. */
 const LISTED = 12;
 
-/** The option as it would be, where every name in the data is plainly one of the model's in another spelling. */
+/** The corrected option, if every name in the data is plainly one of the model's in another spelling. */
 function suggestion(own: readonly string[], names: readonly string[]): string {
   const spelled = new Map<string, string>();
   for (const name of own) {

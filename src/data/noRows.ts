@@ -1,6 +1,6 @@
 import { LossgraftError } from '../errors.ts';
 
-/** Data that can be read, and have no sample. */
+/** The error for readable data without a sample. */
 export function noRows(where: string): LossgraftError {
   return new LossgraftError({
     code: 'data-size',

@@ -1,9 +1,9 @@
 import { LossgraftError } from '../errors.ts';
 
-/** From a byte to what the model reads, by channel: 256 values each. */
+/** The model's input value for each byte, by channel: 256 values each. */
 export interface ByteScale {
   readonly tables: readonly Float32Array[];
-  /** What a black pixel becomes, by channel. */
+  /** The value of a black pixel, by channel. */
   readonly black: readonly number[];
   readonly white: readonly number[];
 }
@@ -19,7 +19,7 @@ export interface Normalization {
 /**
  * (byte / 255 − mean) / std, each step rounded to float32 as PyTorch rounds it.
  *
- * @throws LossgraftError `bad-normalization` where numbers do not fit the channels, or a std is not above 0.
+ * @throws LossgraftError `bad-normalization` if numbers do not fit the channels, or a standard deviation is not above 0.
  */
 export function byteScale(channels: number, { factor, mean, std }: Normalization): ByteScale {
   const means = spread('mean', mean, channels);

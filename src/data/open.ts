@@ -22,15 +22,17 @@ import { readNumbers } from './tables/numberTable.ts';
 import type { Table } from './tables/table.ts';
 
 /**
- * Opens samples. What is read is told by the path:
- * an .npz whose keys are the model's input names and `labels`, or an .npy for a model with one input;
- * IDX files (.gz too), or a folder of them, as MNIST comes;
- * a folder with a subfolder of images, or of .txt files, for each class;
- * a folder of images with a table of their labels, where samples may have several (`labelColumns`, `labelSeparator`, or Roboflow's `_classes.csv`);
- * a .csv, .tsv or .parquet table, of numbers, of paths of images, or of texts where a tokenizer is given; of several files, `a.csv,b.csv` or `part-*.csv`.
+ * Opens samples. The path decides how they are read:
+ * - an .npz whose keys are the model's input names and `labels`, or an .npy for a model with one input
+ * - IDX files (.gz too), or a folder of them, like MNIST
+ * - a folder with a subfolder of images, or of .txt files, for each class
+ * - a folder of images with a table of their labels, where samples may have several (`labelColumns`, `labelSeparator`, or Roboflow's
+ *   `_classes.csv`)
+ * - a .csv, .tsv or .parquet table of numbers, of image paths, or of texts if a tokenizer is given; several files as `a.csv,b.csv` or
+ *   `part-*.csv`
  *
- * @throws LossgraftError where a file is damaged, too large, or not what it should be, naming file and row; where labels are missing
- * or come twice; and for options that such data do not have.
+ * @throws LossgraftError if a file is damaged, too large or of the wrong kind, naming file and row; if labels are missing or occur
+ * twice; and for options that such data do not have.
  */
 export async function openData(path: string, given: DataOptions = {}): Promise<OpenedData> {
   checkOptions(dataRows, given);
@@ -54,7 +56,7 @@ export async function openData(path: string, given: DataOptions = {}): Promise<O
   }
 }
 
-/** The first column names the images, and each other one is a label. */
+/** The first column names the images; every other column is a label. */
 async function roboflow(path: string, given: DataOptions): Promise<DataOptions> {
   if (given.labelColumns !== undefined || given.labelSeparator !== undefined) return given;
   const table = await openTable(path, given);
@@ -63,7 +65,7 @@ async function roboflow(path: string, given: DataOptions): Promise<DataOptions> 
   return { imageColumn, ...given, labelColumns };
 }
 
-/** Labels that are texts become classes, in the order of `classes` where they are given. `data` is closed where they are refused. */
+/** Turns text labels into classes, in the order of `classes` if given. Closes `data` if it refuses them. */
 async function named(data: Dataset, { classes, unlabelled }: DataOptions): Promise<Dataset> {
   if (unlabelled) return classes === undefined ? data : { ...data, classNames: classes, labelsFrom: 'option' };
   try {
@@ -89,7 +91,7 @@ function refuseTwins({ classes = [] }: DataOptions): void {
   });
 }
 
-/** What the operating system says of a file or folder. */
+/** The operating system's error for a file or folder. */
 function unreadable(path: string, cause: Error): LossgraftError {
   return new LossgraftError({
     code: 'open-failed',
@@ -103,7 +105,7 @@ function unreadable(path: string, cause: Error): LossgraftError {
 
 type Reader = (path: string, options: DataOptions) => Promise<Dataset>;
 
-/** Readers that stand on a library of their own are loaded when they are needed. */
+/** Readers that need a library of their own are loaded on demand. */
 const READERS: Readonly<Record<DataKind, Reader>> = {
   arrays: openArrays,
   idx: openIdx,
@@ -117,7 +119,7 @@ const READERS: Readonly<Record<DataKind, Reader>> = {
   parquetTexts: async (path, options) => readMultiLabel(await openParquet(path), options, readTexts),
 };
 
-/** One table for the model's one input, or for inputs that are called as its columns; or columns for inputs of their own. */
+/** One table for the model's one input, or for inputs named like its columns; or columns assigned to inputs by an option. */
 async function readTable(table: Table, options: DataOptions): Promise<Dataset> {
   const { featureColumns } = options;
   if (featureColumns !== undefined && !Array.isArray(featureColumns)) return readNumbers(table, options);
@@ -130,7 +132,7 @@ async function readImages(table: Table, options: DataOptions): Promise<Dataset> 
   return openImageTable(table, column, options);
 }
 
-/** The column of paths of images, which a look at the first row tells. */
+/** The column of image paths, found from the first row. */
 async function pathColumn(path: string, options: DataOptions): Promise<string | undefined> {
   const table = await openTable(path, options);
   try {

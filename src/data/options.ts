@@ -75,13 +75,13 @@ const isColumns = (given: unknown): given is Columns =>
 
 /** Of CSV and Parquet tables. */
 const tableRows = {
-  /** The column of labels. Default: the one called `label` or `labels`. */
+  /** The column of labels. Default: the one named `label` or `labels`. */
   labelColumn: text('Tables: the column of labels (default: label or labels)', { first: true, kinds: TABLES }),
   /** Samples that may have several labels: the columns of 0 and 1, one per label, in the order of the model's scores or with its names. */
   labelColumns: texts('Tables, multi-label: the columns of 0 and 1, one per label: a,b,c or label_*', {
     kinds: TABLES,
   }),
-  /** Samples that may have several labels: what stands between their names in the column of labels. */
+  /** Samples that may have several labels: the separator between their names in the label column. */
   labelSeparator: text('Tables, multi-label: what separates the names in the column of labels, such as | or ;', {
     kinds: TABLES,
   }),
@@ -95,19 +95,19 @@ const tableRows = {
     'Tables: the columns of numbers: a,b,c, or x=a,b;y=c for several inputs (default: all others)',
     { kinds: ['csv', 'parquet'], reads: 'COLUMN,… or INPUT=COLUMN,…;… with each input once', parse: parseColumns },
   ),
-  /** Columns of a table that are no features, such as identifiers. */
+  /** Columns of a table that are not features, such as identifiers. */
   drop: texts('Tables: columns to leave out of the features, such as identifiers: id,name', {
     kinds: ['csv', 'parquet'],
     excludes: ['featureColumns'],
   }),
-  /** What becomes of missing cells: they are refused, unless they are filled in, or their rows dropped. What is filled in is fitted by `train`. */
+  /** How to treat missing cells: refuse them, fill them in, or drop their rows. `train` fits what they are filled with. */
   missing: choice(
     ['mean', 'median', 'mode', 'drop', 'keep'],
     'Tables: what becomes of missing cells: filled with the column’s mean, median or most frequent value over the training rows, which the trained ' +
       'model records; drop leaves the row out; keep hands on NaN, for models that fill cells themselves (default: such a row is refused)',
     { kinds: ['csv', 'parquet'] },
   ),
-  /** Columns that hold categories though some or all of their cells look like numbers. */
+  /** Columns that hold categories even if some or all of their cells look like numbers. */
   categorical: texts('Tables: columns of categories that look like numbers, such as codes: zip,grade', {
     kinds: ['csv', 'parquet'],
   }),
@@ -117,7 +117,7 @@ const tableRows = {
     'Tables: categories as zeros and ones behind the numbers, or as indices in place; in sorted order (default: what fits the model’s input)',
     { kinds: ['csv', 'parquet'] },
   ),
-  /** The categories of columns in another order than the sorted one, or more of them than these data have. */
+  /** The categories of columns, if their order is not the sorted one or these data lack some. */
   categoryOrder: value(
     'an object that gives columns their lists of categories',
     (given: unknown): given is Readonly<Record<string, readonly string[]>> =>
@@ -129,13 +129,13 @@ const tableRows = {
       parse: async (given: string) => (await import('./tables/categoryOrder.ts')).readCategoryOrder(given),
     },
   ),
-  /** What becomes of a category that the model was not trained with. */
+  /** How to treat a category that the model was not trained with. */
   unknownCategory: choice(
     ['error', 'ignore'],
     'Tables: a category that the model was not trained with is refused, or counts as none: zeros, or the index −1',
     { default: 'error', kinds: ['csv', 'parquet'] },
   ),
-  /** The column of paths of images in a table. Default: the one with such a name whose first cell is one. */
+  /** The column of image paths in a table. Default: the one with such a name whose first cell is one. */
   imageColumn: text('Tables: the column of paths of images (default: image, path, file_name or such)', {
     kinds: IMAGE_TABLES,
   }),
@@ -143,12 +143,12 @@ const tableRows = {
   textColumn: text('Tables: the column of texts (default: text, or the only one but the labels)', {
     kinds: ['csvTexts', 'parquetTexts'],
   }),
-  /** What separates the cells of a CSV. Default: a tab in .tsv files, a comma in others. */
+  /** The delimiter of a CSV. Default: a tab in .tsv files, a comma in others. */
   delimiter: value('a text', isText, 'CSV: the separator; tab means a tab (default: a comma)', {
     kinds: CSV,
     parse: (given: string) => (given === 'tab' ? '\t' : given),
   }),
-  /** Does the first line of a CSV name the columns? Default yes; otherwise they are called `0`, `1`, …. */
+  /** Does the first line of a CSV name the columns? Default yes; otherwise their names are `0`, `1`, …. */
   header: flag('', {
     flag: false,
     kinds: CSV,
@@ -160,9 +160,9 @@ const tableRows = {
 const textRows = {
   /** A tokenizer.json of Hugging Face. */
   tokenizer: text('Texts: a tokenizer.json', { isInput: true, kinds: TEXTS }),
-  /** Texts are cut, and filled up with padding, to this many tokens. */
+  /** Texts are truncated and padded to this many tokens. */
   maxLength: count('Texts: truncate and pad to this many tokens', { kinds: TEXTS }),
-  /** What the model calls `input_ids`, `attention_mask` and `token_type_ids`, where it has other names for them. */
+  /** The model's own names for `input_ids`, `attention_mask` and `token_type_ids`, if they differ. */
   tokenInputs: names('Texts: the model’s own input names: input_ids=ids,attention_mask=mask', 'input_ids=ids', {
     kinds: TEXTS,
   }),
@@ -176,28 +176,28 @@ export const classesRow = value(
   { parse: async (given: string) => (await import('../classes/file.ts')).readClassNames(given) },
 );
 
-/** The options of `openData`. Each says which kinds of data have it; others refuse it. */
+/** The options of `openData`. Each lists the kinds of data that have it; others refuse it. */
 export const dataRows = {
-  /** A file of labels, for data that have none: .npy, .npz with an array `labels`, IDX, or .txt with one label a line. */
+  /** A file of labels, for data that have none: .npy, .npz with an array `labels`, IDX, or .txt with one label per line. */
   labels: text(`A file of labels, if ${option('data')} has none`, {
     isInput: true,
     kinds: ['arrays', 'idx', ...TABLES],
   }),
-  /** Which part of a folder in the manner of MNIST. Default `train`. */
+  /** Which part of an MNIST-style folder to read. Default `train`. */
   split: choice(
     ['train', 'test'],
     `IDX folders: which part of ${option('data')} (default train); ${option('validation')} and ${option('test')} take the test part`,
     { kinds: ['idx'] },
   ),
-  /** Which part where a folder in the manner of MNIST has several and `split` says nothing. Other data have no parts. */
+  /** Which part of an MNIST-style folder to read if it has several and `split` is not given. Other data have no parts. */
   otherwiseSplit: choice(['train', 'test'], '', { flag: false, kinds: Object.keys(KIND_NAMES) }),
-  /** Samples whose labels nobody asks for: data without any are taken, and those that there are left aside. */
+  /** Samples read without labels: data need not have any, and existing ones are ignored. */
   unlabelled: flag('', { flag: false, kinds: Object.keys(KIND_NAMES) }),
-  /** The model that reads them, or its folder: images are prepared and texts tokenized as Hugging Face's files there say, unless options do. */
+  /** The model that reads them, or its folder: Hugging Face files there say how to prepare images and tokenize texts, unless options do. */
   model: text('', { flag: false, kinds: Object.keys(KIND_NAMES) }),
   /** Names of the model's classes, in the order of its scores. Default: names are sorted, until `train` or `run` knows the model. */
   classes: { ...classesRow, kinds: Object.keys(KIND_NAMES) },
-  /** Ends the reading of tables and folders. */
+  /** Aborts the reading of tables and folders. */
   signal: { ...signalRow, kinds: Object.keys(KIND_NAMES) },
   ...imageRows,
   ...tableRows,

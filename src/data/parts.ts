@@ -3,7 +3,7 @@ import { LossgraftError, option } from '../errors.ts';
 import { isFolder } from '../modelFolder.ts';
 import { visibleNames } from './folder.ts';
 
-/** The paths of a data set that comes divided. */
+/** The paths of a data set that comes in parts. */
 export interface DataParts {
   readonly data: string;
   readonly validation?: string;
@@ -19,10 +19,10 @@ const NAMES: Readonly<Record<keyof DataParts, RegExp>> = {
 const FORMATS = /^\.(csv|tsv|parquet|npz)$/i;
 
 /**
- * The parts of a folder that holds nothing but `train`, `val` (`valid`, `validation`, `dev`, `eval`) and `test`: folders of class folders, or tables and
- * arrays of these names. `undefined` for any other path.
+ * The parts of a folder that holds nothing but `train`, `val` (`valid`, `validation`, `dev`, `eval`) and `test`: folders of class
+ * folders, or tables and arrays of these names. `undefined` for any other path.
  *
- * @throws LossgraftError `data-parts` for a part that is there twice.
+ * @throws LossgraftError `data-parts` for a part that occurs twice.
  */
 export function dataParts(path: string): DataParts | undefined {
   if (!isFolder(path)) return undefined;

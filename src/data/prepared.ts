@@ -3,9 +3,9 @@ import type { Dataset } from './dataset.ts';
 import type { Preparation } from './tables/preparation.ts';
 
 /**
- * Data whose columns are those of a model's inputs: a table's cells become numbers; other data stay as they are.
+ * Data with the columns of a model's inputs: a table's cells become numbers; other data stay as they are.
  *
- * @param fitted as training rows had it; without it the width of the inputs tells.
+ * @param fitted the preparation that training fitted; without it the width of the inputs decides.
  * @throws LossgraftError as `TableCells.prepare` does.
  */
 export function preparedFor(data: Dataset, inputs: readonly Port[], fitted?: Preparation): Dataset {

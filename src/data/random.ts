@@ -1,6 +1,6 @@
 /**
- * A stream of random 32-bit numbers that is a function of its keys alone: xoshiro128** (Blackman and Vigna, ACM TOMS 47, 2021),
- * its state filled by a hash of the keys.
+ * A stream of random 32-bit numbers that depends on its keys alone: xoshiro128** (Blackman and Vigna, ACM TOMS 47, 2021), seeded by a
+ * hash of the keys.
  */
 export interface Random {
   /** 0 to 2³²−1. */
@@ -14,7 +14,7 @@ export function random(...keys: readonly number[]): Random {
   return xoshiro(stateOf(keys));
 }
 
-/** The numbers 0 to `length`−1 in random order: Fisher and Yates. */
+/** The numbers 0 to `length`−1 in random order (Fisher–Yates). */
 export function permutation(length: number, ...keys: readonly number[]): Uint32Array {
   return shuffle(
     Uint32Array.from({ length }, (_, i) => i),
@@ -33,7 +33,7 @@ export function shuffle(values: Uint32Array, { below }: Random): Uint32Array {
   return values;
 }
 
-/** The generator itself, for a state that is not all 0. */
+/** The generator itself, for a state that is not all zeros. */
 export function xoshiro(state: readonly [number, number, number, number]): Random {
   let [a, b, c, d] = state;
   const next = (): number => {

@@ -6,9 +6,9 @@ import { LossgraftError } from '../errors.ts';
 import { STORE_BLOCK_BYTES, STORE_MEMORY_BYTES } from './limits.ts';
 
 /**
- * Bytes that are written once, in order, and then read anywhere: what cannot be read in place, such as rows of a CSV. Up to
- * {@link STORE_MEMORY_BYTES} they stay in memory, above that in a temporary file that nobody else may read and that goes with
- * `close`, or with the process.
+ * Bytes that are written once, in order, and then read at any offset: for what cannot be read in place, such as rows of a CSV. Up to
+ * {@link STORE_MEMORY_BYTES} they stay in memory; beyond that they go to a temporary file that nobody else may read and that `close`, or
+ * the end of the process, removes.
  */
 export interface RowStore {
   readonly size: number;
@@ -21,7 +21,7 @@ export interface RowStore {
 
 /**
  * @param name shown in errors: a full disk is the usual one, `store-failed`.
- * @param folder where the temporary file goes; that of the system by default.
+ * @param folder of the temporary file; the system's by default.
  */
 export function rowStore(name: string, folder: string = tmpdir()): RowStore {
   return new SpillingStore(name, folder);
@@ -105,7 +105,7 @@ interface TemporaryFile {
   close(): void;
 }
 
-/** Where the system lets an open file lose its name (POSIX), it does so at once: nothing is left behind by a process that is killed. */
+/** On POSIX the file is unlinked at once, so that a killed process leaves nothing behind. */
 function temporaryFile(name: string, folder: string): TemporaryFile {
   const path = join(folder, `lossgraft-${randomUUID()}`);
   const guard = <T>(work: () => T): T => attempt(name, folder, work);

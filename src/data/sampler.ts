@@ -2,12 +2,15 @@ import { permutation, random, shuffle } from './random.ts';
 import type { Part } from './samples.ts';
 import { rowsByClass } from './split.ts';
 
-/** How often an epoch draws a class: as often as it comes (`instance`), as the root of that (`sqrt`), or as often as any other (`balanced`). */
+/**
+ * How often an epoch draws a class: by its frequency (`instance`), by the square root of it (`sqrt`), or as often as any other
+ * (`balanced`).
+ */
 export type Sampler = 'instance' | 'sqrt' | 'balanced';
 
 const POWER: Readonly<Record<Sampler, number>> = { instance: 1, sqrt: 0.5, balanced: 0 };
 
-/** Keeps the streams of random numbers apart from others of the same seed. */
+/** Separates these random streams from others with the same seed. */
 const [SHUFFLE, OF_CLASS, ALL] = [1, 12, 13];
 
 /** The order in which an epoch, counted from 0, takes the training rows: a function of its arguments alone. */
@@ -32,7 +35,10 @@ export function sampledOrder(
   return shuffle(Uint32Array.from(drawn), random(seed, epoch, ALL));
 }
 
-/** Samples of each class as a sampler draws them, of as many in all: what class weights and priors are made of. At least 1 of each that there is. */
+/**
+ * Samples of each class as a sampler draws them, with the same total: the basis of class weights and priors. At least 1 of each class
+ * present.
+ */
 export function drawnCounts(counts: readonly number[], sampler: Sampler): readonly number[] {
   if (sampler === 'instance') return counts;
   const total = counts.reduce((sum, count) => sum + count, 0);
@@ -41,7 +47,7 @@ export function drawnCounts(counts: readonly number[], sampler: Sampler): readon
   return shares.map((share) => (share === 0 ? 0 : Math.max(1, Math.round((total * share) / sum))));
 }
 
-/** Whole numbers in these shares that sum to `total`: the largest remainders are rounded up, of equal ones the first. */
+/** Whole numbers in these shares that sum to `total`: the largest remainders are rounded up, the first of equal ones first. */
 function apportion(total: number, shares: readonly number[]): number[] {
   const sum = shares.reduce((all, share) => all + share, 0);
   const exact = shares.map((share) => (total * share) / sum);

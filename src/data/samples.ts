@@ -15,23 +15,23 @@ import { labelsOf } from './split.ts';
 
 type Feeds = Record<string, Tensor>;
 
-/** Data that a model can be fed with, in any order. */
+/** Data to feed a model with, in any order. */
 export interface Samples {
   readonly name: string;
   readonly size: number;
   /**
-   * Class indices, checked. Where samples may have several labels, the rarest of each, and the number of labels for a sample without: by these
-   * rows are divided and drawn.
+   * Class indices, checked. If samples may have several labels: the rarest label of each, and the number of labels for a sample without
+   * any. Rows are divided and drawn by these.
    */
   readonly labels: BigInt64Array;
-  /** Where samples may have several labels: 1 for each that a sample has, else 0, [N, C]. */
+  /** If samples may have several labels: 1 for each label of a sample, 0 for the others, [N, C]. */
   readonly hot?: Uint8Array;
   /** Where the labels of the data are soft: the shares of all classes, [N, C], of which `labels` has the largest. */
   readonly soft?: Float32Array;
   readonly notes: readonly string[];
   /** Of one row's inputs. */
   readonly rowBytes: number;
-  /** Whether `read` gives arrays that nobody else holds. */
+  /** Whether `read` returns arrays that nobody else holds. */
   readonly isFresh: boolean;
   /** What a row is to the user: a file, a line; else its number. */
   describeRow(row: number): string;
@@ -39,14 +39,14 @@ export interface Samples {
   read(rows: Uint32Array): Promise<Feeds>;
 }
 
-/** Data of up to this size are read once and kept; larger ones are read batch by batch. */
+/** Data up to this size are read once and kept; larger data are read batch by batch. */
 const KEPT_BYTES: number = 256 * 2 ** 20;
 const READ_AT_ONCE = 1024;
 
 /**
  * Matches data to a model's inputs, and reads all labels.
  *
- * @throws LossgraftError for data that don't fit and labels out of range, with the row; see `bindData`.
+ * @throws LossgraftError for data that do not fit and labels out of range, with the row; see `bindData`.
  */
 export async function openSamples(data: Dataset, inputs: readonly Port[], labels: LabelInput): Promise<Samples> {
   const bound = bindData(data, inputs, labels);
@@ -67,7 +67,7 @@ export async function openSamples(data: Dataset, inputs: readonly Port[], labels
     ...targets,
     ...(soft ? { soft } : {}),
     rowBytes,
-    // Without a shuffle's copy, a run of rows may be a view of the user's own array.
+    // Without the copy of a shuffle, consecutive rows may be a view of the user's own array.
     isFresh:
       kept !== undefined || [...data.columns.values(), data.unnamed].every((own) => own?.isFresh ?? own === column),
     notes: [...(data.notes ?? []), ...bound.notes],
@@ -76,7 +76,7 @@ export async function openSamples(data: Dataset, inputs: readonly Port[], labels
   };
 }
 
-/** The labels of all rows. @throws LossgraftError for those that are no classes, or do not fit the model's, with the row. */
+/** The labels of all rows. @throws LossgraftError for labels that are not classes, or not the model's, with the row. */
 export async function targetsOf(
   data: Dataset,
   column: Column | undefined,
@@ -90,7 +90,7 @@ export async function targetsOf(
   return { hot, labels: BigInt64Array.from(rarestLabels(lists, countLabels(lists, width)), BigInt) };
 }
 
-/** The inputs of a model as data are matched to them, with that of the labels. */
+/** The inputs of a model to match data with, including the label input. */
 export function inputPorts(model: Model, labels: string | LabelInput): Port[] {
   const { inputs, initializers } = model.proto.graph;
   const constants = new Set(initializers.map(({ name }) => name));
@@ -113,7 +113,7 @@ export interface Part {
 
 /** How many samples a run takes. */
 export interface BatchSizes {
-  /** In a model that fixes it. */
+  /** If the model fixes it. */
   readonly fixed: number | undefined;
   /** In a step of training. */
   readonly trained: number;
@@ -129,7 +129,7 @@ export function batchSizesOf({
   return { fixed: fixedBatch(ports), trained: batchSize };
 }
 
-/** Random crops and flips of the model's one input of images. @throws LossgraftError `augment-images` where there is not one. */
+/** Random crops and flips of the model's image input. @throws LossgraftError `augment-images` unless there is exactly one. */
 export function augmenter(
   data: Dataset,
   ports: readonly Port[],
@@ -155,14 +155,14 @@ export function augmenter(
   };
 }
 
-/** The buffers of feeds that are nobody else's, to be handed on to another thread: small ones are copied as fast. */
+/** The buffers of feeds that can be transferred to another thread; small ones are copied just as fast. */
 export function buffersOf(feeds: Readonly<Feeds>): ArrayBuffer[] {
   return ownBuffers(Object.values(feeds)).filter(({ byteLength }) => byteLength >= HANDED_ON);
 }
 
 const HANDED_ON: number = 64 * 2 ** 10;
 
-/** Makes a last batch as large as a model's fixed one. */
+/** Pads a last batch to a model's fixed batch size. */
 export function fillUp(feeds: Readonly<Feeds>, fixed: number | undefined): Readonly<Feeds> {
   return fixed === undefined ? feeds : mapTensors(feeds, (tensor) => padRows(tensor, fixed));
 }
@@ -171,7 +171,7 @@ function bytesOf({ data }: Tensor): number {
   return isText(data) ? data.reduce((sum, text) => sum + 2 * text.length, 0) : data.byteLength;
 }
 
-/** Everything, read in pieces: each is checked, and copied into its place where it is not in memory anyway. */
+/** Reads everything in pieces. Each is checked, and copied into place unless it is in memory already. */
 async function readAll(bound: BoundData, first: Feeds): Promise<Feeds> {
   const own = Object.entries(first).filter(([name]) => bound.whole[name] === undefined);
   const copies = new Map(own.map(([name, tensor]) => [name, allocateRows(tensor, bound.size)]));

@@ -56,12 +56,12 @@ function selectColumn(column: Column, rows: Uint32Array, where: string): Column 
       throw outside(where, rows.length, `${start} to ${start + count}`);
     return readRows(column, wanted);
   };
-  // What is in memory as a whole has all rows.
+  // `whole` would have all rows.
   const { whole: _, ...own } = column;
   return { ...own, dims: [rows.length, ...column.dims.slice(1)], read };
 }
 
-/** Rows of a column in the given order; rows that follow one another are read together. */
+/** Rows of a column in the given order; consecutive rows are read together. */
 export async function readRows(column: Column, rows: Uint32Array): Promise<Tensor> {
   const runs = runsOf(rows);
   const [only] = runs;

@@ -55,7 +55,7 @@ function rowsWhere(flags: Uint8Array, wanted: number): Uint32Array {
   return Uint32Array.from(rows);
 }
 
-/** All labels of a data set. @throws LossgraftError for labels that are missing, no class indices, or out of range, with the row. */
+/** All labels of a data set. @throws LossgraftError for labels that are missing, not class indices, or out of range, with the row. */
 export async function labelsOf(data: Dataset, classes?: number): Promise<BigInt64Array> {
   const column = data.columns.get(LABELS);
   if (column === undefined) {

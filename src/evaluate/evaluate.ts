@@ -63,7 +63,7 @@ export interface EvaluateResult extends Evaluated {
     confidence: Float64Array;
     truth: Float64Array;
   }>;
-  /** What the user should know of. */
+  /** Notes for the user. */
   readonly notes: readonly string[];
 }
 

@@ -153,7 +153,7 @@ function resample(classes: readonly (readonly number[])[], size: number, seed: n
   return weights;
 }
 
-/** Keeps these draws apart from others of the same seed. */
+/** Separates these draws from others with the same seed. */
 const RESAMPLE = 7;
 
 function intervalOf(values: Float64Array): Interval {

@@ -45,7 +45,7 @@ export const HARMED = 0.2;
 /** Anything else is taken where the mean is as likely better as this, and macro-F1 has not fallen. */
 export const PROVED = 0.8;
 export const DRAWS = 300;
-/** Keeps these draws apart from others of the same seed. */
+/** Separates these draws from others with the same seed. */
 const GATE = 11;
 
 /**

@@ -10,7 +10,7 @@ export interface LabelGateRequest extends Pick<GateRequest, 'isSafe' | 'goal' | 
   readonly after: Labelled;
 }
 
-/** Keeps these draws apart from others of the same seed. */
+/** Separates these draws from others with the same seed. */
 const GATE = 17;
 
 /**

@@ -28,7 +28,7 @@ export interface OpenHead {
   readonly bias: Stored | undefined;
   /** Number of classes of the model. */
   readonly classes: number;
-  /** What the user should know of. */
+  /** Notes for the user. */
   readonly notes: readonly string[];
 }
 

@@ -30,7 +30,7 @@ const PER_CLASS = 256;
 /** Of numbers that the scale is fitted on: samples × classes × (features + 60). */
 const FIT_BUDGET = 4e8;
 const MOST_FITTED = 2000;
-/** Keeps these draws apart from others of the same seed. */
+/** Separates these draws from others with the same seed. */
 const DRAW = 23;
 
 /**

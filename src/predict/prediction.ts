@@ -32,7 +32,7 @@ export interface PredictSummary {
   readonly confidence: number;
   /** Of all classes, by index: what they are called, or their indices. */
   readonly classNames: readonly string[];
-  /** What the user should know of. */
+  /** Notes for the user. */
   readonly notes: readonly string[];
 }
 

@@ -49,7 +49,7 @@ export interface DetailedMetrics extends Metrics {
   readonly reliability: readonly ReliabilityBin[];
   /** The class with the fewest samples, of those that have some. Below {@link LEAST_SAMPLES} the intervals are too narrow. */
   readonly rarest: { readonly class: number; readonly samples: number };
-  /** Against the model as it was given; `null` of that itself. */
+  /** Against the given model; `null` for the given model itself. */
   readonly change: Change | null;
 }
 

@@ -17,7 +17,7 @@ export const runRows = {
   provider: { ...providerRow, first: true },
   /** Samples per run of the model; default 256. A model with a fixed batch takes that and nothing else. */
   batchSize: count('Samples per run (default 256; a model with a fixed batch size uses that)', {}),
-  /** Names of the model's classes, in the order of its scores. Default: those that the file, or config.json beside it, tells. */
+  /** Names of the model's classes, in the order of its scores. Default: those in the file, or in config.json beside it. */
   classNames: { ...classesRow, flag: false } as const,
   /** Called before the model runs with what is to be known of the data, such as how labels were matched with classes. */
   onNote: given<(note: string) => void>('a function', isFunction),

@@ -51,7 +51,7 @@ function withState({ weight, bias, classesFirst }: LinearHead, state: ReadonlyMa
   return { weight: trained(weight), bias: bias && trained(bias), classesFirst };
 }
 
-/** More steps of the search for biases take minutes. */
+/** Beyond this, the search for biases takes minutes. */
 const MAX_SEARCH = 2e9;
 
 /** What is to be known of a calibration before the work. @throws LossgraftError for a model or data that cannot be calibrated. */

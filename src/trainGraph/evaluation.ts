@@ -15,7 +15,7 @@ export interface Evaluation {
   readonly logits: string;
   readonly head: GraftReport['head'];
   readonly task: GraftReport['task'];
-  /** What the user should know of. */
+  /** Notes for the user. */
   readonly notes: readonly string[];
   /** `undefined` where the model does not tell. */
   readonly classes: number | undefined;

@@ -34,7 +34,7 @@ export interface GraftRequest extends PerClass {
 export interface Draft {
   readonly graph: Graph;
   readonly opset: number;
-  /** What the user should know of. */
+  /** Notes for the user. */
   readonly notes: string[];
 }
 
@@ -77,11 +77,11 @@ export interface Grafted {
 }
 
 /**
- * Emits a loss into the graph: a further input `labels` (int64 [N]; of a multi-label head float32 [N, C]), further outputs `loss`, `loss_per_sample` [N] and what the
- * loss declares.
+ * Emits a loss into the graph: a further input `labels` (int64 [N]; of a multi-label head float32 [N, C]), further outputs `loss`,
+ * `loss_per_sample` [N] and what the loss declares.
  *
  * @param furtherNames names of our own beside these that may be renamed.
- * @throws LossgraftError where logits or features cannot be told, an option makes no sense, or a name is taken.
+ * @throws LossgraftError if logits or features cannot be found, an option is invalid, or a name is taken.
  */
 export function graft(
   { graph, opset, notes }: Draft,

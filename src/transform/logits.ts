@@ -27,7 +27,7 @@ export interface FoundLogits extends FoundTensor {
   readonly kind: TrainedKind;
   /** Whether an operator of the file says so; else it is what such scores usually are. */
   readonly isStated: boolean;
-  /** What the user should know of. */
+  /** Notes for the user. */
   readonly notes: readonly string[];
 }
 

@@ -12,11 +12,11 @@ import type { DataOptions } from '../options.ts';
 import { type IdxFile, openIdxFile } from './idxFile.ts';
 
 /**
- * Images as MNIST and its relatives come: `train-images-idx3-ubyte` with `train-labels-idx1-ubyte` beside it, .gz or not.
- * Images [N, H, W] become float32 [N, 1, H, W], scaled to 0…1, less the mean, divided by the std.
+ * Opens images in MNIST's format: `train-images-idx3-ubyte` with `train-labels-idx1-ubyte` beside it, .gz or not. Images [N, H, W] become
+ * float32 [N, 1, H, W]: scaled to 0…1, minus the mean, divided by the standard deviation.
  *
- * @param path the file of images, or the folder; of a folder with several, `split` says which.
- * @throws LossgraftError where a file is missing, damaged or too large, or the two do not belong together.
+ * @param path the file of images, or the folder; `split` chooses among several in a folder.
+ * @throws LossgraftError if a file is missing, damaged or too large, or the two do not belong together.
  */
 export async function openIdx(path: string, options: DataOptions): Promise<Dataset> {
   const { images: imagesPath, notes } = chooseImages(path, options);

@@ -6,7 +6,7 @@ import { elementCount, type Tensor } from '../../tensor.ts';
 import { MAX_DEFLATE_RATIO, MAX_INFLATED_BYTES } from '../limits.ts';
 import { rowStore } from '../rowStore.ts';
 
-/** Is it the name of an IDX file as MNIST and its relatives have them: `train-images-idx3-ubyte.gz`, `t10k-labels.idx1-ubyte`? */
+/** Is it the name of an IDX file in MNIST's style: `train-images-idx3-ubyte.gz`, `t10k-labels.idx1-ubyte`? */
 export function isIdxName(name: string): boolean {
   return /[-.]idx\d-ubyte(\.gz)?$/i.test(name);
 }

@@ -1,14 +1,14 @@
-/** A GIF's first picture in a form without what Pillow, and so torchvision, passes over: transparency, offsets, later pictures. */
+/** A GIF's first frame without what Pillow, and so torchvision, ignores: transparency, offsets, later frames. */
 export interface FirstPicture {
-  /** A GIF of this picture alone, in all its colours. */
+  /** A GIF of this frame alone, in all its colours. */
   readonly bytes: Uint8Array;
-  /** The same all in white: what is not white there has no data. */
+  /** The same frame all in white: pixels that are not white there have no data. */
   readonly white: Uint8Array;
-  /** Where it lies on the screen. */
+  /** Its position on the screen. */
   readonly left: number;
   readonly top: number;
   readonly screen: { readonly height: number; readonly width: number };
-  /** What the rest of the screen shows: the transparent colour, or the first. */
+  /** The background of the rest of the screen: the transparent colour, or the first. */
   readonly rest: readonly [number, number, number];
 }
 
@@ -20,8 +20,7 @@ const HAS_TABLE = 0x80;
 const INTERLACED = 0x40;
 
 /**
- * Reads the blocks up to the first picture (GIF89a, appendix A). Pillow shows a transparent pixel in the colour that the table has
- * for it.
+ * Reads the blocks up to the first frame (GIF89a, appendix A). Pillow shows a transparent pixel in its colour from the table.
  *
  * @returns undefined where there is none, or the file ends before it does.
  */
@@ -62,19 +61,19 @@ function readTable(bytes: Uint8Array, at: number, flags: number): Uint8Array | u
   return flags & HAS_TABLE ? bytes.subarray(at, at + 3 * 2 ** ((flags & 7) + 1)) : undefined;
 }
 
-/** 256 of them: black where a table ends, greys where there is none. */
+/** 256 of them: black beyond the end of a table, greys if there is none. */
 function allColours(table: Uint8Array | undefined): Uint8Array {
   const colours = Uint8Array.from({ length: 768 }, (_, i) => (table === undefined ? Math.floor(i / 3) : 0));
   colours.set(table ?? []);
   return colours;
 }
 
-/** What stands between blocks is passed over. */
+/** Bytes between blocks are skipped. */
 function nextBlock(bytes: Uint8Array, at: number): number {
   return bytes[at] === EXTENSION ? endOfBlocks(bytes, at + 2) : at + 1;
 }
 
-/** Blocks of data: each has its length before it, and one of length 0 ends them. */
+/** Blocks of data, each preceded by its length; one of length 0 ends them. */
 function endOfBlocks(bytes: Uint8Array, start: number): number {
   let at = start;
   for (;;) {

@@ -6,7 +6,7 @@ import { onScreen, toGrey, toRgb } from './pixels.ts';
 import type { Pixels } from './resample.ts';
 import { misread } from './tiff.ts';
 
-/** The formats that are read, by their first bytes in hex. Others that the library knows (SVG, PDF) are programs rather than pictures. */
+/** The supported formats, by their first bytes in hex. Others that the library knows (SVG, PDF) are programs rather than pictures. */
 const SIGNATURES: Readonly<Record<string, RegExp>> = {
   JPEG: /^ffd8ff/,
   PNG: /^89504e470d0a1a0a/,
@@ -15,7 +15,7 @@ const SIGNATURES: Readonly<Record<string, RegExp>> = {
   TIFF: /^(49492[ab]00|4d4d002[ab])/,
 };
 
-/** Does a file begin as an image of a format that is read? */
+/** Does a file begin like an image in a supported format? */
 export function isImage(start: Uint8Array): boolean {
   return formatOf(start) !== undefined;
 }
@@ -26,11 +26,11 @@ function formatOf(start: Uint8Array): string | undefined {
 }
 
 /**
- * Decodes an image to bytes, as Pillow's `Image.open(…).convert('RGB')` or `convert('L')` does: the first frame, alpha and colour
- * profile dropped, turned by its orientation only in TIFF.
+ * Decodes an image to bytes, as Pillow's `Image.open(…).convert('RGB')` or `convert('L')` does: the first frame, alpha and colour profile
+ * dropped, turned by its orientation only in TIFF.
  *
- * @throws LossgraftError `bad-image` where it is damaged or cut short; `image-format` for other formats than {@link SIGNATURES}, and
- * grey of 16 bits, which Pillow clips at 255; `image-too-large`.
+ * @throws LossgraftError `bad-image` if it is damaged or truncated; `image-format` for formats other than {@link SIGNATURES}, and 16-bit
+ * grey, which Pillow clips at 255; `image-too-large`.
  */
 export async function decodeImage(bytes: Uint8Array, channels: 1 | 3, where: string): Promise<Pixels> {
   const format = formatOf(bytes);
@@ -44,19 +44,19 @@ export async function decodeImage(bytes: Uint8Array, channels: 1 | 3, where: str
   }
 }
 
-/** Transparent pixels keep their colour, and the first picture may be smaller than the screen. */
+/** Transparent pixels keep their colour, and the first frame may be smaller than the screen. */
 async function decodeGif(bytes: Uint8Array, where: string): Promise<Pixels> {
   const first = firstPicture(bytes);
   if (first === undefined) throw new Error('the file ends within its first frame');
   checkSize(where, first.screen);
-  // The library fills up what is missing, and says nothing.
+  // The library fills in what is missing without an error.
   const { data } = await decode(first.white, 'GIF', where);
   if (data.some((value) => value !== 255)) throw new Error('its first frame has fewer pixels than its header declares');
   return onScreen(await decode(first.bytes, 'GIF', where), first);
 }
 
 async function decode(bytes: Uint8Array, format: string, where: string): Promise<Pixels> {
-  // Pillow turns what it loads from a TIFF, and from no other format.
+  // Pillow applies the orientation of a TIFF, and of no other format.
   const options = { failOn: 'error', ignoreIcc: true, limitInputPixels: false, autoOrient: format === 'TIFF' } as const;
   const open = (): Sharp => sharp(bytes, options);
   const { space, depth, width, height } = await open().metadata();
@@ -72,11 +72,11 @@ async function decode(bytes: Uint8Array, format: string, where: string): Promise
   return toRgb({ height: info.height, width: info.width, channels: info.channels, data: samples });
 }
 
-/** Pillow reads 16 bits of grey and alpha as it reads RGB's, and clips those of grey alone. */
+/** Pillow reads 16-bit grey with alpha as it reads RGB, and clips grey alone. */
 const PNG_COLOUR_TYPE = 25;
 const GREY_WITH_ALPHA = 4;
 
-/** The colours and samples that are read, and the colours that the library gives them in. */
+/** The supported colour spaces and sample types, and the colour space in which the library returns them. */
 const COLOURS: Readonly<Record<string, 'srgb' | 'rgb16' | 'grey16' | 'cmyk'>> = {
   'srgb uchar': 'srgb',
   'b-w uchar': 'srgb',
@@ -98,7 +98,7 @@ function checkSize(where: string, { width, height }: { width: number; height: nu
 
 function undecoded(where: string, cause: unknown): LossgraftError {
   const found = cause instanceof Error ? [...new Set(cause.message.split('\n'))].join('; ') : String(cause);
-  // A compression that this build of the library has no decoder for.
+  // This build of the library has no decoder for some compressions.
   if (/not configured/.test(found)) return badFormat(where, found);
   return new LossgraftError({
     code: 'bad-image',
@@ -120,11 +120,11 @@ function badFormat(where: string, found: string): LossgraftError {
   });
 }
 
-/** Pictures of up to this size are shown as they are. */
+/** Pictures up to this size are shown unchanged. */
 const SMALL_PIXELS = 64;
 const MAX_THUMBNAIL = 160;
 
-/** A small picture for a page, WebP: one of few pixels loses nothing. */
+/** A small WebP picture for a page; small images stay lossless. */
 export async function encodeThumbnail({ height, width, channels, data }: Pixels): Promise<Uint8Array> {
   const raw = { width, height, channels: channels === 1 ? 1 : 3 } as const;
   const small = Math.max(width, height) <= SMALL_PIXELS;

@@ -14,10 +14,10 @@ import { preprocessOf } from './preprocessOptions.ts';
 import type { Pixels, Size } from './resample.ts';
 
 /**
- * Images in a subfolder for each class: float32 [N, channels, height, width] and labels, the classes in the order of their sorted
- * names. Images are read and decoded when their rows are requested.
+ * Opens images in one subfolder per class: float32 [N, channels, height, width] and labels, with classes in the sorted order of their
+ * names. An image is read and decoded when its row is requested.
  *
- * @throws LossgraftError for classes without images, files that are no images, and later, for damaged ones, by name.
+ * @throws LossgraftError for classes without images, files that are not images, and later, for damaged ones, by name.
  */
 export async function openImageFolder(path: string, options: DataOptions): Promise<Dataset> {
   const preprocess = preprocessOf(options);
@@ -41,7 +41,7 @@ export async function openImageFolder(path: string, options: DataOptions): Promi
   };
 }
 
-/** Decoding runs on the library's own threads; more at once only take memory. */
+/** Decoding runs on the library's own threads; more at once would only take memory. */
 const decoding = limiter(Math.min(4, availableParallelism()));
 
 export function imageColumn(
@@ -75,7 +75,7 @@ export function imageColumn(
   };
 }
 
-/** Waits for all, so that nothing runs on after an error. */
+/** Waits for all, so that nothing keeps running after an error. */
 async function allOrFirstError(work: readonly Promise<void>[]): Promise<void> {
   for (const result of await Promise.allSettled(work)) if (result.status === 'rejected') throw result.reason;
 }
@@ -92,7 +92,7 @@ export async function readPixels(path: string, preprocess: Preprocess): Promise<
   }
 }
 
-/** A look at the first bytes finds most of what is no image before anything else begins. */
+/** The first bytes reveal most files that are not images before the work begins. */
 export function refuseNoImage(path: string): void {
   const file = openFile(path);
   try {

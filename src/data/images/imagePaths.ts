@@ -1,10 +1,10 @@
 import { isImageName } from '../folder.ts';
 import type { Table } from '../tables/table.ts';
 
-/** What a column of paths is called. */
+/** Usual names of a column of paths. */
 const PATHS = /^((image|img|picture|photo|file)(_?(path|file|name))?|(file)?path)s?$/i;
 
-/** The column that has paths of images, told by its name and its first cell; `undefined` where there is none. */
+/** The column with paths of images, recognized by its name and its first cell; `undefined` if there is none. */
 export async function findPaths(table: Table): Promise<string | undefined> {
   const named = table.columns.flatMap((name, i) => (PATHS.test(name) ? [i] : []));
   if (named.length === 0) return undefined;

@@ -13,7 +13,7 @@ import { preprocessOf } from './preprocessOptions.ts';
 import type { Pixels } from './resample.ts';
 
 /**
- * Reads a table of paths and labels. Paths are those below the table's folder, or absolute; images are as in `openImageFolder`.
+ * Reads a table of paths and labels. Paths are relative to the table's folder, or absolute; images are as in `openImageFolder`.
  *
  * @throws LossgraftError for paths that are missing or lead to no image, and for missing labels, with the row.
  */

@@ -1,6 +1,6 @@
 import type { Pixels } from './resample.ts';
 
-/** What the decoder gives: bytes or 16-bit numbers, 1 (grey), 3 (RGB) or 4 (CMYK) a pixel. */
+/** The decoder's output: bytes or 16-bit numbers, 1 (grey), 3 (RGB) or 4 (CMYK) per pixel. */
 export interface Raster {
   readonly height: number;
   readonly width: number;
@@ -8,7 +8,7 @@ export interface Raster {
   readonly data: Uint8Array | Uint16Array;
 }
 
-/** RGB in bytes as Pillow makes it: of 16 bits the high ones, of CMYK its own rule. */
+/** RGB in bytes as Pillow makes it: the high bytes of 16 bits, and its own rule for CMYK. */
 export function toRgb({ height, width, channels, data }: Raster): Pixels {
   const bytes = data instanceof Uint16Array ? Uint8Array.from(data, (value) => value >> 8) : data;
   if (channels === 3) return { height, width, channels: 3, data: bytes };
@@ -26,7 +26,7 @@ function inkToLight(cmyk: Uint8Array, pixel: number, ink: number): number {
   return light - (((product >> 8) + product) >> 8);
 }
 
-/** ITU-R 601 in 16-bit fixed point, as Pillow has it. */
+/** ITU-R 601 in 16-bit fixed point, like Pillow. */
 export function toGrey({ height, width, data }: Pixels): Pixels {
   const grey = new Uint8Array(height * width);
   for (let i = 0; i < grey.length; i++) {

@@ -3,7 +3,7 @@ import type { ByteScale } from '../normalize.ts';
 import type { ResampleFilter } from '../options.ts';
 import { type Pixels, resample, type Size } from './resample.ts';
 
-/** From decoded images to what a model reads, in this order. */
+/** The steps from a decoded image to what a model reads, in this order. */
 export interface Preprocess {
   readonly channels: 1 | 3;
   /** A number is the length of the shorter side. */
@@ -13,14 +13,14 @@ export interface Preprocess {
   readonly scale: ByteScale;
 }
 
-/** The size of every image after preprocessing; `undefined` where it depends on the image. */
+/** The size of every image after preprocessing; `undefined` if it depends on the image. */
 export function outputSize({ resize, crop }: Preprocess): Size | undefined {
   return crop ?? (typeof resize === 'object' ? resize : undefined);
 }
 
 /**
- * Resizes and crops. The shorter side comes to `resize`, the longer one to the whole part of its share; a crop takes the middle, and
- * of an odd rest the smaller half lies above and to the left.
+ * Resizes and crops. The shorter side becomes `resize`, the longer one is scaled alike and rounded down. A crop takes the middle; if the
+ * margin is odd, the top and left get the smaller half.
  *
  * @throws LossgraftError `image-smaller-than-crop`
  */
@@ -55,7 +55,7 @@ function cropMiddle(image: Pixels, { height, width }: Size, where: string): Pixe
   return { height, width, channels, data: out };
 }
 
-/** Writes an image into `out` at `offset`, channels apart, scaled and normalised. */
+/** Writes an image into `out` at `offset`, channel by channel, scaled and normalised. */
 export function writePlanes(
   { height, width, channels, data }: Pixels,
   { tables }: ByteScale,

@@ -10,8 +10,8 @@ import type { Size } from './resample.ts';
 /**
  * Reads Hugging Face's preprocessor_config.json.
  *
- * @throws LossgraftError `bad-preprocess` for processors that do something else than resize, crop the middle, scale and normalise, for
- * steps that are not known, and for values that make no sense. Nothing is passed over.
+ * @throws LossgraftError `bad-preprocess` for processors that do anything but resize, crop the middle, scale and normalise, for unknown
+ * steps, and for invalid values. Nothing is ignored.
  */
 export function readPreprocessFile(path: string): Preprocess {
   const config = readConfig(path);
@@ -36,9 +36,9 @@ export function readPreprocessFile(path: string): Preprocess {
 }
 
 interface Processor {
-  /** What a single number as `size` means; `undefined` where the file does not say of which processor it is. */
+  /** What a single number as `size` means; `undefined` if the file does not name its processor. */
   readonly single: 'square' | 'shortest' | undefined;
-  /** Whether it crops by default; where it has no such step, `false`. */
+  /** Whether it crops by default; `false` if it has no such step. */
   readonly crops: boolean;
 }
 
@@ -71,7 +71,7 @@ const STEPS = [
   'do_convert_rgb',
 ];
 
-/** They say how the file is found or what Python gives back, and change no number. */
+/** They say how the file is found or what Python returns, and change no number. */
 const BOOKKEEPING = [
   'image_processor_type',
   'feature_extractor_type',
@@ -112,7 +112,7 @@ class Config {
     }
   }
 
-  /** Where a step is not named, it is the processor's default that counts: it has to be named, unless the processor lacks the step. */
+  /** The default of a missing step depends on the processor, so the file must name it, unless the processor lacks the step. */
   flag(key: string, isDefault = true): boolean {
     const value = this.#values.get(key) ?? (isDefault ? undefined : false);
     if (typeof value === 'boolean') return value;

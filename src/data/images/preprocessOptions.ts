@@ -6,7 +6,7 @@ import type { Preprocess } from './preprocess.ts';
 import { readPreprocessFile } from './preprocessFile.ts';
 import type { Size } from './resample.ts';
 
-/** In a model's folder of Hugging Face. */
+/** In a Hugging Face model folder. */
 const PREPROCESS = {
   name: 'preprocessor_config.json',
   code: 'bad-preprocess' as const,
@@ -15,9 +15,9 @@ const PREPROCESS = {
 };
 
 /**
- * What the options ask for.
+ * The preprocessing that the options request.
  *
- * @throws LossgraftError `bad-preprocess` for values that make no sense, and for a preprocess file together with other options.
+ * @throws LossgraftError `bad-preprocess` for invalid values, and for a preprocess file together with other options.
  */
 export function preprocessOf(options: ImageOptions): Preprocess {
   const { preprocess, resize, resample: filter, crop, channels = 3, mean = [0], std = [1] } = options;

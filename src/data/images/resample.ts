@@ -14,9 +14,9 @@ export interface Size {
 }
 
 /**
- * Resizes as Pillow's `Image.resize` does, byte for byte: filters widened by the scale when an image shrinks, coefficients in 22-bit
- * fixed point, rounded to bytes between the two passes. Pillow 13 begins with the rows where that saves most; older ones never do, which
- * may differ by one level.
+ * Resizes as Pillow's `Image.resize` does, byte for byte: filters are widened by the scale when an image shrinks, coefficients have
+ * 22-bit fixed point, and values are rounded to bytes between the two passes. Pillow 13 begins with the rows if that saves most; older
+ * versions never do, and may differ by one level.
  */
 export function resample(image: Pixels, size: Size, filter: ResampleFilter): Pixels {
   if (image.height === size.height && image.width === size.width) return image;
@@ -30,7 +30,7 @@ export function resample(image: Pixels, size: Size, filter: ResampleFilter): Pix
 }
 
 interface Filter {
-  /** How far it reaches, in pixels. */
+  /** Its radius in pixels. */
   readonly support: number;
   weight(x: number): number;
 }
@@ -54,7 +54,7 @@ function cubic(x: number): number {
   return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0;
 }
 
-/** Where each output position begins to read, and with which weights. */
+/** Where each output position begins to read, and its weights. */
 interface Taps {
   readonly first: Int32Array;
   readonly count: Int32Array;
@@ -146,7 +146,7 @@ function nearest(image: Pixels, { height, width }: Size): Pixels {
   return { height, width, channels, data: out };
 }
 
-/** Positions are added up, as Pillow adds them: a product would differ in the last place, and so by a pixel. */
+/** Positions are summed up as in Pillow: a product would differ in the last place, and so by a pixel. */
 function nearestIndices(from: number, to: number): Int32Array {
   const step = from / to;
   let position = step * 0.5;

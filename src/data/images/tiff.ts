@@ -7,14 +7,14 @@ const ASSOCIATED = 1;
 /** The JPEG decoder turns YCbCr into RGB by itself. */
 const JPEGS: readonly (number | undefined)[] = [6, 7];
 
-/** What libvips reads otherwise than Pillow: YCbCr that no JPEG decoder turns into RGB, and colours times alpha in 16 bits. */
+/** What libvips reads differently from Pillow: YCbCr that no JPEG decoder turns into RGB, and colours premultiplied by alpha in 16 bits. */
 export function misread(bytes: Uint8Array, depth: string): string | undefined {
   const tags = shortTags(bytes);
   if (tags.get(PHOTOMETRIC) === YCBCR && !JPEGS.includes(tags.get(COMPRESSION))) return 'colours YCbCr without JPEG';
   return tags.get(EXTRA_SAMPLES) === ASSOCIATED && depth === 'ushort' ? 'associated alpha in 16 bits' : undefined;
 }
 
-/** The first directory's tags of one 16-bit number (TIFF 6.0, section 2; BigTIFF has longer fields). */
+/** The tags of the first directory that hold one 16-bit number (TIFF 6.0, section 2; BigTIFF has longer fields). */
 function shortTags(bytes: Uint8Array): Map<number, number> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const little = bytes[0] === 0x49;

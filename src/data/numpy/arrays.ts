@@ -5,7 +5,7 @@ import { npyColumn } from './npy.ts';
 import { HEADER_WINDOW, parseNpyHeader } from './npyHeader.ts';
 import { openNpz } from './npz.ts';
 
-/** Opens an .npz, or an .npy, as it is. @throws LossgraftError where it is damaged, is no array, or holds Python objects. */
+/** Opens an .npz or .npy as it is. @throws LossgraftError if it is damaged, not an array, or holds Python objects. */
 export async function openArrays(path: string): Promise<Dataset> {
   if (extname(path).toLowerCase() === '.npz') return { name: path, unnamed: undefined, ...(await openNpz(path)) };
   const { column, close } = openNpy(path);

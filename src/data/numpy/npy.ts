@@ -9,7 +9,7 @@ export type ReadBytes = (target: Uint8Array, offset: number) => Promise<void>;
 /**
  * Reads a whole .npy file from memory: row-major, in this machine's byte order.
  *
- * @throws LossgraftError where it is damaged or holds Python objects.
+ * @throws LossgraftError if it is damaged or holds Python objects.
  */
 export async function decodeNpy(bytes: Uint8Array, name = 'array'): Promise<Tensor> {
   const header = parseNpyHeader(bytes.subarray(0, HEADER_WINDOW), bytes.length, name);
@@ -100,7 +100,7 @@ async function readFortran(
   }
 }
 
-/** Counts up with the first axis fastest. */
+/** Counts with the first axis fastest. */
 function advance(index: number[], dims: readonly number[]): void {
   for (const [axis, dim] of dims.entries()) {
     const next = (index[axis] ?? 0) + 1;

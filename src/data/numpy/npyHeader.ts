@@ -2,7 +2,7 @@ import { LossgraftError } from '../../errors.ts';
 import { type DataType, elementCount } from '../../tensor.ts';
 import { MAX_HEADER_BYTES, MAX_RANK } from '../limits.ts';
 
-/** What the start of an .npy file says. */
+/** The header of an .npy file. */
 export interface NpyHeader {
   readonly dtype: DataType;
   readonly dims: readonly number[];
@@ -44,7 +44,7 @@ export function parseNpyHeader(start: Uint8Array, fileBytes: number, name: strin
   return { dtype, dims, itemBytes, bigEndian, fortran, dataOffset };
 }
 
-/** A version 1 header (2 where it is long), padded so that the elements begin at a multiple of 64. */
+/** A version 1 header (version 2 if it is long), padded so that the elements begin at a multiple of 64. */
 export function formatNpyHeader(descr: string, dims: readonly number[]): Uint8Array {
   const shape = dims.length === 1 ? `${dims[0]},` : dims.join(', ');
   const dict = `{'descr': '${descr}', 'fortran_order': False, 'shape': (${shape}), }`;
@@ -158,7 +158,7 @@ function parseDescr(descr: string, name: string): { dtype: DataType; itemBytes: 
   });
 }
 
-/** numpy's name of a dtype, little-endian; `undefined` where numpy has none. */
+/** numpy's name for a dtype, little-endian; `undefined` if numpy has none. */
 export function npyDescr(dtype: DataType): string | undefined {
   const code = Object.entries(NUMERIC).find(([, [name]]) => name === dtype)?.[0];
   if (code === undefined) return undefined;

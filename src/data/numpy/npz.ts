@@ -26,8 +26,8 @@ const DEFLATED = 8;
 /**
  * Opens an .npz. Only the headers of its arrays are read.
  *
- * @throws LossgraftError where it is not a zip of .npy files, where an array's size is not what its header says, or where a
- * compressed array would take more than 2 GiB.
+ * @throws LossgraftError if it is not a zip of .npy files, an array's size differs from its header, or a compressed array would take more
+ * than 2 GiB.
  */
 export async function openNpz(path: string): Promise<Npz> {
   const file = openFile(path);
@@ -135,7 +135,7 @@ async function readPrefix(stream: Readable, length: number, where: string): Prom
   return prefix.subarray(0, done);
 }
 
-/** The zip reader sees to it that exactly the declared size comes out. */
+/** The zip reader ensures that exactly the declared size comes out. */
 async function inflate(where: string, zip: ZipFile, entry: Entry, store: RowStore): Promise<void> {
   let sum = 0;
   for await (const chunk of chunks(await zip.openReadStreamPromise(entry), where)) {

@@ -4,9 +4,9 @@ import { compressors } from 'hyparquet-compressors';
 import { checkZstd } from './zstdFrame.ts';
 
 /**
- * How pages are inflated: to the size that their header says, never to more. Node's zlib compares gzip's checksums, too.
+ * Inflates pages to the size in their header, never to more. Node's zlib also checks gzip's checksums.
  *
- * @throws RangeError or zlib's error where the bytes give more than that or are damaged.
+ * @throws RangeError or zlib's error if the bytes give more than that or are damaged.
  */
 export const codecs: Compressors = {
   ...compressors,

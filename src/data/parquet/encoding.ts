@@ -8,10 +8,10 @@ interface ColumnKind {
 }
 
 /**
- * Checks that the runs of a data page give no more values than the page has.
+ * Checks that the runs of a data page yield no more values than the page has.
  *
  * @param page levels and values, decompressed.
- * @throws LossgraftError `parquet-encoding` for encodings that are not read; RangeError where runs are too long or not whole.
+ * @throws LossgraftError `parquet-encoding` for unsupported encodings; RangeError if runs are too long or incomplete.
  */
 export function checkPageValues(where: string, page: Uint8Array, header: PageHeader, column: ColumnKind): void {
   const { data_page_header: v1, data_page_header_v2: v2 } = header;
@@ -71,7 +71,7 @@ function checkEncoding(
   });
 }
 
-/** A block of a delta encoding has a multiple of 128 values; writers take 128 or 256. */
+/** A block of a delta encoding has a multiple of 128 values; writers use 128 or 256. */
 const MAX_DELTA_BLOCK = 65_536;
 
 /** The last run of packed bits may be filled up: to 8 values by the format, to 512 by some writers. */
@@ -99,14 +99,14 @@ class Cursor {
     return this.at >= this.#bytes.length;
   }
 
-  /** One bit for each value: is it there? */
+  /** One bit for each value: is it present? */
   levels(count: number, end: number): void {
     if (end > this.#bytes.length) throw new RangeError('levels that extend beyond their page');
     const seen = this.runs(1, count, end);
     if (seen < count) throw new RangeError(`levels of ${seen} values where ${count} should be`);
   }
 
-  /** Runs of equal or of packed values of `width` bits, `count` at most: fewer where some are missing. Returns how many. */
+  /** Reads runs of equal or packed values of `width` bits, at most `count`: fewer if some are missing. Returns how many. */
   runs(width: number, count: number, end: number = this.#bytes.length): number {
     if (width > 32) throw new RangeError(`values of ${width} bits`);
     let seen = 0;

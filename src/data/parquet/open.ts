@@ -18,8 +18,8 @@ import { checkThrift } from './thrift.ts';
 /**
  * Opens a Parquet file. Rows are decoded some thousands at a time.
  *
- * @throws LossgraftError `bad-parquet` where it is damaged or its sizes are not what they should be, `parquet-column` for columns of
- * lists, structures and dates.
+ * @throws LossgraftError `bad-parquet` if it is damaged or its sizes are wrong, `parquet-column` for columns of lists, structures and
+ * dates.
  */
 export async function openParquet(path: string): Promise<Table> {
   const file = openFile(path);
@@ -123,7 +123,7 @@ function chunksByName(where: string, { columns }: RowGroup): Map<string, ColumnC
   return chunks;
 }
 
-/** One column of one row group is all that the decoder is shown: what was checked, and nothing to search through. */
+/** The decoder sees only one column of one row group: what was checked, and nothing to search through. */
 function partOf(metadata: FileMetaData, group: RowGroup, chunk: ColumnChunk, element: SchemaElement): FileMetaData {
   const root: SchemaElement = { name: 'root', num_children: 1 };
   const { num_rows } = group;

@@ -16,7 +16,7 @@ import { codecNames, codecs } from './codecs.ts';
 import { checkPageValues } from './encoding.ts';
 import { checkThrift } from './thrift.ts';
 
-/** Page headers are some dozens of bytes; statistics of long texts make them longer. */
+/** Page headers take some dozens of bytes; statistics of long texts make them longer. */
 const HEADER_WINDOW = 64 * 1024;
 
 interface Chunk {
@@ -145,7 +145,7 @@ function checkPage({ header, chunk: { where, isOptional, meta } }: Packed, bytes
   if (type !== 'DICTIONARY_PAGE') checkPageValues(where, bytes, header, { isOptional, type: meta.type });
 }
 
-/** Of a plain value at least. */
+/** The least bytes of a plain value. */
 const BYTES: Readonly<Partial<Record<ParquetType, number>>> = {
   INT32: 4,
   INT64: 8,

@@ -1,11 +1,11 @@
 import { MAX_THRIFT_DEPTH } from '../limits.ts';
 
 /**
- * Walks a structure of Thrift's compact protocol without building it: what a decoder would allocate is bounded by the bytes once every
- * list is known to be there in full (CWE-770), and what it would recurse into by {@link MAX_THRIFT_DEPTH} (CWE-674).
+ * Walks a structure in Thrift's compact protocol without building it. Once every list is known to be complete, the bytes bound what a
+ * decoder allocates (CWE-770), and {@link MAX_THRIFT_DEPTH} bounds its recursion (CWE-674).
  *
  * @returns where it ends.
- * @throws RangeError where it is not whole.
+ * @throws RangeError if it is incomplete.
  */
 export function checkThrift(bytes: Uint8Array, offset = 0): number {
   return new Walker(bytes, offset).struct(0);

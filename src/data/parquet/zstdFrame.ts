@@ -3,11 +3,11 @@ import { MAX_ZSTD_WINDOW } from '../limits.ts';
 const MAGIC = 0xfd2fb528;
 
 /**
- * Walks the frames of Zstandard data (RFC 8878, 3.1.1) without inflating them. The decoder would make a window of up to 2 GiB and move it at
- * every block, were there no data for it (CWE-409, CWE-834).
+ * Walks the frames of Zstandard data (RFC 8878, 3.1.1) without inflating them. Otherwise the decoder would allocate a window of up to 2
+ * GiB, and move it at every block, even without data for it (CWE-409, CWE-834).
  *
  * @param size of the inflated data.
- * @throws RangeError where a frame says another size, or wants a window of more than {@link MAX_ZSTD_WINDOW}.
+ * @throws RangeError if a frame declares another size, or a window of more than {@link MAX_ZSTD_WINDOW}.
  */
 export function checkZstd(bytes: Uint8Array, size: number): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -21,7 +21,7 @@ export function checkZstd(bytes: Uint8Array, size: number): void {
       const header = view.getUint16(at, true) + view.getUint8(at + 2) * 2 ** 16;
       const [kind, length] = [(header >> 1) & 3, header >> 3];
       isLast = (header & 1) === 1;
-      // A block of one repeated byte holds that byte.
+      // A block of one repeated byte holds only that byte.
       at += 3 + (kind === 1 ? 1 : length);
       if (at > bytes.length) throw new RangeError('an end within a Zstandard block');
     }

@@ -1,7 +1,7 @@
 import { isRecord } from '../../isRecord.ts';
 import { readText } from '../counts.ts';
 
-/** `size=S,M,L;colour=red,blue`, or such an object in a .json file. @returns `undefined` for anything else. */
+/** Parses `size=S,M,L;colour=red,blue`, or a .json file with such an object. @returns `undefined` for anything else. */
 export function readCategoryOrder(given: string): Record<string, readonly string[]> | undefined {
   if (/\.json$/i.test(given)) return inFile(given);
   const pairs = given.split(';').map((part): [string, readonly string[]] => {

@@ -4,23 +4,23 @@ import type { DataOptions } from '../options.ts';
 import { isMissing, isNumeric } from './numeric.ts';
 import type { Cell } from './table.ts';
 
-/** The cells of one column, as they are read. */
+/** The cells of one column while they are read. */
 export interface FeatureCells {
   readonly name: string;
   readonly values: readonly string[];
   readonly places: readonly string[];
-  /** @returns the number, the index of the category, or NaN where the cell is missing. */
+  /** @returns the number, the index of the category, or NaN for a missing cell. */
   add(cell: Cell, place: () => string): number;
   kind(): 'number' | 'category' | 'empty';
-  /** Whether no value came twice. */
+  /** Whether no value occurred twice. */
   areUnique(): boolean;
-  /** Where a cell is missing first. */
+  /** The first missing cell. */
   gap(): string | undefined;
 }
 
 /**
- * Reads cells of a column of which nobody knows yet whether it holds numbers or categories. The first cell tells; one of the other kind is refused.
- * `true` and `false` are 1 and 0, as pandas reads them.
+ * Reads cells of a column that may hold numbers or categories. The first cell decides; cells of the other kind are refused. `true` and
+ * `false` are 1 and 0, as in pandas.
  */
 export function cellsOf(
   name: string,
@@ -48,7 +48,7 @@ export function cellsOf(
     const known = dictionary.get(text);
     hasTwins ||= known !== undefined;
     if (known !== undefined) return known;
-    // More are only counted: no model has an input for each of them.
+    // Beyond that they are only counted: no model has an input for each of them.
     if (values.length < MAX_CATEGORIES) dictionary.set(text, values.length);
     if (values.length <= MAX_CATEGORIES) values.push(text);
     if (places.length <= MAX_CATEGORIES) places.push(place());
@@ -96,7 +96,7 @@ function toNumber(cell: Cell): number {
   return isNumeric(cell) ? Number(cell) : (BOOLEANS.get(cell.trim()) ?? Number.NaN);
 }
 
-/** Infinity and hexadecimals are numbers that are not taken, and no categories. */
+/** Infinity and hexadecimals are numbers that are not accepted; they are not categories. */
 function looksNumeric(cell: Cell): boolean {
   return typeof cell === 'string' && /^[+-]?(inf(inity)?|0x[0-9a-f]+)$/i.test(cell.trim());
 }

@@ -11,9 +11,10 @@ import { isNumeric } from './numeric.ts';
 import type { Table, TableRow } from './table.ts';
 
 /**
- * Opens a CSV: RFC 4180, UTF-8, with or without a byte order mark; empty lines are passed over.
+ * Opens a CSV: RFC 4180, UTF-8, with or without a byte order mark; empty lines are skipped.
  *
- * @throws LossgraftError `csv-header`, and while reading `bad-csv` for ragged rows, quotes and bytes that are not right, with the line.
+ * @throws LossgraftError `csv-header`, and while reading `bad-csv` for ragged rows, bad quotes and bytes that are not UTF-8, with the
+ * line.
  */
 export async function openCsv(path: string, { delimiter, header = true }: TableOptions): Promise<Table> {
   const records = readRecords(path, delimiter ?? (extname(path).toLowerCase() === '.tsv' ? '\t' : ','));
@@ -92,7 +93,10 @@ async function* utf8Chunks(path: string): AsyncGenerator<Uint8Array> {
 
 const NEWLINE = 10;
 
-/** How many lines end before one that is no UTF-8. A chunk's first line may begin within a letter: it is taken where no other is. */
+/**
+ * How many lines end before one that is not UTF-8. A chunk's first line may begin within a character, so it counts only if no other line
+ * is invalid.
+ */
 function linesBefore(chunk: Uint8Array = new Uint8Array()): number {
   for (let start = 0, line = 0; start <= chunk.length; line++) {
     const at = chunk.indexOf(NEWLINE, start);

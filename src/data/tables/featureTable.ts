@@ -12,19 +12,19 @@ import { type RawTable, readRaw } from './rawTable.ts';
 import type { Table } from './table.ts';
 import { chooseLabels, columnIndex } from './tableColumns.ts';
 
-/** What a model says of a table before it is read. */
+/** What a model tells about a table before it is read. */
 export interface Expected {
-  /** Columns of categories, whatever their cells look like. */
+  /** Columns of categories, regardless of what their cells look like. */
   readonly texts: readonly string[];
-  /** Whether it records what to fill in where a cell is missing. */
+  /** Whether it records what to fill missing cells with. */
   readonly fills: boolean;
 }
 
 /**
- * Reads a table of numbers and categories: every row is checked now, and kept in memory or a temporary file. How they become a model's numbers is
- * told when that is known.
+ * Reads a table of numbers and categories. Every row is checked now, and kept in memory or a temporary file. The model's inputs decide
+ * later how cells become numbers.
  *
- * @throws LossgraftError for cells that are missing or no numbers, with row and column, and for labels that make no classes.
+ * @throws LossgraftError for cells that are missing or not numbers, with row and column, and for labels that are not classes.
  */
 export async function readFeatures(table: Table, options: DataOptions, expected: Expected): Promise<Dataset> {
   if (options.missing === 'drop') refuseDrop(options);
@@ -113,7 +113,7 @@ function nonEmpty({ name, columns: all }: Table, columns: readonly number[]): re
   throw refused(name, 'at least one column of numbers or categories', all.join(', '), hint);
 }
 
-/** Rows may not go where their number counts. */
+/** Rows must not be dropped if their number matters. */
 function refuseDrop({ unlabelled, labels }: DataOptions): void {
   if (!unlabelled && labels === undefined) return;
   throw new LossgraftError({
@@ -140,7 +140,7 @@ function leftOut({ name }: Table, { drop = [] }: DataOptions, rows: number): str
   ];
 }
 
-/** Features that are called like names of samples. */
+/** Features whose names suggest that they name samples. */
 function suspects({ name, isChosen }: RawTable, { columns }: Preparation): string[] {
   const found = columns.filter((column) => isIdentifierName(column.name));
   if (found.length === 0 || isChosen) return [];
@@ -148,7 +148,7 @@ function suspects({ name, isChosen }: RawTable, { columns }: Preparation): strin
   return [`${name}: ${names} seems to name samples, and is a feature: ${option('drop')} leaves it out`];
 }
 
-/** What training rows decided. */
+/** What the training rows decided. */
 function asFitted(raw: RawTable, { columns }: Preparation): string[] {
   const fitted = new Set(columns.map(({ name }) => name));
   const others = raw.columns.flatMap(({ name, isIdentifier }) => (fitted.has(name) || isIdentifier ? [] : [name]));
@@ -162,7 +162,7 @@ function asFitted(raw: RawTable, { columns }: Preparation): string[] {
   ];
 }
 
-/** What training decided is no option any more. @throws LossgraftError `option-conflict` */
+/** Options cannot override what training decided. @throws LossgraftError `option-conflict` */
 function refuseOthers({ columns }: Preparation, { categories, categoryOrder = {}, featureColumns }: DataOptions): void {
   const moved = columns.find(
     (column) =>

@@ -6,8 +6,8 @@ import type { RawColumn, RawTable } from './rawTable.ts';
 export type FillWith = Exclude<NonNullable<DataOptions['missing']>, 'drop' | 'keep'>;
 
 /**
- * What stands for missing cells, of some rows: the mean, the median or the most frequent number of a column, of equal ones the smallest, as
- * SimpleImputer of scikit-learn has it. Categories take the most frequent one.
+ * The fill values for missing cells, from some rows: the mean, the median or the most frequent number of a column (the smallest of
+ * equals), as in scikit-learn's SimpleImputer. Categories take the most frequent one.
  *
  * @param rows `undefined`: all.
  * @throws LossgraftError `missing-value` for a column without a value in these rows.
@@ -34,7 +34,7 @@ export function fillIn(
 const COLUMNS_AT_ONCE = 8;
 const ROWS_AT_ONCE = 4096;
 
-/** The values of columns that are not missing, sorted by rows. */
+/** The values of columns that are not missing, in row order. */
 function collect(raw: RawTable, indices: readonly number[], rows: Uint32Array | undefined): Float64Array[] {
   const size = rows?.length ?? raw.size;
   const found = indices.map(() => new Float64Array(size));
@@ -80,7 +80,7 @@ const FILLS: Readonly<Record<FillWith, (values: Float64Array) => number>> = {
   mode: (values) => mostFrequent(values),
 };
 
-/** Of equal ones the smallest. */
+/** The smallest of equals. */
 function mostFrequent<T extends number | string>(values: Iterable<T> & { [i: number]: T }): T {
   const counts = new Map<T, number>();
   for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);

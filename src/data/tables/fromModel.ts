@@ -5,7 +5,9 @@ import { scan } from '../../onnx/index.ts';
 import type { Expected } from './featureTable.ts';
 import { isCategory, preparationIn } from './preparation.ts';
 
-/** What the model that reads a table says of its columns: which are texts, and whether missing cells are filled. Without a model nothing. */
+/**
+ * What a model tells about the columns of a table it reads: which are texts, and whether missing cells are filled. Empty without a model.
+ */
 export function expectedBy(model: string | undefined): Expected {
   if (model === undefined) return { texts: [], fills: false };
   const source = openFile(modelFileIn(model));

@@ -1,7 +1,7 @@
-/** What identifiers, and the index that pandas writes, are called. */
+/** Usual names of identifiers, and of the index that pandas writes. */
 const IDENTIFIER = /^(id|index|uuid|guid|row_?(id|number)|unnamed: ?0|)$|[_ ]id$/i;
 
-/** Whether a column is called like one that names samples. */
+/** Whether the name of a column suggests that it names samples. */
 export function isIdentifierName(name: string): boolean {
   return IDENTIFIER.test(name.trim());
 }

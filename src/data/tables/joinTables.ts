@@ -1,7 +1,7 @@
 import { LossgraftError } from '../../errors.ts';
 import type { Table, TableRow } from './table.ts';
 
-/** One table of the rows of several, one after the other; columns are matched by name, in the order of the first. */
+/** One table with the rows of several in turn; columns are matched by name, in the order of the first table. */
 export async function joinTables(
   name: string,
   files: readonly string[],
@@ -36,7 +36,7 @@ export async function joinTables(
   return { name, columns: first.columns, fileOf, rows, close: () => running?.close() };
 }
 
-/** Where the columns of the first table are in another. */
+/** The positions of the first table's columns in another. */
 function placesIn(first: Table, table: Table): readonly number[] {
   const missing = first.columns.find((column) => !table.columns.includes(column));
   const extra = table.columns.find((column) => !first.columns.includes(column));

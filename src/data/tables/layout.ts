@@ -14,12 +14,12 @@ export interface Layout extends Preparation {
 type LayoutOptions = Pick<DataOptions, 'categories' | 'categoryOrder' | 'unknownCategory'>;
 
 /**
- * Lays a table's columns out for a model's inputs. Several inputs, or one for a single number or text, take the columns of their names. One
- * input takes numbers first and then the categories, as zeros and ones or as indices, whatever its width asks for; what seems to name samples
- * is left out, unless the width asks for that too.
+ * Lays a table's columns out for a model's inputs. Several inputs, or one for a single number or text, take the columns of their names. A
+ * single input takes numbers first and then the categories, as zeros and ones or as indices, depending on its width. Columns that seem to
+ * name samples are left out, unless the width calls for them.
  *
- * @param ports the model's inputs; none where no model is known.
- * @throws LossgraftError `data-shape` where no way fits the width, `table-columns` where there is nothing to read.
+ * @param ports the model's inputs; empty if no model is known.
+ * @throws LossgraftError `data-shape` if no layout fits the width, `table-columns` if there is nothing to read.
  */
 export function layoutFor(raw: RawTable, ports: readonly Port[], options: LayoutOptions): Layout {
   const unknown = options.unknownCategory ?? 'error';
@@ -44,7 +44,7 @@ interface Way {
   readonly without: readonly string[];
 }
 
-/** What is likely first: without names of samples, and zeros and ones. */
+/** The likeliest layout first: zeros and ones, without names of samples. */
 function waysOf(raw: RawTable, encoding: Encoding | undefined, options: LayoutOptions): Way[] {
   const identifiers = raw.isChosen ? [] : raw.columns.filter(({ isIdentifier }) => isIdentifier);
   const encodings: readonly Encoding[] = encoding === undefined ? ['one-hot', 'ordinal'] : [encoding];
@@ -56,7 +56,7 @@ function waysOf(raw: RawTable, encoding: Encoding | undefined, options: LayoutOp
   });
 }
 
-/** Numbers first where categories become several columns, as pandas' get_dummies puts them, unless the user gave the order. */
+/** Numbers come first if categories become several columns, as in pandas' get_dummies, unless the user gave the order. */
 function inOrder(raw: RawTable, kept: readonly RawColumn[], as: Encoding, options: LayoutOptions): PreparedColumn[] {
   const all = kept.map((column) => preparedAs(column, as, options));
   if (raw.isChosen || as !== 'one-hot') return all;
@@ -73,7 +73,7 @@ function preparedAs(
   return { name, as, categories: as === 'text' ? [] : (given ?? values.toSorted(byCodePoint)) };
 }
 
-/** The columns that inputs are called after: a pipeline of scikit-learn has an input for each. */
+/** The columns that inputs are named after: a scikit-learn pipeline has an input for each. */
 function byInput(raw: RawTable, ports: readonly Port[], options: LayoutOptions): PreparedColumn[] | undefined {
   const isSingle = ports.every(({ shape }) => shape?.length === 1 || shape?.[1] === 1);
   if (ports.length === 0 || !isSingle) return undefined;
@@ -90,7 +90,7 @@ function totalOf(columns: readonly PreparedColumn[]): number {
 
 const SHOWN = 8;
 
-/** What was made of categories. */
+/** How categories were encoded. */
 function describe(raw: RawTable, columns: readonly PreparedColumn[]): string[] {
   const found = columns.filter(isCategory).filter(({ as }) => as !== 'text');
   if (found.length === 0) return [];

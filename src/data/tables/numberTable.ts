@@ -13,9 +13,9 @@ import { type Cell, placeOf, type Table } from './table.ts';
 import { chooseLabels, columnIndex } from './tableColumns.ts';
 
 /**
- * Reads a table of numbers for inputs that are given their columns: every row is checked now, and kept in memory or a temporary file.
+ * Reads a table of numbers for inputs with assigned columns. Every row is checked now, and kept in memory or a temporary file.
  *
- * @throws LossgraftError for cells that are missing or no numbers, with row and column, and for labels that make no classes.
+ * @throws LossgraftError for cells that are missing or not numbers, with row and column, and for labels that are not classes.
  */
 export async function readNumbers(table: Table, options: DataOptions): Promise<Dataset> {
   refuseForFeatures(options);
@@ -152,7 +152,7 @@ function toIntegers(cells: readonly Cell[], where: (i: number) => string): BigIn
   });
 }
 
-/** To the last digit: identifiers are larger than what floating point tells apart. */
+/** Exact to the last digit: identifiers exceed the precision of floating point. */
 function toInteger(cell: Cell): bigint | undefined {
   if (typeof cell === 'bigint') return cell;
   if (typeof cell === 'string' && /^\s*[+-]?\d+\s*$/.test(cell)) return BigInt(cell.trim().replace(/^\+/, ''));
@@ -165,7 +165,7 @@ function toNumber(cell: Cell): number {
   return cell === null ? Number.NaN : Number(cell);
 }
 
-/** What this reader does not do. */
+/** Options that this reader does not have. */
 function refuseForFeatures({ missing, labels, unlabelled, ...options }: DataOptions): void {
   const own = ['categorical', 'categories', 'categoryOrder', 'unknownCategory'] as const;
   const other = own.find((key) => options[key] !== undefined);

@@ -5,7 +5,7 @@ export function isNumeric(text: string): boolean {
   return DECIMAL.test(text.trim());
 }
 
-/** Is it one of the ways in which tables say that a value is missing? */
+/** Is it one of the usual markers of a missing value? */
 export function isMissing(text: string): boolean {
   return ['', 'na', 'n/a', 'nan', 'null', 'none', '?', '-'].includes(text.trim().toLowerCase());
 }

@@ -2,13 +2,13 @@ import { LossgraftError } from '../../errors.ts';
 import { isRecord } from '../../isRecord.ts';
 
 /**
- * How the cells of a table become a model's numbers. Training fits it on its rows and records it in the model that it writes, so that other data
+ * How the cells of a table become a model's numbers. Training fits it on its rows and records it in the written model, so that other data
  * are prepared alike.
  */
 export interface Preparation {
-  /** In the order of the model's one input; of several inputs each takes the column of its name. */
+  /** In the order of the model's single input; each of several inputs takes the column of its name. */
   readonly columns: readonly PreparedColumn[];
-  /** What becomes of a category that is not listed: it is refused, or is no category at all: zeros, and −1 as a code. */
+  /** How to treat an unlisted category: refuse it, or encode it as no category at all: zeros, or −1 as a code. */
   readonly unknown: UnknownCategory;
 }
 
@@ -21,14 +21,14 @@ export interface NumberColumn {
   readonly fill?: number;
 }
 
-/** How a category goes into a model: as zeros and a one, as its index, or as the text that it is. */
+/** How a category is fed to a model: one-hot, as its index, or as text. */
 export type Encoding = 'one-hot' | 'ordinal' | 'text';
 
 /** A column of categories. */
 export interface CategoryColumn {
   readonly name: string;
   readonly as: Encoding;
-  /** In the order of their zeros and ones, or their indices; none are listed of texts. */
+  /** In the order of their zeros and ones, or their indices; empty for texts. */
   readonly categories: readonly string[];
   readonly fill?: string;
 }
@@ -39,7 +39,7 @@ export function isCategory(column: PreparedColumn): column is CategoryColumn {
   return 'as' in column;
 }
 
-/** How many numbers of a sample a column makes. */
+/** How many numbers per sample a column becomes. */
 export function widthOf(column: PreparedColumn): number {
   return isCategory(column) && column.as === 'one-hot' ? column.categories.length : 1;
 }

@@ -8,18 +8,18 @@ import { missingColumn, type RawColumn, type RawTable } from './rawTable.ts';
 
 /** The columns of a model's inputs, made of a table's cells. */
 export interface PreparedTable {
-  /** By the name of the input, where each takes the column of its name. */
+  /** By input name, if each input takes the column of its name. */
   readonly columns: ReadonlyMap<string, Column>;
-  /** Of a model with one input. */
+  /** For a model with one input. */
   readonly unnamed: Column | undefined;
 }
 
 /**
- * Makes numbers of a table's cells.
+ * Turns a table's cells into numbers.
  *
- * @param ports the model's inputs; none where no model is known.
- * @param mayLack whether NaN goes on where a cell is missing and nothing fills it.
- * @throws LossgraftError `table-columns`, `unknown-category`, and `missing-value` where nothing fills a cell that is missing.
+ * @param ports the model's inputs; empty if no model is known.
+ * @param mayLack whether a missing cell that nothing fills becomes NaN.
+ * @throws LossgraftError `table-columns`, `unknown-category`, and `missing-value` if nothing fills a missing cell.
  */
 export function prepareTable(
   raw: RawTable,
@@ -44,7 +44,7 @@ interface CellReader {
   readonly name: string;
   readonly index: number;
   readonly width: number;
-  /** Of a category that a model reads as text. */
+  /** For a category that a model reads as text. */
   text(cell: number): string;
   /** Writes `width` numbers. */
   write(cell: number, target: { [i: number]: number }, at: number): void;

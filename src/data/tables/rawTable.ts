@@ -9,19 +9,19 @@ import { type Cell, placeOf, type Table } from './table.ts';
 /** A column of a table's cells, read once. */
 export interface RawColumn {
   readonly name: string;
-  /** `empty` where every cell is missing. */
+  /** `empty` if every cell is missing. */
   readonly kind: 'number' | 'category' | 'empty';
-  /** Of categories: what there is, in the order of first appearance; a cell holds the index. */
+  /** The categories, in the order of first appearance; a cell holds the index. */
   readonly values: readonly string[];
-  /** Where each of them stands first. */
+  /** Where each of them occurs first. */
   readonly places: readonly string[];
-  /** Where a cell is missing first. */
+  /** The first missing cell. */
   readonly gap: string | undefined;
-  /** Whether it seems to name samples: no value comes twice, and it is called so, or is a text. */
+  /** Whether it seems to name samples: no value repeats, and it has such a name or holds texts. */
   readonly isIdentifier: boolean;
 }
 
-/** The features of a table as they stand there: numbers in float64, indices of categories, NaN for what is missing. */
+/** The features of a table as they are: numbers in float64, indices of categories, NaN for missing cells. */
 export interface RawTable {
   readonly name: string;
   readonly size: number;
@@ -33,21 +33,22 @@ export interface RawTable {
   close(): void;
 }
 
-/** What `readRaw` gives beside the table. */
+/** What `readRaw` returns beside the table. */
 export interface ReadTable {
   readonly raw: RawTable;
   /** Rows that were left out. */
   readonly dropped: number;
 }
 
-/** Texts of which none comes twice name samples, from so many rows on. */
+/** From this many rows on, texts without repeats name samples. */
 const LEAST_TEXTS = 20;
 
 /**
- * Reads columns of a table. A column whose cells are no numbers holds categories; one that has both is refused, unless it is said to hold them.
+ * Reads columns of a table. A column whose cells are not numbers holds categories; a mixed one is refused, unless an option declares it
+ * categorical.
  *
- * @param texts columns that hold categories, whatever their cells look like.
- * @param onLabel takes the cell of the labels of each row that is kept.
+ * @param texts columns that hold categories, regardless of what their cells look like.
+ * @param onLabel receives the label cell of each row that is kept.
  * @throws LossgraftError `missing-value` and `no-number`, with row and column.
  */
 export async function readRaw(
@@ -103,7 +104,7 @@ function rawColumn(cells: FeatureCells, size: number): RawColumn {
   return { name, kind, values, places, gap: gap(), isIdentifier };
 }
 
-/** A column that is to be read and is not there. @throws LossgraftError `table-columns` */
+/** The error for a column that is missing. @throws LossgraftError `table-columns` */
 export function missingColumn(where: string, name: string, known: readonly string[]): LossgraftError {
   return new LossgraftError({
     code: 'table-columns',

@@ -1,10 +1,10 @@
-/** What a table holds at one place. */
+/** The content of a table's cell. */
 export type Cell = string | number | bigint | boolean | null;
 
 /** One row: its cells in the order in which columns were requested. */
 export interface TableRow {
   readonly cells: readonly Cell[];
-  /** The line of the file, where rows are lines. */
+  /** The line of the file, if rows are lines. */
   readonly line: number | undefined;
 }
 
@@ -14,7 +14,7 @@ export interface Table {
   readonly columns: readonly string[];
   /** The rows, of some columns, by their indices. */
   rows(columns: readonly number[]): AsyncIterable<TableRow>;
-  /** Of several files: the one that a row is in, and its row there. */
+  /** For several files: the file of a row, and its number there. */
   fileOf?(row: number): { readonly file: string; readonly row: number };
   close(): void;
 }

@@ -2,7 +2,7 @@ import { LossgraftError, option } from '../../errors.ts';
 import type { DataOptions } from '../options.ts';
 import type { Table } from './table.ts';
 
-/** The column of labels; `undefined` where a file of labels is given, or none are requested. @throws LossgraftError `table-columns` */
+/** The column of labels; `undefined` if a file of labels is given, or no labels are requested. @throws LossgraftError `table-columns` */
 export function chooseLabels(table: Table, { labelColumn, labels, unlabelled }: DataOptions): number | undefined {
   if (labels !== undefined) {
     if (labelColumn === undefined) return undefined;

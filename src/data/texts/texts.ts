@@ -13,8 +13,8 @@ import { chooseLabels, columnIndex } from '../tables/tableColumns.ts';
 import { tokenStore } from './tokenStore.ts';
 
 /**
- * Reads a column of texts: every one is turned into tokens now, and kept in memory or a temporary file. Columns `input_ids`,
- * `attention_mask` and `token_type_ids`, int64 [N, maxLength]; a model with one input gets the first, whatever it is called.
+ * Reads a column of texts. All are tokenized now, and kept in memory or a temporary file: `input_ids`, `attention_mask` and
+ * `token_type_ids`, int64 [N, maxLength]. A model with one input gets the first, whatever its name.
  *
  * @throws LossgraftError for missing texts and labels, with the row, and as the tokenizer does.
  */
@@ -57,16 +57,16 @@ export async function readTexts(table: Table, options: DataOptions): Promise<Dat
   }
 }
 
-/** The column called text, or else the only one but the labels. */
+/** The column named text, or else the only one beside the labels. */
 function textColumn({ columns }: Table, labels: number | undefined): string {
   const others = columns.filter((_, i) => i !== labels);
   return columns.includes('text') || others.length !== 1 ? 'text' : (others[0] ?? 'text');
 }
 
 /**
- * Reads .txt files in a subfolder for each class, as {@link readTexts} does.
+ * Reads .txt files in one subfolder per class, as {@link readTexts} does.
  *
- * @throws LossgraftError for files that are no UTF-8, or too long, by name.
+ * @throws LossgraftError for files that are not UTF-8, or too long, by name.
  */
 export async function openTextFolder(path: string, options: DataOptions): Promise<Dataset> {
   const folder = options.unlabelled ? listSamples(path, 'texts') : listClasses(path, 'texts');

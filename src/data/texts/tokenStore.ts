@@ -9,19 +9,19 @@ import { loadTokenizer } from './tokenizer.ts';
 /** The tokens of texts, in memory or in temporary files. */
 export interface TokenStore {
   readonly size: number;
-  /** How texts are cut and filled up. */
+  /** How texts are truncated and padded. */
   readonly how: string;
-  /** @throws LossgraftError for this text, or one that was added before. */
+  /** @throws LossgraftError for this text, or one added earlier. */
   add(text: string, where: string): Promise<void>;
   /** After the last text. */
   finish(): Promise<void>;
   columns(): [string, Column][];
-  /** The text of a row as its tokens tell it. */
+  /** The text of a row, decoded from its tokens. */
   show(row: number): Promise<string>;
   close(): void;
 }
 
-/** What the tokens are called: as Hugging Face's models call them, or as `tokenInputs` says. */
+/** The names of the token inputs: those of Hugging Face's models, or those in `tokenInputs`. */
 function tokenNames({ tokenInputs = {} }: TextOptions): readonly [string, string, string] {
   const own = ['input_ids', 'attention_mask', 'token_type_ids'] as const;
   const stray = Object.keys(tokenInputs).find((name) => !own.some((known) => known === name));
@@ -48,10 +48,10 @@ interface Placed {
   readonly where: string;
 }
 
-/** Texts that are tokenized at a time. */
+/** Texts tokenized at a time. */
 const TEXTS_AT_ONCE = 1024;
 
-/** Hands texts on, many at a time; few where they are long, or their tokens many. */
+/** Passes texts on in batches; smaller ones if texts are long, or have many tokens. */
 function inBatches(width: number, work: (batch: readonly Placed[]) => Promise<void>) {
   let waiting: Placed[] = [];
   let characters = 0;

@@ -18,30 +18,30 @@ import {
 export interface TextEncoder {
   /** Tokens of a text, with padding. */
   readonly width: number;
-  /** The side of the padding, where no more of it is wanted than the longest text needs; `undefined` where the width is requested. */
+  /** The padding side, if texts are padded only to the longest one; `undefined` if the width is requested. */
   readonly spare: 'left' | 'right' | undefined;
-  /** How texts are cut and filled up, for notes. */
+  /** How texts are truncated and padded, for notes. */
   readonly how: string;
-  /** @throws LossgraftError `untokenized` with the place of the text that the tokenizer has no tokens for. */
+  /** @throws LossgraftError `untokenized` with the place of a text that the tokenizer has no tokens for. */
   encode(texts: readonly string[], placeOf: (index: number) => string): Promise<Block>;
-  /** About the text that these tokens stand for. */
+  /** Approximately the text of these tokens. */
   decode(ids: readonly number[]): Promise<string>;
-  /** Frees the tokenizer's memory; it is loaded again where it is needed. */
+  /** Frees the tokenizer's memory; it is loaded again on demand. */
   rest(): void;
 }
 
 /**
- * Loads a tokenizer.json and leaves all parts of it to Hugging Face's own library in Rust. Texts are cut, and filled up, at the sides that the file
- * says: on the right unless it says otherwise. Where it is named by its folder, tokenizer_config.json and config.json there go before it.
+ * Loads a tokenizer.json into Hugging Face's own Rust library. Texts are truncated and padded at the sides that the file gives, on the
+ * right by default. If a folder is given, its tokenizer_config.json and config.json take precedence.
  *
- * @throws LossgraftError `bad-tokenizer` for files that are none, or have parts that are not known; `max-length`
+ * @throws LossgraftError `bad-tokenizer` for other files, or unknown parts; `max-length`
  */
 export async function loadTokenizer({ tokenizer, maxLength }: TextOptions): Promise<TextEncoder> {
   if (tokenizer === undefined)
     throw badTokenizer('option tokenizer', 'a tokenizer.json for texts', 'none', `Name it with ${option('tokenizer')}`);
   const path = fileIn(tokenizer, TOKENIZER);
   const config = await readConfig(path);
-  // A file that is named itself says all that counts.
+  // A file given by its own path counts alone.
   const folder = path === tokenizer ? undefined : readTokenizerFolder(dirname(path));
   const plan = planOf(path, config, maxLength, folder);
   const library = tokenizerProcess(plan);
@@ -65,7 +65,7 @@ export async function loadTokenizer({ tokenizer, maxLength }: TextOptions): Prom
   };
 }
 
-/** In a model's folder of Hugging Face. */
+/** In a Hugging Face model folder. */
 const TOKENIZER = {
   name: 'tokenizer.json',
   code: 'bad-tokenizer' as const,
@@ -105,7 +105,7 @@ function planOf(path: string, config: Config, asked: number | undefined, folder?
   };
 }
 
-/** BPE with dropout takes other tokens on every run. */
+/** BPE with dropout gives different tokens on every run. */
 function refuseChance(path: string, { model }: Config): void {
   const dropout = isRecord(model) ? model.dropout : undefined;
   if (typeof dropout !== 'number' || dropout === 0) return;
@@ -113,14 +113,14 @@ function refuseChance(path: string, { model }: Config): void {
   throw badTokenizer(`${path}, model.dropout`, 'the same tokens in every run', `${dropout}`, hint);
 }
 
-/** Where the file itself says how long texts are, it also says how far they are filled up. */
+/** A file that gives the length of texts also gives their padding. */
 function paddedWidth(length: number, { strategy, pad_to_multiple_of: multiple }: Config): number {
   const fixed = isRecord(strategy) ? strategy.Fixed : undefined;
   const width = Math.max(length, typeof fixed === 'number' ? fixed : 0);
   return checkLength(typeof multiple === 'number' && multiple > 0 ? Math.ceil(width / multiple) * multiple : width);
 }
 
-/** Opens the library, and its process ends where it refuses. */
+/** Opens the library; its process ends if it refuses. */
 async function padIdOf(path: string, config: Config, plan: TokenizerPlan, library: TokenizerProcess): Promise<number> {
   try {
     return checked(path, plan, await library.open());
@@ -186,7 +186,7 @@ const PARTS: Readonly<Record<string, string>> = {
   Decoder: 'decoder',
 };
 
-/** The library names the type that it could not read, and not what it read. */
+/** The library reports the type that it could not read, not what it read. */
 function unknownParts(path: string, config: Config, cause: unknown): LossgraftError {
   const said = message(cause);
   if (/native binding/.test(said)) {

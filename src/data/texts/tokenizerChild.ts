@@ -1,7 +1,7 @@
 import type { Tokenizer } from 'tokenizers';
 import type { Answer, Answers, Block, Opened, Request, TokenizerPlan } from './tokenizerProcess.ts';
 
-/** The process that holds the tokenizer: the Rust library ends its process where a file or a text makes it panic. */
+/** The process that holds the tokenizer: the Rust library ends its process if a file or a text makes it panic. */
 let tokenizer: Tokenizer | undefined;
 let width = 0;
 
@@ -22,7 +22,7 @@ async function open({ json, length, cut, pad, ...plan }: TokenizerPlan): Promise
   const special = whole.getLength() - bare.getLength();
   const named = pad.names.map((name) => tokenizer?.tokenToId(name) ?? null).find((id) => id !== null);
   const padId = pad.id ?? named;
-  // A length below the special tokens would wrap around.
+  // A length below the number of special tokens would wrap around.
   if (padId !== undefined && special <= length) {
     tokenizer.setTruncation(length, { direction: cut });
     tokenizer.setPadding({ maxLength: width, direction: pad.side, padId, padTypeId: pad.type });
@@ -53,5 +53,5 @@ process.on('message', async (request: Request) => {
     reply({ error: error instanceof Error ? error.message : String(error) });
   }
 });
-// Without whoever asks there is nothing left to do.
+// Without a parent process there is nothing left to do.
 process.on('disconnect', () => process.exit());

@@ -5,22 +5,22 @@ import { isRecord } from '../../isRecord.ts';
 import { isFile } from '../../modelFolder.ts';
 import { MAX_CONFIG_BYTES } from '../limits.ts';
 
-/** What a folder of Hugging Face says of texts beside its tokenizer.json, and transformers goes by. */
+/** What a Hugging Face folder says about texts beside its tokenizer.json, and transformers follows. */
 export interface TokenizerFolder {
-  /** The most tokens that the model takes. */
+  /** The most tokens that the model accepts. */
   readonly maxLength: number | undefined;
   readonly cut: 'left' | 'right' | undefined;
   readonly pad: 'left' | 'right' | undefined;
   readonly padToken: string | undefined;
 }
 
-/** transformers writes 1e30 where it knows none. */
+/** transformers writes 1e30 if it knows none. */
 const NO_LENGTH = 1e9;
 
 /**
- * Reads tokenizer_config.json and config.json, where they are.
+ * Reads tokenizer_config.json and config.json, if they exist.
  *
- * @throws LossgraftError `bad-tokenizer` for files that are no JSON objects, and values that make no sense.
+ * @throws LossgraftError `bad-tokenizer` for files that are not JSON objects, and invalid values.
  */
 export function readTokenizerFolder(folder: string): TokenizerFolder {
   const path = join(folder, 'tokenizer_config.json');
@@ -47,7 +47,7 @@ function positionsOf(config: Readonly<Record<string, unknown>>): number | undefi
   return AFTER_PADDING.test(String(type)) ? all - (typeof pad === 'number' ? pad : 1) - 1 : all;
 }
 
-/** A token is a text, or an object that says more of it. */
+/** A token is a text, or an object that describes it. */
 function tokenOf(token: unknown): string | undefined {
   const text = isRecord(token) ? token.content : token;
   return typeof text === 'string' ? text : undefined;

@@ -5,14 +5,14 @@ import { limiter } from '../limiter.ts';
 
 type Side = 'left' | 'right';
 
-/** A tokenizer, and the form in which it gives texts. */
+/** A tokenizer, and the form in which it returns texts. */
 export interface TokenizerPlan {
   /** A tokenizer.json without truncation and padding. */
   readonly json: string;
-  /** Texts are cut to so many tokens… */
+  /** Texts are truncated to this many tokens… */
   readonly length: number;
   readonly cut: Side;
-  /** …and filled up to so many, with the padding token's id, or the first of these names that is a token. */
+  /** …and padded to this many, with the padding token's id, or the first of these names that is a token. */
   readonly width: number;
   readonly pad: {
     readonly id: number | undefined;
@@ -23,9 +23,9 @@ export interface TokenizerPlan {
 }
 
 export interface Opened {
-  /** How many tokens the tokenizer puts around a text. */
+  /** How many tokens the tokenizer adds around a text. */
   readonly special: number;
-  /** Undefined where no name is a token's. */
+  /** Undefined if none of the names is a token. */
   readonly padId: number | undefined;
 }
 
@@ -53,7 +53,7 @@ type RequestOf<K extends Kind> = Request & { readonly kind: K };
 
 export type Answer<K extends Kind> = { readonly value: Answers[K] } | { readonly error: string };
 
-/** The Rust library in a process of its own, which starts when it is needed. Errors, and panics that end it, are rejections. */
+/** The Rust library in a process of its own, started on demand. Errors, and panics that end it, become rejections. */
 export interface TokenizerProcess {
   open(): Promise<Opened>;
   encode(texts: readonly string[]): Promise<Block>;
@@ -97,11 +97,11 @@ function launch(): ChildProcess {
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
-  // Without a listener, one that cannot be ended would end this process.
+  // Without a listener, a child that cannot be killed would end this process.
   return child.on('error', () => {});
 }
 
-/** One request and its answer. Between requests the child does not keep this process alive. */
+/** One request and its response. Between requests the child does not keep this process alive. */
 function exchange<K extends Kind>(child: ChildProcess, request: RequestOf<K>): Promise<Answers[K]> {
   return new Promise((resolve, reject) => {
     let log = '';
@@ -131,7 +131,7 @@ function keepAlive(child: ChildProcess, alive: boolean): void {
   for (const handle of handles) alive ? handle?.ref() : handle?.unref();
 }
 
-/** What a panic says: the line after `thread … panicked at FILE:`. */
+/** The message of a panic: the line after `thread … panicked at FILE:`. */
 function lastWords(log: string): string | undefined {
   return /panicked at [^\n]*\n([^\n]+)/.exec(log)?.[1];
 }

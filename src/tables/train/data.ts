@@ -41,7 +41,7 @@ export const dataRows = {
       first: true,
     },
   ),
-  /** Names of the model's classes, in the order of its scores. Default: those that the file, or config.json beside it, tells. */
+  /** Names of the model's classes, in the order of its scores. Default: those in the file, or in config.json beside it. */
   classNames: { ...classesRow, ...none, flag: false } as const,
   /**
    * Trains even where what the model says of the data speaks against the labels: where it is right far less often than by chance, or would be
