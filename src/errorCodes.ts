@@ -188,6 +188,7 @@ export type ErrorCode =
   | 'outside-folder'
   | 'parquet-column'
   | 'parquet-encoding'
+  | 'page-too-large'
   | 'parquet-too-large'
   | 'payload-type'
   | 'placement-unknown'

@@ -217,6 +217,14 @@ function resultsOf(answered: Answer): ArrayBuffer[] {
   return typeof value === 'object' && !('losses' in value) ? ownBuffers(Object.values(value as Tensors)) : [];
 }
 
+/** Frees what the thread holds. In Node a thread is ended instead; a page has it beside its other work. */
+export async function end(): Promise<void> {
+  await last;
+  for (const { session } of graphs.values()) await session.close();
+  graphs.clear();
+  replaceState({});
+}
+
 // One job after the other, in the order in which they were asked.
 let last: Promise<void> = Promise.resolve();
 let idleSince = performance.now();

@@ -1,0 +1,34 @@
+import { LossgraftError } from '../../src/index.ts';
+import type { Failure, FromEngine, ToEngine } from '../protocol.ts';
+import { Engine } from './engine.ts';
+
+/** The engine's thread: one request after the other; a cancellation at once. */
+
+const post = (message: FromEngine, handedOn: Transferable[] = []): void =>
+  self.postMessage(message, { transfer: handedOn });
+
+const engine = new Engine((event) => post({ event }));
+let last: Promise<void> = Promise.resolve();
+
+self.addEventListener('message', ({ data }: MessageEvent<ToEngine>) => {
+  if ('cancel' in data) {
+    engine.cancel();
+    return;
+  }
+  const { id, request } = data;
+  last = last.then(async () => {
+    try {
+      const value = await engine.answer(request);
+      post({ id, value }, 'bytes' in value ? [value.bytes.buffer] : []);
+    } catch (error) {
+      post({ id, failure: failureOf(error) });
+    }
+  });
+});
+
+function failureOf(error: unknown): Failure {
+  if (!(error instanceof LossgraftError))
+    return { message: error instanceof Error ? String(error.stack) : String(error) };
+  const { cause: _, ...problem } = error.problem;
+  return problem;
+}

@@ -1,0 +1,95 @@
+import type { Inspection } from '../../src/index.ts';
+import type { Answers, Checked, OpenedModel } from '../protocol.ts';
+import { factsOf, listOf, make } from './dom.ts';
+import { inWords } from './problem.ts';
+import { count, duration, size } from './words.ts';
+
+/** What the page found in what was dropped. */
+
+export function deviceText({ device, adapter, isSoftware }: Answers['start']): string {
+  if (device === 'wasm') return 'WebAssembly, one thread: this browser gives no WebGPU';
+  return `WebGPU: ${adapter || 'an adapter without a name'}${isSoftware ? ', in software and slow' : ''}`;
+}
+
+type Search = Inspection['logits'];
+const found = (search: Search): string =>
+  'problem' in search ? inWords(search.problem) : `${search.name} (${search.how})`;
+const shape = ({ name, dtype, shape: dims }: Inspection['inputs'][number]): string =>
+  `${name}: ${dtype} [${dims === null ? 'unknown' : dims.map((dim) => dim ?? '?').join(', ')}]`;
+
+export function modelFacts({ inspection, isPrepared }: OpenedModel): HTMLElement {
+  const { file, bytes, opsets, inputs, parameters, classes, classNames, trainable, producer } = inspection;
+  const names = classNames?.names ?? [];
+  const shownNames = names.length > 24 ? [...names.slice(0, 24), `… (${names.length})`] : names;
+  const facts = factsOf([
+    ['File', `${file}, ${size(bytes)}, opset ${opsets['ai.onnx'] ?? '?'}${producer === '' ? '' : `, by ${producer}`}`],
+    ['Takes', inputs.map(shape).join('; ')],
+    ['Scores', found(inspection.logits)],
+    ['Classes', classes === null ? 'not known' : count(classes)],
+    [
+      'In the order',
+      classNames
+        ? `${shownNames.join(', ')} (from ${inWords(classNames.from)})`
+        : 'no names: samples need class indices, or names in the order of the scores',
+    ],
+    [
+      'Weights',
+      `${count(parameters)}, ${trainable.problem === null ? `${count(trainable.elements)} of them can be trained` : inWords(trainable.problem)}`,
+    ],
+    ['Images', isPrepared ? 'prepared as its preprocessor_config.json says' : undefined],
+  ]);
+  const missing = inspection.missingGradientRules;
+  const rules =
+    missing.length === 0
+      ? []
+      : [`No gradient passes ${missing.join(', ')}: what lies before stays frozen. Train the last layer alone`];
+  const notes = [...inspection.classNotes, ...rules].map(inWords);
+  return make('div', '', facts, ...(notes.length > 0 ? [listOf(notes)] : []));
+}
+
+/** What will be done, and what is to be known before. */
+export function planFacts(checked: Checked): HTMLElement {
+  const { samples, epochs, stepsPerEpoch, seconds, classCounts } = checked;
+  const judged = samples.test === null ? '' : `, ${count(samples.test)} judge at the end`;
+  const facts = factsOf([
+    ['Samples', `${count(samples.train)} train, ${count(samples.validation)} decide${judged}`],
+    ['Training', `${epochs} epochs of ${stepsPerEpoch} steps`],
+    ['Time', `about ${duration(seconds)}, by a few steps on this machine`],
+  ]);
+  const most = Math.max(...classCounts);
+  const least = Math.min(...classCounts);
+  const skew = `The most frequent class has ${count(most)} samples to train on, the rarest ${count(least)}.`;
+  return make('div', '', facts, make('p', 'quiet', skew), notesBox(checked.notes));
+}
+
+export function classTable({ classCounts, classNames }: Pick<Checked, 'classCounts' | 'classNames'>): HTMLElement {
+  const most = Math.max(1, ...classCounts);
+  const rows = classCounts.slice(0, 200).map((n, k) => {
+    const bar = Object.assign(document.createElement('meter'), { value: n, max: most, ariaLabel: `${n} samples` });
+    return make(
+      'tr',
+      '',
+      make('th', '', classNames?.[k] ?? String(k)),
+      make('td', '', k),
+      make('td', '', count(n)),
+      make('td', 'chart', bar),
+    );
+  });
+  const head = make(
+    'tr',
+    '',
+    ...['Class', 'Index of the score', 'To train on', ''].map((text) => make('th', '', text)),
+  );
+  return make('div', 'table', make('table', '', make('thead', '', head), make('tbody', '', ...rows)));
+}
+
+export function notesBox(notes: readonly string[]): HTMLElement {
+  const box = make(
+    'details',
+    '',
+    make('summary', '', `${notes.length} ${notes.length === 1 ? 'note' : 'notes'} on labels, images and method`),
+    listOf(notes.map(inWords)),
+  );
+  box.open = notes.length <= 6;
+  return box;
+}

@@ -1,0 +1,49 @@
+import { rewriteOptions } from '../../src/catalogue.ts';
+import { EngineError } from './client.ts';
+import { element, make } from './dom.ts';
+
+/** What the page calls the options that messages name. */
+const FIELDS: Readonly<Record<string, string>> = {
+  batchSize: 'the batch size',
+  channels: '“Channels”',
+  classes: '“Classes”',
+  crop: '“Crop the centre”',
+  epochs: '“Epochs”',
+  goal: '“To gain”',
+  labelColumn: '“Label column”',
+  learningRate: '“Learning rate”',
+  mean: '“Mean”',
+  resize: '“Resize images to”',
+  std: '“Deviation”',
+  trainable: '“Train”',
+};
+
+/** A message in the page's words: other options are those of the command line. */
+export function inWords(text: string): string {
+  const named = rewriteOptions(text, (key, value) => {
+    const field = FIELDS[key];
+    return field === undefined || value === undefined ? field : `${field} set to ${value}`;
+  });
+  return named.replaceAll('/model/', '').replaceAll('/data/', '');
+}
+
+/** Shows what went wrong in a box: what was expected, what was found, and what to do. */
+export function showProblem(box: string, error: unknown): void {
+  const place = element(box);
+  place.hidden = false;
+  const failure = error instanceof EngineError ? error.failure : { message: String(error) };
+  if ('message' in failure) {
+    place.replaceChildren(make('h3', '', 'This is a defect of lossgraft'), make('p', '', failure.message));
+    return;
+  }
+  const rows = [
+    ['Expected', failure.expected],
+    ['Found', failure.found],
+    ['What to do', failure.hint],
+  ].flatMap(([term = '', said = '']) => [make('dt', '', term), make('dd', '', inWords(said))]);
+  place.replaceChildren(make('h3', '', inWords(failure.where)), make('dl', '', ...rows));
+}
+
+export function clearProblem(box: string): void {
+  element(box).hidden = true;
+}

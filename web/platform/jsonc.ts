@@ -1,0 +1,4 @@
+import * as jsonc from 'jsonc-parser';
+
+/** Node gives the package as a default export. */
+export { jsonc as default };

@@ -1,0 +1,102 @@
+import { basename, dirname, join } from 'node:path';
+import { fs } from 'memfs';
+import { env, type InferenceSession as Ort, Tensor } from 'onnxruntime-common';
+
+/**
+ * onnxruntime-web in the place of onnxruntime-node. Models that are given by their path are read from the page's memory, and one call runs
+ * after the other: the WebGPU build of onnxruntime-web takes no two at once.
+ */
+
+export { env, Tensor };
+
+/** Who computes the sessions that train and judge: WebGPU, or WebAssembly. */
+export type Device = 'webgpu' | 'wasm';
+
+let device: Device = 'wasm';
+let loaded: Promise<typeof import('onnxruntime-web/wasm')> | undefined;
+
+/** Loads the build of onnxruntime-web for a device, once. */
+export async function loadRuntime(chosen: Device): Promise<void> {
+  device = chosen;
+  loaded ??= chosen === 'webgpu' ? import('onnxruntime-web/webgpu') : import('onnxruntime-web/wasm');
+  const own = (await loaded).env;
+  // More threads need a page that is isolated from other origins, which takes two headers of the server.
+  own.wasm.numThreads = 1;
+  own.logLevel = 'error';
+  const name = chosen === 'webgpu' ? 'ort-wasm-simd-threaded.asyncify.wasm' : 'ort-wasm-simd-threaded.wasm';
+  own.wasm.wasmPaths = { wasm: new URL(name, self.location.href).href };
+}
+
+let last: Promise<unknown> = Promise.resolve();
+
+function inTurn<T>(act: () => Promise<T>): Promise<T> {
+  const done = last.then(act);
+  last = done.catch(() => {});
+  return done;
+}
+
+async function create(model: string | Uint8Array, options: Ort.SessionOptions): Promise<Ort> {
+  const { InferenceSession } = await (loaded ?? Promise.reject(new Error('onnxruntime-web is not loaded')));
+  const bytes = typeof model === 'string' ? new Uint8Array(fs.readFileSync(model) as Uint8Array) : model;
+  const folder = typeof model === 'string' ? dirname(model) : options.extra?.[EXTERNAL_FOLDER];
+  const externalData = typeof folder === 'string' ? externalFiles(folder) : [];
+  const { logSeverityLevel = 4, graphOptimizationLevel = 'all' } = options;
+  const executionProviders = providersFor(options);
+  return InferenceSession.create(bytes, {
+    executionProviders,
+    logSeverityLevel,
+    graphOptimizationLevel,
+    ...(externalData.length === 0 ? {} : { externalData }),
+  });
+}
+
+const EXTERNAL_FOLDER = 'session.model_external_initializers_file_folder_path';
+/** The mark of the sessions that train and judge: others are small, and ask for types and shapes. */
+const TRAINING = 'session.intra_op.spin_duration_us';
+
+function providersFor({ extra = {} }: Ort.SessionOptions): Ort.ExecutionProviderConfig[] {
+  return device === 'webgpu' && TRAINING in extra ? [{ name: 'webgpu', preferredLayout: 'NCHW' }] : ['wasm'];
+}
+
+/** Weights beside a model. */
+function externalFiles(folder: string): { readonly path: string; readonly data: Uint8Array }[] {
+  if (!fs.existsSync(folder)) return [];
+  const names = fs.readdirSync(folder, { encoding: 'utf8' }).map(String);
+  return names
+    .filter((name) => /\.(data|bin|weight)$|_data$/i.test(basename(name)))
+    .map((path) => ({ path, data: new Uint8Array(fs.readFileSync(join(folder, path)) as Uint8Array) }));
+}
+
+/** What `session.ts` asks of a session, one call after the other. */
+class PageSession {
+  readonly #session: Ort;
+
+  constructor(session: Ort) {
+    this.#session = session;
+  }
+
+  get inputMetadata(): Ort['inputMetadata'] {
+    return this.#session.inputMetadata;
+  }
+
+  get outputMetadata(): Ort['outputMetadata'] {
+    return this.#session.outputMetadata;
+  }
+
+  run(feeds: Ort.FeedsType, fetches?: readonly string[]): Promise<Ort.ReturnType> {
+    return inTurn(() => (fetches === undefined ? this.#session.run(feeds) : this.#session.run(feeds, fetches)));
+  }
+
+  release(): Promise<void> {
+    return inTurn(() => this.#session.release());
+  }
+
+  endProfiling(): void {
+    throw new Error('a page has no profiles');
+  }
+}
+
+export const InferenceSession = {
+  create: (model: string | Uint8Array, options: Ort.SessionOptions = {}): Promise<PageSession> =>
+    inTurn(async () => new PageSession(await create(model, options))),
+};
