@@ -93,7 +93,7 @@ describe('the sources', () => {
     const codes = [...readFileSync(join(ROOT, 'src/errorCodes.ts'), 'utf8').matchAll(/'([a-z0-9-]+)'/g)].map(
       ([, code]) => code,
     );
-    const all = [...SOURCES, ...filesOf('scripts')];
+    const all = [...SOURCES, ...filesOf('scripts'), ...filesOf('web')];
     const thrown = all
       .filter(({ file }) => !file.endsWith('errorCodes.ts'))
       .map(({ text }) => text)

@@ -7,6 +7,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   graphs: ['src/contract.ts', 'src/emit/index.ts'],
   cli: ['src/index.ts', 'src/look.ts', 'src/catalogue.ts'],
   examples: ['src/browser.ts'],
+  web: ['src/index.ts', 'src/catalogue.ts', 'src/browser.ts', 'src/thread/worker.ts'],
 };
 
 /** The doors of src, where names meet values. */
@@ -23,7 +24,7 @@ const KEEPERS: Readonly<Record<string, readonly string[]>> = {
   tokenizers: ['src/data/texts/tokenizerChild.ts'],
   hyparquet: ['src/data/parquet'],
   'hyparquet-compressors': ['src/data/parquet'],
-  'hyparquet-writer': ['src/predict/parquet.ts'],
+  'hyparquet-writer': ['src/predict/parquet.ts', 'web/platform/hyparquetWriter.ts'],
   yargs: ['cli/'],
   'cli-table3': ['cli/'],
   'cli-progress': ['cli/'],
@@ -35,7 +36,7 @@ interface Import {
 }
 
 const root = join(import.meta.dirname, '..');
-const files = filesIn(['src', 'graphs', 'cli', 'examples']);
+const files = filesIn(['src', 'graphs', 'cli', 'examples', 'web']);
 const imports = files.flatMap(importsOf);
 const floors = readFloors();
 

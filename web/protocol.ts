@@ -33,7 +33,13 @@ export type Reading = Pick<DataOptions, 'labelColumn' | 'resize' | 'crop' | 'cha
 
 /** What each request gives. */
 export interface Answers {
-  readonly start: { readonly device: Device; readonly adapter: string; readonly isSoftware: boolean };
+  /** `file`: the WebAssembly that the device takes. */
+  readonly start: {
+    readonly device: Device;
+    readonly file: string;
+    readonly adapter: string;
+    readonly isSoftware: boolean;
+  };
   readonly model: OpenedModel;
   readonly data: OpenedSamples;
   readonly check: Checked;

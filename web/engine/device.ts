@@ -1,4 +1,4 @@
-import { type Device, loadRuntime } from '../platform/onnxruntime.ts';
+import { type Device, loadRuntime, RUNTIME_FILES } from '../platform/onnxruntime.ts';
 import type { Answers } from '../protocol.ts';
 
 /** Chooses who computes: WebGPU where there is an adapter, else WebAssembly. */
@@ -7,10 +7,11 @@ export async function startDevice(asked: Device | 'auto'): Promise<Answers['star
   if (asked === 'webgpu' && adapter === null) throw new Error('this browser gives no WebGPU adapter');
   const device: Device = adapter === null ? 'wasm' : 'webgpu';
   await loadRuntime(device);
-  if (adapter === null) return { device, adapter: '', isSoftware: false };
+  const file = RUNTIME_FILES[device];
+  if (adapter === null) return { device, file, adapter: '', isSoftware: false };
   const { vendor, architecture, description, isFallbackAdapter } = adapter.info;
   const name = description || [vendor, architecture].filter((part) => part !== '').join(' ');
-  return { device, adapter: name, isSoftware: isFallbackAdapter || /swiftshader|llvmpipe/i.test(name) };
+  return { device, file, adapter: name, isSoftware: isFallbackAdapter || /swiftshader|llvmpipe/i.test(name) };
 }
 
 async function adapterOf(): Promise<GPUAdapter | null> {

@@ -107,7 +107,7 @@ export class Engine {
 
   async #train(choices: Choices): Promise<Trained> {
     const { model, options } = this.#asked(choices);
-    const result = await train(model, { ...options, mode: 'replace', onEvent: this.#onEvent });
+    const result = await train(model, { ...options, onEvent: this.#onEvent });
     this.#result = result;
     const { interrupted, classCounts, classNames, decision, history, folds, notes, report } = result;
     return {
@@ -135,13 +135,7 @@ export class Engine {
     this.#stop = new AbortController();
     return {
       model,
-      options: {
-        ...choices,
-        ...samples,
-        trainable,
-        folder: RUN,
-        signal: this.#stop.signal,
-      },
+      options: { ...choices, ...samples, trainable, folder: RUN, mode: 'replace', signal: this.#stop.signal },
     };
   }
 }

@@ -35,6 +35,16 @@ class Page {
     return started;
   }
 
+  /** Keeps the page's files in the browser, and says when all are there. */
+  async keepOffline(): Promise<void> {
+    if (!('serviceWorker' in navigator)) return;
+    await navigator.serviceWorker.register('serviceWorker.js', { type: 'module' });
+    await navigator.serviceWorker.ready;
+    // The engine began before its file could be kept.
+    await fetch((await this.#started).file);
+    element('offline').textContent = 'It works offline from now on.';
+  }
+
   /** Another device takes a new engine, which is given the same files. */
   async restart(): Promise<void> {
     this.#client.close();
@@ -215,4 +225,4 @@ button('report').onclick = () => page.giveReport();
 element('engine').onchange = () => page.restart();
 for (const id of ['trainable', 'goal', 'epochs', 'learningRate']) element(id).onchange = () => page.recheck();
 element('version').textContent = `lossgraft ${VERSION}`;
-if ('serviceWorker' in navigator) navigator.serviceWorker.register('serviceWorker.js', { type: 'module' });
+page.keepOffline().catch(() => {});

@@ -23,9 +23,17 @@ export async function loadRuntime(chosen: Device): Promise<void> {
   // More threads need a page that is isolated from other origins, which takes two headers of the server.
   own.wasm.numThreads = 1;
   own.logLevel = 'error';
-  const name = chosen === 'webgpu' ? 'ort-wasm-simd-threaded.asyncify.wasm' : 'ort-wasm-simd-threaded.wasm';
-  own.wasm.wasmPaths = { wasm: new URL(name, self.location.href).href };
+  const url = new URL(RUNTIME_FILES[chosen], self.location.href);
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`${url.pathname}: ${response.status} ${response.statusText}`);
+  own.wasm.wasmBinary = await response.arrayBuffer();
 }
+
+/** Beside the engine's script. */
+export const RUNTIME_FILES: Readonly<Record<Device, string>> = {
+  wasm: 'ort-wasm-simd-threaded.wasm',
+  webgpu: 'ort-wasm-simd-threaded.asyncify.wasm',
+};
 
 let last: Promise<unknown> = Promise.resolve();
 

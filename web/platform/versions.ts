@@ -1,5 +1,5 @@
 import { env } from 'onnxruntime-common';
-import { VERSION } from '../../src/version.ts';
+import { VERSION } from '../../src/catalogue.ts';
 
 /** What a run depends on, in a page. */
 export function versions(): Readonly<Record<string, string>> {

@@ -1,0 +1,168 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { open, openData, type TrainResult, train } from '../../src/index.ts';
+import { buildPage } from '../../web/build.ts';
+import { launchChromium, type Served, serveFolder, type Visit, visit } from '../support/browser.ts';
+import { readOnnx } from '../support/onnxFile.ts';
+import { KINDS, shapesImages, shapesModel, writeFiles, zipOf } from './shapes.ts';
+
+/** A whole run in Chromium, on a model and images that are made here, beside the same run in Node. */
+
+const EPOCHS = 6;
+const RATE = 0.01;
+
+let folder: string;
+let served: Served;
+let browser: Browser;
+let inNode: TrainResult;
+let wasm: Visit;
+
+const path = (name: string): string => join(folder, name);
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'lossgraft-test-'));
+  const images = await shapesImages();
+  writeFileSync(path('shapes.onnx'), shapesModel());
+  writeFileSync(path('shapes.zip'), zipOf(images));
+  writeFiles(folder, images);
+  await buildPage(path('site'));
+  served = await serveFolder(path('site'));
+  browser = await launchChromium();
+  inNode = await trainInNode();
+}, 180_000);
+
+afterAll(async () => {
+  await browser?.close();
+  await served?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function trainInNode(): Promise<TrainResult> {
+  const model = await open(path('shapes.onnx'));
+  const data = await openData(path('shapes'), { model: path('shapes.onnx'), resize: '16x16' });
+  const options = { trainable: 'all', goal: 'macro-f1', epochs: EPOCHS, learningRate: RATE } as const;
+  // A page has no forms that are made for this machine's processor.
+  const result = await train(model, { ...options, data, folder: path('run'), lower: 'off' });
+  await result.write(path('tuned.onnx'), { anyway: true });
+  data.close();
+  model.close();
+  return result;
+}
+
+/** Gives the page files as a user chooses them, and waits until it is ready to train. */
+async function give(page: Page, model: string, data: string): Promise<void> {
+  await page.setInputFiles('#model-files', model);
+  await page.waitForSelector('#model-step.done');
+  await page.setInputFiles('#data-files', data);
+  await page.waitForSelector('#train:enabled', { timeout: 60_000 });
+}
+
+async function trainIn(page: Page, epochs: number, rate: number): Promise<void> {
+  await page.fill('#epochs', String(epochs));
+  await page.fill('#learningRate', String(rate));
+  await page.click('#train');
+  await page.waitForSelector('#result-step:not([hidden])', { timeout: 120_000 });
+}
+
+async function downloaded(page: Page, button: string): Promise<Uint8Array> {
+  const [file] = await Promise.all([page.waitForEvent('download'), page.click(button)]);
+  return readFileSync(await file.path());
+}
+
+/** The largest difference of a weight, relative to the largest of its tensor. */
+function worstWeight(actual: Uint8Array, expected: Uint8Array): number {
+  const own = readOnnx(actual).weights;
+  const errors = [...readOnnx(expected).weights].map(([name, values]) => {
+    const largest = Math.max(...values.map(Math.abs));
+    return Math.max(...values.map((value, i) => Math.abs(value - (own.get(name)?.[i] ?? Number.NaN)) / largest));
+  });
+  expect(errors.length).toBe(6);
+  return Math.max(...errors);
+}
+
+describe('the page, with WebAssembly', () => {
+  it('says what it found: classes in the order of the scores, and counts', { timeout: 120_000 }, async () => {
+    wasm = await visit(browser, served.url);
+    const { page } = wasm;
+    await give(page, path('shapes.onnx'), path('shapes.zip'));
+    expect(await page.textContent('#device')).toMatch(/^WebAssembly/);
+    expect(await page.textContent('#model-facts')).toContain(KINDS.join(', '));
+    const rows = await page.locator('#data-facts tbody tr').allInnerTexts();
+    expect(rows.map((row) => row.split('\t').slice(0, 3))).toEqual(
+      KINDS.map((kind, k) => [kind, String(k), String(inNode.classCounts[k])]),
+    );
+  });
+
+  it('trains as Node does, and gives the file with other weights alone', { timeout: 180_000 }, async () => {
+    const { page } = wasm;
+    await trainIn(page, EPOCHS, RATE);
+    expect(inNode.decision?.taken).not.toBeNull();
+    expect(await page.textContent('#verdict')).toBe(`The tuned model is offered: ${inNode.decision?.why}.`);
+    const cells = await page.locator('#recalls tbody tr').allInnerTexts();
+    const expected = inNode.classNames?.map((name, k) => {
+      const [before, after] = [inNode.before.judged, inNode.half ?? inNode.arms[0]?.judged];
+      const figures = [before, after].map((metrics) => (100 * (metrics?.recall[k] ?? Number.NaN)).toFixed(1));
+      return [name, String(inNode.classCounts[k]), ...figures];
+    });
+    expect(cells.map((row) => row.trim().split('\t').slice(0, 4))).toEqual(expected);
+
+    const [given, tuned] = [shapesModel(), await downloaded(page, '#download')];
+    expect(worstWeight(tuned, readFileSync(path('tuned.onnx')))).toBeLessThan(1e-5);
+    expect(worstWeight(tuned, given)).toBeGreaterThan(1e-2);
+    const text = new TextDecoder().decode(await downloaded(page, '#report'));
+    expect(text).toContain('<title>');
+  });
+
+  it('asks before it gives a model that is not better', { timeout: 180_000 }, async () => {
+    const { page } = wasm;
+    await give(page, path('tuned.onnx'), path('shapes.zip'));
+    await trainIn(page, 2, 0.5);
+    expect(await page.textContent('#verdict')).toMatch(/^Your model is kept: /);
+    await page.click('#download');
+    await page.click('#ask-no');
+    expect(await page.textContent('#written')).toBe('');
+    await page.click('#download');
+    expect(readOnnx(await downloaded(page, '#ask-yes')).weights.size).toBe(6);
+  });
+
+  it('says what is wrong, and what to do', async () => {
+    const { page } = wasm;
+    writeFileSync(path('notes.txt'), 'no model');
+    await page.setInputFiles('#model-files', path('notes.txt'));
+    await page.waitForSelector('#model-problem:not([hidden])');
+    const said = await page.textContent('#model-problem');
+    expect(said).toMatch(/^the modelExpectedone \.onnx fileFoundnoneWhat to doDrop the exported/);
+  });
+
+  it('stops when asked', { timeout: 120_000 }, async () => {
+    const { page } = wasm;
+    await give(page, path('shapes.onnx'), path('shapes.zip'));
+    await page.fill('#epochs', '4000');
+    await page.click('#train');
+    await page.waitForSelector('#curves:not([hidden])');
+    await page.click('#cancel');
+    await page.waitForSelector('#train:enabled');
+    expect(await page.textContent('#status')).toBe('Stopped. Nothing was changed.');
+  });
+
+  it('sends nothing anywhere, and works without a network', { timeout: 120_000 }, async () => {
+    const { page, problems } = wasm;
+    expect(problems).toEqual([]);
+    const own = new URL(served.url).origin;
+    const asked: string[] = [];
+    page.on('request', (request) => asked.push(new URL(request.url()).origin));
+    const refused = await page.evaluate((url) => fetch(url).then(String, String), 'https://example.com/');
+    expect(refused).toMatch(/TypeError/);
+    expect(problems.join('\n')).toMatch(/violates the following Content Security Policy directive/);
+    await page.reload();
+    await page.getByText('It works offline from now on.').waitFor();
+    await page.context().setOffline(true);
+    await page.reload();
+    await page.click('#example');
+    await page.waitForSelector('#train:enabled', { timeout: 60_000 });
+    expect(new Set(asked.filter((origin) => origin !== 'https://example.com'))).toEqual(new Set([own]));
+  });
+});
