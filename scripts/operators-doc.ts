@@ -14,6 +14,11 @@ const MEASURED = { first: 11, last: 26 };
 /** What is said of an operator without a rule, where more than that is to be said. */
 const REMARKS: Readonly<Record<string, string>> = {
   DequantizeLinear: 'gradients pass straight through it and the QuantizeLinear before it',
+  DynamicQuantizeLinear: 'gradients pass straight through it and the DequantizeLinear behind it',
+  ConvInteger: 'trained as Conv, with the scaling behind it',
+  MatMulInteger: 'trained as MatMul, with the scaling behind it',
+  QLinearConv: 'trained as Conv between roundings',
+  QLinearMatMul: 'trained as MatMul between roundings',
   QuantizeLinear: 'gradients pass straight through it and the DequantizeLinear behind it',
   If: 'differentiated with its bodies, by no rule',
   Loop: 'differentiated with its bodies, by no rule',

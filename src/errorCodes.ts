@@ -22,6 +22,7 @@ export type ErrorCode =
   | 'bad-parquet'
   | 'bad-preprocess'
   | 'bad-profile'
+  | 'bad-quantisation'
   | 'bad-safetensors'
   | 'bad-text'
   | 'bad-tokenizer'

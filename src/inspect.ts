@@ -94,10 +94,12 @@ export type InspectOptions = OptionsOf<typeof inspectRows>;
  */
 export async function inspect(model: Model, rules: GradientRules, options: InspectOptions = {}): Promise<Inspection> {
   const { proto } = model;
+  const twin = trainedTwin(model);
   const graph = await typedGraph(model, [options.logits, options.features], (edited) => {
     inlineFunctions(model, edited);
   });
   adoptDeclared(graph);
+  const trained = twin === model ? graph : await typedGraph(twin, [options.logits, options.features]);
   const manifest = manifestRecord(proto);
   const logits = search(() => {
     if (options.logits !== undefined) return namedLogits(graph, options.logits, model.opset);
@@ -106,9 +108,13 @@ export async function inspect(model: Model, rules: GradientRules, options: Inspe
     );
   });
   const features = search(() => {
-    if (options.features !== undefined) return namedFeatures(graph, options.features, false);
+    if (options.features !== undefined)
+      return namedFeatures(graph.values.has(options.features) ? graph : trained, options.features, false);
     if ('problem' in logits) return undefined;
-    return placeIn(graph, manifest?.features) ?? findFeatures(graph, graph.value(logits.name));
+    const found = placeIn(graph, manifest?.features);
+    // What integer operators mean is written with floats: there features are found as in training.
+    const own = (twin.integerOperators ?? []).length > 0 ? trained : graph;
+    return found ?? findFeatures(own, own.value(logits.name));
   });
   const stated = typeof manifest?.classes === 'number' ? manifest.classes : undefined;
   const classes = 'problem' in logits ? stated : (stated ?? classCount(graph.value(logits.name)));
@@ -133,7 +139,7 @@ export async function inspect(model: Model, rules: GradientRules, options: Inspe
     logits,
     features,
     ops: operators(graph, model.opset),
-    ...(await trainingOf(model, graph, rules, 'problem' in logits ? undefined : logits.name)),
+    ...training(twin, trained, rules, 'problem' in logits ? undefined : trained.values.get(logits.name)),
   };
 }
 
@@ -201,25 +207,15 @@ function externalFiles(initializers: readonly TensorProto[]): string[] {
   return [...files];
 }
 
-/** Other float types are trained as float32: then another graph of the same names tells. */
-async function trainingOf(
-  model: Model,
-  graph: Graph,
-  rules: GradientRules,
-  logits: string | undefined,
-): Promise<Pick<Inspection, 'trainable' | 'missingGradientRules'>> {
-  const twin = trainedTwin(model);
-  const own = twin === model ? graph : await typedGraph(twin, [logits]);
-  const value = logits === undefined ? undefined : own.values.get(logits);
-  return training(twin, own, rules, value, storedAs(twin)[0] ?? null);
-}
-
-/** A model that cannot be widened is looked at as it is, which tells why nothing of it can be trained. */
+/**
+ * The same network as it is trained, where it is not in float32. One that cannot be widened is looked at as it is, which tells why nothing
+ * of it can be trained; damaged scales are an error.
+ */
 function trainedTwin(model: Model): Model {
   try {
     return widened(model);
   } catch (error) {
-    if (error instanceof LossgraftError) return model;
+    if (error instanceof LossgraftError && error.code !== 'bad-quantisation') return model;
     throw error;
   }
 }
@@ -230,8 +226,8 @@ function training(
   graph: Graph,
   rules: GradientRules,
   logits: Value | undefined,
-  stored: DataType | null,
 ): Pick<Inspection, 'trainable' | 'missingGradientRules'> {
+  const [stored = null] = storedAs(model);
   untie(graph);
   // Of older models, too: training raises them.
   openStructures(model, graph, Math.max(model.opset, TRAIN_OPSETS.first));

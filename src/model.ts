@@ -34,6 +34,8 @@ export interface Model extends OpenedModel {
   readonly proto: ModelProto;
   /** The model in its file, where this is the same one in another precision. */
   readonly stored?: Model;
+  /** Operators on integers in that file that compute with floats here, each once. */
+  readonly integerOperators?: readonly string[];
 }
 
 /**

@@ -1,9 +1,10 @@
 import { bfloat16ToNumber, float16ToNumber, numberToBfloat16, numberToFloat16 } from './onnx/half.ts';
+import { integersOf } from './quantisation.ts';
 import type { DataType, Tensor, TensorData } from './tensor.ts';
 
-/** A tensor's elements as numbers: half precisions are decoded, int64 beyond ±2^53 rounds, bool is 0 or 1. */
+/** A tensor's elements as numbers: half precisions are decoded, integers of 4 bits unpacked, int64 beyond ±2^53 rounds, bool is 0 or 1. */
 export function toNumbers(tensor: Tensor): number[] {
-  const numbers = Array.from(tensor.data, Number);
+  const numbers = Array.from(integersOf(tensor), Number);
   if (tensor.dtype === 'float16') return numbers.map(float16ToNumber);
   return tensor.dtype === 'bfloat16' ? numbers.map(bfloat16ToNumber) : numbers;
 }

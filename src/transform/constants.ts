@@ -15,10 +15,21 @@ export function isConstant(graph: Graph, value: Value): boolean {
     const producer: Node | undefined = v.producer;
     if (producer === undefined) return false;
     if (producer.opType === 'Constant' || producer.opType === 'ConstantOfShape') return true;
-    if (!FOLDED.has(producer.opType)) return false;
+    if (!FOLDED.has(producer.opType) && !isCut(graph, producer)) return false;
     v = producer.inputs[0];
   }
   return false;
+}
+
+/** Whether a node cuts its first input to a bound that is constant, as that of a weight of 4 bits. */
+export function isCut(graph: Graph, { opType, inputs }: Node): boolean {
+  const [, bound] = inputs;
+  return (
+    (opType === 'Max' || opType === 'Min') &&
+    inputs.length === 2 &&
+    bound !== undefined &&
+    graph.initializers.has(bound)
+  );
 }
 
 /** The elements of an initializer or a Constant node's tensor; `undefined` for anything else. */

@@ -7,7 +7,7 @@ import { topologicalOrder } from '../ir/order.ts';
 import { ofStatedSize } from '../runtime/oracle/sizes.ts';
 import { isFloat } from '../tensor.ts';
 import { type Backpropagate, bodyGradients } from './bodyGradients.ts';
-import { isQuantised, isRounding, QUANTISED_HINT } from './quantised.ts';
+import { isQuantised, isRounding, QUANTISED_HINT, quantisedBehind } from './quantised.ts';
 import { sumDown } from './sumDown.ts';
 
 export type GradientRules = Readonly<Record<string, GradientRule>>;
@@ -73,11 +73,11 @@ function nodeGradients(
   const captured = node.captures.filter(isNeeded);
   // A rule gives gradients of inputs, and none of what the bodies of If, Loop and Scan read from outside.
   if (captured.length > 0 && node.bodies.size === 0) throw noRule(node);
-  if (!Object.hasOwn(options.rules, keyOf(node)) && readsSequence(node, dependent)) throw noRule(node);
-  if (node.meta.stopsGradient) return [];
   const own = node.meta.ownGradient;
   const dy = node.outputs[0] && tape.get(node.outputs[0]);
   if (own && dy) return dependent.has(own.source) ? [[own.source, own.gradient(dy)]] : [];
+  if (!Object.hasOwn(options.rules, keyOf(node)) && readsSequence(node, dependent)) throw noRule(node);
+  if (node.meta.stopsGradient) return [];
   if (isRounding(node) && node.inputs[0] && dependent.has(node.inputs[0])) throw noRule(node);
   if (!needed.includes(true) && captured.length === 0) return [];
   if (node.bodies.size > 0) {
@@ -174,7 +174,10 @@ function keyOf({ domain, opType }: Node): string {
   return domain === '' ? opType : `${domain}::${opType}`;
 }
 
-function noRule(node: Node): LossgraftError {
+function noRule(stopped: Node): LossgraftError {
+  // Integers have no gradient: what computed them is to be named, not what scales them.
+  const [integers] = isRounding(stopped) ? stopped.inputs : [];
+  const node = (integers && quantisedBehind(integers)) ?? stopped;
   return new LossgraftError({
     code: 'no-gradient-rule',
     where: describeNode(node),

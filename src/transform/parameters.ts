@@ -4,6 +4,7 @@ import { isView } from '../ir/edit.ts';
 import type { Graph, InitializerSource, Node, Value } from '../ir/graph.ts';
 import { nearestNames } from '../ir/nearestNames.ts';
 import { elementCount } from '../tensor.ts';
+import { isCut } from './constants.ts';
 import { isNamedNumber, rescaledInputs, whyNoWeight } from './literals.ts';
 import { isQuantised, isRounding, QUANTISED_HINT, quantisedBehind, whyNoFloats } from './quantised.ts';
 
@@ -91,7 +92,7 @@ function isData(value: Value, { dtype }: InitializerSource): boolean {
 
 /** Scales of quantised operators are settings, too. */
 function isSetting(node: Node, input: number): boolean {
-  if (isRounding(node)) return node.opType !== 'QuantizeLinear' || input !== 0;
+  if (isRounding(node)) return node.opType === 'DequantizeLinear' || input !== 0;
   if (isQuantised(node)) return true;
   const op = node.domain === '' ? node.opType : `${node.domain}::${node.opType}`;
   return SETTINGS.has(`${op} ${input}`);
@@ -108,7 +109,7 @@ export function selectParameters(graph: Graph, trainable: string, logits: Value)
   const parts = trainable.split(',').map((part) => part.trim());
   const isNamed = found.leftOut.some(({ value }) => parts.includes(value.name));
   if (found.parameters.length === 0 && !isNamed) throw noFloats(graph);
-  const parameters = [...new Set(parts.flatMap((part) => selected(found, part, logits)))];
+  const parameters = [...new Set(parts.flatMap((part) => selected(graph, found, part, logits)))];
   const leftOut = parts.includes('all') ? found.leftOut.filter((each) => !parameters.includes(each)) : [];
   return { parameters, leftOut };
 }
@@ -122,9 +123,14 @@ function noFloats(graph: Graph): LossgraftError {
   });
 }
 
-function selected({ parameters, leftOut }: FoundParameters, part: string, logits: Value): readonly Parameter[] {
+function selected(
+  graph: Graph,
+  { parameters, leftOut }: FoundParameters,
+  part: string,
+  logits: Value,
+): readonly Parameter[] {
   if (part === 'all') return parameters;
-  if (part === 'head') return headParameters(parameters, logits);
+  if (part === 'head') return headParameters(graph, parameters, logits);
   const named = leftOut.find(({ value }) => value.name === part);
   return named ? [named] : matching(parameters, part);
 }
@@ -153,7 +159,7 @@ export function globRegex(pattern: string): RegExp {
 }
 
 /** What is read between the features and the logits: the weights of the last linear layer, or of both where two are added, biases included. */
-function headParameters(all: readonly Parameter[], logits: Value): Parameter[] {
+function headParameters(graph: Graph, all: readonly Parameter[], logits: Value): Parameter[] {
   const byValue = new Map(all.map((parameter) => [parameter.value, parameter]));
   const found = new Set<Parameter>();
   const passed = new Set<Value>([logits]);
@@ -162,9 +168,9 @@ function headParameters(all: readonly Parameter[], logits: Value): Parameter[] {
     if (quantised) break;
     if (!node) continue;
     quantised = node.inputs[1] && LINEAR.has(node.opType) ? quantisedBehind(node.inputs[1]) : undefined;
-    for (const parameter of node.inputs.flatMap((input) => weightBehind(byValue, input))) found.add(parameter);
+    for (const parameter of node.inputs.flatMap((input) => weightBehind(graph, byValue, input))) found.add(parameter);
     if (LINEAR.has(node.opType)) continue;
-    const data = node.inputs.filter((input) => input !== undefined && weightBehind(byValue, input).length === 0);
+    const data = node.inputs.filter((input) => input !== undefined && weightBehind(graph, byValue, input).length === 0);
     for (const value of JOINS.has(node.opType) ? data : data.slice(0, 1)) if (value) passed.add(value);
   }
   const head = [...found];
@@ -186,13 +192,13 @@ const LINEAR = new Set(['Gemm', 'MatMul', 'Conv']);
 const JOINS = new Set(['Add', 'Sub', 'Sum', 'Mean', 'Concat', 'Max', 'Min']);
 
 /** The parameter that an input is, directly or through nodes that move it. */
-function weightBehind(byValue: ReadonlyMap<Value, Parameter>, input: Value | undefined): Parameter[] {
+function weightBehind(graph: Graph, byValue: ReadonlyMap<Value, Parameter>, input: Value | undefined): Parameter[] {
   let value = input;
   while (value) {
     const found = byValue.get(value);
     if (found) return [found];
     const producer: Node | undefined = value.producer;
-    if (!producer || !MOVES.has(producer.opType)) return [];
+    if (!producer || !(MOVES.has(producer.opType) || isCut(graph, producer))) return [];
     value = producer.inputs[0];
   }
   return [];

@@ -1,15 +1,40 @@
 import type { Emitter, Value } from '../emit/index.ts';
 import { intAttribute } from '../ir/attributes.ts';
+import { buildGraph } from '../ir/build.ts';
+import { isView } from '../ir/edit.ts';
 import type { Graph, InitializerSource, Node } from '../ir/graph.ts';
-import { fromNumbers } from '../numbers.ts';
-import type { ModelProto, NodeProto, TensorProto } from '../onnx/types.ts';
-import { dequantise, type Quantisation, rangeOf } from '../quantisation.ts';
-import { elementCount, type Tensor } from '../tensor.ts';
+import type { ModelProto, TensorProto } from '../onnx/types.ts';
+import { boundsOf, dequantise, integersAs, type Quantisation, rangeOf } from '../quantisation.ts';
+import { type DataType, elementCount, type Tensor } from '../tensor.ts';
+import { floatOperators } from './integerOperators.ts';
+import { checkQuantisation, checkRounding } from './quantisationChecks.ts';
+import { isDequantise, isQuantise, isQuantised, isRounding } from './quantised.ts';
+import { unpackBlocks } from './unpackBlocks.ts';
 
 type Read = (source: InitializerSource) => Tensor;
 
-function isOperator(node: Pick<Node, 'opType' | 'domain'> | undefined, opType: string): boolean {
-  return node?.opType === opType && (node.domain === '' || node.domain === 'com.microsoft');
+/** An integer weight of the file, the DequantizeLinear that alone reads it, and how it is quantised. */
+interface QuantisedWeight {
+  readonly node: Node;
+  readonly weight: Value;
+  readonly source: TensorProto;
+  readonly how: Quantisation;
+}
+
+/**
+ * Writes a quantised graph in pairs of QuantizeLinear and DequantizeLinear round operators on floats, whatever form it had.
+ *
+ * @returns the operators on integers that compute with floats now.
+ * @throws LossgraftError `bad-quantisation` naming a scale or zero point that cannot be.
+ */
+export function inPairs(graph: Graph, opset: number, read: Read): readonly string[] {
+  if (!graph.nodes.some(isQuantised)) return [];
+  constantsAsInitializers(graph);
+  for (const node of graph.nodes) if (isRounding(node)) checkRounding(graph, node, read);
+  const rewritten = floatOperators(graph, opset, read);
+  const unpacked = unpackBlocks(graph, opset, read);
+  for (const node of graph.nodes) mergeTwins(graph, node);
+  return [...rewritten, ...unpacked];
 }
 
 /**
@@ -20,13 +45,8 @@ function isOperator(node: Pick<Node, 'opType' | 'domain'> | undefined, opType: s
  * @returns whether there are any.
  */
 export function addMasters(graph: Graph, read: Read): boolean {
-  let found = false;
-  for (const node of [...graph.nodes]) {
-    const [weight, scale] = node.inputs;
-    const source = weight && graph.initializers.get(weight);
-    const how = weight && quantisationIn(graph, node, read);
-    if (!weight || !scale || !source || how === undefined) continue;
-    found = true;
+  const weights = quantisedWeights(graph, read);
+  for (const { node, weight, source, how } of weights) {
     graph.initializers.set(weight, dequantise(read(source), how));
     weight.dtype = 'float32';
     weight.shape = source.dims;
@@ -34,94 +54,139 @@ export function addMasters(graph: Graph, read: Read): boolean {
       graph.replaceNode(node, { opType: 'Identity', inputs: [weight], outputs: node.outputs });
       continue;
     }
-    const rounded = graph.define(graph.freshName('lossgraft/rounded'), source.dtype, source.dims);
-    const zero = node.inputs[2] ?? zeroPoint(graph, source, how);
-    const shared = { domain: node.domain, attributes: node.attributes };
-    graph.before(node, () =>
-      graph.addNode({ opType: 'QuantizeLinear', ...shared, inputs: [weight, scale, zero], outputs: [rounded] }),
-    );
-    graph.replaceNode(node, {
-      opType: 'DequantizeLinear',
-      ...shared,
-      inputs: [rounded, scale, zero],
-      outputs: node.outputs,
-    });
+    roundMaster(graph, node, weight, source, how);
   }
-  return found;
+  return weights.length > 0;
 }
 
-/** QuantizeLinear takes its type from a zero point, so it needs one. */
-function zeroPoint(graph: Graph, { dtype }: InitializerSource, { scale }: Quantisation): Value {
-  const value = graph.define(graph.freshName('lossgraft/zero_point'), dtype, scale.dims);
-  const zeros = Array.from({ length: elementCount(scale.dims) }, () => 0);
-  const data = dtype && fromNumbers(zeros, dtype);
-  if (dtype && data) graph.initializers.set(value, { dtype, dims: scale.dims, data });
+/**
+ * Puts a QuantizeLinear before the DequantizeLinear that reads a master. Numbers of 4 bits are rounded as bytes, cut to their range before:
+ * the runtime's tensors of half bytes are not to be trusted within a training step.
+ */
+function roundMaster(graph: Graph, node: Node, master: Value, { dtype, dims }: TensorProto, how: Quantisation): void {
+  const type = BYTES[dtype ?? ''] ?? dtype;
+  const rounded = graph.define(graph.freshName('lossgraft/rounded'), type, dims);
+  const [, scale] = node.inputs;
+  const zero = type === dtype ? (node.inputs[2] ?? zeroPoint(graph, type, how)) : zeroPoint(graph, type, how);
+  const source = type === dtype ? master : inRangeOf(graph, node, master, dtype, how);
+  const { opType, domain, attributes, outputs } = node;
+  graph.before(node, () =>
+    graph.addNode({ opType: 'QuantizeLinear', domain, attributes, inputs: [source, scale, zero], outputs: [rounded] }),
+  );
+  graph.replaceNode(node, { opType, domain, attributes, inputs: [rounded, scale, zero], outputs });
+}
+
+const BYTES: Readonly<Record<string, DataType>> = { int4: 'int8', uint4: 'uint8' };
+
+/** The zero point as a constant of that type: QuantizeLinear takes its own type from it. */
+function zeroPoint(
+  graph: Graph,
+  dtype: DataType | undefined,
+  { scale: { dims }, zeroPoint: given }: Quantisation,
+): Value {
+  const value = graph.define(graph.freshName('lossgraft/zero_point'), dtype, dims);
+  const zeros = dtype && integersAs(given, dtype, dims);
+  if (zeros) graph.initializers.set(value, zeros);
   return value;
 }
 
-/** How a weight is quantised that this node alone reads: one scale for all, or one for each channel. `undefined` for another node. */
-function quantisationIn(graph: Graph, node: Node, read: Read): Quantisation | undefined {
-  const [weight, scale, zero] = node.inputs;
-  if (!isOperator(node, 'DequantizeLinear') || !weight || !scale) return undefined;
-  const sources = [weight, scale, zero].map((value) => value && graph.initializers.get(value));
-  if (sources.some((source, i) => source === undefined && node.inputs[i] !== undefined)) return undefined;
-  if (weight.uses.size !== 1 || graph.outputs.includes(weight) || node.outputs.length !== 1) return undefined;
-  return quantisation(
-    sources,
-    { axis: intAttribute(node, 'axis', 1), block: intAttribute(node, 'block_size', 0) },
-    read,
-  );
+/** Where rounding to even stays within the range: short of half a step beyond it. */
+const WITHIN = 0.49999;
+
+/** A master, cut so that it is rounded to a number of its type. */
+function inRangeOf(graph: Graph, node: Node, master: Value, dtype: DataType | undefined, how: Quantisation): Value {
+  const { dims } = how.scale.data.length > 1 ? { dims: (master.shape ?? []).map(Number) } : { dims: [] };
+  const bounds = boundsOf(dtype, dims, how, WITHIN);
+  return bounds.reduce((value, data, i) => {
+    const bound = graph.define(graph.freshName('lossgraft/bound'), 'float32', dims);
+    graph.initializers.set(bound, { dtype: 'float32', dims, data });
+    const cut = graph.define(graph.freshName('lossgraft/cut'), 'float32', master.shape);
+    const opType = i === 0 ? 'Max' : 'Min';
+    graph.before(node, () => graph.addNode({ opType, inputs: [value, bound], outputs: [cut] }));
+    return cut;
+  }, master);
 }
 
-function quantisation(
-  [weight, scale, zero]: readonly (InitializerSource | undefined)[],
-  { axis, block }: { readonly axis: number; readonly block: number },
-  read: Read,
-): Quantisation | undefined {
-  if (!weight || rangeOf(weight.dtype) === undefined || scale?.dtype !== 'float32') return undefined;
-  if (scale.dims.length > 1 || block !== 0) return undefined;
-  return { scale: read(scale), zeroPoint: zero && read(zero), axis };
+/** What of a graph in pairs {@link addMasters} takes. */
+function quantisedWeights(graph: Graph, read: Read): QuantisedWeight[] {
+  return graph.nodes.flatMap((node) => {
+    const [weight, scale, zero] = isDequantise(node) ? node.inputs : [];
+    const [source, scales, zeros] = [weight, scale, zero].map((value) => value && graph.initializers.get(value));
+    if (!weight || !source || !isView(source) || !scales || (zero && !zeros) || node.outputs.length !== 1) return [];
+    if (rangeOf(source.dtype) === undefined || scales.dtype !== 'float32') return [];
+    if (weight.uses.size !== 1 || graph.outputs.includes(weight)) return [];
+    const attributes = { axis: intAttribute(node, 'axis', 1), block: intAttribute(node, 'block_size', 0) };
+    const how = { scale: read(scales), zeroPoint: zeros && read(zeros), ...attributes };
+    checkQuantisation(node, source, how);
+    return [{ node, weight, source, how }];
+  });
 }
 
-/** How the file quantises an initializer; `undefined` where it is none that {@link addMasters} takes. */
-export function quantisationOf(
-  { graph }: ModelProto,
-  weight: TensorProto,
+const known = new WeakMap<ModelProto, ReadonlyMap<TensorProto, Quantisation>>();
+
+/** How the file quantises its weights: those that {@link addMasters} takes. */
+export function quantisations(
+  proto: ModelProto,
   read: (tensor: TensorProto) => Tensor,
-): Quantisation | undefined {
-  const initializer = (name: string | undefined): TensorProto | undefined =>
-    graph.initializers.find((tensor) => tensor.name === name);
-  const node = graph.nodes.find((each) => isOperator(each, 'DequantizeLinear') && each.inputs[0] === weight.name);
-  const [, scale, zero] = node?.inputs ?? [];
-  if (node === undefined) return undefined;
-  const own = { axis: integer(node, 'axis', 1), block: integer(node, 'block_size', 0) };
-  return quantisation([weight, initializer(scale), initializer(zero || undefined)], own, (source) =>
-    read(source as TensorProto),
-  );
+): ReadonlyMap<TensorProto, Quantisation> {
+  const before = known.get(proto);
+  if (before) return before;
+  const graph = buildGraph(proto);
+  const readAny = (source: InitializerSource): Tensor => (isView(source) ? read(source) : source);
+  inPairs(graph, proto.opsetImports.get('') ?? 1, readAny);
+  const found = new Map(quantisedWeights(graph, readAny).map(({ source, how }) => [source, how]));
+  known.set(proto, found);
+  return found;
 }
 
-/** Whether a DequantizeLinear reads an initializer of integers. */
-export function isQuantisedWeight({ graph }: ModelProto, { name, dtype }: TensorProto): boolean {
-  if (rangeOf(dtype) === undefined) return false;
-  return graph.nodes.some((node) => isOperator(node, 'DequantizeLinear') && node.inputs[0] === name);
+/** What quantised operators read from Constant nodes becomes initializers, under the same names. */
+function constantsAsInitializers(graph: Graph): void {
+  for (const node of graph.nodes) {
+    const tensor = node.opType === 'Constant' && node.domain === '' ? node.attributes.get('value') : undefined;
+    const [value] = node.outputs;
+    if (tensor?.type !== 'tensor' || !value || graph.outputs.includes(value)) continue;
+    if (![...value.uses].some(isQuantised)) continue;
+    value.producer = undefined;
+    [value.dtype, value.shape] = [tensor.value.dtype, tensor.value.dims];
+    graph.initializers.set(value, tensor.value);
+    graph.remove(node);
+  }
 }
 
-function integer({ attributes }: NodeProto, name: string, fallback: number): number {
-  const found = attributes.get(name);
-  return found?.type === 'int' ? Number(found.value) : fallback;
+/** A second node that dequantises the same weight in the same way gives way to the first. */
+function mergeTwins(graph: Graph, node: Node): void {
+  const [weight] = node.inputs;
+  const [output] = node.outputs;
+  if (!isDequantise(node) || !weight || !output || !graph.initializers.has(weight)) return;
+  for (const other of weight.uses) {
+    const [twin] = other.outputs;
+    if (other === node || !isDequantise(other) || !twin || graph.outputs.includes(twin)) continue;
+    const isSame =
+      other.inputs.every((input, i) => input === node.inputs[i]) && other.inputs.length === node.inputs.length;
+    if (!isSame || !sameAttributes(node, other)) continue;
+    graph.replaceUses(twin, output);
+    graph.remove(other);
+  }
+}
+
+function sameAttributes(a: Node, b: Node): boolean {
+  return ['axis', 'block_size'].every((name) => intAttribute(a, name, 0) === intAttribute(b, name, 0));
 }
 
 /**
  * Lets gradients pass a QuantizeLinear and the DequantizeLinear behind it as if nothing was rounded, where the result is not cut to the
- * type's range: the straight-through estimator, as PyTorch's fake_quantize (Bengio et al., 2013).
+ * type's range: the straight-through estimator, as PyTorch's fake_quantize (Bengio et al., 2013). A DynamicQuantizeLinear cuts nothing.
  */
 export function straightThrough(op: Emitter): void {
   for (const node of op.graph.nodes) {
     const rounding = node.inputs[0]?.producer;
     const source = rounding?.inputs[0];
-    const isPair = isOperator(node, 'DequantizeLinear') && isOperator(rounding, 'QuantizeLinear');
-    if (!isPair || !rounding || !source) continue;
-    node.meta = { ...node.meta, ownGradient: { source, gradient: (dy) => op.mul(dy, inRange(op, rounding, source)) } };
+    if (!isDequantise(node) || !rounding || !source) continue;
+    if (isQuantise(rounding)) {
+      const gradient = (dy: Value): Value => op.mul(dy, inRange(op, rounding, source));
+      node.meta = { ...node.meta, ownGradient: { source, gradient } };
+    } else if (rounding.opType === 'DynamicQuantizeLinear')
+      node.meta = { ...node.meta, ownGradient: { source, gradient: (dy) => dy } };
   }
 }
 
@@ -130,21 +195,34 @@ function inRange(op: Emitter, rounding: Node, x: Value): Value {
   const [, scale, zero] = rounding.inputs;
   const range = rangeOf(rounding.outputs[0]?.dtype ?? zero?.dtype);
   if (!scale || range === undefined) throw new Error(`${rounding.name}: a QuantizeLinear without a scale or a type`);
-  const perChannel = (value: Value): Value => alongAxis(op, rounding, value, x);
-  const steps = op.call('Round', [op.div(x, perChannel(scale))], { shape: x.shape });
-  const shifted = zero ? op.add(steps, perChannel(op.cast(zero, 'float32'))) : steps;
+  const perElement = (value: Value): Value => spread(op, rounding, value, x);
+  const steps = op.call('Round', [op.div(x, perElement(scale))], { shape: x.shape });
+  const shifted = zero ? op.add(steps, perElement(op.cast(zero, 'float32'))) : steps;
   const cut = op.min(op.max(shifted, range[0]), range[1]);
   return op.cast(op.equal(cut, shifted), 'float32');
 }
 
-/** A scale for each channel, in the rank of x. */
-function alongAxis(op: Emitter, rounding: Node, value: Value, x: Value): Value {
+/** Scales as they multiply x: of a tensor, of a channel in the rank of x, or of a block once for each of its elements. */
+function spread(op: Emitter, rounding: Node, value: Value, x: Value): Value {
   const rank = x.shape?.length;
-  if (value.shape?.length !== 1 || value.shape[0] === 1 || rank === undefined) return value;
+  const dims = value.shape?.map(Number);
+  if (!dims || rank === undefined || elementCount(dims) === 1) return value;
   const axis = intAttribute(rounding, 'axis', 1);
   const at = axis < 0 ? axis + rank : axis;
-  return op.reshape(
-    value,
-    Array.from({ length: rank }, (_, i) => (i === at ? -1 : 1)),
+  const block = intAttribute(rounding, 'block_size', 0);
+  if (block === 0)
+    return op.reshape(
+      value,
+      Array.from({ length: rank }, (_, i) => (i === at ? -1 : 1)),
+    );
+  const [before, after] = [dims.slice(0, at), dims.slice(at + 1)];
+  const blocks = dims[at] ?? 1;
+  const copied = op.expand(
+    op.reshape(value, [...before, blocks, 1, ...after]),
+    op.vector([...before, blocks, block, ...after]),
   );
+  const whole = op.reshape(copied, [...before, blocks * block, ...after]);
+  const length = x.shape?.[at];
+  if (typeof length !== 'number') throw new Error(`${rounding.name}: blocks along an axis of unknown length`);
+  return op.slice(whole, { axes: [at], starts: [0], ends: [length] });
 }

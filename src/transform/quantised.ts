@@ -9,9 +9,23 @@ export function isQuantised({ opType }: Node): boolean {
   return QUANTISED.test(opType);
 }
 
+/** QuantizeLinear, of ai.onnx or ONNX Runtime's own. */
+export function isQuantise(node: Node): boolean {
+  return node.opType === 'QuantizeLinear' && isKnownDomain(node);
+}
+
+/** DequantizeLinear, of ai.onnx or ONNX Runtime's own. */
+export function isDequantise(node: Node): boolean {
+  return node.opType === 'DequantizeLinear' && isKnownDomain(node);
+}
+
+function isKnownDomain({ domain }: Node): boolean {
+  return domain === '' || domain === 'com.microsoft';
+}
+
 /** Whether a node rounds floats to a scale, or gives back what such numbers stand for: gradients pass pairs of them. */
 export function isRounding({ opType }: Node): boolean {
-  return opType === 'QuantizeLinear' || opType === 'DequantizeLinear';
+  return opType === 'QuantizeLinear' || opType === 'DequantizeLinear' || opType === 'DynamicQuantizeLinear';
 }
 
 /** Whether an operator computes with quantised numbers, where no gradient passes. */
@@ -42,7 +56,7 @@ export interface Untrainable {
 
 /** Why a graph without float32 weights has none, and what to do. */
 export function whyNoFloats(graph: Graph): Untrainable {
-  const quantised = graph.nodes.find(isQuantised);
+  const quantised = graph.nodes.find((node) => isQuantised(node) && !isRounding(node)) ?? graph.nodes.find(isQuantised);
   if (quantised) return { found: `a quantised model (${describeNode(quantised)})`, hint: QUANTISED_HINT };
   const [dtype] = [...otherWeights(graph)].sort(([, a], [, b]) => b - a)[0] ?? [];
   if (dtype === undefined) return { found: 'a model without weights', hint: 'It has nothing to train' };
@@ -56,7 +70,7 @@ export function whyNoFloats(graph: Graph): Untrainable {
 export function otherWeightsNotes(graph: Graph): string[] {
   return [...otherWeights(graph)].map(
     ([dtype, elements]) =>
-      `${elements.toLocaleString('en')} weights in ${dtype} stay as they are; only float32 weights can be trained`,
+      `${elements.toLocaleString('en')} weights in ${dtype} stay as they are; they cannot be trained in this form`,
   );
 }
 

@@ -11,7 +11,8 @@ import type { AttributeInit, ModelEdit, TensorProto } from '../onnx/types.ts';
 import { type DataType, elementCount, isOtherFloat, type Tensor } from '../tensor.ts';
 import { inlineFunctions } from './inline.ts';
 import { openStructures } from './openBodies.ts';
-import { addMasters, isQuantisedWeight } from './qdq.ts';
+import { findParameters } from './parameters.ts';
+import { addMasters, inPairs, quantisations } from './qdq.ts';
 
 /** float16, bfloat16 and float64 in TensorProto.DataType. */
 const OTHERS = new Set<bigint>([10n, 16n, 11n]);
@@ -36,25 +37,35 @@ const twins = new WeakMap<Model, Model>();
 
 /** What the user should know of a model that is trained in another precision than its own. */
 export function wideningNotes(model: Model): string[] {
+  const { integerOperators = [] } = model;
+  const computed =
+    integerOperators.length === 0
+      ? []
+      : [
+          `Training computes ${integerOperators.join(', ')} in floats, rounded as the file does; the file keeps these operators`,
+        ];
   const types = storedAs(model);
   const own = types.join(' and ');
-  if (own === '') return [];
+  if (own === '') return computed;
   if (types.every(isOtherFloat))
     return [`The model is in ${own}: it trains in float32, and the trained weights go back into its file as ${own}`];
-  return [
+  const rounded =
     `The weights are quantised (${own}): training rounds float32 masters to the file's scales in every step, gradients pass the rounding, ` +
-      `and the trained weights go back as ${own} with the same scales`,
-  ];
+    `and the trained weights go back as ${own} with the same scales`;
+  return [rounded, ...computed];
 }
 
 /** The types of the weights in a widened model's file; none of another model. */
 export function storedAs({ stored }: Model): readonly DataType[] {
-  const { initializers = [], nodes = [] } = stored?.proto.graph ?? {};
+  if (stored === undefined) return [];
+  const { initializers, nodes } = stored.proto.graph;
+  const quantised = quantisations(stored.proto, (tensor) =>
+    readTensor(stored.proto.source, tensor, { modelDir: stored.dir }),
+  );
   const constants = nodes.flatMap(({ attributes }) => attributes.get('value') ?? []);
   const tensors = [...initializers, ...constants.flatMap((each) => (each.type === 'tensor' ? each.value : []))];
   const isStored = (tensor: TensorProto): boolean =>
-    isOtherFloat(tensor.dtype) ||
-    (tensor.dtype !== 'int32' && stored !== undefined && isQuantisedWeight(stored.proto, tensor));
+    isOtherFloat(tensor.dtype) || (tensor.dtype !== 'int32' && quantised.has(tensor));
   return [...new Set(tensors.flatMap((tensor) => (isStored(tensor) ? (tensor.dtype ?? []) : [])))];
 }
 
@@ -78,10 +89,13 @@ function twinOf(model: Model): Model {
     isView(source) ? readTensor(proto.source, source, { modelDir: model.dir }) : source;
   const isOther = usesOtherFloats(model);
   if (isOther) widenAll(model, graph, read);
+  const operators = inPairs(graph, model.opset, read);
   const isQuantised = addMasters(graph, read);
-  if (!isOther && !isQuantised) return model;
+  // Where nothing can be trained, the file's own operators tell why.
+  if (!isOther && !isQuantised && (operators.length === 0 || findParameters(graph).parameters.length === 0))
+    return model;
   const twin = scan(fromBytes(editedBytes(proto, withoutStatedTypes(model, graph)), model.name));
-  return { ...model, proto: twin, stored: model };
+  return { ...model, proto: twin, stored: model, integerOperators: operators };
 }
 
 /** Functions are inlined and bodies opened before, so that everything is in reach. */

@@ -1,11 +1,11 @@
 import { LossgraftError, option } from '../errors.ts';
 import { nearestNames } from '../ir/nearestNames.ts';
 import type { Model } from '../model.ts';
-import { fromNumbers, inFloat32, narrowed } from '../numbers.ts';
+import { inFloat32, narrowed } from '../numbers.ts';
 import type { NodeProto, TensorProto } from '../onnx/types.ts';
 import { dequantise, type Quantisation, quantise } from '../quantisation.ts';
 import { type DataType, elementCount, isOtherFloat, isText, type Tensor } from '../tensor.ts';
-import { quantisationOf } from '../transform/qdq.ts';
+import { quantisations } from '../transform/qdq.ts';
 
 /** A parameter that training took apart from another, by name. */
 export interface Tie {
@@ -101,7 +101,7 @@ export function trainedTensor(model: Readable, name: string, trained: Tensor, pl
     throw mismatch(model, name, trained, place);
   const how = howQuantised(model, place);
   if (how) {
-    const integers = quantised(trained, dtype, how);
+    const integers = quantise(trained, dtype, how);
     if (integers === undefined) throw mismatch(model, name, trained, place);
     return integers;
   }
@@ -111,15 +111,8 @@ export function trainedTensor(model: Readable, name: string, trained: Tensor, pl
   return own;
 }
 
-/** `undefined` for a type that is not written. */
-function quantised(trained: Tensor, dtype: DataType, how: Quantisation): Tensor | undefined {
-  const numbers = quantise(trained, dtype, how);
-  const data = numbers && fromNumbers(numbers, dtype);
-  return data && { dtype, dims: trained.dims, data };
-}
-
 function howQuantised({ proto, read }: Readable, place: TensorProto): Quantisation | undefined {
-  return quantisationOf(proto, place, read);
+  return quantisations(proto, read).get(place);
 }
 
 /** What the file holds of a trained tensor, as the float32 numbers that it stands for; `undefined` where that cannot be. */
@@ -127,7 +120,7 @@ export function asStored(model: Readable, trained: Tensor, place: TensorProto): 
   const { dtype } = place;
   const how = howQuantised(model, place);
   if (how && dtype) {
-    const integers = quantised(trained, dtype, how);
+    const integers = quantise(trained, dtype, how);
     return integers && dequantise(integers, how);
   }
   const own = isOtherFloat(dtype) ? narrowed(trained, dtype) : trained;
