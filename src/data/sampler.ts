@@ -4,7 +4,8 @@ import { rowsByClass } from './split.ts';
 
 /**
  * How often an epoch draws a class: by its frequency (`instance`), by the square root of it (`sqrt`), or as often as any other
- * (`balanced`).
+ * (`balanced`). If samples may have several labels, a draw takes one of the samples that have the label, as
+ * class-aware sampling does (Shen et al., ECCV 2016), and samples without labels form one class more.
  */
 export type Sampler = 'instance' | 'sqrt' | 'balanced';
 
@@ -20,12 +21,12 @@ export function epochOrder(rows: Uint32Array, seed: number, epoch: number): Uint
 
 /** As many rows as there are, by a sampler; within a class none comes once more before all others have come. */
 export function sampledOrder(
-  { samples, rows }: Pick<Part, 'rows'> & { readonly samples: Pick<Part['samples'], 'labels'> },
+  { samples, rows }: Drawn,
   sampler: Sampler,
   { seed, epoch }: { readonly seed: number; readonly epoch: number },
 ): Uint32Array {
   if (sampler === 'instance') return epochOrder(rows, seed, epoch);
-  const classes = [...rowsByClass(Array.from(rows, (row) => samples.labels[row] ?? 0n))];
+  const classes = membersOf({ samples, rows });
   const shares = classes.map(([, own]) => own.length ** POWER[sampler]);
   const counts = apportion(rows.length, shares);
   const drawn = classes.flatMap(([label, own], i) => {
@@ -33,6 +34,43 @@ export function sampledOrder(
     return Array.from({ length: counts[i] ?? 0 }, (_, n) => rows[own[order[n % own.length] ?? 0] ?? 0] ?? 0);
   });
   return shuffle(Uint32Array.from(drawn), random(seed, epoch, ALL));
+}
+
+/** Rows, and what they are labelled with. */
+export type Drawn = Pick<Part, 'rows'> & { readonly samples: Pick<Part['samples'], 'labels' | 'hot'> };
+
+/** For each class that there is the places of its samples among the rows. */
+function membersOf({ samples: { labels, hot }, rows }: Drawn): (readonly [label: number, places: number[]])[] {
+  if (hot === undefined) return [...rowsByClass(Array.from(rows, (row) => labels[row] ?? 0n))];
+  const width = hot.length / labels.length;
+  const members = Array.from({ length: width + 1 }, (): number[] => []);
+  for (const [place, row] of rows.entries()) {
+    const own = hot.subarray(row * width, (row + 1) * width);
+    if (!own.includes(1)) members[width]?.push(place);
+    for (const [k, has] of own.entries()) if (has === 1) members[k]?.push(place);
+  }
+  return members.flatMap((places, label) => (places.length === 0 ? [] : [[label, places] as const]));
+}
+
+/**
+ * Of several labels per sample: how many samples with each label an epoch draws, on average. Labels that come together are drawn together. At least 1
+ * of each that there is.
+ */
+export function drawnLabels(drawn: Drawn, sampler: Sampler): readonly number[] {
+  const { labels, hot = new Uint8Array() } = drawn.samples;
+  const width = hot.length / labels.length;
+  const members = membersOf(drawn);
+  const shares = members.map(([, places]) => places.length ** POWER[sampler]);
+  const sum = shares.reduce((all, share) => all + share, 0);
+  const counts = Array<number>(width).fill(0);
+  for (const [i, [, places]] of members.entries()) {
+    const each = ((shares[i] ?? 0) * drawn.rows.length) / (sum * places.length);
+    for (const place of places) {
+      const row = drawn.rows[place] ?? 0;
+      for (let k = 0; k < width; k++) if (hot[row * width + k] === 1) counts[k] = (counts[k] ?? 0) + each;
+    }
+  }
+  return counts.map((count) => (count === 0 ? 0 : Math.max(1, Math.round(count))));
 }
 
 /**

@@ -37,6 +37,7 @@ export const methods: Readonly<Record<MethodName, Method>> = {
     describe: 'all classes drawn equally often',
     losses: ['ce+sampled'],
     lossOptions: {},
+    multiLabel: { describe: 'all labels drawn equally often', losses: ['bce+sampled'] },
   },
   weighted: {
     describe: 'cross-entropy weighted by 1/n',
@@ -55,6 +56,7 @@ export const methods: Readonly<Record<MethodName, Method>> = {
     losses: ['ce+sampled'],
     lossOptions: {},
     trains: 'head',
+    multiLabel: { describe: 'the last layer alone, all labels drawn equally often', losses: ['bce+sampled'] },
   },
   lws: {
     describe: 'a scale for the weights of each class alone, all classes drawn equally often',

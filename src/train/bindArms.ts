@@ -20,6 +20,8 @@ export interface TrainingCounts {
   readonly counts: readonly number[];
   readonly samples: number;
   readonly softLabels?: boolean;
+  /** How often a sampler draws each class; by the counts alone, where samples have one each. */
+  drawnBy?(sampler: Sampler): readonly number[];
 }
 
 /** What is trained, beside one another. */
@@ -73,6 +75,7 @@ class Binder {
   readonly #counts: readonly number[];
   readonly #samples: number;
   readonly #softLabels: boolean;
+  readonly #drawnBy: (sampler: Sampler) => readonly number[];
   readonly #plan: Plan;
   readonly #optimizer: Configured<Optimizer>;
   readonly #given: Readonly<Record<string, unknown>>;
@@ -82,7 +85,7 @@ class Binder {
     catalogue: Catalogue,
     options: OrderedTrainOptions,
     plan: Plan,
-    { counts, samples, softLabels = false }: TrainingCounts,
+    { counts, samples, softLabels = false, drawnBy }: TrainingCounts,
     optimizer: Configured<Optimizer>,
   ) {
     this.#catalogue = catalogue;
@@ -90,6 +93,8 @@ class Binder {
     this.#counts = counts;
     this.#samples = samples;
     this.#softLabels = softLabels;
+    this.#drawnBy = (sampler) =>
+      sampler === 'instance' || drawnBy === undefined ? drawnCounts(counts, sampler) : drawnBy(sampler);
     this.#plan = plan;
     this.#optimizer = optimizer;
     const ofRecipe = Object.entries(plan.optimizerOptions).filter(
@@ -226,22 +231,23 @@ class Binder {
 
   /** A method takes a class without samples for one with a single sample: the loss then hardly pushes its score down. */
   #priors(loss: Loss, sampler: Sampler): readonly number[] {
-    const counts = loss.countsArePriors ? drawnCounts(this.#counts, sampler) : this.#counts;
+    const counts = loss.countsArePriors ? this.#drawnBy(sampler) : this.#counts;
     return this.#plan.method !== null ? counts.map((count) => Math.max(count, 1)) : counts;
   }
 
   /** Weights of the classes as they are drawn. One without samples weighs 1, as the mean of the others: no sample asks for its weight. */
   #ofPresent(asked: WeightsChoice, sampler: Sampler): WeightsChoice {
-    const present = drawnCounts(this.#counts, sampler).filter((count) => count > 0);
+    const drawn = this.#drawnBy(sampler);
+    const present = drawn.filter((count) => count > 0);
     if (isNumbers(asked) || (present.length === this.#counts.length && sampler === 'instance')) return asked;
     const { of: weighting, options } = configured(this.#catalogue.weightings, asked, 'classWeights');
     const weights: Weighting['weights'] = (_, given) => {
       const values = weighting.weights(present, given).values();
       return this.#counts.map((count) => (count > 0 ? (values.next().value ?? 1) : 1));
     };
-    const positiveWeights: Weighting['positiveWeights'] = (counts, samples, given) =>
+    const positiveWeights: Weighting['positiveWeights'] = (_, samples, given) =>
       weighting.positiveWeights?.(
-        counts.map((count) => Math.max(count, 1)),
+        drawn.map((count) => Math.max(count, 1)),
         samples,
         given,
       );

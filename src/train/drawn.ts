@@ -1,13 +1,17 @@
-import { drawnCounts } from '../data/sampler.ts';
+import type { Sampler } from '../data/sampler.ts';
 import { option } from '../errors.ts';
 import { isNumbers } from '../options/row.ts';
 import type { TrainOptions } from './options.ts';
 
 /** What a sampler makes of the classes, to be said before the work. */
-export function describeSampler(options: TrainOptions, counts: readonly number[]): string[] {
+export function describeSampler(
+  options: Pick<TrainOptions, 'sampler' | 'data' | 'classWeights' | 'weights'>,
+  counts: readonly number[],
+  drawnBy: (sampler: Sampler) => readonly number[],
+): string[] {
   const { sampler = 'instance', data, classWeights = options.weights } = options;
   if (sampler === 'instance') return [];
-  const drawn = drawnCounts(counts, sampler);
+  const drawn = drawnBy(sampler);
   const times = counts.map((count, k) => (count === 0 ? 0 : (drawn[k] ?? 0) / count));
   const most = times.reduce((best, value, k) => (value > (times[best] ?? 0) ? k : best), 0);
   const name = data.classNames?.[most] ?? String(most);

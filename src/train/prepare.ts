@@ -1,5 +1,6 @@
 import { configured, orderedBy } from '../bind.ts';
 import type { ClassNames } from '../classes/names.ts';
+import { drawnCounts, drawnLabels, type Sampler } from '../data/sampler.ts';
 import { fixedBatch, inputPorts } from '../data/samples.ts';
 import { preparationIn } from '../data/tables/preparation.ts';
 import { LossgraftError, option } from '../errors.ts';
@@ -107,20 +108,22 @@ export async function prepareRun(
     ...(scaled?.notes ?? []),
   ];
   const dataNotes = [...new Set(said)];
+  const drawnBy = (sampler: Sampler): readonly number[] =>
+    task === 'multi-label' ? drawnLabels(parts.train, sampler) : drawnCounts(parts.counts, sampler);
   const planned = task === proposed.task ? proposed : planOf(given, task);
   const plan = await settledPlan(model, options, { ...planned, batchSize }, parts);
   const calibrated = await calibrationNotes(model, options, parts, classes);
   const ownNotes = [
     ...dataNotes,
     ...describePlan(plan),
-    ...describeSampler(options, parts.counts),
+    ...describeSampler(options, parts.counts, drawnBy),
     ...describeSoft(plan.augmentation, parts.train.samples),
     ...calibrated,
   ];
   for (const note of ownNotes) options.onNote?.(note);
   const softLabels = readsSoftLabels(plan.augmentation, parts.train.samples);
   const counted = { counts: parts.counts, samples: parts.train.rows.length };
-  const bound = bindArms(catalogue, options, plan, { ...counted, softLabels });
+  const bound = bindArms(catalogue, options, plan, { ...counted, softLabels, drawnBy });
   const record = await describeRun(catalogue, { model: source, given, plan, declared: bound.declared });
   const compared = comparedNotes(given, record);
   for (const note of compared) options.onNote?.(note);
@@ -226,15 +229,7 @@ const UNSTATED =
 const OF_OTHER_CLASSES = ['head', 'addClasses', 'keepClasses', 'headInit'] as const;
 
 /** What has no meaning where samples may have several labels. */
-function refuseForLabels({
-  task,
-  imbalance,
-  sampler = 'instance',
-  costs,
-  calibrate,
-  threshold,
-  ...others
-}: TrainOptions): void {
+function refuseForLabels({ task, imbalance, costs, calibrate, threshold, ...others }: TrainOptions): void {
   if (task === 'exclusive') {
     if (threshold !== undefined)
       throw badOption(
@@ -246,7 +241,6 @@ function refuseForLabels({
   }
   const expected = 'exclusive classes; these samples may have several labels';
   if (imbalance !== undefined) throw badOption('imbalance', expected, imbalance);
-  if (sampler !== 'instance') throw badOption('sampler', expected, sampler);
   if (costs !== undefined) throw badOption('costs', expected, 'costs');
   if (calibrate !== undefined) throw badOption('calibrate', expected, calibrate);
   for (const key of OF_OTHER_CLASSES)

@@ -180,6 +180,12 @@ function readRows(
   );
 }
 
-function labelsAt({ labels }: Samples, rows: Uint32Array): Tensor {
+function labelsAt({ labels, hot }: Samples, rows: Uint32Array): Tensor {
+  if (hot !== undefined) {
+    const width = hot.length / labels.length;
+    const picked = new Float32Array(rows.length * width);
+    for (const [i, row] of rows.entries()) picked.set(hot.subarray(row * width, (row + 1) * width), i * width);
+    return { dtype: 'float32', dims: [rows.length, width], data: picked };
+  }
   return { dtype: 'int64', dims: [rows.length], data: BigInt64Array.from(rows, (row) => labels[row] ?? 0n) };
 }

@@ -197,7 +197,6 @@ describe('labels that fit no head, and options that have no meaning, one message
       /a row of 0 and 1 per sample.*labelColumns.*`task: "exclusive"`/,
     ],
     ['a loss for exclusive classes', { loss: 'ldam' }, 'task-mismatch', /loss ldam/],
-    ['a method for exclusive classes', { method: 'crt' }, 'option-range', /half, full, weighted, plain, auto/],
     ['a long tail', { imbalance: 10 }, 'option-range', /exclusive classes/],
     [
       'a metric of exclusive classes',
@@ -226,12 +225,49 @@ describe('labels that fit no head, and options that have no meaning, one message
     expect(result.arms[0]?.name).toBe('ce');
   });
 
+  it('a method for exclusive classes', async () => {
+    using model = await open(path('table.onnx'));
+    const data = await hot();
+    const found = await refusal(() => train(model, { data, method: 'lws', folder: join(temporaryFolder(), 'run') }));
+    expect(found.message).toMatch(/half, full, sampled, weighted, plain, crt, auto/);
+    expect(found.code).toBe('option-range');
+  });
+
   it('several labels for a softmax', async () => {
     using model = await open(join(ROOT, 'fixtures/heads/softmax.onnx'));
     const data = await hot();
     const found = await refusal(() => train(model, { data, folder: join(temporaryFolder(), 'run') }));
     expect(found).toMatchObject({ code: 'task-mismatch', message: expect.stringMatching(/A softmax shares 1/) });
   });
+});
+
+it('labels are drawn by class-aware sampling; pos_weight follows the drawn labels, and the run is said', async () => {
+  using data = await openData(path('train.npz'));
+  const how = { epochs: 1, loss: 'bce', validation: 0.25 } as const;
+  const [drawn, weighted, plain] = [
+    await trained('cnn.onnx', data, { ...how, sampler: 'balanced' }),
+    await trained('cnn.onnx', data, { ...how, sampler: 'balanced', classWeights: 'positive' }),
+    await trained('cnn.onnx', data, how),
+  ];
+  const lossOf = ({ result }: typeof plain) => result.history.at(-1)?.trainLoss;
+  expect(new Set([drawn, weighted, plain].map(lossOf)).size).toBe(3);
+  expect(drawn.notes.join('\n')).toMatch(/Sampler balanced: an epoch draws each of the \d+ samples of class /);
+  const { result } = await trained('cnn.onnx', data, { epochs: 1, method: 'crt', trainable: 'head' });
+  expect(result.arms[0]?.name).toBe('bce+sampled');
+});
+
+it('features of frozen layers are kept with all labels of a sample', async () => {
+  using data = await openData(path('train.npz'));
+  const how = { epochs: 2, loss: 'bce', trainable: 'head' } as const;
+  const [kept, plain] = [
+    await trained('cnn.onnx', data, { ...how, cacheFeatures: 'on' }),
+    await trained('cnn.onnx', data, { ...how, cacheFeatures: 'off' }),
+  ];
+  expect(kept.result.features?.cached).toBe(true);
+  for (const [i, { trainLoss, macroF1 }] of plain.result.history.entries()) {
+    if (trainLoss !== null) expect(kept.result.history[i]?.trainLoss).toBeCloseTo(trainLoss, 6);
+    expect(kept.result.history[i]?.macroF1).toBe(macroF1);
+  }
 });
 
 it('a head of other classes is for exclusive classes', async () => {
