@@ -30,14 +30,20 @@ const NODE: Readonly<Record<string, string>> = {
   zlib: 'zlib.ts',
 };
 
-/** What the engine imports, and a page has its own of. */
-const OWN: Readonly<Record<string, string>> = {
+/** Packages that a page has its own of. */
+const PACKAGES: Readonly<Record<string, string>> = {
   'hyparquet-writer': 'hyparquetWriter.ts',
   'jsonc-parser': 'jsonc.ts',
   'onnxruntime-node': 'onnxruntime.ts',
   sharp: 'sharp.ts',
-  '../builtFile.ts': 'builtFile.ts',
-  './versions.ts': 'versions.ts',
+};
+
+/** Files of the engine that start processes or threads, or read profiles. */
+const FILES: Readonly<Record<string, string>> = {
+  'src/builtFile.ts': 'builtFile.ts',
+  'src/runtime/cuda/isolated.ts': 'isolated.ts',
+  'src/runtime/deviceProof.ts': 'deviceProof.ts',
+  'src/train/versions.ts': 'versions.ts',
 };
 
 /** What is copied as it is: a name in the site, and where it comes from. */
@@ -114,10 +120,11 @@ const PLATFORM = join(HERE, 'platform');
 const inPage: Plugin = {
   name: 'in-page',
   setup({ onResolve, resolve }) {
-    onResolve({ filter: /./ }, ({ path, importer }) => {
+    onResolve({ filter: /./ }, ({ path, importer, resolveDir }) => {
       const name = path.replace(/^node:/, '');
-      const own = Object.hasOwn(OWN, path) && !importer.startsWith(PLATFORM) ? OWN[path] : undefined;
-      const to = own ?? (Object.hasOwn(NODE, name) ? NODE[name] : undefined);
+      const file = relative(ROOT, join(resolveDir, path)).replaceAll('\\', '/');
+      const isOurs = importer.startsWith(PLATFORM);
+      const to = NODE[name] ?? (isOurs ? undefined : (PACKAGES[path] ?? FILES[file]));
       if (to === undefined) return undefined;
       return to.endsWith('.ts')
         ? { path: join(PLATFORM, to) }

@@ -2,11 +2,20 @@ import { context, stop } from 'esbuild';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { findChromium } from './chromium.ts';
 
-/** Starts chromium without a window. Close it when done. */
-export async function launchChromium(): Promise<Browser> {
+/** WebGPU on SwiftShader, a Vulkan in software that Chromium brings along. */
+export const SWIFTSHADER: readonly string[] = [
+  '--enable-unsafe-webgpu',
+  '--use-webgpu-adapter=swiftshader',
+  '--enable-features=Vulkan',
+  '--use-vulkan=swiftshader',
+  '--ignore-gpu-blocklist',
+];
+
+/** Starts chromium without a window, with further arguments. Close it when done. */
+export async function launchChromium(more: readonly string[] = []): Promise<Browser> {
   const { executablePath, env } = await findChromium();
   // Root, as in containers, has no sandbox, and a container's /dev/shm may be too small.
-  return chromium.launch({ executablePath, env, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+  return chromium.launch({ executablePath, env, args: ['--no-sandbox', '--disable-dev-shm-usage', ...more] });
 }
 
 /** A page and what went wrong on it, as it happens. */

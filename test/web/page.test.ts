@@ -1,12 +1,13 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { open, openData, type TrainResult, train } from '../../src/index.ts';
+import type { TrainResult } from '../../src/index.ts';
 import { buildPage } from '../../web/build.ts';
 import { launchChromium, type Served, serveFolder, type Visit, visit } from '../support/browser.ts';
 import { readOnnx } from '../support/onnxFile.ts';
+import { downloaded, give, trainIn, trainInNode, worstWeight } from './run.ts';
 import { KINDS, shapesImages, shapesModel, writeFiles, zipOf } from './shapes.ts';
 
 /** A whole run in Chromium, on a model and images that are made here, beside the same run in Node. */
@@ -31,7 +32,7 @@ beforeAll(async () => {
   await buildPage(path('site'));
   served = await serveFolder(path('site'));
   browser = await launchChromium();
-  inNode = await trainInNode();
+  inNode = await trainInNode(folder, EPOCHS, RATE);
 }, 180_000);
 
 afterAll(async () => {
@@ -39,49 +40,6 @@ afterAll(async () => {
   await served?.close();
   rmSync(folder, { recursive: true, force: true });
 });
-
-async function trainInNode(): Promise<TrainResult> {
-  const model = await open(path('shapes.onnx'));
-  const data = await openData(path('shapes'), { model: path('shapes.onnx'), resize: '16x16' });
-  const options = { trainable: 'all', goal: 'macro-f1', epochs: EPOCHS, learningRate: RATE } as const;
-  // A page has no forms that are made for this machine's processor.
-  const result = await train(model, { ...options, data, folder: path('run'), lower: 'off' });
-  await result.write(path('tuned.onnx'), { anyway: true });
-  data.close();
-  model.close();
-  return result;
-}
-
-/** Gives the page files as a user chooses them, and waits until it is ready to train. */
-async function give(page: Page, model: string, data: string): Promise<void> {
-  await page.setInputFiles('#model-files', model);
-  await page.waitForSelector('#model-step.done');
-  await page.setInputFiles('#data-files', data);
-  await page.waitForSelector('#train:enabled', { timeout: 60_000 });
-}
-
-async function trainIn(page: Page, epochs: number, rate: number): Promise<void> {
-  await page.fill('#epochs', String(epochs));
-  await page.fill('#learningRate', String(rate));
-  await page.click('#train');
-  await page.waitForSelector('#result-step:not([hidden])', { timeout: 120_000 });
-}
-
-async function downloaded(page: Page, button: string): Promise<Uint8Array> {
-  const [file] = await Promise.all([page.waitForEvent('download'), page.click(button)]);
-  return readFileSync(await file.path());
-}
-
-/** The largest difference of a weight, relative to the largest of its tensor. */
-function worstWeight(actual: Uint8Array, expected: Uint8Array): number {
-  const own = readOnnx(actual).weights;
-  const errors = [...readOnnx(expected).weights].map(([name, values]) => {
-    const largest = Math.max(...values.map(Math.abs));
-    return Math.max(...values.map((value, i) => Math.abs(value - (own.get(name)?.[i] ?? Number.NaN)) / largest));
-  });
-  expect(errors.length).toBe(6);
-  return Math.max(...errors);
-}
 
 describe('the page, with WebAssembly', () => {
   it('says what it found: classes in the order of the scores, and counts', { timeout: 120_000 }, async () => {

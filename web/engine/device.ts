@@ -1,23 +1,14 @@
+import { adapterHere, adapterName } from '../platform/adapter.ts';
 import { type Device, loadRuntime, RUNTIME_FILES } from '../platform/onnxruntime.ts';
 import type { Answers } from '../protocol.ts';
 
-/** Chooses who computes: WebGPU where there is an adapter, else WebAssembly. */
+/** Chooses who computes: WebGPU on a GPU, else WebAssembly, which is faster than WebGPU in software. */
 export async function startDevice(asked: Device | 'auto'): Promise<Answers['start']> {
-  const adapter = asked === 'wasm' ? null : await adapterOf();
+  const adapter = await adapterHere();
   if (asked === 'webgpu' && adapter === null) throw new Error('this browser gives no WebGPU adapter');
-  const device: Device = adapter === null ? 'wasm' : 'webgpu';
+  const name = adapter === null ? '' : await adapterName();
+  const isSoftware = adapter !== null && (adapter.info.isFallbackAdapter || /swiftshader|llvmpipe/i.test(name));
+  const device: Device = asked === 'auto' ? (adapter === null || isSoftware ? 'wasm' : 'webgpu') : asked;
   await loadRuntime(device);
-  const file = RUNTIME_FILES[device];
-  if (adapter === null) return { device, file, adapter: '', isSoftware: false };
-  const { vendor, architecture, description, isFallbackAdapter } = adapter.info;
-  const name = description || [vendor, architecture].filter((part) => part !== '').join(' ');
-  return { device, file, adapter: name, isSoftware: isFallbackAdapter || /swiftshader|llvmpipe/i.test(name) };
-}
-
-async function adapterOf(): Promise<GPUAdapter | null> {
-  try {
-    return (await navigator.gpu?.requestAdapter()) ?? null;
-  } catch {
-    return null;
-  }
+  return { device, file: RUNTIME_FILES[device], adapter: name, isSoftware };
 }

@@ -10,12 +10,14 @@ import {
   type Model,
   open,
   openData,
+  type Provider,
   rehearse,
   type TrainEvent,
   type TrainOptions,
   type TrainResult,
   train,
 } from '../../src/index.ts';
+import type { Device } from '../platform/onnxruntime.ts';
 import type { Answers, Checked, Choices, Dropped, Reading, Recall, Request, Trained } from '../protocol.ts';
 import { startDevice } from './device.ts';
 import { bytesOf, dataIn, keep, modelIn, textOf } from './files.ts';
@@ -36,6 +38,7 @@ export class Engine {
   #model: Model | undefined;
   #samples: Samples | undefined;
   #result: TrainResult | undefined;
+  #provider: Provider = 'cpu';
   #stop = new AbortController();
 
   constructor(onEvent: (event: TrainEvent) => void) {
@@ -51,7 +54,7 @@ export class Engine {
   async answer(request: Request): Promise<Answers[Request['kind']]> {
     switch (request.kind) {
       case 'start':
-        return startDevice(request.device);
+        return this.#start(request.device);
       case 'model':
         return this.#openModel(request.files);
       case 'data':
@@ -63,6 +66,12 @@ export class Engine {
       case 'write':
         return this.#write(request.anyway);
     }
+  }
+
+  async #start(asked: Device | 'auto'): Promise<Answers['start']> {
+    const started = await startDevice(asked);
+    this.#provider = started.device === 'webgpu' ? 'webgpu' : 'cpu';
+    return started;
   }
 
   async #openModel(files: readonly Dropped[]): Promise<Answers['model']> {
@@ -135,7 +144,15 @@ export class Engine {
     this.#stop = new AbortController();
     return {
       model,
-      options: { ...choices, ...samples, trainable, folder: RUN, mode: 'replace', signal: this.#stop.signal },
+      options: {
+        ...choices,
+        ...samples,
+        provider: this.#provider,
+        trainable,
+        folder: RUN,
+        mode: 'replace',
+        signal: this.#stop.signal,
+      },
     };
   }
 }

@@ -7,8 +7,9 @@ import { count, duration, size } from './words.ts';
 /** What the page found in what was dropped. */
 
 export function deviceText({ device, adapter, isSoftware }: Answers['start']): string {
-  if (device === 'wasm') return 'WebAssembly, one thread: this browser gives no WebGPU';
-  return `WebGPU: ${adapter || 'an adapter without a name'}${isSoftware ? ', in software and slow' : ''}`;
+  if (device === 'webgpu') return `WebGPU: ${adapter}${isSoftware ? ', in software: WebAssembly is faster' : ''}`;
+  const why = adapter === '' ? ': this browser gives no WebGPU' : isSoftware ? ': WebGPU is in software here' : '';
+  return `WebAssembly, one thread${why}`;
 }
 
 type Search = Inspection['logits'];

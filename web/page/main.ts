@@ -28,7 +28,8 @@ class Page {
   }
 
   async #start(): Promise<Answers['start']> {
-    const asked = fieldValue('engine') === 'wasm' ? 'wasm' : 'auto';
+    const chosen = fieldValue('engine');
+    const asked = chosen === 'wasm' || chosen === 'webgpu' ? chosen : 'auto';
     const started = await this.#client.ask({ kind: 'start', device: asked });
     element('device').textContent = deviceText(started);
     element('device').dataset.device = started.device;

@@ -12,12 +12,10 @@ export { env, Tensor };
 /** Who computes the sessions that train and judge: WebGPU, or WebAssembly. */
 export type Device = 'webgpu' | 'wasm';
 
-let device: Device = 'wasm';
 let loaded: Promise<typeof import('onnxruntime-web/wasm')> | undefined;
 
 /** Loads the build of onnxruntime-web for a device, once. */
 export async function loadRuntime(chosen: Device): Promise<void> {
-  device = chosen;
   loaded ??= chosen === 'webgpu' ? import('onnxruntime-web/webgpu') : import('onnxruntime-web/wasm');
   const own = (await loaded).env;
   // More threads need a page that is isolated from other origins, which takes two headers of the server.
@@ -48,24 +46,17 @@ async function create(model: string | Uint8Array, options: Ort.SessionOptions): 
   const bytes = typeof model === 'string' ? new Uint8Array(fs.readFileSync(model) as Uint8Array) : model;
   const folder = typeof model === 'string' ? dirname(model) : options.extra?.[EXTERNAL_FOLDER];
   const externalData = typeof folder === 'string' ? externalFiles(folder) : [];
-  const { logSeverityLevel = 4, graphOptimizationLevel = 'all' } = options;
-  const executionProviders = providersFor(options);
+  const { logSeverityLevel = 4, graphOptimizationLevel = 'all', preferredOutputLocation: location } = options;
   return InferenceSession.create(bytes, {
-    executionProviders,
+    executionProviders: (options.executionProviders ?? []).map((own) => (own === 'cpu' ? 'wasm' : own)),
     logSeverityLevel,
     graphOptimizationLevel,
+    ...(location === undefined ? {} : { preferredOutputLocation: location }),
     ...(externalData.length === 0 ? {} : { externalData }),
   });
 }
 
 const EXTERNAL_FOLDER = 'session.model_external_initializers_file_folder_path';
-/** The mark of the sessions that train and judge: others are small, and ask for types and shapes. */
-const TRAINING = 'session.intra_op.spin_duration_us';
-
-function providersFor({ extra = {} }: Ort.SessionOptions): Ort.ExecutionProviderConfig[] {
-  return device === 'webgpu' && TRAINING in extra ? [{ name: 'webgpu', preferredLayout: 'NCHW' }] : ['wasm'];
-}
-
 /** Weights beside a model. */
 function externalFiles(folder: string): { readonly path: string; readonly data: Uint8Array }[] {
   if (!fs.existsSync(folder)) return [];
@@ -75,9 +66,14 @@ function externalFiles(folder: string): { readonly path: string; readonly data: 
     .map((path) => ({ path, data: new Uint8Array(fs.readFileSync(join(folder, path)) as Uint8Array) }));
 }
 
-/** What `session.ts` asks of a session, one call after the other. */
+/**
+ * What `session.ts` asks of a session, one call after the other. Tensors in the GPU's memory are their session's: it is freed when the last of
+ * them is.
+ */
 class PageSession {
   readonly #session: Ort;
+  readonly #onDevice = new Set<Tensor>();
+  #isReleased = false;
 
   constructor(session: Ort) {
     this.#session = session;
@@ -91,12 +87,33 @@ class PageSession {
     return this.#session.outputMetadata;
   }
 
-  run(feeds: Ort.FeedsType, fetches?: readonly string[]): Promise<Ort.ReturnType> {
-    return inTurn(() => (fetches === undefined ? this.#session.run(feeds) : this.#session.run(feeds, fetches)));
+  async run(feeds: Ort.FeedsType, fetches?: readonly string[]): Promise<Ort.ReturnType> {
+    const results = await inTurn(() =>
+      fetches === undefined ? this.#session.run(feeds) : this.#session.run(feeds, fetches),
+    );
+    for (const tensor of Object.values(results)) if (tensor.location === 'gpu-buffer') this.#watch(tensor);
+    return results;
+  }
+
+  #watch(tensor: Tensor): void {
+    const dispose = tensor.dispose.bind(tensor);
+    this.#onDevice.add(tensor);
+    Object.assign(tensor, {
+      dispose: () => {
+        dispose();
+        this.#onDevice.delete(tensor);
+        if (this.#isReleased) this.#free();
+      },
+    });
   }
 
   release(): Promise<void> {
-    return inTurn(() => this.#session.release());
+    this.#isReleased = true;
+    return this.#free();
+  }
+
+  async #free(): Promise<void> {
+    if (this.#onDevice.size === 0) await inTurn(() => this.#session.release());
   }
 
   endProfiling(): void {

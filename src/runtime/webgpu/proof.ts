@@ -47,16 +47,32 @@ export async function proveOnWebgpu(
     const session = await openSession(model, { ...options, provider: 'webgpu', profile: join(folder, 'webgpu') });
     const { outputs, nodes } = await profiled(session, feeds);
     const { webgpuNodes, shapeNodes } = checkPlacement(name, nodes);
-    const cpu = await openSession(model, { ...options, provider: 'cpu' });
-    const expected = await cpu.run(feeds).finally(() => cpu.close());
-    const agreement = compareOutputs(outputs, expected, { rtol: WEBGPU_TOLERANCE, atol: 0 });
-    if (differs === undefined) for (const each of agreement) checkAgreement(name, each, expected[each.output]);
-    const why = differs?.(outputs, expected);
-    if (why !== undefined) throw disagreement(name, "the CPU's step", why);
+    const agreement = await checkNumbers(name, model, feeds, { outputs, differs, options });
     return { webgpuNodes, shapeNodes, agreement, outputs };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** Holds results against the CPU's. @throws LossgraftError `webgpu-disagrees` naming the output that differs. */
+export async function checkNumbers(
+  name: string,
+  model: string | Uint8Array,
+  feeds: Readonly<Record<string, Tensor>>,
+  found: {
+    readonly outputs: Readonly<Record<string, Tensor>>;
+    readonly differs: Differs | undefined;
+    readonly options: Omit<SessionOptions, 'provider' | 'profile'>;
+  },
+): Promise<readonly Agreement[]> {
+  const { outputs, differs, options } = found;
+  const cpu = await openSession(model, { ...options, provider: 'cpu' });
+  const expected = await cpu.run(feeds).finally(() => cpu.close());
+  const agreement = compareOutputs(outputs, expected, { rtol: WEBGPU_TOLERANCE, atol: 0 });
+  if (differs === undefined) for (const each of agreement) checkAgreement(name, each, expected[each.output]);
+  const why = differs?.(outputs, expected);
+  if (why !== undefined) throw disagreement(name, "the CPU's step", why);
+  return agreement;
 }
 
 async function profiled(
