@@ -3,27 +3,27 @@ import type { Pen } from './emit/index.ts';
 import type { Node, Value } from './ir/graph.ts';
 import type { Task } from './task.ts';
 
-/** What a loss reads. All float32 but `labels`. */
+/** The inputs of a loss. All float32 except `labels`. */
 export interface LossInputs {
   /** Unnormalised scores, [N, C]. */
   readonly logits: Value;
-  /** Class indices, int64 [N], each in 0…C−1; of a multi-label loss 1 for a label that a sample has and 0 for another, float32 [N, C]. */
+  /** Class indices, int64 [N], each in 0…C−1; for a multi-label loss 1 for each label of a sample and 0 for the others, float32 [N, C]. */
   readonly labels: Value;
   /** Whether labels are the shares of all classes, float32 [N, C], in place of indices; of a multi-label loss whether they are from 0 to 1. */
   readonly areSoft?: boolean;
-  /** Σ|h| of each sample's features, [N]; there if the loss declares `needsFeatures`. */
+  /** Σ|h| of each sample's features, [N]; present if the loss declares `needsFeatures`. */
   readonly featureNorm: Value | undefined;
   /** Class weights, [C]; `undefined` is all ones. */
   readonly weights: Value | undefined;
-  /** Of a multi-label loss: weights of the labels that a sample has, [C] or [1], as PyTorch's `pos_weight`; `undefined` is all ones. */
+  /** For a multi-label loss: weights of the labels that a sample has, [C] or [1], like PyTorch's `pos_weight`; `undefined` is all ones. */
   readonly positiveWeights?: Value | undefined;
-  /** Training samples of each class, checked, from which constants are made; there if the loss declares `needsCounts`. */
+  /** Training samples of each class, checked, for constants; present if the loss declares `needsCounts`. */
   readonly counts: readonly number[] | undefined;
-  /** Training samples in all, which the counts of a multi-label loss do not tell; there with `counts`. */
+  /** The total number of training samples, which the counts of a multi-label loss do not give; present with `counts`. */
   readonly samples?: number | undefined;
 }
 
-/** What a loss gives, per sample; the engine reduces. */
+/** The outputs of a loss, per sample; the engine reduces them. */
 export interface LossOutputs {
   /** [N] */
   readonly perSample: Value;
@@ -38,7 +38,7 @@ export interface NumberOption {
   readonly kind: 'number';
   readonly default: number;
   readonly describe: string;
-  /** What is allowed, as a phrase and a test. */
+  /** The allowed values, as a phrase and a test. */
   readonly expects: string;
   readonly accepts: (value: number) => boolean;
 }
@@ -69,13 +69,13 @@ type OptionValue<T extends OptionSpec> = T extends NumberOption
 /** The values of declared options. */
 export type OptionValues<S extends OptionSpecs> = { readonly [K in keyof S]: OptionValue<S[K]> };
 
-/** A loss, a weighting or an optimizer with values for its options: what `ib({ alpha: 100 })` gives. */
+/** A loss, a weighting or an optimizer with values for its options: the result of `ib({ alpha: 100 })`. */
 export interface Configured<T> {
   readonly of: T;
   readonly options: Readonly<Record<string, unknown>>;
 }
 
-/** It can be taken as it is, or called to give values to its options. */
+/** Usable as it is, or called with values for its options. */
 export type Configurable<T extends { readonly options: OptionSpecs }> = T &
   ((options?: Partial<OptionValues<T['options']>>) => Configured<T>);
 
@@ -87,45 +87,45 @@ function configurable<T extends { readonly options: OptionSpecs }>(definition: T
 /** A loss: a name, its options, and a pure function that emits its subgraph. */
 export interface Loss<S extends OptionSpecs = OptionSpecs> {
   readonly name: string;
-  /** Paper and equation, or the function of PyTorch, that it follows. */
+  /** The paper and equation, or the PyTorch function, that it follows. */
   readonly cites: string;
   readonly summary: string;
-  /** What its labels say. Default `exclusive`. */
+  /** The task of its labels. Default `exclusive`. */
   readonly task?: Task;
-  /** The loss of the same kind for multi-label heads, where this one is for exclusive classes. */
+  /** The corresponding loss for multi-label heads, if this one is for exclusive classes. */
   readonly multiLabel?: Loss;
   readonly needsFeatures: boolean;
-  /** Whether there is a place for class weights in it. Default true. */
+  /** Whether it takes class weights. Default true. */
   readonly takesWeights?: boolean;
   /** Whether it reads soft labels: see {@link LossInputs}. Default false. */
   readonly takesSoftLabels?: boolean;
-  /** Whether the loss itself is made from the class counts; class weights are then `none` unless they are requested. */
+  /** Whether the loss itself uses the class counts; class weights then default to `none`. */
   readonly needsCounts?: boolean;
-  /** Whether the counts are priors of the classes: where training draws classes more or less often than they come, as they are drawn. */
+  /** Whether the counts are class priors: if training resamples classes, the counts follow the draws. */
   readonly countsArePriors?: boolean;
   readonly options: S;
   build(op: Pen, inputs: LossInputs, options: OptionValues<S>): LossOutputs;
 }
 
-/** Keeps the options' types, for `build` and for `myLoss({ … })`. */
+/** Preserves the options' types, for `build` and for `myLoss({ … })`. */
 export function defineLoss<const S extends OptionSpecs>(loss: Loss<S>): Configurable<Loss<S>> {
   return configurable(loss);
 }
 
-/** How class weights come from class counts. `weights` gives one weight per class, in float64. */
+/** How class weights follow from class counts. `weights` returns one weight per class, in float64. */
 export interface Weighting<S extends OptionSpecs = OptionSpecs> {
   readonly name: string;
   readonly cites: string;
   readonly summary: string;
   readonly options: S;
-  /** Whether the weights stay as they are; else they are normalised to mean 1. */
+  /** Whether the weights stay as they are; otherwise they are normalised to mean 1. */
   readonly keepsScale?: boolean;
-  /** Whether they are made from the counts, with these options. Default: always. */
+  /** Whether they depend on the counts, with these options. Default: always. */
   needsCounts?(options: OptionValues<S>): boolean;
   weights(counts: readonly number[], options: OptionValues<S>): readonly number[];
   /**
-   * Where it weighs, for a multi-label loss, the labels that a sample has: one weight per label, or one for all. `undefined`: it takes the number
-   * of `samples` to make them.
+   * For a multi-label loss, if it weights the labels that a sample has: one weight per label, or one for all. `undefined`: it needs the
+   * number of `samples`.
    */
   positiveWeights?(
     counts: readonly number[],
@@ -134,7 +134,7 @@ export interface Weighting<S extends OptionSpecs = OptionSpecs> {
   ): readonly number[] | undefined;
 }
 
-/** Adds what is the same for all: the counts are checked, and the weights normalised to mean 1, unless they keep their scale. */
+/** Adds what all weightings share: it checks the counts and normalises the weights to mean 1, unless they keep their scale. */
 export function defineWeighting<const S extends OptionSpecs>(weighting: Weighting<S>): Configurable<Weighting<S>> {
   const weights: Weighting<S>['weights'] = (counts, options) => {
     if (weighting.needsCounts?.(options) !== false) checkClassCounts(counts);
@@ -144,7 +144,7 @@ export function defineWeighting<const S extends OptionSpecs>(weighting: Weightin
   return configurable({ ...weighting, weights });
 }
 
-/** What a gradient rule sees of one node. */
+/** A node as a gradient rule sees it. */
 export interface GradientContext {
   readonly op: Pen;
   readonly node: Node;
@@ -152,38 +152,38 @@ export interface GradientContext {
   readonly outputs: readonly (Value | undefined)[];
   /** The gradient of the first output, of its shape and type. */
   readonly dy: Value;
-  /** The gradient of output `i`; zeros where none flows. */
+  /** The gradient of output `i`; zeros if none flows. */
   readonly dyOf: (i: number) => Value;
-  /** The gradient of output `i`; `undefined` where none flows. */
+  /** The gradient of output `i`; `undefined` if none flows. */
   readonly flow: (i: number) => Value | undefined;
-  /** Whether the gradient of input `i` is used: what is emitted for another is pruned, so rules need not ask. */
+  /** Whether the gradient of input `i` is used. Unused ones are pruned, so rules need not ask. */
   readonly wants: (i: number) => boolean;
   /** Input `i`. @throws LossgraftError naming the node if it is absent. */
   readonly input: (i: number) => Value;
   /** The elements of a constant input, or `undefined` if it is absent. @throws LossgraftError if it is computed. */
   readonly constant: (i: number) => readonly number[] | undefined;
-  /** The same, but `undefined` for an input that is computed or whose gradient is wanted: for cheaper forms. */
+  /** The same, but `undefined` for an input that is computed or needs a gradient: for cheaper forms. */
   readonly known: (i: number) => readonly number[] | undefined;
-  /** Nodes that `write` emits stand before this node: a forward pass that keeps what its gradient needs. */
+  /** Puts the nodes that `write` emits before this node: a forward pass that saves what its gradient needs. */
   readonly ahead: <T>(write: () => T) => T;
-  /** What was computed ahead is equal to output `i`: a training step reads it instead, and needs this node no more. */
+  /** Declares a value computed ahead equal to output `i`: a training step reads it instead, and no longer needs this node. */
   readonly replaces: (i: number, value: Value) => void;
 }
 
 /**
- * The vector-Jacobian product of an operator: one gradient per input, `undefined` where none flows. The engine sums a gradient down
- * to its input's shape where the operator broadcast it, and accumulates.
+ * The vector-Jacobian product of an operator: one gradient per input, `undefined` if none flows. The engine sums a gradient down to its
+ * input's shape if the operator broadcast it, and accumulates.
  */
 export type GradientRule = (context: GradientContext) => readonly (Value | undefined)[];
 
-/** A rule of an operator with one differentiable input x and one output y. */
+/** A rule for an operator with one differentiable input x and one output y. */
 export function unary(
   rule: (context: GradientContext & { readonly x: Value; readonly y: Value }) => Value,
 ): GradientRule {
   return (context) => [rule({ ...context, x: context.input(0), y: output(context) })];
 }
 
-/** A rule of an operator with two differentiable inputs a, b and one output y. */
+/** A rule for an operator with two differentiable inputs a, b and one output y. */
 export function binary(
   rule: (
     context: GradientContext & { readonly a: Value; readonly b: Value; readonly y: Value },
@@ -192,7 +192,7 @@ export function binary(
   return (context) => rule({ ...context, a: context.input(0), b: context.input(1), y: output(context) });
 }
 
-/** No gradient flows through this operator: piecewise constant, integer or boolean results. Not the same as no rule. */
+/** No gradient flows through this operator: its results are piecewise constant, integer or boolean. That differs from having no rule. */
 export const noGradient: GradientRule = () => [];
 
 function output({ outputs, dy }: GradientContext): Value {
@@ -210,52 +210,54 @@ export interface ExpansionContext {
   readonly outputs: readonly (Value | undefined)[];
 }
 
-/** Writes a composite in plain ai.onnx operators: one value per output. */
+/** Expands a composite into plain ai.onnx operators: one value per output. */
 export type Expansion = (context: ExpansionContext) => readonly Value[];
 
-/** What a rule sees that gives a node another form in lossgraft's own CPU session: channels in blocks, [N, C/b, H, W, b] in memory. */
+/**
+ * A node as seen by a rule that gives it a blocked form in lossgraft's own CPU session: channels in blocks, [N, C/b, H, W, b] in memory.
+ */
 export interface BlockedContext extends ExpansionContext {
   /** Channels in a block, b. */
   readonly block: number;
-  /** [N, C, H, W] of a float32 value, with the batch that the session is made for; `undefined` where a length is not known. */
+  /** [N, C, H, W] of a float32 value, with the session's batch size; `undefined` if a length is unknown. */
   readonly dims: (value: Value | undefined) => readonly [number, number, number, number] | undefined;
-  /** Whether the value is there in blocks already. */
+  /** Whether the value exists in blocks already. */
   readonly isBlocked: (value: Value | undefined) => boolean;
-  /** Whether it is, or can be brought into blocks. */
+  /** Whether it is in blocks, or can be converted. */
   readonly canBlock: (value: Value | undefined) => boolean;
-  /** The value in blocks, declared as [N, C↑, H, W] with C↑ the next multiple of b; channels beyond C are finite and mean nothing. */
+  /** The value in blocks, declared as [N, C↑, H, W] with C↑ the next multiple of b; channels beyond C are finite and meaningless. */
   readonly blocked: (value: Value) => Value;
-  /** The value as the graph had it. */
+  /** The value in its original form. */
   readonly plain: (value: Value) => Value;
-  /** The elements of a value that does not depend on data or parameters; `undefined` for another one. */
+  /** The elements of a value that does not depend on data or parameters; `undefined` for others. */
   readonly numbersOf: (value: Value) => readonly number[] | undefined;
-  /** The same, of a value with one element. */
+  /** The same for a value with one element. */
   readonly numberOf: (value: Value) => number | undefined;
-  /** Whether a value does not change during training, so that the runtime itself blocks what reads it. */
+  /** Whether a value is constant during training, so that the runtime itself blocks its readers. */
   readonly isConstant: (value: Value) => boolean;
-  /** Nodes that still read the value as the graph had it, this one included. */
+  /** Nodes that still read the value in its original form, including this one. */
   readonly readers: (value: Value) => number;
 }
 
-/** One output of a node, in blocks or as the graph had it. */
+/** One output of a node, in blocks or in its original form. */
 export type Placed = { readonly blocked: Value } | { readonly plain: Value };
 
-/** The other form of a node, one entry per output; `undefined` where the node had better stay as it is. */
+/** The blocked form of a node, one entry per output; `undefined` if the node should stay as it is. */
 export type BlockedRule = (context: BlockedContext) => readonly (Placed | undefined)[] | undefined;
 
 /** A state that an optimizer keeps for each parameter. All start at zero. */
 export interface Slot {
   readonly name: string;
-  /** `param`: of the parameter's shape; `scalar`: one number. float32. */
+  /** `param`: the parameter's shape; `scalar`: one number. float32. */
   readonly kind: 'param' | 'scalar';
 }
 
 export interface UpdateContext {
   readonly op: Pen;
   readonly param: Value;
-  /** The gradient of the loss, of the parameter's shape. */
+  /** The gradient of the loss, in the parameter's shape. */
   readonly grad: Value;
-  /** The learning rate, a scalar, this parameter's factor included. */
+  /** The learning rate, a scalar, including this parameter's factor. */
   readonly lr: Value;
   /** The slots' values by name. */
   readonly slot: (name: string) => Value;
@@ -270,7 +272,7 @@ export interface Update {
 /** An optimizer: slots, and a pure function that emits one parameter's update. The engine owns loops, names and state. */
 export interface Optimizer<S extends OptionSpecs = OptionSpecs> {
   readonly name: string;
-  /** The function of PyTorch that it follows, step by step. */
+  /** The PyTorch function that it follows, step by step. */
   readonly cites: string;
   readonly summary: string;
   readonly options: S;

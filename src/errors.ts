@@ -1,10 +1,10 @@
 import type { ErrorCode } from './errorCodes.ts';
 
-/** What a {@link LossgraftError} says: each part is a phrase without a full stop. Options are named by {@link option}. */
+/** The parts of a {@link LossgraftError}, each a phrase without a full stop. {@link option} writes the names of options. */
 export interface Problem {
-  /** The name of the problem, for programs. */
+  /** The problem's code, for programs. */
   readonly code: ErrorCode;
-  /** Where it is: file, node, tensor, row or option (`option classCounts`). */
+  /** Its place: file, node, tensor, row or option (`option classCounts`). */
   readonly where: string;
   readonly expected: string;
   readonly found: string;
@@ -29,7 +29,7 @@ export class LossgraftError extends Error {
     return this.problem.code;
   }
 
-  /** The options that it names, by their keys, each once: where it is first, then those of the hint, then the others. */
+  /** The keys of the options it mentions, each once: first in `where`, then the hint, then the others. */
   get options(): readonly string[] {
     const { where, hint, expected, found } = this.problem;
     const [, own] = /^option (\w+)/.exec(where) ?? [];
@@ -38,18 +38,18 @@ export class LossgraftError extends Error {
   }
 }
 
-/** What {@link option} writes: `key`, or `key: value` with the value as JSON, between backticks. */
+/** The output of {@link option}: `key`, or `key: value` with the value as JSON, in backticks. */
 const NAMED = /`([a-z]\w*)(?:: ("(?:[^"\\]|\\.)*"|[\w.-]+))?`/g;
 
 /**
- * Names an option in a text, as a program gives it: `classCounts`, or with a value `trainable: "head"`. The command line writes it as its
- * own, see {@link rewriteOptions}.
+ * Writes an option in a text as programs pass it: `classCounts`, or with a value `trainable: "head"`. The command line rewrites it as a
+ * flag, see {@link rewriteOptions}.
  */
 export function option(key: string, value?: string | number | boolean): string {
   return value === undefined ? `\`${key}\`` : `\`${key}: ${JSON.stringify(value).replaceAll('`', '\\u0060')}\``;
 }
 
-/** A text with the options that it names as `write` has them; where it gives nothing, they stay. */
+/** A text whose options are rewritten by `write`; those for which it returns nothing stay. */
 export function rewriteOptions(
   text: string,
   write: (key: string, value: string | number | boolean | undefined) => string | undefined,

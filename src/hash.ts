@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 
-/** Bytes that are read at a time: a stream's 64 KiB take twice as long. */
+/** Bytes read at a time: a stream's 64 KiB take twice as long. */
 const READ_BYTES = 2 ** 20;
 
 /** The SHA-256 of a file, in hex. */

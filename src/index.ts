@@ -110,22 +110,22 @@ export { VERSION } from './version.ts';
 export { refuseExisting, type WriteOptions } from './write.ts';
 export type { OpenedModel as Model, OpenOptions };
 
-/** What is differentiated and how: the catalogue's rules, after those of one's own. */
+/** The gradient rules: the user's own first, then the catalogue's. */
 function calculusWith(own: Readonly<Record<string, GradientRule>> = {}): Calculus {
   return { gradients: { ...gradients, ...own }, expansions, webgpuExpansions, blocked };
 }
 
-/** Finds out which providers really work here, each by a run whose numbers are checked, and what training makes of the CPU. */
+/** Finds out which providers really work here, each by a run whose numbers are checked, and which forms training uses on the CPU. */
 export async function doctor(options: DiagnoseOptions = {}): Promise<ProviderReport[]> {
   const reports = [...(await diagnoseProviders(options)), await diagnoseWebgpu(options)];
   return withSelfTest(await withLowering(reports, calculusWith()));
 }
 
 /**
- * Brings the CUDA provider of onnxruntime-node's own version: by its installer where that can download, else out of the wheel
- * onnxruntime-gpu, which `python3 -m pip` downloads and checks. NVIDIA's own libraries are not brought.
+ * Installs the CUDA provider of onnxruntime-node's own version: by its installer if that can download, otherwise from the wheel
+ * onnxruntime-gpu, which `python3 -m pip` downloads and checks. It does not install NVIDIA's own libraries.
  *
- * @throws LossgraftError where it cannot be had, is of another version, or would replace other files without `force`.
+ * @throws LossgraftError if it is unavailable, has another version, or would replace other files without `force`.
  */
 export async function setupCuda(options: SetupOptions = {}): Promise<SetupResult> {
   checkOptions(setupCudaRows, options);
@@ -141,13 +141,13 @@ export async function setupCuda(options: SetupOptions = {}): Promise<SetupResult
  * const augmented = await augment(model, { loss: 'ib', classCounts: [5000, 2997, 1796] });
  * await augmented.write('classifier-ib.onnx');
  *
- * @throws LossgraftError where logits or features cannot be told, or an option makes no sense.
+ * @throws LossgraftError if logits or features cannot be found, or an option is invalid.
  */
 export async function augment(model: OpenedModel, options: AugmentOptions): Promise<Augmented> {
   return augmentNamed(model, options);
 }
 
-/** With names that only a run knows. */
+/** With names known only at run time. */
 async function augmentNamed(
   model: OpenedModel,
   options: OptionsOf<typeof augmentRows> & GraftOptions,
@@ -195,8 +195,7 @@ export async function trainGraph(model: OpenedModel, options: TrainGraphOptions)
 }
 
 /**
- * Fine-tunes a classifier on data: a phase of cross-entropy if asked for, then the loss; judged on validation data;
- * others beside it from the same start.
+ * Fine-tunes a classifier on data: an optional phase of cross-entropy, then the loss, judged on validation data; other losses beside it start from the same weights.
  *
  * @example
  * const tuned = await train(model, { data: await openData('train.npz'), folder: 'run', loss: 'ib', epochs: 10, baseline: true });
@@ -205,7 +204,7 @@ export async function trainGraph(model: OpenedModel, options: TrainGraphOptions)
  * @throws LossgraftError naming what cannot be trained, the row that does not fit, or the step at which a loss was not finite.
  */
 export async function train(model: OpenedModel, options: TrainOptions): Promise<TrainResult> {
-  // The trainer is as large as everything else, and no other verb needs it.
+  // The trainer is as large as everything else together, and no other verb needs it.
   const { train: trainWith } = await import('./train/train.ts');
   return trainWith(
     { losses, weightings, optimizers, calculus: calculusWith(options.gradients) },
@@ -215,8 +214,8 @@ export async function train(model: OpenedModel, options: TrainOptions): Promise<
 }
 
 /**
- * Says what `train` would do with these options, and what it would take: everything before the work is done, and a few steps are timed on
- * this machine. Nothing is written.
+ * Reports what `train` would do with these options, and its cost: it does everything before the first epoch, and times a few steps on
+ * this machine. It writes nothing.
  *
  * @throws LossgraftError as `train` does before its first epoch is over.
  */
@@ -234,7 +233,7 @@ export async function rehearse(model: OpenedModel, options: TrainOptions): Promi
  *
  * @param folder of the run.
  * @returns the files that were written.
- * @throws LossgraftError `no-run`, `unknown-loss` with those that there are, `other-model` where the model is not the one that was trained.
+ * @throws LossgraftError `no-run`, `unknown-loss` listing the known ones, `other-model` if the model is not the trained one.
  */
 export async function exportRun(
   folder: string,
@@ -246,8 +245,8 @@ export async function exportRun(
 }
 
 /**
- * Runs cases in the layout of ONNX's backend tests, and compares every expected output: see fixtures/README.md for what a case.json may
- * add. A case that fails, or cannot be read, is in the report.
+ * Runs cases in the layout of ONNX's backend tests, and compares every expected output; fixtures/README.md describes the optional
+ * case.json. The report includes cases that fail or cannot be read.
  *
  * @throws LossgraftError if a folder is missing or holds no case.
  */

@@ -28,7 +28,7 @@ import { storedAs, widened } from './transform/widen.ts';
 export interface PortReport {
   readonly name: string;
   readonly dtype: string;
-  /** Numbers, symbolic names, or null for what is unknown; null for an unknown rank. */
+  /** Numbers, symbolic names, or null for unknown dimensions; null for an unknown rank. */
   readonly shape: readonly (number | string | null)[] | null;
 }
 
@@ -55,39 +55,42 @@ export interface Inspection {
   readonly outputs: readonly PortReport[];
   readonly nodes: number;
   readonly functions: number;
-  /** What a file that lossgraft wrote says of itself; a `problem` where it is damaged, null in a file of another's. */
+  /** The manifest of a file that lossgraft wrote; a `problem` if it is damaged, null in other files. */
   readonly manifest: Readonly<Record<string, unknown>> | null;
   /** Elements in initializers and in the tensors of Constant nodes that hold floats of two or more elements. */
   readonly parameters: number;
   readonly externalFiles: readonly string[];
   readonly classes: number | null;
-  /** What its outputs say, and what speaks for it; not stated is what such scores usually are. `null` in a file of lossgraft's. */
+  /**
+   * The kind of its outputs, and the evidence; if the file does not state it, the usual kind of such scores. `null` in a file that
+   * lossgraft wrote.
+   */
   readonly head: { readonly kind: HeadKind; readonly isStated: boolean; readonly why: string } | null;
-  /** The classes' names in the order of the scores, and where they were found. */
+  /** The class names in the order of the scores, and their source. */
   readonly classNames: { readonly names: readonly string[]; readonly from: string } | null;
-  /** What is to be known of the names, such as sources that contradict each other. */
+  /** Notes on the names, such as contradictory sources. */
   readonly classNotes: readonly string[];
   readonly logits: Search;
   readonly features: Search;
   readonly ops: readonly OpReport[];
-  /** Trainable tensors: float32 weights that some operator reads as data; `leftOut` are read so, and taken for no weights. */
+  /** Trainable tensors: float32 weights that some operator reads as data. `leftOut` are read that way too, but do not count as weights. */
   readonly trainable: {
     readonly tensors: number;
     readonly elements: number;
     readonly leftOut: readonly { readonly name: string; readonly why: string }[];
-    /** The type of the weights in the file, where it is not float32, in which they are trained. */
+    /** The type of the weights in the file, if it is not float32, the type of training. */
     readonly storedAs: DataType | null;
-    /** Why nothing of this file can be trained; `null` where something can. */
+    /** Why nothing in this file can be trained; `null` if something can. */
     readonly problem: string | null;
   };
-  /** Operators between the weights and the logits that no gradient can pass: what lies before them has to stay frozen. */
+  /** Operators between the weights and the logits that no gradient can pass: everything before them must stay frozen. */
   readonly missingGradientRules: readonly string[];
 }
 
 export type InspectOptions = OptionsOf<typeof inspectRows>;
 
 /**
- * Says what a model is: formats, inputs and outputs, logits and features with how they were found, operators and whether the CUDA
+ * Reports what a model is: formats, inputs and outputs, logits and features with how they were found, operators and whether the CUDA
  * provider has them.
  *
  * @throws LossgraftError if the model cannot be read, or ONNX Runtime refuses it.
@@ -143,7 +146,7 @@ export async function inspect(model: Model, rules: GradientRules, options: Inspe
   };
 }
 
-/** Of scores; one per sample tells two classes apart. */
+/** The number of classes of scores; one score per sample distinguishes two classes. */
 function classCount({ shape }: Value): number | undefined {
   if (shape !== undefined && isOneScore(shape)) return 2;
   const width = shape?.[1];
@@ -157,7 +160,7 @@ function headReport(graph: Graph, opset: number, stated: StatedTask | undefined)
   return { kind, isStated, why };
 }
 
-/** A tensor that the manifest of an augmented model or a training graph names, where the graph still has it. */
+/** A tensor named by the manifest of an augmented model or a training graph, if the graph still has it. */
 function placeIn(graph: Graph, place: unknown): { value: Value; how: string } | undefined {
   if (typeof place !== 'object' || place === null || !('name' in place)) return undefined;
   const value = graph.values.get(String(place.name));
@@ -220,7 +223,7 @@ function trainedTwin(model: Model): Model {
   }
 }
 
-/** Of the graph with its ties undone, as training undoes them. */
+/** Of the graph with its ties undone, as in training. */
 function training(
   model: Model,
   graph: Graph,
@@ -229,7 +232,7 @@ function training(
 ): Pick<Inspection, 'trainable' | 'missingGradientRules'> {
   const [stored = null] = storedAs(model);
   untie(graph);
-  // Of older models, too: training raises them.
+  // Includes older models: training raises them.
   openStructures(model, graph, Math.max(model.opset, TRAIN_OPSETS.first));
   const found = findParameters(graph);
   const weights = found.parameters.map(({ value }) => value);

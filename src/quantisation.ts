@@ -52,7 +52,7 @@ export function scaleAt(dims: readonly number[], { scale, axis, block }: Quantis
   };
 }
 
-/** The numbers that quantised ones stand for, in float32. */
+/** The dequantised numbers, in float32. */
 export function dequantise(tensor: Tensor, how: Quantisation): Tensor {
   const { dims } = tensor;
   const { scale } = how;

@@ -25,7 +25,7 @@ export interface ReheadReport {
   readonly model: string;
   /** `null` where classes are indices alone. */
   readonly classNames: readonly string[] | null;
-  /** Of each class the index that it had in the model; `null` where it is new. */
+  /** The old index of each class in the model; `null` if it is new. */
   readonly sources: readonly (number | null)[];
   /** What new rows begin with; `null` where there are none. */
   readonly init: 'means' | 'zeros' | 'random' | null;

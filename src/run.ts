@@ -58,7 +58,7 @@ export interface RunResult {
   readonly reduction: 'mean' | 'sum';
   /** By label; classes without samples are not there. */
   readonly classes: readonly ClassSummary[];
-  /** Of all classes, by label; `null` where nothing tells them. */
+  /** The names of all classes, by label; `null` if unknown. */
   readonly classNames: readonly string[] | null;
   /** In the order of the data; zeros where samples may have several labels. */
   readonly labels: BigInt64Array;

@@ -3,30 +3,31 @@ import { type Evidence, type Half, joinHalves } from './evidence.ts';
 
 /** Labels that do not seem to be the model's classes. */
 export interface WrongOrder {
-  /** How many samples were looked at. */
+  /** How many samples were examined. */
   readonly samples: number;
-  /** How often the model is right as it is, and how often if it guessed as it does without looking. */
+  /** How often the model is right, and how often if it predicted at random with the same frequencies. */
   readonly accuracy: number;
   readonly chance: number;
-  /** The class of the model that fits each label, and how often the model is right then. */
+  /** The model class that fits each label, and how often the model is then right. */
   readonly fitting: { readonly classOf: readonly number[]; readonly accuracy: number };
 }
 
-/** The chance of an alarm where predictions have nothing to do with labels. */
+/** The chance of a false alarm if predictions and labels are unrelated. */
 const ALARM = 1e-4;
 
-/** What a class that moves has to gain, in nats: others stay. */
+/** The least gain, in nats, for which a class moves. */
 const INERTIA = 5;
 
 /**
- * Whether the labels' order is another one than that of the model's classes. Two cases, both only for a model that is sure of what it says, as
- * a fresh head is not:
+ * Whether the order of the labels differs from that of the model's classes. There are two cases, both only for a confident model, which a
+ * fresh head is not:
  *
- * - One order explains the samples: it is proposed by one half of them and judged on the other, there right far more often than the given order,
- *   and the model with it takes away a large part of what there is to guess (McFadden's pseudo-R² of the classes that move).
- * - The model is right far less often than by chance, and gives the right classes less than half the probability that guessing gives.
+ * - One order explains the samples: it is proposed by one half of them and judged on the other, there right far more often than the given
+ * order,
+ * and the model with it takes away a large part of what there is to guess (McFadden's pseudo-R² of the classes that move).
+ * - The model is right far less often than chance, and gives the right classes less than half the probability that guessing gives.
  *
- * @returns `undefined` where nothing is wrong, or too little is known.
+ * @returns `undefined` if nothing is wrong, or too little is known.
  */
 export function findWrongOrder({ classes: n, halves }: Evidence): WrongOrder | undefined {
   const all = joinHalves(halves);
@@ -55,7 +56,7 @@ function samplesIn(half: Half): number {
   return [...half.values()].reduce((sum, { samples }) => sum + samples, 0);
 }
 
-/** How often a model would be right that says what it says as often, but without looking. */
+/** The accuracy of random predictions with the same class frequencies. */
 function agreement(half: Half, classOf: readonly number[]): number {
   const picked = new Map<number, number>();
   for (const { picks } of half.values()) {
@@ -65,7 +66,7 @@ function agreement(half: Half, classOf: readonly number[]): number {
   return shares.reduce((sum, share) => sum + share, 0) / samplesIn(half) ** 2;
 }
 
-/** Does a model tell the classes apart, in the order that is proposed? By Cohen's κ, and by McFadden's pseudo-R². */
+/** Does a model distinguish the classes in the proposed order? By Cohen's κ and McFadden's pseudo-R². */
 function knows({ labels, right, samples, surprise, guess }: OrderFit, chance: number): boolean {
   const kappa = (right / samples - chance) / (1 - chance);
   return (kappa >= 0.4 && 1 - surprise / guess >= 0.2) || (labels >= MANY && kappa >= 0.6);
@@ -76,26 +77,26 @@ interface OrderFit {
   readonly labels: number;
   readonly samples: number;
   readonly right: number;
-  /** Of these, right in the given order too: not both, where a class moves. */
+  /** Those that are right in the given order too: not both, if a class moves. */
   readonly rightAsGiven: number;
-  /** −log p of the right class, and as guessing by frequency has it. */
+  /** −log p of the right class, by the model and by guessing class frequencies. */
   readonly surprise: number;
   readonly guess: number;
 }
 
-/** So many classes are not put into one order of theirs each by a head that was never trained, however little sure it is. */
+/** An untrained head does not happen to order this many classes, however unsure it is. */
 const MANY = 8;
 
 function explains({ labels, samples, right, rightAsGiven, surprise, guess }: OrderFit): boolean {
   const decided = right + rightAsGiven;
   if (samples === 0 || decided === 0 || rightAsGiven > right / 2) return false;
-  // The fewer classes move, the sooner a head that was never trained puts them in a wrong order by accident.
+  // The fewer classes move, the likelier an untrained head has them in a wrong order by accident.
   const enough = 0.3 + 0.4 / labels;
   const isPlain = labels >= MANY && right / samples >= 0.65;
   return tail(rightAsGiven / decided, 0.5, decided) < ALARM && (isPlain || 1 - surprise / guess >= enough);
 }
 
-/** Each half with an order of classes; of those that move alone, if so wanted. */
+/** Each half with an order of classes, optionally only those that move. */
 function judge(
   halves: readonly Half[],
   orders: readonly (readonly number[])[],
@@ -120,8 +121,8 @@ function judge(
 }
 
 /**
- * The class of each label that makes the samples most likely. A label without samples keeps its class, unless that fits another label better by
- * more than {@link INERTIA}; it then gets one of those that are left.
+ * The class of each label that maximizes the likelihood of the samples. A label without samples keeps its class, unless that fits another
+ * label better by more than {@link INERTIA}; then it gets a remaining one.
  */
 function bestOrder(half: Half, n: number): number[] {
   const labels = [...half.keys()];
@@ -144,7 +145,7 @@ function bestOrder(half: Half, n: number): number[] {
   return classOf;
 }
 
-/** Chernoff's bound on the chance of a share so far below `expected` in so many samples. */
+/** Chernoff's bound on the chance of a share this far below `expected` in this many samples. */
 function tail(share: number, expected: number, samples: number): number {
   if (share >= expected) return 1;
   const part = (p: number, q: number): number => (p === 0 ? 0 : p * Math.log(p / q));

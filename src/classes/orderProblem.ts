@@ -1,18 +1,18 @@
 import { LossgraftError, option } from '../errors.ts';
 import type { WrongOrder } from './order.ts';
 
-/** What labels are called, and by whom. */
+/** The names of labels, and their source. */
 export interface CalledClasses {
   /** The data's name. */
   readonly where: string;
   readonly names: readonly string[] | undefined;
-  /** Where the names were found; `undefined` where nothing tells them. */
+  /** Where the names were found; `undefined` if they are unknown. */
   readonly from: string | undefined;
-  /** What to do where the order is meant. */
+  /** What to do if the order is intended. */
   readonly otherwise?: string;
 }
 
-/** Says which order fits. */
+/** The error with the order that fits. */
 export function orderProblem(
   { accuracy, chance, samples, fitting }: WrongOrder,
   called: CalledClasses,
@@ -31,7 +31,7 @@ export function orderProblem(
   });
 }
 
-/** More are for a file. */
+/** More belong in a file. */
 const LISTED = 20;
 
 function orderOption(classOf: readonly number[], names: readonly string[] | undefined): string {

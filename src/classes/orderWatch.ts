@@ -5,9 +5,9 @@ import { gatherEvidence, orderNote } from './evidence.ts';
 import { findWrongOrder } from './order.ts';
 import { type CalledClasses, orderProblem } from './orderProblem.ts';
 
-/** Looks, while a model runs, whether labels are its classes. */
+/** Checks, while a model runs, whether labels are its classes. */
 export interface OrderWatch {
-  /** The output that has the model's scores; none where that is not plain. */
+  /** The output with the model's scores; undefined if that is unclear. */
   readonly fetches: readonly string[];
   add(labels: Tensor['data'] | undefined, count: number, results: Readonly<Record<string, Tensor>>): void;
   /** What the user should know. */
@@ -15,8 +15,8 @@ export interface OrderWatch {
 }
 
 /**
- * @param classes how many the model tells apart.
- * @param binary of a head with one logit per sample: what the logits are called, whether a sigmoid follows, and lossgraft's own outputs.
+ * @param classes how many the model distinguishes.
+ * @param binary for a head with one logit per sample: the name of the logits, whether a sigmoid follows, and lossgraft's own outputs.
  */
 export function orderWatch(
   outputs: readonly Port[],
@@ -57,7 +57,7 @@ export function orderWatch(
   };
 }
 
-/** [0, z] of logits z, [1 − p, p] of probabilities p, in rows. */
+/** [0, z] for logits z, [1 − p, p] for probabilities p, in rows. */
 function twoClasses(scores: readonly number[], areLogits: boolean): number[] {
   return scores.flatMap((score) => (areLogits ? [0, score] : [1 - score, score]));
 }

@@ -2,7 +2,7 @@ import { LossgraftError } from '../errors.ts';
 
 const DEFAULT_BATCH = 256;
 
-/** Samples per run of a model. @throws LossgraftError `batch-size` for another one than the model fixes. */
+/** Samples per run of a model. @throws LossgraftError `batch-size` if the model fixes another one. */
 export function chooseBatch(
   fixed: number | undefined,
   asked: number | undefined,
@@ -20,7 +20,7 @@ export function chooseBatch(
   });
 }
 
-/** What is to be known of a last batch that does not fill a fixed one. */
+/** The note on a last batch that does not fill a fixed size. */
 export function fillNote(samples: number, fixed: number | undefined): string[] {
   const rest = fixed === undefined ? 0 : samples % fixed;
   if (rest === 0) return [];

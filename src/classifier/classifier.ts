@@ -28,26 +28,26 @@ import { type OwnLabels, ownLabels, turner } from './ownLabels.ts';
 import { findScores, type ScoreForm, type ScorePlace } from './place.ts';
 import { type LogitRows, scoreReader } from './rows.ts';
 
-/** A model as something that gives a score for each class, whatever it ends with. */
+/** A model as a function from inputs to class scores, whatever its head. */
 export interface Classifier {
   readonly model: string;
   readonly file: ModelFile;
-  /** The output that has the scores. */
+  /** The output with the scores. */
   readonly output: string;
   readonly form: ScoreForm;
   /** How the scores were found. */
   readonly how: string;
   readonly task: Task;
-  /** Where samples may have several labels: from which probability on each is predicted, as lossgraft's manifest in the file says. */
+  /** If samples may have several labels: the probability threshold of each, from lossgraft's manifest in the file. */
   readonly thresholds: readonly number[] | undefined;
-  /** `undefined` where the file does not tell. */
+  /** `undefined` if the file does not tell. */
   readonly classes: number | undefined;
   readonly names: ClassNames | undefined;
-  /** The input of labels of a model that `augment` wrote: no score depends on it. */
+  /** The label input of a model that `augment` wrote: no score depends on it. */
   readonly labelInput: string | undefined;
   /** How training prepared tables. */
   readonly preparation: Preparation | undefined;
-  /** The labels that a classical model gives beside its scores. */
+  /** The labels that a classical model returns beside its scores. */
   readonly ownLabels: OwnLabels | undefined;
   readonly notes: readonly string[];
 }
@@ -58,19 +58,19 @@ export interface OpenedClassifier extends Classifier {
   readonly scores: Value;
 }
 
-/** What a user may say of a classifier. */
+/** The options of a classifier. */
 export interface ClassifierOptions {
   readonly logits?: string | undefined;
   readonly classNames?: readonly string[] | undefined;
-  /** Default: what the file or its folder states, else what the head tells. */
+  /** Default: the task stated in the file or its folder, or else the one that the head suggests. */
   readonly task?: Task | undefined;
 }
 
 /**
- * Finds out how any classifier gives its scores: a network with or without a softmax, a binary one with a sigmoid, a classical model or pipeline
- * of scikit-learn with its dictionaries, and what `augment` wrote.
+ * Finds the scores of any classifier: a network with or without a softmax, a binary one with a sigmoid, a classical model or scikit-learn
+ * pipeline with its dictionaries, and what `augment` wrote.
  *
- * @throws LossgraftError for models that are no classifiers of exclusive classes, by what they are.
+ * @throws LossgraftError for models that are not classifiers of exclusive classes, naming their kind.
  */
 export async function openClassifier(model: Model, options: ClassifierOptions = {}): Promise<OpenedClassifier> {
   const { proto, dir, name } = model;
@@ -159,25 +159,25 @@ export interface ScoringOptions {
   readonly onNotes?: ((notes: readonly string[]) => void) | undefined;
 }
 
-/** What a batch gave: `labels` where they were requested. */
+/** The result of a batch, with `labels` if requested. */
 export interface ScoredBatch extends LogitRows {
   readonly start: number;
   readonly count: number;
   readonly labels: BigInt64Array;
-  /** Whether the scores of two classes were turned, since the model's own labels are their opposite. */
+  /** Whether the scores of two classes were swapped because the model's own labels contradict them. */
   readonly isTurned: boolean;
-  /** Instead of these, where samples may have several labels: 0 and 1, [count, C]. */
+  /** Instead of these, if samples may have several labels: 0 and 1, [count, C]. */
   readonly hot: Float32Array | undefined;
 }
 
-/** The input of labels, where the model has none of its own. */
+/** The label input, for a model without one. */
 export const LABEL_INPUT = 'labels';
 
 /**
- * Runs a classifier over data, batch by batch, in their order.
+ * Runs a classifier over data, batch by batch, in order.
  *
  * @param labelled whether labels are read, as `bindData` does.
- * @throws LossgraftError for data that don't fit, scores that are NaN, with the row, and as `openSession` does.
+ * @throws LossgraftError for data that do not fit, scores that are NaN, with the row, and as `openSession` does.
  */
 export async function* scoreBatches(
   classifier: Classifier,
@@ -243,7 +243,7 @@ function bind(
   return { bound: bindData(preparedFor(data, inputs, preparation), inputs, labels), name };
 }
 
-/** An augmented model wants labels; its scores do not. */
+/** An augmented model needs labels; its scores do not. */
 function unusedLabels({ labelInput, task, classes = 0 }: Classifier, count: number): Record<string, Tensor> {
   if (labelInput === undefined) return {};
   if (task === 'multi-label')

@@ -4,13 +4,13 @@ import { argmaxRows } from '../metrics/scored.ts';
 import type { Tensor } from '../tensor.ts';
 import type { LogitRows } from './rows.ts';
 
-/** The output in which a classical model gives labels of its own, and what they are called. */
+/** The output with a classical model's own labels, and their names. */
 export interface OwnLabels {
   readonly output: string;
   readonly names: readonly string[];
 }
 
-/** Where the operator that gives the scores gives labels beside them, as an output of the model. */
+/** The label output of the operator that gives the scores, if it is an output of the model. */
 export function ownLabels(graph: Graph, scores: Value): OwnLabels | undefined {
   let node = scores.producer;
   while (node && (node.opType === 'Cast' || node.opType === 'Identity')) node = node.inputs[0]?.producer;
@@ -21,8 +21,8 @@ export function ownLabels(graph: Graph, scores: Value): OwnLabels | undefined {
 }
 
 /**
- * Turns the scores of two classes where the model's own labels say the opposite of them: ONNX Runtime gives those of a support vector machine
- * without probabilities the other way round. The first batch tells.
+ * Swaps the scores of two classes if the model's own labels contradict them: ONNX Runtime returns those of a support vector machine
+ * without probabilities the other way round. The first batch decides.
  */
 export function turner(own: OwnLabels | undefined): {
   turn(rows: LogitRows, labels: Tensor | undefined, count: number): LogitRows;

@@ -7,13 +7,13 @@ import { isOneScore } from '../transform/head.ts';
 import { findLogits, modelHead, namedLogits } from '../transform/logits.ts';
 
 /**
- * What scores are: `logits` before a softmax; `binary`, one number for each sample, the logit of the second of two classes; `scores` of C
- * classes of which the file does not say whether they are logits or probabilities, as those of a `classical` model; `labels`, a logit for each
- * label on its own, before sigmoids.
+ * The kinds of scores. `logits`: before a softmax. `binary`: one number per sample, the logit of the second of two classes. `scores`: C
+ * classes, logits or probabilities, which the file does not say, like those of a `classical` model. `labels`: an independent logit per
+ * label, before sigmoids.
  */
 export type ScoreForm = 'logits' | 'binary' | 'scores' | 'classical' | 'labels';
 
-/** The tensor that says which class a sample is of. */
+/** The tensor with the class of each sample. */
 export interface ScorePlace {
   readonly value: Value;
   readonly form: ScoreForm;
@@ -22,11 +22,11 @@ export interface ScorePlace {
 }
 
 /**
- * Finds the scores of any classifier: before the softmax where there is one, before the sigmoid of a binary head, and what comes out of a
+ * Finds the scores of any classifier: before the softmax if there is one, before the sigmoid of a binary head, or the output of a
  * classical model's operator.
  *
- * @param asked a tensor that the user names, and what a manifest of lossgraft's says.
- * @throws LossgraftError for models that are no classifiers of exclusive classes, by what they are; see `findLogits`.
+ * @param asked a tensor named by the user, and the content of lossgraft's manifest.
+ * @throws LossgraftError for models that are not classifiers of exclusive classes, naming their kind; see `findLogits`.
  */
 export function findScores(
   graph: Graph,
@@ -60,8 +60,8 @@ export function findScores(
 }
 
 /**
- * Behind the operators of classical models nothing is known of shapes but what the file declares of its outputs: the one of floats with two
- * dimensions, or of dictionaries.
+ * Behind operators of classical models only declared outputs tell shapes: the scores are the one with floats in two dimensions, or with
+ * dictionaries.
  */
 function declaredScores(graph: Graph): Value | undefined {
   if (!graph.nodes.some(({ domain }) => domain === 'ai.onnx.ml')) return undefined;
@@ -97,7 +97,7 @@ function binary(graph: Graph, head: ReturnType<typeof modelHead>, opset: number)
 
 const PASSED: ReadonlySet<string> = new Set(['ZipMap', 'Identity', 'Cast']);
 
-/** The [1 − p, p] that an output gives. */
+/** The [1 − p, p] of an output. */
 function joined(output: Value): Value | undefined {
   let value: Value | undefined = output;
   while (value?.producer && PASSED.has(value.producer.opType)) value = value.producer.inputs[0];

@@ -1,6 +1,6 @@
 import { DEFAULT_THRESHOLD } from '../metrics/labelled.ts';
 
-/** What a file says of its thresholds, where they are not 0.5. */
+/** The note on a file's thresholds other than 0.5. */
 export function recordedNotes(thresholds: readonly number[] | undefined): string[] {
   if (thresholds === undefined || thresholds.every((each) => each === DEFAULT_THRESHOLD)) return [];
   const shown = thresholds.slice(0, 12).map((each) => Number(each.toPrecision(3)));

@@ -3,12 +3,12 @@ import { toNumbers } from '../numbers.ts';
 import type { Tensor } from '../tensor.ts';
 import type { ScoreForm } from './place.ts';
 
-/** What a model says of a batch, as logits: the softmax of a row gives its probabilities. */
+/** A model's scores of a batch as logits: the softmax of a row gives its probabilities. */
 export interface LogitRows {
   readonly classes: number;
   /** [count, classes] in rows. */
   readonly logits: ArrayLike<number>;
-  /** Whether the model gives probabilities: their logarithms are logits of it. */
+  /** Whether the model returns probabilities, whose logarithms serve as logits. */
   readonly areLogs: boolean;
 }
 
@@ -17,11 +17,11 @@ export interface ScoreSource {
   readonly form: ScoreForm;
   readonly output: string;
   readonly model: string;
-  /** As the file says; `undefined` where it does not. */
+  /** As the file states; `undefined` if it does not. */
   readonly classes: number | undefined;
 }
 
-/** Makes logits of scores of any form, batch by batch. Whether scores that the file says nothing of are probabilities is told by the first one. */
+/** Turns scores of any form into logits, batch by batch. The first batch decides whether unlabelled scores are probabilities. */
 export function scoreReader({ form, output, model, classes: stated }: ScoreSource): {
   read(scores: Tensor | undefined, start: number, count: number): LogitRows;
   notes(): string[];
@@ -66,7 +66,7 @@ function numbersOf(tensor: Tensor): ArrayLike<number> & { slice(start: number, e
   return data instanceof Float32Array || data instanceof Float64Array ? data : toNumbers(tensor);
 }
 
-/** Sums of float16, rounded, miss 1 by less. */
+/** Rounded sums of float16 differ from 1 by less. */
 const SUM_TOLERANCE = 2e-3;
 
 function addUp(scores: ArrayLike<number>, classes: number): boolean {

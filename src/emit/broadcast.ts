@@ -1,6 +1,6 @@
 import type { Dim, Shape } from '../tensor.ts';
 
-/** The shape of an elementwise operator's result (ONNX multidirectional broadcasting); `undefined` where a rank is unknown. */
+/** The shape of an elementwise operator's result (ONNX multidirectional broadcasting); `undefined` if a rank is unknown. */
 export function broadcastShapes(a: Shape, b: Shape): Shape {
   if (a === undefined || b === undefined) return undefined;
   const rank = Math.max(a.length, b.length);

@@ -2,7 +2,7 @@ import { LossgraftError } from '../errors.ts';
 import { fromNumbers } from '../numbers.ts';
 import type { DataType, Tensor } from '../tensor.ts';
 
-/** A scalar tensor of that element type. @throws LossgraftError `constant-dtype` for a type that holds no plain number. */
+/** A scalar tensor of that element type. @throws LossgraftError `constant-dtype` for a non-numeric type. */
 export function scalarTensor(value: number, dtype: DataType): Tensor {
   const data = fromNumbers([value], dtype);
   if (data) return { dtype, dims: [], data };

@@ -45,7 +45,7 @@ function shapes(base: Calls): Shapes {
   };
 }
 
-/** The value itself, by a node that `differentiate` knows more of. */
+/** The value itself, through a node with meta data for `differentiate`. */
 function marked(base: Calls, x: Value, label: string, meta: NodeMeta): Value {
   const value = base.call('Identity', [x], { shape: x.shape, label });
   if (value.producer) value.producer.meta = meta;
@@ -54,7 +54,7 @@ function marked(base: Calls, x: Value, label: string, meta: NodeMeta): Value {
 
 type Movement = Omit<Emitter, keyof Calls | 'graph' | 'opset' | 'scan' | keyof ReturnType<typeof tableForms>>;
 
-/** Operators that move, index, multiply and normalise, in the opset's form. */
+/** Operators that move, index, multiply and normalise, in the form of the opset. */
 export function movement(base: Calls, opset: number): Movement {
   const withAxes = (op: string, x: Value, axes: readonly number[], shape: Shape) =>
     opset >= 13
@@ -106,7 +106,7 @@ function indexing(base: Calls): Indexing {
   };
 }
 
-/** The shape of a matrix product; vectors are promoted as numpy does. */
+/** The shape of a matrix product; vectors are promoted as in numpy. */
 function matMulShape(a: Shape, b: Shape): Shape {
   if (a === undefined || b === undefined) return undefined;
   const batch = broadcastShapes(a.slice(0, -2), b.slice(0, -2)) ?? [];

@@ -48,7 +48,7 @@ export function scan(place: Place, { initial, sequences, write, reverse = false,
   return { states: values.slice(0, initial.length), outputs: values.slice(initial.length) };
 }
 
-/** Each output of a body is a value of its own, that the body makes: an Identity copies what is not. */
+/** Each output of a body must be a distinct value that the body computes; others are copied by an Identity. */
 export function ownOutput(op: Emitter, value: Value, seen: Set<Value>): Value {
   const isOwn = op.graph.values.get(value.name) === value && value.producer !== undefined && !seen.has(value);
   seen.add(value);

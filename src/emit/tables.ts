@@ -43,7 +43,7 @@ export type Unaries = { readonly [K in keyof typeof UNARY]: (x: Value) => Value 
 export type Binaries = {
   readonly [K in keyof (typeof BINARY & typeof LOGIC & typeof COMPARISON)]: (a: Operand, b: Operand) => Value;
 };
-/** Without `axes` everything is reduced. Dimensions go away unless `keepDims`. */
+/** Without `axes` everything is reduced. Reduced dimensions are dropped unless `keepDims`. */
 export type Reductions = {
   readonly [K in keyof typeof REDUCTION]: (x: Value, axes?: readonly number[], keepDims?: boolean) => Value;
 };

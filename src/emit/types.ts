@@ -10,11 +10,11 @@ export interface CallOptions {
   readonly domain?: string;
   /** Bodies of If, Loop and Scan by attribute. */
   readonly bodies?: Readonly<Record<string, Graph>>;
-  /** What the node and its outputs are named after; the operator's name by default. */
+  /** The base for the names of the node and its outputs; the operator's name by default. */
   readonly label?: string;
 }
 
-/** Appends standard ONNX nodes to a graph, in the form that the model's opset wants, named under `lossgraft/`. */
+/** Appends standard ONNX nodes to a graph, in the form of the model's opset, named under `lossgraft/`. */
 export interface Pen extends Unaries, Binaries, Reductions {
   /** The model's ai.onnx opset. */
   readonly opset: number;
@@ -36,7 +36,7 @@ export interface Pen extends Unaries, Binaries, Reductions {
   readonly cast: (x: Value, dtype: DataType) => Value;
   readonly where: (condition: Value, a: Operand, b: Operand) => Value;
   readonly reshape: (x: Value, shape: readonly number[] | Value) => Value;
-  /** `x` in the shape of `like`, which has as many elements. */
+  /** `x` in the shape of `like`, which has equally many elements. */
   readonly reshapeLike: (x: Value, like: Value) => Value;
   readonly transpose: (x: Value, perm: readonly number[]) => Value;
   readonly squeeze: (x: Value, axes: readonly number[]) => Value;
@@ -54,7 +54,7 @@ export interface Pen extends Unaries, Binaries, Reductions {
   readonly expand: (x: Value, shape: Value) => Value;
   /** The shape as a 1-D int64 tensor, by a Shape node. */
   readonly shapeOf: (x: Value) => Value;
-  /** The same, as a constant where all dimensions are known. */
+  /** The same, as a constant if all dimensions are known. */
   readonly dimsOf: (x: Value) => Value;
   /** `x` broadcast to the shape of `like`. */
   readonly expandLike: (x: Value, like: Value) => Value;
@@ -63,8 +63,8 @@ export interface Pen extends Unaries, Binaries, Reductions {
   /** The value itself, through which no gradient flows: an Identity. */
   readonly stopGradient: (x: Value) => Value;
   /**
-   * The value itself with a gradient written by hand: what flows back to it goes to `source`, on which it must depend, as `gradient`
-   * says, and to nothing else.
+   * The value itself with a hand-written gradient: what flows back to it goes through `gradient` to `source`, on which it must depend,
+   * and to nothing else.
    */
   readonly withGradient: (x: Value, source: Value, gradient: (dy: Value) => Value) => Value;
   readonly gather: (x: Value, indices: Value, axis?: number) => Value;
@@ -77,7 +77,7 @@ export interface Pen extends Unaries, Binaries, Reductions {
     b: Value,
     options?: { readonly transA?: boolean; readonly transB?: boolean; readonly alpha?: number },
   ) => Value;
-  /** Steps along the first axis of `sequences`, from the last element to the first where it is `reverse`: an ONNX Scan. */
+  /** Steps along the first axis of `sequences`, backwards if `reverse`: an ONNX Scan. */
   readonly scan: (
     initial: readonly Value[],
     sequences: readonly Value[],
@@ -88,7 +88,7 @@ export interface Pen extends Unaries, Binaries, Reductions {
   readonly logSoftmax: (x: Value, axis: number) => Value;
 }
 
-/** What a step of a Scan gives: the next states, and one element of each sequence that comes out. */
+/** The result of a Scan step: the next states, and one element of each output sequence. */
 export interface ScanStep {
   readonly states: readonly Value[];
   readonly outputs: readonly Value[];
@@ -104,7 +104,7 @@ export interface ScanOptions {
   readonly directions?: { readonly inputs: readonly number[]; readonly outputs: readonly number[] };
 }
 
-/** The pen with the graph that it writes on. */
+/** The pen with its graph. */
 export interface Emitter extends Pen {
   readonly graph: Graph;
   readonly scan: (
@@ -115,5 +115,5 @@ export interface Emitter extends Pen {
   ) => ScanStep;
 }
 
-/** What all other methods are made of. */
+/** The basis of all other methods. */
 export type Calls = Pick<Emitter, 'call' | 'callAll' | 'constant' | 'scalar' | 'vector'>;

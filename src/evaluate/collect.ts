@@ -4,7 +4,7 @@ import { LossgraftError } from '../errors.ts';
 import { LabelCollector } from '../metrics/labelled.ts';
 import { type AnyScored, Collector } from '../metrics/scored.ts';
 
-/** Collects batches, in the first model's order of classes. */
+/** Collects batches, in the class order of the first model. */
 export interface Collecting {
   readonly classes: number;
   readonly evidence: Evidence | undefined;
@@ -12,7 +12,7 @@ export interface Collecting {
   done(): AnyScored;
 }
 
-/** For samples as a classifier's task labels them. */
+/** A collector for the classifier's task. */
 export function collectorFor(
   { task }: Classifier,
   size: number,

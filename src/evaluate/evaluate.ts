@@ -29,7 +29,7 @@ import { type Collecting, collectorFor } from './collect.ts';
 import { matchClasses } from './match.ts';
 
 export type EvaluateOptions = OptionsOf<typeof evaluateRows> & {
-  /** Another model of the same classes, judged on the same samples. The comparison says what the first one gains over it. */
+  /** Another model of the same classes, judged on the same samples. The comparison shows what the first one gains over it. */
   readonly against?: OpenedModel;
 };
 
@@ -38,7 +38,7 @@ export interface Evaluated {
   readonly model: string;
   /** The tensor that was judged, and how it was found. */
   readonly scores: { readonly output: string; readonly how: string };
-  /** `change` compares with the model that it is judged against, and is `null` without one. */
+  /** `change` compares with the other model, and is `null` without one. */
   readonly metrics: DetailedMetrics;
 }
 
@@ -46,16 +46,16 @@ export interface EvaluateResult extends Evaluated {
   readonly data: string;
   readonly samples: number;
   readonly provider: Provider;
-  /** Of all classes, by label; `null` where nothing tells them. */
+  /** The names of all classes, by label; `null` if unknown. */
   readonly classNames: readonly string[] | null;
   /** Samples of each class. */
   readonly classCounts: readonly number[];
-  /** The most frequent mistakes, the most frequent first. */
+  /** The most frequent mistakes, in descending order. */
   readonly mistakes: readonly Mistake[];
   readonly against: Evaluated | null;
   /**
-   * By sample, in the order of the data: the class, the predicted one, and the probabilities of both. Where samples may have several labels all four
-   * are [N, C]: 0 and 1, and the probabilities of having the label and of what is true of it.
+   * By sample, in the order of the data: the class, the predicted one, and the probabilities of both. If samples may have several labels,
+   * all four are [N, C]: 0 and 1, the probability of the label, and the probability of its true value.
    */
   readonly perSample: Readonly<{
     labels: Int32Array;
@@ -112,7 +112,7 @@ export async function evaluate(
 
 const MISTAKES = 40;
 
-/** Of exclusive classes: which class is predicted as which. */
+/** For exclusive classes: which class is predicted as which. */
 function mistakesIn(scored: AnyScored, { confusion }: DetailedMetrics): readonly Mistake[] {
   if (scored.task === 'multi-label') return [];
   return mistakesOf(confusion ?? confusionMatrix(scored.labels, scored.predicted, scored.classes), MISTAKES);
@@ -131,7 +131,7 @@ function perSampleOf(scored: AnyScored): EvaluateResult['perSample'] {
   return { labels, predicted: hot(scored.chosen), confidence, truth };
 }
 
-/** @throws LossgraftError `task-mismatch` for labels that do not fit the head. */
+/** @throws LossgraftError `task-mismatch` if the labels do not fit the head. */
 function refuseForTask(
   { task, model, how }: Classifier,
   { threshold, costs }: OptionsOf<typeof evaluateRows>,
@@ -181,9 +181,9 @@ function noteKeeper(onNote: ((note: string) => void) | undefined): Notes {
 interface Judging {
   readonly options: OptionsOf<typeof evaluateRows>;
   readonly notes: Notes;
-  /** For each class of the first model this one's. */
+  /** This model's class for each class of the first one. */
   readonly order?: readonly number[] | undefined;
-  /** What classes are called that the model does not name. */
+  /** Names for classes that the model does not name. */
   readonly names?: readonly string[] | undefined;
 }
 

@@ -1,17 +1,17 @@
 import type { Classifier } from '../classifier/classifier.ts';
 import { LossgraftError } from '../errors.ts';
 
-/** How another model's classes are those of the first. */
+/** How another model's classes map to those of the first. */
 export interface ClassMatch {
-  /** For each class of the first model the other's; `undefined` where the order is the same. */
+  /** The other's class for each class of the first model; `undefined` if the order is the same. */
   readonly order: readonly number[] | undefined;
   readonly notes: readonly string[];
 }
 
 /**
- * Matches two models' classes by name; where one of them names none, both have the same order.
+ * Matches two models' classes by name; if one names none, both are taken to have the same order.
  *
- * @throws LossgraftError `other-classes` where they differ.
+ * @throws LossgraftError `other-classes` if they differ.
  */
 export function matchClasses(first: Classifier, other: Classifier): ClassMatch {
   const [a, b] = [first, other].map(({ names }) => (names?.arePlaceholders ? undefined : names?.names));

@@ -29,7 +29,7 @@ export function fromBytes(bytes: Uint8Array, name: string): ByteSource {
   };
 }
 
-/** @throws LossgraftError `truncated-file` where the source does not have these bytes. */
+/** @throws LossgraftError `truncated-file` if the source does not have these bytes. */
 export function checkRange(source: ByteSource, offset: number, length: number): void {
   if (offset >= 0 && length >= 0 && offset + length <= source.size) return;
   throw new LossgraftError({

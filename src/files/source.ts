@@ -9,13 +9,13 @@ export const WINDOW_BYTES: number = 64 * 1024;
 /** A source over an open file; it keeps the descriptor until `close`. */
 export interface FileSource extends ByteSource {
   readonly fd: number;
-  /** Which file it is, whatever its name. */
+  /** The file's identity, regardless of its name. */
   readonly identity: { readonly dev: bigint; readonly ino: bigint };
 }
 
 /**
- * Opens a file for reading at any offset. Reads up to 64 KiB go through one window; larger ones go past it.
- * Errors: `open-failed`, `not-a-file`, and later `truncated-file` where the file got shorter meanwhile.
+ * Opens a file for reading at any offset. Reads up to 64 KiB go through one window; larger ones bypass it. Errors: `open-failed`,
+ * `not-a-file`, and later `truncated-file` if the file has shrunk meanwhile.
  */
 export function openFile(path: string): FileSource {
   const fd = attempt(path, () => openSync(path, 'r'));
@@ -94,7 +94,7 @@ class PreadSource implements FileSource {
     }
   }
 
-  /** The descriptor may be another file's by now. */
+  /** The descriptor may belong to another file by now. */
   #refuseClosed(): void {
     if (this.#open) return;
     throw new LossgraftError({

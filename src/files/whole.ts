@@ -2,18 +2,18 @@ import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'n
 import { basename, dirname, join } from 'node:path';
 import { LossgraftError } from '../errors.ts';
 
-/** Where a file is written before it takes its name: hidden beside it. */
+/** The temporary path of a file while it is written: hidden beside it. */
 function temporaryOf(path: string): string {
   return join(dirname(path), `.${basename(path)}.${process.pid}.${Date.now().toString(36)}.tmp`);
 }
 
-/** Matches the names of temporary files that a process left behind when it was killed. */
+/** Matches the names of temporary files that a killed process left behind. */
 export const TEMPORARY: RegExp = /\.\d+(\.[0-9a-z]+)?\.tmp$/;
 
 /**
- * Replaces files together: each is written under a temporary name beside it, then all are renamed, in this order.
+ * Replaces files together: each is written under a temporary name beside it, then all are renamed in this order.
  *
- * @param write makes every file under the name that it is given for its path. Its error passes through, and nothing is left behind.
+ * @param write makes every file at the temporary path of its path. Its error passes through, and nothing is left behind.
  */
 export function replaceFiles(paths: readonly string[], write: (temporary: (path: string) => string) => void): void {
   const temporaries = new Map(paths.map((path) => [path, temporaryOf(path)]));
@@ -26,7 +26,7 @@ export function replaceFiles(paths: readonly string[], write: (temporary: (path:
   }
 }
 
-/** Replaces a file that takes its time: it is whole, or as it was. @param write makes it under the name that it is given. */
+/** Replaces a file asynchronously: it is complete, or unchanged. @param write makes it at the given path. */
 export async function replaceFileLater<T>(path: string, write: (temporary: string) => Promise<T>): Promise<T> {
   const temporary = temporaryOf(path);
   try {
@@ -39,7 +39,7 @@ export async function replaceFileLater<T>(path: string, write: (temporary: strin
   }
 }
 
-/** Replaces one file: it is whole, or as it was. */
+/** Replaces one file: it is complete, or unchanged. */
 export function replaceFile(path: string, write: (temporary: string) => void): void {
   replaceFiles([path], (temporary) => write(temporary(path)));
 }
@@ -51,7 +51,7 @@ export interface WholeOptions {
   readonly failed?: (cause: unknown) => LossgraftError;
 }
 
-/** Writes a file whole or not at all. @throws LossgraftError as `failed` says; one that `write` throws passes through. */
+/** Writes a file completely or not at all. @throws LossgraftError as `failed` says; errors of `write` pass through. */
 export function writeWhole(path: string, write: (fd: number) => void, options: WholeOptions = {}): void {
   const { durable = true, failed = (cause) => writeFailed(path, cause) } = options;
   try {
@@ -89,7 +89,7 @@ export function writeFailed(
   });
 }
 
-/** The first error is the one to tell, not that a file was never made or its disk is gone. */
+/** Reports the first error, rather than that a file was never made or its disk is gone. */
 function discard(path: string): void {
   try {
     rmSync(path, { force: true });

@@ -6,14 +6,14 @@ type AnyAttribute = Attribute | AttributeInit;
 type AttributeType = AnyAttribute['type'];
 type AttributeValues = { readonly [T in AttributeType]: Extract<AnyAttribute, { type: T }>['value'] };
 
-/** A node's name and operator, as errors show it. */
+/** A node's name and operator, for errors. */
 export function describeNode(node: Node): string {
   const op = node.domain === '' ? node.opType : `${node.domain}::${node.opType}`;
   const output = node.outputs.find((value) => value !== undefined);
   return `node "${node.name || output?.name || ''}" (${op})`;
 }
 
-/** The attribute's value if it is there. @throws LossgraftError `attribute-type` if it has another type. */
+/** The attribute's value if present. @throws LossgraftError `attribute-type` if it has another type. */
 export function attribute<T extends AttributeType>(node: Node, name: string, type: T): AttributeValues[T] | undefined {
   const found = node.attributes.get(name);
   if (found === undefined) return undefined;
@@ -46,7 +46,7 @@ export function stringAttribute(node: Node, name: string, fallback: string): str
 
 const MAX = BigInt(Number.MAX_SAFE_INTEGER);
 
-/** An int64 as a number. Exporters write INT64_MAX for "to the end", so what is beyond ±2^53 saturates there. */
+/** An int64 as a number. Exporters write INT64_MAX for "to the end", so values beyond ±2^53 saturate there. */
 export function toSafe(value: bigint): number {
   if (value > MAX) return Number.MAX_SAFE_INTEGER;
   return value < -MAX ? -Number.MAX_SAFE_INTEGER : Number(value);

@@ -7,14 +7,14 @@ import { Graph, Node, type Value } from './graph.ts';
 interface Origin {
   readonly source: ByteSource;
   readonly dir: string;
-  /** What a name stands for that the body does not define. */
+  /** The outer value of a name that the body does not define. */
   readonly outer: (name: string) => Value | undefined;
 }
 
 /**
- * A body of a file as a graph of values and nodes, under names of its own.
+ * A body of a file as a graph of values and nodes with names of its own.
  *
- * @returns `undefined` where it holds what a new body cannot: sequences as inputs, sparse tensors, attributes of other kinds.
+ * @returns `undefined` if it holds what a new body cannot: sequences as inputs, sparse tensors, attributes of other kinds.
  */
 export function bodyOf(proto: GraphProto, within: Graph, origin: Origin): Graph | undefined {
   if (proto.sparseInitializerNames.length > 0) return undefined;
@@ -60,7 +60,7 @@ function isTensor({ kind }: ValueInfoProto): boolean {
   return kind === 'tensor' || kind === 'none';
 }
 
-/** A node of a body, not yet attached; `undefined` where it has attributes of other kinds. */
+/** A node of a body, not yet attached; `undefined` if it has attributes of other kinds. */
 export function nodeOf(proto: NodeProto, within: Graph, origin: Origin): Node | undefined {
   const attributes = new Map<string, AttributeInit>();
   const bodies = new Map<string, Graph>();
@@ -96,9 +96,9 @@ function ownAttribute(attribute: Attribute, { source, dir }: Origin): AttributeI
 }
 
 /**
- * Writes the nodes of a body into another graph, where `given` takes the place of its inputs.
+ * Copies the nodes of a body into another graph, with `given` in place of its inputs.
  *
- * @returns what a value of the body, or an outer one, is there.
+ * @returns a function from a value of the body, or an outer one, to its counterpart there.
  */
 export function copyBody(body: Graph, into: Graph, given: ReadonlyMap<Value, Value>): (value: Value) => Value {
   const copies = new Map(given);

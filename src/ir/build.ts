@@ -2,8 +2,8 @@ import type { GraphProto, ModelProto, NodeProto } from '../onnx/types.ts';
 import { Graph, Node, type Value } from './graph.ts';
 
 /**
- * The graph of a scanned model, linked. Initializers and inputs have their types; of what nodes give, value infos and declared outputs
- * say the element type and the rank alone, since nothing makes the runtime keep the sizes in them. The shape oracle fills in the rest.
+ * The linked graph of a scanned model. Initializers and inputs have their types. For node outputs, value infos and declared outputs give
+ * only the element type and rank, since the runtime need not keep their sizes. The shape oracle fills in the rest.
  *
  * @param graph is filled.
  */

@@ -20,7 +20,7 @@ import type { Tensor } from '../tensor.ts';
 import { describeNode } from './attributes.ts';
 import type { Graph, InitializerSource, Node, Value } from './graph.ts';
 
-/** What must change in the file of `model` so that it holds `graph`: the difference, and nothing else. */
+/** The changes that turn the file of `model` into `graph`: the difference, and nothing else. */
 export function graphEdit(model: ModelProto, graph: Graph): ModelEdit {
   const kept = new Set<object>();
   for (const node of graph.nodes) if (node.proto) kept.add(node.proto);
@@ -51,7 +51,7 @@ export function graphEdit(model: ModelProto, graph: Graph): ModelEdit {
   };
 }
 
-/** New initializers as IR 3 wants them listed: among the inputs. One that takes the place of another is listed there already. */
+/** New initializers that IR 3 requires among the inputs. Replacements are listed there already. */
 function listedInitializers(model: ModelProto, graph: Graph): ValueInit[] {
   const listed = new Set(model.graph.inputs.map(({ name }) => name));
   return [...graph.initializers].flatMap(([{ name }, source]) =>
@@ -61,7 +61,7 @@ function listedInitializers(model: ModelProto, graph: Graph): ValueInit[] {
   );
 }
 
-/** New nodes after the file's last node, and those that stand before one of the file's. */
+/** New nodes after the file's last node, and those before one of the file's nodes. */
 function placedNodes(graph: Graph): Required<Pick<ModelEdit, 'nodes' | 'nodesBefore'>> {
   const nodesBefore: NodesBefore[] = [];
   let nodes: NodeInit[] = [];
@@ -85,7 +85,7 @@ export function isView(source: InitializerSource): source is TensorProto {
   return 'span' in source;
 }
 
-/** An initializer as the writer takes it: a new tensor, or a copy of the file's under another name; `undefined` for the file's own. */
+/** An initializer for the writer: a new tensor, or a copy of the file's under another name; `undefined` for the file's own. */
 export function newInitializer(
   model: ModelProto,
   { name }: Value,
@@ -95,7 +95,7 @@ export function newInitializer(
   return source.name === name ? undefined : { name, raw: renamedInitializer(model.source, source, name) };
 }
 
-/** The file's nodes that read other values now, and what is patched; patches inside such a node go with it. */
+/** The file's nodes that now read other values, and other patches; patches inside such a node are part of it. */
 function rewired(model: ModelProto, graph: Graph): Replacement[] {
   const replacements: Replacement[] = [];
   const open = new Set(outermost(graph.patches));
@@ -119,7 +119,7 @@ export function patchesInside(graph: Graph, { span }: NodeProto): Replacement[] 
   return outermost(graph.patches.filter((patch) => patch.span.start >= span.body && patch.span.end <= span.end));
 }
 
-/** Of patches that lie in one another, the outer ones; of two at one place the later. */
+/** The outer ones of nested patches, and the later of two at one place. */
 function outermost(patches: readonly Replacement[]): Replacement[] {
   const kept: Replacement[] = [];
   for (const patch of patches.toReversed().toSorted((a, b) => a.span.start - b.span.start || b.span.end - a.span.end)) {
@@ -128,7 +128,7 @@ function outermost(patches: readonly Replacement[]): Replacement[] {
   return kept;
 }
 
-/** A test whether something lies in none of these ranges. */
+/** A test whether a position lies in none of these ranges. */
 export function isOutside(ranges: readonly Span[]): (patch: { readonly span: Span }) => boolean {
   const sorted = ranges.toSorted((a, b) => a.start - b.start);
   return ({ span }) => {
@@ -150,7 +150,7 @@ function nameOf(value: Value | undefined): string {
   return value?.name ?? '';
 }
 
-/** A node as the writer takes it. */
+/** A node for the writer. */
 export function nodeInit(node: Node): NodeInit {
   return {
     name: node.name,
@@ -165,7 +165,7 @@ export function nodeInit(node: Node): NodeInit {
   };
 }
 
-/** A body as the writer takes it; what calls it gives the types that are not known. */
+/** A body for the writer; its caller supplies unknown types. */
 function bodyInit(name: string, body: Graph): GraphInit {
   const port = (value: Value): ValueInit | UntypedInit =>
     value.dtype === undefined || value.shape === undefined ? { name: value.name } : valueInit(value);
@@ -206,7 +206,7 @@ function ownAttribute(
   });
 }
 
-/** A typed input or output as the writer takes it. @throws LossgraftError `untyped-value` where the type is not known. */
+/** A typed input or output for the writer. @throws LossgraftError `untyped-value` if the type is unknown. */
 export function valueInit(value: Pick<Value, 'name' | 'dtype' | 'shape'>): ValueInit {
   if (value.dtype === undefined || value.shape === undefined) {
     throw new LossgraftError({

@@ -9,7 +9,7 @@ export class Value {
   dtype: DataType | undefined;
   shape: Shape;
   producer: Node | undefined;
-  /** The nodes that read it, subgraphs included; a node that reads it twice stands here once. */
+  /** The nodes that read it, including subgraphs; a node that reads it twice occurs once. */
   readonly uses: Set<Node> = new Set();
 
   constructor(name: string, dtype?: DataType, shape?: Shape) {
@@ -21,11 +21,11 @@ export class Value {
 
 export type NodeAttributes = ReadonlyMap<string, Attribute | AttributeInit>;
 
-/** What lossgraft knows of a node of its own, beside the operator. Files do not hold it. */
+/** What lossgraft knows about its own nodes beside the operator. Files do not contain it. */
 export interface NodeMeta {
   /** No gradient flows through it. */
   readonly stopsGradient?: boolean;
-  /** Its gradient, where that was written by hand: what flows to `source`, from the node's own. */
+  /** Its hand-written gradient: what flows to `source`, from the node's own gradient. */
   readonly ownGradient?: { readonly source: Value; readonly gradient: (dy: Value) => Value };
 }
 
@@ -81,19 +81,19 @@ export interface NodeSpec {
 /** The domain of composites: internal nodes that stand for a subgraph until they are expanded. No file ever holds one. */
 export const COMPOSITE_DOMAIN = 'lossgraft';
 
-/** A mutable graph of values and nodes that know each other. Nodes stand in topological order. */
+/** A mutable graph of values and nodes that know each other. Nodes are in topological order. */
 export class Graph {
   readonly values: Map<string, Value> = new Map();
   readonly inputs: Value[] = [];
   readonly outputs: Value[] = [];
   readonly initializers: Map<Value, InitializerSource> = new Map();
-  /** Views of the file's inputs and outputs, where they come from it. */
+  /** Views of the inputs and outputs that come from the file. */
   readonly infos: Map<Value, ValueInfoProto> = new Map();
-  /** What the file's value infos say of their values, as metadata_props. */
+  /** The metadata_props of the file's value infos. */
   readonly metadata: Map<Value, ReadonlyMap<string, string>> = new Map();
   /** Opset imports that differ from the file's, by domain ('' is ai.onnx). */
   readonly opsetImports: Map<string, number> = new Map();
-  /** The IR version, where it has to be newer than the file's. */
+  /** The IR version, if it must be newer than the file's. */
   irVersion: number | undefined;
   /** Fields of the file that are replaced as bytes, such as a relabelled dimension. */
   readonly patches: Replacement[] = [];
@@ -107,19 +107,19 @@ export class Graph {
     this.#outer = outer;
   }
 
-  /** The nodes in order, as they are now: whoever walks through them may change the graph on the way. */
+  /** A snapshot of the nodes in order: the graph may change during iteration. */
   get nodes(): readonly Node[] {
     return this.#nodes.all;
   }
 
-  /** The value of that name. @throws LossgraftError `unknown-tensor`, with the nearest names. */
+  /** The value with that name. @throws LossgraftError `unknown-tensor`, with the nearest names. */
   value(name: string, where = 'model'): Value {
     const value = this.values.get(name);
     if (value) return value;
     throw unknownTensor(name, where, this.values.keys());
   }
 
-  /** A new value; its name must be free. `hint` is what to do where it is not, if it is not one that the option rename knows. */
+  /** A new value; its name must be free. `hint` is the error's hint for names that the option rename does not know. */
   define(name: string, dtype?: DataType, shape?: Shape, hint?: string): Value {
     if (this.values.has(name)) throw nameTaken(name, hint);
     const value = new Value(name, dtype, shape);
@@ -164,15 +164,15 @@ export class Graph {
     return this.#nodes.previous(node);
   }
 
-  /** Takes a node off, and its outputs with it, unless another node gives them by now. */
+  /** Removes a node and its outputs, unless another node produces them by now. */
   remove(node: Node): void {
     this.#unlink(node);
     this.#nodes.remove(node);
   }
 
   /**
-   * Puts a call in a node's place. Outputs that both have stay the same values, so that what reads them need not change; outputs that
-   * only the node had are gone.
+   * Replaces a node by a call. Shared outputs stay the same values, so that their readers need not change; the node's other outputs are
+   * removed.
    */
   replaceNode(node: Node, spec: NodeSpec): Node {
     const { inputs, outputs } = spec;
@@ -189,14 +189,14 @@ export class Graph {
     return made;
   }
 
-  /** Takes all nodes off, for a body in which they go on: their values stay. */
+  /** Removes all nodes, for a body that continues with them: their values stay. */
   takeNodes(): readonly Node[] {
     const all = this.#nodes.all;
     for (const node of all) this.#nodes.remove(node);
     return all;
   }
 
-  /** The same graph of values and nodes of its own. Tensors and views of the file are shared: nobody changes them. */
+  /** A copy with its own values and nodes. Tensors and views of the file are shared: nobody changes them. */
   clone(): { readonly graph: Graph; readonly copies: ReadonlyMap<Value, Value> } {
     const graph = new Graph();
     const copies = new Map<Value, Value>();
@@ -261,7 +261,7 @@ export class Graph {
     this.#nodeNames.delete(node.name);
   }
 
-  /** Makes every node that reads `from` read `to`. Graph outputs keep their name and are left alone. */
+  /** Makes every node that reads `from` read `to`. Graph outputs keep their names and are left alone. */
   replaceUses(from: Value, to: Value, except?: Node): void {
     for (const node of [...from.uses]) {
       const isCaptured = node.captures.includes(from);
@@ -292,7 +292,7 @@ function copyNode(node: Node, copyOf: (value: Value) => Value, bodies: ReadonlyM
   return copy;
 }
 
-/** What a body reads that it does not define itself. */
+/** The values that a body reads but does not define. */
 function outerReads(body: Graph): Value[] {
   const reads = body.nodes.flatMap((node) => [...node.inputs, ...node.captures]).filter((value) => value !== undefined);
   return reads.filter((value) => body.values.get(value.name) !== value);

@@ -12,10 +12,10 @@ export function unknownTensor(name: string, where: string, known: Iterable<strin
   });
 }
 
-/** What to do where a name that follows from a tensor's, such as `<param>.next`, is taken. */
+/** The hint if a name derived from a tensor's, such as `<param>.next`, is taken. */
 export const RENAME_TENSOR = "Rename that tensor in the model; lossgraft's name is derived from the parameter's";
 
-/** @param hint what to do, if it is not one that the option rename knows. */
+/** @param hint for names that the option rename does not know. */
 export function nameTaken(name: string, hint: string | undefined): LossgraftError {
   return new LossgraftError({
     code: 'name-collision',

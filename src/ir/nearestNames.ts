@@ -1,6 +1,6 @@
 import leven from 'leven';
 
-/** Up to three of `names` that are nearest to `name` by edit distance. */
+/** Up to three of `names` nearest to `name` by edit distance. */
 export function nearestNames(name: string, names: Iterable<string>): string[] {
   const scored: [number, string][] = [];
   for (const candidate of names) {

@@ -3,7 +3,7 @@ import { describeNode } from './attributes.ts';
 import type { Graph, Node, Value } from './graph.ts';
 
 /**
- * The nodes in topological order; the file's own order where that is one already. Iterative: a chain of 50,000 nodes is fine.
+ * The nodes in topological order, which is the file's own order if possible. Iterative: a chain of 50,000 nodes is fine.
  *
  * @throws LossgraftError `cycle` if there is none.
  */

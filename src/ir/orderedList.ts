@@ -4,7 +4,7 @@ interface Place<Item> {
   next: Place<Item> | undefined;
 }
 
-/** Items in order: one is put anywhere, or taken off, in constant time. */
+/** A list with insertion and removal anywhere in constant time. */
 export class OrderedList<Item> {
   readonly #places = new Map<Item, Place<Item>>();
   #first: Place<Item> | undefined;
@@ -12,7 +12,7 @@ export class OrderedList<Item> {
   #all: readonly Item[] | undefined;
   #position: Item | undefined;
 
-  /** All of them, in order, as they are now: what is put in or taken off later does not change the array. */
+  /** A snapshot of all items in order: later changes do not affect the array. */
   get all(): readonly Item[] {
     this.#all ??= [...this];
     return this.#all;
@@ -22,7 +22,7 @@ export class OrderedList<Item> {
     for (let place = this.#first; place; place = place.next) yield place.item;
   }
 
-  /** Items that `write` inserts go before this one, or at the end. */
+  /** Inserts the items of `write` before this one, or at the end. */
   at<T>(before: Item | undefined, write: () => T): T {
     const outer = this.#position;
     this.#position = before;
@@ -33,7 +33,7 @@ export class OrderedList<Item> {
     }
   }
 
-  /** Puts an item before another one: by default where {@link at} says, or at the end. */
+  /** Inserts an item before another one: by default at the position of {@link at}, or at the end. */
   insert(item: Item, before: Item | undefined = this.#position): void {
     const next = before && this.#placeOf(before);
     const place: Place<Item> = { item, previous: next ? next.previous : this.#last, next };
@@ -54,7 +54,7 @@ export class OrderedList<Item> {
     return this.#placeOf(item).previous?.item;
   }
 
-  /** The item after another one; the first, where there is no other. */
+  /** The item after another one; the first item without one. */
   next(item: Item | undefined): Item | undefined {
     return item === undefined ? this.#first?.item : this.#placeOf(item).next?.item;
   }

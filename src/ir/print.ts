@@ -2,7 +2,7 @@ import type { Dim, Tensor } from '../tensor.ts';
 import { isView } from './edit.ts';
 import type { Graph, InitializerSource, Node, Value } from './graph.ts';
 
-/** The graph as text, a line each: inputs, new initializers, nodes, outputs. `onlyNew` leaves out what the user's file has. */
+/** The graph as text, one line each: inputs, new initializers, nodes, outputs. `onlyNew` leaves out what the user's file has. */
 export function printGraph(graph: Graph, options: { readonly onlyNew?: boolean } = {}): string {
   const lines: string[] = [];
   for (const value of graph.inputs) lines.push(`input ${typed(value)}`);
@@ -40,7 +40,7 @@ function typed(value: Value): string {
   return `${value.name}: ${value.dtype ?? '?'}${formatShape(value.shape)}`;
 }
 
-/** `[N, 3, ?]`; `[…]` where not even the rank is known. */
+/** `[N, 3, ?]`; `[…]` if even the rank is unknown. */
 export function formatShape(shape: readonly Dim[] | undefined): string {
   return shape ? `[${shape.map((dim) => dim ?? '?').join(', ')}]` : '[…]';
 }

@@ -3,10 +3,10 @@ import { scan } from './scan.ts';
 import type { ModelProto } from './types.ts';
 import { concat, intField, lenField, stringField } from './wire.ts';
 
-/** IR 8 goes with opset 17 and is read by every runtime that knows it. */
+/** IR 8 goes with opset 17; every runtime that knows opset 17 reads it. */
 const IR_VERSION = 8;
 
-/** A model with nothing in it yet but its opset and a name, to write a new graph into. */
+/** An empty model with an opset and a name, to write a new graph into. */
 export function blankModel(opset: number, name: string): ModelProto {
   const fields = [
     intField(1, IR_VERSION),

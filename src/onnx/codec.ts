@@ -4,7 +4,7 @@ import { ONNX_SCHEMA } from './schema.ts';
 const root = protobuf.Root.fromJSON({ nested: { onnx: { nested: { ...ONNX_SCHEMA } } } });
 root.resolveAll();
 
-/** A 64-bit integer as protobufjs wants it: a bigint it would encode as 0, without a word. */
+/** A 64-bit integer for protobufjs, which would silently encode a bigint as 0. */
 export interface Int64 {
   readonly low: number;
   readonly high: number;

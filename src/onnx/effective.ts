@@ -4,7 +4,7 @@ import { WireReader } from './reader.ts';
 import { scanGraph } from './scanGraph.ts';
 import type { GraphProto, ModelEdit, ModelProto, NodeProto, Span } from './types.ts';
 
-/** Something of the graph as it will be after an edit. */
+/** An entry of the graph as it will be after an edit. */
 export interface Entry<T> {
   readonly item: T;
   /** True where the edit brings it: appended, or in place of a field of the host. */

@@ -42,9 +42,7 @@ export function locateExternal(
   };
 }
 
-/**
- * Checks what a model says of its external data, bodies of If, Loop and Scan included, without a look at the data. Error: `external-entry`.
- */
+/** Checks a model's external data entries, including bodies of If, Loop and Scan, without reading the data. Error: `external-entry`. */
 export function checkExternal(source: ByteSource, graph: GraphProto): void {
   for (const tensor of tensorsOf(graph)) {
     if (tensor.payload.kind !== 'external') continue;

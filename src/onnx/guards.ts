@@ -6,10 +6,10 @@ import { normalDomain } from './scanNode.ts';
 import type { ModelEdit, ModelProto } from './types.ts';
 
 /**
- * Refuses an edit after which the model would mean something else than intended, be invalid, or be read differently by different
- * tools (ONNX Runtime silently takes the last of two initializers). What is wrong with the host itself is not judged.
- * Errors: `duplicate-value`, `duplicate-node-name`, `undefined-input`, `not-topological`, `dangling-input`, `undefined-output`,
- * `duplicate-output`, `duplicate-value-info`, `opset-missing`, `opset-lowered`, `bad-opset`, `ir-lowered`.
+ * Refuses an edit after which the model would have another meaning than intended, be invalid, or be read differently by different tools
+ * (ONNX Runtime silently takes the last of two initializers). Faults of the host itself are not checked. Errors: `duplicate-value`,
+ * `duplicate-node-name`, `undefined-input`, `not-topological`, `dangling-input`, `undefined-output`, `duplicate-output`,
+ * `duplicate-value-info`, `opset-missing`, `opset-lowered`, `bad-opset`, `ir-lowered`.
  */
 export function checkEdit(model: ModelProto, edit: ModelEdit): void {
   checkVersions(model, edit);

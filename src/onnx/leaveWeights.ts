@@ -6,16 +6,15 @@ import { encodeMessage, int64 } from './codec.ts';
 import type { ModelEdit, ModelProto, TensorProto } from './types.ts';
 import { concat, lenField } from './wire.ts';
 
-/** Below, a tensor is copied: it takes less than what points to it is worth. */
+/** A smaller tensor is copied: it takes less space than a reference to it is worth. */
 const LEAST_BYTES: number = 4 * 2 ** 10;
 
 /**
- * The edit, with the file's own weights left in the file: they become external data at the place where they stand in it. For sessions
- * on this machine, opened from bytes with the file's folder for external data: ONNX Runtime maps them, instead of holding them three
- * times while it loads.
+ * The edit with the file's own weights left in the file: they become external data at their offset in it. For sessions on this machine,
+ * opened from bytes with the file's folder for external data: ONNX Runtime maps them, instead of holding them three times while it loads.
  *
- * @param path of the model's file. Where another file has its name by now, or it is a symbolic link (ONNX Runtime may not follow it out
- *   of the folder), the weights stay in.
+ * @param path of the model's file. If another file has its name by now, or it is a symbolic link (ONNX Runtime may not follow it out
+ * of the folder), the weights stay in.
  */
 export function leaveWeights(model: ModelProto, edit: ModelEdit, path: string): ModelEdit {
   if (!isStill(model.source, path)) return edit;

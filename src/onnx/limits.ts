@@ -1,4 +1,4 @@
-/** Bounds on untrusted bytes. None of them is reached by a model that ONNX Runtime loads. */
+/** Bounds on untrusted bytes. No model that ONNX Runtime loads reaches them. */
 
 /** Messages within messages; protobuf's own limit, so ONNX Runtime refuses deeper files too (CWE-674). */
 export const MAX_DEPTH = 100;
@@ -16,5 +16,5 @@ export const MAX_ATTRIBUTE_ELEMENTS: number = 2 ** 20;
 /** protobuf's limit for one message, hence for a model file. */
 export const MAX_MODEL_BYTES: number = 2 ** 31 - 1;
 
-/** Copied at a time: fits into a core's cache, which measured faster than megabytes and as fast as `cp`. */
+/** Bytes copied at a time: fits into a core's cache, which measured faster than megabytes and as fast as `cp`. */
 export const COPY_BYTES: number = 128 * 1024;

@@ -3,7 +3,7 @@ import { WireReader } from './reader.ts';
 import { scanGraph } from './scanGraph.ts';
 import type { RawNode } from './types.ts';
 
-/** What a scanned graph and a new one have in common, as far as names go. */
+/** The names in a graph, scanned or new. */
 export interface GraphLike {
   readonly nodes: readonly (NodeLike | RawNode)[];
   readonly initializers: readonly Named[];
@@ -64,7 +64,7 @@ export function innerNames(node: NodeLike): string[] {
   return subgraphs(node).flatMap((graph) => [...definedNames(graph), ...nodesOf(graph).flatMap(innerNames)]);
 }
 
-/** What a graph reads and does not define: values of the scopes around it. */
+/** The values that a graph reads but does not define: those of the scopes around it. */
 function freeNames(graph: GraphLike): string[] {
   const own = new Set(definedNames(graph));
   const used = [...nodesOf(graph).flatMap(usedNames), ...graph.outputs.map(({ name }) => name)];

@@ -11,7 +11,7 @@ export interface BytePatch {
 const FLOAT_DATA = 4;
 
 /**
- * What puts other elements in the place of a float32 tensor's own, raw or typed, without moving anything.
+ * Replaces the elements of a float32 tensor in place, raw or typed.
  *
  * @param elements little-endian, as many as the tensor has.
  */

@@ -7,7 +7,7 @@ import type { Span } from './types.ts';
 import { END_GROUP, FIXED32, FIXED64, LEN, START_GROUP, VARINT } from './wire.ts';
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-/** The first window of a reader: many read one node and are done. */
+/** The first window of a reader: many readers stop after one node. */
 const FIRST_WINDOW_BYTES = 1024;
 const WIRE_NAMES = ['varint', 'fixed64', 'length-delimited', 'group', 'end of group', 'fixed32'];
 
@@ -101,7 +101,7 @@ export class WireReader {
     return text;
   }
 
-  /** Text between two offsets, or `undefined` where it is not UTF-8. */
+  /** Text between two offsets, or `undefined` if it is not UTF-8. */
   text(start: number, end: number): string | undefined {
     const length = end - start;
     if (length > WINDOW_BYTES) {
@@ -257,7 +257,7 @@ export class WireReader {
   }
 }
 
-/** `undefined` where they are not UTF-8. */
+/** `undefined` if they are not UTF-8. */
 function decode(bytes: Uint8Array): string | undefined {
   try {
     return UTF8.decode(bytes);

@@ -2,7 +2,7 @@ import { Message, type OpenChanges } from './message.ts';
 import type { ModelProto, Replacement, TensorProto } from './types.ts';
 import { concat, stringField } from './wire.ts';
 
-/** The replacements that make external tensors say another location. */
+/** The replacements that point external tensors to another location. */
 export function relocateExternal(model: ModelProto, locations: ReadonlyMap<TensorProto, string>): Replacement[] {
   const changes: OpenChanges = { insertions: [], substitutions: [] };
   for (const [tensor, location] of locations) {

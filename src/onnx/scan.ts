@@ -81,7 +81,7 @@ function scanHeader(r: WireReader, header: Header): void {
   else if (r.number === 6) header.docString = r.string('ModelProto.doc_string');
 }
 
-/** Of two imports of one domain the last one holds, as in ONNX Runtime. */
+/** The last of two imports of one domain counts, as in ONNX Runtime. */
 function scanOpset(reader: WireReader, opsets: Map<string, number>): void {
   let domain = '';
   let version = 0;
@@ -121,7 +121,7 @@ function message(reader: WireReader, what: string): Span {
   return reader.span;
 }
 
-/** What cannot be read and does not even begin with a field of ModelProto is no damaged model but something else. */
+/** A file that does not even begin with a field of ModelProto is not a damaged model but something else. */
 function startsLikeModel(source: ByteSource): boolean {
   const [first] = headOf(source);
   return first !== undefined && MODEL_FIELDS.get(first >>> 3) === (first & 7);

@@ -31,7 +31,7 @@ function message(reader: WireReader, what: string): Span {
   return reader.span;
 }
 
-/** A SparseTensorProto is called by the name of its `values`. */
+/** A SparseTensorProto has the name of its `values`. */
 function sparseName(reader: WireReader, span: Span): string {
   let name = '';
   reader.walk(span, (r) => {

@@ -37,7 +37,7 @@ export function scanNode(reader: WireReader, span: Span, scanGraph: ScanGraph): 
   return { span, name, opType, domain, overload, inputs, outputs, attributes: attributes ?? NO_ATTRIBUTES };
 }
 
-/** What the fields of an AttributeProto say, before its type tells which of them counts. */
+/** The fields of an AttributeProto, before its type decides which of them counts. */
 interface Fields {
   name: string;
   type: number;

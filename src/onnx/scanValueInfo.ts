@@ -72,7 +72,7 @@ function scanTensorType(reader: WireReader, span: Span): TypeView {
   return { kind: 'tensor', type: { dtype: dataTypeOf(dtypeNumber), shape }, dimSpans };
 }
 
-/** Old exporters write -1 or an empty name for a dimension that they don't know. */
+/** Old exporters write -1 or an empty name for an unknown dimension. */
 function scanDim(reader: WireReader, span: Span): Dim {
   let dim: Dim;
   reader.walk(span, (r) => {

@@ -8,7 +8,7 @@ export function kebabCase(key: string): string {
   return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
-/** What the command line calls an option: `--class-counts`, or `-o` where there is nothing longer. */
+/** The flag of an option: `--class-counts`, or `-o` if there is nothing longer. */
 export function flagOf(key: string, row?: Row): string {
   return `--${typeof row?.flag === 'string' ? row.flag : kebabCase(key)}`;
 }
@@ -16,7 +16,7 @@ export function flagOf(key: string, row?: Row): string {
 /**
  * Checks the options of a verb by its table; `undefined` counts as not given.
  *
- * @param isElsewhere whether something else declares a key that the table has not, such as a loss.
+ * @param isElsewhere whether something else, such as a loss, declares a key that the table lacks.
  * @throws LossgraftError `unknown-option`, `missing-option`, `option-kind`, `option-range` or `option-conflict`.
  */
 export function checkOptions(rows: Rows, given: object, isElsewhere: (key: string) => boolean = () => false): void {
@@ -34,9 +34,9 @@ export function checkOptions(rows: Rows, given: object, isElsewhere: (key: strin
 }
 
 /**
- * Refuses options that would do nothing because what they need is not given.
+ * Refuses options that would do nothing without another one that is missing.
  *
- * @param effective the values that count in the end, where they may come from elsewhere than `given`.
+ * @param effective the final values, if they may come from elsewhere than `given`.
  * @throws LossgraftError `option-range`
  */
 export function checkNeeds(rows: Rows, given: object, effective: object = given): void {
@@ -73,7 +73,7 @@ export function complete<T extends Rows>(rows: T, given: OptionsOf<T>): Complete
   return { ...Object.fromEntries(known), ...pick(rows, given) } as CompleteOptions<T>;
 }
 
-/** What a resumed run must have as before, of the options that belong to it as they are: what was given, or the defaults. */
+/** The options that a resumed run must repeat, with their given or default values. */
 export function ownSettings(rows: Rows, given: object): Readonly<Record<string, unknown>> {
   const values = new Map(entriesOf(given));
   const own = Object.entries(rows).filter(([, { settings }]) => settings === 'own');
@@ -156,7 +156,7 @@ function conflict(key: string, other: string): LossgraftError {
   });
 }
 
-/** @param where what declares the known ones, for messages. */
+/** @param where the declarer of the known ones, for messages. */
 export function unknownOption(name: string, known: readonly string[], where: string): LossgraftError {
   const [nearest] = nearestNames(name, known);
   return new LossgraftError({

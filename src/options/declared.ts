@@ -4,9 +4,9 @@ import { LossgraftError } from '../errors.ts';
 import { unknownOption } from './check.ts';
 
 /**
- * The values of declared options: what was given, checked, and the defaults of the rest. `undefined` counts as not given.
+ * The values of declared options: the given ones, checked, and the defaults of the rest. `undefined` counts as not given.
  *
- * @param where what declares them, for messages: "loss ib".
+ * @param where their declarer, for messages: "loss ib".
  * @throws LossgraftError `unknown-option`, `option-kind` or `option-range`, saying what is accepted.
  */
 export function resolveOptions<S extends OptionSpecs>(

@@ -1,31 +1,31 @@
 import { isRecord } from '../isRecord.ts';
-/** All that is known of one option stands in its row: type, check, default, flag, help. A verb's options are a table of rows. */
+/** A row holds everything about one option: type, check, default, flag, help. A verb's options are a table of rows. */
 export type Row = NumberRow | FlagRow | ChoiceRow | ValueRow | GroupRow;
 
-/** The options of a verb by their keys. */
+/** The options of a verb by key. */
 export interface Rows {
   readonly [key: string]: Row;
 }
 
-/** The options of a run that can be resumed: each row says whether the run must have it as before. */
+/** The options of a resumable run: each row says whether a resumed run must repeat it. */
 export interface RunRows {
   readonly [key: string]: Row & { readonly settings: NonNullable<About['settings']> };
 }
 
-/** What a row may say beside its type. */
+/** The properties of a row beside its type. */
 export interface About {
   /** Shown by plain `--help`; the others are shown by `--help-all`. */
   readonly first?: boolean;
   readonly required?: boolean;
-  /** The flag, where it is not the key in kebab case; `false`: the command line has none. */
+  /** The flag, if it is not the key in kebab case; `false`: the command line has none. */
   readonly flag?: string | false;
-  /** A path that is read: a record of a run finds it again. */
+  /** An input path, which the record of a run can find again. */
   readonly isInput?: boolean;
-  /** May stand without a value, which is then an empty text. */
+  /** May be given without a value, which is then an empty text. */
   readonly bare?: boolean;
   /** A letter, for `-o`. */
   readonly alias?: string;
-  /** Stands behind the command's name, without a flag; `many`: all that stand there. */
+  /** A positional argument; `many`: all of them. */
   readonly positional?: 'one' | 'many';
   /** The heading in the help. */
   readonly group?: string;
@@ -40,7 +40,7 @@ export interface About {
    * or not at all, because the result does not depend on it (`none`).
    */
   readonly settings?: 'own' | 'within' | 'none';
-  /** The names that it takes are those of the catalogue. */
+  /** Its values are names of the catalogue. */
   readonly registry?: 'losses' | 'weightings' | 'optimizers';
   /** The last lines of the help, after the catalogue's. */
   readonly more?: string;
@@ -57,7 +57,7 @@ interface Described extends About {
 export interface NumberRow extends Described {
   readonly kind: 'number';
   readonly default?: number;
-  /** What is allowed, as a phrase and a test. */
+  /** The allowed values, as a phrase and a test. */
   readonly expects: string;
   readonly accepts: (value: number) => boolean;
 }
@@ -77,15 +77,15 @@ export interface ChoiceRow<C extends string = string> extends Described {
 export interface ValueRow<T = unknown> extends Described {
   readonly kind: 'value';
   readonly default?: T;
-  /** What a program gives. */
+  /** The value in a program. */
   readonly expects: string;
   accepts(value: unknown): value is T;
-  /** What the command line gives, as a phrase; `parse` makes the value of it, or `undefined`. Without them it is the text itself. */
+  /** The text on the command line, as a phrase; `parse` returns its value, or `undefined`. Without them the value is the text itself. */
   readonly reads?: string;
   readonly parse?: (text: string) => T | undefined | Promise<T | undefined>;
 }
 
-/** Options that are given together, as one object; each has its own flag. */
+/** Options grouped in one object; each has its own flag. */
 export interface GroupRow<G extends Rows = Rows> extends Described {
   readonly kind: 'group';
   readonly rows: G;
@@ -112,7 +112,7 @@ export type OptionsOf<T extends Rows> = Values<Pick<T, Required<T>>> & Partial<V
 
 type Defaulted<T> = { [K in keyof T]: T[K] extends { default: unknown } ? K : never }[keyof T];
 
-/** The same, where options that have a default are always there. */
+/** The same, with options that have a default always present. */
 export type CompleteOptions<T extends Rows> = Values<Pick<T, Required<T> | Defaulted<T>>> &
   Partial<Values<Omit<T, Required<T> | Defaulted<T>>>>;
 
@@ -182,7 +182,7 @@ export function value<T, const A extends About & Partial<Pick<ValueRow<T>, 'defa
   return { kind: 'value', describe, expects, accepts, ...about };
 }
 
-/** A function or an object that only a program can give, and on which no result depends. */
+/** A function or an object that only a program can pass, and on which no result depends. */
 export function given<T>(
   expects: string,
   accepts: (given: unknown) => boolean,
@@ -190,7 +190,7 @@ export function given<T>(
   return value(expects, accepts as (given: unknown) => given is T, '', { flag: false, settings: 'none' });
 }
 
-/** Ends what takes long. Unless a verb says otherwise, it rejects with the signal's reason. */
+/** Aborts long work. Unless a verb says otherwise, it rejects with the signal's reason. */
 export const signalRow = given<AbortSignal>('an AbortSignal', (signal) => signal instanceof AbortSignal);
 
 export function group<const G extends Rows, const A extends About>(rows: G, about: A): GroupRow<G> & A {

@@ -6,7 +6,10 @@ export type PredictionColumn = { readonly name: string } & (
   | { readonly type: 'text'; of(prediction: Prediction): string }
 );
 
-/** row, source where samples are files, labels where there may be several, class, index, probability, the next classes, and the probabilities of all. */
+/**
+ * The columns: row, source if samples are files, labels if there may be several, class, index, probability, the next classes, and the
+ * probabilities of all.
+ */
 export function columnsOf({ topK, areAll, hasSource, isMultiLabel, classNames }: Layout): PredictionColumn[] {
   const next = Array.from({ length: topK - 1 }, (_, i) => i + 1);
   const all = areAll ? classNames() : [];

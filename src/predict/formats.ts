@@ -21,7 +21,7 @@ export async function printInto(stream: PredictionStream, print: Print): Promise
   return drain(stream, csvWriter(stream.layout, print));
 }
 
-/** Writes a file in the format that its name ends in, whole or not at all. */
+/** Writes a file in the format of its extension, completely or not at all. */
 export async function writePredictions(
   stream: PredictionStream,
   path: string,

@@ -2,7 +2,7 @@ import { type ColumnSource, fileWriter, ParquetWriter, type SchemaElement } from
 import { columnsOf, type PredictionColumn } from './columns.ts';
 import type { Layout, Prediction, PredictionWriter } from './prediction.ts';
 
-/** Numbers of a row group, of all columns: what is in memory. */
+/** Numbers in a row group over all columns: the memory needed. */
 const GROUP_CELLS: number = 2 ** 20;
 
 /** Writes a Parquet file, a row group at a time: int64, float32 and UTF-8 columns without nulls, Snappy. */

@@ -16,11 +16,14 @@ import type { Candidate, Prediction, PredictionStream, PredictSummary } from './
 
 export type PredictOptions = OptionsOf<typeof predictRows>;
 
-/** Predictions that are not made yet: the model runs while they are read or written, and memory holds a batch of them. */
+/** Lazy predictions: the model runs while they are read or written, and memory holds one batch. */
 export interface Predictions {
   /** In the order of the data, a batch at a time. */
   batches(): AsyncGenerator<readonly Prediction[]>;
-  /** Writes them to a .csv, .jsonl or .parquet file, whole or not at all. @throws LossgraftError `predictions-format`, `output-exists`. */
+  /**
+   * Writes them to a .csv, .jsonl or .parquet file, completely or not at all. @throws LossgraftError `predictions-format`,
+   * `output-exists`.
+   */
   write(path: string, options?: Pick<WriteOptions, 'force'>): Promise<PredictSummary>;
   /** Writes CSV, piece by piece. */
   writeCsv(write: (text: string) => void | Promise<void>): Promise<PredictSummary>;
@@ -92,7 +95,7 @@ class Predictor {
   #thresholds: readonly number[] = [];
   #samples = 0;
   #confidence = 0;
-  /** Of all classes, by index; known from the first batch on. */
+  /** The names of all classes, by index; known from the first batch on. */
   names: readonly string[] = [];
 
   constructor(classifier: Classifier, data: Dataset, options: PredictOptions) {
@@ -155,7 +158,7 @@ function distinct(names: readonly string[]): readonly string[] {
   return names.map((name, k) => (counts.get(name) === 1 ? name : `${name} (${k})`));
 }
 
-/** Of equal ones the first. */
+/** The first of equals. */
 function likeliest(probabilities: Float64Array, count: number): number[] {
   if (count === 1) {
     let best = 0;

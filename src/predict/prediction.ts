@@ -1,42 +1,42 @@
-/** A class that a sample may be of. */
+/** A candidate class of a sample. */
 export interface Candidate {
   readonly class: string;
   readonly index: number;
   readonly probability: number;
 }
 
-/** What a model says of a sample. */
+/** A model's prediction for a sample. */
 export interface Prediction extends Candidate {
   /** Counted from 0, in the order of the data. */
   readonly row: number;
-  /** The file, where samples are files. */
+  /** The file, if samples are files. */
   readonly source: string | undefined;
-  /** The likeliest classes, the likeliest first; `topK` of them. */
+  /** The `topK` likeliest classes, in descending order. */
   readonly top: readonly Candidate[];
-  /** Of all classes by index, where they are requested. */
+  /** The probabilities of all classes by index, if requested. */
   readonly probabilities: Float64Array | undefined;
-  /** Of a multi-label model: those whose probability reaches their thresholds, by index. */
+  /** For a multi-label model: the labels whose probabilities reach their thresholds, by index. */
   readonly labels?: readonly Candidate[];
 }
 
-/** What was predicted, as a whole. */
+/** A summary of all predictions. */
 export interface PredictSummary {
   readonly model: string;
   readonly data: string;
   readonly samples: number;
-  /** Of a multi-label model: the probabilities from which on labels are predicted. */
+  /** For a multi-label model: the probability thresholds of the labels. */
   readonly thresholds?: readonly number[];
   /** How often each class was predicted, by its index. */
   readonly predicted: readonly number[];
-  /** The mean probability of what was predicted. */
+  /** The mean probability of the predicted classes. */
   readonly confidence: number;
-  /** Of all classes, by index: what they are called, or their indices. */
+  /** The names of all classes, by index, or their indices. */
   readonly classNames: readonly string[];
   /** Notes for the user. */
   readonly notes: readonly string[];
 }
 
-/** What files of predictions hold. */
+/** The content of prediction files. */
 export interface Layout {
   readonly topK: number;
   /** Whether they have the probabilities of all classes. */
@@ -45,11 +45,11 @@ export interface Layout {
   readonly isMultiLabel: boolean;
   /** Whether samples are files. */
   readonly hasSource: boolean;
-  /** Of all classes, each other than the others; known from the first batch on. */
+  /** Unique names of all classes; known from the first batch on. */
   classNames(): readonly string[];
 }
 
-/** Predictions as they come, and what is told of all of them after the last. */
+/** Receives predictions, and summarises them after the last. */
 export interface PredictionStream {
   readonly layout: Layout;
   batches(): AsyncGenerator<readonly Prediction[]>;

@@ -1,23 +1,23 @@
 import type { OperatingPoint, PrecisionRecallCurve } from '../metrics/precisionRecall.ts';
 
-/** How the rare classes are told from all others, by the model as it was given and by the one that the run came to. */
+/** How well the given and the final model distinguish the rare classes from all others. */
 export interface RunCurves {
-  /** On the data that are judged, in the same order of classes: the rarest first. */
+  /** On the judged data, the rarest class first in both. */
   readonly before: readonly PrecisionRecallCurve[];
   readonly after: readonly PrecisionRecallCurve[];
-  /** Of the model that the run came to: thresholds that are chosen on validation data, and what they give on the data that are judged. */
+  /** For the final model: thresholds chosen on validation data, and their results on the judged data. */
   readonly points: readonly OperatingPoint[];
 }
 
-/** A sample that the model takes for another class. */
+/** A misclassified sample. */
 export interface WrongSample {
   readonly row: number;
-  /** What the row is to the user. */
+  /** The user's name for the row. */
   readonly where: string;
   readonly label: number;
   readonly predicted: number;
-  /** Of the class that it is predicted as. */
+  /** The probability of the predicted class. */
   readonly probability: number;
-  /** Of its own class. */
+  /** The probability of its own class. */
   readonly truth: number;
 }

@@ -1,10 +1,10 @@
 import type { Metrics } from './metrics.ts';
 import type { Scaling } from './scaling.ts';
 
-/** What is known of an epoch. */
+/** The record of an epoch. */
 export interface EpochRecord extends Metrics, Partial<Scaling> {
   readonly arm: string;
-  /** From 1 on; 0 is the model as it was given. */
+  /** From 1 on; 0 is the given model. */
   readonly epoch: number;
   readonly phase: 'before' | 'first' | 'loss';
   /** At the epoch's end; `null` before training, as is the training loss. */
@@ -12,13 +12,13 @@ export interface EpochRecord extends Metrics, Partial<Scaling> {
   readonly trainLoss: number | null;
   /** Unweighted cross-entropy, whatever the training loss is: comparable across losses. */
   readonly validationLoss: number;
-  /** Where the model has lost what it knew: in which way. */
+  /** How the model lost what it knew, if it did. */
   readonly collapse?: string;
   readonly seconds: number;
-  /** Of the steps alone; none before training. Of an epoch that was interrupted, what came after. */
+  /** The time of the steps alone; none before training. For an interrupted epoch, the part after the interruption. */
   readonly trainSeconds?: number;
-  /** Of these, those in which the training thread had no data to work on. */
+  /** The part of it in which the training thread waited for data. */
   readonly waitSeconds?: number;
-  /** Channels in a block of the training graph's forms; `null` for plain ones. */
+  /** Channels per block in the training graph's forms; `null` for plain ones. */
   readonly block?: number | null;
 }

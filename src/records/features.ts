@@ -1,15 +1,15 @@
-/** `auto`: where it is worth it; `on`: else an error says why not; `off`: never. */
+/** `auto`: if it pays; `on`: always, or an error says why not; `off`: never. */
 export type CacheMode = 'auto' | 'on' | 'off';
 
-/** Whether the frozen layers are computed once for each training sample, and why. As plain data. */
+/** Whether the frozen layers are computed once per training sample, and why. As plain data. */
 export interface FeatureReport {
   readonly cached: boolean;
   readonly why: string;
-  /** The tensors that are kept, by the names that they have in the model. */
+  /** The cached tensors, by their names in the model. */
   readonly tensors: readonly string[];
   /** Operators before them. */
   readonly nodes: number;
-  /** Of which they are kept: where training data are augmented, those of validation. */
+  /** The samples whose tensors are cached: only those for validation if training data are augmented. */
   readonly rows: number;
   readonly bytes: number;
 }

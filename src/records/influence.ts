@@ -1,13 +1,13 @@
-/** How strongly training samples pull at the last layer of a model: Park et al., ICCV 2021, equation 5. */
+/** How strongly training samples pull on the last layer of a model: Park et al., ICCV 2021, equation 5. */
 export interface Influence {
   readonly alpha: number;
   readonly epsilon: number;
-  /** How many samples were looked at, of how many. */
+  /** How many samples were examined, and out of how many. */
   readonly samples: number;
   readonly of: number;
   /** Means by class; `null` for a class without samples. */
   readonly classes: readonly (ClassInfluence | null)[];
-  /** Those with the largest influence, the largest first. */
+  /** The samples with the largest influence, in descending order. */
   readonly top: readonly SampleInfluence[];
 }
 
@@ -25,11 +25,11 @@ export interface ClassInfluence extends Measured {
 
 export interface SampleInfluence extends Measured {
   readonly row: number;
-  /** What the row is to the user. */
+  /** The user's name for the row. */
   readonly where: string;
   readonly label: number;
   readonly predicted: number;
 }
 
-/** What was measured, or why nothing was. */
+/** The measurement, or the reason why there is none. */
 export type InfluenceOutcome = Influence | { readonly missing: string };

@@ -1,17 +1,17 @@
 import type { Task } from '../task.ts';
 
-/** How a model is corrected for the skew of its training data, where no loss is requested. */
+/** How a model is corrected for the skew of its training data if no loss is requested. */
 export interface Method {
   readonly describe: string;
-  /** The losses that are trained beside one another, as `compare` takes them. */
+  /** The losses to train beside one another, in the form of `compare`. */
   readonly losses: readonly string[];
   /** Options of these losses. */
   readonly lossOptions: Readonly<Record<string, number>>;
-  /** What is trained, where not all: the last layer, or a scale for each class. */
+  /** What is trained, if not everything: the last layer, or a scale for each class. */
   readonly trains?: 'head' | 'scales';
-  /** The learning rate, where it does not depend on the network. */
+  /** The learning rate, if it does not depend on the network. */
   readonly rate?: number;
-  /** The same for samples that may have several labels; none: it is for exclusive classes alone. */
+  /** The same for samples that may have several labels; none: it is for exclusive classes only. */
   readonly multiLabel?: Pick<Method, 'describe' | 'losses'>;
 }
 
@@ -63,7 +63,7 @@ export const methods: Readonly<Record<MethodName, Method>> = {
     losses: ['ce+sampled'],
     lossOptions: {},
     trains: 'scales',
-    // Measured on ten tables and images: at 3e-3 they do not arrive within 12 epochs, and at 0.1 they are where they were at 0.03.
+    // Measured on ten tables and images: 3e-3 does not converge within 12 epochs, and 0.1 gives the same as 0.03.
     rate: 0.03,
   },
   auto: {
@@ -77,7 +77,7 @@ export const methods: Readonly<Record<MethodName, Method>> = {
   },
 };
 
-/** A method for samples that are labelled so; `undefined` where it is not for them. */
+/** A method for samples with such labels; `undefined` if it does not apply. */
 export function methodOf(name: MethodName, task: Task): Method | undefined {
   const method = methods[name];
   if (task === 'exclusive') return method;
@@ -88,15 +88,15 @@ export const METHOD_NAMES = Object.keys(methods) as readonly MethodName[];
 
 export type Goal = 'macro-f1' | 'balanced-accuracy';
 
-/** Without a method: the whole correction is what a balanced accuracy asks for (Menon et al., ICLR 2021), half of it suits both. */
+/** Without a method: the whole correction suits balanced accuracy (Menon et al., ICLR 2021), half of it suits both. */
 export const methodFor: Readonly<Record<Goal, MethodName>> = { 'macro-f1': 'half', 'balanced-accuracy': 'full' };
 
 /** Passes through the data in the measured runs. */
 const EPOCHS = 12;
-/** Smaller data get more of them: the sentences of fixtures/sentences, 5 steps an epoch, are learned in 200 steps and not in 60. */
+/** Smaller data get more of them: fixtures/sentences, with 5 steps per epoch, takes 200 steps to learn; 60 are too few. */
 const LEAST_STEPS = 200;
 const MOST_EPOCHS = 60;
-/** Larger data get fewer, but one to warm up and two to cool down: a pass over them is as many steps as whole runs over the others. */
+/** Larger data get fewer, but one to warm up and two to cool down: one pass has as many steps as whole runs on smaller data. */
 const MOST_STEPS = 20_000;
 const LEAST_EPOCHS = 3;
 
@@ -106,9 +106,9 @@ export function epochsFor(stepsPerEpoch: number): number {
   return Math.min(wanted, Math.max(LEAST_EPOCHS, Math.floor(MOST_STEPS / stepsPerEpoch)));
 }
 
-/** A network, as far as its learning rate depends on it. */
+/** The properties of a network that its learning rate depends on. */
 export interface NetworkSize {
-  /** Elements of all that is trained. */
+  /** The number of trained elements. */
   readonly trained: number;
   readonly hasAttention: boolean;
 }
@@ -116,12 +116,15 @@ export interface NetworkSize {
 /** The largest network that the default rate was measured on. */
 const MEASURED_SIZE = 1.1e6;
 
-/** Whether a network is like those that the default was measured on. */
+/** Whether a network resembles those that the default was measured on. */
 export function isMeasured({ trained, hasAttention }: NetworkSize): boolean {
   return !hasAttention && trained <= MEASURED_SIZE;
 }
 
-/** AdamW's, measured: 3e-3 gains most on small networks, and wrecks transformers and larger networks, which keep what they know at 1e-4. */
+/**
+ * AdamW's rates, measured: 3e-3 gains most on small networks, but ruins transformers and larger networks, which keep what they know at
+ * 1e-4.
+ */
 export function rateFor(network: NetworkSize): number {
   return isMeasured(network) ? 3e-3 : 1e-4;
 }

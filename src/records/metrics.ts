@@ -15,7 +15,7 @@ import {
 import type { AnyScored } from '../metrics/scored.ts';
 import { meanOf, rarestOf } from '../metrics/tally.ts';
 
-/** A figure of every metric; `null` where it is not defined. */
+/** A value for every metric; `null` if undefined. */
 export type Scores = Readonly<Record<MetricName, number | null>> & {
   readonly accuracy: number;
   readonly balancedAccuracy: number;
@@ -26,28 +26,28 @@ type ByClass = readonly (number | null)[];
 /** How good predictions are. */
 export interface Metrics extends Scores {
   readonly samples: number;
-  /** Where samples may have several labels: the probabilities from which on each label is predicted. */
+  /** If samples may have several labels: the probability threshold of each label. */
   readonly thresholds?: readonly number[];
   /** By class; `null` for a class without samples. */
   readonly recall: ByClass;
   /** Further metrics by class; `null` in an epoch's record of more than {@link MAX_CONFUSION} classes. */
   readonly classes: Readonly<Record<Exclude<ClassMetricName, 'recall'>, ByClass>> | null;
-  /** Mean recalls of the classes with many, some and few training samples, see `groupsOf`; `null` where there are none. */
+  /** Mean recalls of the classes with many, some and few training samples, see `groupsOf`; `null` if there are none. */
   readonly many: number | null;
   readonly medium: number | null;
   readonly few: number | null;
-  /** Rows are true classes, columns predictions; `null` above {@link MAX_CONFUSION} classes, and where samples may have several labels. */
+  /** Rows are true classes, columns are predictions; `null` above {@link MAX_CONFUSION} classes, and if samples may have several labels. */
   readonly confusion: readonly (readonly number[])[] | null;
-  /** The most frequent mistakes, the most frequent first, where there is no matrix. */
+  /** The most frequent mistakes, in descending order, if there is no matrix. */
   readonly mistakes: readonly Mistake[] | null;
 }
 
-/** What is computed once, when all is trained. */
+/** Computed once, after training. */
 export interface DetailedMetrics extends Metrics {
-  /** 95 % intervals; `null` for what has none. */
+  /** 95 % intervals; `null` for metrics without one. */
   readonly intervals: Readonly<Intervals>;
   readonly reliability: readonly ReliabilityBin[];
-  /** The class with the fewest samples, of those that have some. Below {@link LEAST_SAMPLES} the intervals are too narrow. */
+  /** The class with the fewest samples among those that have any. Below {@link LEAST_SAMPLES} the intervals are too narrow. */
   readonly rarest: { readonly class: number; readonly samples: number };
   /** Against the given model; `null` for the given model itself. */
   readonly change: Change | null;
@@ -64,7 +64,7 @@ export interface Mistake {
   readonly samples: number;
 }
 
-/** A confusion matrix of more classes is nothing to look at, and large in every epoch's record. */
+/** A confusion matrix of more classes is unreadable, and large in every epoch's record. */
 export const MAX_CONFUSION = 200;
 
 const MISTAKES = 40;
@@ -80,7 +80,7 @@ export function metricsOf(scored: AnyScored, options: MetricsOptions): Metrics {
   return { ...figuresOf(scored, options), classes: isLarge ? null : classFigures(judged(scored)) };
 }
 
-/** @param before the same samples by the model as it was given. */
+/** @param before the given model's results on the same samples. */
 export function detailedMetricsOf(
   scored: AnyScored,
   options: MetricsOptions & { readonly before?: AnyScored; readonly seed: number },
@@ -155,7 +155,7 @@ export function confusionMatrix(
   return counts;
 }
 
-/** The `limit` largest counts off the diagonal of a confusion matrix; of equal ones the first. */
+/** The `limit` largest counts off the diagonal of a confusion matrix; the first of equals. */
 export function mistakesOf(confusion: readonly (readonly number[])[], limit: number): Mistake[] {
   const all = confusion.flatMap((row, label) =>
     row.flatMap((samples, predicted) => (samples > 0 && predicted !== label ? [{ label, predicted, samples }] : [])),

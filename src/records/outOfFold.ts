@@ -1,9 +1,9 @@
 import type { Scored } from '../metrics/scored.ts';
 
-/** What models say of samples that they were not trained on. */
+/** Scores of models on samples that they were not trained on. */
 export interface Predictions {
-  /** The model as it was given. */
+  /** The given model. */
   readonly before: Scored;
-  /** Of each loss: its weights, and those half-way between before and after. */
+  /** For each loss: its weights, and those halfway between before and after. */
   readonly arms: readonly { readonly whole: Scored; readonly half: Scored }[];
 }

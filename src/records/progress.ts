@@ -1,7 +1,7 @@
 import type { EpochRecord } from './epoch.ts';
 import type { Scaling } from './scaling.ts';
 
-/** Where a training is, after a run of its graph. */
+/** The progress of a training after a run of its graph. */
 export interface TrainProgress extends Partial<Scaling> {
   readonly arm: string;
   /** Counted from 1, as is `step`. */
@@ -14,7 +14,7 @@ export interface TrainProgress extends Partial<Scaling> {
   /** Steps of the whole run. */
   readonly done: number;
   readonly total: number;
-  /** Until the end of training; `null` until a few seconds of steps were timed. */
+  /** Until the end of training; `null` before a few seconds of steps were timed. */
   readonly secondsLeft: number | null;
 }
 
@@ -24,11 +24,11 @@ export interface RunProgress {
   readonly total: number;
 }
 
-/** What a training reports while it runs. */
+/** The events of a training. */
 export type TrainEvent =
-  /** Before the first step: what is to be known of the data. */
+  /** Before the first step: notes on the data. */
   | { readonly kind: 'note'; readonly text: string }
-  /** Samples of which the frozen layers were computed. */
+  /** Samples whose frozen layers were computed. */
   | ({ readonly kind: 'features' } & RunProgress)
   | ({ readonly kind: 'step' } & TrainProgress)
   | ({ readonly kind: 'epoch' } & EpochRecord);

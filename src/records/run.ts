@@ -6,15 +6,15 @@ import type { EpochRecord } from './epoch.ts';
 import type { InfluenceOutcome } from './influence.ts';
 import type { DetailedMetrics } from './metrics.ts';
 
-/** The best epoch of an arm, and where its state is. */
+/** The best epoch of an arm, and its state file. */
 export interface Best {
   readonly epoch: number;
-  /** Its figure of the metric that chooses, on validation data. */
+  /** Its value of the choosing metric, on validation data. */
   readonly score: number;
   readonly file: string;
 }
 
-/** Where the training of an arm was left: a longer run takes it up there. */
+/** Where the training of an arm stopped: a longer run continues there. */
 export interface ArmPlace {
   /** What comes next. */
   readonly epoch: number;
@@ -27,9 +27,9 @@ export interface ArmPlace {
 
 /** The head of other classes that a run trains. */
 export interface HeadRecord {
-  /** What new rows began with; `null` where there are none. */
+  /** The initial values of new rows; `null` if there are none. */
   readonly init: 'means' | 'zeros' | 'random' | null;
-  /** Of each class the index that it had in the model; `null` where it is new. */
+  /** The old index of each class in the model; `null` if it is new. */
   readonly sources: readonly (number | null)[];
   readonly names: readonly string[] | null;
   /** Whether names that are whole numbers are what whole-number labels mean. */

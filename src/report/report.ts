@@ -17,7 +17,7 @@ export interface Report {
   readonly error: string | null;
   /** On which data {@link before} and the arms were judged. */
   readonly judgedOn: 'test' | 'validation' | 'out-of-fold';
-  /** The model as it was given. */
+  /** The given model. */
   readonly before: Metrics | DetailedMetrics | null;
   /** The loss that was requested first. */
   readonly arms: readonly ReportArm[];

@@ -30,7 +30,7 @@ export const intervalSeedRow = number(
 /** The options of `evaluate`. */
 export const evaluateRows = {
   ...scoringRows,
-  /** Of a multi-label model: the probabilities from which on labels are predicted. Default: those that the file records, else 0.5. */
+  /** For a multi-label model: the probability thresholds of the labels. Default: those that the file records, else 0.5. */
   threshold: {
     ...thresholdRow,
     more: 'tune: those with the highest F1, judged in halves of the data, each at the thresholds of the other (default: as the file records, else 0.5)',

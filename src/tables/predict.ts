@@ -7,7 +7,7 @@ export const predictRows = {
   ...scoringRows,
   /** How many of the most likely classes per sample; default 1. */
   topK: count('How many of the most likely classes per sample', { first: true, default: 1 }),
-  /** Of a multi-label model: the probabilities from which on labels are predicted. Default: those that the file records, else 0.5. */
+  /** For a multi-label model: the probability thresholds of the labels. Default: those that the file records, else 0.5. */
   threshold: { ...thresholdRow, more: 'Default: as the file records, else 0.5' },
   /** Also write the probabilities of all classes. */
   probabilities: flag('Also write the probabilities of all classes', { first: true }),

@@ -15,7 +15,7 @@ import { armsIn, writeRun } from './writeRun.ts';
  * Writes the model of one loss of a finished run, whatever the run came to.
  *
  * @returns the files that were written.
- * @throws LossgraftError `no-run`, `unknown-loss` with those that there are, `other-model` where the model is not the one that was trained.
+ * @throws LossgraftError `no-run`, `unknown-loss` listing the known ones, `other-model` if the model is not the trained one.
  */
 export async function exportRun(
   folder: string,

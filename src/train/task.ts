@@ -17,7 +17,7 @@ export function askedTask(
   return statedTask(model)?.task;
 }
 
-/** @throws LossgraftError `task-mismatch` for labels that do not fit the head. @returns what is to be said. */
+/** @throws LossgraftError `task-mismatch` if the labels do not fit the head. @returns what is to be said. */
 export function checkLabels(
   shown: LabelsShown,
   task: Task,

@@ -58,7 +58,7 @@ export interface TrainResult {
   readonly classNames: readonly string[] | null;
   /** Where the names of all classes were found; `null` where not all have one. */
   readonly classNamesFrom: string | null;
-  /** The model as it was given. */
+  /** The given model. */
   readonly before: {
     readonly validation: EpochRecord | null;
     readonly test: DetailedMetrics | null;

@@ -42,7 +42,7 @@ export function scanSteps(
   return callScan(op, body, states, data);
 }
 
-/** Each output of a body is a value of its own, that the body makes: an Identity copies what is not. */
+/** Each output of a body must be a distinct value that the body computes; others are copied by an Identity. */
 function bodyOutput(op: Emitter, value: Value, seen: Set<Value>): Value {
   if (value.producer === undefined || value.producer.proto !== undefined || seen.has(value)) return op.identity(value);
   seen.add(value);

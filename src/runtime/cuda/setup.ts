@@ -28,10 +28,10 @@ const LIBRARIES: readonly string[] = [SHARED_LIBRARY, CUDA_LIBRARY];
 const SILENT = (): void => undefined;
 
 /**
- * Brings the CUDA provider of onnxruntime-node's own version: by its installer where that can download, else out of the wheel
- * onnxruntime-gpu, which `python3 -m pip` downloads and checks. NVIDIA's own libraries are not brought.
+ * Installs the CUDA provider of onnxruntime-node's own version: by its installer if that can download, otherwise from the wheel
+ * onnxruntime-gpu, which `python3 -m pip` downloads and checks. It does not install NVIDIA's own libraries.
  *
- * @throws LossgraftError where it cannot be had, is of another version, or would replace other files without `force`.
+ * @throws LossgraftError if it is unavailable, has another version, or would replace other files without `force`.
  */
 export async function setupCuda(options: SetupOptions = {}): Promise<SetupResult> {
   const runtime = runtimeFolder();
