@@ -9,9 +9,9 @@ import { inspectRows } from './tables/inspect.ts';
  */
 
 /**
- * Opens an ONNX model: a file, a folder of Hugging Face with one (`model.onnx`, there or in `onnx/`), or bytes; `using` closes it.
+ * Opens an ONNX model: a file, a Hugging Face folder with one (`model.onnx`, there or in `onnx/`), or bytes; `using` closes it.
  *
- * @throws LossgraftError if the file is missing, truncated or no ONNX model.
+ * @throws LossgraftError if the file is missing, truncated or not an ONNX model.
  */
 export async function open(file: string | Uint8Array, options: OpenOptions = {}): Promise<OpenedModel> {
   return sealed(await openModel(file, options));

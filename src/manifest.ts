@@ -3,20 +3,20 @@ import { isRecord } from './isRecord.ts';
 import type { ModelProto } from './onnx/types.ts';
 import { TASK_NAMES, type Task } from './task.ts';
 
-/** The key of metadata_props under which a model that lossgraft wrote says what it is. */
+/** The metadata_props key of lossgraft's manifest. */
 export const MANIFEST_KEY = 'lossgraft';
 
 /** The manifest's kind of a model with trained weights and no loss. */
 export const TUNED = 'tuned';
 
-/** What is read back of the manifest of an augmented model. */
+/** The content of an augmented model's manifest. */
 export interface Manifest {
   readonly reduction: 'mean' | 'sum' | 'none';
-  /** `undefined` where the host model does not tell. */
+  /** `undefined` if the host model does not tell. */
   readonly classes: number | undefined;
-  /** Of a head with one logit per sample: the tensor, and whether a sigmoid lies between it and the output. */
+  /** For a head with one logit per sample: the tensor, and whether a sigmoid follows it before the output. */
   readonly binary: { readonly logits: string; readonly hasSigmoid: boolean } | undefined;
-  /** What its labels say. */
+  /** The task of its labels. */
   readonly task: Task;
   /** lossgraft's own names (`labels`, `loss`, `loss_per_sample`, `ib_factor`) to those in this model. */
   readonly names: ReadonlyMap<string, string>;
@@ -25,7 +25,7 @@ export interface Manifest {
 /**
  * The manifest of an augmented model.
  *
- * @throws LossgraftError `not-augmented` where there is none, `bad-manifest` where it is not what `augment` writes.
+ * @throws LossgraftError `not-augmented` if there is none, `bad-manifest` if `augment` did not write it.
  */
 export function readManifest(proto: ModelProto): Manifest {
   const where = proto.source.name;
@@ -50,7 +50,7 @@ export function readManifest(proto: ModelProto): Manifest {
   });
 }
 
-/** All that a manifest says, of an augmented model or a training graph; a `problem` where it is no JSON object, null without one. */
+/** The whole manifest of an augmented model or a training graph; a `problem` if it is not a JSON object, null without one. */
 export function manifestRecord(proto: ModelProto): Readonly<Record<string, unknown>> | null {
   const text = proto.metadata.get(MANIFEST_KEY);
   if (text === undefined) return null;
@@ -83,7 +83,7 @@ function parse(text: string): Manifest | undefined {
   };
 }
 
-/** Of a tensor that the user named nothing else tells: a model mostly ends with a probability. */
+/** For a tensor named by the user there is no other evidence: a model mostly ends with a probability. */
 function binaryIn({ name, how }: Readonly<Record<string, unknown>>): Manifest['binary'] {
   return { logits: String(name), hasSigmoid: /Sigmoid|^named by/.test(String(how)) };
 }

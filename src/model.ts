@@ -22,7 +22,7 @@ export interface OpenedModel extends Disposable {
   /** `null` for bytes. */
   readonly path: string | null;
   readonly name: string;
-  /** The folder against which external data are resolved. */
+  /** The folder for resolving external data. */
   readonly dir: string;
   /** The ai.onnx opset. */
   readonly opset: number;
@@ -32,16 +32,16 @@ export interface OpenedModel extends Disposable {
 /** The same with what only lossgraft sees. */
 export interface Model extends OpenedModel {
   readonly proto: ModelProto;
-  /** The model in its file, where this is the same one in another precision. */
+  /** The model in its file, if this one is a copy in another precision. */
   readonly stored?: Model;
   /** Operators on integers in that file that compute with floats here, each once. */
   readonly integerOperators?: readonly string[];
 }
 
 /**
- * Opens an ONNX model: a file, a folder of Hugging Face with one, or bytes.
+ * Opens an ONNX model: a file, a Hugging Face folder with one, or bytes.
  *
- * @throws LossgraftError if the file is missing, truncated or no ONNX model, or says what cannot be of its external data.
+ * @throws LossgraftError if the file is missing, truncated or not an ONNX model, or its external data entries are invalid.
  */
 export async function open(file: string | Uint8Array, options: OpenOptions = {}): Promise<Model> {
   checkOptions(openRows, options);
@@ -77,10 +77,10 @@ function forBytes(path: string, options: readonly string[]): LossgraftError {
   });
 }
 
-/** The models behind what users hold. */
+/** The models behind users' handles. */
 const models = new WeakMap<OpenedModel, Model>();
 
-/** What a user holds of a model: nothing of its structure. {@link opened} gives the model again. */
+/** A user's handle of a model, without its structure. {@link opened} returns the model. */
 export function sealed(model: Model): OpenedModel {
   const { path, name, dir, opset, close } = model;
   const held: OpenedModel = { path, name, dir, opset, close, [Symbol.dispose]: close };
@@ -88,7 +88,7 @@ export function sealed(model: Model): OpenedModel {
   return held;
 }
 
-/** What `open` gave, with what only lossgraft sees. @throws LossgraftError `not-opened` */
+/** The model behind a handle. @throws LossgraftError `not-opened` */
 export function opened(model: OpenedModel): Model {
   const own = models.get(model);
   if (own) return own;
@@ -121,18 +121,18 @@ export async function modelHash({ path, proto, stored }: Model): Promise<string>
 
 /** Options of `open`, for bytes. */
 const openRows = {
-  /** What messages call the model. Default `model`. */
+  /** The model's name in messages. Default `model`. */
   name: text('', { flag: false }),
-  /** The folder of its external data. Default: where the process runs. */
+  /** The folder of its external data. Default: the working folder. */
   dir: text('', { flag: false }),
 };
 
 export type OpenOptions = OptionsOf<typeof openRows>;
 
-/** How far before the outputs types are requested by default: a head and its tail are shorter. */
+/** How many nodes before the outputs are typed by default: a head and its tail are shorter. */
 const TAIL_DEPTH = 16;
 
-/** A new graph of the model to work on, after `edit`, typed near its outputs (and round the `named` tensors). */
+/** A new graph of the model to work on, after `edit`, typed near its outputs and around the `named` tensors. */
 export async function typedGraph(
   model: Model,
   named: readonly (string | undefined)[] = [],

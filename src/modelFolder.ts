@@ -2,7 +2,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { LossgraftError } from './errors.ts';
 
-/** What Hugging Face's libraries write beside a model, in the folder that has its config.json. */
+/** Files that Hugging Face's libraries write beside a model, in the folder with its config.json. */
 const CONFIG_FILES: readonly string[] = [
   'config.json',
   'preprocessor_config.json',
@@ -20,9 +20,9 @@ const CONFIG_FILES: readonly string[] = [
 ];
 
 /**
- * The ONNX file that a path means: itself, or in a folder of Hugging Face `model.onnx`, there or below `onnx`; else the only one.
+ * The ONNX file that a path stands for: itself, or in a Hugging Face folder `model.onnx`, there or in `onnx`, or else the only one.
  *
- * @throws LossgraftError `model-folder` where a folder has none, or several.
+ * @throws LossgraftError `model-folder` if a folder has none, or several.
  */
 export function modelFileIn(path: string): string {
   if (!isFolder(path)) return path;
@@ -50,14 +50,14 @@ function listOnnx(folder: string, below: string): string[] {
   return names.flatMap((name) => (/^[^.].*\.onnx$/i.test(name) ? [join(below, name)] : []));
 }
 
-/** The folder of Hugging Face that a model is in, or is: the one with config.json. `undefined` where there is none. */
+/** The Hugging Face folder that contains a model, or is it: the one with config.json. `undefined` if there is none. */
 export function configFolder(model: string): string | undefined {
   const own = isFolder(model) ? model : dirname(model);
   const above = basename(resolve(own)) === 'onnx' ? [dirname(resolve(own))] : [];
   return [own, ...above].find((folder) => isFile(join(folder, 'config.json')));
 }
 
-/** The names of the files in a folder that say how the model's inputs are made and what its classes are. */
+/** The names of the files in a folder that describe the model's preprocessing and classes. */
 export function configFilesIn(folder: string): readonly string[] {
   return CONFIG_FILES.filter((name) => isFile(join(folder, name)));
 }

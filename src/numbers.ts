@@ -25,7 +25,7 @@ const STORES: Partial<Record<DataType, (numbers: readonly number[]) => TensorDat
   bool: (numbers) => Uint8Array.from(numbers),
 };
 
-/** Numbers as elements of that type; `undefined` for types that are not written. */
+/** Numbers as elements of that type; `undefined` for unsupported types. */
 export function fromNumbers(numbers: readonly number[], dtype: DataType): TensorData | undefined {
   return STORES[dtype]?.(numbers);
 }
@@ -36,7 +36,7 @@ export function inFloat32(tensor: Tensor): Tensor {
   return { dtype: 'float32', dims: tensor.dims, data: Float32Array.from(toNumbers(tensor)) };
 }
 
-/** A tensor, rounded to a type; `undefined` where one is too large for it. */
+/** A tensor rounded to a type; `undefined` if a number is too large for it. */
 export function narrowed({ dims, data }: Tensor, dtype: DataType): Tensor | undefined {
   const rounded = fromNumbers(Array.from(data, Number), dtype);
   if (rounded === undefined) return undefined;
@@ -51,15 +51,15 @@ export interface Tolerance {
   readonly atol: number;
 }
 
-/** NaN is expected where NaN is, and an infinity is itself and nothing else. */
+/** NaN matches only NaN, and an infinity only itself. */
 export function isClose(found: number, expected: number, { rtol, atol }: Tolerance): boolean {
   if (!Number.isFinite(expected) || !Number.isFinite(found)) return Object.is(found, expected);
   return Math.abs(found - expected) <= atol + rtol * Math.abs(expected);
 }
 
 /**
- * The largest difference of two tensors' numbers, relative to the largest magnitude that is expected. NaN agrees with NaN; where
- * anything else is no number, or the counts differ, it is infinite.
+ * The largest difference of two tensors, relative to the largest expected magnitude. NaN agrees with NaN; it is infinite for any other
+ * non-finite numbers, or if the counts differ.
  */
 export function worstDifference(expected: Tensor, found: Tensor): number {
   const [wanted, got] = [toNumbers(expected), toNumbers(found)];

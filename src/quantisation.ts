@@ -65,7 +65,7 @@ export function dequantise(tensor: Tensor, how: Quantisation): Tensor {
   return { dtype: 'float32', dims, data: numbers };
 }
 
-/** Numbers as QuantizeLinear rounds them, ties to even; `undefined` for a type that is not written. */
+/** Numbers as QuantizeLinear rounds them, ties to even; `undefined` for an unsupported type. */
 export function quantise({ dims, data }: Tensor, dtype: DataType, how: Quantisation): Tensor | undefined {
   const type = TYPES[dtype];
   if (type === undefined) return undefined;

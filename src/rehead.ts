@@ -20,25 +20,25 @@ import { type WriteOptions, writeEdited } from './write.ts';
 
 export type ReheadOptions = OptionsOf<typeof reheadRows>;
 
-/** A model of other classes. */
+/** A model with other classes. */
 export interface ReheadReport {
   readonly model: string;
   /** `null` where classes are indices alone. */
   readonly classNames: readonly string[] | null;
   /** The old index of each class in the model; `null` if it is new. */
   readonly sources: readonly (number | null)[];
-  /** What new rows begin with; `null` where there are none. */
+  /** The initial values of new rows; `null` if there are none. */
   readonly init: 'means' | 'zeros' | 'random' | null;
-  /** The layer's tensors that have other rows. */
+  /** The layer's tensors whose rows change. */
   readonly tensors: readonly string[];
   /** Notes for the user. */
   readonly notes: readonly string[];
 }
 
-/** A model of other classes, not yet written. */
+/** A model with other classes, not yet written. */
 export interface Reheaded {
   readonly report: ReheadReport;
-  /** Opens it, to be trained or evaluated. */
+  /** Opens it for training or evaluation. */
   readonly model: OpenedModel;
   /** Writes it to a new file. @throws LossgraftError if the file exists and `force` is not set, or is the model itself. */
   write(path: string, options?: WriteOptions): Promise<void>;

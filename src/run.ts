@@ -29,17 +29,17 @@ import type { Tensor } from './tensor.ts';
 
 export type RunOptions = OptionsOf<typeof runRows>;
 
-/** What `augment` gave, as far as it matters here. */
+/** The part of `augment`'s result that matters here. */
 interface InMemory {
   readonly dir: string;
   readonly report: { readonly model: string };
   bytes(): Uint8Array;
 }
 
-/** A model that `augment` made: its path, its bytes, opened, or as `augment` gave it. */
+/** A model made by `augment`: its path, its bytes, opened, or the result of `augment` itself. */
 export type Runnable = string | Uint8Array | OpenedModel | InMemory;
 
-/** The samples of one class; one of several labels counts for each. */
+/** The samples of one class; a sample with several labels counts for each. */
 export interface ClassSummary {
   readonly label: number;
   /** `null` where nothing tells it. */
@@ -53,31 +53,32 @@ export interface RunResult {
   readonly samples: number;
   readonly batchSize: number;
   readonly provider: Provider;
-  /** Over all samples, summed in float64: their mean, or their sum where the model was augmented with `reduction: 'sum'`. */
+  /** Over all samples, summed in float64: their mean, or their sum if the model was augmented with `reduction: 'sum'`. */
   readonly loss: number;
   readonly reduction: 'mean' | 'sum';
-  /** By label; classes without samples are not there. */
+  /** By label; classes without samples are absent. */
   readonly classes: readonly ClassSummary[];
   /** The names of all classes, by label; `null` if unknown. */
   readonly classNames: readonly string[] | null;
-  /** In the order of the data; zeros where samples may have several labels. */
+  /** In the order of the data; zeros if samples may have several labels. */
   readonly labels: BigInt64Array;
-  /** Where samples may have several labels: those of each sample. */
+  /** If samples may have several labels: those of each sample. */
   readonly labelSets?: readonly (readonly number[])[];
   /** [samples] each, by lossgraft's own names: `loss_per_sample`, and `ib_factor` for the ib losses. */
   readonly perSample: Readonly<Record<string, Float32Array>>;
-  /** What the user should know of: conversions, unused arrays, a filled last batch, results that are not finite. */
+  /** Notes for the user: conversions, unused arrays, a padded last batch, non-finite results. */
   readonly notes: readonly string[];
 }
 
 /**
- * Runs an augmented model over data, in their order.
+ * Runs an augmented model over data, in order.
  *
- * The loss of all samples is combined from the samples' own losses, so it does not depend on how batches divide them. A last
- * batch that does not fill a fixed batch size is filled with repeats of its last row, whose results are left out.
+ * The total loss is combined from the samples' own losses, so it does not depend on the division into batches. A last batch below a fixed
+ * batch size is padded with repeats of its last row, whose results are dropped.
  *
- * @param what the path (of a folder of Hugging Face, too) or the bytes of a model that `augment` wrote, such a model opened, or what `augment` gave.
- * @throws LossgraftError for data that don't fit the model, labels out of range and NaN (with the row), and as `openSession` does.
+ * @param what the path (also of a Hugging Face folder) or the bytes of a model that `augment` wrote, such a model opened, or the result
+ * of `augment`.
+ * @throws LossgraftError for data that do not fit the model, labels out of range and NaN (with the row), and as `openSession` does.
  */
 export async function run(what: Runnable, dataset: Dataset, options: RunOptions = {}): Promise<RunResult> {
   checkOptions(runRows, options);
@@ -180,7 +181,7 @@ const DYNAMIC: string = `Leave the option out, or augment the model with ${optio
 
 interface Collected {
   readonly labels: BigInt64Array;
-  /** Instead of these, where samples may have several labels: those of each sample. */
+  /** Instead of these, if samples may have several labels: those of each sample. */
   readonly rows: readonly (readonly number[])[];
   readonly perSample: Readonly<Record<string, Float32Array>>;
   /** Own name to the model's name. */

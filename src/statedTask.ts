@@ -6,13 +6,13 @@ import { configFolder } from './modelFolder.ts';
 import type { ModelProto } from './onnx/types.ts';
 import { TASK_NAMES, type Task } from './task.ts';
 
-/** What is said of a model's labels, and where. */
+/** The stated task of a model's labels, and its source. */
 export interface StatedTask {
   readonly task: Task;
   readonly from: string;
 }
 
-/** What lossgraft's manifest in the file, or else config.json of Hugging Face beside it, says of a model's labels. */
+/** The task of a model's labels, from lossgraft's manifest in the file, or else Hugging Face's config.json beside it. */
 export function statedTask(model: { readonly proto: ModelProto; readonly dir?: string }): StatedTask | undefined {
   const { task } = manifestRecord(model.proto) ?? {};
   const own = TASK_NAMES.find((name) => name === task);
@@ -20,10 +20,10 @@ export function statedTask(model: { readonly proto: ModelProto; readonly dir?: s
   return model.dir === undefined ? undefined : taskInConfig(join(model.dir, 'model.onnx'));
 }
 
-/** A config.json that is larger is taken for something else (CWE-770). */
+/** A larger config.json is something else (CWE-770). */
 const MAX_CONFIG_BYTES: number = 16 * 2 ** 20;
 
-/** `single_label_classification` is what configurations say that nobody thought about: it tells nothing. */
+/** `single_label_classification` is a default that proves nothing. */
 function taskInConfig(model: string): StatedTask | undefined {
   const folder = configFolder(model);
   const path = folder === undefined ? undefined : join(folder, 'config.json');
@@ -37,7 +37,7 @@ function taskInConfig(model: string): StatedTask | undefined {
   }
 }
 
-/** An option `task` where none is given, and something tells. */
+/** Adds the option `task` if it is missing and the file states it. */
 export function withStatedTask<T extends { readonly task?: Task }>(
   model: { readonly proto: ModelProto; readonly dir?: string },
   request: T,

@@ -11,7 +11,7 @@ import type { Mapped } from './nodes.ts';
  * Makes label outputs follow the mapped scores if they came from elsewhere: the operators of scikit-learn's models give their labels
  * beside the scores, and other labels are picked from what the scores were made of. They become the label of the highest score.
  *
- * @returns what the user should know of.
+ * @returns notes for the user.
  * @throws LossgraftError `not-calibrated` for a label output that comes from elsewhere.
  */
 export function labelsFollow(graph: Graph, { raw, scores }: Mapped, classes: number): string[] {

@@ -3,7 +3,7 @@ import type { Forms } from './lower.ts';
 import { machineLowering } from './machine.ts';
 import { webgpuMachine } from './webgpu/machine.ts';
 
-/** Adds to a report on the CPU whether training takes blocked forms there. Without them it works too, slower. */
+/** Adds to the CPU's report whether training uses blocked forms there. Without them training works too, but slower. */
 export async function withLowering(
   reports: readonly ProviderReport[],
   forms: Omit<Forms, 'constant'>,

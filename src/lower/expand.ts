@@ -8,7 +8,7 @@ import type { Node } from '../ir/graph.ts';
 export type Expansions = Readonly<Record<string, Expansion>>;
 
 /**
- * Replaces every composite by its expansion, in place in the order of nodes. What reads a composite's output reads the expansion's.
+ * Replaces every composite by its expansion, at the same place. Readers of its outputs read the expansion's.
  *
  * @throws LossgraftError `no-expansion` for a composite without one.
  */

@@ -4,9 +4,9 @@ import { int } from '../emit/index.ts';
 /** The domain of ONNX Runtime's blocked operators. They are private to a build and a processor: no file ever holds one. */
 export const BLOCKED_DOMAIN = 'com.microsoft.nchwc';
 
-/** What a session is made for. */
+/** The properties of the session. */
 export interface LowerTarget {
-  /** Channels in a block, as this machine's runtime has them. */
+  /** Channels per block in this machine's runtime. */
   readonly block: number;
   /** Samples in each step. */
   readonly batch: number;
@@ -14,7 +14,7 @@ export interface LowerTarget {
 
 export type Dims4 = readonly [number, number, number, number];
 
-/** The forms in which a value is there: a reorder is emitted when a form is first asked for, and only once. */
+/** The forms in which a value exists: a reorder is emitted when a form is first requested, and only once. */
 export class Layouts {
   readonly #op: Emitter;
   readonly #target: LowerTarget;
@@ -59,14 +59,14 @@ export class Layouts {
     return form.blocked;
   }
 
-  /** `value` is there in blocks, and in no other form yet. */
+  /** `value` exists in blocks, and in no other form yet. */
   place(value: Value, blocked: Value): void {
     blocked.dtype = value.dtype;
     blocked.shape = this.#paddedShape(value);
     this.#forms.set(value, { original: value, blocked });
   }
 
-  /** A value of a plane of one element and whole blocks lies in memory the same both ways. */
+  /** With planes of one element and whole blocks, both forms are identical in memory. */
   #reorder(opType: string, from: Value, original: Value, attributes: Record<string, ReturnType<typeof int>>): Value {
     const { shape } = original;
     const isSame = shape?.[2] === 1 && shape[3] === 1 && Number(shape[1]) % this.#target.block === 0;

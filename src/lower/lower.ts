@@ -16,8 +16,8 @@ export interface Forms {
 }
 
 /**
- * Rewrites a graph for lossgraft's own session on this machine's CPU, in place: nodes that a rule has another form for take it, and
- * what they hand to each other stays in blocks. Composites without such a form are expanded. Never for a file.
+ * Rewrites a graph in place for lossgraft's own session on this machine's CPU: nodes with a blocked form take it, and values between them
+ * stay in blocks. Composites without such a form are expanded. Never for a file.
  */
 export function lower(op: Emitter, forms: Forms, target: LowerTarget): void {
   const { graph } = op;
@@ -33,7 +33,7 @@ export function lower(op: Emitter, forms: Forms, target: LowerTarget): void {
   if (graph.nodes.some(({ domain }) => domain === BLOCKED_DOMAIN)) graph.opsetImports.set(BLOCKED_DOMAIN, 1);
 }
 
-/** What a body reads from outside has to stay there under its name. */
+/** Values that a body reads from outside must keep their names. */
 function ruleOf(rules: BlockedRules, node: Node): BlockedRule | undefined {
   if (node.domain !== '' && node.domain !== COMPOSITE_DOMAIN) return undefined;
   const isCaptured = node.outputs.some((output) =>
@@ -76,7 +76,7 @@ function contextOf(
   };
 }
 
-/** Elements of a constant that was made here. */
+/** Elements of a constant made here. */
 function ownNumbers(graph: Graph, value: Value): readonly number[] | undefined {
   const source = graph.initializers.get(value);
   if (!source || isView(source)) return undefined;

@@ -9,27 +9,27 @@ import type { Forms } from './lower.ts';
 import { addToCache, cacheFile, machineKey, readCache } from './machineCache.ts';
 import { digestOf, PROOF_CASES, PROOF_TOLERANCE, proveCase } from './proof.ts';
 
-/** Whether training takes forms that are made for this machine's runtime: where they are proved to be right (`auto`), or never. */
+/** Whether training uses forms for this machine's runtime: if they are proved right (`auto`), or never. */
 export type LowerMode = 'auto' | 'off';
 
-/** Whether lossgraft's own sessions on this machine's CPU take blocked forms. */
+/** Whether lossgraft's own sessions on this machine's CPU use blocked forms. */
 export interface Lowering {
-  /** Channels in a block; `null` where they don't. */
+  /** Channels per block; `null` if they do not. */
   readonly block: number | null;
-  /** What was found, in words. */
+  /** The finding, in words. */
   readonly why: string;
 }
 
 export interface LoweringOptions {
-  /** Where what was found is kept. Default: under XDG_CACHE_HOME, or ~/.cache. */
+  /** Where findings are cached. Default: under XDG_CACHE_HOME, or ~/.cache. */
   readonly cache?: string;
-  /** A block size in place of the runtime's own: tests force a wrong one. */
+  /** Overrides the runtime's block size: tests force a wrong one. */
   readonly block?: number;
 }
 
 /**
- * The block size of this machine's runtime, if the blocked forms agree with the plain ones in numbers. Asked and proved once for each
- * runtime, processor, version of lossgraft and set of rules.
+ * The block size of this machine's runtime, if the blocked forms agree numerically with the plain ones. Determined and proved once for
+ * each runtime, processor, version of lossgraft and set of rules.
  */
 export async function machineLowering(
   forms: Omit<Forms, 'constant'>,
@@ -46,10 +46,10 @@ export async function machineLowering(
   return found;
 }
 
-/** Findings that are kept: versions and sets of rules that are used in turns. */
+/** How many findings are cached: versions and sets of rules may alternate. */
 const KEPT = 8;
 
-/** What ONNX Runtime throws, as its wrapper tells it. */
+/** ONNX Runtime's error, without its wrapper. */
 const REFUSALS = new Set(['model-not-loaded', 'run-failed']);
 
 async function prove(forms: Omit<Forms, 'constant'>, forced: number | undefined): Promise<Lowering> {
@@ -72,7 +72,7 @@ async function prove(forms: Omit<Forms, 'constant'>, forced: number | undefined)
   return { block, why: `blocks of ${block} channels, verified on ${PROOF_CASES.length} networks` };
 }
 
-/** How many channels the runtime lays beside each other: what it pads four to. `undefined` where it has no such operators. */
+/** The runtime's block size: what it pads four channels to. `undefined` if it has no such operators. */
 export async function findBlock(): Promise<number | undefined> {
   const graph = new Graph();
   const op = createEmitter(graph, 17);

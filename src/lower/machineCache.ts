@@ -6,15 +6,15 @@ import { runtimeVersion } from '../runtime/session.ts';
 import { VERSION } from '../version.ts';
 
 /**
- * Where findings about this machine are kept from run to run: under XDG_CACHE_HOME, or ~/.cache. `undefined` for a user without a home:
- * then they are found out in each run.
+ * The folder of findings about this machine: under XDG_CACHE_HOME, or ~/.cache. `undefined` for a user without a home directory: then
+ * every run determines them again.
  */
 export function cacheFile(name: string): string | undefined {
   const folder = [() => process.env.XDG_CACHE_HOME ?? '', () => join(homedir(), '.cache')].map(orNone).find(isAbsolute);
   return folder && join(folder, 'lossgraft', name);
 }
 
-/** A user that the system has no record of has no home, and asking for it fails. */
+/** A user unknown to the system has no home directory, and asking for it fails. */
 function orNone(folder: () => string): string {
   try {
     return folder();
@@ -23,7 +23,7 @@ function orNone(folder: () => string): string {
   }
 }
 
-/** Whoever else computes may find other numbers. */
+/** Another runtime or processor may compute other numbers. */
 export function machineKey(): string {
   return `lossgraft ${VERSION}, onnxruntime-node ${runtimeVersion}, ${cpus()[0]?.model ?? process.arch}`;
 }
@@ -33,12 +33,12 @@ export function readCache<Value>(file: string | undefined): Record<string, Value
   try {
     return JSON.parse(readFileSync(file, 'utf8'));
   } catch {
-    // Not there yet, or broken by a crash: it is found out again.
+    // Missing, or broken by a crash: it is determined again.
     return {};
   }
 }
 
-/** A folder that cannot be written costs some seconds at each start, and no more. @param most of several, the newest stay. */
+/** A read-only folder only costs some seconds at each start. @param most how many of the newest stay. */
 export function addToCache<Value>(
   file: string | undefined,
   key: string,

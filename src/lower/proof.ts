@@ -11,7 +11,7 @@ import { expand } from './expand.ts';
 import type { LowerTarget } from './layouts.ts';
 import { type Forms, lower } from './lower.ts';
 
-/** A convolution with what stands around it in a network, to compare the forms of. */
+/** A convolution with its surroundings in a network, to compare the forms. */
 export interface ProofCase {
   readonly batch: number;
   readonly channels: number;
@@ -24,7 +24,7 @@ export interface ProofCase {
   readonly group?: number;
 }
 
-/** What a network of each kind has: whole blocks and broken ones, the first layer, strides, dilation, groups, depthwise. */
+/** The cases of real networks: full and partial blocks, the first layer, strides, dilation, groups, depthwise. */
 export const PROOF_CASES: readonly ProofCase[] = [
   { batch: 16, channels: 16, filters: 32, size: [6, 4], kernel: 3, pad: 1 },
   { batch: 16, channels: 32, filters: 16, size: [7, 6], kernel: 3, stride: 2, pad: 1 },
@@ -36,19 +36,19 @@ export const PROOF_CASES: readonly ProofCase[] = [
   { batch: 16, channels: 16, filters: 16, size: [8, 9], kernel: 3, dilation: 2, pad: 2 },
 ];
 
-/** Largest difference of two results, of what the reference's largest element is. Sums in another order differ by far less. */
+/** The largest difference of two results, relative to the reference's largest element. Sums in another order differ by far less. */
 export const PROOF_TOLERANCE = 1e-4;
 
 export interface ProofResult {
-  /** The worst difference, of the output that it was found in. */
+  /** The largest difference, with its output. */
   readonly worst: number;
   readonly output: string;
 }
 
 /**
- * Runs a case in both forms. Forms for a wrong block size compute wrong numbers without a word: this is what tells.
+ * Runs a case in both forms. Forms for a wrong block size silently compute wrong numbers: this detects it.
  *
- * @throws LossgraftError where the runtime refuses the blocked form.
+ * @throws LossgraftError if the runtime refuses the blocked form.
  */
 export async function proveCase(forms: Omit<Forms, 'constant'>, block: number, proof: ProofCase): Promise<ProofResult> {
   const feeds: Record<string, Tensor> = {};
@@ -72,7 +72,7 @@ function blockedForm(forms: Omit<Forms, 'constant'>, block: number, proof: Proof
   return emitted(proof, {}, (op) => lower(op, { ...forms, constant: () => undefined }, target));
 }
 
-/** A digest of the proof's networks as these rules write them, in blocks of 16: another one where one of the rules is. */
+/** A digest of the proof's networks as these rules write them, in blocks of 16: it changes with any rule. */
 export function digestOf(forms: Omit<Forms, 'constant'>): string {
   const hash = createHash('sha256');
   for (const proof of PROOF_CASES) hash.update(blockedForm(forms, 16, proof));
@@ -106,7 +106,7 @@ async function run(bytes: Uint8Array, feeds: Record<string, Tensor>): Promise<Re
   }
 }
 
-/** Two convolutions in a row with BatchNorm, activations, a branch, pooling; and their gradients. */
+/** Two consecutive convolutions with BatchNorm, activations, a branch and pooling, and their gradients. */
 function network(op: Emitter, proof: ProofCase, feeds: Record<string, Tensor>): Map<string, Value> {
   const { batch, channels, filters, size, kernel, stride = 1, dilation = 1, pad = 0, group = 1 } = proof;
   const input = (name: string, dims: readonly number[], shift = 0): Value => {

@@ -3,7 +3,7 @@ import { random } from '../data/random.ts';
 import { judged, METRICS, type MetricName } from './metrics.ts';
 import type { AnyScored } from './scored.ts';
 
-/** Between these lie 95 % of the draws. */
+/** The bounds of 95 % of the draws. */
 export interface Interval {
   readonly low: number;
   readonly high: number;
@@ -21,14 +21,14 @@ export interface BootstrapOptions {
 const DRAWS = 1000;
 const LOW = 0.025;
 
-/** Metrics of ranks go through all samples once for each class and draw: above so many visits, several seconds, they get no interval. */
+/** Rank metrics visit all samples once for each class and draw: above this many visits, several seconds, they get no interval. */
 export const MAX_RANK_VISITS = 5e8;
 
 /**
- * Intervals of metrics by the percentile bootstrap (Efron 1979), class by class: each draw has as many samples of a class as the data. Of a
- * class with a handful of samples the interval is too narrow, as the draws hold nothing but these.
+ * Intervals of metrics by the percentile bootstrap (Efron 1979), class by class: each draw has as many samples of a class as the data.
+ * For a class with a handful of samples the interval is too narrow, because the draws contain nothing else.
  *
- * @returns `null` where a metric is not defined, or ranks too much (see {@link MAX_RANK_VISITS}).
+ * @returns `null` if a metric is undefined, or ranks too much (see {@link MAX_RANK_VISITS}).
  */
 export function intervalsOf(scored: AnyScored, options: BootstrapOptions): Intervals {
   return intervalsIn(drawMetrics([scored], options), 0);
@@ -46,18 +46,18 @@ function intervalsIn(drawn: readonly Drawn[], model: number): Intervals {
   );
 }
 
-/** Of two models on the same samples. Differences are the second's figure less the first's. */
+/** A comparison of two models on the same samples. Differences are the second's value minus the first's. */
 export interface Difference extends Interval {
   readonly first: number;
   readonly second: number;
   readonly difference: number;
-  /** The share of draws in which the second is better, whichever way the metric counts; equal ones count half. */
+  /** The share of draws in which the second is better, in the metric's direction; ties count half. */
   readonly better: number;
-  /** Twice the share of draws on the rarer side of 0, 0 included on both: how easily chance alone gives such a difference. */
+  /** A two-sided p-value: twice the share of draws on the rarer side of 0, counting 0 on both sides. */
   readonly p: number;
 }
 
-/** Compares two models by a paired bootstrap: each draw takes the same samples for both. Beside it the second one's intervals. */
+/** Compares two models by a paired bootstrap: each draw takes the same samples for both. Also returns the second one's intervals. */
 export function compareModels(
   first: AnyScored,
   second: AnyScored,
@@ -105,7 +105,7 @@ function differenceOf(metric: MetricName, [first, second]: readonly [number, num
 
 interface Drawn {
   readonly metric: MetricName;
-  /** The draws of each model; none where the metric is not defined. */
+  /** The draws of each model; none if the metric is undefined. */
   readonly values: readonly (Float64Array | undefined)[];
 }
 
@@ -133,7 +133,7 @@ function drawMetrics(
   }));
 }
 
-/** The samples of each class; of several labels by the rarest, and those without labels at the end. */
+/** The samples of each class; those with several labels by the rarest one, and those without labels last. */
 function rowsOf(scored: AnyScored | undefined): number[][] {
   const rows: number[][] = Array.from({ length: (scored?.classes ?? 0) + 1 }, () => []);
   for (const [row, label] of scored?.strata.entries() ?? []) rows[label]?.push(row);
@@ -161,7 +161,7 @@ function intervalOf(values: Float64Array): Interval {
   return { low: quantile(sorted, LOW), high: quantile(sorted, 1 - LOW) };
 }
 
-/** Of ascending values, between which it is linear, as NumPy has it. */
+/** A quantile of ascending values, with linear interpolation as in NumPy. */
 export function quantile(sorted: ArrayLike<number>, share: number): number {
   const place = share * (sorted.length - 1);
   const [low, rest] = [Math.floor(place), place % 1];

@@ -12,7 +12,7 @@ export interface ReliabilityBin {
 
 export const BINS = 15;
 
-/** How often the model is right where it is so sure: bins of equal width, Guo et al., "On Calibration of Modern Neural Networks", ICML 2017. */
+/** The accuracy by confidence, in bins of equal width: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017. */
 export function reliabilityOf(scored: Scored, weights?: ArrayLike<number>, bins: number = BINS): ReliabilityBin[] {
   const [samples, sure, right] = [new Float64Array(bins), new Float64Array(bins), new Float64Array(bins)];
   const { confidence, predicted, labels } = scored;
@@ -33,16 +33,16 @@ export function reliabilityOf(scored: Scored, weights?: ArrayLike<number>, bins:
   }));
 }
 
-/** The bin that holds a value; a bound belongs to the bin below it. */
+/** The bin of a value; a bound belongs to the bin below it. */
 function binOf(value: number, bins: number): number {
   let bin = Number.isNaN(value) ? 0 : Math.min(bins - 1, Math.floor(value * bins));
-  // The product is rounded: the bounds themselves decide.
+  // The product is rounded, so the bounds themselves decide.
   while (bin > 0 && value <= boundOf(bin, bins)) bin--;
   while (bin < bins - 1 && value > boundOf(bin + 1, bins)) bin++;
   return bin;
 }
 
-/** As NumPy's linspace rounds it. */
+/** Rounded like NumPy's linspace. */
 function boundOf(bin: number, bins: number): number {
   return bin * (1 / bins);
 }
@@ -55,7 +55,7 @@ export function calibrationError(curve: readonly ReliabilityBin[]): number {
   );
 }
 
-/** Probabilities below are counted as this one, as scikit-learn does, so that a single sample is not infinitely wrong. */
+/** Smaller probabilities count as this one, as in scikit-learn, so that a single sample is not infinitely wrong. */
 const LEAST: number = Number.EPSILON;
 
 /** The mean of −log p of the true class, in nats. */

@@ -12,7 +12,7 @@ export function gamma(shape: number, stream: Random): number {
   }
 }
 
-/** Box and Muller's transform. */
+/** The Box–Muller transform. */
 function normal(stream: Random): number {
   return Math.sqrt(-2 * Math.log(uniform(stream))) * Math.cos(2 * Math.PI * uniform(stream));
 }

@@ -2,57 +2,57 @@ import { type Random, random } from '../data/random.ts';
 import { gamma } from './gamma.ts';
 import { LEAST_SAMPLES } from './tally.ts';
 
-/** Predicted classes of the same samples by a model before and after it was trained. */
+/** Predicted classes of the same samples before and after training. */
 export interface GateRequest {
   /** True classes, 0 to `classes` − 1. */
   readonly labels: ArrayLike<number>;
   readonly before: ArrayLike<number>;
   readonly after: ArrayLike<number>;
   readonly classes: number;
-  /** Training samples of each class: one that has none, and no sample here either, is not asked for. */
+  /** Training samples of each class: a class without any, and without samples here, is ignored. */
   readonly trainCounts?: readonly number[];
   /** For the sentence. */
   readonly classNames?: readonly string[];
-  /** Whether what was done to the model was measured to harm none: it then needs no proof, only no sign of harm. */
+  /** Whether measurements showed that this kind of training harms no model: then it needs no proof, only no sign of harm. */
   readonly isSafe: boolean;
-  /** What must not be lost beside the mean. Default `macro-f1`; with `balanced-accuracy` that alone counts. */
+  /** The metric that must not fall beside the mean. Default `macro-f1`; with `balanced-accuracy` only that counts. */
   readonly goal?: 'macro-f1' | 'balanced-accuracy';
   readonly seed?: number;
   readonly draws?: number;
 }
 
-/** `take` the model after, `keep` the one before, or `untold`: there are too few samples to tell, and the caller decides. */
+/** `take` the trained model, `keep` the given one, or `untold`: there are too few samples to tell, and the caller decides. */
 export type Decision = 'take' | 'keep' | 'untold';
 
 export interface GateVerdict {
   readonly decision: Decision;
   /** One sentence for people, without a full stop. */
   readonly why: string;
-  /** After less before, on these samples. */
+  /** After minus before, on these samples. */
   readonly balancedAccuracy: number;
   readonly macroF1: number;
-  /** The mean of the two, by which a model is better or worse. */
+  /** The mean of the two, which decides whether a model is better. */
   readonly joint: number;
-  /** How likely the mean, and macro-F1 alone, are better: shares of the draws. */
+  /** How likely the mean, and macro-F1 alone, have improved: shares of the draws. */
   readonly jointBetter: number;
   readonly macroF1Better: number;
   readonly balancedAccuracyBetter: number;
   readonly rarest: { readonly class: number; readonly samples: number };
 }
 
-/** A safe recipe is refused where either is less likely better than this. */
+/** A safe recipe is refused if either is less likely than this to have improved. */
 export const HARMED = 0.2;
-/** Anything else is taken where the mean is as likely better as this, and macro-F1 has not fallen. */
+/** Anything else is taken if the mean is at least this likely to have improved, and macro-F1 has not fallen. */
 export const PROVED = 0.8;
 export const DRAWS = 300;
 /** Separates these draws from others with the same seed. */
 const GATE = 11;
 
 /**
- * Whether a trained model is better than the one before, by a smoothed paired bootstrap: class by class the shares of the pairs (class
- * predicted before, after) are drawn from a Dirichlet distribution, whose parameters are the pairs' counts, and half a pair that was won and
- * half a pair that was lost. So one lucky sample of a rare class proves nothing. A class keeps its share of the samples. What is predicted
- * wrongly in a half pair goes to the other classes by their samples.
+ * Whether a trained model is better than the given one, by a smoothed paired bootstrap. For each class, the shares of the pairs (class
+ * predicted before, after) are drawn from a Dirichlet distribution whose parameters are the counts of the pairs, plus half a pair won and
+ * half a pair lost. So one lucky sample of a rare class proves nothing. A class keeps its share of the samples. The wrong predictions of
+ * half pairs are spread over the other classes by their samples.
  */
 export function gate(request: GateRequest): GateVerdict {
   const { classes, seed = 0, draws = DRAWS } = request;
@@ -74,7 +74,7 @@ export function gate(request: GateRequest): GateVerdict {
   return { ...found, ...decide(found, request) };
 }
 
-/** What the figures come to. */
+/** The decision that the figures lead to. */
 export function decide(
   found: Found,
   { isSafe, goal = 'macro-f1', classNames }: Pick<GateRequest, 'isSafe' | 'goal' | 'classNames'>,
@@ -99,7 +99,7 @@ export function decide(
   return { decision: 'take', why: points };
 }
 
-/** Whether what can be told, though it may be little, speaks for harm. */
+/** Whether the evidence, even if weak, points to harm. */
 export function isHarmed({ jointBetter, macroF1Better }: GateVerdict): boolean {
   return Math.min(jointBetter, macroF1Better) < HARMED;
 }
@@ -120,7 +120,7 @@ const percent = (share: number): string => (100 * share).toFixed(share > 0 && sh
 const signed = (share: number): string => `${share < 0 ? '−' : '+'}${Math.abs(100 * share).toFixed(1)}`;
 export const won = (difference: number): number => (difference > 0 ? 1 : difference === 0 ? 0.5 : 0);
 
-/** So many samples of a class went from one prediction to another. */
+/** How many samples of a class went from one prediction to another. */
 interface Pair {
   readonly before: Predicted;
   readonly after: Predicted;
@@ -153,7 +153,7 @@ function groupsOf({ labels, before, after, classes }: GateRequest): Group[] {
   }));
 }
 
-/** Half a pair that was won and half a pair that was lost. */
+/** Half a pair won and half a pair lost. */
 function smoothed(counts: readonly number[]): (group: Group) => Group {
   const all = counts.reduce((sum, n) => sum + n, 0);
   return (group) => {
@@ -168,7 +168,7 @@ function smoothed(counts: readonly number[]): (group: Group) => Group {
   };
 }
 
-/** A draw of the pairs' weights, but for their scale. */
+/** A draw of the pairs' weights, up to their scale. */
 function dirichlet(pairs: readonly Pair[], stream: Random): number[] {
   return pairs.map(({ count }) => gamma(count, stream));
 }

@@ -2,23 +2,23 @@ export type Group = 'many' | 'medium' | 'few';
 
 /** How classes are divided by their training samples. */
 export interface Groups {
-  /** `counts`: by numbers that hold for all data; `shares`: relative to an even share, where numbers leave a group empty. */
+  /** `counts`: by fixed numbers; `shares`: relative to an even share, if the numbers leave a group empty. */
   readonly by: 'counts' | 'shares';
   /** Each class's group. */
   readonly of: readonly Group[];
-  /** What the groups are, for people: `many: more than 100 training samples of a class`. */
+  /** A description of the groups: `many: more than 100 training samples of a class`. */
   readonly describe: Readonly<Record<Group, string>>;
 }
 
 /** Liu et al., "Large-Scale Long-Tailed Recognition in an Open World", CVPR 2019. */
 const SHOTS = { many: 100, few: 20 } as const;
-/** Of the samples that each class would have if all had the same. */
+/** Relative to the samples per class if all had equally many. */
 const SHARES = { many: 0.5, few: 0.1 } as const;
 
 /**
- * Many-, medium- and few-shot classes: more than 100, 20 to 100, and fewer than 20 training samples. Where that leaves a group empty, the
- * numbers say little (of 9800, 150 and 50 samples two would be many), and the share decides: at least half of an even share, and less than
- * a tenth of it. Where by share all classes are in one group, the numbers count again.
+ * Many-, medium- and few-shot classes: more than 100, 20 to 100, and fewer than 20 training samples. If that leaves a group empty, the
+ * numbers say little (two of 9800, 150 and 50 samples would be many), and the share decides: at least half of an even share, and less
+ * than a tenth of it. If shares put all classes into one group, the numbers count again.
  *
  * @param counts training samples of each class.
  */

@@ -4,7 +4,7 @@ import { DRAWS, decide, type Found, type GateRequest, type GateVerdict, won } fr
 import type { Labelled } from './labelled.ts';
 import { LEAST_SAMPLES, meanOf } from './tally.ts';
 
-/** Several labels of the same samples, predicted by a model before and after it was trained. */
+/** Several labels of the same samples, predicted before and after training. */
 export interface LabelGateRequest extends Pick<GateRequest, 'isSafe' | 'goal' | 'classNames' | 'seed' | 'draws'> {
   readonly before: Labelled;
   readonly after: Labelled;
@@ -14,9 +14,9 @@ export interface LabelGateRequest extends Pick<GateRequest, 'isSafe' | 'goal' | 
 const GATE = 17;
 
 /**
- * Whether a trained model is better than the one before, by a smoothed paired bootstrap over samples: each draw weighs all samples by a Dirichlet
- * distribution, so that what goes together in a sample stays together, and each label, for the samples that have it and for the others, gets half a
- * pair that was won and half a pair that was lost. Labels that fewer than {@link LEAST_SAMPLES} samples have, or have not, are left out.
+ * Whether a trained model is better than the given one, by a smoothed paired bootstrap over samples. Each draw weights all samples by a
+ * Dirichlet distribution, so that the labels of a sample stay together. Each label, both for the samples that have it and for the others,
+ * gets half a pair won and half a pair lost. Labels that fewer than {@link LEAST_SAMPLES} samples have, or lack, are left out.
  */
 export function labelGate(request: LabelGateRequest): GateVerdict {
   const { before, seed = 0, draws = DRAWS } = request;
@@ -26,7 +26,7 @@ export function labelGate(request: LabelGateRequest): GateVerdict {
     return own >= LEAST_SAMPLES && before.size - own >= LEAST_SAMPLES;
   });
   const most = [...counts.keys()].reduce((best, k) => ((counts[k] ?? 0) > (counts[best] ?? 0) ? k : best), 0);
-  // Where nothing can be told, the label that comes nearest to it says why.
+  // If nothing can be told, the label that comes nearest gives the reason.
   const rarest = told.reduce((least, k) => ((counts[k] ?? 0) < (counts[least] ?? 0) ? k : least), told[0] ?? most);
   const ones = new Float64Array(before.size).fill(1);
   const exact = differenceOf(request, told, ones, undefined);
@@ -48,7 +48,7 @@ export function labelGate(request: LabelGateRequest): GateVerdict {
   return { ...found, ...verdict, why: `${verdict.why}${aside}` };
 }
 
-/** Sums of one label under one model: all samples, those that have it, those that are taken for it, and both. */
+/** Sums for one label under one model: all samples, those that have it, those predicted as it, and both. */
 interface Sums {
   own: number;
   chosen: number;
@@ -84,7 +84,7 @@ interface Sheet {
   readonly all: Map<number, number>;
 }
 
-/** Half a pair won and half a pair lost, of samples that have the label and of those that have not. */
+/** Half a pair won and half a pair lost, for samples with and without the label. */
 function smooth(sheets: readonly Sheet[], k: number, stream: Random): void {
   const [wonOwn, lostOwn, wonOther, lostOther] = [0, 0, 0, 0].map(() => gamma(0.5, stream));
   for (const [model, { sums, all }] of sheets.entries()) {

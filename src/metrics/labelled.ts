@@ -10,14 +10,14 @@ import {
 import { type Ranking, rankingOf } from './ranking.ts';
 import type { Tally } from './tally.ts';
 
-/** Samples that have several labels or none, and what a model says of them. */
+/** Samples with any number of labels, and a model's scores of them. */
 export interface LabelledPredictions {
-  /** [N, C] in rows, 1 for a label that the sample has, else 0. */
+  /** [N, C] in rows, 1 for each label of the sample, 0 for the others. */
   readonly labels: ArrayLike<number>;
   /** [N, C] in rows, each number from 0 to 1. */
   readonly probabilities: ArrayLike<number>;
   readonly classes: number;
-  /** A label is predicted from its threshold on; one for each class. Default 0.5. */
+  /** A label is predicted if its probability reaches its threshold; one for each class. Default 0.5. */
   readonly thresholds?: ArrayLike<number> | undefined;
 }
 
@@ -40,10 +40,10 @@ export class Labelled implements LabelledFields {
   readonly own: LabelLists;
   readonly chosen: LabelLists;
   readonly losses: Float64Array;
-  /** `null` where they are too many to keep: then nothing is ranked. */
+  /** `null` if there are too many to keep: then nothing is ranked. */
   readonly probabilities: ArrayLike<number> | null;
   readonly thresholds: ArrayLike<number>;
-  /** By which samples are drawn: the rarest of a sample's labels; `classes` for one without labels. */
+  /** The strata of the draws: the rarest label of each sample; `classes` for one without labels. */
   readonly strata: Int32Array;
   readonly #rankings = new Map<number, Ranking | null>();
 
@@ -57,7 +57,7 @@ export class Labelled implements LabelledFields {
     this.strata = rarestLabels(own, countLabels(own, classes));
   }
 
-  /** @throws RangeError where there are not as many probabilities as labels. */
+  /** @throws RangeError if the number of probabilities differs from the number of labels. */
   static of({ labels, probabilities, classes, thresholds }: LabelledPredictions): Labelled {
     if (probabilities.length !== labels.length || labels.length % classes !== 0)
       throw new RangeError(
@@ -79,14 +79,14 @@ export class Labelled implements LabelledFields {
     return this.losses.length;
   }
 
-  /** The same with other predictions. @param thresholdOf by sample and class. @throws RangeError where probabilities were not kept. */
+  /** The same with other predictions. @param thresholdOf by sample and class. @throws RangeError if probabilities were not kept. */
   chosenBy(thresholdOf: (row: number, k: number) => number, thresholds: ArrayLike<number>): Labelled {
     if (this.probabilities === null) throw new RangeError('the probabilities were not kept');
     const chosen = chosenBy(this.probabilities, this.classes, thresholdOf);
     return new Labelled({ ...this, chosen, thresholds });
   }
 
-  /** The samples in the order of a label's probability; `null` where these were not kept, or one is NaN. Kept once it is known. */
+  /** The samples in the order of a label's probability, cached; `null` if probabilities were not kept, or one is NaN. */
   ranking(k: number): Ranking | null {
     const { probabilities, classes, size } = this;
     if (probabilities === null) return null;
@@ -104,7 +104,7 @@ export class Labelled implements LabelledFields {
     return flagsOf(this.own, k);
   }
 
-  /** 1 for the samples that are predicted as a label. */
+  /** 1 for the samples predicted as a label. */
   taking(k: number): Uint8Array {
     return flagsOf(this.chosen, k);
   }
@@ -126,14 +126,14 @@ export class Labelled implements LabelledFields {
     return { samples, totals, predicted, hits };
   }
 
-  /** Of one sample: its labels, those that are predicted, and those that are both. */
+  /** For one sample: its labels, the predicted ones, and those that are both. */
   countsOf(row: number): { readonly own: number; readonly chosen: number; readonly both: number } {
     let both = 0;
     eachCommon(this.own, this.chosen, row, () => both++);
     return { own: lengthOf(this.own, row), chosen: lengthOf(this.chosen, row), both };
   }
 
-  /** Whether all labels of a sample are predicted right. */
+  /** Whether all labels of a sample are predicted correctly. */
   isRight(row: number): boolean {
     const { own, chosen, both } = this.countsOf(row);
     return own === both && chosen === both;
@@ -158,10 +158,10 @@ export function sigmoidsInto(out: Float64Array, logits: ArrayLike<number>, start
   return out;
 }
 
-/** More probabilities are not kept: 64 MiB of float64. */
+/** The most probabilities kept: 64 MiB of float64. */
 const MAX_KEPT: number = 2 ** 23;
 
-/** Collects what a model says, batch by batch. */
+/** Collects a model's scores, batch by batch. */
 export class LabelCollector {
   readonly #classes: number;
   readonly #hot: Uint8Array;
@@ -178,7 +178,7 @@ export class LabelCollector {
     this.#kept = size * classes <= MAX_KEPT ? new Float64Array(size * classes) : null;
   }
 
-  /** @param logits [N, C] in rows; what follows them is passed over. @param labels a row of 0 and 1 for each. */
+  /** @param logits [N, C] in rows; anything after them is ignored. @param labels a row of 0 and 1 for each. */
   add(logits: ArrayLike<number>, labels: readonly ArrayLike<number>[]): void {
     const classes = this.#classes;
     const probabilities = new Float64Array(classes);

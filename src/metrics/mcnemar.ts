@@ -1,14 +1,17 @@
 import type { AnyScored } from './scored.ts';
 
-/** Samples that one of two models has right and the other wrong. */
+/** Samples that one of two models gets right and the other wrong. */
 export interface McNemar {
   readonly onlyFirst: number;
   readonly onlySecond: number;
-  /** How likely chance gives as uneven a division or a more uneven one, if both models are right equally often. */
+  /** The probability of a division at least this uneven if both models are right equally often. */
   readonly p: number;
 }
 
-/** McNemar's exact test of two models' accuracy on the same samples (1947): among samples that one alone has right each side is a coin's. */
+/**
+ * McNemar's exact test of two models' accuracy on the same samples (1947): the samples that only one gets right are split as by a fair
+ * coin.
+ */
 export function mcNemar(first: AnyScored, second: AnyScored): McNemar {
   let [onlyFirst, onlySecond] = [0, 0];
   for (let row = 0; row < first.size; row++) {
@@ -25,7 +28,7 @@ export function coinTest(heads: number, tails: number): number {
   let log = -n * Math.LN2;
   for (let i = 1; i <= few; i++) log += Math.log((n - few + i) / i);
   let [sum, share] = [0, 1];
-  // From the largest term down, each by its ratio to the one before.
+  // From the largest term down, each from its ratio to the previous one.
   for (let i = few; i >= 0 && share > 1e-20; i--) {
     sum += share;
     share *= i / (n - i + 1);

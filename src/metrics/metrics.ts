@@ -6,13 +6,13 @@ import { type Areas, areasOf } from './ranking.ts';
 import type { AnyScored, Scored } from './scored.ts';
 import { balanceOf, f1Of, geometricMeanOf, mccOf, meanOf, precisionOf, recallOf, type Tally } from './tally.ts';
 
-/** Predictions that are judged, each counted as often as its weight says. */
+/** Predictions to judge, each counted with its weight. */
 export interface Judged<S extends AnyScored = AnyScored> {
   readonly scored: S;
   readonly tally: Tally;
   readonly weights: ArrayLike<number> | undefined;
   readonly costs: CostMatrix | undefined;
-  /** Of a class against all others; none where nothing is ranked. */
+  /** The ranking of a class against all others; none if nothing is ranked. */
   areas(k: number): Areas;
 }
 
@@ -46,15 +46,15 @@ export interface Metric {
   readonly better: 'higher' | 'lower';
   /** Shares are shown in percent. */
   readonly isShare: boolean;
-  /** Those that it says something of. Default: all. */
+  /** The tasks it applies to. Default: all. */
   readonly tasks?: readonly Task[];
   /** Whether it needs the order of all samples by each class's probability: more work and memory. */
   readonly ranks?: boolean;
-  /** `null` where it is not defined: no class has what it needs, there is no cost matrix, or what is ranked was too much to keep. */
+  /** `null` if undefined: no class has what it needs, there is no cost matrix, or there was too much to rank. */
   of(judged: Judged): number | null;
 }
 
-/** A metric by what samples are labelled with; `null` for a task that it says nothing of. */
+/** A metric by task; `null` for a task it does not apply to. */
 function byTask(
   exclusive: ((judged: Judged<Scored>) => number | null) | null,
   multiLabel: ((judged: Judged<Labelled>) => number | null) | null,
@@ -68,7 +68,7 @@ function byTask(
   return { of, tasks };
 }
 
-/** The mean over samples, each counted as its weight says. */
+/** The weighted mean over samples. */
 function meanBySample({ scored, weights, tally }: Judged<Labelled>, of: (row: number) => number): number {
   let sum = 0;
   for (let row = 0; row < scored.size; row++) {
@@ -242,7 +242,7 @@ export const METRICS: Readonly<Record<MetricName, Metric>> = {
   },
 };
 
-/** Whether a metric says anything of what samples of a task are predicted as. */
+/** Whether a metric applies to predictions of a task. */
 export function isOfTask(name: MetricName, task: Task): boolean {
   return (METRICS[name].tasks ?? TASK_NAMES).includes(task);
 }

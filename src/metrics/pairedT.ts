@@ -6,7 +6,7 @@ export interface PairedT {
   /** A 95 % interval of the mean. */
   readonly low: number;
   readonly high: number;
-  /** How often differences of mean 0 stray so far, to either side. */
+  /** The two-sided p-value for a mean difference of 0. */
   readonly p: number;
 }
 
@@ -21,7 +21,7 @@ export function pairedT(differences: readonly number[]): PairedT | null {
   return { mean, sd, low: mean - margin, high: mean + margin, p: 1 - within(Math.abs(mean) / error, n - 1) };
 }
 
-/** The mean, and the standard deviation with n − 1; 0 of one value. */
+/** The mean, and the standard deviation with n − 1; 0 for one value. */
 export function spreadOf(values: readonly number[]): { readonly mean: number; readonly sd: number } {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
@@ -42,7 +42,7 @@ function within(t: number, freedom: number): number {
   return isOdd ? (2 / Math.PI) * (angle + sin * sum) : sin * sum;
 }
 
-/** The t within which a share lies. */
+/** The t that bounds a given share. */
 function quantile(share: number, freedom: number): number {
   let [low, high] = [0, 1];
   while (within(high, freedom) < share) high *= 2;

@@ -1,9 +1,9 @@
 import type { AnyScored } from './scored.ts';
 
-/** A class is predicted where its probability is at least the threshold: what that gives, as counts. */
+/** Counts if a class is predicted whenever its probability is at least the threshold. */
 export interface ThresholdCounts {
   readonly threshold: number;
-  /** Samples of the class that are found. */
+  /** Correctly predicted samples of the class. */
   readonly hits: number;
   /** All samples that are predicted as the class. */
   readonly taken: number;
@@ -23,10 +23,10 @@ export interface PrecisionRecallCurve {
   readonly points: readonly CurvePoint[];
 }
 
-/** A longer curve keeps, of neighbours, the points at evenly spaced recalls. */
+/** Longer curves keep only points at evenly spaced recalls. */
 export const MAX_POINTS = 64;
 
-/** Every threshold that makes a difference, the highest first, as scikit-learn's `precision_recall_curve` has them; `null` where nothing is ranked. */
+/** Every distinct threshold, the highest first, as in scikit-learn's `precision_recall_curve`; `null` if nothing is ranked. */
 export function thresholdsOf(scored: AnyScored, k: number): ThresholdCounts[] | null {
   const ranking = scored.ranking(k);
   const { probabilities, classes } = scored;
@@ -41,7 +41,7 @@ export function thresholdsOf(scored: AnyScored, k: number): ThresholdCounts[] | 
   return found;
 }
 
-/** The curve of a class; `null` where it has no samples, or nothing is ranked. */
+/** The curve of a class; `null` if it has no samples, or nothing is ranked. */
 export function precisionRecallCurve(scored: AnyScored, k: number): PrecisionRecallCurve | null {
   const all = thresholdsOf(scored, k);
   const positives = all?.at(-1)?.hits ?? 0;
@@ -54,7 +54,7 @@ export function precisionRecallCurve(scored: AnyScored, k: number): PrecisionRec
   return { class: k, points: thinned(points) };
 }
 
-/** At each of evenly spaced recalls the first point that reaches it, which is the one of the highest precision there. */
+/** For each of evenly spaced recalls the first point that reaches it, which has the highest precision there. */
 function thinned(points: readonly CurvePoint[]): CurvePoint[] {
   if (points.length <= MAX_POINTS) return [...points];
   const steps = MAX_POINTS - 2;
@@ -66,27 +66,27 @@ function thinned(points: readonly CurvePoint[]): CurvePoint[] {
   return last && kept.at(-1) !== last ? [...kept, last] : kept;
 }
 
-/** A class predicted by a rule of its own, against how the model predicts it: precision, recall, F1. */
+/** A class predicted by a threshold of its own, compared with the model's own prediction: precision, recall, F1. */
 export interface OperatingPoint {
   readonly class: number;
-  /** The class is predicted where its probability is at least this. */
+  /** The class is predicted if its probability is at least this. */
   readonly threshold: number;
   /** At the threshold. */
   readonly at: ClassFigures;
-  /** Where the class with the highest probability is predicted, as the model does by itself. */
+  /** With the model's own rule, the highest probability. */
   readonly own: ClassFigures;
-  /** F1 at the threshold less F1 of the model by itself, with a 95 % interval. */
+  /** F1 at the threshold minus F1 of the model's own rule, with a 95 % interval. */
   readonly gain: { readonly difference: number; readonly low: number; readonly high: number };
 }
 
 export interface ClassFigures {
-  /** `null` where nothing is predicted as the class. */
+  /** `null` if nothing is predicted as the class. */
   readonly precision: number | null;
   readonly recall: number;
   readonly f1: number;
 }
 
-/** The threshold with the highest F1, of equal ones the highest; `null` for a class without samples, or where nothing is ranked. */
+/** The threshold with the highest F1, the highest of equals; `null` for a class without samples, or if nothing is ranked. */
 export function bestThreshold(scored: AnyScored, k: number): number | null {
   const all = thresholdsOf(scored, k);
   const positives = all?.at(-1)?.hits ?? 0;
@@ -99,7 +99,7 @@ export function bestThreshold(scored: AnyScored, k: number): number | null {
   return best?.threshold ?? null;
 }
 
-/** What a threshold gives on samples; `null` for a class without samples, or where nothing is ranked. */
+/** The results of a threshold on samples; `null` for a class without samples, or if nothing is ranked. */
 export function operatingPoint(scored: AnyScored, k: number, threshold: number): OperatingPoint | null {
   const { probabilities, classes } = scored;
   const truth = Int32Array.from(scored.having(k));
@@ -144,7 +144,7 @@ function differenceOf(truth: Marks, first: Marks, second: Marks): OperatingPoint
   return { difference, low: difference - reach, high: difference + reach };
 }
 
-/** Between minus and plus so many standard errors lie 95 % of a normal distribution. */
+/** 95 % of a normal distribution lie within this many standard errors. */
 const NORMAL_95 = 1.96;
 
 function sum(marks: Marks): number {

@@ -1,11 +1,11 @@
 /** Samples from the highest score down. */
 export interface Ranking {
   readonly rows: Uint32Array;
-  /** 1 for the last of equal scores, else 0. */
+  /** 1 for the last of equal scores, 0 for the others. */
   readonly ends: Uint8Array;
 }
 
-/** @returns `null` where a score is NaN, which has no order. */
+/** @returns `null` if a score is NaN, which has no order. */
 export function rankingOf(scores: Float64Array): Ranking | null {
   const size = scores.length;
   const sorted = Float64Array.from(scores).sort();
@@ -44,7 +44,7 @@ function byRank(ranks: Uint32Array, count: number): Ranking {
   return { rows, ends };
 }
 
-/** Of a value that is in an ascending array. */
+/** The index of a value in an ascending array. */
 function indexOf(sorted: Float64Array, value: number): number {
   let [low, high] = [0, sorted.length - 1];
   while (low < high) {
@@ -58,17 +58,17 @@ function indexOf(sorted: Float64Array, value: number): number {
 /** A class against all others: samples that have it are positive. */
 export interface Areas {
   /**
-   * Σ (R_n − R_{n−1}) · P_n over the thresholds from the highest score down, without interpolation. `null` without positives: no ranking is
-   * good or bad then.
+   * Σ (R_n − R_{n−1}) · P_n over the thresholds from the highest score down, without interpolation. `null` without positives: then no
+   * ranking is good or bad.
    */
   readonly averagePrecision: number | null;
-  /** The share of pairs of a positive and a negative in which the positive is higher; equal ones count half. `null` without pairs. */
+  /** The share of pairs of a positive and a negative in which the positive is higher; ties count half. `null` without pairs. */
   readonly rocAuc: number | null;
 }
 
 /**
  * @param isPositive 1 for the samples that have the class.
- * @param weights how often each sample counts; once without.
+ * @param weights how often each sample counts; default once.
  */
 export function areasOf(
   { rows, ends }: Ranking,

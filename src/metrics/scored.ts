@@ -5,11 +5,11 @@ import type { Tally } from './tally.ts';
 /** Predictions of either task, ready to be judged. */
 export type AnyScored = Scored | Labelled;
 
-/** Labelled samples and what a model says of them. */
+/** Labelled samples and a model's scores of them. */
 export interface Predictions {
   /** The true classes, 0 to `classes` − 1. */
   readonly labels: ArrayLike<number>;
-  /** [N, C] in rows, each of sum 1. */
+  /** [N, C] in rows, each with sum 1. */
   readonly probabilities: ArrayLike<number>;
   readonly classes: number;
 }
@@ -17,12 +17,12 @@ export interface Predictions {
 interface ScoredFields {
   readonly labels: Int32Array;
   readonly classes: number;
-  /** The class with the highest probability, of equal ones the first, as NumPy's argmax has it. */
+  /** The class with the highest probability, the first of equals, as in NumPy's argmax. */
   readonly predicted: Int32Array;
   /** The probability of the predicted class, and of the true one. */
   readonly confidence: Float64Array;
   readonly truth: Float64Array;
-  /** All of them, [N, C]; `null` where they are too many to keep. Then nothing is ranked. */
+  /** All of them, [N, C]; `null` if there are too many to keep. Then nothing is ranked. */
   readonly probabilities: ArrayLike<number> | null;
 }
 
@@ -48,7 +48,7 @@ export class Scored implements ScoredFields {
     this.probabilities = probabilities;
   }
 
-  /** @throws RangeError where a label is no class, or there are not N × C probabilities. */
+  /** @throws RangeError if a label is not a class, or there are not N × C probabilities. */
   static of({ labels, probabilities, classes }: Predictions): Scored {
     const size = labels.length;
     if (probabilities.length !== size * classes)
@@ -64,7 +64,7 @@ export class Scored implements ScoredFields {
     return this.labels.length;
   }
 
-  /** By which samples are drawn. */
+  /** The strata of the draws. */
   get strata(): Int32Array {
     return this.labels;
   }
@@ -79,7 +79,7 @@ export class Scored implements ScoredFields {
     return Uint8Array.from(this.labels, (label) => (label === k ? 1 : 0));
   }
 
-  /** 1 for the samples that are predicted as a class. */
+  /** 1 for the samples predicted as a class. */
   taking(k: number): Uint8Array {
     return Uint8Array.from(this.predicted, (label) => (label === k ? 1 : 0));
   }
@@ -103,7 +103,7 @@ export class Scored implements ScoredFields {
     return { samples, totals, predicted: chosen, hits };
   }
 
-  /** The samples in the order of a class's probability; `null` where these were not kept, or one is NaN. Kept once it is known. */
+  /** The samples in the order of a class's probability, cached; `null` if probabilities were not kept, or one is NaN. */
   ranking(k: number): Ranking | null {
     const { probabilities, classes, size } = this;
     if (probabilities === null) return null;
@@ -117,15 +117,15 @@ export class Scored implements ScoredFields {
   }
 }
 
-/** More probabilities are not kept: 64 MiB of float64. */
+/** The most probabilities kept: 64 MiB of float64. */
 export const MAX_KEPT: number = 2 ** 23;
 
-/** Whether so many samples can be ranked by the probabilities of so many classes. */
+/** Whether this many samples can be ranked by the probabilities of this many classes. */
 export function areKept(size: number, classes: number): boolean {
   return size * classes <= MAX_KEPT;
 }
 
-/** Collects what a model says, batch by batch. */
+/** Collects a model's scores, batch by batch. */
 export class Collector {
   readonly #classes: number;
   readonly #parts: { labels: Int32Array; predicted: Int32Array; confidence: Float64Array; truth: Float64Array };
@@ -139,7 +139,7 @@ export class Collector {
     this.#kept = areKept(size, classes) ? new Float64Array(size * classes) : null;
   }
 
-  /** @param logits [N, C] in rows; what follows them is passed over. */
+  /** @param logits [N, C] in rows; anything after them is ignored. */
   add(logits: ArrayLike<number>, labels: ArrayLike<number>): void {
     const classes = this.#classes;
     const predicted = argmaxRows(logits, labels.length, classes);
@@ -161,7 +161,7 @@ export class Collector {
   }
 }
 
-/** Of one row of logits, in float64; that of the largest one is taken off. */
+/** The exponentials of one row of logits, in float64, after subtracting the largest logit. */
 function softmax(out: Float64Array, logits: ArrayLike<number>, start: number, largest: number): void {
   const max = logits[start + largest] ?? 0;
   let sum = 0;
@@ -183,7 +183,7 @@ export function softmaxInto(out: Float64Array, logits: ArrayLike<number>, start:
   return out;
 }
 
-/** The class with the highest score of each of the first `count` samples; of equal ones the first, as argmax does. */
+/** The class with the highest score for each of the first `count` samples; the first of equals, like argmax. */
 export function argmaxRows(scores: ArrayLike<number>, count: number, classes: number): Int32Array {
   const out = new Int32Array(count);
   for (let row = 0; row < count; row++) {

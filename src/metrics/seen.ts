@@ -6,15 +6,15 @@ export interface Losses {
 }
 
 export interface Newness {
-  /** `null` where no class has two samples on either side. */
+  /** `null` if no class has two samples on both sides. */
   readonly z: number | null;
-  /** Whether the validation data are harder for the model than the training data: it knows these, or both are new to it, where not. */
+  /** Whether the validation data are harder for the model than the training data. If not, it knows both or neither. */
   readonly isNew: boolean;
-  /** What to tell the user where nothing shows that they are new. */
+  /** The note if nothing shows that they are new. */
   readonly warning: string | null;
 }
 
-/** A class-wise z from here on says that the validation data are new to a model that knows the training data. */
+/** A class-wise z of at least this shows that the validation data are new to a model that knows the training data. */
 const NEW_FROM = 2;
 
 const MAYBE_SEEN: string =
@@ -51,7 +51,7 @@ interface Moments {
   squares: number;
 }
 
-/** Welford's way: no digits are lost where losses are nearly the same. */
+/** Welford's algorithm: no digits are lost if losses are nearly equal. */
 function momentsOf({ labels, losses }: Losses, classes: number): Moments[] {
   const all = Array.from({ length: classes }, (): Moments => ({ n: 0, mean: 0, squares: 0 }));
   for (let row = 0; row < labels.length; row++) {

@@ -5,7 +5,7 @@ export interface Tally {
   readonly totals: Float64Array;
   /** By predicted class. */
   readonly predicted: Float64Array;
-  /** Rightly predicted. */
+  /** Correct predictions. */
   readonly hits: Float64Array;
 }
 
@@ -14,7 +14,7 @@ export function recallOf({ totals, hits }: Tally, k: number): number | null {
   return ratio(hits[k], totals[k]);
 }
 
-/** Hits among the samples that were predicted as the class; `null` where none was. */
+/** Hits among the samples predicted as the class; `null` if there are none. */
 export function precisionOf({ predicted, hits }: Tally, k: number): number | null {
   return ratio(hits[k], predicted[k]);
 }
@@ -24,7 +24,7 @@ export function f1Of({ totals, predicted, hits }: Tally, k: number): number | nu
   return ratio(2 * (hits[k] ?? 0), (totals[k] ?? 0) + (predicted[k] ?? 0));
 }
 
-/** The mean of a label's recall and of the share of the other samples that are not taken for it; `null` where there are not both. */
+/** The mean of a label's recall and of the share of other samples not predicted as it; `null` unless there are both. */
 export function balanceOf({ samples, totals, predicted, hits }: Tally, k: number): number | null {
   const [own = 0, chosen = 0, both = 0] = [totals[k], predicted[k], hits[k]];
   const others = samples - own;
@@ -44,23 +44,23 @@ export function mccOf({ samples, totals, predicted, hits }: Tally): number {
   return spread === 0 ? 0 : (right * samples - dot(totals, predicted)) / Math.sqrt(spread);
 }
 
-/** Of what is not `null`; `null` where all is. */
+/** The mean of the values that are not `null`; `null` if all are. */
 export function meanOf(values: readonly (number | null)[]): number | null {
   const numbers = values.filter((value) => value !== null);
   return numbers.length === 0 ? null : numbers.reduce((sum, n) => sum + n, 0) / numbers.length;
 }
 
-/** The geometric mean of what is not `null`: 0 where one is 0. */
+/** The geometric mean of the values that are not `null`: 0 if one is 0. */
 export function geometricMeanOf(values: readonly (number | null)[]): number | null {
   const mean = meanOf(values.map((value) => (value === null ? null : Math.log(value))));
   return mean === null ? null : Math.exp(mean);
 }
 
-/** The class with the fewest samples, of those that have some. */
+/** The class with the fewest samples among those that have any. */
 export function rarestOf({ totals }: Tally): { readonly class: number; readonly samples: number } {
   const least = Math.min(...totals.filter((samples) => samples > 0));
   return { class: totals.indexOf(least), samples: least };
 }
 
-/** With fewer samples of the rarest class the error of a figure that counts all classes alike is larger than most gains. */
+/** With fewer samples of the rarest class, the error of a metric that counts all classes alike exceeds most gains. */
 export const LEAST_SAMPLES = 4;

@@ -3,7 +3,10 @@ import { isRecord } from '../isRecord.ts';
 import { DEFAULT_THRESHOLD } from './labelled.ts';
 import type { ThresholdPolicy } from './thresholds.ts';
 
-/** From which probability on a label is predicted: one for all, one for each in the order of the scores or by name, or those that suit the data best. */
+/**
+ * The probability thresholds for predicting labels: one for all, one for each in the order of the scores or by name, or tuned to the
+ * data.
+ */
 export type ThresholdChoice = number | readonly number[] | Readonly<Record<string, number>> | 'tune';
 
 const isShare = (value: unknown): value is number => typeof value === 'number' && value > 0 && value < 1;
@@ -37,8 +40,8 @@ export async function parseThresholds(given: string): Promise<ThresholdChoice | 
 /**
  * One threshold for each label, or `tune`.
  *
- * @param names of all labels, in the order of the scores, where they are known.
- * @throws LossgraftError `threshold` for numbers that are none, another number of them than labels, and names of no label.
+ * @param names of all labels, in the order of the scores, if known.
+ * @throws LossgraftError `threshold` for invalid numbers, another number of them than labels, and unknown names.
  */
 export function thresholdPolicy(
   choice: ThresholdChoice | undefined,

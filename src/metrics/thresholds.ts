@@ -3,10 +3,10 @@ import { DEFAULT_THRESHOLD, type Labelled } from './labelled.ts';
 import type { Ranking } from './ranking.ts';
 
 /**
- * For each label the probability from which on predicting it has the highest F1 on these samples: half-way between two of them, and of equally good
- * ones the nearest to 0.5, which stays where no sample has the label.
+ * For each label the probability threshold with the highest F1 on these samples: halfway between two of them, and the nearest to 0.5
+ * among equals. It stays 0.5 if no sample has the label.
  *
- * @param rows those to look at. Default: all.
+ * @param rows to use. Default: all.
  */
 export function tuneThresholds(scored: Labelled, rows?: Uint8Array): number[] {
   return Array.from({ length: scored.classes }, (_, k) => {
@@ -42,21 +42,21 @@ function bestThreshold(
   return threshold;
 }
 
-/** Between two probabilities, the lower excluded: 0.5 where it lies between them. */
+/** A threshold between two probabilities, excluding the lower: 0.5 if it lies between them. */
 function halfWay(low: number, high: number): number {
   if (low < DEFAULT_THRESHOLD && DEFAULT_THRESHOLD <= high) return DEFAULT_THRESHOLD;
   const middle = (low + high) / 2;
   return middle > low ? middle : high;
 }
 
-/** How labels become predictions: at given thresholds, or at those that suit the data best. */
+/** How probabilities become predictions: at given thresholds, or at thresholds tuned to the data. */
 export type ThresholdPolicy = readonly number[] | 'tune';
 
 /**
- * The same probabilities, predicted by a policy. Tuned thresholds are judged fairly: samples in halves, each predicted at the thresholds of the other
- * half, so that none was tuned on what it is judged by.
+ * The same probabilities, predicted by a policy. Tuned thresholds are judged fairly: each half of the samples is predicted at the
+ * thresholds of the other half, so that none is judged by the samples it was tuned on.
  *
- * @returns with the thresholds of all samples, which are those to be used from now on.
+ * @returns also the thresholds of all samples, for use from now on.
  */
 export function applyThresholds(scored: Labelled, policy: ThresholdPolicy): Labelled {
   const isDefault = policy !== 'tune' && policy.every((threshold) => threshold === DEFAULT_THRESHOLD);
@@ -66,7 +66,7 @@ export function applyThresholds(scored: Labelled, policy: ThresholdPolicy): Labe
   const half = halves(scored.strata);
   const other = half.map((side) => 1 - side);
   const tuned = [tuneThresholds(scored, half), tuneThresholds(scored, other)];
-  // Samples of half 0 are predicted by half 1, and the other way around.
+  // Samples of half 0 are predicted at the thresholds of half 1, and vice versa.
   return scored.chosenBy((row, k) => tuned[half[row] ?? 0]?.[k] ?? DEFAULT_THRESHOLD, tuneThresholds(scored));
 }
 

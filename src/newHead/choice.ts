@@ -4,27 +4,27 @@ import { nearestNames } from '../ir/nearestNames.ts';
 
 /** How the classes of a head are to change. */
 export interface HeadOptions {
-  /** `new`: the classes are others, and no row stays. */
+  /** `new`: all classes change, and no row stays. */
   readonly head?: 'new' | undefined;
   readonly addClasses?: readonly string[] | undefined;
   readonly keepClasses?: readonly string[] | undefined;
 }
 
-/** The classes that a head is to have: each an old one, by its index, or a new one. */
+/** The requested classes of a head: each an old one, by index, or a new one. */
 export interface HeadPlan {
   readonly sources: readonly (number | null)[];
-  /** `undefined` where classes are indices alone. */
+  /** `undefined` if classes are only indices. */
   readonly names: ClassNames | undefined;
 }
 
-/** Where the names of a head come from, for messages. */
+/** The source of a head's names, for messages. */
 export const NEW_HEAD = 'the new head';
 
 export function changesHead({ head, addClasses, keepClasses }: HeadOptions): boolean {
   return head !== undefined || addClasses !== undefined || keepClasses !== undefined;
 }
 
-/** A head of other classes, all of them new. @throws LossgraftError `head-classes` for fewer than two, or a name that comes twice. */
+/** A head with only new classes. @throws LossgraftError `head-classes` for fewer than two, or a repeated name. */
 export function freshClasses(count: number, names: readonly string[] | undefined, areValues = false): HeadPlan {
   if (names) refuseTwice(names);
   if (count < 2) throw refused('two classes or more', String(count), 'Give data, or names, of all classes');
@@ -35,10 +35,10 @@ export function freshClasses(count: number, names: readonly string[] | undefined
 }
 
 /**
- * The classes that stay, in the model's order, and then those that come.
+ * The classes that stay, in the model's order, followed by the new ones.
  *
- * @param known what the model's classes are called; `undefined` where nothing tells: then they are called by their indices.
- * @throws LossgraftError `head-classes` for a class that is not there, or is there already.
+ * @param known names of the model's classes; `undefined` if unknown: then their indices serve as names.
+ * @throws LossgraftError `head-classes` for removing a missing class, or adding an existing one.
  */
 export function changedClasses(
   { addClasses: added = [], keepClasses: kept }: HeadOptions,
@@ -61,7 +61,7 @@ export function changedClasses(
   return { sources, names: classNames(names, NEW_HEAD, isNamed ? (known?.areValues ?? false) : true) };
 }
 
-/** One score and a sigmoid tell two classes apart. @throws LossgraftError `head-classes` for any other change. */
+/** One score with a sigmoid distinguishes two classes. @throws LossgraftError `head-classes` for any other change. */
 export function refuseBinary(
   { kind, model }: { readonly kind: string; readonly model: { readonly name: string } },
   { sources }: HeadPlan,

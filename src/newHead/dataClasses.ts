@@ -6,18 +6,18 @@ import { MAX_CLASS_NAMES } from '../data/limits.ts';
 import { LossgraftError, option } from '../errors.ts';
 import { freshClasses, type HeadPlan } from './choice.ts';
 
-/** What the data's labels are called in the model. */
+/** The names of the data's labels in the model. */
 interface Labels {
   readonly data: Dataset;
   readonly input: string;
-  /** Names that the user gave, in their order. */
+  /** Names given by the user, in order. */
   readonly given: readonly string[] | undefined;
 }
 
 /**
- * A head for the classes of data: names that were given, else those of the data in sorted order, else indices.
+ * A head for the classes of data: given names, or else those of the data in sorted order, or else indices.
  *
- * @throws LossgraftError `head-classes` for indices with gaps, since they may be values.
+ * @throws LossgraftError `head-classes` for indices with gaps, because they may be values.
  */
 export async function classesOfData({ data, input, given }: Labels): Promise<HeadPlan> {
   const names = given ?? (data.labelsFrom === 'option' ? data.classNames : undefined);

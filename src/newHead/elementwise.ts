@@ -4,8 +4,8 @@ import { dimOf, keep, rankOf } from './visits.ts';
 import { notFollowed, type Visit } from './walk.ts';
 
 /**
- * Scores and other tensors, number by number. A constant with one number per class is the layer's bias if it is added where the layer has
- * none yet; any other would need numbers for the new classes that nobody knows.
+ * Elementwise operators on scores and other tensors. A constant with one number per class is the layer's bias if it is added and the
+ * layer has none yet; any other would need unknown numbers for the new classes.
  */
 export function elementwise(visit: Visit): void {
   const { walk, node } = visit;

@@ -1,19 +1,19 @@
-/** A sample, by what the last layer reads of it. */
+/** A sample, by its features before the last layer. */
 export interface FeatureRow {
   readonly label: number;
   readonly features: Float64Array;
-  /** Its scores of the classes that stay, by their new indices; those of others are not looked at. */
+  /** Its scores of the classes that stay, by their new indices; others are ignored. */
   readonly scores: Float64Array;
 }
 
-/** What is known of the classes of a head. */
+/** The data for fitting the classes of a head. */
 export interface ClassMeans {
-  /** Of each class the mean of its samples' features; `undefined` where it has no samples. */
+  /** The mean features of each class's samples; `undefined` if it has none. */
   readonly means: readonly (Float64Array | undefined)[];
   readonly counts: readonly number[];
 }
 
-/** The row of a class: weights and bias. */
+/** A class's row: weights and bias. */
 export interface FittedRow {
   readonly weights: Float64Array;
   readonly bias: number;
@@ -28,10 +28,10 @@ export interface FitRequest extends ClassMeans {
 }
 
 /**
- * Rows of a linear layer by the means of the classes: for each class that is new s(μ_k − μ) · h − s(‖μ_k‖² − ‖μ‖²)/2 + t, where μ is the mean of
- * the class means. Where all classes are new, the class with the nearest mean has the highest score. The scale s, and beside classes that stay
- * the level t, are those of the smallest log loss, in which all classes count alike; a sample's own class is measured by the mean of the others, so
- * that few samples do not seem surer than they are.
+ * Rows of a linear layer from class means: s(μ_k − μ) · h − s(‖μ_k‖² − ‖μ‖²)/2 + t for each new class, where μ is the mean of the class
+ * means. If all classes are new, the class with the nearest mean has the highest score. The scale s, and the level t beside classes that
+ * stay, minimize the log loss, in which all classes count alike. A sample's own class is measured by the mean of its other samples, so
+ * that few samples do not seem more certain than they are.
  */
 export function fitRows(request: FitRequest): FittedRow[] {
   const { means, hasBias, kept } = request;
@@ -61,7 +61,7 @@ function scoresOf(
   });
 }
 
-/** The spread of scores is searched between these powers of e: beyond, a softmax is even or saturated. */
+/** The spread of scores is searched between these powers of e: beyond them a softmax is uniform or saturated. */
 const SPREAD = { low: -6, high: 3 } as const;
 const STEPS = 40;
 
@@ -72,7 +72,7 @@ function smallestLoss(request: FitRequest, table: readonly Float64Array[], isFre
     const level = isFree ? bestLevel(request, table, scale) : 0;
     return { loss: lossOf(request, table, { scale, level }).loss, level };
   };
-  // Golden section: the loss falls and rises once.
+  // Golden-section search: the loss is unimodal.
   const ratio = (Math.sqrt(5) - 1) / 2;
   let [low, high]: [number, number] = [SPREAD.low, SPREAD.high];
   for (let step = 0; step < STEPS; step++) {
@@ -84,7 +84,7 @@ function smallestLoss(request: FitRequest, table: readonly Float64Array[], isFre
   return { scale: unit * Math.exp(power), level: at(power).level };
 }
 
-/** The level of the new scores beside the old ones: Newton's method on a convex function, held in range where one side has no samples. */
+/** The level of the new scores relative to the old ones: Newton's method on a convex function, clamped if one side has no samples. */
 function bestLevel(request: FitRequest, table: readonly Float64Array[], scale: number): number {
   let level = 0;
   for (let step = 0; step < 30; step++) {
@@ -96,10 +96,10 @@ function bestLevel(request: FitRequest, table: readonly Float64Array[], scale: n
   return level;
 }
 
-/** Keeps the level finite where all samples are of new classes. */
+/** Keeps the level finite if all samples belong to new classes. */
 const RIDGE = 1e-4;
 
-/** The mean log loss, all classes alike, and its first and second derivative in the level of new classes. */
+/** The mean log loss with equal class weights, and its first and second derivatives with respect to the level of new classes. */
 function lossOf(
   { rows, kept, counts }: FitRequest,
   table: readonly Float64Array[],

@@ -6,26 +6,26 @@ import type { LinearLayer } from './place.ts';
 import { type Stored, storedBehind } from './stored.ts';
 import { type NextClasses, notFollowed, type Walk } from './walk.ts';
 
-/** What lies behind a layer and counts its classes. */
+/** Everything behind a layer that counts its classes. */
 export interface FollowedHead {
-  /** Of tensors that hold scores of all classes, the axis that counts them. */
+  /** The class axis of tensors that hold scores of all classes. */
   readonly axes: ReadonlyMap<Value, number>;
-  /** Of a later Add, where the layer has no bias of its own. */
+  /** The bias of a later Add, if the layer has none. */
   readonly bias: Stored | undefined;
-  /** Whether all that lies between the layer and `value` only lays numbers out anew, averages them, or adds the bias. */
+  /** Whether everything between the layer and `value` only rearranges numbers, averages them, or adds the bias. */
   isLinear(value: Value): boolean;
   /** Nodes that pick some of the rows. */
   readonly picks: readonly Node[];
-  /** What the user should know, once it is changed. */
+  /** Notes for the user after the change. */
   readonly notes: readonly string[];
-  /** Makes the constants behind the layer those of other classes. */
+  /** Adapts the constants behind the layer to other classes. */
   change(next: NextClasses): void;
 }
 
 /**
- * Follows the scores of a layer to the outputs, and finds every constant that counts its classes.
+ * Follows a layer's scores to the outputs, and finds every constant that counts its classes.
  *
- * @throws LossgraftError `head-not-followed` naming the node that reads scores in a way that other classes would break.
+ * @throws LossgraftError `head-not-followed` naming a node that reads scores in a way that other classes would break.
  */
 export function followHead(model: Model, graph: Graph, layer: LinearLayer, isOneScore: boolean): FollowedHead {
   const { node, outputs, axis, bias } = layer;
@@ -59,7 +59,7 @@ export function followHead(model: Model, graph: Graph, layer: LinearLayer, isOne
   };
 }
 
-/** One score stays one score: only its bias is looked for, and what the two classes are called. */
+/** One score stays one score: only its bias and the names of the two classes are sought. */
 function visitOneScore(walk: Walk, node: Node): void {
   const input = node.inputs.find((value) => value && walk.linear.has(value));
   if (input && node.domain === '' && node.opType === 'Add' && !walk.bias) {

@@ -11,7 +11,7 @@ type Rule = (visit: Visit) => void;
 const same: Rule = (visit) => keep(visit, visit.axis);
 const carried: Rule = (visit) => keep(visit, visit.axis, true);
 
-/** Number by number, or along the classes, whatever their number. */
+/** Elementwise, or along the classes, for any number of them. */
 const SAME: readonly string[] = [
   ...['Softmax', 'LogSoftmax', 'Hardmax', 'Sigmoid', 'HardSigmoid', 'Relu', 'LeakyRelu', 'Elu', 'Selu', 'Celu', 'Gelu'],
   ...['Tanh', 'Exp', 'Log', 'Neg', 'Abs', 'Sqrt', 'Reciprocal', 'Softplus', 'Softsign', 'Erf', 'Clip', 'Sign', 'Floor'],
@@ -36,7 +36,7 @@ const pool: Rule = (visit) => {
 
 const pick: Rule = (visit) => holdsIndices(visit);
 
-/** The best k: there must be as many classes. */
+/** TopK: there must be at least k classes. */
 const best: Rule = (visit) => {
   const { walk, node, input, axis } = visit;
   const at = fromFront(intAttribute(node, 'axis', -1), rankOf(walk, input));
@@ -49,7 +49,7 @@ const best: Rule = (visit) => {
   holdsIndices(visit, node.outputs[1]);
 };
 
-/** What asks for the size of scores reads the new one. */
+/** Readers of the scores' size get the new one. */
 const nothing: Rule = () => {};
 
 const oneHot: Rule = (visit) => {
@@ -64,7 +64,7 @@ function table(...entries: readonly (readonly [names: readonly string[], rule: R
   return new Map(entries.flatMap(([names, rule]) => names.map((name) => [name, rule] as const)));
 }
 
-/** What each operator makes of scores, and of indices of classes; others of ai.onnx do not care which index they are given. */
+/** How each operator treats scores and class indices; other ai.onnx operators work with any index. */
 export const RULES: Readonly<Record<'scores' | 'indices' | 'labels', ReadonlyMap<string, Rule>>> = {
   scores: table(
     [SAME, same],
@@ -91,6 +91,6 @@ export const RULES: Readonly<Record<'scores' | 'indices' | 'labels', ReadonlyMap
     [['ai.onnx.ml.ArrayFeatureExtractor', 'Gather'], labelTable],
     [['ai.onnx.ml.LabelEncoder'], labelEncoder],
   ),
-  /** Of ai.onnx.ml, whatever they read. */
+  /** Operators of ai.onnx.ml, whatever they read. */
   labels: table([['ZipMap'], zipMap], [['ArrayFeatureExtractor'], labelTable], [['LabelEncoder'], labelEncoder]),
 };

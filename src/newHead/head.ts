@@ -16,7 +16,7 @@ import { findLayer, type LinearLayer } from './place.ts';
 import { type Slice, withSlices } from './rows.ts';
 import { replaceStored, type Stored } from './stored.ts';
 
-/** A model's head, found so that its classes can be changed. */
+/** A model's head with everything needed to change its classes. */
 export interface OpenHead {
   readonly model: Model;
   readonly graph: Graph;
@@ -24,7 +24,7 @@ export interface OpenHead {
   readonly kind: TrainedKind;
   readonly layer: LinearLayer;
   readonly followed: FollowedHead;
-  /** Where biases are kept: the layer's own input, or that of an Add behind it; `undefined` where there are none. */
+  /** Where biases are stored: the layer's own input, or that of an Add behind it; `undefined` if there are none. */
   readonly bias: Stored | undefined;
   /** Number of classes of the model. */
   readonly classes: number;
@@ -32,19 +32,19 @@ export interface OpenHead {
   readonly notes: readonly string[];
 }
 
-/** One score of a head that is to be: an old one, by its index, or new numbers. */
+/** One score of the new head: an old one, by index, or new numbers. */
 export type NewScore = number | { readonly weights: ArrayLike<number>; readonly bias: number };
 
-/** What the classes of a head are to be. */
+/** The requested classes of a head. */
 export interface HeadRequest {
   readonly scores: readonly NewScore[];
   readonly names: ClassNames | undefined;
 }
 
 /**
- * Finds the head of a model, and all that counts its classes.
+ * Finds the head of a model, and everything that counts its classes.
  *
- * @throws LossgraftError `no-linear-head`, `head-not-followed`, and those of finding the scores.
+ * @throws LossgraftError `no-linear-head`, `head-not-followed`, and errors of finding the scores.
  */
 export async function openHead(model: Model, logits: string | undefined): Promise<OpenHead> {
   refuseOwn(model);
@@ -70,14 +70,14 @@ export async function openHead(model: Model, logits: string | undefined): Promis
   };
 }
 
-/** What the layer reads of each score: its width. */
+/** The layer's input width. */
 export function widthOf({ layer: { weight, outputs } }: OpenHead): number {
   return weight.tensor.data.length / Math.max(1, outputs);
 }
 
 /**
- * The model with other classes: rows of the last layer, all that counts them, and what says their names. Every other byte stays. The open head
- * is used up.
+ * The model with other classes: rows of the last layer, everything that counts them, and their names. Every other byte stays. The open
+ * head is consumed.
  */
 export async function withClasses(head: OpenHead, { scores, names }: HeadRequest): Promise<Model> {
   const { model, layer, followed, bias } = head;
@@ -103,7 +103,7 @@ function scaled(values: ArrayLike<number>, by: number): number[] {
   return Array.from(values, (value) => value * by);
 }
 
-/** What the file says of the sizes of scores, and of the layer's constants. */
+/** Declared sizes of scores and of the layer's constants. */
 function relabel({ model, graph, followed, layer, bias }: OpenHead, outputs: number): void {
   const { valueInfos, outputs: declared, inputs } = model.proto.graph;
   const axes = new Map([...followed.axes].map(([{ name }, axis]) => [name, axis]));
@@ -115,14 +115,14 @@ function relabel({ model, graph, followed, layer, bias }: OpenHead, outputs: num
   }
 }
 
-/** Metadata that name or count the classes, and lossgraft's manifest, which holds names that are known. */
+/** Metadata that name or count the classes, and lossgraft's manifest, which holds known names. */
 function metadataOf({ model: { proto }, classes }: OpenHead, called: readonly string[], names: ClassNames | undefined) {
   const metadata = metadataFor(proto, classes, called);
   if (names || manifestRecord(proto)) metadata.set(MANIFEST_KEY, classesManifest(proto, names));
   return metadata;
 }
 
-/** A layer behind which no scores of its own lie. */
+/** A layer without scores of its own. */
 function otherLayer({ name }: Model, { node }: LinearLayer): LossgraftError {
   return new LossgraftError({
     code: 'no-linear-head',
@@ -133,7 +133,7 @@ function otherLayer({ name }: Model, { node }: LinearLayer): LossgraftError {
   });
 }
 
-/** What lossgraft made of a model counts its classes in more places. */
+/** Models that lossgraft wrote count their classes in more places. */
 function refuseOwn({ proto, name }: Model): void {
   const kind = manifestRecord(proto)?.kind;
   if (kind !== 'augmented' && kind !== 'train') return;

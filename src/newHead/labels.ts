@@ -4,12 +4,12 @@ import { replaceStored } from './stored.ts';
 import { constantAt } from './visits.ts';
 import { type NextClasses, notFollowed, type Visit, type Walk } from './walk.ts';
 
-/** What classes are called where labels are texts. */
+/** Class names for text labels. */
 function texts({ names, classes }: NextClasses): string[] {
   return Array.from({ length: classes }, (_, k) => names?.[k] ?? String(k));
 }
 
-/** And where they are whole numbers: names that are such numbers, else indices. */
+/** Class names for whole-number labels: names that are such numbers, or else indices. */
 function wholes({ names, classes }: NextClasses, notes: string[]): bigint[] {
   const areNumbers = names?.every((name) => /^-?\d{1,18}$/.test(name)) ?? false;
   if (!areNumbers && !notes.includes(INDICES)) notes.push(INDICES);
@@ -24,7 +24,7 @@ export function zipMap({ walk, node }: Visit): void {
   walk.changes.push((next) => setAttributes(walk, node, next, ['classlabels_strings', 'classlabels_int64s']));
 }
 
-/** Index → label, where the keys count the classes. */
+/** Index → label, if the keys are class indices. */
 export function labelEncoder({ walk, node }: Visit): void {
   const keys = node.attributes.get('keys_int64s');
   const counts = keys?.type === 'ints' && keys.value.every((key, i) => key === BigInt(i));
@@ -54,7 +54,7 @@ function setAttributes(
   graph.replaceNode(node, { opType, domain, inputs, outputs, attributes });
 }
 
-/** A table of labels that an index picks from: ArrayFeatureExtractor's, or a Gather's. */
+/** A table of labels indexed by an ArrayFeatureExtractor or a Gather. */
 export function labelTable(visit: Visit): void {
   const { walk, node } = visit;
   const table = constantAt(visit, 0);

@@ -4,7 +4,7 @@ import { elementsOf, permutationOf } from './stored.ts';
 import { constantAt, countWith, dimOf, fromFront, keep, rankOf } from './visits.ts';
 import { notFollowed, type Visit } from './walk.ts';
 
-/** Axes that an attribute gives, or an input from opset 13 (18) on. */
+/** Axes from an attribute, or from an input since opset 13 (18). */
 function axesOf(visit: Visit): number[] | undefined {
   const stated = intsAttribute(visit.node, 'axes');
   const fed = constantAt(visit, 1);
@@ -45,8 +45,8 @@ export function unsqueeze(visit: Visit): void {
 }
 
 /**
- * A Reshape whose target is a constant, or put together of constants and sizes: the classes' place in it is the one that has their number,
- * or else is left open.
+ * A Reshape whose target is a constant, or assembled from constants and sizes: the class axis is the entry with their number, or else the
+ * open one.
  */
 export function reshape(visit: Visit): void {
   const { walk, node } = visit;
@@ -75,14 +75,14 @@ function sizeOf(value: { readonly shape?: readonly unknown[] | undefined } | und
   return typeof size === 'number' ? size : 1;
 }
 
-/** Which of a target's dimensions counts the classes. */
+/** The class dimension of a target. */
 function placeIn({ walk, node, input, axis }: Visit, dims: readonly (number | undefined)[]): number {
   const counted = dims.findIndex((dim, i) => i > 0 && dim === walk.outputs);
   if (counted >= 0) return counted;
   const [output] = node.outputs;
   const shown = output?.shape?.findIndex((dim, i) => i > 0 && dim === walk.outputs) ?? -1;
   if (shown >= 0) return shown;
-  // Open dimensions: 0 copies the input's, and a −1 takes what is left.
+  // Open dimensions: 0 copies the input's, and −1 takes the rest.
   if (dims[axis] === 0) return axis;
   const rest = dims.indexOf(-1);
   const isLeft = rest > 0 && dims.every((dim, i) => i === 0 || i === rest || dim === 1);
@@ -122,7 +122,7 @@ export function slice(visit: Visit): void {
   keep(visit, axis);
 }
 
-/** Rows are picked, as of one token: the classes stay. */
+/** Rows are selected, such as one token: the classes stay. */
 export function gather(visit: Visit): void {
   const { walk, node, input, axis } = visit;
   const at = fromFront(intAttribute(node, 'axis', 0), rankOf(walk, input));

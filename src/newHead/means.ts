@@ -14,10 +14,10 @@ import type { HeadPlan } from './choice.ts';
 import { type FeatureRow, type FittedRow, fitRows } from './fit.ts';
 import { type NewScore, type OpenHead, widthOf } from './head.ts';
 
-/** What the rows of new classes are made of. */
+/** The basis for the rows of new classes. */
 export interface MeansRequest {
   readonly plan: HeadPlan;
-  /** Training samples alone: others would be known to the head before it is judged by them. */
+  /** Training samples only: the head must not see those that will judge it. */
   readonly part: Part;
   readonly seed: number;
   readonly batchSize: number;
@@ -25,18 +25,18 @@ export interface MeansRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Samples of a class that its mean is taken of: more hardly move it. */
+/** Samples of a class for its mean: more hardly change it. */
 const PER_CLASS = 256;
-/** Of numbers that the scale is fitted on: samples × classes × (features + 60). */
+/** The numbers used to fit the scale: samples × classes × (features + 60). */
 const FIT_BUDGET = 4e8;
 const MOST_FITTED = 2000;
 /** Separates these draws from others with the same seed. */
 const DRAW = 23;
 
 /**
- * Rows of new classes by the means of what the last layer reads of their samples; see `fitRows`.
+ * Rows of new classes from the mean features of their samples; see `fitRows`.
  *
- * @throws LossgraftError `head-init` for a layer whose means are not those of samples.
+ * @throws LossgraftError `head-init` for a layer that has no features per sample.
  */
 export async function meanScores(head: OpenHead, request: MeansRequest): Promise<NewScore[]> {
   const { plan } = request;
@@ -46,7 +46,7 @@ export async function meanScores(head: OpenHead, request: MeansRequest): Promise
   const kept = plan.sources.map((source) => source !== null);
   const rows = fitRows({ ...gathered, kept, hasBias: head.bias !== undefined });
   if (kind === 'sigmoid-binary') {
-    // One score: that of the second class, less that of the first.
+    // One score: the second class minus the first.
     const [first, second] = rows;
     if (!first || !second) throw new RangeError('two classes expected');
     const weights = second.weights.map((value, i) => value - (first.weights[i] ?? 0));
@@ -57,7 +57,7 @@ export async function meanScores(head: OpenHead, request: MeansRequest): Promise
   );
 }
 
-/** Rows of zeros, or as PyTorch's layers begin: uniform up to 1/√width. */
+/** Rows of zeros, or initialized like PyTorch's layers: uniform up to 1/√width. */
 export function plainScores(head: OpenHead, plan: HeadPlan, init: 'zeros' | 'random', seed: number): NewScore[] {
   const width = widthOf(head);
   const bound = init === 'zeros' ? 0 : 1 / Math.sqrt(width);
@@ -75,7 +75,7 @@ function rounded({ weights, bias }: FittedRow): FittedRow {
   return { weights: Float64Array.from(weights, Math.fround), bias: Math.fround(bias) };
 }
 
-/** Where rows of tokens are picked behind the layer, or a kernel sees a part of the picture, a mean over all is that of nothing. */
+/** If token rows are selected behind the layer, or a kernel sees only a part of the image, a mean over everything is meaningless. */
 function refusePicks({ layer, followed, kind }: OpenHead): void {
   if (kind === 'sigmoid-multi-label') throw noMeans(layer.node, 'several labels for each sample');
   const [pick] = followed.picks;
@@ -138,7 +138,7 @@ async function gather(head: OpenHead, request: MeansRequest): Promise<Gathered> 
   return { means, counts, rows };
 }
 
-/** At most so many of each class, drawn by the seed, in ascending order. */
+/** At most this many of each class, drawn by the seed, in ascending order. */
 function chosenRows({ samples, rows }: Part, seed: number): Uint32Array {
   const classes = rowsByClass(Array.from(rows, (row) => samples.labels[row] ?? 0n));
   const drawn = [...classes].flatMap(([label, places]) => [
@@ -147,14 +147,14 @@ function chosenRows({ samples, rows }: Part, seed: number): Uint32Array {
   return Uint32Array.from(drawn, (place) => rows[place] ?? 0).sort();
 }
 
-/** Which of the samples the scale is fitted on: evenly many of them. */
+/** The samples for fitting the scale, evenly spaced. */
 function fittedAmong(samples: number, classes: number, width: number): (place: number) => boolean {
   const most = Math.max(classes, Math.min(MOST_FITTED, Math.floor(FIT_BUDGET / (classes * (width + 60)))));
   const step = Math.max(1, samples / most);
   return (place) => Math.floor(place / step) !== Math.floor((place - 1) / step);
 }
 
-/** The model with what the last layer reads and gives as outputs. */
+/** The model with the last layer's input and output as outputs. */
 function withOutputs({ model, graph, layer, scores }: OpenHead): ModelFile {
   const { outputs } = model.proto.graph;
   const further = [layer.features.name, scores.name].filter((name) => !outputs.some((output) => output.name === name));
@@ -183,7 +183,7 @@ async function readBatch({ layer, scores, graph }: OpenHead, session: Session, {
   };
 }
 
-/** What the layer reads of each sample, as one vector: positions are averaged, as what follows averages their scores. */
+/** The layer's input for each sample as one vector: positions are averaged, because the following nodes average their scores. */
 function vectorsOf(tensor: Tensor, { node, layout, weight }: OpenHead['layer']): (i: number) => Float64Array {
   const numbers = toNumbers(tensor);
   const { dims } = tensor;

@@ -5,31 +5,31 @@ import type { Model } from '../model.ts';
 import { isQuantised, QUANTISED_HINT, quantisedBehind } from '../transform/quantised.ts';
 import { elementsOf, type NotStored, type Stored, storedBehind } from './stored.ts';
 
-/** The last linear layer of a classifier, as its file keeps it. */
+/** The last linear layer of a classifier, as stored in its file. */
 export interface LinearLayer {
   /** A Gemm, a MatMul or a Conv. */
   readonly node: Node;
-  /** What it reads. */
+  /** Its input. */
   readonly features: Value;
   /** `rows` [N, …, H], `columns` [H, N], or `channels` [N, H, …]. */
   readonly layout: 'rows' | 'columns' | 'channels';
   readonly weight: Stored;
-  /** Its own input of biases; a later Add is found by {@link followHead}. */
+  /** Its own bias input; {@link followHead} finds a later Add. */
   readonly bias: Stored | undefined;
-  /** What the product and the bias are multiplied by. */
+  /** The factors on the product and the bias. */
   readonly alpha: number;
   readonly beta: number;
-  /** Scores that it gives for each sample. */
+  /** The number of scores per sample. */
   readonly outputs: number;
-  /** Of its result, the axis that counts scores. */
+  /** The score axis of its result. */
   readonly axis: number;
 }
 
 /**
  * Walks back from the scores to the layer that makes them.
  *
- * @param isOneScore whether it gives one score for each sample: then one number is its bias.
- * @throws LossgraftError `no-linear-head` naming the node at which the walk ended, or what keeps its weights from being changed.
+ * @param isOneScore whether it gives one score per sample: then a single number is its bias.
+ * @throws LossgraftError `no-linear-head` naming the node at which the walk ended, or why its weights cannot be changed.
  */
 export function findLayer(model: Model, graph: Graph, scores: Value, isOneScore: boolean): LinearLayer {
   let value = scores;
@@ -48,7 +48,7 @@ export function findLayer(model: Model, graph: Graph, scores: Value, isOneScore:
 
 const LAYERS: ReadonlySet<string> = new Set(['Gemm', 'MatMul', 'Conv']);
 
-/** The one input of a node that is no constant. */
+/** The only non-constant input of a node. */
 function dataInput(model: Model, graph: Graph, node: Node): Value | undefined {
   const fed = node.inputs.filter((input) => input && elementsOf(model, graph, input) === undefined);
   const [first, ...others] = new Set(fed);
@@ -83,7 +83,7 @@ function layerOf(model: Model, graph: Graph, node: Node, isOneScore: boolean): L
   };
 }
 
-/** One number for all classes is no bias of theirs. */
+/** One number for all classes is not a bias. */
 function isPerClass(model: Model, graph: Graph, value: Value): boolean {
   const dims = elementsOf(model, graph, value)?.dims;
   return dims === undefined || dims.at(-1) !== 1;

@@ -6,10 +6,10 @@ import { forgetBodySizes } from '../runtime/oracle/restate.ts';
 import { settleSizes } from '../runtime/oracle/sizes.ts';
 
 /**
- * Runs a model of other classes on noise.
+ * Runs a model with other classes on noise.
  *
- * @returns what the user should know: that neither it nor the model that it was made of runs on noise.
- * @throws LossgraftError `head-not-followed` where the model before runs, and this one does not.
+ * @returns a note if neither it nor the original model runs on noise.
+ * @throws LossgraftError `head-not-followed` if the original model runs, but this one does not.
  */
 export async function runsOnNoise(model: Model, before: Model): Promise<string[]> {
   const failure = await failureOf(model);

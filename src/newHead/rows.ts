@@ -2,13 +2,13 @@ import { LossgraftError } from '../errors.ts';
 import { fromNumbers } from '../numbers.ts';
 import { elementCount, type Tensor, type TensorData } from '../tensor.ts';
 
-/** What stands for one class along an axis of a tensor: a slice that is there already, by its index, or new numbers. */
+/** The slice of one class along an axis of a tensor: an existing one, by index, or new numbers. */
 export type Slice = number | ArrayLike<number>;
 
 /**
- * The tensor with other slices along an axis. Slices that are kept keep their bits, whatever the element type.
+ * The tensor with other slices along an axis. Kept slices keep their bits, whatever the element type.
  *
- * @throws LossgraftError `head-dtype` for element types that are not written.
+ * @throws LossgraftError `head-dtype` for unsupported element types.
  */
 export function withSlices(tensor: Tensor, axis: number, slices: readonly Slice[]): Tensor {
   const { dtype, dims } = tensor;

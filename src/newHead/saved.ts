@@ -3,7 +3,7 @@ import { writeSafetensors } from '../safetensors/write.ts';
 import type { Tensor } from '../tensor.ts';
 import type { NewScore } from './head.ts';
 
-/** Keeps the new rows of a head, which are float32, so that a run continues with the same ones. */
+/** Saves the new rows of a head, in float32, so that a resumed run continues with the same ones. */
 export function saveScores(path: string, scores: readonly NewScore[], width: number): void {
   const fresh = scores.map((score) => (typeof score === 'number' ? undefined : score));
   const weights = new Float32Array(scores.length * width);
@@ -23,7 +23,7 @@ export function saveScores(path: string, scores: readonly NewScore[], width: num
   );
 }
 
-/** The rows of a head, those that are new as they were kept. @param sources old rows that stay, by their index. */
+/** The rows of a head, with the new ones as saved. @param sources old rows that stay, by index. */
 export function readScores(path: string, sources: readonly (number | null)[]): NewScore[] {
   const state = readSafetensors(path);
   const [weights, bias] = ['weights', 'bias'].map((name) => Float32Array.from(state.get(name)?.data ?? [], Number));

@@ -6,17 +6,17 @@ import { readTensor } from '../onnx/index.ts';
 import type { Tensor } from '../tensor.ts';
 import { isQuantised } from '../transform/quantised.ts';
 
-/** A constant as the file keeps it: an initializer, or the tensor of a Constant node. */
+/** A constant as stored in the file: an initializer, or the tensor of a Constant node. */
 export interface Stored {
   readonly value: Value;
   /** The node that reads it. */
   readonly reader: Node;
   readonly tensor: Tensor;
-  /** Of its axes, the one that counts classes. */
+  /** Its class axis. */
   readonly axis: number;
 }
 
-/** Why a constant cannot be changed: the node that makes it. */
+/** Why a constant cannot be changed: the node that computes it. */
 export interface NotStored {
   readonly quantised: boolean;
   readonly node: Node | undefined;
@@ -49,7 +49,7 @@ export function elementsOf(model: Model, graph: Graph, value: Value): Tensor | u
   }
 }
 
-/** Follows a constant back over Transpose, Cast and Identity to where the file keeps it. `axis` is the one that counts classes. */
+/** Follows a constant back through Transpose, Cast and Identity to its place in the file. `axis` is the class axis. */
 export function storedBehind(
   model: Model,
   graph: Graph,
@@ -79,7 +79,7 @@ function isShared(graph: Graph, value: Value): boolean {
   return value.uses.size > 1 || graph.outputs.includes(value);
 }
 
-/** Puts another tensor in a constant's place; one that others read too gets a copy of its own. @returns the name of what holds it now. */
+/** Replaces a constant's tensor; if other nodes read it too, a copy is made. @returns the name of the new holder. */
 export function replaceStored(graph: Graph, { value, reader }: Stored, tensor: Tensor): string {
   if (isShared(graph, value)) {
     const own = graph.define(graph.freshName(value.name), tensor.dtype, tensor.dims);

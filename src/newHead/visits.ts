@@ -4,7 +4,7 @@ import type { Tensor } from '../tensor.ts';
 import { elementsOf, replaceStored } from './stored.ts';
 import type { Visit, Walk } from './walk.ts';
 
-/** The scores go on, their classes along another axis or the same. */
+/** The scores continue, with their classes along the same or another axis. */
 export function keep({ walk, node, input }: Visit, axis: number, isLinear = false): void {
   const [output] = node.outputs;
   if (!output) return;
@@ -17,7 +17,7 @@ export function holdsIndices({ walk, node }: Visit, output = node.outputs[0]): v
   if (output) walk.indices.add(output);
 }
 
-/** Numbers that a node reads, where they are constant. */
+/** The constant numbers that a node reads. */
 export function constantAt(
   { walk, node }: Visit,
   place: number,
@@ -27,14 +27,14 @@ export function constantAt(
   return value && tensor && { value, tensor };
 }
 
-/** A dimension of what a value holds; `undefined` where it is not known. */
+/** A dimension of a value; `undefined` if unknown. */
 export function dimOf({ model, graph }: Walk, value: Value, axis: number): number | undefined {
   const dims = elementsOf(model, graph, value)?.dims ?? value.shape;
   const dim = dims?.[axis];
   return typeof dim === 'number' ? dim : undefined;
 }
 
-/** Once the classes are known, the elements of a constant that count them. */
+/** The elements of a constant that depend on the classes, once these are known. */
 export function countWith(
   walk: Walk,
   reader: Node,
@@ -48,7 +48,7 @@ export function countWith(
   });
 }
 
-/** The rank of a value; 2 where it is not known. */
+/** The rank of a value; 2 if unknown. */
 export function rankOf({ model, graph }: Walk, value: Value): number {
   return value.shape?.length ?? elementsOf(model, graph, value)?.dims.length ?? 2;
 }

@@ -4,20 +4,20 @@ import type { Graph, Node, Value } from '../ir/graph.ts';
 import type { Model } from '../model.ts';
 import type { Stored } from './stored.ts';
 
-/** The classes that a head is to have. */
+/** The requested classes of a head. */
 export interface NextClasses {
   readonly outputs: number;
   /** Number of classes: two for a single score. */
   readonly classes: number;
-  /** What they are called; `undefined` where they have no names. */
+  /** Their names; `undefined` if they have none. */
   readonly names: readonly string[] | undefined;
 }
 
-/** A walk from the layer on, in the order of the nodes. */
+/** A walk forward from the layer, in node order. */
 export interface Walk {
   readonly model: Model;
   readonly graph: Graph;
-  /** Scores of a sample, before. */
+  /** The old number of scores per sample. */
   readonly outputs: number;
   readonly classes: number;
   readonly axes: Map<Value, number>;
@@ -26,7 +26,7 @@ export interface Walk {
   readonly linear: Set<Value>;
   readonly picks: Node[];
   readonly changes: ((next: NextClasses) => void)[];
-  /** What the user should know once the classes are changed. */
+  /** Notes for the user after the change. */
   readonly notes: string[];
   bias: Stored | undefined;
 }
@@ -39,7 +39,7 @@ export interface Visit {
   readonly axis: number;
 }
 
-/** The error of a node behind a head. */
+/** The error for a node behind a head. */
 export function notFollowed(node: Node, found: string): LossgraftError {
   return new LossgraftError({
     code: 'head-not-followed',

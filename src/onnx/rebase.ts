@@ -36,7 +36,7 @@ export function rebaseExternalData(model: ModelProto, folders: Folders, edit: Mo
 
 /**
  * Copies the external data that the edited model needs to the same relative places under `toDir`, so that the locations stay true.
- * Gives the files written. Errors: `external-exists` (unless `overwrite`), `copy-failed`, and those of finding the data.
+ * Returns the files written. Errors: `external-exists` (unless `overwrite`), `copy-failed`, and those of finding the data.
  */
 export function copyExternalData(
   model: ModelProto,

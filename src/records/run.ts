@@ -34,16 +34,16 @@ export interface HeadRecord {
   readonly names: readonly string[] | null;
   /** Whether names that are whole numbers are what whole-number labels mean. */
   readonly areValues: boolean;
-  /** The tensor that the user named as the scores. */
+  /** The tensor named by the user as the scores. */
   readonly logits: string | null;
 }
 
-/** Where a run is. All plain data: it is written as JSON beside the states. */
+/** The state of a run. All plain data: it is written as JSON beside the states. */
 export interface Checkpoint {
   readonly version: string;
-  /** What was requested of the run; a run that continues needs the same. */
+  /** The run's settings; a resumed run needs the same. */
   readonly settings: Readonly<Record<string, unknown>>;
-  /** Which model is trained, and what its classes are called; `path` is `null` for bytes. */
+  /** The trained model and the names of its classes; `path` is `null` for bytes. */
   readonly model?: { readonly path: string | null; readonly names?: ClassNames };
   /** Index of the arm, epoch and step that come next. */
   readonly arm: number;
@@ -52,30 +52,30 @@ export interface Checkpoint {
   /** Sum of losses and number of samples of the epoch so far. */
   readonly lossSum: number;
   readonly lossCount: number;
-  /** Channels in a block of the graph's forms, `null` for plain ones; settled when the run begins. */
+  /** Channels per block in the graph's forms, `null` for plain ones; fixed when the run begins. */
   readonly block?: number | null;
   /** The current state. */
   readonly file: string;
-  /** The state at the switch from cross-entropy, from which every arm goes on. */
+  /** The state at the switch from cross-entropy, from which every arm continues. */
   readonly shared: string | null;
   readonly best: Best | null;
-  /** Those of the arms that are done. */
+  /** The finished arms. */
   readonly bests: readonly Best[];
-  /** Where arms ended, by their names. */
+  /** Where arms ended, by name. */
   readonly left?: Readonly<Record<string, ArmPlace>>;
   /** Calibrated alphas by arm. */
   readonly alphas: Readonly<Record<string, number>>;
-  /** Where the training of an arm broke down, by its name: it was trained once more at {@link CUT} of the rate. */
+  /** Where the training of an arm broke down, by name: it was repeated at {@link CUT} of the rate. */
   readonly cuts?: Readonly<Record<string, string>>;
   readonly history: readonly EpochRecord[];
-  /** Set when all is done. */
+  /** Set when everything is done. */
   readonly outcome: Outcome | null;
 }
 
-/** Of the learning rate, where a loss was not finite. */
+/** The factor on the learning rate after a non-finite loss. */
 export const CUT = 0.1;
 
-/** What to tell of arms that were trained once more. */
+/** Notes on arms that were trained again. */
 export function cutNotes({ cuts = {} }: Checkpoint): string[] {
   return Object.entries(cuts).map(
     ([arm, where]) =>
@@ -98,24 +98,24 @@ export function scalingNotes({ history }: Pick<Checkpoint, 'history'>): string[]
 
 /** How a run ended. */
 export interface Outcome {
-  /** What is written back: names in the state of the first arm's best epoch. */
+  /** The tensors written back: names in the state of the first arm's best epoch. */
   readonly tuned: readonly string[];
   readonly untied: readonly Tie[];
-  /** On the test data: the model as it was given, then each arm's best epoch. None without test data. */
+  /** On the test data: the given model, then each arm's best epoch. None without test data. */
   readonly tests: readonly DetailedMetrics[];
-  /** The same on the validation data where there are no test data. */
+  /** The same on the validation data, if there are no test data. */
   readonly validation: readonly DetailedMetrics[];
-  /** Which of them is written, or why none is. */
+  /** The decision which of them is written, or why none is. */
   readonly decision: RunDecision;
-  /** What is written, where its weights are those half-way, on the same data as the others. */
+  /** The written model, if its weights are the halfway ones, on the same data as the others. */
   readonly half: DetailedMetrics | null;
   /** Of the tuned model on training data. */
   readonly influence: InfluenceOutcome;
-  /** Of the model that is written, or else of the first loss, on the same data as the figures; runs of older versions have none. */
+  /** For the written model, or else the first loss, on the same data as the figures; runs of older versions have none. */
   readonly curves?: RunCurves;
-  /** The samples that it takes for another class, those of which it is surest first. */
+  /** Its misclassified samples, the most confident first. */
   readonly mistakes?: readonly WrongSample[];
 }
 
-/** What is done with a run that is in the folder already: refused, gone on with, or replaced. */
+/** What to do with an existing run in the folder: refuse, resume or replace it. */
 export type RunMode = 'new' | 'resume' | 'replace';

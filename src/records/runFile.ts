@@ -1,6 +1,6 @@
-/** What was requested of a run and what it was given, as `run.json` in its folder says it: all plain data. */
+/** The options and inputs of a run, as in `run.json` in its folder: all plain data. */
 export interface RunFile {
-  /** Of lossgraft, the runtime, Node and the system. */
+  /** Versions of lossgraft, the runtime, Node and the system. */
   readonly versions: Readonly<Record<string, string>>;
   /** When it began and when it was resumed, ISO 8601. */
   readonly begun: string;
@@ -12,41 +12,41 @@ export interface RunFile {
   /** The folder of the run. */
   readonly folder: string;
   readonly model: { readonly path: string | null; readonly sha256: string };
-  /** Of `data`, `validation` and `test`; `null` for data that a program made. */
+  /** For `data`, `validation` and `test`; `null` for data made by a program. */
   readonly data: Readonly<Record<string, DataDigest | null>>;
   /** Every option by its key. */
   readonly options: Readonly<Record<string, RunOption>>;
-  /** What a program gave and no file can hold. Empty: the run can be repeated from this file. */
+  /** Values from a program that no file can hold. Empty: this file can repeat the run. */
   readonly notRepeatable: readonly string[];
 }
 
 export interface RunOption {
   readonly value: unknown;
-  /** Who gave it, or what settled it: `command line`, `default`, `method half`. */
+  /** Its origin: `command line`, `default`, `method half`. */
   readonly from: string;
-  /** lossgraft settled it, so a repeated run settles it again. */
+  /** lossgraft chose it, so a repeated run chooses it again. */
   readonly settled?: true;
 }
 
-/** What tells data from others. */
+/** A fingerprint of data. */
 export interface DataDigest {
   readonly path: string;
   readonly files: number;
   readonly bytes: number;
-  /** Of one file its SHA-256; of several that of a list in the form of `sha256sum`, or of their sizes where they are large. */
+  /** The SHA-256 of one file; for several files that of a list in the form of `sha256sum`, or of their sizes if they are large. */
   readonly sha256: string;
   readonly of: 'contents' | 'names and sizes';
 }
 
-/** What a caller adds to the record of a run. */
+/** A caller's additions to the record of a run. */
 export interface RunOrigin {
   readonly command?: string;
-  /** Where options come from, by their keys. Default `program`. */
+  /** The origin of options, by key. Default `program`. */
   readonly from?: Readonly<Record<string, string>>;
-  /** What the caller requested, all plain data, in place of the options of `train`. */
+  /** The caller's request, all plain data, in place of the options of `train`. */
   readonly options?: Readonly<Record<string, unknown>>;
-  /** A text of the library with the options that it names in the caller's words, for the report. */
+  /** Rewrites the options in a text of the library in the caller's form, for the report. */
   readonly spell?: (text: string) => string;
-  /** The record that this run repeats: what differs is told before the work. */
+  /** The record that this run repeats: differences are reported before the work. */
   readonly repeats?: RunFile;
 }

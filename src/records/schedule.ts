@@ -1,22 +1,22 @@
 import { LossgraftError } from '../errors.ts';
 
-/** How the learning rate goes, as plain data. */
+/** The learning rate schedule, as plain data. */
 export interface Schedule {
   readonly epochs: number;
   /** The learning rate after warm-up, before anything lowers it. */
   readonly rate: number;
   /** `step`: times `gamma` at each milestone; `cosine`: half a cosine down to 0. */
   readonly kind: 'constant' | 'step' | 'cosine';
-  /** The rate rises linearly over so many epochs. */
+  /** The rate rises linearly over this many epochs. */
   readonly warmup: number;
   /** Epochs, counted from 0, before which the rate is multiplied by `gamma`. */
   readonly milestones: readonly number[];
   readonly gamma: number;
   /** The epoch, counted from 0, from which the loss is used; before it the first loss is. 0: from the start. */
   readonly ibFrom: number;
-  /** By what the rate is multiplied from `ibFrom` on. */
+  /** The factor on the rate from `ibFrom` on. */
   readonly ibRateFactor: number;
-  /** Whether warm-up and cosine advance with every step, or, as in the reference of the IB loss, with every epoch. */
+  /** Whether warm-up and cosine advance with every step, or, as in the IB loss's reference code, with every epoch. */
   readonly by: 'step' | 'epoch';
 }
 
@@ -39,10 +39,10 @@ export interface Moment {
   readonly stepsPerEpoch: number;
 }
 
-/** The first loss, which is cross-entropy unless told otherwise, or the one that was requested. */
+/** The first loss, cross-entropy by default, or the requested one. */
 export type Phase = 'first' | 'loss';
 
-/** Which loss an epoch uses. The optimizer's states have the same names in both graphs, so momentum is carried across. */
+/** The loss of an epoch. The optimizer's states have the same names in both graphs, so momentum carries over. */
 export function phaseOf(schedule: Schedule, epoch: number): Phase {
   return epoch < schedule.ibFrom ? 'first' : 'loss';
 }
@@ -67,7 +67,7 @@ function decayAt(schedule: Schedule, { epoch, step, stepsPerEpoch }: Moment): nu
   return t < warmup ? 1 : (1 + Math.cos((Math.PI * (t - warmup)) / (epochs - warmup))) / 2;
 }
 
-/** What a recipe settles; what the user says counts before it. */
+/** The options that a recipe sets; the user's own options override it. */
 export interface Recipe {
   readonly schedule: Schedule;
   readonly batchSize: number;
@@ -107,7 +107,7 @@ export type RecipeName = keyof typeof recipes;
 
 const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 0;
 
-/** @throws LossgraftError `schedule` naming the part that makes no sense. */
+/** @throws LossgraftError `schedule` naming the invalid part. */
 export function checkSchedule(schedule: Schedule): void {
   const { epochs, rate, warmup, milestones, gamma, ibFrom, ibRateFactor } = schedule;
   const rules: readonly (readonly [string, boolean, string, unknown])[] = [

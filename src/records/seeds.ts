@@ -1,7 +1,7 @@
 import type { MetricName } from '../metrics/metrics.ts';
 import type { PairedT } from '../metrics/pairedT.ts';
 
-/** A figure over runs of several seeds. */
+/** A metric over runs with several seeds. */
 export interface Spread {
   readonly mean: number;
   /** With n − 1. */
@@ -10,28 +10,28 @@ export interface Spread {
   readonly values: readonly number[];
 }
 
-/** What a metric came to in a model of each seed; `null` where it is not defined. */
+/** A metric's value for the model of each seed; `null` if undefined. */
 export interface SeedRow {
   /** `before`, or a loss. */
   readonly name: string;
   readonly metrics: Readonly<Partial<Record<MetricName, Spread>>>;
-  /** Against the model as it was given, pair by pair; `null` of that itself. */
+  /** Against the given model, pair by pair; `null` for the given model itself. */
   readonly change: Readonly<Partial<Record<MetricName, PairedT>>> | null;
-  /** Against the first loss; `null` of that itself and of the model as it was given. */
+  /** Against the first loss; `null` for that loss itself and the given model. */
   readonly againstFirst: Readonly<Partial<Record<MetricName, PairedT>>> | null;
 }
 
-/** Runs that differ in their seed alone. */
+/** Runs that differ only in their seed. */
 export interface SeedSummary {
   readonly runs: readonly {
     readonly seed: number;
     readonly folder: string;
     /** Whether its gate took a model. */
     readonly isTaken: boolean;
-    /** By which those are ranked that were taken: the gain in the metric of the goal on validation data. */
+    /** The rank of accepted models: the gain in the goal's metric on validation data. */
     readonly gain: number | null;
   }[];
-  /** Whose model is written; `null`: that of none. */
+  /** The seed whose model is written; `null`: none. */
   readonly chosen: number | null;
   readonly judgedOn: 'test' | 'validation' | 'out-of-fold';
   readonly rows: readonly SeedRow[];

@@ -1,4 +1,4 @@
-/** A logarithmic axis that ends at ticks: powers of ten, and 2 and 5 between where these are few. */
+/** A logarithmic axis that ends at ticks: powers of ten, with 2 and 5 in between if those are few. */
 export function logAxis(values: readonly number[]): {
   readonly type: 'log';
   readonly nice: false;

@@ -5,14 +5,14 @@ import { type Html, html } from './html.ts';
 import { folded, table } from './look.ts';
 import type { Report } from './report.ts';
 
-/** Of the model that is written, or would be first. */
+/** For the written model, or the first candidate. */
 export function calibrationOf({ decision }: Report): CalibrationRecord | undefined {
   const { taken = null, candidates = [] } = decision ?? {};
   const found = taken ? candidates.find(({ arm, share }) => arm === taken.arm && share === taken.share) : candidates[0];
   return found?.calibration;
 }
 
-/** Behind a model's name. */
+/** A suffix of a model's name. */
 export function calibratedWord({ calibration }: Pick<Candidate, 'calibration'>): string {
   return calibration?.decision === 'take' ? ', calibrated' : '';
 }

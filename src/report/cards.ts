@@ -23,7 +23,7 @@ export function influenceCard(sample: ReportSample, nameOf: NameOf): Html {
   ]);
 }
 
-/** A sample that is predicted as another class. */
+/** A misclassified sample. */
 export function mistakeCard(sample: ReportMistake, nameOf: NameOf): Html {
   const { label, predicted, probability, truth } = sample;
   return card(sample, nameOf, [
@@ -56,10 +56,10 @@ function shownAs(preview: Preview, where: string): Html {
   return html`<div class="picture"><img src="${uri}" width="${width}" height="${height}" alt="${where}" class="${kind}"></div>`;
 }
 
-/** Cells that are seen at once. */
+/** Cells shown without unfolding. */
 const MAX_CELLS = 6;
 
-/** What is unusual of a table's row, and the other cells on demand. */
+/** The unusual cells of a table's row, and the others on demand. */
 function cellsTable({ cells, left }: Extract<Preview, { kind: 'cells' }>, where: string): Html {
   const unusual = cells.filter(({ usual }) => usual !== null);
   const first = unusual.length > 0 ? unusual.slice(0, MAX_CELLS) : cells.slice(0, MAX_CELLS);

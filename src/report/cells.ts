@@ -2,16 +2,16 @@ import type { Dataset, ShownCell } from '../data/dataset.ts';
 import { quantile } from '../metrics/bootstrap.ts';
 import type { Preview, PreviewCell } from './report.ts';
 
-/** Ascending values of each column of numbers, in a part of the training samples. */
+/** Ascending values of each numeric column, from a part of the training samples. */
 export type Usual = ReadonlyMap<string, Float64Array>;
 
-/** Values that are looked at, of all columns together. */
+/** Values examined over all columns. */
 const LOOKED_AT = 400_000;
 const MOST_ROWS = 2000;
-/** Cells of a row that are kept in the page. */
+/** Cells of a row kept in the page. */
 const MAX_CELLS = 40;
 
-/** What the columns of a table hold usually; none where the data are no table. */
+/** The usual values of a table's columns; none if the data are not a table. */
 export function usualOf(data: Dataset, rows: Uint32Array): Usual {
   const columns = rows[0] === undefined ? [] : (data.cellsOf?.(rows[0]) ?? []);
   const limit = Math.min(MOST_ROWS, Math.ceil(LOOKED_AT / Math.max(1, columns.length)), rows.length);
@@ -31,7 +31,7 @@ export function usualOf(data: Dataset, rows: Uint32Array): Usual {
 /** A row's cells, the most unusual first. */
 export function cellsPreview(cells: readonly ShownCell[], usual: Usual): Preview {
   const ranked = cells.map((cell) => ({ ...cell, ...judge(cell, usual.get(cell.column)) }));
-  // A stable sort: those that are not unusual stay in their order.
+  // A stable sort: cells that are not unusual keep their order.
   const sorted = ranked.toSorted((a, b) => a.rarity - b.rarity || b.distance - a.distance);
   const shown = sorted
     .slice(0, MAX_CELLS)
@@ -42,9 +42,9 @@ export function cellsPreview(cells: readonly ShownCell[], usual: Usual): Preview
 const EDGE = 0.05;
 
 interface Judgement {
-  /** The share of training samples that are as far out, on the same side; 1 for all that are not far out. */
+  /** The share of training samples at least as far out on the same side; 1 for values that are not far out. */
   readonly rarity: number;
-  /** How far out, in widths of the usual range. */
+  /** The distance outside, in widths of the usual range. */
   readonly distance: number;
   readonly range: string | null;
 }

@@ -21,13 +21,13 @@ import {
 import { profile } from './profile.ts';
 import type { Report } from './report.ts';
 
-/** Up to so many classes have a row each; more are shown as profiles over their ranks. */
+/** Up to this many classes have a row each; more are shown as profiles over their ranks. */
 export const MAX_ROWS = 40;
 
-/** A class as charts show it. */
+/** A class in charts. */
 export interface ClassRow {
   readonly index: number;
-  /** Unique, since names may be cut. */
+  /** Unique, because names may be truncated. */
   readonly key: string;
   readonly name: string;
   readonly count: number;
@@ -83,7 +83,7 @@ ${!isShort && main && rival && extremes(rows, main, rival)}
 ${folded('All classes as a table', classTable(report, rows, judged))}</section>`;
 }
 
-/** The model as it was given, the one that the page is about, and the baseline. */
+/** The given model, the one that the page is about, and the baseline. */
 function comparedOf(report: Report, judged: readonly JudgedLook[]): JudgedLook[] {
   const subject = subjectOf(report, judged);
   const baseline = report.arms.find(({ isBaseline }) => isBaseline)?.name;
@@ -94,7 +94,7 @@ function comparedOf(report: Report, judged: readonly JudgedLook[]): JudgedLook[]
   ];
 }
 
-/** With whom it is compared: the baseline, else another loss, else the model as it was given. */
+/** The model it is compared with: the baseline, or else another loss, or else the given model. */
 function rivalOf(
   { arms }: Report,
   judged: readonly JudgedLook[],

@@ -8,20 +8,20 @@ import { type Html, html } from './html.ts';
 import { classLabels, figure, folded, type JudgedLook, judgedOf, labelMargin, subjectOf, table } from './look.ts';
 import type { Report } from './report.ts';
 
-/** Up to so many classes the cells hold their numbers. */
+/** Up to this many classes, cells show their numbers. */
 const MAX_NUMBERS = 14;
-/** Up to so many, rows and columns have names. */
+/** Up to this many, rows and columns have names. */
 const MAX_NAMED = 20;
-/** Up to so many, each loss has its matrix. */
+/** Up to this many, each loss has its own matrix. */
 const MAX_COMPARED = 40;
-/** Cells that are drawn: beyond these, the smallest are left out. */
+/** The most cells drawn: beyond these, the smallest are left out. */
 const MAX_CELLS = 4000;
-/** Matrices side by side: the model as it was given, the loss, and the baseline. Those of others are folded away. */
+/** Matrices side by side: the given model, the loss, and the baseline. Those of others are folded. */
 const MAX_MATRICES = 3;
 const MAX_FOLDED = 9;
 const MISTAKES = 8;
 
-/** Which class is predicted as which. */
+/** The confusion of classes. */
 export function confusion(report: Report): Html {
   const judged = judgedOf(report);
   const rows = rowsOf(report);
@@ -47,7 +47,7 @@ ${others.length > 0 && folded(`${counted(others.length, 'further loss')}`, furth
 ${surest(report, subject)}</section>`;
 }
 
-/** Samples that are seen at once. */
+/** Samples shown without unfolding. */
 const SHOWN = 6;
 
 function surest({ mistakes, classes, judgedOn }: Report, subject: JudgedLook | undefined): Html | null {

@@ -13,9 +13,9 @@ interface Panel {
   readonly title: string;
   readonly note: string;
   readonly isShare: boolean;
-  /** Losses of different kinds have nothing to join them to. */
+  /** Losses of different kinds are not joined by lines. */
   readonly isJoined: boolean;
-  /** Records of older versions may lack a figure. */
+  /** Records of older versions may lack a metric. */
   value(record: EpochRecord): number | null | undefined;
 }
 
@@ -50,7 +50,7 @@ const PANELS: readonly Panel[] = [
   },
 ];
 
-/** Of the groups that have classes. */
+/** For the groups that have classes. */
 function groupPanels({ classes }: Report): Panel[] {
   const groups = groupsOf(classes.map(({ count }) => count));
   return (['many', 'medium', 'few'] as const)
@@ -70,7 +70,7 @@ interface Line {
   readonly best: number | null;
 }
 
-/** How training went, epoch by epoch, for every loss. */
+/** The course of training, epoch by epoch, for every loss. */
 export function curves(report: Report): Html {
   const trained = report.history.filter(({ epoch }) => epoch > 0);
   if (trained.length === 0) return html`<section id="training"><h2>Training</h2><p>No epoch is done yet.</p></section>`;
@@ -88,7 +88,7 @@ ${legend([...shared, ...looksOf(report.arms)])}
 ${folded('All epochs as a table', epochs(report.history))}</section>`;
 }
 
-/** The epochs before the losses part, then each loss's own, from that point on. */
+/** The shared epochs first, then each loss's own from that point on. */
 function linesOf({ history, arms }: Report): Line[] {
   const looks = looksOf(arms);
   const common = history.filter(({ phase }) => phase !== 'loss');
@@ -177,7 +177,7 @@ function marksOf({ look, points, best }: Line & { readonly points: readonly Poin
 
 /** Longer lines are drawn without a dot for each epoch. */
 const MARKED_POINTS = 16;
-/** And without a text for each. */
+/** And without a label for each. */
 const HOVERED_POINTS = 400;
 
 /** Rows of the table of all epochs. */

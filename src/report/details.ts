@@ -6,7 +6,7 @@ import { type Html, html, shortened } from './html.ts';
 import { table } from './look.ts';
 import type { Report, ReportOrigin } from './report.ts';
 
-/** Data, settings, versions, and what the run had to say. */
+/** Data, settings, versions, and the run's notes. */
 export function details(report: Report): Html {
   const { settings, versions, notes, arms } = report;
   const alphas = arms.flatMap(({ name, alpha }) =>
@@ -55,7 +55,7 @@ function list(entries: readonly (readonly [string, string])[]): Html {
   return html`<dl class="settings">${entries.map(([key, value]) => html`<div><dt>${key}</dt><dd>${value}</dd></div>`)}</dl>`;
 }
 
-/** Settings that belong together stand together: each object under its own name. */
+/** Related settings are grouped: each object under its own name. */
 function groups(settings: Readonly<Record<string, unknown>>): Html[] {
   const entries = Object.entries(settings);
   const plain = entries

@@ -2,12 +2,12 @@ import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
 import { Html } from './html.ts';
 
-/** Three charts stand beside one another on a wide screen, one fills a phone: so texts are about as large in both. */
+/** Three charts fit beside one another on a wide screen, one fills a phone: so texts are about equally large on both. */
 export const WIDTH = 360;
 
 const { document } = parseHTML('<!doctype html><html><body></body></html>');
 
-/** Draws a chart to SVG. Colours are the page's variables, so that they follow its colour scheme. @param label for those who do not see it. */
+/** Draws a chart to SVG. Colours are the page's variables, so that they follow its colour scheme. @param label for screen readers. */
 export function draw(label: string, options: Plot.PlotOptions): Html {
   const svg = Plot.plot({
     document,

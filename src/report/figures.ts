@@ -15,7 +15,7 @@ function isDetailed(metrics: Metrics | DetailedMetrics): metrics is DetailedMetr
   return 'intervals' in metrics;
 }
 
-/** How a metric changed against the model as it was given; `null` where that was not computed. */
+/** How a metric changed from the given model; `null` if that was not computed. */
 export function changeOf(metrics: Metrics | DetailedMetrics, name: MetricName): Difference | null {
   return isDetailed(metrics) ? (metrics.change?.metrics[name] ?? null) : null;
 }
@@ -26,7 +26,7 @@ export function figures(report: Report, judged: readonly JudgedLook[]): Html | n
   return html`${folded('Every metric, with intervals', metricsTable(judged))}${classFigures(report, judged)}`;
 }
 
-/** A figure as its metric is shown: a share in percent. */
+/** A metric's value as shown: a share in percent. */
 export function shownMetric(name: MetricName, value: number | null | undefined): string {
   return METRICS[name].isShare ? percent(value) : value === null || value === undefined ? '–' : value.toFixed(3);
 }
@@ -57,7 +57,7 @@ function cell(name: MetricName, metrics: Metrics | DetailedMetrics): Html {
   return html`${shownMetric(name, metrics[name])}${word && html` <b>${word}</b>`}${range}`;
 }
 
-/** `null` where the data cannot show a difference. */
+/** `null` if the data cannot show a difference. */
 export function verdictOn(change: Difference | null, better: 'higher' | 'lower'): string | null {
   if (change === null || (change.low <= 0 && change.high >= 0)) return null;
   return change.difference > 0 === (better === 'higher') ? 'better' : 'worse';
@@ -71,7 +71,7 @@ export function reliabilityFigure(judged: readonly JudgedLook[]): Html | null {
         : [{ look, confidence: 100 * confidence, accuracy: 100 * accuracy, samples }],
     ),
   );
-  // Of several labels per sample there is no predicted class to be sure of.
+  // With several labels per sample there is no single predicted class.
   if (cells.length === 0) return null;
   const axis = { domain: [0, 100], ticks: 5, tickSize: 0, grid: true };
   const chart = draw('Accuracy by the probability of the predicted class', {
@@ -113,7 +113,7 @@ export function reliabilityFigure(judged: readonly JudgedLook[]): Html | null {
 /** Rows of the table of all classes. */
 const MAX_TABLE = 2000;
 
-/** Of the model that the page is about. */
+/** For the model that the page is about. */
 function classFigures(report: Report, judged: readonly JudgedLook[]): Html | null {
   const { classes } = report;
   const main = subjectOf(report, judged);

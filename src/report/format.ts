@@ -3,7 +3,7 @@ export function percent(share: number | null | undefined): string {
   return share === null || share === undefined || Number.isNaN(share) ? '–' : (100 * share).toFixed(1);
 }
 
-/** The difference of two shares in points, with its sign: `+2.5`. */
+/** The difference of two shares in points, with sign: `+2.5`. */
 export function points(share: number | null | undefined, before: number | null | undefined): string {
   if (share === null || share === undefined || before === null || before === undefined) return '–';
   const difference = (100 * (share - before)).toFixed(1);
@@ -11,7 +11,7 @@ export function points(share: number | null | undefined, before: number | null |
   return difference.startsWith('-') ? difference.replace('-', '−') : `+${difference}`;
 }
 
-/** Three significant digits; whole numbers with their thousands apart. */
+/** Three significant digits; whole numbers with a thousands separator. */
 export function number(value: number | null | undefined): string {
   if (value === null || value === undefined) return '–';
   if (!Number.isFinite(value)) return String(value);

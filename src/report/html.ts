@@ -1,4 +1,4 @@
-/** Markup: what is put into it is escaped, unless it is markup itself. */
+/** Markup: inserted values are escaped, unless they are markup. */
 export class Html {
   readonly markup: string;
 
@@ -32,7 +32,7 @@ function escaped(text: string): string {
   return visible(text).replace(/[&<>"']/g, (character) => ENTITIES[character] ?? character);
 }
 
-/** Names come from files: control characters, and those that turn the direction of writing, are shown as their codes. */
+/** Names come from files: control characters, and those that change the writing direction, are shown as codes. */
 export function visible(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Cs}]/gu, (character) =>
     character === '\n' ? character : `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,

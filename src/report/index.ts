@@ -7,7 +7,7 @@ export { previewsOf } from './preview.ts';
 export type { Preview, Report, ReportArm } from './report.ts';
 export { type LiveReport, serveReport } from './serve.ts';
 
-/** Writes a run's page, whole or not at all. @throws LossgraftError `write-failed` */
+/** Writes a run's page, completely or not at all. @throws LossgraftError `write-failed` */
 export function writeReport(path: string, report: Report): void {
   writeWhole(path, (fd) => writeAll(fd, Buffer.from(renderReport(report))));
 }

@@ -103,7 +103,7 @@ function classTable({ classes }: Influence, rows: readonly ClassRow[]): Html {
 
 const MAX_TABLE = 2000;
 
-/** Samples that are seen at once. */
+/** Samples shown without unfolding. */
 const SHOWN = 6;
 
 function samples({ samples: shown, classes, influence: found }: Report): Html | null {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 
 /**
- * What a page that is looked at while a run trains does by itself: it puts in what is new, and leaves what was unfolded unfolded. In the
- * page's words, not in TypeScript's: it runs in the browser.
+ * The script of a live page during training: it inserts new content and keeps unfolded parts unfolded. It runs in the browser, so it is
+ * plain JavaScript.
  */
 export const LIVE_SCRIPT: string = `
 const source = new EventSource('events');
@@ -22,5 +22,5 @@ source.addEventListener('error', () => ended('The run is no longer there: it has
 
 const hash = createHash('sha256').update(LIVE_SCRIPT).digest('base64');
 
-/** This script alone runs, and it asks this server alone. */
+/** Only this script runs, and it contacts only this server. */
 export const LIVE_POLICY: string = `default-src 'none'; script-src 'sha256-${hash}'; connect-src 'self'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'`;

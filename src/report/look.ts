@@ -3,7 +3,7 @@ import { draw } from './draw.ts';
 import { type Html, html, shortened } from './html.ts';
 import type { Report, ReportArm } from './report.ts';
 
-/** How something that is compared looks in every chart: told apart by colour, and by symbol and dashes. */
+/** The look of a compared model in every chart: colour, symbol and dashes. */
 export interface Look {
   readonly name: string;
   readonly color: string;
@@ -32,12 +32,12 @@ export function looksOf(arms: readonly ReportArm[]): Look[] {
   });
 }
 
-/** What the colours and symbols of a section's charts mean. */
+/** The legend of a section's charts. */
 export function legend(looks: readonly Look[]): Html {
   return html`<ul class="legend">${looks.map((look) => html`<li>${swatch(look)}${look.name}</li>`)}</ul>`;
 }
 
-/** A look's symbol as it stands in the charts. */
+/** A look's symbol as in the charts. */
 export function swatch({ color, symbol, dash, name }: Look): Html {
   return draw(name, {
     width: 26,
@@ -53,7 +53,7 @@ export function swatch({ color, symbol, dash, name }: Look): Html {
   });
 }
 
-/** A model of a report, as charts and tables show it. */
+/** A model in the charts and tables of a report. */
 export interface JudgedLook {
   readonly look: Look;
   readonly metrics: NonNullable<ReportArm['metrics']>;
@@ -61,7 +61,7 @@ export interface JudgedLook {
 
 const HALF: Omit<Look, 'name'> = { color: 'var(--half)', symbol: 'triangle', dash: '8 3 2 3' };
 
-/** The losses of a report with their looks; the model as it was given stands first, weights half-way last. */
+/** The losses of a report with their looks; the given model comes first, halfway weights last. */
 export function judgedOf(report: Report): JudgedLook[] {
   const looks = looksOf(report.arms);
   const arms = report.arms.flatMap(({ metrics }, i) => {
@@ -80,27 +80,27 @@ export function halfName(arm: string): string {
   return `${arm}, half-way`;
 }
 
-/** What the page is about: the model that is written, else that of the loss that was requested; `undefined` before it is judged. */
+/** The subject of the page: the written model, or else that of the requested loss; `undefined` before it is judged. */
 export function subjectOf(report: Report, judged: readonly JudgedLook[]): JudgedLook | undefined {
   const { taken = null } = report.decision ?? {};
   const name = taken === null ? report.arms[0]?.name : taken.share === 1 ? taken.arm : halfName(taken.arm);
   return judged.find(({ look }) => look !== BEFORE && look.name === name);
 }
 
-/** A chart with its title, and the figures behind it for those who want them. */
+/** A chart with its title, and its figures on demand. */
 export function figure(title: string, note: string, chart: Html, behind?: Html): Html {
   return html`<figure><figcaption><h3>${title}</h3><p>${note}</p></figcaption>${chart}${behind}</figure>`;
 }
 
 export interface ColumnHead {
   readonly head: string;
-  /** Text stands on the left, numbers on the right. */
+  /** Text is aligned left, numbers right. */
   readonly isText?: boolean;
 }
 
 type Cell = string | Html;
 
-/** A table that scrolls by itself where it is wide. */
+/** A table that scrolls on its own if it is wide. */
 export function table(caption: string, columns: readonly ColumnHead[], rows: readonly (readonly Cell[])[]): Html {
   const cell = (content: Cell, i: number): Html => {
     const kind = columns[i]?.isText ? 'text' : 'number';
@@ -113,14 +113,14 @@ export function table(caption: string, columns: readonly ColumnHead[], rows: rea
 <tbody>${rows.map((row) => html`<tr>${row.map(cell)}</tr>\n`)}</tbody></table></div>`;
 }
 
-/** Something that is opened on demand. */
+/** Content that unfolds on demand. */
 export function folded(summary: string, content: Html): Html {
   return html`<details><summary>${summary}</summary>${content}</details>`;
 }
 
 const LABEL = 15;
 
-/** Names of classes as they fit beside a chart; with their indices where they would no longer differ. */
+/** Class names shortened to fit beside a chart; with their indices if they would otherwise coincide. */
 export function classLabels(rows: readonly { readonly key: string; readonly name: string }[]): Map<string, string> {
   const cut = new Set(rows.map(({ name }) => shortened(name, LABEL)));
   const isClear = cut.size === rows.length;

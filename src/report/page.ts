@@ -10,7 +10,7 @@ import type { Report } from './report.ts';
 import { STYLE } from './style.ts';
 import { summary } from './summary.ts';
 
-/** Nothing is loaded and nothing runs: names and pictures in the page can do no harm. */
+/** Nothing is loaded and nothing runs, so names and pictures in the page can do no harm. */
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
 
 const PLACES = [
@@ -22,7 +22,7 @@ const PLACES = [
   ['details', 'Data and settings'],
 ] as const;
 
-/** The page of a run: one HTML document without scripts, in which everything is. */
+/** The page of a run: one self-contained HTML document without scripts. */
 export function renderReport(report: Report): string {
   const meta = html`<meta http-equiv="Content-Security-Policy" content="${POLICY}">`;
   return documentOf(report, meta, bannerOf(report), FOOTER);
@@ -30,7 +30,7 @@ export function renderReport(report: Report): string {
 
 const FOOTER = html`The figures are those of metrics.jsonl and checkpoint.json beside this page, where the run keeps them.`;
 
-/** Parts of a page that change while a run trains, by their places. */
+/** Parts of a page that change during training, by place. */
 export interface LiveParts {
   readonly sections: string;
   readonly links: string;
@@ -40,7 +40,7 @@ export function renderLiveParts(report: Report): LiveParts {
   return { sections: sectionsOf(report).markup, links: linksOf(report).markup };
 }
 
-/** The page of a run that continues: its script puts in what is new. */
+/** The page of a run in progress: its script inserts new content. */
 export function renderLive(report: Report, progress: string): string {
   const banner = html`<p class="banner" id="progress">${progress}</p>`;
   const script = new Html(`<script>${LIVE_SCRIPT}</script>`);

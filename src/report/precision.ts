@@ -19,7 +19,7 @@ import {
 } from './look.ts';
 import type { Report } from './report.ts';
 
-/** How well rare classes can be told from the others, at which thresholds, and how far the probabilities can be believed. */
+/** How well rare classes can be distinguished from the others, at which thresholds, and how reliable the probabilities are. */
 export function precision(report: Report): Html | null {
   const judged = judgedOf(report);
   const subject = subjectOf(report, judged);
@@ -89,7 +89,7 @@ function marksOf({ at, own }: OperatingPoint, { color }: Look): Plot.Markish[] {
   ];
 }
 
-/** Thresholds of the rare classes, against how the model decides by itself. */
+/** Thresholds of the rare classes, compared with the model's own decisions. */
 function operatingTable({ classes, curves, judgedOn }: Report, { look, metrics }: JudgedLook): Html {
   const rows = (curves?.points ?? []).map((one) => {
     const { threshold, at, own, gain } = one;

@@ -13,9 +13,9 @@ const MAX_TEXT = 320;
 const SHOWN_NUMBERS = 10;
 
 /**
- * What rows of data look like: pictures of image inputs, a table's cells, what the data say of themselves, else their first numbers.
+ * Previews of data rows: pictures of image inputs, a table's cells, the data's own description, or else their first numbers.
  *
- * @param usual of the training data, by which cells are told to be unusual.
+ * @param usual values of the training data, which show what is unusual.
  */
 export async function previewsOf(
   data: Dataset,
@@ -39,7 +39,7 @@ async function previewOf(
   if (data.cellsOf) return cellsPreview(data.cellsOf(row), usual);
   if (data.showRow) return { kind: 'text', text: shortened(await data.showRow(row), MAX_TEXT) };
   const feeds = await samples.read(Uint32Array.of(row));
-  // The last port is that of the labels.
+  // The last port takes the labels.
   const inputs = ports.slice(0, -1).flatMap(({ name }) => (feeds[name] ? [{ name, tensor: feeds[name] }] : []));
   const image = inputs.find(({ tensor }) => isImage(tensor));
   if (image) return picture(image.tensor, data.columns.get(image.name) ?? data.unnamed);
@@ -71,7 +71,7 @@ async function picture(tensor: Tensor, column: Column | undefined): Promise<Prev
   return { kind: 'image', uri: `data:image/webp;base64,${bytes.toString('base64')}`, width, height };
 }
 
-/** What black and white are, by channel: as the data say, else 0…1 or 0…255 where all lies within, else the extremes. */
+/** The values of black and white, by channel: from the data, or else 0…1 or 0…255 if everything lies within, or else the extremes. */
 function rangesOf(
   values: readonly number[],
   column: Column | undefined,

@@ -10,7 +10,7 @@ export interface Series {
   readonly values: readonly (number | null)[];
 }
 
-/** Above so many classes there are no dots, only means: a page of megabytes would show no more. */
+/** Above this many classes there are no dots, only means: a page of megabytes would show no more. */
 const MAX_DOTS = 1500;
 const BINS = 40;
 

@@ -5,39 +5,39 @@ import type { InfluenceOutcome, SampleInfluence } from '../records/influence.ts'
 import type { DetailedMetrics, Metrics } from '../records/metrics.ts';
 import type { Schedule } from '../records/schedule.ts';
 
-/** What a run's page shows: all plain data, as the run recorded them. */
+/** The content of a run's page: all plain data, as the run recorded them. */
 export interface Report {
   /** The model's file. */
   readonly model: string;
-  /** `false`: it was interrupted, and figures are those of the best epochs so far. */
+  /** `false`: it was interrupted, and the figures belong to the best epochs so far. */
   readonly isDone: boolean;
-  /** It goes on: the page is looked at while it trains. */
+  /** It is in progress: the page is viewed during training. */
   readonly isRunning: boolean;
-  /** What ended it, where that was an error. */
+  /** The error that ended it, if any. */
   readonly error: string | null;
-  /** On which data {@link before} and the arms were judged. */
+  /** The data on which {@link before} and the arms were judged. */
   readonly judgedOn: 'test' | 'validation' | 'out-of-fold';
   /** The given model. */
   readonly before: Metrics | DetailedMetrics | null;
-  /** The loss that was requested first. */
+  /** The first requested loss. */
   readonly arms: readonly ReportArm[];
   readonly history: readonly EpochRecord[];
   readonly schedule: Schedule;
   readonly classes: readonly ReportClass[];
   readonly sizes: { readonly train: number; readonly validation: number; readonly test: number | null };
-  /** Of training samples on the tuned model. */
+  /** For training samples on the tuned model. */
   readonly influence: InfluenceOutcome | null;
   /** Those with the largest influence. */
   readonly samples: readonly ReportSample[];
-  /** What the run came to; `null` where it is not done. */
+  /** The outcome of the run; `null` if it is not done. */
   readonly decision: RunDecision | null;
-  /** Figures of the weights half-way, where these are written. */
+  /** Figures of the halfway weights, if they are written. */
   readonly half: DetailedMetrics | null;
-  /** Of the model that is written, or else of the first loss. */
+  /** For the written model, or else the first loss. */
   readonly curves: RunCurves | null;
-  /** What that model takes for another class, those of which it is surest first. */
+  /** That model's misclassified samples, the most confident first. */
   readonly mistakes: readonly ReportMistake[];
-  /** How the run came about; `null` where it left no record. */
+  /** The origin of the run; `null` if it left no record. */
   readonly origin: ReportOrigin | null;
   readonly settings: Readonly<Record<string, unknown>>;
   readonly versions: Readonly<Record<string, string>>;
@@ -47,11 +47,11 @@ export interface Report {
 export interface ReportArm {
   readonly name: string;
   readonly isBaseline: boolean;
-  /** The epoch that is shown; `null` where there is none yet, as are the metrics. */
+  /** The epoch shown; `null`, like the metrics, if there is none yet. */
   readonly epoch: number | null;
-  /** In detail where the run is done. */
+  /** In detail if the run is done. */
   readonly metrics: Metrics | DetailedMetrics | null;
-  /** What `alpha: 'auto'` came to. */
+  /** The value of `alpha: 'auto'`. */
   readonly alpha: number | null;
 }
 
@@ -70,7 +70,7 @@ export interface ReportOrigin {
   readonly command: string | null;
   /** Where relative paths start. */
   readonly workingFolder: string;
-  /** The record that repeats the run; `null` where a program gave what no file can hold. */
+  /** The record that repeats the run; `null` if a program passed what no file can hold. */
   readonly repeat: string | null;
 }
 
@@ -78,16 +78,16 @@ export interface ReportMistake extends WrongSample {
   readonly preview: Preview;
 }
 
-/** What a sample looks like. */
+/** A preview of a sample. */
 export type Preview =
   | { readonly kind: 'image'; readonly uri: string; readonly width: number; readonly height: number }
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'cells'; readonly cells: readonly PreviewCell[]; readonly left: number };
 
-/** A cell of a table, those first that few training samples have. */
+/** A cell of a table, the rarest values first. */
 export interface PreviewCell {
   readonly column: string;
   readonly value: string;
-  /** The values between which nine of ten training samples lie, where this one does not. */
+  /** The range of nine in ten training samples, if this one lies outside. */
   readonly usual: string | null;
 }

@@ -8,22 +8,22 @@ import type { Report } from './report.ts';
 export interface LiveReport {
   /** On this machine only. */
   readonly url: string;
-  /** What a browser gets from now on; `report` is requested only where one looks at the page. */
+  /** Updates what browsers get; `report` is called only if one views the page. */
   show(report: () => Report): void;
   /** A line on how far the run is. */
   progress(text: string): void;
-  /** The last page that browsers get, if there is one, and no further requests. */
+  /** Serves the last page, if there is one, and stops. */
   close(report?: Report): Promise<void>;
 }
 
 /** No other machine reaches it. */
 const HOST = '127.0.0.1';
-/** Names under which a browser asks for it: a page elsewhere that leads a name of its own here is refused. */
+/** The host names it answers to, which defends against DNS rebinding. */
 const NAMES = [HOST, 'localhost'];
-/** Browsers that still read when the run ends. */
+/** Browsers still reading when the run ends. */
 const PATIENCE = 1000;
 
-/** @param port 0: any that is free. @throws LossgraftError `serve-failed` for a port that is taken. */
+/** @param port 0: any free port. @throws LossgraftError `serve-failed` if the port is taken. */
 export async function serveReport(port: number): Promise<LiveReport> {
   const live = new Live();
   const server = createServer((request, response) => live.answer(request, response));
@@ -67,7 +67,7 @@ async function closed(server: Server): Promise<void> {
   clearTimeout(impatience);
 }
 
-/** What is shown, and who looks. */
+/** The content, and its viewers. */
 class Live {
   readonly #watchers = new Set<ServerResponse>();
   #report: (() => Report) | undefined;
@@ -115,7 +115,7 @@ class Live {
     response.writeHead(200, { ...HEADERS, 'Content-Type': 'text/event-stream' });
     response.on('close', () => this.#watchers.delete(response));
     this.#watchers.add(response);
-    // What came between the page and this.
+    // The changes since the page was sent.
     if (this.#report) this.#sendPage(this.#report);
     this.#send('progress', this.#text);
   }
@@ -125,7 +125,7 @@ class Live {
     if (parts) this.#send('page', parts);
   }
 
-  /** A page that cannot be drawn does not end the run. */
+  /** A page that cannot be rendered does not end the run. */
   #drawn<T>(draw: () => T): T | undefined {
     try {
       return draw();
@@ -141,7 +141,7 @@ class Live {
   }
 }
 
-/** Others get neither the page nor a frame of it, and nothing is kept. */
+/** Other origins cannot read or embed the page, and nothing is cached. */
 const HEADERS = {
   'Cache-Control': 'no-store',
   'Content-Security-Policy': `${LIVE_POLICY}; frame-ancestors 'none'`,

@@ -10,7 +10,7 @@ import { BEFORE, figure, type JudgedLook, judgedOf, legend, subjectOf, swatch, t
 import type { Report } from './report.ts';
 import { triedTable, verdict } from './verdict.ts';
 
-/** What came out: what is written and why, a figure for each loss, and the groups of classes. */
+/** The outcome: what is written and why, a metric for each loss, and the groups of classes. */
 export function summary(report: Report): Html {
   const judged = judgedOf(report);
   if (judged.length === 0) return html`<section id="result"><p class="verdict">Nothing was judged yet.</p></section>`;
@@ -125,7 +125,7 @@ function resultTable({ judgedOn, arms }: Report, judged: readonly JudgedLook[], 
   return html`<figure><figcaption><h3>Before and after</h3><p>${note}</p></figcaption>${table('Accuracies of every loss', [{ head: 'loss', isText: true }, ...columns], rows)}${noise}</figure>`;
 }
 
-/** Of the mean of recalls, each a share of its class's samples: √Σ r(1−r)/n / C. */
+/** The standard error of the mean recall: √Σ r(1−r)/n / C. */
 function standardError({ confusion, recall }: Metrics): number | null {
   if (confusion === null) return null;
   const variances = recall.flatMap((share, k) => {

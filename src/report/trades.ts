@@ -2,7 +2,7 @@ import type { Metrics } from '../records/metrics.ts';
 import { percent } from './format.ts';
 import type { ReportClass } from './report.ts';
 
-/** What single classes gained and paid, as sentences; only what is beyond noise, the largest first. */
+/** Gains and losses of single classes, as sentences; only those beyond noise, the largest first. */
 export interface Trades {
   readonly gained: readonly string[];
   readonly paid: readonly string[];
@@ -16,7 +16,7 @@ interface Move {
   readonly change: number;
 }
 
-/** Recall and precision of every class, before and after; none where there are too many classes for a confusion matrix. */
+/** Recall and precision of every class, before and after; none if there are too many classes for a confusion matrix. */
 export function tradesOf(classes: readonly ReportClass[], before: Metrics, after: Metrics): Trades {
   const moves = classes.flatMap(({ name }, k): Move[] =>
     (['recall', 'precision'] as const).flatMap((what) => {
@@ -46,7 +46,7 @@ interface Share {
   readonly of: number;
 }
 
-/** `null` for a class without samples, or one that is never predicted. */
+/** `null` for a class without samples, or never predicted. */
 function shareOf({ confusion }: Metrics, what: 'recall' | 'precision', k: number): Share | null {
   if (confusion === null) return null;
   const cells = what === 'recall' ? (confusion[k] ?? []) : confusion.map((row) => row[k] ?? 0);

@@ -10,10 +10,10 @@ import { ARROW } from './marks.ts';
 import type { Report } from './report.ts';
 import { tradesOf } from './trades.ts';
 
-/** By these a run decides. */
+/** The metrics that decide a run. */
 const HEADLINE: readonly MetricName[] = ['balancedAccuracy', 'macroF1'];
 
-/** What the run came to: a model that is written or none, why, what it changes, and what was gained and paid. */
+/** The outcome of the run: which model is written, if any, why, what it changes, and what was gained and lost. */
 export function verdict(report: Report, judged: readonly JudgedLook[], subject: JudgedLook | undefined): Html {
   const { arms, before, decision, isDone, isRunning } = report;
   if (subject === undefined)
@@ -39,7 +39,7 @@ function decided(report: Report, { taken, why, warning, startIsWritten }: RunDec
 <p class="why">On ${count(sizes.validation)} validation samples, ${why}.</p>${warning && html`<p class="why warning">${warning}.</p>`}`;
 }
 
-/** Before → after with the interval of the change; a change that chance alone may give is none. */
+/** Before → after with the interval of the change; changes within chance do not count. */
 function headline(name: MetricName, before: Metrics | null, metrics: Metrics): Html {
   const [a, b] = [before?.[name], metrics[name]];
   const change = changeOf(metrics, name);
@@ -57,7 +57,7 @@ function headline(name: MetricName, before: Metrics | null, metrics: Metrics): H
   return html`<li><span class="name">${METRICS[name].title}</span><span class="figure">${from}${percent(b)}<small> %</small></span><span class="delta">${note}</span></li>`;
 }
 
-/** Sides of an exchange, each only as far as it is beyond noise. */
+/** The two sides of a trade, each only if it is beyond noise. */
 function gainedAndPaid(report: Report, before: Metrics, subject: JudgedLook): Html {
   const further = METRIC_NAMES.filter((name) => !HEADLINE.includes(name));
   const told = (word: 'better' | 'worse'): string[] =>
@@ -73,7 +73,7 @@ function gainedAndPaid(report: Report, before: Metrics, subject: JudgedLook): Ht
   return html`<div class="trade">${side('Gained', [...gained, ...told('better')])}${side('Paid', [...paid, ...told('worse')])}</div>`;
 }
 
-/** How others compare with what the page is about. */
+/** How other models compare with the subject of the page. */
 function rivals(judged: readonly JudgedLook[], subject: JudgedLook): Html | null {
   const others = judged.filter(({ look }) => look !== BEFORE && look !== subject.look);
   const rival = others.toSorted((a, b) => b.metrics.balancedAccuracy - a.metrics.balancedAccuracy)[0];
@@ -84,7 +84,7 @@ function rivals(judged: readonly JudgedLook[], subject: JudgedLook): Html | null
   return html`<p class="note">Of the others, by balanced accuracy, <b>${rival.look.name}</b> is first and ${how}.</p>`;
 }
 
-/** Every model that was held against the one before. */
+/** Every model that was compared with the given one. */
 export function triedTable({ decision, sizes }: Report): Html | null {
   if (decision === null || decision.candidates.length === 0) return null;
   const { taken, candidates, startIsWritten } = decision;

@@ -9,7 +9,7 @@ import { VERSION } from '../version.ts';
 import { makeFolder } from './lock.ts';
 import { EventFiles } from './tensorboard.ts';
 
-/** Of a run that begins. */
+/** The start of a new run. */
 export function beginning(settings: Checkpoint['settings']): Checkpoint {
   return {
     version: VERSION,
@@ -43,7 +43,7 @@ export class RunFolder {
     this.#events = new EventFiles(join(path, 'tensorboard'), classNames);
   }
 
-  /** @throws LossgraftError `run-exists` where a run is there already that is neither to be resumed nor replaced. */
+  /** @throws LossgraftError `run-exists` if there is already a run that is neither resumed nor replaced. */
   begin(mode: RunMode, settings: Checkpoint['settings']): Checkpoint | undefined {
     makeFolder(this.path);
     if (mode === 'replace') for (const name of [FILE, ...this.#states()]) rmSync(this.file(name), { force: true });
@@ -55,7 +55,7 @@ export class RunFolder {
     return checkpoint;
   }
 
-  /** The checkpoint with which a run would go on; nothing is changed. @throws LossgraftError as {@link begin} does */
+  /** The checkpoint from which a run would continue; nothing is changed. @throws LossgraftError as {@link begin} does */
   found(mode: RunMode, settings: Checkpoint['settings']): Checkpoint | undefined {
     this.refuseExisting(mode);
     if (mode !== 'resume' || !existsSync(this.file(FILE))) return undefined;
@@ -65,17 +65,17 @@ export class RunFolder {
     return checkpoint;
   }
 
-  /** @throws LossgraftError `run-exists` where a run is there already that is neither to be resumed nor replaced. */
+  /** @throws LossgraftError `run-exists` if there is already a run that is neither resumed nor replaced. */
   refuseExisting(mode: RunMode): void {
     if (mode === 'new' && existsSync(this.file(FILE))) throw this.#exists();
   }
 
-  /** The checkpoint that is there. @throws LossgraftError `bad-checkpoint` */
+  /** The existing checkpoint. @throws LossgraftError `bad-checkpoint` */
   checkpoint(): Checkpoint | undefined {
     return existsSync(this.file(FILE)) ? this.#read() : undefined;
   }
 
-  /** Where a new state goes: never a name that a checkpoint refers to. */
+  /** The path of a new state: never a name that a checkpoint refers to. */
   fresh(kind: 'state' | 'best' | 'shared' | 'half'): string {
     this.#count += 1;
     return `${kind}-${this.#count}.safetensors`;
@@ -85,7 +85,7 @@ export class RunFolder {
     return join(this.path, name);
   }
 
-  /** Makes `checkpoint` the one that counts, in one rename, then removes states that it does not name. */
+  /** Makes `checkpoint` the current one, in one rename, then removes states that it does not refer to. */
   commit(checkpoint: Checkpoint): void {
     writeText(this.file(FILE), `${JSON.stringify(checkpoint, withNames)}\n`);
     const { file, shared, best, bests, left = {}, outcome } = checkpoint;
@@ -100,7 +100,7 @@ export class RunFolder {
     this.#events.sync(history);
   }
 
-  /** Half-written files of a process that was killed. */
+  /** Incomplete files of a killed process. */
   #sweep(): void {
     for (const name of readdirSync(this.path)) if (TEMPORARY.test(name)) rmSync(this.file(name), { force: true });
   }
@@ -115,7 +115,7 @@ export class RunFolder {
       const found = JSON.parse(readFileSync(path, 'utf8'), withNumbers) as Checkpoint;
       if (typeof found.file === 'string' && Array.isArray(found.history)) return found;
     } catch {
-      // Told below.
+      // Reported below.
     }
     throw new LossgraftError({
       code: 'bad-checkpoint',
@@ -149,12 +149,12 @@ export class RunFolder {
   }
 }
 
-/** Whether settings ask for more epochs than others. */
+/** Whether settings request more epochs than others. */
 export function isLonger(before: Checkpoint['settings'], now: Checkpoint['settings']): boolean {
   return Number(partOf(now.schedule, 'epochs')) > Number(partOf(before.schedule, 'epochs'));
 }
 
-/** What follows from the number of epochs. */
+/** The settings that depend on the number of epochs. */
 const OF_LENGTH = ['epochs', 'warmup', 'milestones'];
 
 /** Settings with the length of others. */
@@ -186,7 +186,7 @@ function difference(before: unknown, now: unknown, setting = ''): Difference | u
   return found.find((each) => each !== undefined);
 }
 
-/** JSON has no NaN: numbers that are none are written by name, and read so. */
+/** JSON has no NaN: non-finite numbers are written and read by name. */
 function withNames(_key: string, value: unknown): unknown {
   return typeof value === 'number' && !Number.isFinite(value) ? `#${value}` : value;
 }

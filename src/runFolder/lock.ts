@@ -4,32 +4,32 @@ import { join } from 'node:path';
 import { LossgraftError, option } from '../errors.ts';
 import { checkWritable } from '../write.ts';
 
-/** The file that a run holds while it lasts. */
+/** The file that marks a running run. */
 const FILE = 'run.lock';
 
-/** Who holds a folder. */
+/** The holder of a folder. */
 interface Holder {
   readonly pid: number;
   readonly host: string;
   /** When the process began, ISO 8601. */
   readonly started: string;
-  /** The same as the kernel counts it; it tells a process from a later one of the same number. `null` where it is not known. */
+  /** The same in kernel ticks, which distinguishes a process from a later one with the same id. `null` if unknown. */
   readonly ticks: string | null;
 }
 
-/** A folder that this run alone writes into. */
+/** A folder that only this run writes into. */
 export interface RunLock {
-  /** Set where the lock of a run that no longer runs was removed. */
+  /** Set if a stale lock was removed. */
   readonly note: string | undefined;
-  /** Gives the folder back, and removes it where it was made for the lock and nothing came into it. */
+  /** Releases the folder, and removes it if it was created for the lock and is still empty. */
   release(): void;
 }
 
 /**
- * Makes a run's folder where there is none, and holds it: until {@link RunLock.release}, the end of the process or a signal that ends it.
- * The lock of a process that no longer runs is removed.
+ * Creates a run's folder if needed, and holds it until {@link RunLock.release}, the end of the process, or a signal that ends it. The
+ * lock of a process that no longer runs is removed.
  *
- * @throws LossgraftError `run-in-use` where another run holds the folder, `output-folder` where it cannot be made or written into.
+ * @throws LossgraftError `run-in-use` if another run holds the folder, `output-folder` if it cannot be created or written to.
  */
 export function lockRun(folder: string): RunLock {
   const isNew = !existsSync(folder);
@@ -48,7 +48,7 @@ export function lockRun(folder: string): RunLock {
   return { note, release };
 }
 
-/** Makes the folder of a run. @throws LossgraftError `output-folder` */
+/** Creates the folder of a run. @throws LossgraftError `output-folder` */
 export function makeFolder(path: string): void {
   try {
     mkdirSync(path, { recursive: true });
@@ -65,7 +65,7 @@ export function makeFolder(path: string): void {
   checkWritable(path, path);
 }
 
-/** @returns false where the file is there already. */
+/** @returns false if the file exists already. */
 function create(file: string, text: string): boolean {
   try {
     writeFileSync(file, text, { flag: 'wx' });
@@ -84,13 +84,13 @@ function read(file: string): string | undefined {
   }
 }
 
-/** Removes the lock of a process that no longer runs. @returns what to tell of it. @throws LossgraftError `run-in-use` */
+/** Removes the lock of a process that no longer runs. @returns a note about it. @throws LossgraftError `run-in-use` */
 function removeStale(folder: string, file: string): string | undefined {
   const text = read(file);
   if (text === undefined) return undefined;
   const holder = holderOf(text);
   if (holder === undefined ? isFresh(file) : isAlive(holder)) throw inUse(folder, file, holder);
-  // Two runs may find the same stale lock: what was moved aside is looked at once more, lest it be the new one of the other.
+  // Two runs may find the same stale lock: the moved file is checked again, in case it is the other run's new lock.
   const aside = `${file}.${process.pid}.tmp`;
   try {
     renameSync(file, aside);
@@ -124,7 +124,7 @@ function isFresh(file: string): boolean {
   return made !== undefined && Date.now() - made < 1000 * WRITING_SECONDS;
 }
 
-/** Of a process of another machine nothing is known: it counts as alive. */
+/** A process on another machine cannot be checked: it counts as alive. */
 function isAlive({ pid, host, ticks }: Holder): boolean {
   if (host !== hostname()) return true;
   try {
@@ -167,20 +167,20 @@ function removeEmpty(folder: string): void {
   try {
     rmdirSync(folder);
   } catch {
-    // Something came into it.
+    // It is no longer empty.
   }
 }
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** What gives back the folders that this process holds. */
+/** Releases the folders that this process holds. */
 const held = new Set<() => void>();
 
-/** Calls `release` when the process ends; where a signal ends it, before. @returns what takes that back. */
+/** Calls `release` when the process ends, or before a signal ends it. @returns a function that removes the handlers. */
 function atEnd(release: () => void): () => void {
   if (held.size === 0) {
     process.on('exit', releaseAll);
-    // Before others, so that a listener for one signal is still counted.
+    // Runs before other listeners, so that a one-time listener is still counted.
     for (const signal of SIGNALS) process.prependListener(signal, onSignal);
   }
   held.add(release);
@@ -196,7 +196,7 @@ function releaseAll(): void {
   for (const release of held) release();
 }
 
-/** Somebody else may listen, as the command line does, and end the run in good order. */
+/** Another listener, such as the command line's, may end the run in an orderly way. */
 function onSignal(signal: NodeJS.Signals): void {
   if (process.listenerCount(signal) > 1) return;
   releaseAll();

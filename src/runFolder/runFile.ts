@@ -8,7 +8,7 @@ import type { RunFile } from '../records/runFile.ts';
 /** The record of a run, in its folder. */
 export const RUN_FILE = 'run.json';
 
-/** Replaces the record of a run; when it began stays, and a time is added for each time that it was resumed. */
+/** Replaces the record of a run; its start time stays, and each resumption adds a time. */
 export function writeRunFile(folder: string, run: RunFile, isResumed: boolean): void {
   const before = isResumed ? recordIn(folder) : undefined;
   const times = before && { begun: before.begun, resumed: [...before.resumed, run.begun] };
@@ -16,24 +16,24 @@ export function writeRunFile(folder: string, run: RunFile, isResumed: boolean): 
   writeWhole(join(folder, RUN_FILE), (fd) => writeAll(fd, Buffer.from(text)));
 }
 
-/** The record in the folder of a run, where there is one. @throws LossgraftError `bad-config` */
+/** The record in the folder of a run, if there is one. @throws LossgraftError `bad-config` */
 export function recordIn(folder: string): RunFile | undefined {
   const path = join(folder, RUN_FILE);
   return existsSync(path) ? readRunFile(path) : undefined;
 }
 
-/** Options of `train` by their keys, as a file gives them. */
+/** Options of `train` by key, from a file. */
 export interface RunConfig {
   readonly options: Readonly<Record<string, unknown>>;
-  /** Where the file is the record of a run. */
+  /** Set if the file is the record of a run. */
   readonly run: RunFile | undefined;
 }
 
 /**
- * What was requested of a run, by its `run.json`, or the options in an object of one's own. What lossgraft settled by itself is not among them:
- * it settles that again.
+ * The options of a run from its `run.json`, or from an object of options. Values that lossgraft chose itself are left out: it chooses
+ * them again.
  *
- * @throws LossgraftError `bad-config` for a file that is neither, and for a run that no file can repeat.
+ * @throws LossgraftError `bad-config` for any other file, and for a run that no file can repeat.
  */
 export function readConfig(path: string): RunConfig {
   const found = readJson(path);

@@ -16,7 +16,7 @@ import { METRICS, type MetricName } from '../metrics/metrics.ts';
 import type { EpochRecord } from '../records/epoch.ts';
 import { frameRecord, readRecords } from './tfrecord.ts';
 
-/** Of TensorFlow's event.proto and summary.proto, what scalars need; event.proto says that the first event of a file is its version. */
+/** The parts of TensorFlow's event.proto and summary.proto that scalars need; by event.proto the first event of a file is its version. */
 const { root } = protobuf.parse(`
   syntax = "proto3";
   message Event {
@@ -32,19 +32,19 @@ const { root } = protobuf.parse(`
 const Event = root.lookupType('Event');
 const FILE_VERSION = 'brain.Event:2';
 
-/** TensorBoard takes files with `tfevents` in their names; one that is always the same is found again by a run that continues. */
+/** TensorBoard reads files with `tfevents` in their names; a fixed name lets a resumed run find its file. */
 const FILE = 'events.out.tfevents.0.lossgraft';
 
-/** Of more classes TensorBoard gets no recalls: each would be a chart of its own, and 40 bytes in every epoch. */
+/** With more classes TensorBoard gets no recalls: each would be a chart of its own, and 40 bytes per epoch. */
 export const MAX_RECALLS = 1000;
 
-/** @returns what to tell where the event files leave the recalls out. */
+/** @returns a note if the event files leave the recalls out. */
 export function recallNote(classes: number): string | undefined {
   if (classes <= MAX_RECALLS) return undefined;
   return `TensorBoard's files have no recall by class: there are ${classes} classes, and they take up to ${MAX_RECALLS}. metrics.jsonl has them`;
 }
 
-/** Metrics that have no tag of their own. */
+/** Metrics without a tag of their own. */
 const OTHERS = (Object.keys(METRICS) as MetricName[]).filter(
   (name) => name !== 'accuracy' && name !== 'balancedAccuracy',
 );
@@ -54,7 +54,7 @@ function snakeCase(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
-/** The scalars of an epoch by their tags in TensorBoard. A class without a name of its own is called by its index. */
+/** The scalars of an epoch by TensorBoard tag. A class without a unique name is identified by its index. */
 function scalarsOf(record: EpochRecord, classNames: readonly string[]): [string, number][] {
   const { trainLoss, validationLoss, balancedAccuracy, accuracy, many, medium, few, recall, rate } = record;
   const recalls = recall.length > MAX_RECALLS ? [] : recall;
@@ -78,11 +78,11 @@ function scalarsOf(record: EpochRecord, classNames: readonly string[]): [string,
   return all.flatMap(([tag, value]) => (typeof value === 'number' ? [[tag, value]] : []));
 }
 
-/** The event files of a run: one folder for each arm, to which every epoch is appended once, also by a run that continues. */
+/** The event files of a run: one folder for each arm. Every epoch is appended once, also by a resumed run. */
 export class EventFiles {
   readonly #folder: string;
   readonly #classNames: readonly string[];
-  /** Records that each arm's file holds; unknown until the file was compared with the history. */
+  /** The number of records in each arm's file; unknown until the file was compared with the history. */
   readonly #written = new Map<string, number>();
   #isClean = false;
 
@@ -92,7 +92,7 @@ export class EventFiles {
   }
 
   /**
-   * Makes the files hold the history and nothing else: what they have of it stays, what follows is replaced.
+   * Makes the files hold exactly the history: the matching part stays, the rest is replaced.
    *
    * @throws LossgraftError `write-failed`
    */
@@ -149,7 +149,7 @@ export class EventFiles {
     return Event.encode({ wallTime, ...step, summary: { value } }).finish();
   }
 
-  /** Of a run that was replaced. */
+  /** From a replaced run. */
   #removeOthers(kept: readonly string[]): void {
     if (!existsSync(this.#folder)) return;
     for (const name of readdirSync(this.#folder)) {
@@ -164,7 +164,7 @@ function versionEvent(wallTime: number): Uint8Array {
   return Event.encode({ wallTime, fileVersion: FILE_VERSION }).finish();
 }
 
-/** How many events a file begins with, whenever they were written, and the bytes that they take. */
+/** How many of the given events a file begins with, regardless of their times, and their size in bytes. */
 function matching(file: Uint8Array, events: readonly EventAt[]): { readonly count: number; readonly bytes: number } {
   const records = readRecords(file);
   const wrong = events.findIndex((event, i) => {
@@ -179,7 +179,7 @@ function wallTimeOf(record: Uint8Array): number {
   return Number(Event.toObject(Event.decode(record), { defaults: true }).wallTime);
 }
 
-/** A folder's name for an arm: a letter that could mean something in a path becomes its code. */
+/** A folder name for an arm: characters with a meaning in paths become codes. */
 function folderName(arm: string): string {
   const coded = (character: string): string =>
     [...Buffer.from(character)].map((byte) => `%${byte.toString(16).padStart(2, '0')}`).join('');

@@ -1,4 +1,4 @@
-/** Length (8 bytes), its checksum, and behind the data theirs. */
+/** Length (8 bytes), its checksum, and the data's checksum after the data. */
 const HEAD = 12;
 const FOOT = 4;
 
@@ -15,7 +15,7 @@ function crc32c(bytes: Uint8Array): number {
   return ~crc >>> 0;
 }
 
-/** CRC32C as TFRecord stores it: rotated, and a constant added, since a CRC over data that hold CRCs is weak. */
+/** CRC32C as TFRecord stores it: rotated, plus a constant, because a CRC over data that contain CRCs is weak. */
 export function maskedCrc32c(bytes: Uint8Array): number {
   const crc = crc32c(bytes);
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
@@ -31,7 +31,7 @@ export function frameRecord(data: Uint8Array): Uint8Array {
   return record;
 }
 
-/** The data of the records at the start of `file`, up to the first that is cut short or damaged, as after a crash. */
+/** The data of the records at the start of `file`, up to the first truncated or damaged one, as after a crash. */
 export function readRecords(file: Uint8Array): Uint8Array[] {
   const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
   const records: Uint8Array[] = [];

@@ -56,12 +56,12 @@ export function isRuntimeType(dtype: string): dtype is RuntimeType {
   return dtype === 'string' || Object.hasOwn(STORAGE, dtype);
 }
 
-/** Whether `data` is what a tensor of `dtype` keeps its elements in. */
+/** Whether `data` is the array type for the elements of a `dtype` tensor. */
 export function storageFits(dtype: RuntimeType, data: unknown): data is TensorData {
   return dtype === 'string' ? Array.isArray(data) : data instanceof STORAGE[dtype];
 }
 
-/** Elements of a type that are in these bytes. */
+/** The number of elements of a type in these bytes. */
 export function viewAs(dtype: Exclude<RuntimeType, 'string'>, bytes: ArrayBuffer): TensorData {
   return new STORAGE[dtype](bytes);
 }
@@ -72,10 +72,10 @@ export function describePort(dtype: DataType | undefined, shape: Shape): string 
 }
 
 /**
- * Refuses what ONNX Runtime would silently ignore or misread: unknown, missing and ill-typed feeds, another rank, another size
- * where it is known, and one symbolic dimension with two sizes.
+ * Refuses what ONNX Runtime would silently ignore or misread: unknown, missing and ill-typed feeds, a wrong rank, a wrong size of a known
+ * dimension, and one symbolic dimension with two sizes.
  *
- * @throws LossgraftError naming the input, what it wants and what was given.
+ * @throws LossgraftError naming the input, what it expects and what it got.
  */
 export function checkFeeds(model: string, inputs: readonly Port[], feeds: Readonly<Record<string, Fed>>): void {
   const known = new Set(inputs.map((input) => input.name));
@@ -161,10 +161,10 @@ function checkAgainst(where: string, input: Port, tensor: Fed): void {
 }
 
 /**
- * Refuses inputs of which the model fixes a size at 0: ONNX Runtime takes that literally and every sample for an error. Some exporters
- * mean a free size by it.
+ * Refuses inputs with a fixed size of 0: ONNX Runtime takes it literally and rejects every sample, though some exporters mean a free
+ * size.
  *
- * @throws LossgraftError `empty-input` naming the input and the way out.
+ * @throws LossgraftError `empty-input` naming the input and a remedy.
  */
 export function refuseEmptyInputs(model: string, inputs: readonly Pick<Port, 'name' | 'shape'>[]): void {
   const [input] = inputs.filter(({ shape }) => shape?.includes(0));

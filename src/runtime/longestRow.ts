@@ -5,7 +5,7 @@ import { type ModelFile, openSession, type Session } from './session.ts';
 type Feeds = Readonly<Record<string, Tensor>>;
 
 /**
- * Tells why a run failed, where rows of tokens are longer than the model has positions for; other errors are left as they are.
+ * Explains a failed run if token rows are longer than the model has positions for; other errors stay as they are.
  *
  * @param readRow gives one sample of each input of the model.
  * @returns `error`, or a LossgraftError `too-many-tokens` with the longest row that runs.
@@ -37,7 +37,7 @@ export async function explainLength(
   }
 }
 
-/** The length of the rows of tokens, whose size the model leaves open. */
+/** The length of token rows, which the model leaves open. */
 function tokensOf({ inputs }: Session, row: Feeds): number | undefined {
   const lengths = new Set(
     inputs.flatMap(({ name, shape }) => {
@@ -50,7 +50,7 @@ function tokensOf({ inputs }: Session, row: Feeds): number | undefined {
   return lengths.size === 1 ? length : undefined;
 }
 
-/** By halves: what runs with a length runs with shorter ones. */
+/** Bisection: if a length runs, shorter ones run too. */
 async function longestRow(session: Session, row: Feeds, length: number): Promise<number> {
   let [runs, fails] = [0, length + 1];
   while (fails - runs > 1) {

@@ -5,18 +5,17 @@ const { port1: nowhere } = new MessageChannel();
 nowhere.close();
 
 /**
- * Gives the memory of tensors back at once: they are empty afterwards. Left to the garbage collector, what a step replaced is still there
- * many steps later, and every new state is written to fresh pages.
+ * Frees the memory of tensors at once: they are empty afterwards. The garbage collector would keep replaced states for many steps, and
+ * every new state would be written to fresh pages.
  *
- * What is transferred to a port that is closed is taken from its owner all the same (HTML, "message port post message steps"), and then
- * dropped.
+ * Transferring to a closed port still detaches a buffer from its owner (HTML, "message port post message steps"), and drops it.
  */
 export function release(tensors: Iterable<Tensor>): void {
   const buffers = ownBuffers(tensors);
   if (buffers.length > 0) nowhere.postMessage(null, buffers);
 }
 
-/** The buffers of those tensors that have one for themselves, each once. */
+/** The buffers that a tensor has for itself, each once. */
 export function ownBuffers(tensors: Iterable<Tensor>): ArrayBuffer[] {
   const buffers = new Set<ArrayBuffer>();
   for (const { data } of tensors) {

@@ -19,14 +19,17 @@ export { DeviceTensor, type Feed } from './sessionTensors.ts';
 export interface Session {
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
-  /** For `cuda`: the nodes that ONNX Runtime keeps on the CPU on purpose, since they compute shapes. Any other refuses the session. */
+  /**
+   * For `cuda`: the nodes that ONNX Runtime keeps on the CPU on purpose, because they compute shapes. Any other such node refuses the
+   * session.
+   */
   readonly shapeNodesOnCpu: readonly PlacedNode[];
   /**
-   * Runs the model once. It blocks the JavaScript thread for as long as it runs.
+   * Runs the model once. It blocks the JavaScript thread meanwhile.
    *
    * @param feeds every input of the model by name, and nothing else.
-   * @param fetches the outputs that are wanted; all of them by default.
-   * @throws LossgraftError for feeds or fetches that don't fit, and for what ONNX Runtime throws (then its error is the cause).
+   * @param fetches the requested outputs; all of them by default.
+   * @throws LossgraftError for feeds or fetches that do not fit, and for ONNX Runtime's errors (as the cause).
    */
   run(feeds: Readonly<Record<string, Feed>>, fetches?: readonly string[]): Promise<Record<string, Tensor>>;
   /** The same, of all outputs, of which those that {@link SessionOptions.onDevice} names stay where they are. */
@@ -40,10 +43,10 @@ export interface Session {
 /** The version of the ONNX Runtime that sessions run on. */
 export const runtimeVersion: string = ort.env.versions.node ?? ort.env.versions.common;
 
-/** Inputs that an error shows: a training graph has one for each weight. */
+/** The most inputs an error lists: a training graph has one for each weight. */
 const SHOWN_INPUTS = 6;
 
-/** A model's path, or its bytes with what a session must know of them. */
+/** A model's path, or its bytes with the session's options for them. */
 export interface ModelFile {
   readonly file: string | Uint8Array;
   readonly session: Pick<SessionOptions, 'name' | 'externalDataFolder'>;

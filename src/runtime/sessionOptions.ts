@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import * as ort from 'onnxruntime-node';
 
-/** Who computes. `cuda` and `webgpu` are requested alone and never fall back to the CPU. */
+/** The execution provider. `cuda` and `webgpu` are requested alone and never fall back to the CPU. */
 export type Provider = 'cpu' | 'cuda' | 'webgpu';
 
 /** How ONNX Runtime rewrites the graph before it runs. */
@@ -18,20 +18,20 @@ export interface SessionOptions {
   readonly profile?: string;
   /** ONNX Runtime's log on stderr: 0 verbose, 1 info, 2 warning, 3 error, 4 fatal. Default 4: errors are thrown, not printed. */
   readonly logSeverity?: 0 | 1 | 2 | 3 | 4;
-  /** Where a model given as bytes finds its external data. A model given as a path finds it beside itself. */
+  /** The folder of external data for a model given as bytes. A model given as a path has it beside itself. */
   readonly externalDataFolder?: string;
   /** For `cuda`: lets cuBLAS and cuDNN round float32 inputs to TF32. Default false. */
   readonly tf32?: boolean;
   /**
-   * Whether ONNX Runtime lays out one block for all tensors of a run, from the second run with the same shapes on. Default true. Without, a
-   * training step takes half of the memory and no more time.
+   * Whether ONNX Runtime allocates one block for all tensors of a run, from the second run with the same shapes on. Default true. Without
+   * it, a training step takes half the memory and no more time.
    */
   readonly memoryPattern?: boolean;
   /** For `webgpu`: outputs that stay in the GPU's memory, for {@link Session.runOnDevice}. */
   readonly onDevice?: readonly string[];
   /** ONNX Runtime session configuration entries, such as `session.disable_prepacking: '1'`. */
   readonly config?: Readonly<Record<string, string>>;
-  /** What error messages call the model. Default: the file's name, or `model` for bytes. */
+  /** The model's name in error messages. Default: the file's name, or `model` for bytes. */
   readonly name?: string;
 }
 

@@ -8,7 +8,7 @@ const MAX_HEADER_BYTES: number = 64 * 2 ** 20;
 /**
  * Reads the float32 tensors of a safetensors file.
  *
- * @throws LossgraftError `bad-safetensors` where it is damaged or holds another type.
+ * @throws LossgraftError `bad-safetensors` if it is damaged or holds another type.
  */
 export function readSafetensors(path: string): Map<string, Tensor> {
   const file = openFile(path);
@@ -39,7 +39,7 @@ function parse(text: string, fail: (found: string) => LossgraftError): Readonly<
     const value: unknown = JSON.parse(text);
     if (typeof value === 'object' && value !== null) return { ...value };
   } catch {
-    // Told below.
+    // Reported below.
   }
   throw fail('a header that is not a JSON object');
 }

@@ -13,7 +13,7 @@ const TYPES: Readonly<Partial<Record<DataType, string>>> = {
   bool: 'BOOL',
 };
 
-/** Something to be written: its elements are requested when their turn comes, so that one tensor at a time is in memory. */
+/** A tensor to write: its elements are requested when their turn comes, so that only one tensor is in memory at a time. */
 export interface LazyTensor {
   readonly name: string;
   readonly dtype: DataType;
@@ -23,10 +23,10 @@ export interface LazyTensor {
 }
 
 /**
- * Writes a safetensors file: the header's length (uint64, little-endian), a JSON header, the elements. Into a temporary file first,
- * then renamed.
+ * Writes a safetensors file: the header's length (uint64, little-endian), a JSON header, the elements. Into a temporary file first, then
+ * renamed.
  *
- * @throws LossgraftError `write-failed`; what was at `path` is then still there.
+ * @throws LossgraftError `write-failed`; then `path` is unchanged.
  */
 export function writeSafetensors(
   path: string,
@@ -47,7 +47,7 @@ function header(tensors: readonly LazyTensor[], metadata: Readonly<Record<string
     offset += bytes;
   }
   const json = JSON.stringify(entries);
-  // Readers want the elements aligned to 8 bytes: the header is padded with spaces.
+  // Readers expect elements aligned to 8 bytes: the header is padded with spaces.
   const text = Buffer.from(json.padEnd(json.length + ((8 - (Buffer.byteLength(json) % 8)) % 8)));
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(text.length));

@@ -5,13 +5,13 @@ import { graftRows } from './graft.ts';
 
 /** The options of `calibrate`. */
 export const calibrateRows = {
-  /** What is changed; default `logit-adjustment`. */
+  /** The method; default `logit-adjustment`. */
   method: choice(
     ['logit-adjustment', 'temperature', 'biases', 'tau-norm'],
     'What to change: subtract τ · log of the class shares, divide logits by a temperature, add a bias per class, or divide weights by their norms to the power τ',
     { first: true, default: 'logit-adjustment' },
   ),
-  /** What τ and biases are fitted for; default `macro-f1`. A temperature is fitted for the log loss. */
+  /** The goal of fitting τ and biases; default `macro-f1`. A temperature is fitted for the log loss. */
   goal: choice(
     ['macro-f1', 'balanced', 'accuracy', 'g-mean', 'mcc', 'cost'],
     'What to improve, for all methods but temperature',
@@ -27,11 +27,11 @@ export const calibrateRows = {
     describe: `${graftRows.classCounts.describe} (default: from the data)`,
     first: false,
   },
-  /** What a wrong prediction costs, for `goal: "cost"`. */
+  /** The costs of wrong predictions, for `goal: "cost"`. */
   costs: costsRow,
-  /** Parts of the data; what the report says of a part was fitted on the others. Default 5. */
+  /** The number of folds; the report judges each fold by a fit on the others. Default 5. */
   folds: count('Parts of the data: each part is judged by a fit on the others', { default: 5 }),
-  /** Of parts and intervals. Default 0. */
+  /** The seed of folds and intervals. Default 0. */
   seed: intervalSeedRow,
   ...scoringRows,
 } as const;

@@ -1,7 +1,7 @@
 import { isCostMatrix } from '../data/costMatrix.ts';
 import { value } from '../options/row.ts';
 
-/** What a wrong prediction costs: rows are true classes, columns predictions. */
+/** The costs of wrong predictions: rows are true classes, columns are predictions. */
 export const costsRow = value(
   'a square matrix of finite numbers',
   isCostMatrix,

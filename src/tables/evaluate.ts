@@ -4,11 +4,11 @@ import { costsRow } from './costs.ts';
 import { runRows } from './run.ts';
 import { thresholdRow } from './thresholds.ts';
 
-/** How a classifier is run over data, whatever for. */
+/** Options for running a classifier over data. */
 export const scoringRows = {
-  /** The scores before the softmax, [N, C]; or, of two classes, the logit of the second, [N] or [N, 1]. Default: found. */
+  /** The scores before the softmax, [N, C]; or, for two classes, the logit of the second, [N] or [N, 1]. Default: found automatically. */
   logits: text('The scores before the softmax, [N, C], or the logit of the second of two classes (default: found)', {}),
-  /** What labels say. Default: what the labels, the file or its folder tell. */
+  /** The task. Default: from the labels, the file or its folder. */
   task: choice(
     TASK_NAMES,
     'exclusive: one class per sample; multi-label: any number of labels (default: as labels and file tell)',
@@ -35,8 +35,8 @@ export const evaluateRows = {
     ...thresholdRow,
     more: 'tune: those with the highest F1, judged in halves of the data, each at the thresholds of the other (default: as the file records, else 0.5)',
   },
-  /** What a wrong prediction costs: rows are true classes, columns predictions. The table has the metric `cost` then. */
+  /** The costs of wrong predictions: rows are true classes, columns are predictions. Adds the metric `cost`. */
   costs: { ...costsRow, first: true },
-  /** Of the draws that give intervals and comparisons. Default 0. */
+  /** The seed of intervals and comparisons. Default 0. */
   seed: intervalSeedRow,
 } as const;

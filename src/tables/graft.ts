@@ -5,15 +5,15 @@ import { isRecord } from '../isRecord.ts';
 import { choice, count, flag, given, isFunction, isText, names, text, value } from '../options/row.ts';
 import { TASK_NAMES } from '../task.ts';
 
-/** Where a loss is grafted on, and what its inputs and outputs are called. */
+/** Where a loss is grafted, and the names of its inputs and outputs. */
 export const placeRows = {
   /** The scores before the softmax, [N, C]. */
   logits: text('Name of the tensor of scores before the softmax, [N, C]', { settings: 'within' }),
-  /** What the last linear layer reads, [N, D]. */
+  /** The input of the last linear layer, [N, D]. */
   features: text('Name of the tensor that the last linear layer reads, [N, D]', { settings: 'within' }),
   /** `features` holds the norms themselves, [N] or [N, 1]. */
   featuresAreNorm: flag(`${option('features')} names a tensor of norms, [N] or [N, 1]`, { settings: 'within' }),
-  /** What labels say. Default: what the loss is for, or the head tells; `train` looks at the labels. */
+  /** The task. Default: that of the loss, or of the head; `train` looks at the labels. */
   task: choice(
     TASK_NAMES,
     'What labels say. exclusive: each sample has one class; multi-label: each has any number of labels (default: as the head and the labels tell)',
@@ -46,14 +46,14 @@ async function parseWeights(text: string): Promise<ClassCounts> {
   return (await import('../data/counts.ts')).readWeights(text);
 }
 
-/** Whether it is a name, something with that method, or what a call of that made. */
+/** Whether it is a name, an entry with that method, or the result of calling one. */
 export function isChoice(given: unknown, method: string): boolean {
   if (isText(given)) return true;
   if (!isRecord(given) && typeof given !== 'function') return false;
   return method in given || ('of' in given && isChoice(given.of, method) && !isText(given.of));
 }
 
-/** Which loss, by name or as a value. */
+/** The loss, by name or as a value. */
 export const lossRow = value('a name or a loss', isLoss, 'Which loss', {
   first: true,
   registry: 'losses',
@@ -63,7 +63,7 @@ export const lossRow = value('a name or a loss', isLoss, 'Which loss', {
 export const WEIGHTS_FILE =
   '3,1,… or ant=3,bee=1,… or FILE (.json, .csv, .npy): one weight per class, in the order of the scores or by name';
 
-/** How classes weigh. */
+/** The class weights. */
 export const classWeightsRow = value('a name, a weighting, or one weight per class', isWeights, 'How classes weigh', {
   first: true,
   registry: 'weightings',
@@ -71,10 +71,10 @@ export const classWeightsRow = value('a name, a weighting, or one weight per cla
   parse: async (given: string) => (/[=,]|\.(json|csv|npy)$/i.test(given) ? parseWeights(given) : given),
 });
 
-/** Another name of it. */
+/** An alias. */
 export const weightsRow = { ...classWeightsRow, flag: false, excludes: ['classWeights'] } as const;
 
-/** Of a multi-label loss: what PyTorch calls pos_weight. */
+/** For a multi-label loss: PyTorch's pos_weight. */
 export const positiveWeightsRow = value(
   'numbers from 0 on, one per label, in a list or by name',
   (given): given is ClassCounts => isByClass(given) && Object.values(given).every((weight) => weight >= 0),
@@ -86,17 +86,19 @@ export const positiveWeightsRow = value(
   },
 );
 
-/** Rules of one's own. */
+/** Custom rules. */
 export const gradientsRow = given<Readonly<Record<string, GradientRule>>>(
   'an object of gradient rules by operator',
   (rules) => isRecord(rules) && Object.values(rules).every(isFunction),
 );
 
-/** Of every verb that grafts a loss for a file. */
+/** The options of every verb that grafts a loss for a file. */
 export const graftRows = {
-  /** A name from `losses`, or a loss of one's own. */
+  /** A name from `losses`, or a custom loss. */
   loss: { ...lossRow, required: true },
-  /** Samples of each class in the training data, in the order of the scores or by name: for class weights, and for losses made from them. */
+  /**
+   * Samples of each class in the training data, in the order of the scores or by name: for class weights, and for losses that need them.
+   */
   classCounts: value(
     'a list of numbers, or numbers by the names of the classes',
     isCounts,
@@ -111,7 +113,7 @@ export const graftRows = {
   /** The same as `classWeights`. */
   weights: weightsRow,
   positiveWeights: positiveWeightsRow,
-  /** Training samples in all, where a sample may have several labels: `classCounts` do not tell. */
+  /** The total number of training samples, if a sample may have several labels: `classCounts` do not tell. */
   sampleCount: count('Multi-label: number of training samples, which class counts do not tell', {}),
   /** How the output `loss` combines the samples. Default `mean`: divided by N, never by the sum of the weights. */
   reduction: choice(
@@ -119,7 +121,7 @@ export const graftRows = {
     'How the output loss combines the samples; mean divides by N, never by the sum of the weights',
     { default: 'mean' },
   ),
-  /** Gradient rules by operator, which go before lossgraft's own. */
+  /** Gradient rules by operator, which override lossgraft's own. */
   gradients: gradientsRow,
   ...placeRows,
 } as const;

@@ -12,14 +12,14 @@ export const headRows = {
     first: true,
     excludes: ['addClasses', 'keepClasses', 'freshHead'],
   }),
-  /** Classes that the model does not have yet; the rows of those that it has stay as they are. */
+  /** Classes to add; the rows of existing classes stay as they are. */
   addClasses: texts('Add these classes to the model’s; what it knows of the others stays: a,b', {
     ...within,
     excludes: ['freshHead'],
   }),
-  /** Classes of the model that stay; the others are dropped. */
+  /** Classes of the model to keep; the others are dropped. */
   keepClasses: texts('Keep these classes of the model and drop the others: a,b', within),
-  /** What the rows of new classes begin with. Default `means`: the class means of the features. */
+  /** The initial rows of new classes. Default `means`: from the class means of the features. */
   headInit: choice(
     ['means', 'zeros', 'random'],
     'Start of new rows: class means of the features (default), zeros, or random as PyTorch’s layers begin',
@@ -43,7 +43,7 @@ export const reheadRows = {
     `Start of new rows: class means of the features (default with ${option('data')}), zeros (default without), or random`,
     { first: true },
   ),
-  /** The scores before the softmax. Default: found. */
+  /** The scores before the softmax. Default: found automatically. */
   logits: text('Name of the tensor of scores before the softmax, [N, C] (default: found)', {}),
   seed: number(
     'Seed of random rows, and of the samples that means are taken of',

@@ -3,16 +3,16 @@ import type { SetupOptions } from '../runtime/cuda/setup.ts';
 
 /** The options of `setupCuda`. */
 export const setupCudaRows = {
-  /** Where the provider's libraries go. Default: beside onnxruntime-node's own. */
+  /** The folder for the provider's libraries. Default: beside onnxruntime-node's own. */
   to: text('The folder for the libraries (default: beside onnxruntime-node’s own library)', { needs: 'setupCuda' }),
-  /** `runtime`: onnxruntime-node's installer; `wheel`: the Python wheel. By default the first, and the second where it fails. */
+  /** `runtime`: onnxruntime-node's installer; `wheel`: the Python wheel. By default the first, then the second if it fails. */
   source: choice(
     ['runtime', 'wheel'],
     'runtime: onnxruntime-node’s installer; wheel: the Python wheel, downloaded by pip (default: the first, then the second)',
     { needs: 'setupCuda' },
   ),
-  /** Replaces libraries that are there. */
+  /** Replaces existing libraries. */
   force: flag('Replace existing libraries', { needs: 'setupCuda' }),
-  /** Hears what is being done, a line at a time. */
+  /** Called with each step, one line at a time. */
   log: given<(line: string) => void>('a function', isFunction),
 } satisfies Record<keyof SetupOptions, Row>;

@@ -18,7 +18,7 @@ const isFactors = (given: unknown): given is readonly RateFactor[] =>
   Array.isArray(given) &&
   given.every((each) => isRecord(each) && isText(each.pattern) && typeof each.factor === 'number');
 
-/** Which optimizer, by name or as a value. */
+/** The optimizer, by name or as a value. */
 export const optimizerRow = value('a name or an optimizer', isOptimizer, 'Which optimizer', {
   registry: 'optimizers',
   settings: 'within',
@@ -33,7 +33,7 @@ export const trainableRow = text(
   },
 );
 
-/** How a training step treats the model and its gradients. These go to the training graph as they are. */
+/** How a training step treats the model and its gradients. The training graph gets these options unchanged. */
 export const stepRows = {
   /** `frozen`: running statistics; `train`: the batch's, and the running ones are updated as PyTorch updates them. Default `frozen`. */
   batchNorm: choice(
@@ -43,7 +43,7 @@ export const stepRows = {
   ),
   /** Whether Dropout drops. Default `off`. */
   dropout: choice(['off', 'train'], 'Whether Dropout is active', { default: 'off', settings: 'within' }),
-  /** Keeps tensors together that the exporter merged because they were equal. Default false: each reader gets its own. */
+  /** Keeps tensors merged that the exporter merged because they were equal. Default false: each reader gets its own. */
   keepTies: flag(
     'Keep tensors shared that the exporter merged because they were equal; otherwise each reader gets its own copy',
     {

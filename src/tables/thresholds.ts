@@ -1,7 +1,7 @@
 import { isThresholdChoice, parseThresholds } from '../metrics/thresholdChoice.ts';
 import { value } from '../options/row.ts';
 
-/** Of multi-label models. */
+/** For multi-label models. */
 export const thresholdRow = value(
   'a number, one per label, an object by names, or tune',
   isThresholdChoice,

@@ -17,12 +17,12 @@ export const trainRows = {
   ...lossRows,
   ...samplingRows,
   ...scheduleRows,
-  /** A name from `optimizers`, or an optimizer of one's own. Default `adamw`; `sgd` with a loss of one's choice. */
+  /** A name from `optimizers`, or a custom optimizer. Default `adamw`; `sgd` with an explicit loss. */
   optimizer: { ...optimizerRow, describe: `Which optimizer (default adamw; sgd with ${option('loss')})` },
   /** `head`, `all`, or patterns. Default `all`; with method `crt` `head`. */
   trainable: { ...trainableRow, first: false, default: 'all', excludes: ['method=lws'] },
   ...stepRows,
-  /** Gradient rules by operator, which go before lossgraft's own. */
+  /** Gradient rules by operator, which override lossgraft's own. */
   gradients: gradientsRow,
   ...trainerRows,
   ...folderRows,

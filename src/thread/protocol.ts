@@ -5,14 +5,14 @@ import type { Tensor } from '../tensor.ts';
 
 export type Tensors = Readonly<Record<string, Tensor>>;
 
-/** A graph that others stand behind: its outputs are feeds of theirs. */
+/** A graph in front of others: its outputs are their feeds. */
 export interface Front {
   readonly graph: string;
-  /** Its outputs, to the inputs of the graph behind it; that may read a part of them. */
+  /** Its outputs, mapped to the inputs of the next graph, which may read only some of them. */
   readonly feeds: Readonly<Record<string, string>>;
 }
 
-/** What the main thread asks of the worker, which holds the sessions and the state. */
+/** Requests of the main thread to the worker, which holds the sessions and the state. */
 export type Job =
   | {
       readonly kind: 'open';
@@ -22,11 +22,11 @@ export type Job =
       readonly bytes: Uint8Array;
       readonly provider: Provider;
       readonly externalDataFolder: string;
-      /** Of one operator; default: as many as the processor has cores. */
+      /** Threads per operator; default: as many as the processor has cores. */
       readonly threads?: number;
       /** A graph of one step on WebGPU: its states, whose next values stay in the GPU's memory. */
       readonly states?: readonly string[];
-      /** Runs first, batch by batch, where the feeds are what it reads and not what it gives. */
+      /** Runs first, batch by batch, if the feeds are its inputs rather than its outputs. */
       readonly front?: Front;
     }
   | { readonly kind: 'close'; readonly graph: string }
@@ -34,13 +34,13 @@ export type Job =
   | { readonly kind: 'load'; readonly path: string }
   | { readonly kind: 'save'; readonly path: string }
   | { readonly kind: 'set'; readonly state: Tensors }
-  /** One run of a training graph; the state goes on if all losses are finite. */
+  /** One run of a training graph; the state advances if all losses are finite. */
   | { readonly kind: 'train'; readonly graph: string; readonly feeds: Tensors; readonly loss: string }
-  /** Outputs of a graph that reads a part of the state. */
+  /** The outputs of a graph that reads a part of the state. */
   | { readonly kind: 'evaluate'; readonly graph: string; readonly feeds: Tensors; readonly fetches: readonly string[] }
   /** What a frozen graph makes of a batch. On a device it is proved at its first run. */
   | { readonly kind: 'freeze'; readonly graph: string; readonly feeds: Tensors }
-  /** Whether every number of the state is finite: the name of the first tensor with another, or ''. */
+  /** The name of the first tensor of the state with a non-finite number, or ''. */
   | { readonly kind: 'check' };
 
 export interface Losses {
@@ -49,11 +49,11 @@ export interface Losses {
   readonly scaling?: Scaling;
   /** What a proof on a device found, at a graph's first run. */
   readonly note?: string;
-  /** Milliseconds for which there was no job before this one. */
+  /** Idle milliseconds before this job. */
   readonly idle?: number;
 }
 
-/** What each job gives. */
+/** The result of each job. */
 export interface Answers {
   readonly open: undefined;
   readonly close: undefined;

@@ -5,7 +5,7 @@ import { ownBuffers } from '../runtime/release.ts';
 import type { TrainGraph } from '../trainGraph/trainGraph.ts';
 import type { Answer, Answers, Job } from './protocol.ts';
 
-/** The runner's state becomes what a training graph begins with. */
+/** Sets the runner's state to the initial state of a training graph. */
 export function setInitialState(runner: Runner, graph: TrainGraph): Promise<undefined> {
   const state = Object.fromEntries(graph.initialState());
   return runner.ask({ kind: 'set', state }, ownBuffers(Object.values(state)));
@@ -14,9 +14,9 @@ export function setInitialState(runner: Runner, graph: TrainGraph): Promise<unde
 /** A thread that trains. */
 export interface Runner {
   /**
-   * Does a job after those that were requested before.
+   * Does a job after the earlier ones.
    *
-   * @param handedOn buffers in the job that the caller needs no more: they are not copied.
+   * @param handedOn buffers in the job that the caller no longer needs: they are not copied.
    * @throws LossgraftError as the job does.
    */
   ask<J extends Job>(job: J, handedOn?: readonly ArrayBuffer[]): Promise<Answers[J['kind']]>;
@@ -28,7 +28,7 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
-/** MiB for new objects: what is large in the thread lies outside of V8's heap, which would grow to 48. */
+/** MiB for new objects: large data in the thread lie outside V8's heap, which would otherwise grow to 48. */
 const YOUNG = 4;
 
 /** Starts the thread. For CUDA, call `withoutTf32` before. */

@@ -2,12 +2,12 @@ import type { Tensor } from '../tensor.ts';
 import { joinData, mapTensors, viewRows } from '../tensorRows.ts';
 import type { Tensors } from './protocol.ts';
 
-/** How many batches stand one behind the other in the feeds of the loop form: the length of the rate's axis, as of every other. */
+/** How many batches the feeds of the loop form hold: the length of the rate's axis, and of every other. */
 export function stepsOf(feeds: Tensors): number {
   return Object.values(feeds)[0]?.dims[0] ?? 1;
 }
 
-/** Batches one behind the other get a leading axis of steps: the inputs of the loop form. */
+/** Stacks batches along a leading axis of steps: the inputs of the loop form. */
 export function stackSteps(feeds: Tensors, steps: number): Record<string, Tensor> {
   return mapTensors(feeds, ({ dtype, dims: [rows = 0, ...rest], data }) => ({
     dtype,
@@ -16,12 +16,12 @@ export function stackSteps(feeds: Tensors, steps: number): Record<string, Tensor
   }));
 }
 
-/** One batch of those that stand one behind the other. Its data are a view. */
+/** One batch of stacked ones. Its data are a view. */
 export function stepOf(feeds: Tensors, step: number): Record<string, Tensor> {
   return mapTensors(feeds, (tensor) => ({ ...viewRows(tensor, step, 1), dims: tensor.dims.slice(1) }));
 }
 
-/** Results of batches, one behind the other. */
+/** Concatenated results of batches. */
 export function stackBatches(batches: readonly Tensors[]): Record<string, Tensor> {
   const [first = {}] = batches;
   return Object.fromEntries(

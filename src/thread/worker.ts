@@ -13,7 +13,7 @@ import type { Answer, Answers, Front, Job, Losses, Question, Tensors } from './p
 import { TRAINING_SESSION } from './sessionOptions.ts';
 import { stackBatches, stepOf, stepsOf } from './steps.ts';
 
-/** The thread in which ONNX Runtime runs: it blocks, so that the main thread reads data, reports and listens meanwhile. */
+/** The thread in which ONNX Runtime runs: it blocks, while the main thread reads data, reports and listens. */
 
 interface Opened {
   readonly session: Session;
@@ -72,7 +72,7 @@ function opened(graph: string): Opened {
   throw new Error(`no graph ${graph} is open`);
 }
 
-/** What a graph reads of the feeds; what comes before it is computed first, for each of `steps` batches, unless the feeds hold that. */
+/** The feeds that a graph reads. The graph in front of it runs first, for each of `steps` batches, unless the feeds hold its outputs. */
 async function behindFront({ session, front }: Opened, feeds: Tensors, steps: number | undefined): Promise<Tensors> {
   if (!front) return feeds;
   const inputs = new Set(session.inputs.map(({ name }) => name));
@@ -95,7 +95,7 @@ async function freeze(open: Opened, feeds: Tensors): Promise<Tensors> {
   return open.session.run(given);
 }
 
-/** Batches one behind the other are run one after the other: together they would take the memory of all. */
+/** Stacked batches run one after the other: together they would take the memory of all. */
 async function freezeSteps(open: Opened, feeds: Tensors, steps: number | undefined): Promise<Tensors> {
   if (steps === undefined) return freeze(open, feeds);
   const made: Tensors[] = [];
@@ -103,7 +103,7 @@ async function freezeSteps(open: Opened, feeds: Tensors, steps: number | undefin
   return stackBatches(made);
 }
 
-/** The feeds and, of the state, what the graph reads besides. */
+/** The feeds, and the part of the state that the graph reads. */
 function withState({ session }: Opened, feeds: Tensors): State {
   const names = session.inputs.map(({ name }) => name).filter((name) => !(name in feeds));
   return { ...feeds, ...Object.fromEntries(names.flatMap((name) => (state[name] ? [[name, state[name]]] : []))) };
@@ -155,7 +155,7 @@ async function evaluate({ graph, feeds, fetches }: Extract<Job, { kind: 'evaluat
   return using({ ...feeds, ...own }, () => open.session.run(withState(open, own), fetches));
 }
 
-/** Feeds are there for one run: their memory goes back at once. */
+/** Feeds serve one run: their memory is freed at once. */
 async function using(feeds: Tensors, run: () => Promise<Tensors>): Promise<Tensors> {
   const results = await run();
   release(Object.values(feeds));
@@ -211,7 +211,7 @@ async function reply({ id, job }: Question, idle: number): Promise<Answer> {
   }
 }
 
-/** Buffers of results: they are handed on, not copied. */
+/** Buffers of results: they are transferred, not copied. */
 function resultsOf(answered: Answer): ArrayBuffer[] {
   const { value } = 'value' in answered ? answered : {};
   return typeof value === 'object' && !('losses' in value) ? ownBuffers(Object.values(value as Tensors)) : [];
@@ -225,7 +225,7 @@ export async function end(): Promise<void> {
   replaceState({});
 }
 
-// One job after the other, in the order in which they were asked.
+// Jobs run one at a time, in order.
 let last: Promise<void> = Promise.resolve();
 let idleSince = performance.now();
 parentPort?.on('message', (question: Question) => {

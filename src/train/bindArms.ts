@@ -24,24 +24,24 @@ export interface TrainingCounts {
   drawnBy?(sampler: Sampler): readonly number[];
 }
 
-/** What is trained, beside one another. */
+/** The arms to train. */
 export interface Arms {
   readonly arms: readonly Arm[];
   readonly first: GraphRequest;
   readonly crossEntropy: GraphRequest;
-  /** What measures the influence of samples, see `TrainerRequest`. */
+  /** The loss that measures the influence of samples, see `TrainerRequest`. */
   influence(alpha: number | undefined): GraftRequest & { readonly keepTies?: boolean };
-  /** Options of the first loss and of the optimizer, as they count. */
+  /** The effective options of the first loss and of the optimizer. */
   readonly declared: Readonly<Record<string, unknown>>;
   /** All of it as plain data. */
   readonly settings: Readonly<Record<string, unknown>>;
 }
 
 /**
- * The losses to train with: the one that was requested, the baseline, and those to compare with. Each takes, of the further options, those
- * that it declares.
+ * The losses to train with: the requested one, the baseline, and those to compare with. Each takes those of the further options that it
+ * declares.
  *
- * @throws LossgraftError for unknown names, a loss that comes twice, and options that nothing declares.
+ * @throws LossgraftError for unknown names, a repeated loss, and options that nothing declares.
  */
 export function bindArms(catalogue: Catalogue, options: OrderedTrainOptions, plan: Plan, data: TrainingCounts): Arms {
   const specs = specsOf(catalogue, options, plan);
@@ -149,7 +149,7 @@ class Binder {
     };
   }
 
-  /** The IB loss without class weights; a loss that weighs by influence lends it its options. */
+  /** The IB loss without class weights; a loss that weights by influence lends it its options. */
   influence(main: Spec | undefined, alpha: number | undefined): ReturnType<Arms['influence']> {
     const loss = formFor(named(this.#catalogue.losses, 'ib', 'loss'), this.#plan.task);
     const lent = Object.entries(main?.loss.options ?? {}).filter(([key]) => key in loss.options);
@@ -164,7 +164,7 @@ class Binder {
     return this.#plan.learnsScales ? { learnsScales: true } : {};
   }
 
-  /** An option must belong to one of the losses at least, their weightings or the optimizer. */
+  /** An option must belong to at least one of the losses, their weightings or the optimizer. */
   refuseUndeclared(specs: readonly Spec[]): void {
     const [main] = specs;
     const owners = [this.#optimizer.of.options, ...specs.flatMap((spec) => this.#ownersOf(spec))];
@@ -202,14 +202,14 @@ class Binder {
     return bindGraft(this.#catalogue, graftRows, options, this.#optimizer);
   }
 
-  /** Weights of the labels that a sample has are the user's own, as they are given. */
+  /** Weights for the labels of a sample come from the user and stay unchanged. */
   #weightsIn(weights: WeightsChoice, sampler: Sampler): Pick<OrderedOptions, 'classWeights' | 'positiveWeights'> {
     const { positiveWeights } = this.#options;
     if (positiveWeights !== undefined) return { positiveWeights };
     return { classWeights: this.#ofPresent(weights, sampler) };
   }
 
-  /** Where the loss goes; what only influence needs is left out for losses without it. */
+  /** Where the loss is grafted; options that only influence needs are dropped for losses without it. */
   #place(loss: Loss): OptionsOf<typeof placeRows> {
     const given = pick(placeRows, this.#options);
     if (loss.needsFeatures) return given;
@@ -219,7 +219,7 @@ class Binder {
     return { ...asked, ...(Object.keys(rename).length > 0 ? { rename } : {}) };
   }
 
-  /** Sorted names of which one is missing give the others wrong indices. */
+  /** If one of the sorted names is missing, the others get wrong indices. */
   get #mayBeShifted(): boolean {
     const { classNames = this.#counts } = this.#options.data;
     return classNames.length !== this.#counts.length;
@@ -229,13 +229,13 @@ class Binder {
     return sampler ?? this.#options.sampler ?? 'instance';
   }
 
-  /** A method takes a class without samples for one with a single sample: the loss then hardly pushes its score down. */
+  /** A method treats a class without samples as one with a single sample, so that the loss hardly lowers its score. */
   #priors(loss: Loss, sampler: Sampler): readonly number[] {
     const counts = loss.countsArePriors ? this.#drawnBy(sampler) : this.#counts;
     return this.#plan.method !== null ? counts.map((count) => Math.max(count, 1)) : counts;
   }
 
-  /** Weights of the classes as they are drawn. One without samples weighs 1, as the mean of the others: no sample asks for its weight. */
+  /** Weights of the classes as drawn. One without samples has weight 1, the mean of the others: no sample uses it. */
   #ofPresent(asked: WeightsChoice, sampler: Sampler): WeightsChoice {
     const drawn = this.#drawnBy(sampler);
     const present = drawn.filter((count) => count > 0);
@@ -266,7 +266,7 @@ class Binder {
   }
 }
 
-/** What is made of class counts has no place for a class without samples. */
+/** Losses made from class counts cannot handle a class without samples. */
 function refuseEmptyClass(counts: readonly number[], loss: string, where: string): void {
   const empty = counts.flatMap((count, label) => (count === 0 ? [label] : []));
   if (empty.length === 0) return;
@@ -283,7 +283,7 @@ function isCalibrated(loss: Loss): boolean {
   return loss.needsFeatures && 'alpha' in loss.options;
 }
 
-/** What a graph is made from, without the functions that make it. */
+/** The description of a graph, without functions. */
 function plain({ loss, optimizer, calculus: _, ...rest }: GraphRequest): Readonly<Record<string, unknown>> {
   return { ...rest, loss: loss.name, optimizer: optimizer.name };
 }

@@ -19,7 +19,7 @@ export interface PlacedCalibration {
   readonly notes: readonly string[];
 }
 
-/** Where a calibration goes. @throws LossgraftError `not-calibrated` where the file's labels cannot follow. */
+/** Where a calibration is written. @throws LossgraftError `not-calibrated` if the file's labels cannot follow. */
 export async function placeCalibration(
   model: Model,
   logits: string | undefined,
@@ -54,7 +54,7 @@ function withState({ weight, bias, classesFirst }: LinearHead, state: ReadonlyMa
 /** Beyond this, the search for biases takes minutes. */
 const MAX_SEARCH = 2e9;
 
-/** What is to be known of a calibration before the work. @throws LossgraftError for a model or data that cannot be calibrated. */
+/** Notes on a calibration before the work. @throws LossgraftError for a model or data that cannot be calibrated. */
 export async function calibrationNotes(
   model: Model,
   { calibrate: method, logits }: TrainOptions,
@@ -77,7 +77,7 @@ export async function calibrationNotes(
   return notes;
 }
 
-/** Rounded, the map would not be the one that was judged. */
+/** Rounding would change the judged map. */
 function halfPrecision(where: string): LossgraftError {
   return new LossgraftError({
     code: 'not-calibrated',

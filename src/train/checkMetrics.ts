@@ -8,7 +8,7 @@ import type { TrainOptions } from './options.ts';
  * Refuses metrics that cannot choose an epoch.
  *
  * @param rows samples of the validation data.
- * @returns what to say of metrics that are left out.
+ * @returns notes on metrics that are left out.
  * @throws LossgraftError `option-range`
  */
 export function checkMetrics(options: TrainOptions, rows: number, classes: number): string | undefined {

@@ -15,16 +15,17 @@ import type { TrainOptions } from './options.ts';
 /** A run's data, whose labels are the model's classes. */
 export interface AlignedOptions {
   readonly options: TrainOptions;
-  /** What the classes are called, all of them; `undefined` where nobody says. */
+  /** The names of all classes; `undefined` if unknown. */
   readonly names: ClassNames | undefined;
   readonly notes: readonly string[];
 }
 
 /**
- * Matches the labels of all data of a run with the model's classes: see `alignLabels`. Where nothing tells these, the training data do.
+ * Matches the labels of all data of a run with the model's classes: see `alignLabels`. If these are unknown, the training data determine
+ * them.
  *
- * @param head the classes that the model is to have, where they are others than its own.
- * @throws LossgraftError `unknown-class`, or `class-count-mismatch` where too few names are given.
+ * @param head the requested classes, if they differ from the model's own.
+ * @throws LossgraftError `unknown-class`, or `class-count-mismatch` if too few names are given.
  */
 export async function alignData(
   model: Model,
@@ -35,7 +36,7 @@ export async function alignData(
   const { data, validation, test } = options;
   const { classes } = labels;
   const given = options.classNames ?? (data.labelsFrom === 'option' ? data.classNames : undefined);
-  // More names than the model's classes are refused with their counts.
+  // Too many names are refused with their counts.
   if (!head && given !== undefined && given.length < classes) checkNames(given, classes);
   const { names, leftAside, notes } = head
     ? { names: head.names, leftAside: undefined, notes: [] }
@@ -60,7 +61,7 @@ export async function alignData(
   };
 }
 
-/** The one option that gives a model the classes of the data. */
+/** The option that gives a model the classes of the data. */
 function remedyFor({ head, addClasses, keepClasses }: TrainOptions): ClassRemedy {
   return (unknown, known) => {
     if (head === 'new') return `Correct them, or name all classes of the new last layer with ${option('classes')}`;
@@ -74,10 +75,10 @@ function remedyFor({ head, addClasses, keepClasses }: TrainOptions): ClassRemedy
   };
 }
 
-/** More names are too many for a line. */
+/** More names do not fit into a line. */
 const LISTED = 12;
 
-/** Names that the model does not have as many of are no names to match by, and no reason to guess. */
+/** Names whose number differs from the model's classes cannot be matched, and are no reason to guess. */
 function otherCount({ from, names }: ClassNames, classes: number): LossgraftError {
   return new LossgraftError({
     code: 'class-count-mismatch',
@@ -88,13 +89,13 @@ function otherCount({ from, names }: ClassNames, classes: number): LossgraftErro
   });
 }
 
-/** The model's names; those of the data where they got their order from nothing else. */
+/** The model's names, or those of the data if only these determine the order. */
 function namesFor({ name, classNames: own }: Dataset, names: ClassNames | undefined, classes: number) {
   if (own === undefined || own.length !== classes) return names?.arePlaceholders ? undefined : names;
   return names !== undefined && own.every((one, k) => one === names.names[k]) ? names : classNames(own, name);
 }
 
-/** See `TrainerRequest.checkOrder`; `undefined` where labels are to be trusted. */
+/** See `TrainerRequest.checkOrder`; `undefined` if labels are trusted. */
 export function orderCheck(
   model: Model,
   { trustLabels, data, logits, head, task }: TrainOptions,
@@ -102,7 +103,7 @@ export function orderCheck(
   classes: number,
 ): ((evidence: Evidence) => Promise<readonly string[]>) | undefined {
   // A new head has no order yet.
-  // Which of several labels would be another one's cannot be told from single samples.
+  // With several labels, single samples cannot show which label belongs to which class.
   if (trustLabels || head === 'new' || task === 'multi-label') return undefined;
   return async (evidence) => {
     const wrong = findWrongOrder(evidence);

@@ -12,25 +12,25 @@ import { LossgraftError, option } from '../errors.ts';
 import type { Port } from '../runtime/session.ts';
 import type { TrainOptions } from './options.ts';
 
-/** The data of a run, divided. */
+/** The divided data of a run. */
 export interface DividedData {
   readonly train: Part;
   readonly validation: Part;
   readonly test?: Part;
-  /** Rows of cross-validation: all are trained on in the end, and judged by what was trained on the other folds. */
+  /** Rows for cross-validation: finally all are trained on, and each is judged by a model trained on the other folds. */
   readonly folds?: readonly Split[];
   /** Training samples of each class. */
   readonly counts: readonly number[];
-  /** How tables are prepared, as the model says or the training rows; `undefined` of other data. */
+  /** How tables are prepared, from the model or the training rows; `undefined` for other data. */
   readonly preparation: Preparation | undefined;
   readonly notes: readonly string[];
-  /** What tells these data from others. */
+  /** A fingerprint of these data. */
   readonly settings: Readonly<Record<string, unknown>>;
 }
 
 const DEFAULT_SHARE = 0.2;
 
-/** Opens all data of a run, cuts the long tail, holds out the validation part. @throws LossgraftError for data that don't fit. */
+/** Opens all data of a run, cuts the long tail, and holds out the validation part. @throws LossgraftError for data that do not fit. */
 export async function divide(
   options: TrainOptions,
   ports: readonly Port[],
@@ -91,18 +91,18 @@ export async function divide(
 interface DivideHow {
   readonly seed: number;
   readonly recorded: Preparation | undefined;
-  /** With how many folds samples are judged that would else be divided so; 1 leaves them so. */
+  /** The number of folds to judge these samples with; 1 keeps the split. */
   foldsFor(held: HeldOut): Promise<number>;
 }
 
-/** Labels of the training data, and the rows that would be trained on and held out. */
+/** Labels of the training data, and the rows for training and for validation. */
 export interface HeldOut {
   readonly labels: BigInt64Array;
   readonly train: Uint32Array;
   readonly validation: Uint32Array | undefined;
 }
 
-/** Rows of the training data, the long tail cut. */
+/** Rows of the training data after cutting the long tail. */
 interface Held {
   readonly all: Uint32Array;
   readonly train: Uint32Array;
@@ -110,7 +110,7 @@ interface Held {
   readonly folds?: readonly Split[];
 }
 
-/** Of a table, what its training rows decide. */
+/** The preparation of a table that its training rows decide. */
 async function fitTable(
   { table, ...data }: Dataset,
   features: readonly Port[],
@@ -123,7 +123,7 @@ async function fitTable(
   return table.fit(features, (await rowsOf(all)).train);
 }
 
-/** All rows are trained on, and each is validated in one of the folds. */
+/** All rows are trained on, and each is validated in one fold. */
 function crossed(all: BigInt64Array, rows: Uint32Array, folds: number, seed: number): Omit<Held, 'all'> {
   const labels = Array.from(rows, (row) => all[row] ?? 0n);
   const back = (places: Uint32Array): Uint32Array => places.map((place) => rows[place] ?? 0);
@@ -172,7 +172,9 @@ function lacking(what: string, counts: readonly number[], { classNames = [] }: D
   return [`No ${what} sample of class ${empty.slice(0, 10).join(', ')}${empty.length > 10 ? ', …' : ''}: ${so}`];
 }
 
-/** Of data with more classes than the model. @throws LossgraftError `class-count-mismatch`, which shows the rarest ones: a typo is rare. */
+/**
+ * For data with more classes than the model. @throws LossgraftError `class-count-mismatch` with the rarest ones, because typos are rare.
+ */
 async function refuseMore(data: Dataset, classes: number): Promise<void> {
   const { classNames: names = [] } = data;
   if (names.length <= classes) return;
@@ -189,7 +191,7 @@ async function refuseMore(data: Dataset, classes: number): Promise<void> {
   });
 }
 
-/** Sorted names give other indices than the model's where one of them is missing. */
+/** If a name is missing, sorted names have other indices than the model's. */
 function fewer({ name, classNames }: Dataset, classes: number): string[] {
   if (classNames === undefined || classNames.length === classes) return [];
   return [
@@ -197,13 +199,13 @@ function fewer({ name, classNames }: Dataset, classes: number): string[] {
   ];
 }
 
-/** Data that are judged should not be those that are trained on. */
+/** Test data must not be the training data. */
 function same(what: string, data: Dataset, other: Dataset | number | undefined): string[] {
   if (typeof other !== 'object' || other.name !== data.name) return [];
   return [`The ${what} data are the training data, ${data.name}: they say nothing about new samples`];
 }
 
-/** Size and labels: a checkpoint goes on with the same data only, wherever they are. */
+/** Size and labels: a checkpoint continues only with the same data, wherever they are. */
 function identity({ size, labels, hot, soft }: Samples): string {
   const own = soft ?? labels;
   const bytes = hot ?? new Uint8Array(own.buffer, own.byteOffset, own.byteLength);

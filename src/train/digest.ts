@@ -7,18 +7,18 @@ import { byCodePoint } from '../data/order.ts';
 import { sha256 } from '../hash.ts';
 import type { DataDigest } from '../records/runFile.ts';
 
-/** More is told apart by names and sizes, since reading it takes longer than people wait. */
+/** Larger data are identified by names and sizes, because reading them takes too long. */
 const MAX_BYTES: number = 2 ** 30;
 const MAX_FILES = 20_000;
 
 interface FileSize {
-  /** As the list calls it. */
+  /** Its name in the list. */
   readonly name: string;
   readonly path: string;
   readonly bytes: number;
 }
 
-/** Of all files that data were read from; `null` for data that were not opened from a path. */
+/** The digest of all files that data were read from; `null` for data not opened from a path. */
 export async function digestOf({ source, further = [] }: Dataset): Promise<DataDigest | null> {
   if (source === undefined) return null;
   const { path, options } = source;
@@ -35,7 +35,7 @@ export async function digestOf({ source, further = [] }: Dataset): Promise<DataD
   return { ...about, sha256: list.digest('hex'), of: isRead ? 'contents' : 'names and sizes' };
 }
 
-/** A file, or all files below a folder, whose names then begin there. */
+/** A file, or all files below a folder, with names relative to it. */
 function filesAt(path: string): FileSize[] {
   const found = statSync(path);
   if (!found.isDirectory()) return [{ name: path.replace(/^.*[\\/]/, ''), path, bytes: found.size }];

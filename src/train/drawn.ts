@@ -3,7 +3,7 @@ import { option } from '../errors.ts';
 import { isNumbers } from '../options/row.ts';
 import type { TrainOptions } from './options.ts';
 
-/** What a sampler makes of the classes, to be said before the work. */
+/** The note on what a sampler does to the classes. */
 export function describeSampler(
   options: Pick<TrainOptions, 'sampler' | 'data' | 'classWeights' | 'weights'>,
   counts: readonly number[],

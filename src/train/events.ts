@@ -1,6 +1,6 @@
 import type { TrainOptions } from './options.ts';
 
-/** The listeners of the single events, which the one for all hears too. */
+/** Listeners for single events, which also reach the general one. */
 export function withEvents(options: TrainOptions): TrainOptions {
   const { onEvent, onNote, onFeatures, onProgress, onEpoch } = options;
   if (onEvent === undefined) return options;

@@ -12,7 +12,7 @@ import { standardised } from './standardise.ts';
 import { armsIn, writeRun } from './writeRun.ts';
 
 /**
- * Writes the model of one loss of a finished run, whatever the run came to.
+ * Writes the model of one loss of a finished run, whatever the run decided.
  *
  * @returns the files that were written.
  * @throws LossgraftError `no-run`, `unknown-loss` listing the known ones, `other-model` if the model is not the trained one.

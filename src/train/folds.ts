@@ -17,21 +17,21 @@ import { networkSize } from './network.ts';
 import type { TrainOptions } from './options.ts';
 import { type Plan, SAFE_LOSS } from './plan.ts';
 
-/** Where lossgraft takes folds by itself. */
+/** The number of folds that lossgraft chooses itself. */
 const OWN_FOLDS = 5;
 const MOST_SAMPLES = 20_000;
 
 interface About {
   readonly classes: number;
   readonly task: 'exclusive' | 'multi-label';
-  /** Whether the last layer is made for the classes of the data, from all of these. */
+  /** Whether the last layer is made from all data for their classes. */
   readonly hasOtherClasses: boolean;
 }
 
-/** With how many folds a run is judged (1: by data that are held out), and what is to be said of it. */
+/** The number of folds to judge a run with (1: by held-out data), and notes on it. */
 export interface FoldChoice {
   readonly notes: readonly string[];
-  /** @throws LossgraftError `option-range` where folds would choose the epoch, and beside data to judge by. */
+  /** @throws LossgraftError `option-range` if folds would choose the epoch, or if validation data are given. */
   foldsFor(held: HeldOut): Promise<number>;
 }
 
@@ -72,7 +72,7 @@ async function chosen(
   const few = `Of class ${name} ${tiny.held} of ${tiny.all} samples would be held out, too few to judge by`;
   const isSmall =
     isMeasured(await networkSize(model, { trainable: plan.trainable, logits })) && samples <= MOST_SAMPLES;
-  // The measured method is written where nothing can be told, since it harmed none; any other one would be refused.
+  // If nothing can be told, the measured method is written, because it harmed no model; any other would be refused.
   const isNeeded = plan.method !== null && !methods[plan.method].losses.includes(SAFE_LOSS);
   if (!isSmall || !isNeeded) {
     const how = `${option('folds', OWN_FOLDS)} judges by all of them, with ${OWN_FOLDS} more trainings`;
@@ -109,7 +109,7 @@ function refuseFolds(
     throw badOption('folds', '1 for so many samples and classes, whose probabilities are not kept', 'more');
 }
 
-/** The class whose held-out samples are fewest, where they are too few to judge by and it has more. */
+/** The class with the fewest held-out samples, if they are too few to judge by and it has more. */
 function tinyClass({ labels, train, validation = new Uint32Array() }: HeldOut): Tiny | undefined {
   const counts = (rows: Uint32Array): Map<number, number> => {
     const found = new Map<number, number>();
@@ -128,7 +128,7 @@ interface Tiny {
   readonly all: number;
 }
 
-/** A run whose folds are to be trained first. */
+/** A run whose folds are trained first. */
 export interface FoldedRun {
   readonly request: TrainerRequest;
   readonly parts: DividedData;
@@ -139,7 +139,7 @@ export interface FoldedRun {
 /**
  * Trains on all but one fold, for each, in folders of their own.
  *
- * @returns what their models say of the folds that were left out; `undefined` where it was interrupted.
+ * @returns the models' scores of the folds left out; `undefined` after an interruption.
  */
 export async function runFolds({ request, parts, boundFor }: FoldedRun): Promise<Predictions | undefined> {
   const { folds = [], train, counts } = parts;
@@ -184,7 +184,7 @@ function foldRequest(
     settings: JSON.parse(JSON.stringify({ ...request.settings, ...bound.settings, fold: index })),
     // The labels are those of all folds.
     ...(index === 0 && checkOrder ? { checkOrder } : {}),
-    // Of each loss the last epoch: it says what it makes of the fold.
+    // The last epoch of each loss, which scores the fold.
     ...(onEpoch ? { onEpoch: (record) => record.epoch === last && onEpoch({ ...record, arm: name(record.arm) }) } : {}),
     ...(onProgress ? { onProgress: (progress) => onProgress({ ...progress, arm: name(progress.arm) }) } : {}),
   };

@@ -7,10 +7,10 @@ import { selectParameters } from '../transform/parameters.ts';
 import { prepare } from '../transform/prepare.ts';
 
 /**
- * Whether the last linear layer has never been trained: all its biases are 0, as Keras and transformers begin, or its weights fill the range of
- * a uniform distribution up to its bound and not beyond, as PyTorch's and Keras' layers begin. Training moves some beyond.
+ * Whether the last linear layer is untrained: all its biases are 0, the initial value in Keras and transformers, or its weights fill the
+ * range of a uniform distribution exactly up to its bound, as PyTorch and Keras initialize them. Training moves some beyond.
  *
- * @throws LossgraftError where the model has no such layer.
+ * @throws LossgraftError if the model has no such layer.
  */
 export async function hasFreshHead(model: Model, logits: string | undefined, classes: number): Promise<boolean> {
   const { graph, opset } = await prepare(model, { batchNorm: 'frozen', dropout: 'off' });
@@ -26,7 +26,7 @@ export async function hasFreshHead(model: Model, logits: string | undefined, cla
   return weights.length > 0 && weights.every((weight) => isUniform(weight, outputs));
 }
 
-/** Fewer numbers may stop short of a bound by chance, or fail to pass it. */
+/** Fewer numbers may stay below a bound by chance. */
 const ENOUGH = 32;
 
 function isUniform(weight: readonly number[], outputs: number): boolean {

@@ -6,10 +6,10 @@ import { beginning, RunFolder } from '../runFolder/checkpoint.ts';
 import type { TrainOptions } from './options.ts';
 import { factsOf, type ReportedRun } from './report.ts';
 
-/** Between two lines on how far a run is, in milliseconds. */
+/** Milliseconds between two progress lines. */
 const EVERY = 500;
 
-/** A run that is looked at while it trains, where that is requested; else nothing. */
+/** The live view of a run, if requested; otherwise nothing. */
 export class LiveRun {
   readonly #serve: TrainOptions['serve'];
   #page: LiveReport | undefined;
@@ -24,7 +24,7 @@ export class LiveRun {
     this.#serve = serve;
   }
 
-  /** Listens along. */
+  /** Listens to the run's events. */
   heard(options: TrainOptions): TrainOptions {
     if (!this.#serve) return options;
     return {
@@ -53,7 +53,7 @@ export class LiveRun {
     this.#page.show(() => this.#report(run));
   }
 
-  /** What is shown in the end. */
+  /** The final page. */
   end(report: Report): void {
     this.#last = report;
   }
@@ -81,7 +81,7 @@ export class LiveRun {
     return { ...facts, isRunning: true, influence: null, samples: [], mistakes: [] };
   }
 
-  /** Another run may still be in a folder in which one begins. */
+  /** The folder of a new run may still hold another one. */
   #checkpoint({ folder, mode }: TrainOptions): Checkpoint {
     const isOurs = this.#heard.length > 1 || mode === 'resume';
     const found = isOurs ? new RunFolder(folder).checkpoint() : undefined;

@@ -6,7 +6,7 @@ import { findLogits, namedLogits } from '../transform/logits.ts';
 import { selectParameters } from '../transform/parameters.ts';
 import { prepare } from '../transform/prepare.ts';
 
-/** How much of a model is trained, and whether it has attention. @throws LossgraftError where nothing can be trained. */
+/** How much of a model is trained, and whether it has attention. @throws LossgraftError if nothing can be trained. */
 export async function networkSize(
   model: Model,
   { trainable, logits }: { readonly trainable: string; readonly logits: string | undefined },
@@ -20,7 +20,7 @@ export async function networkSize(
 
 const ATTENTION = new Set(['Attention', 'MultiHeadAttention', 'GroupQueryAttention', 'PackedAttention']);
 const PRODUCTS = new Set(['MatMul', 'Einsum']);
-/** What may stand between the softmax and the product. */
+/** Operators that may stand between the softmax and the product. */
 const BETWEEN = new Set(['Cast', 'Dropout', 'Identity', 'Where', 'Mul', 'Reshape', 'Transpose']);
 
 /** An operator of its own, or a softmax whose result weighs values in a product. */

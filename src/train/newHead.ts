@@ -6,13 +6,13 @@ import { findLogits, namedLogits } from '../transform/logits.ts';
 import { selectParameters } from '../transform/parameters.ts';
 import { prepare } from '../transform/prepare.ts';
 
-/** Keeps these numbers apart from others of the same seed. */
+/** Separates these numbers from others with the same seed. */
 const NEW_HEAD = 14;
 
 /**
- * A last layer drawn anew, as PyTorch's Linear begins: weights and biases uniform within ±1/√(inputs of the layer).
+ * A newly initialized last layer, like PyTorch's Linear: weights and biases uniform within ±1/√(inputs of the layer).
  *
- * @throws LossgraftError where the model has no such layer.
+ * @throws LossgraftError if the model has no such layer.
  */
 export async function newHead(
   model: Model,

@@ -4,7 +4,7 @@ import type { OptionsOf } from '../options/row.ts';
 import { trainRows } from '../tables/train.ts';
 import type { Calculus } from '../transform/gradientOutputs.ts';
 
-/** What there is by name. */
+/** The catalogue by name. */
 export interface Catalogue {
   readonly losses: Readonly<Record<string, Loss>>;
   readonly weightings: Readonly<Record<string, Weighting>>;

@@ -17,29 +17,29 @@ import { RunFolder } from '../runFolder/checkpoint.ts';
 import { widened } from '../transform/widen.ts';
 import type { TrainOptions } from './options.ts';
 
-/** A head of other classes, before its rows are known. */
+/** A head with other classes, before its rows are known. */
 export interface RunHead {
   readonly classes: number;
   readonly names: ClassNames | undefined;
   readonly record: HeadRecord;
   readonly notes: readonly string[];
-  /** Gives it to a model. Class means are those of the training samples. */
+  /** Adds it to a model. Class means are those of the training samples. */
   build(model: Model, train: Part, how: { readonly batchSize: number; readonly seed: number }): Promise<BuiltHead>;
 }
 
-/** A model with a head of other classes. */
+/** A model with other classes. */
 export interface BuiltHead {
   readonly model: Model;
   readonly notes: readonly string[];
-  /** Keeps the rows that the head began with in the folder of the run. */
+  /** Saves the head's initial rows in the run's folder. */
   save(): void;
 }
 
-/** Where a run keeps the rows that its head began with. */
+/** The file of a head's initial rows in a run's folder. */
 const FILE = 'head.safetensors';
 
 /**
- * The head that is requested of a run; `undefined` where the model keeps its classes.
+ * The requested head of a run; `undefined` if the model keeps its classes.
  *
  * @throws LossgraftError `no-linear-head`, `head-not-followed`, `head-classes`, and `option-range` for a start without such a head.
  */
@@ -68,13 +68,13 @@ export async function headFor(model: Model, options: TrainOptions, input: string
     build: async (source, train, how) => {
       new RunFolder(options.folder).refuseExisting(options.mode ?? 'new');
       const path = join(options.folder, FILE);
-      // Its own inputs may be scaled by now.
+      // Its inputs may be scaled by now.
       const own = source === model ? head : await openHead(source, options.logits);
       const scores =
         options.mode === 'resume' && existsSync(path)
           ? readScores(path, sourcesOf(own, sources))
           : await startOf(own, plan, { ...options, ...how, part: train, init });
-      // A file in half precision gets its rows in its own type, and is trained as float32.
+      // A half-precision file gets its rows in its own type, and is trained as float32.
       const stored = source.stored ? await openHead(source.stored, options.logits) : own;
       const built = widened(await withClasses(stored, { scores, names }));
       return { model: built, notes: stored.followed.notes, save: () => saveScores(path, scores, widthOf(own)) };
@@ -91,7 +91,7 @@ export async function headOfRun(model: Model, folder: string, record: HeadRecord
   return withClasses(head, { scores, names: known });
 }
 
-/** What a checkpoint says of its head. */
+/** The head in a checkpoint. */
 export function headIn(settings: Readonly<Record<string, unknown>>): HeadRecord | undefined {
   const { head } = settings;
   return isRecord(head) && Array.isArray(head.sources) ? (head as unknown as HeadRecord) : undefined;
@@ -129,7 +129,7 @@ async function planFor(head: OpenHead, options: TrainOptions, input: string): Pr
   return renamed(plan, asked);
 }
 
-/** Names that were given for all classes of the changed head. */
+/** Names given for all classes of the changed head. */
 function renamed(plan: HeadPlan, given: readonly string[]): HeadPlan {
   const { names } = plan;
   const fits = names !== undefined && given.length === names.names.length;

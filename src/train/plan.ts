@@ -18,33 +18,33 @@ import { trainRows } from '../tables/train.ts';
 import type { Task } from '../task.ts';
 import type { TrainOptions } from './options.ts';
 
-/** What a recipe or a method settles, and what the user says before it. */
+/** The settings of a recipe or a method, overridden by the user's options. */
 export interface Plan extends Recipe {
   readonly augmentation: Recipe['augmentation'] & Mixing;
   readonly seed: number;
-  /** `null` where a loss is requested. */
+  /** `null` if a loss is requested. */
   readonly method: MethodName | null;
   readonly goal: Goal;
-  /** What the labels say. */
+  /** The task of the labels. */
   readonly task: Task;
-  /** Of a method: what is trained beside one another. */
+  /** For a method: the losses to train. */
   readonly losses: readonly string[];
-  /** Of all losses, where nothing is said beside them. */
+  /** For all losses without their own weights. */
   readonly lossOptions: Readonly<Record<string, number>>;
   /** What is trained: see the option. */
   readonly trainable: string;
-  /** A scale of each class is trained, and nothing else. */
+  /** Only a scale for each class is trained. */
   readonly learnsScales: boolean;
   readonly select: 'best' | 'last';
   readonly selectBy: NonNullable<TrainOptions['selectBy']>;
-  /** The loss that was measured to harm no model, where just that is trained. */
+  /** The loss that measurements showed to harm no model, if only that is trained. */
   readonly safeLoss: string | null;
 }
 
 /**
- * What is known before data are opened: of a method the epochs and the rate are settled by {@link settle}.
+ * The plan before data are opened: {@link settle} chooses a method's epochs and rate.
  *
- * @throws LossgraftError `schedule` or `option-range` for options that do not go together.
+ * @throws LossgraftError `schedule` or `option-range` for options that exclude each other.
  */
 export function planOf(options: TrainOptions, task: Task = 'exclusive'): Plan {
   const { goal = trainRows.goal.default, recipe, seed = trainRows.seed.default } = options;
@@ -82,7 +82,7 @@ function trainedBy({ trainable }: TrainOptions, method: MethodName | null): Pick
   return { trainable: trainable ?? own, learnsScales: trains === 'scales' };
 }
 
-/** The plan for data and a network of that size: what the user leaves open. */
+/** Completes the plan for data and a network of that size, where the user left it open. */
 export function settle(
   plan: Plan,
   { epochs, learningRate, warmup }: TrainOptions,
@@ -96,7 +96,7 @@ export function settle(
   return { ...plan, schedule: { ...schedule, epochs: settled, rate, warmup: warmup ?? warmupOf(settled) } };
 }
 
-/** What a method came to, to be said before the work. */
+/** The note on a method's settings before the work. */
 export function describePlan({ method, schedule, optimizer, select, task }: Plan): string[] {
   if (method === null) return [];
   const { epochs, rate, kind } = schedule;
@@ -106,21 +106,21 @@ export function describePlan({ method, schedule, optimizer, select, task }: Plan
   ];
 }
 
-/** What is refused where samples may have several labels. */
+/** Options refused if samples may have several labels. */
 function notForLabels(method: MethodName, { recipe }: TrainOptions): LossgraftError {
   const known = METHOD_NAMES.filter((name) => methodOf(name, 'multi-label'));
   return badOption('method', `one of ${known.join(', ')} for a multi-label model`, recipe ?? method);
 }
 
-/** The loss of a recipe, where none is requested. */
+/** The loss of a recipe, if none is requested. */
 export const RECIPE_LOSS = 'ib';
 
-/** An epoch, of a few epochs less. */
+/** A number of epochs, scaled down for short runs. */
 function warmupOf(epochs: number): number {
   return Math.min(1, epochs / 4);
 }
 
-/** Of the methods `half` and `auto`. */
+/** For the methods `half` and `auto`. */
 export const SAFE_LOSS = 'logit-adjustment';
 
 function isSafe(options: TrainOptions, method: MethodName | null): boolean {
@@ -132,7 +132,7 @@ function isSafe(options: TrainOptions, method: MethodName | null): boolean {
   );
 }
 
-/** What makes another training of a method than the one that was measured. */
+/** Options that turn a method into something other than the measured training. */
 const CHANGES: ReadonlySet<string> = new Set([
   'learningRate',
   'optimizer',
@@ -169,7 +169,7 @@ function selectionOf(
   };
 }
 
-/** With a loss of the user's choice. */
+/** Defaults with an explicit loss. */
 const LOSS_PLAN: Recipe = {
   schedule: DEFAULT_SCHEDULE,
   batchSize: trainRows.batchSize.default,
@@ -178,7 +178,7 @@ const LOSS_PLAN: Recipe = {
   augmentation: { padding: 0, flip: false },
 };
 
-/** With a method. */
+/** Defaults with a method. */
 const METHOD_PLAN: Recipe = {
   ...LOSS_PLAN,
   schedule: { ...DEFAULT_SCHEDULE, epochs: 12, rate: 3e-3, kind: 'cosine', warmup: 1 },

@@ -39,24 +39,26 @@ import { describeSoft, withHardLabels } from './softLabels.ts';
 import { standardise } from './standardise.ts';
 import { askedTask, checkLabels } from './task.ts';
 
-/** A run that may begin: all is checked and said that is known before the work. */
+/** A run ready to begin: everything known before the work is checked and reported. */
 export interface PreparedRun {
   readonly request: TrainerRequest & { readonly record: RunFile };
-  /** With labels that are the model's classes. */
+  /** With labels matched to the model's classes. */
   readonly options: OrderedTrainOptions;
   readonly plan: Plan;
   readonly parts: DividedData;
   readonly bound: Arms;
   readonly names: ClassNames | undefined;
-  /** What was said. */
+  /** Notes reported so far. */
   readonly notes: readonly string[];
-  /** What is said in the end. */
+  /** Notes for the end. */
   readonly lastNotes: readonly string[];
-  /** A head of other classes, whose first rows are to be kept in the folder before the run begins. */
+  /** A head with other classes, whose initial rows are saved in the folder before the run begins. */
   readonly head: BuiltHead | undefined;
 }
 
-/** Checks what is requested, matches the data with the model, and settles what is left open. @throws LossgraftError for what cannot be trained. */
+/**
+ * Checks the request, matches the data with the model, and chooses what is left open. @throws LossgraftError for what cannot be trained.
+ */
 export async function prepareRun(
   catalogue: Catalogue,
   source: Model,
@@ -170,7 +172,7 @@ export async function prepareRun(
   return { request, options, plan, parts, bound, names, notes, lastNotes, head: built };
 }
 
-/** An error of a run, in the words of a text that is too long for the model where it comes from that. */
+/** Explains an error of a run if it comes from a text that is too long for the model. */
 export function explained(error: unknown, { request, options }: PreparedRun): Promise<unknown> {
   const { model, train } = request;
   const first = () => train.samples.read(train.rows.slice(0, 1));
@@ -178,9 +180,9 @@ export function explained(error: unknown, { request, options }: PreparedRun): Pr
 }
 
 /**
- * How many classes the model tells apart, and what the user should know of its scores: found before data are opened.
+ * How many classes the model distinguishes, and notes on its scores: found before data are opened.
  *
- * @throws LossgraftError `unknown-classes` where the logits do not say, and where nothing can be trained.
+ * @throws LossgraftError `unknown-classes` if the logits do not tell, and if nothing can be trained.
  */
 async function judgedBy(
   catalogue: Catalogue,
@@ -199,7 +201,7 @@ async function judgedBy(
   const place = { ...defined({ logits, keepTies, task: asked }), rename: names };
   const request = { loss: ce, lossOptions: {}, trainable, ...place };
   const { classes, task, head, notes: all } = await evaluationGraph(model, request, []);
-  // The loss by which heads are looked at here is nobody's choice.
+  // The loss used to examine heads here is arbitrary.
   const notes = all.filter((note) => !note.startsWith('ce on a multi-label head'));
   const isAssumed = head.kind === 'softmax' && !head.isStated;
   const why =
@@ -216,7 +218,7 @@ async function judgedBy(
   });
 }
 
-/** How the run differs from the one that it repeats or resumes. */
+/** How the run differs from the one it repeats or resumes. */
 function comparedNotes({ origin, folder, mode }: TrainOptions, record: RunFile): readonly string[] {
   const before = origin?.repeats ?? (mode === 'resume' ? recordIn(folder) : undefined);
   return before === undefined ? [] : differences(before, record);
@@ -225,10 +227,10 @@ function comparedNotes({ origin, folder, mode }: TrainOptions, record: RunFile):
 const UNSTATED =
   'Neither a softmax nor a sigmoid follows the scores; lossgraft assumes exclusive classes, one per sample';
 
-/** Options of a head of other classes. */
+/** Options that change the head's classes. */
 const OF_OTHER_CLASSES = ['head', 'addClasses', 'keepClasses', 'headInit'] as const;
 
-/** What has no meaning where samples may have several labels. */
+/** Options without meaning if samples may have several labels. */
 function refuseForLabels({ task, imbalance, costs, calibrate, threshold, ...others }: TrainOptions): void {
   if (task === 'exclusive') {
     if (threshold !== undefined)
@@ -268,7 +270,7 @@ async function settingsOf(
 ): Promise<Readonly<Record<string, unknown>>> {
   const made = { model: await modelHash(model), ...plan, ...parts, ...bound.settings };
   const settings = { ...made, ...ownSettings(trainRows, options) };
-  // As they come back from the file: without what is undefined, numbers as JSON has them.
+  // As read back from the file: without undefined values, and with JSON's numbers.
   return JSON.parse(JSON.stringify(settings)) as Record<string, unknown>;
 }
 

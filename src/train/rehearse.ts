@@ -15,9 +15,9 @@ import { widened } from '../transform/widen.ts';
 import type { Catalogue, TrainOptions } from './options.ts';
 import { explained, type PreparedRun, prepareRun } from './prepare.ts';
 
-/** What a training would do, and what it would take. */
+/** What a training would do, and its cost. */
 export interface Rehearsal {
-  /** Losses in the order in which they are trained. */
+  /** Losses in the order of training. */
   readonly arms: readonly string[];
   readonly schedule: Schedule;
   readonly batchSize: number;
@@ -26,38 +26,38 @@ export interface Rehearsal {
   readonly classNames: readonly string[] | null;
   /** Training samples of each class. */
   readonly classCounts: readonly number[];
-  /** Epochs of all losses that are still to be trained: of a run that is resumed, the rest. */
+  /** Remaining epochs of all losses: for a resumed run, the rest. */
   readonly epochsLeft: number;
   readonly estimate: Estimate;
-  /** As `run.json` would say it. */
+  /** As `run.json` would record it. */
   readonly record: RunFile;
   readonly notes: readonly string[];
 }
 
-/** Measured in two epochs over a few samples on this machine, and scaled to all. Seconds are those of the whole run. */
+/** Measured in two epochs over a few samples on this machine, and scaled up. Seconds are for the whole run. */
 export interface Estimate {
   readonly seconds: number;
   readonly starting: number;
-  /** Of layers that are frozen and computed once. */
+  /** For layers that are frozen and computed once. */
   readonly features: number;
   readonly training: number;
   /** With the checkpoints. */
   readonly judging: number;
-  /** Of this process at its highest; of the GPU's memory nothing is known. */
+  /** The peak of this process; the GPU's memory is unknown. */
   readonly memoryBytes: number;
-  /** Of the run's folder at its fullest. */
+  /** The peak size of the run's folder. */
   readonly diskBytes: number;
 }
 
-/** Samples that are taken of training and validation data, and steps, whichever is more. */
+/** Samples taken from training and validation data, or steps, whichever is more. */
 const SAMPLES = 256;
 const STEPS = 4;
 
 /**
- * Does everything that comes before the first step of a training, takes a few steps in a folder that is removed again, and says what the
- * training would do. Nothing is written.
+ * Does everything before the first step of a training, takes a few steps in a temporary folder, and reports what the training would do.
+ * Nothing is written.
  *
- * @throws LossgraftError as `train` does before its first epoch is over, also for a run that is in the folder already.
+ * @throws LossgraftError as `train` does before its first epoch is over, also for an existing run in the folder.
  */
 export async function rehearse(catalogue: Catalogue, model: Model, given: TrainOptions): Promise<Rehearsal> {
   checkOptions(trainRows, given, () => true);
@@ -68,7 +68,7 @@ export async function rehearse(catalogue: Catalogue, model: Model, given: TrainO
   const checkpoint = new RunFolder(given.folder).found(request.mode, request.settings);
   const folder = mkdtempSync(join(tmpdir(), 'lossgraft-'));
   try {
-    // Those of folds and further seeds are as many.
+    // Folds and further seeds have equally many.
     const runs = (1 + (parts.folds?.length ?? 0)) * (given.seeds ?? 1);
     const epochsLeft =
       runs * epochsOf(request) - (checkpoint?.history.filter(({ phase }) => phase !== 'before').length ?? 0);
@@ -95,7 +95,7 @@ export async function rehearse(catalogue: Catalogue, model: Model, given: TrainO
   }
 }
 
-/** What a few steps took. */
+/** The cost of a few steps. */
 interface Measured {
   readonly starting: number;
   readonly perStep: number;
@@ -163,7 +163,7 @@ function estimateOf(request: TrainerRequest, measured: Measured, epochsLeft: num
   const { starting, perStep, perJudged, perEpoch, perFeature, featureBytes, stateBytes } = measured;
   const steps = epochsLeft * Math.ceil(train.rows.length / batchSize);
   const kept = train.rows.length + validation.rows.length;
-  // After each epoch; then those that are decided on, all of them in detail, and the influence of some training samples.
+  // After each epoch; then the candidates of the decision, all in detail, and the influence of some training samples.
   const decided = (2 + arms.length) * validation.rows.length;
   const detailed = (2 + arms.length) * (test ?? validation).rows.length;
   const influence = 2 * Math.min(INFLUENCE, train.rows.length);
@@ -178,12 +178,12 @@ function estimateOf(request: TrainerRequest, measured: Measured, epochsLeft: num
     seconds: Object.values(parts).reduce((sum, part) => sum + part, 0),
     ...parts,
     memoryBytes: 1024 * process.resourceUsage().maxRSS,
-    // Of each loss the best and the last, one that is being written, and the weights half-way.
+    // The best and the last state of each loss, one being written, and the halfway weights.
     diskBytes: stateBytes * (2 * arms.length + 2) + featureBytes * kept,
   };
 }
 
-/** Of which the influence is measured at most. */
+/** The most samples whose influence is measured. */
 const INFLUENCE = 5000;
 
 /** Evenly spread rows of a part. */
@@ -196,7 +196,7 @@ function some(part: Part, count: number): Part {
   };
 }
 
-/** Epochs of all losses; those after the first one begin where the loss takes over. */
+/** Epochs of all losses; those after the first begin when the loss takes over. */
 function epochsOf({ arms, schedule: { epochs, ibFrom } }: TrainerRequest): number {
   return epochs + (arms.length - 1) * (epochs - ibFrom);
 }

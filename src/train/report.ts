@@ -16,25 +16,25 @@ import type { DividedData } from './data.ts';
 import type { TrainOptions } from './options.ts';
 import { versions } from './versions.ts';
 
-/** A run as its page needs it. */
+/** The parts of a run that its page needs. */
 export interface ReportedRun {
   readonly model: Model;
   readonly options: TrainOptions;
   readonly parts: DividedData;
   readonly ports: readonly Port[];
   readonly schedule: Schedule;
-  /** Names of the losses, in the order in which they are trained. */
+  /** Names of the losses, in the order of training. */
   readonly arms: readonly string[];
   readonly checkpoint: Checkpoint;
   readonly notes: readonly string[];
-  /** What ended it. */
+  /** The error that ended it. */
   readonly error?: string;
 }
 
 /** Class-weighted cross-entropy, see `bindArms`. */
 const BASELINE = 'ce+inverse';
 
-/** @throws LossgraftError `output-folder` where the page could not be written in the end. */
+/** @throws LossgraftError `output-folder` if the page could not be written at the end. */
 export function checkReport({ report }: TrainOptions): void {
   if (typeof report === 'string') refuseExisting(report, true);
 }
@@ -43,7 +43,7 @@ export function checkReport({ report }: TrainOptions): void {
 export async function reportRun(run: ReportedRun, onReport?: (report: Report) => void): Promise<string | null> {
   const { options } = run;
   if (options.report === false && !options.serve) return null;
-  // Drawing stands on libraries of its own.
+  // Drawing needs libraries of its own.
   const drawing = await import('../report/index.ts');
   const report = await reportOf(run, drawing);
   onReport?.(report);
@@ -80,14 +80,14 @@ function withPreviews<T>(found: readonly T[], previews: readonly Preview[]): (T 
   });
 }
 
-/** Writes the page of a run that an error in training ended, from the checkpoint that it left. */
+/** Writes the page of a run that ended with an error, from its checkpoint. */
 export async function reportBroken(run: Omit<ReportedRun, 'checkpoint'>, error: unknown): Promise<void> {
   if (!(error instanceof LossgraftError) || error.problem.code !== 'nan-loss') return;
   const checkpoint = new RunFolder(run.options.folder).checkpoint();
   if (checkpoint) await reportRun({ ...run, checkpoint, error: error.message });
 }
 
-/** All but what is measured in the end. */
+/** Everything except the final measurements. */
 export function factsOf(run: ReportedRun): Omit<Report, 'influence' | 'samples' | 'mistakes'> {
   const { model, options, parts, schedule, checkpoint, notes, error = null } = run;
   const { history, outcome, settings } = checkpoint;
@@ -125,7 +125,7 @@ function spelled(decision: RunDecision, spell: (text: string) => string): RunDec
   return { ...decision, why: spell(why), warning: warning === null ? null : spell(warning) };
 }
 
-/** How the run came about, by its record. */
+/** The origin of the run, from its record. */
 function originOf(folder: string): Report['origin'] {
   const run = recordIn(folder);
   if (run === undefined) return null;
@@ -134,7 +134,7 @@ function originOf(folder: string): Report['origin'] {
   return { command, workingFolder, repeat: notRepeatable.length > 0 ? null : file };
 }
 
-/** The best epoch of a loss; of the one that is being trained, the best so far. */
+/** The best epoch of a loss; for the one in training, the best so far. */
 function armOf(name: string, index: number, { arm, best, bests, history, alphas, outcome }: Checkpoint): ReportArm {
   const taken = bests[index] ?? (arm === index ? best : null);
   const record = history.find((one) => one.arm === name && one.phase === 'loss' && one.epoch === taken?.epoch);

@@ -12,14 +12,14 @@ import { versions } from './versions.ts';
 
 interface RunFacts {
   readonly model: Model;
-  /** As the caller gave them. */
+  /** As given by the caller. */
   readonly given: TrainOptions;
   readonly plan: Plan;
-  /** Options of the first loss and of the optimizer, as they count. */
+  /** The effective options of the first loss and of the optimizer. */
   readonly declared: Readonly<Record<string, unknown>>;
 }
 
-/** The record of a run: every option with where it comes from, and what tells its model and data from others. */
+/** The record of a run: every option with its origin, and fingerprints of its model and data. */
 export async function describeRun(catalogue: Catalogue, { model, given, plan, declared }: RunFacts): Promise<RunFile> {
   const { origin = {} } = given;
   const { values, lost } = origin.options ? { values: origin.options, lost: [] } : askedOf(catalogue, model, given);
@@ -49,12 +49,12 @@ async function digestsOf({ data, validation, test }: TrainOptions): Promise<RunF
   return Object.fromEntries((await Promise.all(found)).flat());
 }
 
-/** What is no option of the run, but of the call. */
+/** Options of the call, not of the run. */
 const OF_CALL: ReadonlySet<string> = new Set(['folder', 'mode', 'origin', 'signal', 'serve']);
 /** Options of `openData` that follow from others. */
 const DERIVED: ReadonlySet<string> = new Set(['model', 'unlabelled', 'otherwiseSplit']);
 
-/** What was given, as plain data, and the options whose values are none. */
+/** The given options as plain data, and those whose values are not plain data. */
 function askedOf(
   catalogue: Catalogue,
   model: Model,
@@ -80,7 +80,7 @@ function askedOf(
   return { values: Object.fromEntries(values), lost };
 }
 
-/** A loss, weighting or optimizer of the catalogue by its name, with its options beside it. */
+/** A loss, weighting or optimizer of the catalogue by name, with its options beside it. */
 function namedIn(catalogue: Catalogue, key: string, value: unknown): Readonly<Record<string, unknown>> | undefined {
   const { losses, weightings, optimizers } = catalogue;
   const known: Readonly<Record<string, readonly [entries: object, method: string]>> = {
@@ -97,19 +97,19 @@ function namedIn(catalogue: Catalogue, key: string, value: unknown): Readonly<Re
   return name === undefined ? undefined : { [key]: name, ...(isRecord(options) ? options : {}) };
 }
 
-/** What makes the thing: what a program configures is another object with the same method. */
+/** The method that identifies an entry: a configured one is another object with the same method. */
 function methodOf(thing: unknown, method: string): unknown {
   const isThing = (typeof thing === 'object' && thing !== null) || typeof thing === 'function';
   return isThing ? Reflect.get(thing, method) : undefined;
 }
 
-/** What settles most of what is left open. */
+/** The origin of most options left open. */
 function settlerOf({ method }: Plan, { recipe }: TrainOptions): string {
   if (recipe !== undefined) return `recipe ${recipe}`;
   return method === null ? 'default' : `method ${method}`;
 }
 
-/** What counts where nothing is given, and what settled it. */
+/** The default values, and their origins. */
 function settledBy(plan: Plan, by: string): Readonly<Record<string, RunOption>> {
   const { schedule, method, goal, select, selectBy, optimizer, batchSize } = plan;
   const rows = Object.entries(trainRows).flatMap(([key, row]): [string, unknown, string][] => {
@@ -130,7 +130,7 @@ function settledBy(plan: Plan, by: string): Readonly<Record<string, RunOption>> 
   return Object.fromEntries(all.map(([key, value, from]) => [key, { value, from, settled: true }]));
 }
 
-/** How a run differs from the one that it repeats or resumes, for people. */
+/** How a run differs from the one it repeats or resumes, for people. */
 export function differences(before: RunFile, now: RunFile): string[] {
   const versioned = ['lossgraft', 'onnxruntime-node'].filter((name) => before.versions[name] !== now.versions[name]);
   const models = before.model.sha256 === now.model.sha256 ? [] : [now.model];
@@ -155,7 +155,7 @@ function dataDifference(then: DataDigest | null, now: DataDigest | null | undefi
   return [`The data ${now.path} are not those of the run: ${shown(now)}; before ${shown(then)}`];
 }
 
-/** Only what lossgraft settles both times: an option that is given is meant. */
+/** Only values that lossgraft chose both times: given options are intended. */
 function optionDifference(key: string, then: RunOption, now: RunOption | undefined): string[] {
   const { value } = then;
   if (!then.settled || !now?.settled || JSON.stringify(value) === JSON.stringify(now.value)) return [];
@@ -175,7 +175,7 @@ function isListener(key: string): boolean {
   return /^on[A-Z]/.test(key);
 }
 
-/** Whether JSON holds all of it. */
+/** Whether JSON can hold all of it. */
 function isPlain(value: unknown): boolean {
   if (Array.isArray(value)) return value.every(isPlain);
   if (isRecord(value)) return Object.getPrototypeOf(value) === Object.prototype && Object.values(value).every(isPlain);

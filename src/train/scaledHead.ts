@@ -8,9 +8,9 @@ import { SCALES } from '../transform/scales.ts';
 import { type LinearHead, linearHead, mappedHead } from '../tuned/head.ts';
 
 /**
- * The last layer, whose weights and bias take the scales of its classes (Kang et al., ICLR 2020, learnable weight scaling).
+ * The last layer, whose weights and bias absorb the class scales (Kang et al., ICLR 2020, learnable weight scaling).
  *
- * @throws LossgraftError `no-linear-head` where there is none that nothing else reads.
+ * @throws LossgraftError `no-linear-head` if there is none with unshared weights.
  */
 export async function headForScales(model: Model, logits: string | undefined, classes: number): Promise<LinearHead> {
   const { value, head } = await findHead(model, logits, classes);
@@ -25,7 +25,7 @@ export async function headForScales(model: Model, logits: string | undefined, cl
   });
 }
 
-/** The last layer with its weights and bias, where nothing else reads them. */
+/** The last layer with its weights and bias, if nothing else reads them. */
 export async function lastLayer(
   model: Model,
   logits: string | undefined,
@@ -44,7 +44,7 @@ async function findHead(
   return { value, head: linearHead(model, graph, value, kind === 'sigmoid-binary' ? 1 : classes) };
 }
 
-/** What goes into the file: the last layer's weights and bias times the scales, where these were trained; else the state itself. */
+/** The state to write: the last layer's weights and bias times the scales, if these were trained; otherwise the state itself. */
 export async function withoutScales(
   model: Model,
   logits: string | undefined,
@@ -56,7 +56,7 @@ export async function withoutScales(
   const head = await headForScales(model, logits, all.length);
   const { dims } = head.weight.tensor;
   const outputs = dims.at(head.classesFirst ? 0 : -1) ?? 0;
-  // Of the scores (0, z) of one logit the second is the file's.
+  // The second of one logit's scores (0, z) is the file's.
   const scale = outputs === all.length ? all : all.slice(-outputs);
   const mapped = mappedHead(head, { scale, offset: new Float64Array(outputs) });
   if (mapped) return mapped;

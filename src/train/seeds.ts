@@ -9,7 +9,7 @@ import type { SeedRow, SeedSummary } from '../records/seeds.ts';
 import { trainRows } from '../tables/train.ts';
 import type { TrainOptions } from './options.ts';
 
-/** The options of the runs of `seeds`, each in a folder of its own: they draw alike what is held out, and differently all else. */
+/** The options of the runs of `seeds`, each in its own folder: they share the held-out samples, and draw everything else differently. */
 export function seedOptions(options: TrainOptions): TrainOptions[] {
   const { seeds = 1, seed = trainRows.seed.default, splitSeed = seed, folder, report, origin, ...rest } = options;
   return Array.from({ length: seeds }, (_, i): TrainOptions => {
@@ -29,7 +29,7 @@ export function seedOptions(options: TrainOptions): TrainOptions[] {
   });
 }
 
-/** What a run came to, as far as several are compared. */
+/** The outcome of a run, for comparisons of several. */
 interface SeedResult {
   readonly folder: string;
   readonly decision: RunDecision | null;
@@ -38,7 +38,7 @@ interface SeedResult {
   readonly folds: number | null;
 }
 
-/** What runs of several seeds came to together. */
+/** The common outcome of runs with several seeds. */
 export function summarise(results: readonly SeedResult[], options: readonly TrainOptions[]): SeedSummary {
   const runs = results.map(({ folder, decision }, i) => ({
     seed: options[i]?.seed ?? 0,
@@ -56,7 +56,7 @@ export function summarise(results: readonly SeedResult[], options: readonly Trai
   return { runs, chosen: best?.seed ?? null, judgedOn, rows: rowsOf(results) };
 }
 
-/** Of what was taken, on validation data: the gain in macro-F1, or in what else is the goal. */
+/** The gain of the accepted model in the goal's metric, on validation data. */
 function gainOf(decision: RunDecision | null, options: TrainOptions | undefined): number | null {
   const taken = decision?.taken;
   const own = decision?.candidates.find(({ arm, share }) => arm === taken?.arm && share === taken.share);
@@ -108,7 +108,7 @@ function paired(figures: Figures, others: Figures): NonNullable<SeedRow['change'
   );
 }
 
-/** Where the summary is, in the folder of all the runs. */
+/** The path of the summary, in the folder of all runs. */
 export const SEEDS_FILE = 'seeds.json';
 
 export function writeSummary(folder: string, summary: SeedSummary): void {

@@ -5,7 +5,7 @@ import type { TrainOptions } from './options.ts';
 import { type Plan, settle } from './plan.ts';
 import { headForScales } from './scaledHead.ts';
 
-/** What the user leaves open is settled by the data and the network. */
+/** Chooses what the user left open by the data and the network. */
 export async function settledPlan(
   model: Model,
   options: TrainOptions,

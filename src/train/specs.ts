@@ -8,7 +8,7 @@ import { formFor } from '../transform/graft.ts';
 import type { Catalogue, OrderedTrainOptions } from './options.ts';
 import { type Plan, RECIPE_LOSS } from './plan.ts';
 
-/** A loss with class weights, by the name under which it is reported. */
+/** A loss with class weights, by its name in the report. */
 export interface Spec {
   readonly name: string;
   readonly loss: Configured<Loss>;
@@ -16,7 +16,7 @@ export interface Spec {
   readonly sampler?: Sampler;
 }
 
-/** What is trained beside one another: the loss or the method that was requested, the baseline, and those to compare with. */
+/** The losses to train: the requested loss or method, the baseline, and those to compare with. */
 export function specsOf({ losses }: Catalogue, options: OrderedTrainOptions, plan: Plan): Spec[] {
   const { method, task } = plan;
   const { loss = RECIPE_LOSS, weights, classWeights = weights, baseline, compare = [] } = options;
@@ -63,7 +63,7 @@ function inForm({ of, options }: Configured<Loss>, task: Task): Configured<Loss>
   return { of: formFor(of, task), options };
 }
 
-/** The name of class weights that are made by rule. */
+/** The name of class weights computed by a rule. */
 export function weightingOf(weights: WeightsChoice | undefined): string | undefined {
   if (weights === undefined || typeof weights === 'string') return weights;
   if ('of' in weights) return weights.of.name;

@@ -15,21 +15,21 @@ import { type InputScale, withScaledInputs } from '../transform/scaledInputs.ts'
 import type { DividedData } from './data.ts';
 import type { TrainOptions } from './options.ts';
 
-/** By the name of the input, as a run records them. */
+/** By input name, as recorded by a run. */
 type Scales = Readonly<Record<string, InputScale>>;
 
 interface Basis {
   readonly options: TrainOptions;
   readonly parts: DividedData;
   readonly seed: number;
-  /** Whether the data have other classes than the model, by which it cannot be judged. */
+  /** Whether the data have other classes than the model, so that they cannot judge it. */
   readonly hasOtherClasses: boolean;
 }
 
 /**
- * The model with the scales of the training rows before it, what a run records of them, and what the user should know.
+ * The model with the scales of the training rows in front of it, the record of them, and notes.
  *
- * @throws LossgraftError `standardize` for inputs that are no columns of numbers, and a model that is clearly better without.
+ * @throws LossgraftError `standardize` for inputs other than columns of numbers, and a model that is clearly better without.
  */
 export async function standardise(
   model: Model,
@@ -50,7 +50,7 @@ export async function standardise(
   return { model: scaled, settings: { scales }, notes: [note] };
 }
 
-/** Means and deviations of the training rows, in float64, as StandardScaler of scikit-learn has them. Zeros and ones of categories stay. */
+/** Means and deviations of the training rows, in float64, as in scikit-learn's StandardScaler. Zeros and ones of categories stay. */
 async function fitScales(parts: Pick<DividedData, 'train' | 'preparation'>, ports: readonly Port[]): Promise<Scales> {
   const inputs = ports.filter(({ dtype, shape }) => dtype === 'float32' && shape?.length === 2);
   if (inputs.length === 0) throw nothing(ports);
@@ -63,7 +63,7 @@ async function fitScales(parts: Pick<DividedData, 'train' | 'preparation'>, port
   return Object.fromEntries(found);
 }
 
-/** The model that takes columns as they are, where a run has scales; they are those of `fitScales`, or come from a run's settings. */
+/** The model that takes columns as they are, if a run has scales, from `fitScales` or a run's settings. */
 export async function standardised(model: Model, scales: unknown): Promise<Model> {
   if (!isRecord(scales)) return model;
   return withScaledInputs(model, new Map(Object.entries(scales as Scales)));
@@ -96,7 +96,7 @@ async function scaleOf(part: Part, input: string, arePlain: readonly boolean[] |
   };
 }
 
-/** Whether nothing but rounding makes a variance, as scikit-learn's `_is_constant_feature` tells. */
+/** Whether a variance is only rounding, as in scikit-learn's `_is_constant_feature`. */
 function isConstant(variance: number, mean: number, n: number): boolean {
   const { EPSILON } = Number;
   return variance <= n * EPSILON * variance + (n * mean * EPSILON) ** 2;
@@ -120,9 +120,9 @@ async function sums(
   return totals;
 }
 
-/** More samples tell hardly more. */
+/** More samples add little. */
 const LOOKED_AT = 2000;
-/** Less is no sign that the model reads columns as they are. */
+/** A smaller difference does not show that the model reads raw columns. */
 const CLEAR = 0.05;
 
 interface Looked {
@@ -134,9 +134,9 @@ interface Looked {
 }
 
 /**
- * A model that already takes columns as they are would be broken by scales, and any training then look like a gain.
+ * Scales would break a model that already takes raw columns, and any training would then look like a gain.
  *
- * @throws LossgraftError `standardize` where the model is clearly better without.
+ * @throws LossgraftError `standardize` if the model is clearly better without.
  */
 async function refuseScaled(model: Model, scaled: Model, looked: Looked): Promise<void> {
   const { parts, seed } = looked;

@@ -5,7 +5,10 @@ import { statedTask } from '../statedTask.ts';
 import { TASKS, type Task } from '../task.ts';
 import type { TrainOptions } from './options.ts';
 
-/** What is said of the labels, before the head is asked: by the user, by a loss that is for several labels alone, by the labels, by the model's folder. */
+/**
+ * The task as stated by the user, by a loss only for several labels, by the labels, or by the model's folder, in this order; otherwise
+ * the head decides.
+ */
 export function askedTask(
   model: Model,
   { task, loss }: TrainOptions,
@@ -17,7 +20,7 @@ export function askedTask(
   return statedTask(model)?.task;
 }
 
-/** @throws LossgraftError `task-mismatch` if the labels do not fit the head. @returns what is to be said. */
+/** @throws LossgraftError `task-mismatch` if the labels do not fit the head. @returns notes. */
 export function checkLabels(
   shown: LabelsShown,
   task: Task,

@@ -34,29 +34,29 @@ export type { TrainOptions } from './options.ts';
 /** One loss of a run. */
 export interface TrainedArm {
   readonly name: string;
-  /** What `alpha: 'auto'` came to. */
+  /** The value of `alpha: 'auto'`. */
   readonly alpha: number | null;
-  /** Its figures are of validation data; with folds of samples that it was trained on: `judged` has those out of fold. */
+  /** Its figures are from validation data; with folds from samples it was trained on: `judged` has those out of fold. */
   readonly best: EpochRecord;
   readonly last: EpochRecord;
   /** The best epoch on the test data. */
   readonly test: DetailedMetrics | null;
-  /** The same, or on the validation data where there are no test data. */
+  /** The same, or on the validation data if there are no test data. */
   readonly judged: DetailedMetrics | null;
 }
 
-/** What fine-tuning came to. */
+/** The result of fine-tuning. */
 export interface TrainResult {
-  /** Ended by the signal: `mode: 'resume'` goes on. */
+  /** Ended by the signal: `mode: 'resume'` continues. */
   readonly interrupted: boolean;
   readonly folder: string;
-  /** The page that was written; `null` where none was wanted. */
+  /** The path of the page; `null` if none was requested. */
   readonly report: string | null;
   readonly schedule: Schedule;
   /** Training samples of each class. */
   readonly classCounts: readonly number[];
   readonly classNames: readonly string[] | null;
-  /** Where the names of all classes were found; `null` where not all have one. */
+  /** Where the names of all classes were found; `null` unless all have one. */
   readonly classNamesFrom: string | null;
   /** The given model. */
   readonly before: {
@@ -64,42 +64,42 @@ export interface TrainResult {
     readonly test: DetailedMetrics | null;
     readonly judged: DetailedMetrics | null;
   };
-  /** Those that are done: the loss that was requested first. */
+  /** The finished arms, the requested loss first. */
   readonly arms: readonly TrainedArm[];
-  /** The head of other classes that was trained, and what it began with; `null` where the model kept its classes. */
+  /** The trained head with other classes, and its initial rows; `null` if the model kept its classes. */
   readonly changedHead: HeadRecord | null;
-  /** Which model is written, or why none is: it is held against the one before on the validation data. `null` where the run is not done. */
+  /** Which model is written, or why none: models are compared with the given one on the validation data. `null` if the run is not done. */
   readonly decision: RunDecision | null;
-  /** Figures of what is written, where its weights are those half-way between before and after. */
+  /** Figures of the written model, if its weights are halfway between before and after. */
   readonly half: DetailedMetrics | null;
   readonly history: readonly EpochRecord[];
-  /** With how many folds it was judged, where it was judged out of fold; `null` where data were held out. */
+  /** The number of folds, if it was judged out of fold; `null` if data were held out. */
   readonly folds: number | null;
-  /** With several seeds what all came to; all else is of the one that was chosen, or of the first. `null` with one. */
+  /** The outcome of all seeds, if there are several; everything else is that of the chosen one, or of the first. `null` with one. */
   readonly seeds: SeedSummary | null;
-  /** Of training samples on the tuned model; `null` where the run is not done. */
+  /** For training samples on the tuned model; `null` if the run is not done. */
   readonly influence: InfluenceOutcome | null;
-  /** Whether the frozen layers were computed once for each sample, and why; `null` where the run was done before. */
+  /** Whether the frozen layers were computed once per sample, and why; `null` if the run was done before. */
   readonly features: FeatureReport | null;
   readonly notes: readonly string[];
   /**
-   * Writes the tuned model: the user's file, in which only the trained tensors' bytes are other ones; class names that are known stand in its
-   * manifest.
+   * Writes the tuned model: the user's file, in which only the bytes of the trained tensors differ; its manifest holds known class names.
    *
-   * @param options `anyway` writes the first loss's model also where the run came to none that is better.
+   * @param options `anyway` writes the first loss's model even if the run found none that is better.
    * @returns the files that were written.
-   * @throws LossgraftError `not-trained` after an interruption, `not-better` where no model was shown to be better than the one before, and
-   *   those of writing.
+   * @throws LossgraftError `not-trained` after an interruption, `not-better` if no model was shown to be better than the given one, and
+   * those of writing.
    */
   write(path: string, options?: { readonly force?: boolean; readonly anyway?: boolean }): Promise<readonly string[]>;
 }
 
 /**
- * Fine-tunes a model: trains with a loss (after a phase of cross-entropy, if asked for) and beside it with others from the same start,
- * judges each epoch on validation data, and keeps the best. What a run does is a function of its options: one that was interrupted
- * and goes on ends with the same bytes.
+ * Fine-tunes a model: trains with a loss (after an optional phase of cross-entropy) and with others from the same start, judges each
+ * epoch on validation data, and keeps the best. A run depends only on its options: an interrupted and resumed one ends with the same
+ * bytes.
  *
- * @throws LossgraftError `run-in-use` where another run writes into the folder; else naming what cannot be trained, the data's row that does not fit, or the step at which a loss was not finite.
+ * @throws LossgraftError `run-in-use` if another run writes into the folder; otherwise naming what cannot be trained, the row that does
+ * not fit, or the step with a non-finite loss.
  */
 export async function train(catalogue: Catalogue, model: Model, given: TrainOptions): Promise<TrainResult> {
   checkOptions(trainRows, given, () => true);
@@ -116,7 +116,7 @@ export async function train(catalogue: Catalogue, model: Model, given: TrainOpti
   }
 }
 
-/** Fine-tunes in a folder that is this run's alone; `folderNotes` tell of it. */
+/** Fine-tunes in a folder that only this run uses, with `folderNotes` about it. */
 async function trainIn(
   catalogue: Catalogue,
   source: Model,
@@ -204,12 +204,12 @@ async function trainFolded(
   if (parts.folds === undefined) return runTraining(request);
   const outOfFold = await runFolds({ request, parts, boundFor });
   if (outOfFold === undefined) return { interrupted: true, checkpoint: beginning(request.settings), notes: [] };
-  // Looked at in the first fold, and written before it.
+  // Examined in the first fold, and written before it.
   const { checkOrder: _, record: __, ...rest } = request;
   return runTraining({ ...rest, outOfFold });
 }
 
-/** Of the model as it was given (0) and the arms (from 1 on). */
+/** For the given model (0) and the arms (from 1 on). */
 function judgedOf({ outcome }: Checkpoint, index: number): Pick<TrainedArm, 'test' | 'judged'> {
   const test = outcome?.tests[index] ?? null;
   return { test, judged: test ?? outcome?.validation[index] ?? null };

@@ -2,7 +2,7 @@ import { packageVersion } from '../runtime/cuda/diagnose.ts';
 import { runtimeFolder } from '../runtime/cuda/isolated.ts';
 import { VERSION } from '../version.ts';
 
-/** What a run depends on beside its options: for its page and its record. */
+/** The versions a run depends on, for its page and its record. */
 export function versions(): Readonly<Record<string, string>> {
   return {
     lossgraft: VERSION,

@@ -15,19 +15,19 @@ import { withoutScales } from './scaledHead.ts';
 
 interface WriteHow {
   readonly force: boolean;
-  /** Also where the run came to none that is better. */
+  /** Even if the run found none that is better. */
   readonly anyway: boolean;
   readonly names: ClassNames | undefined;
-  /** Default: what the run came to. */
+  /** Default: the model that the run chose. */
   readonly arm?: string;
 }
 
-/** The losses of a run that are done, in their order. */
+/** The finished losses of a run, in order. */
 export function armsIn({ history, bests }: Checkpoint): readonly string[] {
   return [...new Set(history.map(({ arm }) => arm))].slice(0, bests.length);
 }
 
-/** Writes the model that a run came to. @throws LossgraftError `not-trained`, `not-better`, and those of writing. */
+/** Writes the model that a run chose. @throws LossgraftError `not-trained`, `not-better`, and errors of writing. */
 export async function writeRun(
   model: Model,
   folder: string,
@@ -73,7 +73,7 @@ export async function writeRun(
   return writeTuned(model, tensors, path, { ...how, ...(edit ? { edit } : {}) });
 }
 
-/** The calibration of what is written, where it is a part of it. */
+/** The calibration of the written model, if it has one. */
 function calibrationOf({ taken, candidates }: RunDecision, arm: string | undefined): Affine | undefined {
   const [first] = candidates;
   const { share } = arm === undefined ? (taken ?? { share: 1 }) : { share: 1 };
@@ -83,7 +83,7 @@ function calibrationOf({ taken, candidates }: RunDecision, arm: string | undefin
   return { scale: Float64Array.from(found.scale), offset: Float64Array.from(found.offset) };
 }
 
-/** What a multi-label model records of its labels: the thresholds of what is written, or of the best epoch of an arm. */
+/** The labels of a multi-label model for its manifest: the thresholds of the written model, or of an arm's best epoch. */
 function labelsIn({ outcome, history }: Checkpoint, arm: string | undefined): FurtherRecord {
   const own = outcome?.decision.thresholds ?? undefined;
   const last = history.findLast(
@@ -93,7 +93,7 @@ function labelsIn({ outcome, history }: Checkpoint, arm: string | undefined): Fu
   return thresholds === undefined ? {} : { task: 'multi-label', thresholds };
 }
 
-/** The tensor of scores that the run was told. */
+/** The score tensor given to the run. */
 function logitsOf({ settings }: Checkpoint): string | undefined {
   const { first } = settings;
   return isRecord(first) && typeof first.logits === 'string' ? first.logits : undefined;

@@ -20,20 +20,20 @@ export interface BackwardRequest extends GraftRequest, PrepareRequest {
   readonly calculus: Calculus;
   /** `head`, `all`, patterns of parameter names, or names of tensors; a list of these. */
   readonly trainable: string;
-  /** What comes before it is a graph of its own. */
+  /** The part in front of it is a graph of its own. */
   readonly frozen?: CutPlace;
 }
 
-/** A graph with a loss and its gradients, composites not yet expanded. */
+/** A graph with a loss and its gradients, before expanding composites. */
 export interface Backward {
   readonly draft: Prepared;
   readonly grafted: Grafted;
   /** The parameters that the loss depends on, with their gradients. */
   readonly gradients: ReadonlyMap<Value, Value>;
   readonly trained: readonly Parameter[];
-  /** Parameters that were requested and that the loss does not depend on. */
+  /** Requested parameters that the loss does not depend on. */
   readonly unreached: readonly Parameter[];
-  /** What `all` leaves out, as no parameters. */
+  /** Tensors that `all` leaves out because they are not parameters. */
   readonly leftOut: readonly LeftOut[];
   readonly constant: ConstantReader;
   /** What the loss was multiplied by before it was differentiated, and with it the gradients: an input. */

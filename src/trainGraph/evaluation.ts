@@ -8,7 +8,7 @@ import { prune } from '../transform/prune.ts';
 import { LEARNING_RATE } from './backward.ts';
 import { sessionBytes } from './sessionBytes.ts';
 
-/** A model with a loss, whose trained tensors are inputs: so it judges any state. */
+/** A model with a loss whose trained tensors are inputs, so that it can judge any state. */
 export interface Evaluation {
   readonly bytes: Uint8Array;
   /** The scores of the classes, float32 [N, C]. */
@@ -17,19 +17,20 @@ export interface Evaluation {
   readonly task: GraftReport['task'];
   /** Notes for the user. */
   readonly notes: readonly string[];
-  /** `undefined` where the model does not tell. */
+  /** `undefined` if the model does not tell. */
   readonly classes: number | undefined;
-  /** Of the loss, defaults included. */
+  /** Options of the loss, including defaults. */
   readonly options: Readonly<Record<string, unknown>>;
   /** lossgraft's own names to those in this graph. */
   readonly names: Readonly<Record<string, string>>;
 }
 
 /**
- * The forward pass and a loss as the network is used: running statistics, no Dropout. Inputs are the model's, `labels` and the
- * `lifted` tensors; outputs the scores of the classes, `loss_per_sample` and what the loss declares. Behind a frozen part it reads what that gives.
+ * The forward pass in inference mode and a loss: running statistics, no Dropout. Inputs are the model's, `labels` and the `lifted`
+ * tensors; outputs are the class scores, `loss_per_sample` and those that the loss declares. Behind a frozen part it reads that part's
+ * outputs.
  *
- * @throws LossgraftError where `trainable` is given and names nothing that can be trained.
+ * @throws LossgraftError if `trainable` is given and names nothing that can be trained.
  */
 export async function evaluationGraph(
   model: Model,

@@ -10,16 +10,16 @@ import { trainedParameters } from '../transform/scales.ts';
 import { LEARNING_RATE } from './backward.ts';
 import { sessionBytes } from './sessionBytes.ts';
 
-/** What comes before everything that is trained: a graph of its own, whose weights stay constants. */
+/** The part in front of everything trained: a graph of its own, whose weights stay constants. */
 export interface FrozenPart extends CutPlace {
   readonly bytes: Uint8Array;
-  /** Its outputs, to the inputs that they become in the graphs behind it. */
+  /** Its outputs, mapped to the inputs that they become in the graphs behind it. */
   readonly feeds: Readonly<Record<string, string>>;
   /** Operators in it. */
   readonly nodes: number;
 }
 
-/** There is none: why. */
+/** Why there is none. */
 export interface NoFrozenPart {
   readonly why: string;
 }
@@ -28,23 +28,23 @@ export type FrozenRequest = GraftRequest & PrepareRequest & { readonly trainable
 
 interface FoundCut {
   readonly cut: Cut;
-  /** Whether to compute it once saves anything: it has weights of its own, or operators that take a while. */
+  /** Whether computing it once saves anything: it has weights of its own, or expensive operators. */
   readonly matters: boolean;
   /** Whether more would be frozen if only parameters moved: Dropout and BatchNorm in training mode change it in each step. */
   readonly stirred: boolean;
 }
 
 /**
- * The part of a model that is the same in all graphs of a run and in all its steps: what neither trained parameters, nor running
- * statistics, nor the masks of Dropout reach.
+ * The part of a model that is the same in all graphs and steps of a run: what neither trained parameters, running statistics nor Dropout
+ * masks influence.
  *
- * @param requests of all graphs of the run.
+ * @param requests for all graphs of the run.
  */
 export async function findFrozenPart(
   model: Model,
   requests: readonly FrozenRequest[],
 ): Promise<FrozenPart | NoFrozenPart> {
-  // Known without a look at the graph.
+  // Known without examining the graph.
   if (requests.some(({ trainable }) => trainable.split(',').some((part) => part.trim() === 'all')))
     return { why: NOTHING };
   const made = new Set<string>();
@@ -94,14 +94,14 @@ async function cutFor(model: Model, request: FrozenRequest): Promise<FoundCut> {
   };
 }
 
-/** Not so: slices and casts of the input, a mask, a list of positions, the input's mean and deviation. */
+/** Cheap parts are not: slices and casts of the input, a mask, a list of positions, the input's mean and deviation. */
 function isWork({ opType, inputs }: Node, weights: ReadonlySet<Value>): boolean {
   return (
     CONTRACTIONS.has(opType) || inputs.some((value) => value && weights.has(value) && (value.shape?.length ?? 0) > 1)
   );
 }
 
-/** Operators whose work grows with more than the elements of their inputs, and which may hide constants in them: the filters of a spectrogram. */
+/** Operators whose work grows faster than their inputs, and which may contain constants, such as the filters of a spectrogram. */
 const CONTRACTIONS: ReadonlySet<string> = new Set(
   'Conv ConvTranspose ConvInteger QLinearConv MatMul MatMulInteger QLinearMatMul Gemm Einsum LSTM GRU RNN DFT STFT'.split(
     ' ',

@@ -3,7 +3,7 @@ import type { Precision } from '../transform/halfPrecision.ts';
 import type { OptimizeRequest } from '../transform/optimize.ts';
 import type { PrepareRequest } from '../transform/prepare.ts';
 
-/** What decides the numbers of a step beside the loss and the batch: as it was requested, or the default. */
+/** The settings that determine a step's numbers beside the loss and the batch, as requested or by default. */
 export interface StepSettings {
   readonly optimizer: string;
   readonly optimizerOptions: Readonly<Record<string, number | boolean | string>>;
@@ -13,7 +13,7 @@ export interface StepSettings {
   readonly rateFactors: readonly { readonly pattern: string; readonly factor: number }[];
   readonly batchNorm: 'frozen' | 'train';
   readonly dropout: 'off' | 'train';
-  /** Of Dropout's masks; null where none are drawn. */
+  /** The seed of Dropout masks; null if none are drawn. */
   readonly seed: number | null;
   readonly keepTies: boolean;
   readonly precision: Precision;

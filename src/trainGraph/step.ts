@@ -18,7 +18,7 @@ import { type Backward, type BackwardRequest, backward, LEARNING_RATE } from './
 import { type StepSettings, settingsOf } from './settings.ts';
 
 export interface StepRequest extends BackwardRequest, OptimizeRequest {
-  /** Forms for this machine's runtime and this batch, for a session of lossgraft's own: such a graph is never written. */
+  /** Forms for this machine's runtime and this batch size, for lossgraft's own session: such a graph is never written. */
   readonly lower?: LowerTarget;
   /** What is in half precision is computed in float32 and rounded, for a session of lossgraft's own on the CPU. */
   readonly roundsHalves?: boolean;
@@ -26,7 +26,7 @@ export interface StepRequest extends BackwardRequest, OptimizeRequest {
   readonly target?: Target;
 }
 
-/** A graph and the file that it is the difference to. */
+/** A graph and the file that it edits. */
 export interface Built {
   readonly proto: ModelProto;
   readonly graph: Graph;
@@ -35,9 +35,9 @@ export interface Built {
 export interface StepReport extends GraftReport, StepSettings {
   readonly model: string;
   readonly trainable: readonly string[];
-  /** Weights that were requested and that the loss does not depend on. */
+  /** Requested weights that the loss does not depend on. */
   readonly unreached: readonly string[];
-  /** Tensors that `all` takes for no parameters, and why; by their names they can be trained too. */
+  /** Tensors that `all` does not count as parameters, and why; they can be trained by name. */
   readonly leftOut: readonly { readonly name: string; readonly why: string }[];
   readonly states: readonly StateReport[];
   readonly notes: readonly string[];
@@ -50,7 +50,7 @@ export interface StateReport {
   readonly shape: readonly number[];
 }
 
-/** A training step and what goes round in it. */
+/** A training step and its states. */
 export interface Step {
   readonly report: StepReport;
   readonly states: readonly State[];
@@ -147,7 +147,7 @@ function buildApply(
   return { proto: blankModel(opset, 'apply'), graph, states };
 }
 
-/** Parameters and statistics become inputs; the model's own outputs give way to the step's. */
+/** Parameters and statistics become inputs; the step's outputs replace the model's own. */
 function liftStates({ draft, trained }: Backward): void {
   draft.graph.outputs.splice(0);
   for (const { value } of trained) liftParameter(draft.graph, value);
@@ -168,14 +168,14 @@ function lossName({ grafted }: Backward): string {
   return grafted.report.names.loss ?? 'loss';
 }
 
-/** Expands composites and drops what neither the loss nor `results` need; both as they are afterwards. */
+/** Expands composites and drops what neither the loss nor `results` need; returns both as they are afterwards. */
 function settle(
   { draft, grafted, constant }: Backward,
   request: StepRequest,
   results: readonly Value[],
 ): [Value, Value[]] {
   const { graph } = draft;
-  // The named output gives way to what it copies, so that the name is free.
+  // The named output is replaced by its source, so that the name is free.
   const source = grafted.loss.producer?.inputs[0] ?? grafted.loss;
   graph.outputs.push(source, ...results);
   if (request.lower) lower(grafted.op, { ...request.calculus, constant }, request.lower);

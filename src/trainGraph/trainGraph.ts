@@ -31,7 +31,7 @@ export interface TrainGraphRequest extends StepRequest {
 /** Training graphs, not yet written. */
 export interface TrainGraph {
   readonly report: StepReport;
-  /** Tensors that are one in the user's file and trained apart; {@link writeTuned} needs them. */
+  /** Tensors that are merged in the user's file but trained apart; {@link writeTuned} needs them. */
   readonly untied: readonly Tie[];
   /** Whether it holds forms for this machine's runtime and one batch: it is never written. */
   readonly isLowered: boolean;
@@ -41,7 +41,7 @@ export interface TrainGraph {
   sessionBytes(): Uint8Array;
   /** The SHA-256 of these bytes, in hex. */
   sessionHash(): string;
-  /** What the states are at the start: the model's weights and statistics; slots are zeros. New arrays at every call. */
+  /** The initial states: the model's weights and statistics; slots are zeros. New arrays at every call. */
   initialState(): ReadonlyMap<string, Tensor>;
   /**
    * Writes the graph to `path` and the state beside it as `<name>.safetensors`; the `split` form writes `gradients.onnx`,
@@ -71,7 +71,7 @@ async function verify(model: Model, request: TrainGraphRequest, built: BuiltFile
   for (const { proto, graph } of files.values()) await verifyGraph(proto, graph);
 }
 
-/** The same for a session that is opened right away: whether ONNX Runtime takes the graph shows there. */
+/** The same for a session that is opened at once, which shows whether ONNX Runtime accepts the graph. */
 export async function sessionGraph(model: Model, request: TrainGraphRequest): Promise<TrainGraph> {
   return graphOf(model, request, await build(model, request));
 }
@@ -156,7 +156,7 @@ function writeSplit(
   return writeTogether([...graphs, [state, () => writeState(state, model, step)]]);
 }
 
-/** All of the files, or none: what was written before a failure is removed. */
+/** Writes all files or none: files written before a failure are removed. */
 function writeTogether(files: readonly (readonly [path: string, write: () => void])[]): string[] {
   const written: string[] = [];
   try {
@@ -186,7 +186,7 @@ function writeState(path: string, model: Model, step: Step): void {
   writeSafetensors(path, lazyState(model, step), { lossgraft: VERSION, model: model.name });
 }
 
-/** Of its own, so that it may be handed on. */
+/** A copy, so that it can be transferred. */
 function copy({ dtype, dims, data }: Tensor): Tensor {
   return { dtype, dims, data: data.slice() };
 }

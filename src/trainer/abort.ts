@@ -1,4 +1,4 @@
-/** What an act comes to; `undefined` where the signal ended it. */
+/** The result of an action; `undefined` if the signal ended it. */
 export async function unlessAborted<T>(signal: AbortSignal | undefined, act: () => Promise<T>): Promise<T | undefined> {
   try {
     return await act();

@@ -6,7 +6,7 @@ import type { GraphPool } from './graphPool.ts';
 import { eachBatch } from './judge.ts';
 import type { Arm, TrainerRequest } from './request.ts';
 
-/** The alpha of an arm for the runner's state, over the training data as the arm draws them. */
+/** The calibrated alpha of an arm for the runner's state, over the training data as the arm draws them. */
 export async function calibrateArm(
   graphs: GraphPool,
   runner: Runner,
@@ -28,7 +28,7 @@ export async function calibrateArm(
   return alpha;
 }
 
-/** α = Σ ce / Σ(ce · f₁), f₁ the factor at α = 1: the loss begins as large as the cross-entropy that it takes over from. */
+/** α = Σ ce / Σ(ce · f₁), where f₁ is the factor at α = 1: the loss starts as large as the preceding cross-entropy. */
 async function calibrateAlpha(
   runner: Runner,
   part: TrainerRequest['train'],

@@ -9,13 +9,13 @@ import { judge } from './judge.ts';
 import type { RunParts } from './parts.ts';
 import type { TrainerRequest } from './request.ts';
 
-/** A calibrated state: what it says of validation samples comes from maps that were not fitted on them. */
+/** A calibrated state: its scores of validation samples come from maps that were not fitted on them. */
 export interface Calibrated {
   readonly map: Affine;
   readonly validation: Scored;
 }
 
-/** What the runner's state says of a part, with its logits. */
+/** The runner state's results on a part, with its logits. */
 export async function judgeLogits(
   { runner, judging }: RunParts,
   part: Part,
@@ -32,7 +32,7 @@ export async function judgeLogits(
   return { scored, sample: { logits, labels, classes } };
 }
 
-/** Fits a calibration to validation samples; it is left out where it is not shown to be better on those that it was not fitted on. */
+/** Fits a calibration to validation samples; it is dropped unless shown to be better on samples it was not fitted on. */
 export function calibrateScores(
   request: TrainerRequest,
   method: ScoreMethod,
@@ -60,7 +60,7 @@ export function calibrateScores(
   return { record, calibrated: decision === 'take' ? { map, validation: scored } : undefined };
 }
 
-/** What the runner's state says of other samples than those of validation, calibrated. */
+/** The runner state's calibrated results on samples outside validation. */
 export async function judgeCalibrated(parts: RunParts, part: Part, { map }: Calibrated): Promise<Scored> {
   const { sample } = await judgeLogits(parts, part);
   return scoredOf(sample, apply(sample, map));

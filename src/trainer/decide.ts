@@ -15,25 +15,25 @@ import { spreadRows } from './influence.ts';
 import type { RunParts } from './parts.ts';
 import { judgeState } from './predictions.ts';
 
-/** A candidate, and where its state is. */
+/** A candidate, and its state's file. */
 interface Tried extends Candidate {
   readonly file: string;
-  /** By which those that are taken are ranked. */
+  /** The rank among accepted candidates. */
   readonly score: number;
   readonly calibrated: Calibrated | undefined;
-  /** Where samples may have several labels. */
+  /** If samples may have several labels. */
   readonly thresholds?: readonly number[];
 }
 
-/** What a run came to, and which of its states are calibrated, by their files. */
+/** The outcome of a run, and its calibrated states, by file. */
 export interface Decided {
   readonly decision: RunDecision;
   readonly calibrated: ReadonlyMap<string, Calibrated>;
 }
 
 /**
- * Holds the trained models against the one before, on validation data: the best that the gate takes is what the run came to. Where it takes
- * none, the weights half-way are tried.
+ * Compares the trained models with the given one on validation data: the run chooses the best one that the gate takes. If it takes none,
+ * the halfway weights are tried.
  */
 export async function decideRun(parts: RunParts, at: Checkpoint): Promise<Decided> {
   const { request } = parts;
@@ -67,7 +67,7 @@ export async function decideRun(parts: RunParts, at: Checkpoint): Promise<Decide
   return { decision, calibrated: new Map(calibrated) };
 }
 
-/** The state half-way, and what it says out of fold. */
+/** The halfway state, and its results out of fold. */
 async function halfOf(parts: RunParts, index: number, file: string): Promise<string> {
   const half = await saveHalf(parts, file);
   const own = parts.request.outOfFold?.arms[index];
@@ -98,7 +98,7 @@ async function tryState(
   return { ...found, calibrated: own?.calibrated };
 }
 
-/** By the gate for what samples are labelled with. */
+/** Uses the gate for the task. */
 function verdictOn(
   before: AnyScored,
   after: AnyScored,
@@ -112,14 +112,14 @@ function verdictOn(
   throw new RangeError('two models of different tasks');
 }
 
-/** What a state says of the validation data: calibrated, where that is requested and helps. */
+/** A state's results on the validation data, calibrated if that is requested and helps. */
 async function judgeTried(
   parts: RunParts,
   file: string,
 ): Promise<{ readonly after: AnyScored; readonly own: ReturnType<typeof calibrateScores> | undefined }> {
   const { request, runner, folder } = parts;
   const { validation, calibrate } = request;
-  // Logits of all samples are kept for a calibration alone.
+  // Logits of all samples are kept only for a calibration.
   if (calibrate === undefined) return { after: await judgeState(parts, file, validation), own: undefined };
   await runner.ask({ kind: 'load', path: folder.file(file) });
   const { scored, sample } = await judgeLogits(parts, validation);
@@ -127,7 +127,7 @@ async function judgeTried(
   return { after: own.calibrated?.validation ?? scored, own };
 }
 
-/** Of those that are taken the one with the highest score, of equal ones the first. */
+/** The accepted candidate with the highest score, the first of equals. */
 function bestOf({ request }: RunParts, tried: readonly Tried[]): Tried | undefined {
   const able = tried.filter(({ arm, verdict, collapse }) => {
     const { decision } = verdict;
@@ -138,7 +138,7 @@ function bestOf({ request }: RunParts, tried: readonly Tried[]): Tried | undefin
   return able.reduce<Tried | undefined>((best, one) => (best && one.score <= best.score ? best : one), undefined);
 }
 
-/** A new head has nothing to lose yet: it is trained where that is better by the figures, however many samples tell it. */
+/** A new head has nothing to lose: training counts if the figures improve, however few samples show it. */
 function gainOf(goal: Goal, { joint, balancedAccuracy }: GateVerdict): number {
   return goal === 'macro-f1' ? joint : balancedAccuracy;
 }
@@ -171,8 +171,8 @@ function calibratedBy({ calibration }: Candidate): string {
   return `, calibrated by ${method}${parameter === null ? '' : ` with ${symbol} ${Number(parameter.toPrecision(3))}`}`;
 }
 
-/** What the user should know of the model before, or of the data. */
-/** Whether a head that was never trained tells classes apart: by class means, or by rows that stay. */
+/** Notes on the given model or the data. */
+/** Whether an untrained head distinguishes classes: by class means, or by rows that stay. */
 function isUsable({ init }: HeadRecord): boolean {
   return init === 'means' || init === null;
 }
@@ -183,7 +183,7 @@ function warningOf({ request }: RunParts, before: AnyScored, isKept: boolean, ne
   return request.isHeldOut ? newness.warning : null;
 }
 
-/** Every sample is trained on in the end: nothing tells whether the model before knows them. */
+/** Every sample is finally trained on: nothing shows whether the given model knows them. */
 const OUT_OF_FOLD: Newness = {
   z: null,
   isNew: false,
@@ -196,17 +196,17 @@ const UNTRAINED =
   'The given model predicts one class for every sample: a network that was never trained needs a larger learning rate, such as ' +
   option('learningRate', 0.003);
 
-/** More training samples tell hardly more. */
+/** More training samples add little. */
 const LOOKED_AT = 2000;
 
-/** Whether the validation data are new to the model before. */
+/** Whether the validation data are new to the given model. */
 async function newnessFor(parts: RunParts, before: AnyScored): Promise<Newness> {
   const { train, seed } = parts.request;
   const known = await judgeState(parts, undefined, { ...train, rows: spreadRows(train, LOOKED_AT, seed) });
   return newnessOf(lossesOf(before), lossesOf(known), before.classes + 1);
 }
 
-/** Of several labels the rarest counts. */
+/** The rarest of several labels counts. */
 function lossesOf({ strata, losses }: AnyScored): { readonly labels: Int32Array; readonly losses: Float64Array } {
   return { labels: strata, losses };
 }

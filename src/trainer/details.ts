@@ -4,18 +4,18 @@ import type { AnyScored } from '../metrics/scored.ts';
 import { LEAST_SAMPLES } from '../metrics/tally.ts';
 import type { RunCurves, WrongSample } from '../records/curves.ts';
 
-/** Curves of more classes are not looked at. */
+/** Nobody looks at the curves of more classes. */
 const MAX_CURVES = 6;
 const MAX_WRONG = 12;
 
-/** What two models say of the samples that are judged, and what the second says of the validation data. */
+/** Two models' results on the judged samples, and the second one's on the validation data. */
 export interface Compared {
   readonly before: AnyScored;
   readonly after: AnyScored;
   readonly validation: AnyScored;
 }
 
-/** Curves and operating points of the rarest classes; of two classes, the rarer one says it all. */
+/** Curves and operating points of the rarest classes; of two classes, the rarer one suffices. */
 export function curvesOf({ before, after, validation }: Compared, trainCounts: readonly number[]): RunCurves {
   const order = trainCounts.map((count, k) => ({ count, k })).sort((a, b) => a.count - b.count);
   const { totals } = after.tally();
@@ -25,16 +25,16 @@ export function curvesOf({ before, after, validation }: Compared, trainCounts: r
   const curves = (scored: AnyScored) => shown.flatMap((k) => precisionRecallCurve(scored, k) ?? []);
   const held = validation.tally().totals;
   const points = shown.flatMap((k) => {
-    // A threshold of a handful of samples is one of chance.
+    // A threshold from a handful of samples is chance.
     const threshold = (held[k] ?? 0) < LEAST_SAMPLES ? null : bestThreshold(validation, k);
     return threshold === null ? [] : (operatingPoint(after, k, threshold) ?? []);
   });
   return { before: curves(before), after: curves(after), points };
 }
 
-/** The samples that a model takes for another class, those of which it is surest first. */
+/** A model's misclassified samples, the most confident first. */
 export function surestMistakes({ samples, rows }: Part, scored: AnyScored): WrongSample[] {
-  // Of several labels some are right and others wrong.
+  // With several labels, some are right and others wrong.
   if (scored.task === 'multi-label') return [];
   const { labels, predicted, confidence, truth } = scored;
   const wrong = Array.from(labels.keys()).filter((i) => labels[i] !== predicted[i]);

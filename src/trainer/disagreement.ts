@@ -4,7 +4,7 @@ import { openSession, type Port, type Session } from '../runtime/session.ts';
 import { elementCount, type Tensor } from '../tensor.ts';
 import type { TrainGraph } from '../trainGraph/trainGraph.ts';
 
-/** Rounding makes 1e-6 of a loss and 1e-3 of a step; a layout that is mistaken, all of both. */
+/** Rounding changes a loss by 1e-6 and a step by 1e-3; a wrong layout changes both completely. */
 const LOSS_TOLERANCE = 1e-4;
 const STEP_TOLERANCE = 0.02;
 
@@ -12,7 +12,7 @@ const STEP_TOLERANCE = 0.02;
  * Takes one step on a batch of noise in both forms.
  *
  * @param graphs in the loop form.
- * @returns why the lowered one is not to be trusted, or `undefined`.
+ * @returns why the lowered graph cannot be trusted, or `undefined`.
  */
 export async function disagreement(
   { plain, lowered }: { readonly plain: TrainGraph; readonly lowered: TrainGraph },
@@ -69,7 +69,7 @@ async function stepOnNoise(
   return { loss: Number(results[loss]?.data[0]), state: Object.fromEntries(next) };
 }
 
-/** One step of a batch: noise where the elements are numbers, else zeros; class 0; a small learning rate. */
+/** One step on a batch: noise for floats, zeros for the rest, class 0, and a small learning rate. */
 function noise({ dtype = 'float32', shape = [] }: Port, batch: number): Tensor {
   const dims = shape.map((dim, i) => (typeof dim === 'number' ? dim : i === 0 ? 1 : batch));
   const count = elementCount(dims);
@@ -82,7 +82,7 @@ function noise({ dtype = 'float32', shape = [] }: Port, batch: number): Tensor {
   return { dtype, dims, data: Float32Array.from({ length: count }, (_, i) => Math.sin(i * 12.9898) * 1.5) };
 }
 
-/** Euclidean, over all states together: those whose gradient is rounding alone count little. */
+/** The Euclidean norm over all states together: those whose gradients are only rounding count little. */
 function distance(a: Readonly<Record<string, Tensor>>, b: Readonly<Record<string, Tensor>>): number {
   let sum = 0;
   for (const [name, { data }] of Object.entries(a)) {

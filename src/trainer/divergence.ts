@@ -7,20 +7,20 @@ export interface Divergence {
   readonly stepsPerEpoch: number;
   readonly loss: number;
   readonly rate: number;
-  /** The loss before, and the first of the run. */
+  /** The previous loss, and the first of the run. */
   readonly before: number | undefined;
   readonly first: number | undefined;
   /** The batch's samples as the user knows them. */
   readonly rows: readonly string[];
-  /** The float32 inputs of the batch, and of those that ran with it; `rowOf` names the sample of an element. */
+  /** The float32 inputs of the batch and of those run with it; `rowOf` names the sample of an element. */
   readonly inputs: readonly { readonly name: string; readonly data: Float32Array; rowOf(element: number): string }[];
   /** A tensor of the state that is no longer finite. */
   readonly broken: string | undefined;
-  /** Where the last good state is. */
+  /** The file of the last good state. */
   readonly kept: string;
 }
 
-/** Says where training broke down, on which batch, and what the likely cause is. */
+/** The error with the place where training broke down, the batch, and the likely cause. */
 export function nanLoss(found: Divergence): LossgraftError {
   const { epoch, step, stepsPerEpoch, loss, rows, kept } = found;
   const shown = rows.slice(0, 8).join(', ') + (rows.length > 8 ? `, … (${rows.length})` : '');
@@ -35,10 +35,10 @@ export function nanLoss(found: Divergence): LossgraftError {
   return error;
 }
 
-/** Errors that no other learning rate mends. */
+/** Errors that another learning rate cannot fix. */
 const OF_DATA = new WeakSet<LossgraftError>();
 
-/** Whether training broke down, and may not at a smaller learning rate. */
+/** Whether training broke down in a way that a smaller learning rate may avoid. */
 export function mayBeOfRate(error: unknown): error is LossgraftError {
   return error instanceof LossgraftError && error.code === 'nan-loss' && !OF_DATA.has(error);
 }
@@ -71,7 +71,7 @@ export function brokenWeights(epoch: number, tensor: string, folder: string): Lo
   });
 }
 
-/** Scores of the validation data that are not finite, though the weights are; `epoch` is undefined for the model as it was given. */
+/** Non-finite scores of the validation data with finite weights; `epoch` is undefined for the given model. */
 export function brokenScores(epoch: number | undefined, loss: number, folder: string): LossgraftError {
   const isGiven = epoch === undefined;
   const cause = isGiven ? 'data on a different scale than in the model’s training' : 'the learning rate is too high';

@@ -9,7 +9,7 @@ import type { OpenGraph } from './graphPool.ts';
 import type { Group } from './groups.ts';
 import type { GroupFeeds, Prefetcher } from './prefetcher.ts';
 
-/** How an epoch is walked through. */
+/** The parameters of an epoch's walk. */
 export interface EpochPlan {
   readonly runner: Runner;
   readonly open: OpenGraph;
@@ -17,28 +17,28 @@ export interface EpochPlan {
   readonly prefetcher: Prefetcher;
   readonly epoch: number;
   readonly stepsPerEpoch: number;
-  /** All of the epoch, and the step to begin with. */
+  /** The whole epoch, and the first step. */
   readonly groups: readonly Group[];
   readonly from: number;
   rate(step: number): number;
 }
 
-/** What one run of the training graph gave. */
+/** The result of one run of the training graph. */
 export interface GroupResult {
   readonly group: Group;
   readonly losses: readonly number[];
-  /** Of the group's last step. */
+  /** For the group's last step. */
   readonly rate: number;
   readonly note: string | undefined;
   readonly scaling: Scaling | undefined;
-  /** Seconds that the training thread had nothing to do before, for want of data. */
+  /** Seconds that the training thread waited for data before. */
   readonly waited: number;
 }
 
-/** How a walk ended: `refuted` where the graph turned out not to compute what it should. */
+/** How a walk ended: `refuted` if the graph turned out to compute wrong numbers. */
 export type EpochEnd = 'done' | 'interrupted' | 'refuted';
 
-/** How an epoch went: seconds of its steps, and of them without data. */
+/** The seconds of an epoch's steps, and of waiting for data. */
 export interface WalkedEpoch {
   readonly end: EpochEnd;
   readonly scaling: Scaling | undefined;
@@ -47,10 +47,10 @@ export interface WalkedEpoch {
 }
 
 /**
- * Runs the groups one after the other, while the next one's data are read. The order is a function of seed and epoch alone.
+ * Runs the groups in turn, while the next one's data are read. The order depends only on seed and epoch.
  *
  * @param next is called before each group; false ends the walk.
- * @throws LossgraftError `nan-loss`; the runner's state is then the one before the step, which `keep` puts on the disk.
+ * @throws LossgraftError `nan-loss`; the runner's state is then the one before the step, which `keep` saves.
  */
 export async function walkEpoch(
   plan: EpochPlan,
@@ -76,7 +76,7 @@ export async function walkEpoch(
     if (answer === undefined) return 'refuted';
     const { losses, note, scaling, idle = 0 } = answer;
     const bad = losses.findIndex((loss) => !Number.isFinite(loss));
-    // Idle for want of data, and not of a graph: before the epoch's first step not longer than the epoch lasts.
+    // Idle for lack of data, not of a graph: before the epoch's first step at most as long as the epoch lasts.
     const waited = Math.min(isFirst ? readAt - started : idle, Math.max(0, idle - opening - proving)) / 1000;
     if (bad < 0) use({ group, losses, rate: plan.rate(group.step + group.steps - 1), note, scaling, waited });
     const ran = performance.now();
@@ -90,7 +90,7 @@ export async function walkEpoch(
   return 'done';
 }
 
-/** An error of a graph that is right is the user's to know; of another one it is forgotten with the graph. */
+/** The user sees errors of a correct graph; those of a wrong one are dropped with the graph. */
 async function unlessRefuted(open: OpenGraph, error: unknown): Promise<undefined> {
   if (await open.prove()) throw error;
 }

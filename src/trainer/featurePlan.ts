@@ -9,7 +9,7 @@ import { cacheFeatures, type FeatureCache, probeRows } from './features.ts';
 import type { GraphPool } from './graphPool.ts';
 import type { TrainerRequest } from './request.ts';
 
-/** The data of a run as the graphs behind the frozen part take them. */
+/** The data of a run for the graphs behind the frozen part. */
 export interface FeaturePlan {
   readonly train: Part;
   readonly validation: Part;
@@ -17,7 +17,7 @@ export interface FeaturePlan {
   close(): void;
 }
 
-/** By itself a cache takes no more than this on the disk, and holds no more for a row than this many times the row's own inputs. */
+/** By default a cache takes at most this much disk space, and at most this many times a row's own inputs per row. */
 export const AUTO: { readonly bytes: number; readonly growth: number; readonly tensors: number } = {
   bytes: 8 * 2 ** 30,
   growth: 2,
@@ -32,9 +32,9 @@ interface Context {
 }
 
 /**
- * Takes the frozen part out of the run's graphs, and runs it once over the data where that can be done.
+ * Removes the frozen part from the run's graphs, and runs it once over the data if possible.
  *
- * @param mode with `on`, what would make it `off` is an error.
+ * @param mode with `on`, any reason for `off` is an error.
  * @throws LossgraftError `cache-features`, saying why there can be no cache; `store-failed` on a full disk.
  */
 export async function planFeatures(context: Context): Promise<FeaturePlan> {
@@ -51,7 +51,7 @@ export async function planFeatures(context: Context): Promise<FeaturePlan> {
   const isAugmented = changes !== undefined;
   const why = isAugmented ? changes : mode === 'off' ? 'it was turned off' : undefined;
   if (why !== undefined && mode === 'on') throw refusal(why);
-  // On the CPU, weights of a graph of its own are constants, from which ONNX Runtime makes faster kernels than inside a Scan.
+  // On the CPU, the weights of a separate graph are constants, which ONNX Runtime runs faster than inside a Scan.
   if (why === undefined || provider === 'cpu') await graphs.putBehind(found);
   if (mode === 'off' || (isAugmented && provider !== 'cpu')) return plain(why ?? '');
   // Validation data are not augmented.
@@ -67,9 +67,9 @@ function changesOf(augmentation: TrainerRequest['augmentation']): string | undef
   return isMixed(augmentation) ? 'samples are mixed with others in every epoch' : undefined;
 }
 
-/** Those of all graphs of the run that differ in what they read. */
+/** The requests of all graphs of the run that read different tensors. */
 function requestsOf({ first, crossEntropy, arms, influence }: TrainerRequest): FrozenRequest[] {
-  // Where only scales are trained, the features that influence is measured by lie before all that the others read.
+  // If only scales are trained, the features for influence lie in front of everything that the others read.
   const further = first.learnsScales ? [{ ...first, ...influence(undefined) }] : [];
   const all: FrozenRequest[] = [first, crossEntropy, ...arms.map((arm) => arm.graph(undefined)), ...further];
   const key = ({ loss, logits, features, featuresAreNorm }: FrozenRequest): string =>
@@ -77,7 +77,7 @@ function requestsOf({ first, crossEntropy, arms, influence }: TrainerRequest): F
   return [...new Map(all.map((request) => [key(request), request])).values()];
 }
 
-/** Data of which the frozen part's results are kept. */
+/** Data whose frozen part's results are cached. */
 interface CachedParts {
   readonly train?: Part;
   readonly validation: Part;
@@ -155,7 +155,7 @@ function reportOf(
   return { cached, why, tensors, nodes: part?.nodes ?? 0, rows, bytes };
 }
 
-/** For the notes of a run; none where nothing is frozen. */
+/** For the notes of a run; none if nothing is frozen. */
 export function describeFeatures({ cached, why, tensors, rows, bytes, nodes }: FeatureReport): string | undefined {
   if (nodes === 0) return undefined;
   const names = tensors.map((name) => `"${name}"`).join(', ');

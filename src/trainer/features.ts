@@ -12,17 +12,17 @@ import type { FrozenPart } from '../trainGraph/frozenPart.ts';
 /** The runner's graph of the frozen layers. */
 export const FROZEN = 'frozen';
 
-/** How a batch comes to the frozen part. */
+/** How a batch is fed to the frozen part. */
 interface Reader {
   readonly runner: Runner;
   readonly part: FrozenPart;
-  /** Rows that are computed together. */
+  /** Rows computed together. */
   readonly batch: number;
   /** The batch that the model fixes. */
   readonly fixed: number | undefined;
 }
 
-/** One tensor of the cache: what a row of it is. */
+/** One tensor of the cache: the layout of its rows. */
 interface Layout {
   readonly name: string;
   readonly dtype: Exclude<RuntimeType, 'string'>;
@@ -31,7 +31,7 @@ interface Layout {
   readonly offset: number;
 }
 
-/** What the frozen part gives for rows of some data; tensors of the model that are read behind it are there, too. */
+/** The frozen part's outputs for rows of some data, including the model's inputs that are read behind it. */
 async function freezeRows({ runner, part, fixed }: Reader, samples: Samples, rows: Uint32Array): Promise<Tensors> {
   const feeds = fillUp(await samples.read(rows), fixed);
   const passed = part.passed.flatMap((name) => (feeds[name] ? [[name, feeds[name]] as const] : []));
@@ -44,14 +44,14 @@ async function freezeRows({ runner, part, fixed }: Reader, samples: Samples, row
   return Object.fromEntries([...renamed, ...passed]);
 }
 
-/** Rows in other company may differ by the order of summation, and by no more. */
+/** Rows in other batches may differ only by the order of summation. */
 const TOLERANCE = { float16: 1e-3, other: 1e-5 };
 
 /**
- * What a row of the cache is, from a first look at the data; and whether rows depend on one another: the same rows are computed in
- * another place of a batch, beside another one.
+ * The layout of a cache row, from a first look at the data, and whether rows depend on one another: the same rows are computed at another
+ * place in a batch, beside another one.
  *
- * @returns the bytes of a row, or why the cache would not do.
+ * @returns the bytes of a row, or why a cache is impossible.
  */
 export async function probeRows(
   reader: Reader,
@@ -60,7 +60,7 @@ export async function probeRows(
   const size = reader.fixed ?? 2;
   if (rows.length <= size) return { why: `there are too few samples to check that rows are independent` };
   const one = await freezeRows(reader, samples, rows.slice(0, size));
-  // Shifted by one: the last row is another one, in the first place.
+  // Shifted by one: another row comes first.
   const other = await freezeRows(reader, samples, Uint32Array.from([rows[size] ?? 0, ...rows.slice(0, size - 1)]));
   for (const [name, tensor] of Object.entries(one)) {
     const shifted = other[name];
@@ -86,7 +86,7 @@ function layoutsOf(tensors: Tensors): Layout[] {
   });
 }
 
-/** What the frozen part gave for samples, kept: the rows of a part, in a store that goes to the disk where it is large. */
+/** The cached outputs of the frozen part for the rows of a part, in a store that spills to disk if it is large. */
 export interface FeatureCache {
   readonly samples: Samples;
   close(): void;
@@ -94,15 +94,14 @@ export interface FeatureCache {
 
 interface CacheOptions {
   readonly labels: string;
-  /** Where the store's file goes. */
+  /** The folder of the store's file. */
   readonly folder: string;
   readonly signal: AbortSignal | undefined;
   onRows?(done: number): void;
 }
 
 /**
- * Runs the frozen part once over rows of some data. The samples that it gives hold what that made of them in place of the model's
- * inputs.
+ * Runs the frozen part once over rows of some data. The resulting samples hold its outputs in place of the model's inputs.
  *
  * @throws LossgraftError `store-failed` on a full disk; and as reading the data does.
  */
@@ -126,7 +125,7 @@ export async function cacheFeatures(
       const made = await coming;
       const next = batches[i + 1];
       coming = next && freezeRows(reader, samples, next);
-      // Told when it is awaited.
+      // Reported when awaited.
       coming?.catch(() => {});
       if (i === 0) layouts = layoutsOf(made ?? {});
       append(store, layouts, made ?? {}, batch.length);
@@ -146,7 +145,7 @@ export async function cacheFeatures(
   return { samples: { ...samples, rowBytes, isFresh: true, read }, close: () => store.close() };
 }
 
-/** Row by row, the tensors of a row one behind the other. */
+/** Row by row, with the tensors of a row in sequence. */
 function append(store: RowStore, layouts: readonly Layout[], made: Tensors, rows: number): void {
   for (let row = 0; row < rows; row++) {
     for (const { name, bytes } of layouts) {

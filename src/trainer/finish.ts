@@ -11,7 +11,7 @@ import type { RunParts } from './parts.ts';
 import { judgeState, savePredictions } from './predictions.ts';
 import { roundToStored } from './stored.ts';
 
-/** When all arms are trained: what is written, figures in detail, and the influence of training samples. */
+/** After all arms are trained: the decision, figures in detail, and the influence of training samples. */
 export async function finishRun(open: RunParts, at: Checkpoint): Promise<Outcome> {
   const { tuned, untied } = open.graphs.common;
   const { test, validation, isFold } = open.request;
@@ -21,7 +21,7 @@ export async function finishRun(open: RunParts, at: Checkpoint): Promise<Outcome
   const { decision, calibrated } = await decideRun(parts, at);
   const isOtherFloat = decision.file !== null && decision.taken?.share !== 1;
   const files = [...at.bests.map(({ file }) => file), ...(isOtherFloat && decision.file ? [decision.file] : [])];
-  // What is written, or would be first.
+  // The written model, or the first candidate.
   const subject = decision.file ?? at.bests[0]?.file;
   const { metrics: all, scored } = await judgeAll({ parts, calibrated }, files, test ?? validation, [
     undefined,
@@ -40,7 +40,7 @@ interface States extends Pick<Decided, 'calibrated'> {
   readonly parts: RunParts;
 }
 
-/** A fold is there for what its models say of the samples that were left out. */
+/** A fold only serves to score the samples left out. */
 async function finishFold(parts: RunParts, at: Checkpoint): Promise<Omit<Outcome, 'tuned' | 'untied'>> {
   await savePredictions(parts, at);
   const why = 'a fold of a cross-validation decides nothing';
@@ -48,7 +48,7 @@ async function finishFold(parts: RunParts, at: Checkpoint): Promise<Omit<Outcome
   return { tests: [], validation: [], decision, half: null, influence: { missing: why } };
 }
 
-/** Where folds say it, what is known of the validation data is what they say. */
+/** With folds, the results on the validation data are those out of fold. */
 function withOutOfFold(parts: RunParts, { bests }: Checkpoint): RunParts {
   const { outOfFold } = parts.request;
   if (outOfFold === undefined) return parts;
@@ -60,7 +60,7 @@ function withOutOfFold(parts: RunParts, { bests }: Checkpoint): RunParts {
   return { ...parts, known };
 }
 
-/** Curves and mistakes of the model that the run came to. */
+/** Curves and mistakes of the chosen model. */
 async function lookAt(
   states: States,
   file: string | undefined,
@@ -76,9 +76,9 @@ async function lookAt(
 }
 
 /**
- * The model as it was given, then the others, each with intervals and with how it differs from the first.
+ * The given model, then the others, each with intervals and with its differences from the first.
  *
- * @param kept of which files (`undefined`: as it was given) predictions are wanted too.
+ * @param kept the files (`undefined`: the given model) whose predictions are also needed.
  */
 async function judgeAll(
   states: States,
@@ -99,12 +99,12 @@ async function judgeAll(
   return { metrics, scored: kept.map((file) => found.get(file)) };
 }
 
-/** @param file `undefined`: as it was given. */
+/** @param file `undefined`: the given model. */
 async function judgeMapped({ parts, calibrated }: States, file: string | undefined, part: Part): Promise<AnyScored> {
   const { runner, folder, request } = parts;
   const own = file === undefined ? undefined : calibrated.get(file);
   if (own === undefined || file === undefined) return judgeState(parts, file, part);
-  // A map is not judged on what it was fitted to.
+  // A map is not judged on the samples it was fitted to.
   if (part === request.validation) return own.validation;
   await runner.ask({ kind: 'load', path: folder.file(file) });
   return judgeCalibrated(parts, part, own);

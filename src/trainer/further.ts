@@ -2,7 +2,7 @@ import type { Checkpoint } from '../records/run.ts';
 import { isLonger } from '../runFolder/checkpoint.ts';
 import type { TrainerRequest } from './request.ts';
 
-/** A checkpoint for more epochs: every arm is taken up where it was left. The note says so; `undefined` where no more are requested. */
+/** A checkpoint for more epochs: every arm continues where it stopped. A note reports that; `undefined` if no more are requested. */
 export function trainedFurther(
   at: Checkpoint,
   { settings, arms, schedule }: TrainerRequest,

@@ -16,17 +16,17 @@ import { FROZEN } from './features.ts';
 import { type LoopRequest, Lowering } from './lowering.ts';
 import type { Arm, GraphRequest } from './request.ts';
 
-/** A training graph that the runner has open. */
+/** An open training graph of the runner. */
 export interface OpenGraph {
   readonly key: string;
   readonly graph: TrainGraph;
   readonly names: { readonly loss: string; readonly rate: string };
-  /** The key under which the runner has the graph for batches of that size. */
+  /** The runner's key of the graph for batches of that size. */
   keyFor(batch: number): Promise<string>;
   /**
-   * Holds the network itself against its plain form: once, after the first steps, so that nobody waits for them the longer.
+   * Compares the network with its plain form once, after the first steps, so as not to delay them.
    *
-   * @returns false where they disagree: graphs that are opened from now on are plain, and what was trained is void.
+   * @returns false if they disagree: graphs opened from now on are plain, and the training so far is void.
    */
   prove(): Promise<boolean>;
 }
@@ -40,17 +40,17 @@ export interface Common {
   readonly untied: readonly Tie[];
 }
 
-/** The graphs of a run, built and opened when their time comes: one for training, and those that judge. */
+/** The graphs of a run, built and opened on demand: one for training, and those that judge. */
 export class GraphPool {
   readonly #model: Model;
   readonly #runner: Runner;
   readonly #provider: Provider;
   readonly lowering: Lowering;
   readonly #threads: { readonly threads?: number };
-  /** What preparing the graphs came upon. */
+  /** Notes from preparing the graphs. */
   readonly notes: Set<string> = new Set();
   #open: OpenGraph | undefined;
-  /** Keys of the training graphs that the runner has open. */
+  /** Keys of the runner's open training graphs. */
   readonly #training = new Set<string>();
   #common: Common | undefined;
   #frozen: FrozenPart | undefined;
@@ -64,7 +64,7 @@ export class GraphPool {
     this.#threads = threads === undefined ? {} : { threads };
   }
 
-  /** The training graph that is open. */
+  /** The open training graph. */
   get current(): OpenGraph {
     if (this.#open) return this.#open;
     throw new Error('no training graph is open');
@@ -75,13 +75,13 @@ export class GraphPool {
     throw new Error('no training graph was built yet');
   }
 
-  /** Takes a frozen part out of all graphs that are opened from now on. What they are fed with goes through it, or comes from it. */
+  /** Removes a frozen part from all graphs opened from now on. Their feeds pass through it, or come from it. */
   async putBehind(part: FrozenPart): Promise<void> {
     await this.#openInRunner(FROZEN, await this.#ownForms(FROZEN, part.bytes));
     this.#frozen = part;
   }
 
-  /** Opens a training graph in place of the one before. @throws LossgraftError naming what cannot be trained or written back. */
+  /** Opens a training graph in place of the previous one. @throws LossgraftError naming what cannot be trained or written back. */
   async train(key: string, own: GraphRequest): Promise<OpenGraph> {
     if (this.#open?.key === key) return this.#open;
     for (const open of this.#training) await this.#runner.ask({ kind: 'close', graph: open });
@@ -98,7 +98,7 @@ export class GraphPool {
     return this.#open;
   }
 
-  /** Where a lowered graph that is wrong cannot be opened, the plain one. */
+  /** If a wrong lowered graph cannot be opened, the plain one is used. */
   async #openSound(key: string, request: LoopRequest): Promise<TrainGraph> {
     const graph = await this.lowering.build(request);
     try {
@@ -126,7 +126,7 @@ export class GraphPool {
     this.#training.add(key);
   }
 
-  /** The last batch of an epoch gets a graph of its own, when it first comes. */
+  /** The last batch of an epoch gets its own graph on first use. */
   async #keyFor(batch: number, key: string, request: LoopRequest, graph: TrainGraph): Promise<string> {
     if (this.lowering.fits(graph, batch)) return key;
     const own = `${key}, batches of ${batch}`;
@@ -167,7 +167,7 @@ export class GraphPool {
     return this.#frozen ? { frozen: this.#frozen } : {};
   }
 
-  /** Momentum is carried across the switch of losses: all graphs must have the same states. */
+  /** Momentum carries over the switch of losses: all graphs must have the same states. */
   #agree({ report, untied }: TrainGraph): void {
     const stateNames = report.states.map(({ name }) => name).sort();
     const tuned = report.states
@@ -199,7 +199,7 @@ function notesOf({ report: { notes, unreached } }: TrainGraph): readonly string[
   return [...notes, `Not trained, since the loss does not depend on them: ${unreached.join(', ')}`];
 }
 
-/** Under which {@link GraphPool} keeps an arm's graph. */
+/** The key of an arm's graph in {@link GraphPool}. */
 export function keyOf({ name }: Arm): string {
   return `loss ${name}`;
 }

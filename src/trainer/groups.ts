@@ -1,4 +1,4 @@
-/** Steps that one run of a training graph takes. */
+/** The steps of one run of a training graph. */
 export interface Group {
   /** The first step's number in its epoch. */
   readonly step: number;
@@ -12,11 +12,11 @@ export interface Group {
 export interface Grouping {
   readonly batchSize: number;
   readonly stepsPerRun: number;
-  /** Whether a last batch that is not full is taken, as a run of its own. */
+  /** Whether a partial last batch is used, as a run of its own. */
   readonly keepRest: boolean;
 }
 
-/** Divides an epoch into runs. They depend on nothing else, so a run that continues takes the same. */
+/** Divides an epoch into runs. They depend on nothing else, so a resumed run takes the same ones. */
 export function groupsOf(samples: number, { batchSize, stepsPerRun, keepRest }: Grouping): Group[] {
   const full = Math.floor(samples / batchSize);
   const groups: Group[] = [];
@@ -41,7 +41,7 @@ const MAX_STEPS = 16;
 /** Batches of one run are in memory together, and as many again are read ahead. */
 const MAX_FEED_BYTES: number = 32 * 2 ** 20;
 
-/** How many steps a run takes: the larger the state, the more, so that copies stay a small share of the time. */
+/** How many steps a run takes: the larger the state, the more, so that copying stays a small share of the time. */
 export function chooseStepsPerRun(stateBytes: number, batchBytes: number): number {
   const wanted = Math.min(MAX_STEPS, Math.max(4, Math.ceil(stateBytes / COPY_SHARE_BYTES)));
   return Math.max(1, Math.min(wanted, Math.floor(MAX_FEED_BYTES / batchBytes)));

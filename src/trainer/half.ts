@@ -3,10 +3,10 @@ import type { Tensor } from '../tensor.ts';
 import type { RunParts } from './parts.ts';
 import { roundToStored } from './stored.ts';
 
-/** Of the way from before to after. */
+/** The fraction of the way from before to after. */
 export const HALF = 0.5;
 
-/** The weights half-way between before and after training, as a state of their own. */
+/** The weights halfway between before and after training, as a state of their own. */
 export async function saveHalf(parts: RunParts, file: string): Promise<string> {
   const { runner, graphs, folder } = parts;
   const before = new Map(graphs.current.graph.initialState());

@@ -11,7 +11,7 @@ import type { GraftRequest } from '../transform/graft.ts';
 import type { GraphPool } from './graphPool.ts';
 import { eachBatch } from './judge.ts';
 
-/** At most so many samples are looked at: a forward pass over them is a fraction of what training took. */
+/** The most samples examined: a forward pass over them takes a fraction of the training time. */
 const MAX_SAMPLES = 5000;
 const TOP = 24;
 
@@ -43,7 +43,7 @@ export async function measureInfluence(
     const classes = meansByClass(found, plan.classes);
     return { alpha, epsilon, samples: rows.length, of: plan.part.rows.length, classes, top };
   } catch (error) {
-    // A head without features, chiefly: the run itself is done and keeps its result.
+    // Mostly a head without features: the run itself is done and keeps its result.
     if (error instanceof LossgraftError) return { missing: error.message };
     throw error;
   }
@@ -106,7 +106,7 @@ function meansByClass(found: readonly SampleInfluence[], classes: number): (Clas
 const DRAW = 7;
 
 /**
- * About `limit` rows of a part, ascending: all of the rare classes, and of the others equally many, drawn by the seed; at least one of
+ * About `limit` rows of a part, ascending: all of the rare classes, and equally many of the others, drawn by the seed; at least one of
  * each class.
  */
 export function spreadRows({ samples, rows }: Part, limit: number, seed: number): Uint32Array {

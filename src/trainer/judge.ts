@@ -8,7 +8,7 @@ import type { Tensors } from '../thread/protocol.ts';
 import type { Runner } from '../thread/runner.ts';
 import type { Evaluation } from '../trainGraph/evaluation.ts';
 
-/** Said of a model that may know the validation data. */
+/** The note on a model that may know the validation data. */
 export const SEEN: string =
   'The given model is right on every validation sample: it may have been trained on them, and then they cannot show which epoch ' +
   `is best. Give data that it has not seen (${option('validation')}), or take the last epoch (${option('select', 'last')})`;
@@ -19,11 +19,11 @@ export interface Judgement {
   readonly loss: number;
 }
 
-/** Results of all layers of a batch are in memory: where samples are large, no more of them than a step has. */
+/** The results of all layers of a batch are in memory: large samples are limited to a step's batch. */
 const BATCH = 256;
 const BATCH_BYTES: number = 2 ** 20;
 
-/** Runs a graph that the runner has open over a part, batch by batch, and reads the next one meanwhile; a fixed batch is filled up. */
+/** Runs an open graph over a part, batch by batch, and reads the next one meanwhile; a fixed batch is padded. */
 export async function eachBatch(
   runner: Runner,
   { samples, rows }: Part,
@@ -48,7 +48,7 @@ export async function eachBatch(
     const { batch, feeds } = await coming;
     const running = runner.ask({ kind: 'evaluate', graph, feeds, fetches }, samples.isFresh ? buffersOf(feeds) : []);
     if (start + size < rows.length) coming = read(start + size);
-    // Told when it is awaited.
+    // Reported when awaited.
     coming.catch(() => {});
     use(await running, batch);
   }
@@ -59,7 +59,7 @@ export interface Judging extends Evaluation {
   readonly batches: BatchSizes;
   /** Training samples of each class. */
   readonly trainCounts: readonly number[];
-  /** Where samples may have several labels: how they become predictions. */
+  /** If samples may have several labels: how they become predictions. */
   readonly thresholds: ThresholdPolicy | undefined;
   /** Ends the judging with its reason. */
   readonly signal: AbortSignal | undefined;
@@ -68,7 +68,7 @@ export interface Judging extends Evaluation {
 /** Sees the scores of each batch, row by row. */
 export type Look = (scores: ArrayLike<number>, rows: Uint32Array) => void;
 
-/** What the runner's state says of a part. */
+/** The runner state's results on a part. */
 export async function judge(
   runner: Runner,
   part: Part,
@@ -93,7 +93,7 @@ export async function judge(
   return { scored: collector.done(), loss: loss / part.rows.length };
 }
 
-/** What collects scores of samples as they are labelled. */
+/** The collector for the task. */
 function collectorFor(
   { samples, rows: { length } }: Part,
   { trainCounts, thresholds = [] }: Judging,

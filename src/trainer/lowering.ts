@@ -11,7 +11,7 @@ import type { TrainerRequest } from './request.ts';
 
 export type LoopRequest = Omit<TrainGraphRequest, 'form' | 'stepsPerRun' | 'lower' | 'roundsHalves'>;
 
-/** Builds the training graphs of a run: lowered to forms of this machine's runtime, or plain. It alone decides which. */
+/** Builds the training graphs of a run, lowered to this machine's forms or plain. It alone decides which. */
 export class Lowering {
   readonly #model: Model;
   readonly #provider: Provider;
@@ -38,9 +38,9 @@ export class Lowering {
   /**
    * Decides for the run.
    *
-   * @param before of a run that continues: its block when it began.
-   * @returns a note where this machine has no other forms.
-   * @throws LossgraftError `lowering-differs` where this machine's runtime cannot go on as it was begun.
+   * @param before for a resumed run: its block size when it began.
+   * @returns a note if this machine has no other forms.
+   * @throws LossgraftError `lowering-differs` if this machine's runtime cannot continue in the same form.
    */
   async settle(
     { provider, lower = 'auto', first, batchSize }: TrainerRequest,
@@ -65,7 +65,7 @@ export class Lowering {
     return undefined;
   }
 
-  /** @param batch other than the run's: blocked forms are made for one size of batch. */
+  /** @param batch if it differs from the run's: blocked forms are made for one batch size. */
   build(request: LoopRequest, batch?: number): Promise<TrainGraph> {
     const target = this.#target;
     if (target === undefined) return this.#plain(request);
@@ -89,9 +89,9 @@ export class Lowering {
   }
 
   /**
-   * Holds a lowered graph against its plain form, once in a run.
+   * Compares a lowered graph with its plain form, once per run.
    *
-   * @returns why they disagree: graphs that are built from now on are plain.
+   * @returns why they disagree: graphs built from now on are plain.
    */
   async disprove(request: LoopRequest, graph: TrainGraph): Promise<string | undefined> {
     const target = this.#target;

@@ -6,21 +6,21 @@ import { spreadRows } from './influence.ts';
 import { eachBatch, type Judging, type Look } from './judge.ts';
 import type { TrainerRequest } from './request.ts';
 
-/** At least so many samples are looked at, and so many of each class, where there are as many. */
+/** The fewest samples to examine, in total and of each class, if there are enough. */
 const SAMPLES = 1000;
 const OF_EACH = 4;
 
-/** What the model as it was given thinks of samples, rare classes as often as others. */
+/** The given model's scores of samples, with rare classes as often as others. */
 export interface OrderWatch {
-  /** Looks at scores of validation samples that are computed anyway. */
+  /** Uses scores of validation samples that are computed anyway. */
   readonly look: Look;
-  /** Runs the model over the training samples that are left to look at. */
+  /** Runs the model over the remaining training samples to examine. */
   finish(runner: Runner, graph: string, judging: Pick<Judging, 'logits' | 'batches'>): Promise<Evidence>;
 }
 
 type Watched = Pick<TrainerRequest, 'train' | 'validation' | 'hasOneSource' | 'trainCounts' | 'seed'>;
 
-/** Validation samples count in place of training samples where they come from the same data. */
+/** Validation samples count in place of training samples if they come from the same data. */
 export function watchOrder({ train, validation, hasOneSource, trainCounts, seed }: Watched): OrderWatch {
   const classes = trainCounts.length;
   const evidence = gatherEvidence(classes);
@@ -54,7 +54,7 @@ function labelOf({ samples }: Part, row: number): number {
   return Number(samples.labels[row]);
 }
 
-/** Of many classes only those that have the most samples. */
+/** With many classes, only those with the most samples. */
 function rowsToLookAt(part: Part, counts: readonly number[], seed: number): Uint32Array {
   const most = orderedLabels(counts.length);
   const byCount = [...counts.keys()].sort((a, b) => (counts[b] ?? 0) - (counts[a] ?? 0));

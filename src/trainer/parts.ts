@@ -11,9 +11,9 @@ import { planGroups } from './planGroups.ts';
 import { Prefetcher, type PrefetchPlan } from './prefetcher.ts';
 import type { Arm, TrainerRequest } from './request.ts';
 
-/** What a run begins with. */
+/** The start of a run. */
 export interface RunBasis {
-  /** Its data are what the graphs read: behind a frozen part, that part's results. */
+  /** Its data are the graphs' inputs: behind a frozen part, that part's results. */
   readonly request: TrainerRequest;
   readonly runner: Runner;
   readonly graphs: GraphPool;
@@ -21,12 +21,12 @@ export interface RunBasis {
   readonly notes: string[];
 }
 
-/** What a run needs from its first step to its end. */
+/** Everything a run needs from its first step to its end. */
 export interface RunParts extends RunBasis {
   readonly judging: Judging;
   /** Of a whole epoch. */
   readonly groups: readonly Group[];
-  /** What states say of the validation data out of fold, by their files; `undefined` is the model as it was given. */
+  /** Out-of-fold results of states on the validation data, by file; `undefined` is the given model. */
   readonly known?: Map<string | undefined, AnyScored>;
   /** Reads the data of an arm. */
   prefetcherOf(arm: Arm): Prefetcher;
@@ -45,7 +45,7 @@ export async function openParts(
   const { groups, notes: own } = planGroups(request, graphs.common.stateBytes);
   notes.push(...own);
   const plan = { train, seed, epochs: schedule.epochs, groups, ...change };
-  // The first phase is one for all arms.
+  // All arms share the first phase.
   const prefetcherOf = ({ sampler = 'instance' }: Arm): Prefetcher =>
     new Prefetcher({ ...plan, samplerOf: (epoch) => (phaseOf(schedule, epoch) === 'first' ? 'instance' : sampler) });
   return {
@@ -67,7 +67,7 @@ export function openArm({ request, graphs }: RunBasis, at: Checkpoint): Promise<
   return graphs.train(keyOf(arm), arm.graph(alpha));
 }
 
-/** Where the arm of a checkpoint begins or continues; without a file, with the model as it was given. */
+/** The state with which a checkpoint's arm begins or continues; without a file, the given model. */
 export function startOf(
   { arm, epoch, step, lossSum, lossCount, best, file, shared, left }: Checkpoint,
   name: string,
@@ -78,7 +78,7 @@ export function startOf(
   return left?.[name] ?? (arm > 0 && shared !== null ? { ...start, epoch: ibFrom, file: shared } : start);
 }
 
-/** Where it is requested, training begins with another last layer than the model's. */
+/** If requested, training starts with another last layer than the model's. */
 export async function renewHead({ request, runner, graphs }: RunParts): Promise<void> {
   if (request.newHead === undefined) return;
   const given = Object.fromEntries(graphs.current.graph.initialState());

@@ -8,7 +8,7 @@ export interface GroupPlan {
   readonly notes: readonly string[];
 }
 
-/** Divides the epochs of a run into runs of the graph, and says what is left out. @throws LossgraftError `too-few-samples`. */
+/** Divides the epochs of a run into runs of the graph, and reports what is left out. @throws LossgraftError `too-few-samples`. */
 export function planGroups(request: TrainerRequest, stateBytes: number): GroupPlan {
   const { train, batchSize, ports, crossEntropy } = request;
   const { rows, samples } = train;

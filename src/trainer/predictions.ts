@@ -10,7 +10,7 @@ import { saveHalf } from './half.ts';
 import { type Judging, judge } from './judge.ts';
 import type { RunParts } from './parts.ts';
 
-/** What a state says of a part: of the validation data out of fold, where that is known. @param file `undefined`: the model as it was given. */
+/** A state's results on a part: on the validation data out of fold, if known. @param file `undefined`: the given model. */
 export async function judgeState(parts: RunParts, file: string | undefined, part: Part): Promise<AnyScored> {
   const { runner, graphs, folder, judging, known, request } = parts;
   const outOfFold = part === request.validation ? known?.get(file) : undefined;
@@ -20,16 +20,16 @@ export async function judgeState(parts: RunParts, file: string | undefined, part
   const scoredOf = async (of: Part, how: Judging): Promise<AnyScored> =>
     (await judge(runner, of, 'evaluation', how)).scored;
   if (judging.thresholds !== 'tune' || part === request.validation) return scoredOf(part, judging);
-  // What is tuned on the validation data is tried on the others.
+  // Thresholds tuned on the validation data are applied to the others.
   const tuned = await scoredOf(request.validation, judging);
   const thresholds = tuned.task === 'multi-label' ? Array.from(tuned.thresholds) : undefined;
   return scoredOf(part, { ...judging, thresholds });
 }
 
-/** In the folder of a fold: probabilities in float64, [models, N, C]: before, then of each loss the weights and those half-way. */
+/** In a fold's folder: probabilities in float64, [models, N, C]: before, then each loss's weights and its halfway weights. */
 const FILE = 'predictions.f64';
 
-/** Writes what the models of a fold say of its validation data. @throws LossgraftError `write-failed` */
+/** Writes the results of a fold's models on its validation data. @throws LossgraftError `write-failed` */
 export async function savePredictions(parts: RunParts, { bests }: Checkpoint): Promise<void> {
   const { folder, request } = parts;
   const judged = (file: string | undefined): Promise<AnyScored> => judgeState(parts, file, request.validation);
@@ -50,7 +50,7 @@ function bytesOf({ buffer, byteOffset, byteLength }: Float64Array): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
-/** Reads what a fold's models say, and puts the folds one behind the other. @throws LossgraftError `bad-checkpoint` */
+/** Reads the results of the folds' models, and concatenates the folds. @throws LossgraftError `bad-checkpoint` */
 export function readPredictions(
   folds: readonly { readonly file: (name: string) => string; readonly validation: Part }[],
   classes: number,

@@ -6,11 +6,11 @@ import type { Tensors } from '../thread/protocol.ts';
 import type { Group } from './groups.ts';
 import type { GroupKeys } from './softTargets.ts';
 
-/** What a run of the training graph is fed with, without the learning rate. */
+/** The feeds of a run of the training graph, without the learning rate. */
 export interface GroupFeeds {
   readonly rows: Uint32Array;
   readonly feeds: Tensors;
-  /** Of the feeds: what nobody else holds. */
+  /** Buffers of the feeds that nobody else holds. */
   readonly buffers: readonly ArrayBuffer[];
 }
 
@@ -30,13 +30,13 @@ export interface PrefetchPlan {
   readonly soften?: ((feeds: Tensors, keys: GroupKeys) => Tensors) | undefined;
 }
 
-/** Read before it is needed: up to so many bytes, but at least one group, and at most {@link MAX_GROUPS}. */
+/** Bytes to read ahead: at least one group, and at most {@link MAX_GROUPS}. */
 const AHEAD_BYTES: number = 16 * 2 ** 20;
 const MAX_GROUPS = 4;
 
 /**
- * Reads and augments data while steps run, also across the end of an epoch, while it is judged. What is read is a function of seed,
- * epoch and group alone, so nothing depends on how far ahead it was.
+ * Reads and augments data while steps run, also past the end of an epoch while it is judged. What is read depends only on seed, epoch and
+ * group, not on how far ahead it was.
  */
 export class Prefetcher {
   readonly #plan: PrefetchPlan;
@@ -53,16 +53,16 @@ export class Prefetcher {
     );
   }
 
-  /** The data of a group; those of the next ones are begun. @throws LossgraftError as reading them does. */
+  /** The data of a group; starts reading the next ones. @throws LossgraftError as reading them does. */
   take(epoch: number, group: number): Promise<GroupFeeds> {
     const { groups, epochs } = this.#plan;
     const place = epoch * groups.length + group;
     const taken = this.#begin(place);
     this.#reading.delete(place);
-    // Left over from an arm before, or from a run that was interrupted.
+    // Left over from a previous arm, or from an interrupted run.
     for (const other of this.#reading.keys())
       if (other < place || other > place + this.#depth) this.#reading.delete(other);
-    // Behind the one that is needed: reading shares the processor with it.
+    // After the needed one: reading shares the processor with it.
     taken.then(
       () => this.#beginNext(place, epochs * groups.length),
       () => {},
@@ -83,7 +83,7 @@ export class Prefetcher {
     const known = this.#reading.get(place);
     if (known) return known;
     const reading = this.#read(place);
-    // Told when it is awaited; without this a failure meanwhile would end the process.
+    // Reported when awaited; without this a failure in between would end the process.
     reading.catch(() => {});
     this.#reading.set(place, reading);
     return reading;

@@ -3,17 +3,17 @@ import type { Schedule } from '../records/schedule.ts';
 import { phaseOf } from '../records/schedule.ts';
 import type { GroupResult } from './epoch.ts';
 
-/** Where a run is: the arm's number and name, and the epoch, counted from 0. */
+/** The position of a run: the arm's number and name, and the epoch, counted from 0. */
 export interface Place {
   readonly index: number;
   readonly arm: string;
   readonly epoch: number;
 }
 
-/** Steps are timed for so long before they tell how long the others take. */
+/** How long steps are timed before they predict the rest. */
 const LEAST_SECONDS = 2;
 
-/** From where on the steps of a loss are timed: after its first ones, during which kernels are chosen and buffers made. */
+/** The step from which a loss is timed: after its first ones, which choose kernels and allocate buffers. */
 interface Mark {
   readonly of: string;
   readonly at: number;
@@ -21,7 +21,7 @@ interface Mark {
   readonly epoch: number;
 }
 
-/** Counts the steps of a run, and how long they take. All arms but the first begin where the loss takes over. */
+/** Counts and times the steps of a run. All arms but the first begin when the loss takes over. */
 export class ProgressMeter {
   readonly #schedule: Schedule;
   readonly #stepsPerEpoch: number;
@@ -39,7 +39,7 @@ export class ProgressMeter {
     this.#now = now;
   }
 
-  /** Every epoch ends with so many seconds of judging. */
+  /** Seconds of judging at the end of every epoch. */
   judged(seconds: number): void {
     this.#perJudging = seconds;
   }

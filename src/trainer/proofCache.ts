@@ -2,15 +2,15 @@ import type { LowerTarget } from '../lower/layouts.ts';
 import { addToCache, cacheFile, machineKey, readCache } from '../lower/machineCache.ts';
 import type { TrainGraph } from '../trainGraph/trainGraph.ts';
 
-/** How many networks are known. */
+/** The most networks remembered. */
 const MOST = 200;
 
-/** A lowered graph in its loop form, down to its last node, and who computes it. */
+/** A digest of a lowered graph in its loop form, and of its runtime and processor. */
 export function proofKey(graph: TrainGraph, { batch }: LowerTarget): string {
   return `${machineKey()}, batches of ${batch}, ${graph.sessionHash()}`;
 }
 
-/** Whether it took a step as its plain form does, before. */
+/** Whether it has already taken the same step as its plain form. */
 export function wasProved(key: string): boolean {
   return key in readCache<string>(cacheFile('networks.json'));
 }

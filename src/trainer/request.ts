@@ -22,12 +22,12 @@ import type { GraftRequest } from '../transform/graft.ts';
 
 export type GraphRequest = Omit<TrainGraphRequest, 'form' | 'stepsPerRun'>;
 
-/** One way to train, beside others from the same start. */
+/** One way to train; arms share the same start. */
 export interface Arm {
   readonly name: string;
   /** How often its epochs draw each class. Default `instance`. */
   readonly sampler?: Sampler;
-  /** The loss's training graph, for an alpha that was calibrated. */
+  /** The loss's training graph, for a calibrated alpha. */
   graph(alpha: number | undefined): GraphRequest;
   /** Where alpha is calibrated: the cross-entropy and the loss at α = 1, both with the arm's class weights. */
   readonly calibration?: { readonly ce: GraftRequest; readonly loss: GraftRequest };
@@ -36,48 +36,48 @@ export interface Arm {
 export interface TrainerRequest extends Omit<CompleteOptions<typeof trainerRows>, 'provider'> {
   readonly provider: Provider;
   readonly model: Model;
-  /** Of the file that was given; `null` for bytes. */
+  /** The path of the given file; `null` for bytes. */
   readonly modelPath: string | null;
-  /** The head of other classes that the model got. */
+  /** The new head with other classes. */
   readonly changedHead?: HeadRecord;
-  /** The first one is what is written back. */
+  /** The first one is written back. */
   readonly arms: readonly Arm[];
-  /** Tensors of the last layer that training begins with, and not with the model's. */
+  /** Tensors of the last layer that replace the model's at the start. */
   readonly newHead?: Readonly<Record<string, Tensor>>;
-  /** Of the first phase. */
+  /** For the first phase. */
   readonly first: GraphRequest;
   /** Without class weights: judges every epoch. */
   readonly crossEntropy: GraphRequest;
-  /** The influence-balanced loss without class weights, with the first arm's alpha: by it samples are compared in the end. */
+  /** The influence-balanced loss without class weights, with the first arm's alpha: it finally compares samples. */
   influence(alpha: number | undefined): GraftRequest & { readonly keepTies?: boolean };
-  /** Of the training data, for what black is. */
+  /** A column of the training data, for the value of black. */
   readonly data: Dataset;
   readonly ports: readonly Port[];
   readonly train: Part;
   /** Training samples of each class. */
   readonly trainCounts: readonly number[];
   readonly validation: Part;
-  /** Where samples may have several labels: how they become predictions. */
+  /** If samples may have several labels: how they become predictions. */
   readonly thresholds?: ThresholdPolicy;
   /**
-   * Is asked, before anything is trained, whether labels are the model's classes. @returns what the user should know.
+   * Checks before training whether labels are the model's classes. @returns notes.
    *
-   * @throws LossgraftError where they are not.
+   * @throws LossgraftError if they are not.
    */
   readonly checkOrder?: (evidence: Evidence) => Promise<readonly string[]>;
-  /** Looked at when all is done, never before. */
+  /** Used only at the end, never before. */
   readonly test?: Part;
   readonly schedule: Schedule;
   readonly select: 'best' | 'last';
-  /** What is to gain by the training: it decides which models are taken. */
+  /** The metric to improve, which decides which models are taken. */
   readonly goal: Goal;
-  /** The loss that was measured to harm no model, where just that is trained. */
+  /** The loss that measurements showed to harm no model, if only that is trained. */
   readonly safeLoss: string | null;
-  /** Whether the best of all losses is taken, and not the first one. */
+  /** Whether the best of all losses is taken instead of the first one. */
   readonly takesBest: boolean;
-  /** Whether this is a fold of a cross-validation: it ends with what its models say of the validation data. */
+  /** Whether this is a fold of a cross-validation: it ends with its models' results on the validation data. */
   readonly isFold?: boolean;
-  /** What models of such folds say of the validation data: these are then trained on, and judged by that. */
+  /** The results of such folds' models on the validation data, which are then trained on and judged by these results. */
   readonly outOfFold?: Predictions;
   /** Whether the validation data are a share of the training data. */
   readonly isHeldOut: boolean;
@@ -87,24 +87,24 @@ export interface TrainerRequest extends Omit<CompleteOptions<typeof trainerRows>
   readonly batchSize: number;
   readonly seed: number;
   readonly augmentation?: Augmentation & Mixing;
-  /** What the classes are called, all of them. */
+  /** The names of all classes. */
   readonly names?: ClassNames;
-  /** Hears what is to be known at once. */
+  /** Called with notes at once. */
   readonly onNote?: (note: string) => void;
   readonly folder: string;
   readonly mode: RunMode;
-  /** All that makes the result, as plain data. */
+  /** Everything that determines the result, as plain data. */
   readonly settings: Readonly<Record<string, unknown>>;
-  /** What `run.json` says. */
+  /** The content of `run.json`. */
   readonly record?: RunFile;
 }
 
-/** What a run came to. */
+/** The outcome of a run. */
 export interface TrainedRun {
-  /** Ended by the signal: the checkpoint is written, and there is no outcome yet. */
+  /** Ended by the signal: the checkpoint is written, but there is no outcome yet. */
   readonly interrupted: boolean;
   readonly checkpoint: Checkpoint;
-  /** `undefined` where the run was done before. */
+  /** `undefined` if the run was done before. */
   readonly features?: FeatureReport;
   readonly notes: readonly string[];
 }

@@ -14,7 +14,7 @@ import type { TrainedRun, TrainerRequest } from './request.ts';
 import { softener } from './softTargets.ts';
 import { Trainer } from './trainer.ts';
 
-/** Trains all arms, or goes on where a run was left. @throws LossgraftError as its parts do; the last checkpoint stays whole. */
+/** Trains all arms, or resumes a run. @throws LossgraftError as its parts do; the last checkpoint stays intact. */
 export async function runTraining(request: TrainerRequest): Promise<TrainedRun> {
   if (request.provider === 'cuda') withoutTf32();
   const runner = startRunner();
@@ -36,7 +36,7 @@ async function trainIn(runner: Runner, request: TrainerRequest): Promise<Trained
   const at = further?.checkpoint ?? found ?? { ...beginning(request.settings), model: modelOf(request) };
   if (request.record) writeRunFile(folder.path, request.record, request.mode === 'resume');
   if (at.outcome) return { interrupted: false, checkpoint: at, notes: seenNotes(at) };
-  // A run that continues does as it did before, to the last bit; elsewhere that cannot be.
+  // A resumed run repeats every bit; on other machines that is impossible.
   const note = await graphs.lowering.settle(request, at.block);
   const { cacheFeatures: mode = 'auto' } = request;
   const planned = await unlessAborted(request.signal, () => planFeatures({ request, runner, graphs, mode }));
@@ -57,7 +57,7 @@ function modelOf({ modelPath: path, names }: TrainerRequest): NonNullable<Checkp
   return { path, ...(names ? { names } : {}) };
 }
 
-/** Nothing was trained yet: the run begins or continues where it would have. */
+/** Nothing was trained yet: the run begins or continues normally. */
 function interruptedAt(folder: RunFolder, checkpoint: Checkpoint, { notes }: GraphPool): TrainedRun {
   folder.commit(checkpoint);
   return { interrupted: true, checkpoint, notes: [...notes] };
@@ -69,7 +69,7 @@ function seenNotes(checkpoint: Checkpoint): string[] {
     outcome,
   } = checkpoint;
   const warning = outcome?.decision.warning ?? null;
-  // The classes of a new head were seen by nobody.
+  // The classes of a new head are unseen.
   const isOwn = checkpoint.settings.head === undefined;
   const seen = isOwn && given?.phase === 'before' && given.accuracy === 1 ? [SEEN] : [];
   return [...cutNotes(checkpoint), ...scalingNotes(checkpoint), ...seen, ...(warning === null ? [] : [warning])];

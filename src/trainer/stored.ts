@@ -7,8 +7,8 @@ import { VERSION } from '../version.ts';
 import type { RunParts } from './parts.ts';
 
 /**
- * Rounds the trained weights in a state's file to what the user's file can hold, if that is less than float32: what is judged is then what
- * is written.
+ * Rounds the trained weights in a state's file to the precision of the user's file, if it is below float32, so that the judged model is
+ * the written one.
  */
 export function roundToStored({ request, graphs, folder }: RunParts, file: string): void {
   const { stored, name: model } = request.model;

@@ -20,10 +20,10 @@ import type { Prefetcher } from './prefetcher.ts';
 import { ProgressMeter } from './progress.ts';
 import type { Arm } from './request.ts';
 
-/** A long epoch is checkpointed in between. */
+/** The interval of checkpoints within a long epoch. */
 const SAVE_SECONDS = 600;
 
-/** Walks through the arms and epochs of a run whose parts are open. */
+/** Trains the arms and epochs of a run with open parts. */
 export class Trainer {
   readonly #parts: RunParts;
   readonly #progress: ProgressMeter;
@@ -40,12 +40,12 @@ export class Trainer {
 
   async run(): Promise<{ readonly interrupted: boolean; readonly checkpoint: Checkpoint }> {
     const isDone = await unlessAborted(this.#parts.request.signal, () => this.#trainAll());
-    // Before the first step there is no state yet, but a place to begin at.
+    // Before the first step there is no state yet, only a starting point.
     if (!isDone && this.#at.file === '') this.#parts.folder.commit(this.#at);
     return { interrupted: !isDone, checkpoint: this.#at };
   }
 
-  /** @returns false where it was interrupted. */
+  /** @returns false if it was interrupted. */
   async #trainAll(): Promise<boolean> {
     const { request, folder } = this.#parts;
     for (let arm = request.arms[this.#at.arm]; arm !== undefined; arm = request.arms[this.#at.arm]) {
@@ -58,7 +58,7 @@ export class Trainer {
     return true;
   }
 
-  /** An arm whose loss is not finite is trained once more, more slowly. */
+  /** An arm with a non-finite loss is trained again at a lower rate. */
   async #armOrCut(arm: Arm): Promise<boolean> {
     try {
       return await this.#arm(arm);
@@ -70,7 +70,7 @@ export class Trainer {
     }
   }
 
-  /** Back to the start of an arm, whose learning rate is lower from now on. */
+  /** Returns to the start of an arm, with a lower learning rate. */
   #cut({ name }: Arm, where: string): void {
     const { folder, request } = this.#parts;
     const { arm, shared, cuts, alphas, history } = this.#at;
@@ -82,12 +82,12 @@ export class Trainer {
     for (const note of cutNotes({ ...this.#at, cuts: { [name]: where } })) request.onNote?.(note);
   }
 
-  /** What an arm's learning rate is multiplied by. */
+  /** The factor on an arm's learning rate. */
   #factorOf({ name }: Arm): number {
     return this.#at.cuts?.[name] === undefined ? 1 : CUT;
   }
 
-  /** @returns false where it was interrupted. */
+  /** @returns false if it was interrupted. */
   async #arm(arm: Arm): Promise<boolean> {
     const { schedule } = this.#parts.request;
     const { file, ...start } = startOf(this.#at, arm.name, schedule.ibFrom);
@@ -107,7 +107,7 @@ export class Trainer {
     return true;
   }
 
-  /** An arm is done. Its last state is kept, so that a longer run can go on with it. */
+  /** Finishes an arm. Its last state is kept, so that a longer run can continue from it. */
   async #leave({ name }: Arm): Promise<void> {
     const { arm, epoch, best, bests, left } = this.#at;
     const next = { arm: arm + 1, epoch: 0, step: 0, best: null, bests: best ? [...bests, best] : bests };
@@ -118,7 +118,7 @@ export class Trainer {
     });
   }
 
-  /** Gives the runner the state with which an arm begins or continues. */
+  /** Loads the state with which an arm begins or continues. */
   async #load(file: string | undefined): Promise<void> {
     const { runner, folder } = this.#parts;
     const open = await openArm(this.#parts, this.#at);
@@ -126,7 +126,7 @@ export class Trainer {
     else await runner.ask({ kind: 'load', path: folder.file(file) });
   }
 
-  /** Judges the model as it was given, when a run begins. @throws LossgraftError where its classes are others than the labels. */
+  /** Judges the given model at the start of a run. @throws LossgraftError if its classes differ from the labels. */
   async #judgeGiven(arm: Arm): Promise<void> {
     const { folder, request, runner, judging, notes } = this.#parts;
     folder.writeMetrics(this.#at.history);
@@ -140,7 +140,7 @@ export class Trainer {
     this.#record({ arm: arm.name, epoch: 0, phase: 'before', rate: null, trainLoss: null }, judged, start);
   }
 
-  /** Walks an epoch, and once more from the arm's start where its first steps were those of a graph that is wrong. */
+  /** Trains an epoch, and again from the arm's start if its first steps used a wrong graph. */
   async #walkSound(arm: Arm, epoch: number, startFile: string | undefined): Promise<WalkedEpoch> {
     const open = await this.#switch(arm, epoch);
     const { lossSum, lossCount } = this.#at;
@@ -152,7 +152,7 @@ export class Trainer {
     return this.#walk(arm, epoch, await this.#switch(arm, epoch));
   }
 
-  /** Opens the graph of an epoch's phase. Where the loss takes over, the state is kept for the other arms, and alpha calibrated. */
+  /** Opens the graph of an epoch's phase. When the loss takes over, it saves the state for the other arms and calibrates alpha. */
   async #switch(arm: Arm, epoch: number): Promise<OpenGraph> {
     const { graphs, runner, request, folder } = this.#parts;
     if (phaseOf(request.schedule, epoch) === 'first') return graphs.train('first', request.first);
@@ -179,7 +179,7 @@ export class Trainer {
     let waitSeconds = 0;
     let scaling: Scaling | undefined;
     const next = async ({ step }: Group): Promise<boolean> => {
-      // Nothing is new at the step that the checkpoint has.
+      // The checkpoint already has this step.
       const isDue = performance.now() - this.#saved > 1000 * SAVE_SECONDS && step !== this.#at.step;
       if (signal?.aborted || isDue) await this.#save({ epoch, step });
       return !signal?.aborted;
@@ -219,7 +219,7 @@ export class Trainer {
     const rate = this.#factorOf(arm) * rateAt(schedule, { epoch, step: last, stepsPerEpoch: last + 1 });
     const trainLoss = this.#at.lossSum / this.#at.lossCount;
     const judged = await this.#judge().catch(async (error: unknown) => {
-      // The epoch's steps are kept: a run that continues judges it first.
+      // The epoch's steps are saved: a resumed run judges it first.
       if (request.signal?.aborted) await this.#save({ epoch, step: last + 1 });
       throw error;
     });
@@ -244,13 +244,13 @@ export class Trainer {
     return better === 'higher' ? score > best : score < best;
   }
 
-  /** Weights may leave the range of float32 in the very last update, which no loss has seen yet. */
+  /** Weights may overflow float32 in the very last update, before any loss shows it. */
   async #refuseBroken(epoch: number): Promise<void> {
     const tensor = await this.#parts.runner.ask({ kind: 'check' });
     if (tensor !== '') throw brokenWeights(epoch, tensor, this.#parts.folder.path);
   }
 
-  /** Whether an arm ends early, for want of a better epoch. */
+  /** Whether an arm stops early because no epoch improves. */
   #isOverdue(arm: Arm, epoch: number): boolean {
     const { patience } = this.#parts.request;
     const { best } = this.#at;

@@ -6,7 +6,7 @@ import type { Graph, InitializerSource, Node, NodeAttributes, Value } from '../i
 /** A running mean or variance that a training step updates. */
 export interface RunningStatistic {
   readonly current: Value;
-  /** Its elements at the start. */
+  /** Its initial elements. */
   readonly source: InitializerSource;
   readonly next: Value;
 }
@@ -18,10 +18,10 @@ export interface BatchNorms {
 }
 
 /**
- * Makes every BatchNormalization use the running statistics (`frozen`) or the batch's (`train`), whichever the exporter wrote.
- * `train` makes composites `BatchNormTrain`, with PyTorch's unbiased variance in the running one.
+ * Makes every BatchNormalization use the running statistics (`frozen`) or the batch's (`train`), regardless of the export. `train` makes
+ * composites `BatchNormTrain`, with PyTorch's unbiased variance in the running one.
  *
- * @throws LossgraftError `batch-norm` where running statistics are computed or shared, or where results of training mode are read.
+ * @throws LossgraftError `batch-norm` if running statistics are computed or shared, or results of training mode are read.
  */
 export function batchNorm(graph: Graph, mode: 'frozen' | 'train'): BatchNorms {
   const found = graph.nodes.filter(isBatchNorm);
@@ -51,12 +51,12 @@ function isBatchNorm(node: Node): boolean {
   return node.opType === 'BatchNormalization' && node.domain === '';
 }
 
-/** `training_mode`, or before opset 14 any output beside y. */
+/** `training_mode`, or any output beside y before opset 14. */
 function isTraining(node: Node): boolean {
   return intAttribute(node, 'training_mode', 0) === 1 || node.outputs.slice(1).some((output) => output !== undefined);
 }
 
-/** The five inputs, all of which the operator demands. */
+/** The five inputs, all required. */
 function inputsOf(node: Node): readonly [Value, Value, Value, Value, Value] {
   const [x, scale, bias, mean, variance] = node.inputs;
   if (x && scale && bias && mean && variance) return [x, scale, bias, mean, variance];
@@ -99,7 +99,7 @@ function attributesOf(node: Node): NodeAttributes {
   ]);
 }
 
-/** What read the node's running statistics reads these. */
+/** Readers of the node's running statistics get these. */
 function adopt(graph: Graph, node: Node, running: readonly Value[]): void {
   for (const [i, output] of node.outputs.slice(1).entries()) {
     const own = running[i];
@@ -110,7 +110,7 @@ function adopt(graph: Graph, node: Node, running: readonly Value[]): void {
   }
 }
 
-/** Where a running statistic's elements are. */
+/** The initializer of a running statistic. */
 function sourceOf(graph: Graph, node: Node, value: Value): InitializerSource {
   const tensor = value.producer?.opType === 'Constant' ? value.producer.attributes.get('value') : undefined;
   const source = graph.initializers.get(value) ?? (tensor?.type === 'tensor' ? tensor.value : undefined);

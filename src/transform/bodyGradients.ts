@@ -8,7 +8,7 @@ import { isFloat, type Tensor } from '../tensor.ts';
 import { refused, refuseGrowing, type Steps, stepsOf } from './bodySteps.ts';
 import { prune } from './prune.ts';
 
-/** Reads constants; what else it holds is handed on. */
+/** Reads constants; its other members are passed on. */
 interface Options {
   readonly constant: (value: Value) => readonly number[] | undefined;
 }
@@ -23,7 +23,7 @@ export type Backpropagate<O extends Options> = (
   options: O,
 ) => ReadonlyMap<Value, Value>;
 
-/** A node with bodies, and what flows into its outputs. */
+/** A node with bodies, and the gradients of its outputs. */
 export interface BodyContext<O extends Options> {
   readonly op: Emitter;
   readonly node: Node;
@@ -38,8 +38,8 @@ export interface BodyContext<O extends Options> {
 }
 
 /**
- * Gradients of an If, Loop or Scan: of its inputs and of what its bodies read from outside. Bodies run once more in the gradient's own,
- * followed by their gradient. A Loop or a Scan hands out the states before each step, from which a Scan steps back.
+ * Gradients of an If, Loop or Scan: of its inputs and of the outer values its bodies read. The gradient's bodies run the original bodies
+ * again, followed by their gradients. A Loop or a Scan outputs the states before each step, and a Scan steps backwards from these.
  *
  * @throws LossgraftError `gradient-form` for a body that cannot be differentiated.
  */
@@ -97,7 +97,7 @@ function stepGradients<O extends Options>(context: BodyContext<O>): Seeds {
   return found;
 }
 
-/** The node once more, with the states before each step as further outputs. */
+/** The node again, with the states before each step as further outputs. */
 function forwardSteps<O extends Options>({ op, node, replaces }: BodyContext<O>, steps: Steps): readonly Value[] {
   const body = new Graph(op.graph);
   const pen = createEmitter(body, op.opset);
@@ -200,7 +200,7 @@ function like(value: Value, other: Value): Value {
   return value;
 }
 
-/** 0, 1, … as many as the Loop took steps, which what it gave for each of them tells. */
+/** 0, 1, …, one for each step the Loop took, counted from its per-step outputs. */
 function iterations(op: Emitter, node: Node, before: readonly Value[], dys: readonly Value[]): Value {
   const [sequence] = [...before, ...dys];
   if (!sequence) throw refused(node, 'states, or outputs of each step', 'neither');
@@ -208,7 +208,7 @@ function iterations(op: Emitter, node: Node, before: readonly Value[], dys: read
   return op.call('Range', [op.scalar(0, 'int64'), count, op.scalar(1, 'int64')], { shape: [undefined] });
 }
 
-/** Constants of a body, and of what is around it. */
+/** Constants of a body and its surroundings. */
 function within<O extends Options>(body: Graph, options: O): O {
   const constant = (value: Value): readonly number[] | undefined => {
     if (body.values.get(value.name) !== value) return options.constant(value);

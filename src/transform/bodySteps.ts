@@ -2,15 +2,15 @@ import { LossgraftError, option } from '../errors.ts';
 import { describeNode, intsAttribute } from '../ir/attributes.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
 
-/** How the inputs and outputs of a Loop or a Scan stand to those of its body. */
+/** How the inputs and outputs of a Loop or a Scan correspond to those of its body. */
 export interface Steps {
   readonly body: Graph;
-  /** In the body: the values before the step, what it gives for the next one, elements, and elements given. */
+  /** In the body: the states before the step, those for the next one, input elements, and output elements. */
   readonly states: readonly Value[];
   readonly nexts: readonly Value[];
   readonly elements: readonly Value[];
   readonly given: readonly Value[];
-  /** Where the first state is among the node's inputs. */
+  /** The index of the first state among the node's inputs. */
   readonly first: number;
   readonly inputDirections: readonly number[];
   readonly outputDirections: readonly number[];
@@ -52,7 +52,7 @@ export function stepsOf(node: Node): Steps {
   };
 }
 
-/** A list that grows step by step is no state of one size, which all steps' states beside each other need. */
+/** States of all steps are stacked, so they need one size: a growing list is refused. */
 export function refuseGrowing(node: Node, { states, nexts }: Steps): void {
   for (const [i, state] of states.entries()) {
     const next = nexts[i];
@@ -67,7 +67,7 @@ export function refuseGrowing(node: Node, { states, nexts }: Steps): void {
   }
 }
 
-/** What cannot be differentiated, and the way round it. */
+/** The error for what cannot be differentiated, with a remedy. */
 export function refused(node: Node, expected: string, found: string): LossgraftError {
   return new LossgraftError({
     code: 'gradient-form',

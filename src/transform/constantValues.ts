@@ -11,23 +11,23 @@ import { elementCount, type Tensor } from '../tensor.ts';
 import { constantTensor } from './constants.ts';
 import { dependents } from './differentiate.ts';
 
-/** Shapes, axes, pads and the like are small; what is larger is data. */
+/** Shapes, axes, pads and the like are small; larger values are data. */
 const MAX_ELEMENTS = 4096;
 
 export type ConstantReader = (value: Value) => readonly number[] | undefined;
 
-/** Values that do not depend on the data, as far as ONNX Runtime had to compute them. */
+/** Values that do not depend on the data, computed by ONNX Runtime. */
 export type Computed = ReadonlyMap<Value, Tensor>;
 
 /**
- * Reads values that do not depend on the data: initializers and Constant nodes from the file, and what exporters compute from
- * them (or from dimensions that are known) by letting ONNX Runtime compute it once.
+ * Reads values that do not depend on the data: initializers and Constant nodes from the file, and values that exporters compute from them
+ * or from known dimensions, which ONNX Runtime computes once.
  */
 export async function constantReader(model: Model, graph: Graph): Promise<ConstantReader> {
   return readerOf(model, graph, await computeConstants(model, graph));
 }
 
-/** The same, of what was computed before. */
+/** The same, for values computed before. */
 export function readerOf(model: Model, graph: Graph, computed: Computed): ConstantReader {
   const cache = new Map<Value, readonly number[] | undefined>();
   return (value) => {
@@ -40,11 +40,11 @@ export function readerOf(model: Model, graph: Graph, computed: Computed): Consta
 }
 
 /**
- * Types of all values, with the dimensions that runs of the model gave: {@link settleSizes}. Where the model does not run on noise, ONNX
- * Runtime's inference tells ranks and no lengths; what depends on constants alone is computed and told to it, as long as that makes more
- * shapes known.
+ * Types of all values, with the dimensions from runs of the model: {@link settleSizes}. If the model does not run on noise, ONNX
+ * Runtime's inference gives ranks but no lengths; values that depend only on constants are computed and told to it, as long as that
+ * reveals more shapes.
  *
- * @returns what the user should know of.
+ * @returns notes for the user.
  */
 export async function inferAllTypes(model: Model, graph: Graph): Promise<string[]> {
   const failure = await settleSizes(model, graph);
@@ -62,7 +62,7 @@ export async function inferAllTypes(model: Model, graph: Graph): Promise<string[
   return [`The model fails on random inputs, so its graphs read sizes at run time (${why})`];
 }
 
-/** Lengths that no run has shown: of all that depends on the inputs. */
+/** Removes lengths that no run has shown, for all values that depend on the inputs. */
 function forgetLengths(model: Model, graph: Graph): void {
   const fed = dependents(topologicalOrder(graph), graph.inputs);
   for (const value of fed) {
@@ -71,7 +71,7 @@ function forgetLengths(model: Model, graph: Graph): void {
   restate(model.proto, graph, (value, _, stated) => !fed.has(value) || typeof stated !== 'number');
 }
 
-/** Types of values that lossgraft's own nodes make, where the emitter could not tell them. */
+/** Types of values from lossgraft's own nodes that the emitter could not tell. */
 export async function inferOwnTypes(model: Model, graph: Graph): Promise<void> {
   const own = graph.nodes
     .filter((node) => !node.proto)
@@ -80,7 +80,7 @@ export async function inferOwnTypes(model: Model, graph: Graph): Promise<void> {
   if (unknown.length > 0) await inferFrom(model.proto, graph, unknown);
 }
 
-/** @param trial computes only some of them, with that size for all that the inputs leave free. */
+/** @param trial computes only some of them, with that size for all free input dimensions. */
 export async function computeConstants(
   model: Model,
   graph: Graph,
@@ -90,7 +90,7 @@ export async function computeConstants(
   const shapes = new Map<Value, Tensor>();
   const asked: Value[] = [];
   for (const node of topologicalOrder(graph)) {
-    // All outputs or none: who takes the node away takes every one of them.
+    // All outputs or none: removing the node removes every one of them.
     const outputs = node.outputs.filter((output) => output !== undefined);
     const [output] = outputs;
     if (!output || !outputs.every(isSmall)) continue;

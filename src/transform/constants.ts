@@ -8,7 +8,7 @@ const FOLDED = new Set(
   'Identity Transpose Cast Reshape Unsqueeze Squeeze Flatten QuantizeLinear DequantizeLinear'.split(' '),
 );
 
-/** Whether a value depends on constants alone: an initializer, a Constant node, or those moved or cast. */
+/** Whether a value depends only on constants: an initializer, a Constant node, or these moved or cast. */
 export function isConstant(graph: Graph, value: Value): boolean {
   for (let v: Value | undefined = value; v !== undefined; ) {
     if (graph.initializers.has(v)) return true;

@@ -6,8 +6,8 @@ import { settleSizes } from '../runtime/oracle/sizes.ts';
 import type { Dim, Shape } from '../tensor.ts';
 
 /**
- * Takes out of the graph what the file says of its tensors' sizes and is not so. ONNX Runtime's inference is asked; where it does not confirm
- * a number, or leaves an output open, runs of the model tell.
+ * Removes wrong tensor sizes stated in the file from the graph. ONNX Runtime's inference is asked first; if it does not confirm a number,
+ * or leaves an output open, runs of the model decide.
  */
 export async function settleDeclared(model: Model, graph: Graph): Promise<void> {
   const { valueInfos, outputs } = model.proto.graph;
@@ -30,7 +30,7 @@ export async function settleDeclared(model: Model, graph: Graph): Promise<void> 
 }
 
 /**
- * Notes on outputs that the file declares with other sizes than they have.
+ * Notes on outputs whose declared sizes are wrong.
  *
  * @param isFreed whether the batch was made free, and so another one.
  */

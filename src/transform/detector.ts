@@ -5,15 +5,15 @@ import { mayBeFloat } from '../tensor.ts';
 
 const SUPPRESSION = new Set(['NonMaxSuppression', 'EfficientNMS_TRT', 'BatchedNMS_TRT', 'BatchedNMSDynamic_TRT']);
 
-/** A phrase: what shows that a model selects boxes, whatever its outputs look like; `undefined` where nothing does. */
+/** A phrase with the evidence that a model selects boxes, whatever its outputs look like; `undefined` if there is none. */
 export function whySelectsBoxes(graph: Graph): string | undefined {
   const node = graph.nodes.find(({ opType }) => SUPPRESSION.has(opType));
   return node && `the model selects among overlapping boxes (${describeNode(node)})`;
 }
 
 /**
- * A phrase: what shows that outputs which are no rows of scores are those of an object detector: boxes and scores joined or side by
- * side, or maps of several sizes.
+ * A phrase with the evidence that outputs other than score rows belong to an object detector: boxes and scores joined or side by side, or
+ * maps of several sizes.
  */
 export function whyDetects(graph: Graph): string | undefined {
   const outputs = graph.outputs.filter(({ dtype, shape }) => mayBeFloat(dtype) && (shape?.length ?? 0) >= 3);
@@ -42,7 +42,7 @@ function whyMaps(graph: Graph, outputs: readonly Value[]): string | undefined {
 
 const CARRIERS = new Set(['Reshape', 'Transpose', 'Identity', 'Cast', 'Sigmoid', 'Flatten', 'Squeeze', 'Unsqueeze']);
 
-/** The Concat behind an output that joins pieces of which one, and not each, comes from a sigmoid; over scales there may be two of them. */
+/** The Concat behind an output that joins pieces of which some, but not all, come from a sigmoid; with several scales there may be two. */
 function joinedPieces(output: Value): string | undefined {
   let value: Value | undefined = output;
   for (let depth = 0; value?.producer && depth < 12; depth++) {

@@ -17,8 +17,8 @@ export interface DifferentiateOptions {
   /** The elements of a value that does not depend on the data, or `undefined`. */
   readonly constant: (value: Value) => readonly number[] | undefined;
   /**
-   * Whether a forward pass that a rule writes anew, to keep what it needs, takes the place of the model's own. It is equal but for rounding,
-   * so that a model's own outputs stay as they are without it, and both run.
+   * Whether a rule's own forward pass, which saves what it needs, replaces the model's. It is equal up to rounding; without this, the
+   * model's own outputs stay bit-identical, and both run.
    */
   readonly replacesForward?: boolean;
   /** What the loss is multiplied by. Default 1. */
@@ -59,7 +59,7 @@ export const backpropagate: Backpropagate<DifferentiateOptions> = (op, seeds, wr
   return found;
 };
 
-/** What flows from a node's outputs into what it reads. */
+/** The gradients that flow from a node's outputs to its inputs. */
 function nodeGradients(
   op: Emitter,
   node: Node,
@@ -71,7 +71,7 @@ function nodeGradients(
     value !== undefined && dependent.has(value) && isDifferentiable(value);
   const needed = node.inputs.map(isNeeded);
   const captured = node.captures.filter(isNeeded);
-  // A rule gives gradients of inputs, and none of what the bodies of If, Loop and Scan read from outside.
+  // Rules return gradients of inputs, not of outer values that bodies of If, Loop and Scan read.
   if (captured.length > 0 && node.bodies.size === 0) throw noRule(node);
   const own = node.meta.ownGradient;
   const dy = node.outputs[0] && tape.get(node.outputs[0]);
@@ -103,12 +103,12 @@ function isDifferentiable({ dtype }: Value): boolean {
   return isFloat(dtype);
 }
 
-/** Sequences have no element type here; a gradient of what is taken from one would be lost without a word. */
+/** Sequences have no element type here; gradients of their elements would be lost silently. */
 function readsSequence({ inputs }: Node, dependent: ReadonlySet<Value>): boolean {
   return inputs.some((input) => input !== undefined && dependent.has(input) && input.dtype === undefined);
 }
 
-/** All values that depend on one of `wrt`, themselves included. */
+/** All values that depend on one of `wrt`, including these. */
 export function dependents(order: readonly Node[], wrt: readonly Value[]): Set<Value> {
   const dependent = new Set<Value>(wrt);
   for (const node of order) {
@@ -119,7 +119,7 @@ export function dependents(order: readonly Node[], wrt: readonly Value[]): Set<V
   return dependent;
 }
 
-/** Gradients as they accumulate. */
+/** Accumulated gradients. */
 class Tape {
   readonly #op: Emitter;
   readonly #terms = new Map<Value, Value>();
@@ -189,7 +189,7 @@ function noRule(stopped: Node): LossgraftError {
   });
 }
 
-/** What else may help: control flow is often the exporter's. */
+/** Another hint: control flow often comes from the exporter. */
 function otherwise({ opType }: Node): string {
   const isControl = opType === 'If' || opType === 'Loop' || opType === 'Scan' || opType.includes('Sequence');
   return isControl ? '. PyTorch’s other exporter (dynamo=True or False) may write the model without it' : '';

@@ -8,7 +8,7 @@ import type { ConstantReader } from './constantValues.ts';
 import { keysOf, uniformLike } from './randomMask.ts';
 
 export interface Dropouts {
-  /** The counter of steps, where masks are drawn. */
+  /** The step counter, if masks are drawn. */
   readonly statistics: readonly RunningStatistic[];
   /** For the report. */
   readonly notes: readonly string[];
@@ -18,16 +18,16 @@ export interface Dropouts {
 export const STEP_COUNTER = 'lossgraft.dropout_step';
 
 /**
- * Turns Dropout `off` in training exports, where it becomes the identity, or on (`train`) in whatever export still has it.
+ * Turns Dropout `off` in training exports, where it becomes the identity, or on (`train`) in any export that still has it.
  *
- * A mask is a function of the seed, the node, the position and a counter of steps, which is state like a running mean: a run that is
- * resumed, the loop form, the split form, another provider draw the same masks. (ONNX Runtime's own Dropout with a `seed` does not do:
- * its CPU generator is seeded with seed + run, so that the first element is dropped in every run, the next ones periodically, and
- * node i in run t has the mask of node i + 1 in run t − 1. Seen in 1.30.)
+ * A mask is a function of the seed, the node, the position and a counter of steps, which is state like a running mean: a resumed run, the
+ * loop form, the split form and another provider draw the same masks. (ONNX Runtime's own Dropout with a `seed` does not work: its CPU
+ * generator is seeded with seed + run, so that the first element is dropped in every run, the next ones periodically, and node i in run t
+ * has the mask of node i + 1 in run t − 1. Seen in 1.30.)
  *
  * @param op of opset 13 or newer; the inputs of Dropouts have known types.
- * @param constants asked for where there is a Dropout.
- * @throws LossgraftError `dropout` where a mask is read, or a ratio is computed.
+ * @param constants requested if there is a Dropout.
+ * @throws LossgraftError `dropout` if a mask is read, or a ratio is computed.
  */
 export async function dropout(
   op: Emitter,
@@ -62,7 +62,7 @@ function isDropout(node: Node): boolean {
   return node.opType === 'Dropout' && node.domain === '';
 }
 
-/** Whether it may drop something as it is: training_mode is true, or only known when the graph runs. */
+/** Whether it may drop values as exported: training_mode is true, or known only at run time. */
 function isOn({ inputs: [, , mode] }: Node, constant: ConstantReader): boolean {
   return mode !== undefined && constant(mode)?.[0] !== 0;
 }
@@ -81,7 +81,7 @@ function addCounter(op: Emitter): RunningStatistic {
   return { current, source, next: op.add(current, 1) };
 }
 
-/** y = x · (u ≥ ratio) / (1 − ratio), as torch.nn.functional.dropout. */
+/** y = x · (u ≥ ratio) / (1 − ratio), like torch.nn.functional.dropout. */
 function draw(op: Emitter, node: Node, ratio: number, step: Value, keys: readonly number[]): void {
   const { graph } = op;
   const [x] = node.inputs;

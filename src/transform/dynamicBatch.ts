@@ -14,14 +14,14 @@ import { dependents } from './differentiate.ts';
 import { sampleFeeds } from './sampleFeeds.ts';
 
 const SYMBOL = 'batch';
-/** Rows of one run and of single runs may differ by the order of summation, and by no more. */
+/** Rows of one run and of single runs may differ only by the order of summation. */
 const TOLERANCE = { float16: 2e-2, bfloat16: 5e-2, other: 1e-4 };
 
 /**
- * Relabels a fixed first dimension as free, and proves by runs that a batch of three gives the rows of three single runs.
+ * Relabels a fixed first dimension as free, and proves that a batch of three gives the same rows as three single runs.
  *
- * @returns what was done, for the report.
- * @throws LossgraftError `batch-not-free` naming the node or the output at which the rows disagree.
+ * @returns a note for the report.
+ * @throws LossgraftError `batch-not-free` naming the node or output where the rows disagree.
  */
 export async function makeBatchDynamic(model: Model, graph: Graph): Promise<string> {
   const size = batchToFree(graph);
@@ -61,9 +61,9 @@ function hasBatch(info: ValueInfoProto, size: number): boolean {
   return info.type?.shape?.[0] === size && info.dimSpans.length > 0;
 }
 
-/** Types with the free batch. Value infos that still say the old size are relabelled where ONNX Runtime agrees. */
+/** Types with the free batch. Value infos with the old size are relabelled if ONNX Runtime agrees. */
 async function inferAll(model: Model, graph: Graph): Promise<void> {
-  // What was inferred for the fixed batch is void.
+  // Inferences for the fixed batch are void.
   for (const value of graph.values.values()) if (value.producer) value.shape = undefined;
   await inferTypes(model.proto, graph);
   for (const info of model.proto.graph.valueInfos) {
@@ -128,7 +128,7 @@ function notFree(graph: Graph, found: string, cause?: unknown): LossgraftError {
   });
 }
 
-/** The first node that makes something fixed, of rank 2 or more, of the inputs: what it reads itself is free, or has no rows. */
+/** The first node that computes a fixed batch, of rank 2 or more, from the inputs: its own inputs are free, or have no rows. */
 function firstFixedNode(graph: Graph): Value['producer'] {
   const fed = dependents(graph.nodes, graph.inputs);
   const isFixed = (value: Value | undefined): boolean => {

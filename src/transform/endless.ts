@@ -7,7 +7,7 @@ import { readTensor } from '../onnx/index.ts';
 import type { GraphProto } from '../onnx/types.ts';
 import { constantTensor } from './constants.ts';
 
-/** What exporters write for "no limit" is far above. */
+/** Exporters' values for "no limit" are far larger. */
 const MOST_STEPS = 1e9;
 
 /** @throws LossgraftError `endless-loop` for a Loop without a trip count whose condition never changes: a run of it would not return. */
@@ -31,7 +31,7 @@ function isBounded(model: Model, graph: Graph, { inputs: [count] }: Node): boole
   return tensor === undefined || (toNumbers(tensor)[0] ?? 0) < MOST_STEPS;
 }
 
-/** Whether the condition that a body gives is the one that it got, or always true. */
+/** Whether a body's output condition is its input condition, or always true. */
 function isForever(model: Model, body: GraphProto): boolean {
   let name = body.outputs[0]?.name ?? '';
   for (;;) {

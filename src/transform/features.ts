@@ -7,11 +7,11 @@ import type { FoundTensor } from './logits.ts';
 import { QUANTISED_HINT, quantisedBehind } from './quantised.ts';
 import { laysRows, picksRows } from './tokenRows.ts';
 
-/** The features, and what is still to be done to them. */
+/** The features, and the remaining operations on them. */
 export interface Features extends FoundTensor {
-  /** Of a convolution head: they are averaged over space. */
+  /** For a convolution head: they are averaged over space. */
   readonly pool: boolean;
-  /** Of a head that scores every token: the nodes that pick the samples' scores, in order. */
+  /** For a head that scores every token: the nodes that select the samples' scores, in order. */
   readonly tokenRows: readonly Node[];
 }
 
@@ -50,7 +50,7 @@ function first(node: Node, logits: Value): Value {
   return input;
 }
 
-/** What lies between the head and the logits. */
+/** The nodes between the head and the logits. */
 interface Passed {
   readonly pooled: boolean;
   readonly passedRelu: Node | undefined;
@@ -68,7 +68,7 @@ function headFeatures(graph: Graph, logits: Value, node: Node, passed: Passed): 
   throw refuse(logits, node);
 }
 
-/** The matrix product or convolution whose result a constant bias is added to. */
+/** The matrix product or convolution to whose result a constant bias is added. */
 function biased(graph: Graph, add: Node): Node | undefined {
   const [a, b] = add.inputs;
   if (!a || !b) return undefined;

@@ -5,12 +5,12 @@ import type { Model } from '../model.ts';
 import { toNumbers } from '../numbers.ts';
 import { computeConstants } from './constantValues.ts';
 
-/** What free sizes of inputs are set to, to see whether a branch depends on them. */
+/** Values for free input sizes, to see whether a branch depends on them. */
 const TRIALS = [1, 2, 5, 64];
 
 /**
- * Puts the branch in the place of an If whose condition only sizes tell, and which is the same for all sizes of a batch: exporters write
- * such an If for squeeze and the like.
+ * Replaces an If by its branch if the condition depends only on sizes and is the same for all batch sizes: exporters write such an If for
+ * squeeze and the like.
  *
  * @returns notes.
  */

@@ -4,11 +4,11 @@ import { topologicalOrder } from '../ir/order.ts';
 import { isRuntimeType } from '../runtime/feeds.ts';
 import { prune } from './prune.ts';
 
-/** Where a graph is cut in two: what lies before these tensors depends on the data alone, never on what is trained. */
+/** Where a graph is cut in two: the part before these tensors depends only on the data, never on what is trained. */
 export interface Cut {
-  /** Tensors that nodes before the cut compute, one row for each sample. */
+  /** Tensors computed before the cut, with one row per sample. */
   readonly made: readonly Value[];
-  /** Inputs of the model that are read behind the cut, too. */
+  /** Inputs of the model that are also read behind the cut. */
   readonly passed: readonly Value[];
   /** Nodes before the cut. */
   readonly nodes: readonly Node[];
@@ -17,15 +17,15 @@ export interface Cut {
 export interface CutRequest {
   /** The model's inputs, without the labels. */
   readonly data: readonly Value[];
-  /** What changes from step to step: trained parameters, running statistics; and the labels. */
+  /** Values that change from step to step: trained parameters, running statistics and labels. */
   readonly moving: readonly Value[];
   readonly outputs: readonly Value[];
-  /** Nodes that may lie before the cut: those that are the same in every graph of a run. */
+  /** Nodes that may lie before the cut: those shared by every graph of a run. */
   readonly among: ReadonlySet<Node>;
 }
 
 /**
- * The last tensors that depend on the data and not on `moving`. What has no row for each sample, such as a shape, is computed again
+ * The last tensors that depend on the data but not on `moving`. Values without one row per sample, such as shapes, are computed again
  * behind the cut.
  */
 export function findCut(graph: Graph, { data, moving, outputs, among }: CutRequest): Cut {
@@ -37,7 +37,7 @@ export function findCut(graph: Graph, { data, moving, outputs, among }: CutReque
   const behind = (value: Value): boolean =>
     outputs.includes(value) || [...value.uses].some((use) => needed.has(use) && !frozen.has(use) && fed.has(use));
   const batch = data[0]?.shape?.[0];
-  // From the end on: a node that goes behind the cut may take those before it along.
+  // Backwards: a node that moves behind the cut may take its predecessors along.
   for (const node of order.toReversed()) {
     if (frozen.has(node) && node.outputs.some((output) => output && behind(output) && !canBeCut(output, batch, frozen)))
       frozen.delete(node);
@@ -68,7 +68,7 @@ function reachedFrom(order: readonly Node[], sources: readonly Value[]): Set<Nod
   return nodes;
 }
 
-/** One row for each sample, of a type that crosses between graphs, and read by nodes themselves and not by their subgraphs. */
+/** One row per sample, of a type that can pass between graphs, and read by nodes, not by their subgraphs. */
 function canBeCut(value: Value, batch: number | string | undefined, frozen: ReadonlySet<Node>): boolean {
   const { dtype, shape } = value;
   if (dtype === undefined || dtype === 'string' || !isRuntimeType(dtype)) return false;
@@ -79,23 +79,23 @@ function canBeCut(value: Value, batch: number | string | undefined, frozen: Read
 
 const PREFIX = 'lossgraft/frozen/';
 
-/** The input that takes a tensor's place behind the cut. */
+/** The input that replaces a tensor behind the cut. */
 export function cutInput(name: string): string {
   return `${PREFIX}${name}`;
 }
 
-/** Where graphs are cut: the tensors that become inputs, and the model's inputs that may be read behind the cut, too. */
+/** Where graphs are cut: the tensors that become inputs, and the model's inputs that may also be read behind the cut. */
 export interface CutPlace {
   readonly names: readonly string[];
   readonly passed: readonly string[];
 }
 
 /**
- * Leaves of the graph what lies behind a cut: the tensors of these names become inputs, under {@link cutInput} names.
+ * Keeps only the part of the graph behind a cut: the tensors with these names become inputs, under {@link cutInput} names.
  *
- * @param outputs what must go on being computed.
- * @param data the model's inputs; those that are needed no more go.
- * @throws LossgraftError `beyond-cut` where the rest reads others of the model's inputs than those that the cut passes on.
+ * @param outputs that must still be computed.
+ * @param data the model's inputs; unused ones are removed.
+ * @throws LossgraftError `beyond-cut` if the rest reads model inputs that the cut does not pass on.
  */
 export function cutAt(
   graph: Graph,
@@ -110,7 +110,7 @@ export function cutAt(
     graph.inputs.push(input);
   }
   graph.outputs.splice(0, graph.outputs.length, ...outputs);
-  // The loss's own nodes stay: gradients written by hand read what the loss does not.
+  // The loss's own nodes stay: hand-written gradients read values that the loss does not.
   prune(graph, { all: true, among });
   const cuts = new Set(names.map(cutInput));
   for (const input of [...graph.inputs]) {

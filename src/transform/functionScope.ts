@@ -12,16 +12,16 @@ import type {
   ValueInit,
 } from '../onnx/types.ts';
 
-/** What a function's nodes are written in: its values' names, and the attributes of the call. */
+/** The scope of a function's nodes: names of its values, and the attributes of the call. */
 export interface Scope {
   readonly model: Model;
   /** For errors. */
   readonly where: string;
-  /** The name in the graph of a value of the function. */
+  /** The graph's name for a value of the function. */
   readonly nameOf: (name: string) => string;
-  /** A free name that looks like this one. */
+  /** A free name similar to this one. */
   readonly fresh: (name: string) => string;
-  /** The call's attribute, or its default; `undefined` where there is neither. */
+  /** The call's attribute, or its default; `undefined` if there is neither. */
   readonly attribute: (name: string) => AttributeInit | undefined;
   /** A body's nodes in a scope. */
   readonly nodes: (body: GraphProto, scope: Scope) => NodeInit[];
@@ -29,7 +29,7 @@ export interface Scope {
 
 type Attributes = ReadonlyMap<string, Attribute>;
 
-/** Attributes of a function's node as a new node has them; one that refers to an attribute that the call lacks is left out. */
+/** Attributes of a function's node for a new node; references to attributes that the call lacks are left out. */
 export function attributesOf(attributes: Attributes, scope: Scope): ReadonlyMap<string, AttributeInit> {
   const own = new Map<string, AttributeInit>();
   for (const [name, attribute] of attributes) {
@@ -60,7 +60,7 @@ function ownAttribute(name: string, attribute: Exclude<Attribute, { type: 'refer
   }
 }
 
-/** A body with new names for what it defines; what it reads of the function gets the function's. */
+/** A body with new names for its own values, and the function's names for values it reads. */
 function bodyOf(body: GraphProto, outer: Scope): GraphInit {
   if (body.sparseInitializerNames.length > 0)
     throw refusal(outer, 'bodies without sparse tensors', 'a sparse initializer');
@@ -81,7 +81,7 @@ function bodyOf(body: GraphProto, outer: Scope): GraphInit {
   return { name: body.name, nodes, initializers, inputs: body.inputs.map(port), outputs: body.outputs.map(port) };
 }
 
-/** Sizes that a body declares are claims, which the runtime does not keep: the rank alone goes on. */
+/** Sizes declared in a body are only claims: just the rank is kept. */
 function portOf({ name, kind, type }: ValueInfoProto, scope: Scope): ValueInit | UntypedInit {
   if (kind !== 'tensor' && kind !== 'none') {
     throw refusal(scope, 'bodies whose inputs and outputs are tensors', `a ${kind} "${name}"`);

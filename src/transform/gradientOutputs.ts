@@ -24,7 +24,7 @@ export interface Calculus {
  *
  * @param asked `logits`, `features`, `parameters`, or names of tensors.
  * @returns the new outputs.
- * @throws LossgraftError where a tensor is unknown, or the loss does not depend on it.
+ * @throws LossgraftError if a tensor is unknown, or the loss does not depend on it.
  */
 export function addGradientOutputs(
   grafted: Grafted,

@@ -13,11 +13,11 @@ import { widthByWeights } from './width.ts';
 
 export type Reduction = 'mean' | 'sum' | 'none';
 
-/** Which loss, where, and under which names; the loss and the weights are values, found by name at the public door. */
+/** The loss, its place and names. Loss and weights are values; the public door looks them up by name. */
 export interface GraftRequest extends PerClass {
   readonly loss: Loss;
   readonly lossOptions: Readonly<Record<string, unknown>>;
-  /** What the labels say. Default: what the loss is for, else what the head tells. */
+  /** The task of the labels. Default: what the loss is for, else what the head tells. */
   readonly task?: Task;
   /** Labels are soft, float32 [N, C]: see `LossInputs`. Default: they are class indices, or 0 and 1. */
   readonly softLabels?: boolean;
@@ -26,11 +26,11 @@ export interface GraftRequest extends PerClass {
   readonly features?: string;
   readonly featuresAreNorm?: boolean;
   readonly rename?: Readonly<Record<string, string>>;
-  /** Multiplies the scores of each class by a scale, {@link SCALES}, which alone is trained. */
+  /** Multiplies the scores of each class by a scale, {@link SCALES}, the only trained parameter. */
   readonly learnsScales?: boolean;
 }
 
-/** A graph that is being worked on, with the opset it is at now. */
+/** A graph in progress, with its current opset. */
 export interface Draft {
   readonly graph: Graph;
   readonly opset: number;
@@ -46,13 +46,13 @@ export interface GraftReport {
   readonly logits: TensorReport;
   readonly features: TensorReport | null;
   readonly task: Task;
-  /** What the scores say, and whether an operator of the file (a softmax, a sigmoid, an argmax) or an option says so. */
+  /** The kind of scores, and whether an operator of the file (a softmax, a sigmoid, an argmax) or an option states it. */
   readonly head: { readonly kind: TrainedKind; readonly isStated: boolean };
   readonly classes: number | null;
   readonly classWeights: WeightsReport | null;
-  /** What the loss was made from; `null` where it reads no counts. */
+  /** The counts that the loss was made from; `null` if it reads none. */
   readonly classCounts: readonly number[] | null;
-  /** lossgraft's own names, and what they are in this model. */
+  /** lossgraft's own names, mapped to those in this model. */
   readonly names: Readonly<Record<string, string>>;
 }
 
@@ -63,24 +63,24 @@ export interface TensorReport {
 
 export interface Grafted {
   readonly op: Emitter;
-  /** As the model has them; behind the scales that are trained. */
+  /** As in the model; behind the trained scales. */
   readonly logits: Value;
-  /** The same as the loss reads them, float32 [N, C]. */
+  /** The same in the form that the loss reads, float32 [N, C]. */
   readonly scores: Value;
   readonly features: Value | undefined;
   readonly labels: Value;
   /** [] (or [N] without a reduction). */
   readonly loss: Value;
-  /** The new outputs; they are listed in the graph. */
+  /** The new outputs, already listed in the graph. */
   readonly outputs: readonly Value[];
   readonly report: GraftReport;
 }
 
 /**
- * Emits a loss into the graph: a further input `labels` (int64 [N]; of a multi-label head float32 [N, C]), further outputs `loss`,
- * `loss_per_sample` [N] and what the loss declares.
+ * Emits a loss into the graph: a further input `labels` (int64 [N]; for a multi-label head float32 [N, C]), and further outputs `loss`,
+ * `loss_per_sample` [N] and those that the loss declares.
  *
- * @param furtherNames names of our own beside these that may be renamed.
+ * @param furtherNames further names of lossgraft's own that may be renamed.
  * @throws LossgraftError if logits or features cannot be found, an option is invalid, or a name is taken.
  */
 export function graft(
@@ -144,13 +144,13 @@ export function graft(
   };
 }
 
-/** Where the scores are. A loss that is for several labels alone tells how they are read, where nothing else does. */
+/** The scores. A loss only for several labels decides how they are read, if nothing else does. */
 function logitsOf(graph: Graph, opset: number, { logits, task, loss }: GraftRequest): FoundLogits {
   const asked = task ?? (loss.task === 'multi-label' ? loss.task : undefined);
   return logits === undefined ? findLogits(graph, opset, asked) : namedLogits(graph, logits, opset, asked);
 }
 
-/** The loss for labels of that kind. @throws LossgraftError `task-mismatch` where it has no such form. */
+/** The loss for labels of that kind. @throws LossgraftError `task-mismatch` if it has no such form. */
 export function formFor(loss: Loss, task: Task): Loss {
   const own = loss.task ?? 'exclusive';
   if (own === task) return loss;

@@ -6,8 +6,7 @@ import { mayBeFloat } from '../tensor.ts';
 import { type Tail, walkTail } from './tail.ts';
 
 /**
- * What an output of a model says of a sample. Losses are for the first three; the others are recognised so that they are refused for what
- * they are:
+ * The kind of a model's output. Losses support the first three; the others are recognised so that errors can name them:
  *
  * - `softmax`: scores of exclusive classes, [N, C]
  * - `sigmoid-binary`: one score per sample, [N], [N, 1] or [N, 1, 1, 1]: the logit of the second of two classes
@@ -31,16 +30,16 @@ export type HeadKind =
   | 'classical'
   | 'unknown';
 
-/** One output of a model, recognised. */
+/** A recognised output of a model. */
 export interface Head {
   readonly kind: HeadKind;
   /** The scores before the final softmax or sigmoid. */
   readonly scores: Value;
-  /** How they were found, as `input of the final Softmax`. */
+  /** How they were found, such as `input of the final Softmax`. */
   readonly how: string;
-  /** Whether an operator of the file says so (a softmax, a sigmoid, an argmax), or it is what such scores usually are. */
+  /** Whether an operator of the file states it (a softmax, a sigmoid, an argmax), or it is only the usual kind of such scores. */
   readonly isStated: boolean;
-  /** A phrase: what speaks for the kind. */
+  /** A phrase with the evidence for the kind. */
   readonly why: string;
 }
 
@@ -49,7 +48,7 @@ export interface OutputHead {
   readonly head: Head;
 }
 
-/** Recognises what each output says. Scores of which another output is the softmax or the sigmoid are of that output's kind. */
+/** Recognises the kind of each output. Scores whose softmax or sigmoid is another output share its kind. */
 export function headsOf(graph: Graph, opset: number): readonly OutputHead[] {
   const heads = graph.outputs.map((output) => ({ output, head: headOf(graph, output, opset) }));
   const stated = new Map(heads.filter(({ head }) => head.isStated).map((each) => [each.head.scores, each]));
@@ -64,7 +63,7 @@ export function headsOf(graph: Graph, opset: number): readonly OutputHead[] {
   });
 }
 
-/** Recognises what one output, or a tensor on the way to one, says. */
+/** Recognises the kind of one output, or of a tensor on the way to one. */
 export function headOf(graph: Graph, output: Value, opset: number): Head {
   const tail = walkTail(output, opset);
   const { scores, how } = tail;
@@ -127,7 +126,7 @@ function isRow(shape: readonly unknown[]): boolean {
   return shape.length >= 2 && shape.slice(2).every((dim) => dim === 1);
 }
 
-/** What has a row for each position or pixel, told by the ranks. */
+/** Outputs with a row per position or pixel, recognised by rank. */
 function mapHead(graph: Graph, shape: NonNullable<Shape>): Pick<Head, 'kind' | 'why'> | undefined {
   const rank = shape.length;
   const ones = shape.slice(1).filter((dim) => dim === 1).length;
@@ -153,7 +152,7 @@ function isImage(graph: Graph, shape: NonNullable<Shape>): boolean {
   );
 }
 
-/** The node that adds a constant per class to one score per sample, as ordinal heads do. */
+/** The node that adds a constant per class to one score per sample, as in ordinal heads. */
 function thresholdsOf(graph: Graph, { producer, shape }: Value): Node | undefined {
   if (producer?.domain !== '' || (producer.opType !== 'Add' && producer.opType !== 'Sub')) return undefined;
   const [a, b] = producer.inputs;
@@ -163,7 +162,7 @@ function thresholdsOf(graph: Graph, { producer, shape }: Value): Node | undefine
   return isOrdinal(a, b) || isOrdinal(b, a) ? producer : undefined;
 }
 
-/** Thresholds that are kept in order are computed, such as a running sum of positive steps. */
+/** Ordered thresholds are computed, such as a running sum of positive steps. */
 function dependsOnConstantsAlone(graph: Graph, value: Value): boolean {
   const inputs = new Set(graph.inputs);
   const seen = new Set<Value>([value]);

@@ -10,16 +10,16 @@ import { attributesOf, type Scope } from './functionScope.ts';
 /** How many calls of each function were replaced, by `domain::name`. */
 export interface Inlined {
   readonly calls: ReadonlyMap<string, number>;
-  /** For the report; none where there was none. */
+  /** For the report; none if there were none. */
   readonly notes: readonly string[];
 }
 
 /**
- * Replaces calls of the model's own functions by their nodes, calls within functions and within the bodies of If, Loop and Scan
- * included, and takes the functions out of the file. New values and nodes are named under `lossgraft/inline/`.
+ * Replaces calls of the model's own functions by their nodes, including calls within functions and within bodies of If, Loop and Scan,
+ * and removes the functions from the file. New values and nodes are named under `lossgraft/inline/`.
  *
- * @throws LossgraftError `inline` naming a function that calls itself, whose operators mean something else at the model's opset, or that
- * holds what no new node can.
+ * @throws LossgraftError `inline` naming a function that calls itself, whose operators have another meaning at the model's opset, or that
+ * contains what a new node cannot.
  */
 export function inlineFunctions(model: Model, graph: Graph): Inlined {
   const { functions } = model.proto;
@@ -102,7 +102,7 @@ class Inliner {
     return [...nodes, ...copies];
   }
 
-  /** Names of the function's own values, and Identity nodes for outputs that it passes on or gives twice. */
+  /** Names of the function's own values, and Identity nodes for outputs that it passes through or returns twice. */
   #scopeOf(
     fn: FunctionProto,
     call: Pick<NodeInit, 'inputs' | 'outputs' | 'attributes'>,
@@ -171,7 +171,7 @@ class Inliner {
   }
 }
 
-/** The operators of a domain among nodes and in their bodies. */
+/** The operators of a domain in nodes and their bodies. */
 function operatorsOf(nodes: readonly NodeProto[], domain: string): string[] {
   return nodes.flatMap((node) => {
     const bodies = [...node.attributes.values()].flatMap((a) => (a.type === 'graph' ? [a.value] : []));
@@ -180,7 +180,7 @@ function operatorsOf(nodes: readonly NodeProto[], domain: string): string[] {
   });
 }
 
-/** Puts nodes in a call's place; what it gave keeps its name. */
+/** Replaces a call by nodes; its outputs keep their names. */
 function replaceCall(graph: Graph, node: Node, inits: readonly NodeInit[]): void {
   const valueNamed = (name: string): Value | undefined =>
     name === '' ? undefined : (graph.values.get(name) ?? graph.define(name));

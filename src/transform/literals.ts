@@ -1,32 +1,32 @@
 import type { Graph, Node, Value } from '../ir/graph.ts';
 import { elementCount } from '../tensor.ts';
 
-/** What PyTorch's exporter says of an initializer: PARAMETER, BUFFER or CONSTANT_TENSOR. */
+/** PyTorch's exporter marks an initializer as PARAMETER, BUFFER or CONSTANT_TENSOR. */
 const KIND = 'pkg.torch.export.graph_signature.InputSpec.kind';
 /** The names of what an initializer was computed from before the file was written, as a list in Python. */
 const FOLDED_FROM = 'pkg.onnxscript.optimizer.folded_from';
 
 /** `layer1.0.conv1.weight`: PyTorch's exporters keep the names of parameters and buffers. */
 const MODULE_PATH = /^[A-Za-z_]\w*(\.\w+)+$/;
-/** The same, of what the network itself holds. */
+/** The same for tensors of the network itself. */
 const OWN_NAME = /^[A-Za-z_]\w*(\.\w+)*$/;
-/** What PyTorch's dynamo=False exporter calls the tensor of a Constant node; parameters are initializers. */
+/** Names of Constant tensors from PyTorch's dynamo=False exporter; parameters are initializers. */
 const CONSTANT_NAME = /(^|\/)Constant(_\d+)?_output_\d+$|^\d+$/;
-/** Numbers that the dynamo=True exporter computes are val_N, and FX calls tensors by the operator that made them. */
+/** The dynamo=True exporter names computed numbers val_N, and FX names tensors after the operator that made them. */
 const NUMBERS = /^val_\d+$/;
 const MADE = /^(arange|linspace|full|fill|ones|zeros|eye|scalar_tensor_default)(_\w+)?$/;
 const SINES = /^(sin|cos)(_\d+)?$/;
 const PERIODIC = new Set(['Sin', 'Cos']);
 
 const ARITHMETIC = new Set(['Add', 'Sub', 'Mul', 'Div', 'Pow', 'Min', 'Max', 'Mod', 'Where']);
-/** Operators that leave an input of the model an input, of another range or element type. */
+/** Operators that only change an input's range or element type. */
 const RESCALING = new Set([...ARITHMETIC, 'Cast', 'Identity', 'Transpose', 'Unsqueeze']);
 
 /**
- * Why a float tensor that operators read as data is no weight, but a number of a formula, a buffer, or a table of positions;
- * `undefined` where nothing speaks against it.
+ * Why a float tensor that operators read as data is not a weight, but a constant of a formula, a buffer, or a table of positions;
+ * `undefined` if nothing speaks against it.
  *
- * @param inputs what {@link rescaledInputs} are.
+ * @param inputs the result of {@link rescaledInputs}.
  */
 export function whyNoWeight(
   graph: Graph,
@@ -59,7 +59,7 @@ export function whyNoWeight(
     : undefined;
 }
 
-/** Whether a tensor of rank 0 may be learned: a scale or a temperature has a name of its own, a formula's number has the exporter's. */
+/** Whether a tensor of rank 0 may be learned: scales and temperatures have their own names, constants of formulas have the exporter's. */
 export function isNamedNumber(graph: Graph, value: Value): boolean {
   const notes = graph.metadata.get(value);
   if (notes === undefined) return OWN_NAME.test(value.name) && !NUMBERS.test(value.name);
@@ -71,7 +71,7 @@ function isComputed(sources: readonly string[]): boolean {
   return sources.some((name) => MADE.test(name)) || (sources.length > 0 && sources.every((name) => NUMBERS.test(name)));
 }
 
-/** Whether a number is the bias of a linear layer with one output, as Keras and scikit-learn end binary networks. */
+/** Whether a number is the bias of a linear layer with one output, the end of binary networks in Keras and scikit-learn. */
 function isBiasOfOne(graph: Graph, value: Value): boolean {
   return [...value.uses].every(({ opType, inputs }) => {
     const sum = opType === 'Add' ? inputs.find((input) => input !== value) : undefined;
@@ -85,7 +85,7 @@ function isPerChannel(dims: readonly number[]): boolean {
   return dims.filter((dim) => dim !== 1).length <= 1;
 }
 
-/** The model's inputs, and what only arithmetic with constants has made of them: pixels less their mean, over their deviation. */
+/** The model's inputs, and results of arithmetic between them and constants: standardized pixels. */
 export function rescaledInputs(graph: Graph): ReadonlySet<Value> {
   const rescaled = new Set<Value>(graph.inputs);
   const constants = new Set<Value>(graph.initializers.keys());
@@ -100,7 +100,7 @@ export function rescaledInputs(graph: Graph): ReadonlySet<Value> {
   return rescaled;
 }
 
-/** A stack of rows to the left of a stored matrix, such as coordinates of which a small network makes a bias. */
+/** A stack of rows to the left of a stored matrix, such as coordinates from which a small network computes a bias. */
 function isMultiplied(graph: Graph, node: Node, value: Value): boolean {
   const [left, right] = node.inputs;
   return node.opType === 'MatMul' && left === value && right !== undefined && graph.initializers.has(right);

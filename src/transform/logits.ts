@@ -8,36 +8,37 @@ import { mayBeFloat } from '../tensor.ts';
 import { whyDetects, whySelectsBoxes } from './detector.ts';
 import { type Head, type HeadKind, headOf, headsOf, isOneScore, type OutputHead } from './head.ts';
 
-/** A tensor that was found, and how. */
+/** A tensor, and how it was found. */
 export interface FoundTensor {
   readonly value: Value;
   readonly how: string;
 }
 
-/** The heads that losses are for. */
+/** The heads that losses support. */
 export type TrainedKind = 'softmax' | 'sigmoid-binary' | 'sigmoid-multi-label';
 
-/** What the labels of a head say. */
+/** The task of a head. */
 export function taskOf(kind: TrainedKind): Task {
   return kind === 'sigmoid-multi-label' ? 'multi-label' : 'exclusive';
 }
 
-/** The logits, and what they say. */
+/** The logits, and their kind. */
 export interface FoundLogits extends FoundTensor {
   readonly kind: TrainedKind;
-  /** Whether an operator of the file says so; else it is what such scores usually are. */
+  /** Whether an operator of the file states it; otherwise it is the usual kind of such scores. */
   readonly isStated: boolean;
   /** Notes for the user. */
   readonly notes: readonly string[];
 }
 
 /**
- * The logits: the scores before any final Softmax, LogSoftmax, ArgMax, Sigmoid, Identity or Cast, [N, C], or those of one logit per sample, before
- * any final Sigmoid.
+ * The logits: the scores before any final Softmax, LogSoftmax, ArgMax, Sigmoid, Identity or Cast, [N, C], or those of one logit per
+ * sample, before any final Sigmoid.
  *
- * @param task what the labels say, where that is known; else the head tells.
- * @throws LossgraftError for a head of another kind, by a code of its own (`ordinal-head`, `token-head`, `segmentation-head`, `detector`),
- *   `no-logits` where no output leads to scores of classes, `ambiguous-logits` where two do, or `task-mismatch` for labels that do not fit it.
+ * @param task if known; otherwise the head decides.
+ * @throws LossgraftError for a head of another kind, by a code of its own (`ordinal-head`, `token-head`, `segmentation-head`,
+ * `detector`),
+ * `no-logits` if no output leads to class scores, `ambiguous-logits` if two do, or `task-mismatch` for labels that do not fit it.
  */
 export function findLogits(graph: Graph, opset: number, task?: Task): FoundLogits {
   const model = modelHead(graph, opset);
@@ -56,7 +57,7 @@ export function findLogits(graph: Graph, opset: number, task?: Task): FoundLogit
   });
 }
 
-/** The same scores, read as the task says. @throws LossgraftError `task-mismatch` */
+/** The same scores, interpreted by the task. @throws LossgraftError `task-mismatch` */
 function asTask(found: FoundLogits, why: string, task: Task | undefined): FoundLogits {
   const { value, kind, isStated } = found;
   if (task === undefined || taskOf(kind) === task) return found;
@@ -81,30 +82,30 @@ function asTask(found: FoundLogits, why: string, task: Task | undefined): FoundL
 const ONE_SCORE =
   'Nothing follows the single score per sample; lossgraft assumes that it is the logit of the second of two classes (class 1), as before a sigmoid';
 
-/** A head that losses are for. */
+/** A head that losses support. */
 export interface TrainedHead extends Head {
   readonly kind: TrainedKind;
 }
 
-/** What a whole model is. */
+/** The kind of a whole model. */
 export interface ModelHead {
   readonly kind: HeadKind;
   readonly isStated: boolean;
-  /** What speaks for it, output by output. */
+  /** The evidence for it, output by output. */
   readonly why: string;
-  /** The heads of its kind that a loss can be for, each once. */
+  /** The supported heads of its kind, each once. */
   readonly trained: readonly TrainedHead[];
-  /** The scores that the kind was told by. */
+  /** The scores that determined the kind. */
   readonly scores: string;
 }
 
 /**
- * Recognises a model: by its scores of exclusive classes if it has some, else by the logits of two classes, else by its first output that says
- * what it is. What the file states goes before what is assumed.
+ * Recognises a model: by its scores of exclusive classes if it has any, or else by the logit of two classes, or else by its first
+ * recognisable output. Statements in the file override assumptions.
  */
 export function modelHead(graph: Graph, opset: number): ModelHead {
   const heads = headsOf(graph, opset);
-  // An output of scores says more of them than one of class indices.
+  // An output of scores is better evidence than one of class indices.
   const scoresFirst = heads.toSorted(
     (a, b) => Number(!mayBeFloat(a.output.dtype)) - Number(!mayBeFloat(b.output.dtype)),
   );
@@ -118,7 +119,7 @@ export function modelHead(graph: Graph, opset: number): ModelHead {
   return { kind, isStated, why: why || 'no outputs', trained, scores: main?.scores.name ?? '' };
 }
 
-/** The heads of one kind that losses are for; one score of which the file says nothing counts where it says nothing else. */
+/** The supported heads of one kind; a score that the file says nothing about counts only if there is nothing else. */
 function trainedHeads(heads: readonly OutputHead[]): readonly TrainedHead[] {
   const of = (kind: TrainedKind): TrainedHead[] => {
     const found = heads.flatMap(({ head }) => (head.kind === kind ? [{ ...head, kind }] : []));
@@ -136,8 +137,8 @@ function trainedHeads(heads: readonly OutputHead[]): readonly TrainedHead[] {
 }
 
 /**
- * Checks a tensor that the user named. One score per sample is the logit of the second of two classes; a head of another kind than a trained
- * one is taken for exclusive classes, if no `task` says otherwise. Notes say so where the file does not.
+ * Checks a tensor named by the user. One score per sample is the logit of the second of two classes; a head of an unsupported kind counts
+ * as exclusive classes, unless `task` says otherwise. Notes report that if the file does not state it.
  */
 export function namedLogits(graph: Graph, name: string, opset: number, task?: Task): FoundLogits {
   const value = graph.value(name, 'option logits');

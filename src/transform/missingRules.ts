@@ -4,7 +4,7 @@ import { topologicalOrder } from '../ir/order.ts';
 import { dependents, type GradientRules } from './differentiate.ts';
 import { isRounding } from './quantised.ts';
 
-/** Operators on the way of gradients that have no rule, bodies of If, Loop and Scan included. */
+/** Operators on the path of gradients that have no rule, including bodies of If, Loop and Scan. */
 export function withoutRule(order: readonly Node[], from: readonly Value[], rules: GradientRules): string[] {
   const passes = order.filter((node) => rules[operatorName(node)] !== noGradient);
   const dependent = dependents(passes, from);
@@ -36,7 +36,7 @@ export function nodesBefore(order: readonly Node[], ends: readonly Value[]): Rea
   return before;
 }
 
-/** As rules are listed: the operator, with its domain where that is not ai.onnx. */
+/** The key of a rule: the operator, with its domain if that is not ai.onnx. */
 export function operatorName(node: Node): string {
   return node.domain === '' ? node.opType : `${node.domain}::${node.opType}`;
 }

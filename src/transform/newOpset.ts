@@ -2,8 +2,8 @@ import type { Graph } from '../ir/graph.ts';
 import { cudaCoverage } from '../runtime/cuda/coverage.ts';
 
 /**
- * What the user should know of a model whose opset is above `last`: it is kept, and ONNX Runtime's CUDA provider leaves operators to the
- * CPU that it would take at `last`.
+ * The note on a model whose opset is above `last`: it is kept, but ONNX Runtime's CUDA provider leaves operators to the CPU that it
+ * supports at `last`.
  */
 export function newOpsetNotes({ nodes }: Graph, opset: number, last: number): string[] {
   if (opset <= last) return [];

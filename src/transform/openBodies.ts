@@ -11,8 +11,8 @@ import { unwrapSequences, withoutInsertions } from './sequences.ts';
 const CONTROL = new Set(['If', 'Loop', 'Scan']);
 
 /**
- * Makes graphs of the bodies of If, Loop and Scan, so that their nodes can be differentiated. Types in them are the runtime's inference,
- * from those of what they read. A node whose bodies hold what a new one cannot stays as it is.
+ * Turns the bodies of If, Loop and Scan into graphs, so that their nodes can be differentiated. The runtime infers their types from the
+ * values they read. A node whose bodies contain what a new one cannot stays as it is.
  */
 export async function openBodies(model: Model, graph: Graph, opset: number): Promise<void> {
   for (const node of openStructures(model, graph, opset)) await typeBodies(node, opset);
@@ -51,7 +51,7 @@ function openedNode(model: Model, graph: Graph, node: Node): Node | undefined {
   });
 }
 
-/** @throws LossgraftError where the runtime refuses a body. */
+/** @throws LossgraftError if the runtime refuses a body. */
 async function typeBodies(node: Node, opset: number): Promise<void> {
   typeInputs(node);
   for (const body of node.bodies.values()) {
@@ -66,7 +66,7 @@ async function typeBodies(node: Node, opset: number): Promise<void> {
   }
 }
 
-/** What a body gives, where inference does not tell, as what it goes on to has it; and the other way round. */
+/** Unknown types of a body's outputs come from the values they become, and vice versa. */
 function typeOutputs({ opType, outputs, attributes }: Node, body: Graph): void {
   const sequences = Number(attributes.get('num_scan_inputs')?.value ?? 0);
   const states = opType === 'If' ? body.outputs.length : body.inputs.length - (opType === 'Loop' ? 2 : sequences);
@@ -83,7 +83,7 @@ function typeOutputs({ opType, outputs, attributes }: Node, body: Graph): void {
   }
 }
 
-/** What goes into a body is known from what goes into the node. */
+/** The types of a body's inputs come from the node's inputs. */
 function typeInputs({ opType, inputs, bodies, attributes }: Node): void {
   const body = bodies.get('body');
   if (!body) return;
@@ -96,7 +96,7 @@ function typeInputs({ opType, inputs, bodies, attributes }: Node): void {
   }
 }
 
-/** @param onlyUnknown what is known, as from bodies in it, stays, and tells the rest. */
+/** @param onlyUnknown keeps known types, for example from inner bodies, and infers the rest from them. */
 async function typeBody(body: Graph, opset: number, onlyUnknown = false): Promise<void> {
   const made = body.nodes.flatMap(({ outputs }) => outputs.filter((value) => value !== undefined));
   if (made.length === 0) return;
@@ -117,7 +117,7 @@ async function typeBody(body: Graph, opset: number, onlyUnknown = false): Promis
   }
 }
 
-/** States whose size changes from step to step have no known one. Says whether there was such a state. */
+/** Clears the sizes of states that change from step to step. Returns whether there were any. */
 function loosenStates(body: Graph): boolean {
   let isLoosened = false;
   for (const [i, port] of body.inputs.entries()) {

@@ -19,7 +19,7 @@ export interface OptimizeRequest {
   readonly accumulate?: number;
 }
 
-/** A tensor that goes round: its value in this step, and in the next. */
+/** A state: its value in this step, and in the next. */
 export interface State {
   readonly current: Value;
   readonly next: Value;
@@ -31,7 +31,7 @@ export interface State {
 /**
  * Emits the optimizer's step for all parameters.
  *
- * @param gradients by parameter, of its shape.
+ * @param gradients by parameter, in its shape.
  * @param scale what the loss was multiplied by, and with it the gradients: a step in which one of them is not finite is not taken.
  * @returns every parameter and slot with its next value.
  */

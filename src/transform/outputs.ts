@@ -1,7 +1,7 @@
 import type { Graph, Value } from '../ir/graph.ts';
 import { RENAME_TENSOR } from '../ir/names.ts';
 
-/** A graph output: its name, the value that it is, and whose element type and shape it has. */
+/** A graph output: its name, its value, and the value whose type and shape it has. */
 export interface NamedOutput {
   readonly name: string;
   readonly source: Value;
@@ -9,8 +9,8 @@ export interface NamedOutput {
 }
 
 /**
- * Adds outputs under names of their own. What a node of ours makes takes the name itself: an Identity would copy it where anything else
- * reads it, as the update of a parameter reads the next momentum.
+ * Adds outputs under their own names. Values from lossgraft's own nodes take the name directly: an Identity would copy a value with other
+ * readers, such as the next momentum, which the parameter's update reads.
  *
  * @throws LossgraftError `name-collision`
  */

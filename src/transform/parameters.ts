@@ -8,13 +8,13 @@ import { isCut } from './constants.ts';
 import { isNamedNumber, rescaledInputs, whyNoWeight } from './literals.ts';
 import { isQuantised, isRounding, QUANTISED_HINT, quantisedBehind, whyNoFloats } from './quantised.ts';
 
-/** A tensor of weights in the user's file, wherever it is kept. */
+/** A weight tensor in the user's file, wherever it is stored. */
 export interface Parameter {
   readonly value: Value;
   readonly source: InitializerSource;
 }
 
-/** Inputs of operators that are numbers but never weights: [operator, input]. */
+/** Numeric inputs of operators that are never weights: [operator, input]. */
 const SETTINGS = new Set([
   'BatchNormalization 3',
   'BatchNormalization 4',
@@ -33,7 +33,7 @@ const SETTINGS = new Set([
   'lossgraft::BatchNormTrain 4',
 ]);
 
-/** A tensor that is read as data like a weight, and is none. */
+/** A tensor that is read as data like a weight, but is not one. */
 export interface LeftOut extends Parameter {
   readonly why: string;
 }
@@ -45,8 +45,8 @@ export interface FoundParameters {
 
 /**
  * All weights: float32 initializers and tensors of Constant nodes of rank 1 or more, and learned numbers of rank 0, that some operator
- * reads as data, in the order of the file. Running statistics and settings such as a Clip's bounds are none, nor are numbers of formulas and buffers, as far
- * as a file tells them from weights: they are left out.
+ * reads as data, in the order of the file. Running statistics and settings such as a Clip's bounds are left out, and so are constants of
+ * formulas and buffers, as far as a file distinguishes them from weights.
  */
 export function findParameters(graph: Graph): FoundParameters {
   const parameters: Parameter[] = [];
@@ -74,7 +74,7 @@ function* candidates(graph: Graph): Iterable<Parameter> {
   }
 }
 
-/** What to tell of {@link LeftOut}, if there are any; `option` takes their names. */
+/** Notes on {@link LeftOut}, if there are any; `option` accepts their names. */
 export function leftOutNotes(leftOut: readonly LeftOut[], option: string): string[] {
   if (leftOut.length === 0) return [];
   const shown = leftOut.slice(0, 3).map(({ value, why }) => `"${value.name}" (${why})`);
@@ -99,10 +99,10 @@ function isSetting(node: Node, input: number): boolean {
 }
 
 /**
- * The parameters that `trainable` names: of a list separated by commas, `all`; `head`, those of the last linear layer; patterns with
- * `*`; and names, which may be of tensors that are left out otherwise.
+ * The parameters that `trainable` selects, a comma-separated list of: `all`; `head`, the last linear layer; patterns with `*`; and names,
+ * including tensors that are otherwise left out.
  *
- * @throws LossgraftError `no-parameters` if a part names none.
+ * @throws LossgraftError `no-parameters` if an entry matches none.
  */
 export function selectParameters(graph: Graph, trainable: string, logits: Value): FoundParameters {
   const found = findParameters(graph);
@@ -158,7 +158,7 @@ export function globRegex(pattern: string): RegExp {
   return new RegExp(`^${escaped.join('.*')}$`);
 }
 
-/** What is read between the features and the logits: the weights of the last linear layer, or of both where two are added, biases included. */
+/** The parameters between the features and the logits: those of the last linear layer, or of both if two are added, including biases. */
 function headParameters(graph: Graph, all: readonly Parameter[], logits: Value): Parameter[] {
   const byValue = new Map(all.map((parameter) => [parameter.value, parameter]));
   const found = new Set<Parameter>();
@@ -188,10 +188,10 @@ function noHead(found: string, hint: string): LossgraftError {
 }
 
 const LINEAR = new Set(['Gemm', 'MatMul', 'Conv']);
-/** Where scores of several heads meet, as in distilled transformers. */
+/** The node where scores of several heads meet, as in distilled transformers. */
 const JOINS = new Set(['Add', 'Sub', 'Sum', 'Mean', 'Concat', 'Max', 'Min']);
 
-/** The parameter that an input is, directly or through nodes that move it. */
+/** The parameter behind an input, directly or through nodes that move it. */
 function weightBehind(graph: Graph, byValue: ReadonlyMap<Value, Parameter>, input: Value | undefined): Parameter[] {
   let value = input;
   while (value) {
@@ -206,7 +206,7 @@ function weightBehind(graph: Graph, byValue: ReadonlyMap<Value, Parameter>, inpu
 
 const MOVES = new Set(['Identity', 'Transpose', 'Reshape', 'Cast', 'QuantizeLinear', 'DequantizeLinear']);
 
-/** Makes a weight a plain input of the graph, under its own name. */
+/** Turns a weight into a plain input of the graph, under its own name. */
 export function liftParameter(graph: Graph, value: Value): void {
   if (graph.initializers.has(value)) graph.initializers.delete(value);
   else if (value.producer) {

@@ -4,29 +4,29 @@ import type { Emitter, Value } from '../emit/index.ts';
 import { LossgraftError, option } from '../errors.ts';
 import type { Task } from '../task.ts';
 
-/** Numbers of each class that a loss is made with. */
+/** The per-class numbers of a loss. */
 export interface PerClass {
   readonly classWeights?: ClassWeights;
   /** Training samples of each class, for a loss with `needsCounts`. */
   readonly classCounts?: readonly number[];
-  /** Training samples in all, which counts of several labels per sample do not tell. */
+  /** The total number of training samples, which counts of several labels per sample do not tell. */
   readonly sampleCount?: number;
 }
 
-/** One weight per class, and where they come from. */
+/** One weight per class, and their origin. */
 export interface ClassWeights {
-  /** `null`: only a multi-label loss has a use for them. */
+  /** `null`: only a multi-label loss uses them. */
   readonly values: readonly number[] | null;
   readonly how: string;
-  /** Instead of these, for a multi-label loss: weights of the labels that a sample has. `null`: what they are made from is not known. */
+  /** Instead of these, for a multi-label loss: weights of the labels that a sample has. `null`: their basis is unknown. */
   readonly positives?: readonly number[] | null;
 }
 
-/** Weights as they are reported. */
+/** Weights for the report. */
 export interface WeightsReport {
   readonly how: string;
   readonly values: readonly number[];
-  /** Of a multi-label loss: only those of the labels that a sample has. */
+  /** For a multi-label loss: only those of the labels that a sample has. */
   readonly isPositive?: true;
 }
 
@@ -35,7 +35,7 @@ interface Width {
   readonly classes: number | undefined;
 }
 
-/** Class weights as inputs of the loss, and what is said of them. */
+/** Class weights as inputs of the loss, and notes on them. */
 export function weightsOf(
   op: Emitter,
   { classWeights }: PerClass,
@@ -83,7 +83,7 @@ function noSampleCount(what: string): LossgraftError {
   });
 }
 
-/** The counts that the loss is made from. @throws LossgraftError where they are missing, or not one for each class. */
+/** The counts that the loss needs. @throws LossgraftError if they are missing, or not one for each class. */
 export function countsOf(
   { classCounts, sampleCount }: PerClass,
   loss: Loss,

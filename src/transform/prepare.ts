@@ -29,21 +29,21 @@ import { type Untied, untie } from './untie.ts';
 import { wideningNotes } from './widen.ts';
 
 export interface PrepareRequest {
-  /** `frozen`: running statistics; `train`: the batch's, and the running ones go on as state. Default `frozen`. */
+  /** `frozen`: running statistics; `train`: the batch's, with the running ones as state. Default `frozen`. */
   readonly batchNorm?: 'frozen' | 'train';
   /** Default `off`. */
   readonly dropout?: 'off' | 'train';
-  /** Of Dropout, for which it has to be `train`. Default 0. */
+  /** The seed of Dropout, which must be `train`. Default 0. */
   readonly seed?: number;
-  /** Keeps tensors apart that an exporter merged because they were equal. Default false: they are untied. */
+  /** Keeps tensors merged that an exporter merged because they were equal. Default false: they are untied. */
   readonly keepTies?: boolean;
 }
 
 export interface Prepared extends Draft {
   readonly statistics: readonly RunningStatistic[];
-  /** What came apart; none with `keepTies`. */
+  /** The untied tensors; none with `keepTies`. */
   readonly untied: readonly Untied[];
-  /** Reads values of the graph as it was prepared, and what is added to it. */
+  /** Reads values of the prepared graph and of additions to it. */
   constants(): Promise<ConstantReader>;
 }
 
@@ -72,7 +72,7 @@ interface Modes {
 /** What all modes have in common. */
 type Base = Draft & Pick<Prepared, 'untied'>;
 
-/** A graph that copies are made of, and what its constants are, once somebody asked. */
+/** A graph to copy, with its constants once requested. */
 interface Template extends Omit<Prepared, 'constants'> {
   computed?: Promise<Computed>;
 }
@@ -82,7 +82,7 @@ type Memo<T> = WeakMap<Model, Map<string, Promise<T>>>;
 const bases: Memo<Base> = new WeakMap();
 const templates: Memo<Template> = new WeakMap();
 
-/** What was made before for a model; a failure is not kept. */
+/** Graphs prepared earlier for a model; failures are not cached. */
 function once<T>(memo: Memo<T>, model: Model, key: string, make: () => Promise<T>): Promise<T> {
   const known = memo.get(model) ?? new Map<string, Promise<T>>();
   memo.set(model, known);

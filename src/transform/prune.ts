@@ -1,6 +1,6 @@
 import type { Graph, Node, Value } from '../ir/graph.ts';
 
-/** Removes nodes and constants of our own that nothing reads; with `all`, also those of the user's file. Nodes that are not `among` stay. */
+/** Removes unread nodes and constants of lossgraft's own; with `all`, also the file's. With `among`, only those nodes are removed. */
 export function prune(
   graph: Graph,
   { all = false, among }: { readonly all?: boolean; readonly among?: ReadonlySet<Node> } = {},

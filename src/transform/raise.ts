@@ -11,13 +11,13 @@ import { nestedGraphs, patchNested } from './adapters/nested.ts';
 import { constantTensor } from './constants.ts';
 import { inferAllTypes } from './constantValues.ts';
 
-/** What was done. */
+/** The changes. */
 export interface Raised {
   readonly from: number;
   readonly to: number;
   /** How many nodes were rewritten, by operator. */
   readonly rewritten: ReadonlyMap<string, number>;
-  /** For the report; none where nothing had to be done. */
+  /** For the report; none if nothing changed. */
   readonly notes: readonly string[];
 }
 
@@ -29,10 +29,10 @@ const IR_VERSIONS = [
 ];
 
 /**
- * Raises a graph of ai.onnx to a newer opset: calls whose form or meaning changed in between are rewritten so that they compute the
- * same, bit by bit; all others stay as they are in the file. Nodes in the bodies of If, Loop and Scan are rewritten too.
+ * Raises an ai.onnx graph to a newer opset: calls whose form or meaning changed in between are rewritten with bit-identical results; all
+ * others stay as they are in the file. Nodes in bodies of If, Loop and Scan are rewritten too.
  *
- * @param to 11 to 17. A graph that is there already is left alone.
+ * @param to 11 to 17. A graph at that opset is left alone.
  * @throws LossgraftError `cannot-raise` naming the node that has no newer form, or an opset out of range.
  */
 export async function raiseOpset(model: Model, graph: Graph, to: number): Promise<Raised> {
@@ -64,7 +64,7 @@ function refuseOpsets(model: Model, from: number, to: number): void {
   throw refuse(`an opset up to ${RAISED.last} to raise to`, String(to), 'Raise it with onnx.version_converter');
 }
 
-/** Inputs of nodes that are going to be rewritten, where nothing is known of them yet. */
+/** Inputs of unknown type of nodes that will be rewritten. */
 function untyped(graph: Graph, from: number, to: number): Value[] {
   const read = graph.nodes
     .filter(
@@ -76,7 +76,7 @@ function untyped(graph: Graph, from: number, to: number): Value[] {
   return [...new Set(read.filter(isUnknown))];
 }
 
-/** The first opset after `from` at which a call has to be rewritten, or cannot be. */
+/** The first opset after `from` at which a call must be rewritten, or cannot be. */
 function adapterAt(opType: string, from: number, to: number): number | undefined {
   for (let version = from + 1; version <= to; version++) {
     const change = changeAt(opType, version);
@@ -99,7 +99,7 @@ class Raiser {
     this.#to = to;
   }
 
-  /** @returns what stands in place of each rewritten node. */
+  /** @returns the replacement of each rewritten node. */
   raise(graph: Graph, outer?: Graph): ReadonlyMap<Node, readonly Node[]> {
     const op = createEmitter(graph, this.#to);
     const replaced = new Map<Node, readonly Node[]>();
@@ -126,7 +126,7 @@ class Raiser {
     }
   }
 
-  /** A body that came out of an inlined function is no part of the file that could be patched. */
+  /** A body from an inlined function is not part of the file, so it cannot be patched. */
   #refuseChanges(node: Node, body: GraphInit): void {
     for (const inner of body.nodes) {
       if ('raw' in inner) continue;
@@ -180,7 +180,7 @@ class Raiser {
 
 const INLINE_FIRST = 'Inline the functions with onnx.inliner first';
 
-/** Inlining patches a body's bytes, so that its nodes cannot be rewritten any more. */
+/** Inlining patches a body's bytes, so its nodes can no longer be rewritten. */
 function callsFunction({ functions }: Pick<ModelProto, 'functions'>, node: NodeProto | undefined): boolean {
   if (functions.length === 0 || node === undefined) return false;
   const bodies = [...node.attributes.values()].flatMap((a) => (a.type === 'graph' ? [a.value] : []));

@@ -7,7 +7,7 @@ import { staticDims } from '../emit/index.ts';
  */
 const PRIME = 67_108_859;
 
-/** Keys that say which stream of numbers a node draws; whole numbers below {@link PRIME}. */
+/** Keys that select a node's stream of numbers; whole numbers below {@link PRIME}. */
 export type Keys = readonly number[];
 
 /** Nine keys of node `index` under `seed`: SplitMix64 (Steele et al., OOPSLA 2014). */
@@ -42,7 +42,7 @@ export function uniformLike(op: Emitter, x: Value, step: Value, keys: Keys): Val
   return shaped;
 }
 
-/** The index of every row, [rows, 1], and of every column, [1, columns]. */
+/** The indices of the rows, [rows, 1], and of the columns, [1, columns]. */
 function positions(op: Emitter, x: Value): { readonly rows: Value; readonly columns: Value } {
   const [first, ...rest] = staticDims(x.shape) ?? [];
   const flat = first === undefined ? op.shapeOf(op.call('Flatten', [x], { shape: [undefined, undefined] })) : undefined;
@@ -57,7 +57,7 @@ function positions(op: Emitter, x: Value): { readonly rows: Value; readonly colu
   return { rows: range(0), columns: range(1) };
 }
 
-/** ((i + k)³ + l)³ modulo the prime, of whose numbers the cube is a permutation. */
+/** ((i + k)³ + l)³ modulo the prime, for which cubing is a permutation. */
 function hash(op: Emitter, i: Value, k: Value | number, l: Value | number): Value {
   return cube(op, modulo(op, op.add(cube(op, modulo(op, op.add(i, k))), l)));
 }

@@ -3,7 +3,7 @@ import { fromNumbers } from '../numbers.ts';
 import type { Port } from '../runtime/session.ts';
 import { elementCount, type Tensor, type TensorData } from '../tensor.ts';
 
-/** A free dimension other than the batch gets this size. */
+/** The size of free dimensions other than the batch. */
 const FREE_SIZE = 32;
 
 /** Seeded random feeds of `batch` rows: floats in 0…1, integers 0 or 1. */

@@ -7,17 +7,17 @@ import { type Model, open } from '../model.ts';
 import { editedBytes } from '../onnx/index.ts';
 import { DATA_TYPES } from '../tensor.ts';
 
-/** What is subtracted from the columns of an input, and what they are divided by then. */
+/** The offsets and divisors of an input's columns. */
 export interface InputScale {
   readonly mean: readonly number[];
   readonly deviation: readonly number[];
 }
 
 /**
- * A model that takes columns as they are, and hands (x − mean) / deviation to the one that was given. It is computed in float64, as
- * scikit-learn's StandardScaler does, and rounded to the input's own type once.
+ * A model that takes raw columns, and passes (x − mean) / deviation to the given one. It computes in float64, like scikit-learn's
+ * StandardScaler, and rounds once to the input's own type.
  *
- * @param scales by the name of the input.
+ * @param scales by input name.
  * @throws LossgraftError `standardize` for a model that is not in float32, and where a body of a control-flow operator reads the input.
  */
 export async function withScaledInputs(model: Model, scales: ReadonlyMap<string, InputScale>): Promise<Model> {

@@ -10,9 +10,9 @@ import type { State } from './optimize.ts';
 const STEPS = 'steps';
 
 /**
- * Makes the step the body of a Scan over the leading axis of its data: inputs that are no states get an axis more, states are
- * carried from one iteration to the next, the loss is collected. So weights cross to the device and back once in many steps. A
- * Scan, and no Loop, since it hands the body a view of each batch, where a Loop has to Gather it: 7 to 10 % of a small step.
+ * Makes the step the body of a Scan over the leading axis of its data: inputs other than states get a further axis, states are carried
+ * between iterations, and the losses are collected. So weights cross to the device and back once per many steps. A Scan gives the body a
+ * view of each batch, whereas a Loop would have to Gather it: 7 to 10 % of a small step.
  *
  * @returns the states with their last values, and the losses [steps].
  */
@@ -49,7 +49,7 @@ function bodyOutput(op: Emitter, value: Value, seen: Set<Value>): Value {
   return value;
 }
 
-/** A value inside the body that stands for `outer`: a body may not reuse an outer name. */
+/** The body's counterpart of `outer`: a body must not reuse an outer name. */
 function inner(graph: Graph, outer: Value): Value {
   const value = graph.define(`lossgraft/step/${outer.name}`, outer.dtype, outer.shape);
   graph.replaceUses(outer, value);
@@ -69,7 +69,7 @@ function addAxis(graph: Graph, input: Value): void {
   graph.infos.delete(input);
 }
 
-/** A state that does not change hands its value through. */
+/** An unchanged state passes its value through. */
 function nextInside(state: State, states: readonly State[], carried: readonly Value[]): Value {
   const at = states.findIndex(({ current }) => current === state.next);
   const value = at < 0 ? state.next : (carried[at] ?? state.next);

@@ -6,8 +6,8 @@ import { toNumbers } from '../numbers.ts';
 import { constantTensor } from './constants.ts';
 
 /**
- * Takes sequences away that only wrap tensors: what is taken out of a SequenceConstruct or of pieces of equal size is the tensor or the
- * slice itself, and joined ones are a Concat. Others stay.
+ * Removes sequences that only wrap tensors: elements of a SequenceConstruct or of equal pieces become the tensor or the slice itself, and
+ * joined ones become a Concat. Others stay.
  */
 export function unwrapSequences(model: Model, graph: Graph, opset: number): void {
   const op = createEmitter(graph, opset);
@@ -58,8 +58,8 @@ function numbersOf(model: Model, graph: Graph, value: Value): readonly number[] 
 }
 
 /**
- * A Loop that inserts a tensor into a sequence in each step, which is joined behind it, gives these tensors as an output of each step
- * instead. PyTorch's dynamo exporter writes EmbeddingBag in that way.
+ * A Loop that appends a tensor to a sequence in each step, joined afterwards, returns these tensors as a per-step output instead.
+ * PyTorch's dynamo exporter writes EmbeddingBag that way.
  *
  * @returns the Loop without the sequence, or the node as it is.
  */
@@ -97,7 +97,7 @@ export function withoutInsertions(op: Emitter, node: Node): Node {
   return made;
 }
 
-/** Whether a state is a sequence that is empty at first, grows by one tensor in each step, and is joined along the first axis. */
+/** Whether a state is an initially empty sequence that grows by one tensor in each step, and is joined along the first axis. */
 function isInsertion(node: Node, body: Graph, port: Value, k: number): boolean {
   const [insertion, ...others] = port.uses;
   const next = body.outputs[k + 1];
@@ -115,7 +115,7 @@ function isInsertion(node: Node, body: Graph, port: Value, k: number): boolean {
   );
 }
 
-/** [T, r, …] as [T·r, …], or as it is where the axis is new. */
+/** [T, r, …] as [T·r, …], or unchanged if the axis is new. */
 function joinedRows(op: Emitter, join: Node, rows: Value): Value {
   if (intAttribute(join, 'new_axis', 0) === 1) return op.identity(rows);
   const rest = op.call('Slice', [op.shapeOf(rows), op.vector([2]), op.vector([Number.MAX_SAFE_INTEGER])], {

@@ -8,8 +8,8 @@ import type { TrainedKind } from './logits.ts';
 import { pickRows } from './tokenRows.ts';
 
 /**
- * The logits as the losses read them: float32 [N, C]. One logit z per sample is a softmax over (0, z), [N, 2]: its probability of class 1 is the
- * sigmoid of z, and its cross-entropy the binary one.
+ * The logits in the losses' form: float32 [N, C]. One logit z per sample becomes a softmax over (0, z), [N, 2]: its probability of class
+ * 1 is the sigmoid of z, and its cross-entropy is the binary one.
  */
 export function classScores(op: Emitter, logits: Value, kind: TrainedKind): Value {
   if (kind === 'sigmoid-binary') {
@@ -25,7 +25,7 @@ export function classScores(op: Emitter, logits: Value, kind: TrainedKind): Valu
   return toFloat32(op, flat);
 }
 
-/** H = Σ|h| of each sample, float32 [N]; features of a convolution are averaged over space first, as its head does. */
+/** H = Σ|h| of each sample, float32 [N]; features of a convolution are first averaged over space, as in its head. */
 export function featureNorm(op: Emitter, features: Features, isNorm: boolean): Value {
   const value = toFloat32(op, pickRows(op, features.value, features.tokenRows));
   if (isNorm) return op.reshape(value, [-1]);
@@ -42,7 +42,7 @@ function toFloat32(op: Emitter, value: Value): Value {
   return value.dtype === 'float32' || value.dtype === undefined ? value : op.cast(value, 'float32');
 }
 
-/** Features (or their norms) that the user named. */
+/** Features (or their norms) named by the user. */
 export function namedFeatures(graph: Graph, name: string, isNorm: boolean): Features {
   const value = graph.value(name, 'option features');
   const expected = isNorm ? 'float norms, [N] or [N, 1]' : 'float features, [N, D] or [N, D, 1, …]';

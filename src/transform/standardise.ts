@@ -5,8 +5,8 @@ import { topologicalOrder } from '../ir/order.ts';
 import { dependents } from './differentiate.ts';
 
 /**
- * BatchNormalization in training mode that normalises weights, and no data: standardised convolutions (BiT, NFNet) are written in this way.
- * It keeps the statistics of what it normalises, whatever becomes of those that normalise data.
+ * BatchNormalization in training mode that normalises weights instead of data: standardised convolutions (BiT, NFNet) are written that
+ * way. It always uses the statistics of its input, whatever mode the others have.
  */
 export function standardiseWeights(op: Emitter): void {
   const { graph } = op;

@@ -2,8 +2,8 @@ import { type Emitter, int, sameShape, type Value } from '../emit/index.ts';
 import type { Dim } from '../tensor.ts';
 
 /**
- * Sums a gradient over the axes along which `target` was broadcast, so that it has target's shape. Dimensions that are not known to
- * agree are compared when the graph runs, unless the operator cannot broadcast.
+ * Sums a gradient over the axes along which `target` was broadcast, so that it has target's shape. Dimensions not known to agree are
+ * compared at run time, unless the operator cannot broadcast.
  */
 export function sumDown(op: Emitter, gradient: Value, target: Value, canBroadcast = true): Value {
   const { shape: from } = gradient;
@@ -24,13 +24,13 @@ export function sumDown(op: Emitter, gradient: Value, target: Value, canBroadcas
   return lead === 0 ? summed : op.squeeze(summed, range(lead));
 }
 
-/** A dimension that is known by name alone, or not at all, may turn out to be a broadcast 1. */
+/** A dimension with only a name, or an unknown one, may turn out to be a broadcast 1. */
 function mayBroadcast(to: Dim, from: Dim): boolean {
   if (typeof to === 'number' || from === 1) return false;
   return to === undefined || to !== from;
 }
 
-/** The axes along which the two differ are found when the graph runs. */
+/** The axes along which the two differ are found at run time. */
 function sumAtRunTime(op: Emitter, gradient: Value, target: Value, lead: number): Value {
   const summed = lead === 0 ? gradient : op.reduceSum(gradient, range(lead));
   const shape = op.shapeOf(target);

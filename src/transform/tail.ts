@@ -2,25 +2,25 @@ import { intAttribute } from '../ir/attributes.ts';
 import type { Node, Value } from '../ir/graph.ts';
 import { mayBeFloat } from '../tensor.ts';
 
-/** What lies between scores and an output of the model. */
+/** The nodes between scores and an output of the model. */
 export interface Tail {
-  /** The scores: what the tail begins with. */
+  /** The scores at the start of the tail. */
   readonly scores: Value;
   readonly how: string;
   /** The softmax or the argmax over classes that follows. */
   readonly normaliser: Node | undefined;
   readonly sigmoid: Node | undefined;
-  /** Whether the output is [1 − p, p] of the sigmoid's p, as scikit-learn's binary networks end. */
+  /** Whether the output is [1 − p, p] for the sigmoid's p, the end of scikit-learn's binary networks. */
   readonly isShare: boolean;
 }
 
 const SIGMOIDS = new Set(['Sigmoid', 'HardSigmoid']);
 const NORMALISERS = new Set(['Softmax', 'LogSoftmax']);
 const PICKERS = new Set(['ArgMax', 'TopK']);
-/** Operators that only lay elements out anew. */
+/** Operators that only rearrange elements. */
 const LAYOUTS = new Set(['Flatten', 'Reshape', 'Squeeze', 'Unsqueeze']);
 
-/** Walks back from an output over nodes that keep or normalise the scores; scikit-learn's ZipMap makes dictionaries of them. */
+/** Walks back from an output over nodes that keep or normalise the scores; scikit-learn's ZipMap turns them into dictionaries. */
 export function walkTail(output: Value, opset: number): Tail {
   const passed: Node[] = [];
   let value = beforePicker(output, passed);
@@ -45,7 +45,7 @@ export function walkTail(output: Value, opset: number): Tail {
   };
 }
 
-/** The scores [N, C] of which an output gives the index of the largest; `output` itself where it gives none. */
+/** The scores [N, C] whose argmax is an output; `output` itself for other outputs. */
 function beforePicker(output: Value, passed: Node[]): Value {
   const found: Node[] = [];
   let value: Value | undefined = output;
@@ -63,7 +63,7 @@ function beforePicker(output: Value, passed: Node[]): Value {
   return scores;
 }
 
-/** Whether rows of several positions were laid together, as detectors do before they take the best. */
+/** Whether rows of several positions were merged, as in detectors before selection. */
 function laysPositions({ producer }: Value): boolean {
   const [input] = producer?.inputs ?? [];
   if (!producer || !input || !LAYOUTS.has(producer.opType)) return false;
@@ -88,7 +88,7 @@ function isActivation({ opType }: Node): boolean {
   return SIGMOIDS.has(opType) || NORMALISERS.has(opType);
 }
 
-/** Softmax over the class axis (1); before opset 13 `axis` says where the 2-D view is cut. */
+/** Softmax over the class axis (1); before opset 13 `axis` says where the 2-D view is split. */
 function normalisesClasses(node: Node, input: Value, opset: number): boolean {
   const rank = input.shape?.length ?? 2;
   const axis = intAttribute(node, 'axis', opset < 13 ? 1 : -1);
@@ -108,7 +108,7 @@ function dropsOnesOnly(input: Value, node: Node): boolean {
   const output = node.outputs[0];
   if (!input.shape || !output?.shape || output.shape.length !== 2) return false;
   const [, classes, ...rest] = input.shape;
-  // A pooled head's Flatten belongs to the head, unless a softmax or a sigmoid came before it.
+  // The Flatten of a pooled head belongs to the head, unless a softmax or a sigmoid precedes it.
   return classes === output.shape[1] && rest.every((dim) => dim === 1) && hasActivationAbove(input);
 }
 

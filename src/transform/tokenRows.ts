@@ -3,8 +3,8 @@ import { int, intAttribute } from '../ir/attributes.ts';
 import type { Node } from '../ir/graph.ts';
 
 /**
- * Whether a node picks one vector of scores per sample out of those of all tokens, as language models do that classify by the last
- * token. The classes' axis, the last, stays whole, so that the features' rows can be picked in the same way.
+ * Whether a node selects one score vector per sample from those of all tokens, like language models that classify by the last token. The
+ * class axis, the last, stays whole, so that the features' rows can be selected the same way.
  */
 export function picksRows(node: Node): boolean {
   const [data, indices] = node.inputs;
@@ -18,7 +18,7 @@ export function picksRows(node: Node): boolean {
   return node.opType === 'GatherND' && typeof depth === 'number' && depth + intAttribute(node, 'batch_dims', 0) < rank;
 }
 
-/** Whether a node lays the axes before the last one together. */
+/** Whether a node merges the axes before the last one. */
 export function laysRows(node: Node): boolean {
   const rank = node.inputs[0]?.shape?.length;
   const axis = intAttribute(node, 'axis', 1);

@@ -2,20 +2,20 @@ import { describeNode } from '../ir/attributes.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
 import { isFloat } from '../tensor.ts';
 
-/** A parameter that had been merged with another. */
+/** A parameter that was merged with another. */
 export interface Untied {
   /** The initializer that stood for both. */
   readonly parameter: string;
-  /** What it is called on its own. */
+  /** Its own name. */
   readonly name: string;
   /** The nodes that read it. */
   readonly readers: readonly string[];
 }
 
 /**
- * PyTorch's exporter (dynamo=False) keeps one initializer of tensors whose elements are equal, and gives the others their names by
- * Identity nodes. Training would move them together: each becomes an initializer of its own again, under the Identity's name. An
- * initializer that several nodes read directly is a shared weight, and stays one.
+ * PyTorch's exporter (dynamo=False) merges tensors with equal elements into one initializer, and names the others through Identity nodes.
+ * Training would move them together, so each becomes an initializer of its own again, under the Identity's name. An initializer that
+ * several nodes read directly is a shared weight, and stays one.
  */
 export function untie(graph: Graph): { readonly untied: readonly Untied[]; readonly notes: readonly string[] } {
   const untied: Untied[] = [];
@@ -36,7 +36,7 @@ export function untie(graph: Graph): { readonly untied: readonly Untied[]; reado
   return { untied, notes: untied.length > 0 ? [note(untied)] : [] };
 }
 
-/** A weight that is read in several places, so that an Identity of it may be another weight. */
+/** A weight with several readers, so that an Identity of it may be another weight. */
 function isMerged(graph: Graph, value: Value): boolean {
   return isFloat(value.dtype) && (value.uses.size > 1 || graph.outputs.includes(value));
 }

@@ -126,7 +126,7 @@ function widenBody(body: Graph, read: Read): void {
   for (const value of [...body.inputs, ...body.outputs]) if (isOtherFloat(value.dtype)) value.dtype = 'float32';
 }
 
-/** Casts and what else states its own type; all other operators follow their inputs. */
+/** Casts and other operators that state their type; all others follow their inputs. */
 function widenNode(graph: Graph, node: Node, read: Read): void {
   const changed = new Map<string, AttributeInit>();
   for (const name of ['to', 'dtype', 'softmax_precision']) {
@@ -151,7 +151,7 @@ function retype(graph: Graph, value: Value): void {
   graph.infos.delete(value);
 }
 
-/** The graph as an edit. Value infos, and initializers listed among the inputs, that state a type that is no longer so are left out. */
+/** The graph as an edit, without value infos and listed initializers that state an outdated type. */
 function withoutStatedTypes({ proto }: Model, graph: Graph): ModelEdit {
   const { valueInfos, inputs } = proto.graph;
   const edit = graphEdit(proto, graph);

@@ -2,8 +2,8 @@ import { intAttribute } from '../ir/attributes.ts';
 import type { Graph, Value } from '../ir/graph.ts';
 
 /**
- * How many scores the last linear layer gives, by its weights or its bias, where shapes do not say: behind operators of ai.onnx.ml nothing is
- * known of them.
+ * The number of scores of the last linear layer, from its weights or bias, if shapes do not tell: they are unknown behind ai.onnx.ml
+ * operators.
  */
 export function widthByWeights(graph: Graph, { producer }: Value): number | undefined {
   if (producer?.domain !== '') return undefined;

@@ -15,7 +15,7 @@ import type { Model } from '../model.ts';
 import { type BytePatch, findTensors, locateExternal } from '../onnx/index.ts';
 import type { TensorProto } from '../onnx/types.ts';
 
-/** A data file to be copied, and what changes in the copy. */
+/** A data file to copy, and the changes in the copy. */
 export interface DataCopy {
   readonly from: string;
   readonly target: string;
@@ -24,7 +24,7 @@ export interface DataCopy {
 
 export interface ExternalPlan {
   readonly copies: readonly DataCopy[];
-  /** Where tensors whose data file gets another name find it. */
+  /** New locations of tensors whose data file is renamed. */
   readonly locations: ReadonlyMap<TensorProto, string>;
 }
 
@@ -43,10 +43,10 @@ interface Region {
 }
 
 /**
- * Plans the data files of a tuned model. In the model's own folder those with trained tensors are copied under a name of the output's,
- * the others stay where they are; in another folder all are copied to the same relative places, so that no location changes.
+ * Plans the data files of a tuned model. In the model's own folder those with trained tensors are copied under a name derived from the
+ * output's, and the others stay; in another folder all are copied to the same relative places, so that no location changes.
  *
- * @throws LossgraftError `external-exists`, `external-shared` where a trained tensor's bytes are another tensor's too.
+ * @throws LossgraftError `external-exists`, `external-shared` if a trained tensor shares its bytes with another.
  */
 export function planExternal(
   model: Model,

@@ -6,23 +6,23 @@ import { readTensor } from '../onnx/index.ts';
 import type { TensorProto } from '../onnx/types.ts';
 import type { Tensor } from '../tensor.ts';
 
-/** A tensor of float32 in the file that nothing else reads. */
+/** A float32 tensor in the file with a single reader. */
 export interface HeadTensor {
   readonly name: string;
   readonly tensor: Tensor & { readonly data: Float32Array };
 }
 
-/** The last linear layer, whose result is the scores. */
+/** The last linear layer, which computes the scores. */
 export interface LinearHead {
   readonly weight: HeadTensor;
-  /** Whether a row of the weights is a class; else a column is. */
+  /** Whether a class is a row of the weights; otherwise it is a column. */
   readonly classesFirst: boolean;
   readonly bias: HeadTensor | undefined;
 }
 
 /**
- * The linear layer that gives the scores, where its weights can be changed: a Gemm, a MatMul with or without an Add, or a convolution, whose
- * result may be averaged over all positions. Nodes that lay its elements out anew may follow.
+ * The linear layer that computes the scores, if its weights can be changed: a Gemm, a MatMul with or without an Add, or a convolution
+ * whose result may be averaged over all positions. Nodes that rearrange its elements may follow.
  *
  * @param classes how many scores a sample has.
  */
@@ -35,7 +35,7 @@ export function linearHead(model: Model, graph: Graph, scores: Value, classes: n
 }
 
 const LAYOUTS: ReadonlySet<string> = new Set(['Identity', 'Flatten', 'Reshape', 'Squeeze']);
-/** The mean of z · s + b over all positions is that of z, times s, plus b. */
+/** The mean of z · s + b over all positions is the mean of z, times s, plus b. */
 const POOL = 'GlobalAveragePool';
 
 function beforeLayout(graph: Graph, scores: Value): { readonly value: Value; readonly isPooled: boolean } {
@@ -119,7 +119,7 @@ export interface Affine {
   readonly offset: Float64Array;
 }
 
-/** The tensors of the layer whose scores are mapped; `undefined` where an offset, or a scale of the bias, finds no bias of its own. */
+/** The layer's tensors with mapped scores; `undefined` if an offset, or a scale of the bias, has no bias to act on. */
 export function mappedHead(
   { weight, bias, classesFirst }: LinearHead,
   { scale, offset }: Affine,

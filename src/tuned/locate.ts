@@ -7,21 +7,21 @@ import { dequantise, type Quantisation, quantise } from '../quantisation.ts';
 import { type DataType, elementCount, isOtherFloat, isText, type Tensor } from '../tensor.ts';
 import { quantisations } from '../transform/qdq.ts';
 
-/** A parameter that training took apart from another, by name. */
+/** A parameter that training separated from another, by name. */
 export interface Tie {
-  /** The initializer that stands for both in the file. */
+  /** The shared initializer in the file. */
   readonly parameter: string;
   /** The output of the Identity that gives it its own name. */
   readonly name: string;
 }
 
-/** A tie as the file has it. */
+/** A tie in the file. */
 export interface TiePlace extends Tie {
   readonly node: NodeProto;
   readonly tensor: TensorProto;
 }
 
-/** Where a model keeps what training changes. */
+/** Where a model stores what training changes. */
 export interface Places {
   /** Initializers and the tensors of Constant nodes, by name. */
   readonly tensors: ReadonlyMap<string, TensorProto>;
@@ -29,10 +29,10 @@ export interface Places {
 }
 
 /**
- * Finds in the user's file what training is going to change.
+ * Finds the tensors in the user's file that training will change.
  *
- * @param names of parameters and running statistics; a name that came out of a tie is one.
- * @throws LossgraftError `not-in-file` naming a state that the file does not have under its name.
+ * @param names of parameters and running statistics, including untied ones.
+ * @throws LossgraftError `not-in-file` naming a state that the file lacks.
  */
 export function locate(model: Model, names: Iterable<string>, untied: readonly Tie[]): Places {
   const tensors = weightsOf(model);
@@ -81,7 +81,7 @@ export interface Readable extends Model {
   readonly read: (tensor: TensorProto) => Tensor;
 }
 
-/** The elements of a trained tensor as bytes. @throws LossgraftError `state-mismatch` where type or shape are not the file's. */
+/** The elements of a trained tensor as bytes. @throws LossgraftError `state-mismatch` if type or shape differ from the file's. */
 export function trainedBytes(model: Readable, name: string, trained: Tensor, place: TensorProto): Uint8Array {
   const { data } = trainedTensor(model, name, trained, place);
   if (isText(data)) throw mismatch(model, name, trained, place);
@@ -91,7 +91,7 @@ export function trainedBytes(model: Readable, name: string, trained: Tensor, pla
 /**
  * A trained tensor, float32, in the file's own type: half precision is rounded, ties to even.
  *
- * @throws LossgraftError `state-mismatch` where type or shape are not the file's, or a number is too large for it.
+ * @throws LossgraftError `state-mismatch` if type or shape differ from the file's, or a number is too large for it.
  */
 export function trainedTensor(model: Readable, name: string, trained: Tensor, place: TensorProto): Tensor {
   const { dtype, dims } = place;

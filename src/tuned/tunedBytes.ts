@@ -8,10 +8,9 @@ import type { Tensor } from '../tensor.ts';
 import { locate, type Readable, trainedBytes } from './locate.ts';
 
 /**
- * The bytes of a model with trained weights in place of its own: `writeTuned` for where there are no files, as in a browser. Every other
- * byte stays.
+ * The bytes of a model with trained weights in place of its own: `writeTuned` without files, as in a browser. Every other byte stays.
  *
- * @param bytes a file with its weights inside.
+ * @param bytes a file that contains its weights.
  * @param state trained parameters and running statistics by name; no slots.
  * @throws LossgraftError `not-in-file`, also for the second name of a tie, `state-mismatch`, `external-weights`.
  */

@@ -20,9 +20,9 @@ import { copyPatched, type ExternalPlan, planExternal } from './externalBack.ts'
 import { locate, type Places, type Readable, type Tie, trainedBytes, trainedTensor } from './locate.ts';
 
 export interface TunedOptions {
-  /** Replaces files that are there already. */
+  /** Replaces existing files. */
   readonly force?: boolean;
-  /** Ties that the training graph took apart; see `TrainGraph.untied`. */
+  /** Ties that the training graph separated; see `TrainGraph.untied`. */
   readonly untied?: readonly Tie[];
   /** Entries of metadata_props to set; the others stay as they are. */
   readonly metadata?: ReadonlyMap<string, string>;
@@ -31,13 +31,13 @@ export interface TunedOptions {
 }
 
 /**
- * Writes the user's file with trained weights: every byte is the file's own, apart from the elements of the trained tensors, which
- * stand where they stood (raw, typed, in Constant nodes), and metadata that are set. A tie whose tensors differ now becomes two initializers. External data are
- * never changed in place: the files that hold trained tensors are copied beside the output and changed there.
+ * Writes the user's file with trained weights: every byte stays, except the elements of the trained tensors, which stay in place (raw,
+ * typed, in Constant nodes), and metadata entries to set. A tie whose tensors now differ becomes two initializers. External data are
+ * never changed in place: files with trained tensors are copied beside the output and changed there.
  *
  * @param state the trained parameters and running statistics by name.
  * @returns the files that were written.
- * @throws LossgraftError `not-in-file`, `state-mismatch`, `external-shared`, and those of writing; then nothing was written.
+ * @throws LossgraftError `not-in-file`, `state-mismatch`, `external-shared`, and errors of writing; then nothing is written.
  */
 export function writeTuned(
   given: OpenedModel,
@@ -70,7 +70,7 @@ export function readable(model: Model): Readable {
   return { ...model, proto: model.proto, read };
 }
 
-/** Elements of such a type stand in a file as numbers of several lengths, unless they are raw: they cannot be changed in place. */
+/** Unless raw, elements of such a type have variable lengths in a file, so they cannot be changed in place. */
 function isPacked({ payload, dtype }: TensorProto): boolean {
   return payload.kind === 'typed' && dtype !== 'float32';
 }
@@ -94,7 +94,7 @@ function packedIn(model: Readable, state: ReadonlyMap<string, Tensor>, { tensors
   };
 }
 
-/** Ties whose tensors are no longer equal: the Identity goes, and what it named becomes an initializer. */
+/** Ties whose tensors are no longer equal: the Identity is removed, and its output becomes an initializer. */
 function split(model: Readable, state: ReadonlyMap<string, Tensor>, { ties }: Places): ModelEdit {
   const original = (tensor: TensorProto): Tensor =>
     inFloat32(readTensor(model.proto.source, tensor, { modelDir: model.dir }));
@@ -147,7 +147,7 @@ function writeTogether(proto: ModelProto, { edit, patches, external }: Writing, 
   return files;
 }
 
-/** @throws LossgraftError `output-is-input` where a model would be written over. */
+/** @throws LossgraftError `output-is-input` if a model would be overwritten. */
 export function refuseInput(model: Model, path: string): void {
   if (model.path === null) return;
   const [input, output] = [model.path, resolve(path)].map((file) =>

@@ -20,7 +20,7 @@ export interface WebgpuMachine {
 }
 
 export interface WebgpuMachineOptions {
-  /** Where what was found is kept. Default: under XDG_CACHE_HOME, or ~/.cache. */
+  /** Where findings are cached. Default: under XDG_CACHE_HOME, or ~/.cache. */
   readonly cache?: string;
 }
 

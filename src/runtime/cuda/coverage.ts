@@ -20,19 +20,19 @@ export type CudaStatus =
 
 export interface CudaCoverage {
   readonly status: CudaStatus;
-  /** What the status leaves open; empty where nothing. */
+  /** What the status leaves open; empty if nothing. */
   readonly note: string;
 }
 
 const COLUMNS: Readonly<Partial<Record<DataType, 1 | 2 | 3 | 4>>> = { float32: 1, float16: 2, bfloat16: 3, float64: 4 };
 
-/** Whose kernels could not be made in the measurement, since cuDNN was absent. */
+/** Their kernels could not be created in the measurement, because cuDNN was absent. */
 const NEEDS_CUDNN: ReadonlySet<string> = new Set(['LRN', 'LSTM', 'GRU', 'RNN']);
 
 const TABLE: ReadonlyMap<string, KernelRow> = new Map(CUDA_KERNELS.map((row) => [row[0], row]));
 
 /**
- * Whether the CUDA provider takes a standard operator at an opset; see {@link CUDA_KERNELS} for how that was measured.
+ * Whether the CUDA provider supports a standard operator at an opset; see {@link CUDA_KERNELS} for the measurement.
  *
  * @param variant as in the table: `training_mode=1` of BatchNormalization, `reduction=add` of ScatterElements, ….
  */

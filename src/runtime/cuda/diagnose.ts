@@ -7,30 +7,30 @@ import { dependencies, findLibrary, type SearchPath, systemSearchPath } from './
 import { loadError } from './placement.ts';
 import { probeAnswer, probeFeeds, probeModel } from './probeModel.ts';
 
-/** One thing that was looked at. */
+/** One check. */
 export interface Finding {
   readonly check: string;
   readonly ok: boolean;
   readonly found: string;
-  /** What to do; empty where all is well. */
+  /** What to do; empty if all is well. */
   readonly hint: string;
 }
 
-/** Whether a provider computes right numbers on this machine, and what was found on the way. */
+/** Whether a provider computes correct numbers on this machine, with all findings. */
 export interface ProviderReport {
   readonly provider: 'cpu' | 'cuda' | 'webgpu';
   readonly works: boolean;
-  /** In the order in which they are needed: the first that is not ok is the one to mend first. */
+  /** In order of dependency: fix the first one that is not ok first. */
   readonly findings: readonly Finding[];
 }
 
-/** Other places to look in than this machine's. */
+/** Overrides for this machine's locations. */
 export interface DiagnoseOptions {
   /** The folder of an onnxruntime-node package. */
   readonly runtime?: string;
   readonly search?: SearchPath;
   readonly devices?: string;
-  /** As in process: `linux x64`. */
+  /** As in `process`: `linux x64`. */
   readonly platform?: string;
 }
 
@@ -40,7 +40,7 @@ function setupHint(runtime: string): string {
   return `Run lossgraft doctor --setup-cuda, or unzip the libonnxruntime_providers_{cuda,shared}.so of ${wheel} into ${folder}`;
 }
 
-/** Finds out which providers really work here, each by a run in a child process whose numbers are checked, and why not. */
+/** Finds out which providers really work here, or why not, each by a run in a child process whose numbers are checked. */
 export async function diagnoseProviders(options: DiagnoseOptions = {}): Promise<ProviderReport[]> {
   return [await diagnoseCpu(options), await diagnoseCuda(options)];
 }
@@ -54,7 +54,7 @@ async function diagnoseCpu(options: DiagnoseOptions): Promise<ProviderReport> {
   return { provider: 'cpu', works: run.ok, findings: [run] };
 }
 
-/** What stands between this machine and a CUDA session. */
+/** What this machine lacks for a CUDA session. */
 export async function diagnoseCuda(options: DiagnoseOptions = {}): Promise<ProviderReport> {
   const platform = options.platform ?? `${process.platform} ${process.arch}`;
   if (platform !== 'linux x64') {
@@ -113,7 +113,7 @@ export function packageVersion(runtime: string): string {
   });
 }
 
-/** The C strings in a library that read like a version of ONNX Runtime. */
+/** The C strings in a library that look like a version of ONNX Runtime. */
 export async function versionsIn(library: string): Promise<Set<string>> {
   const versions = new Set<string>();
   let tail = '';

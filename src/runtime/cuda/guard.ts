@@ -9,11 +9,11 @@ import { cudaPlacement, describeNode } from './placement.ts';
 import type { PlacedNode } from './profile.ts';
 
 /**
- * Turns TF32 off for NVIDIA's libraries in this process, before they start. onnxruntime-node passes no provider option but the
- * device, so `use_tf32` cannot be said; cuBLAS and cuDNN read NVIDIA_TF32_OVERRIDE when they start. Call it in the main thread before
- * a worker starts that will open CUDA sessions: a worker inherits the variable, but native code sees only what the main thread sets.
+ * Turns TF32 off for NVIDIA's libraries in this process, before they start. onnxruntime-node passes no provider option but the device, so
+ * `use_tf32` cannot be said; cuBLAS and cuDNN read NVIDIA_TF32_OVERRIDE when they start. Call it in the main thread before a worker
+ * starts that will open CUDA sessions: a worker inherits the variable, but native code sees only what the main thread sets.
  *
- * @throws LossgraftError where the variable says otherwise, or in a worker, whose environment the libraries do not see.
+ * @throws LossgraftError if the variable is set to something else, or in a worker, whose environment the libraries do not see.
  */
 export function withoutTf32(): void {
   if (process.env.NVIDIA_TF32_OVERRIDE === '0') return;
@@ -48,8 +48,8 @@ export async function explainRefusal(name: string, run: IsolatedRun, cause: unkn
 }
 
 /**
- * What {@link explainRefusal} decides, for a session that ONNX Runtime did create: it looks for nodes on the CPU in the main graph
- * only, not in the bodies of Loop, If and Scan (seen in 1.30), so a model with such bodies has its placement listed.
+ * Decides like {@link explainRefusal} for a session that ONNX Runtime did create. The runtime looks for nodes on the CPU only in the main
+ * graph, not in the bodies of Loop, If and Scan (seen in 1.30), so the placement of a model with such bodies is listed.
  *
  * @throws LossgraftError naming the nodes that CUDA has no kernel for.
  */

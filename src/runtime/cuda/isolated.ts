@@ -14,7 +14,7 @@ export function binaryFolder(runtime: string): string {
   return join(runtime, 'bin', 'napi-v6', process.platform, process.arch);
 }
 
-/** What a child process is to do with a model. */
+/** A child process's task. */
 export interface IsolatedRun {
   readonly model: string | Uint8Array;
   readonly provider: 'cpu' | 'cuda' | 'webgpu';
@@ -32,15 +32,15 @@ export interface IsolatedRun {
 }
 
 export interface IsolatedResult {
-  /** The outputs' numbers by name; `undefined` where the session failed or no run was requested. */
+  /** The outputs' numbers by name; `undefined` if the session failed or no run was requested. */
   readonly outputs: Readonly<Record<string, readonly number[]>> | undefined;
   /** ONNX Runtime's message, or how the process died; `undefined` when all went well. */
   readonly error: string | undefined;
-  /** What the native code logged. */
+  /** The log of the native code. */
   readonly log: string;
 }
 
-/** Milliseconds: loading 272 MB of kernels for the first time on a slow disk takes seconds, a hung driver for ever. */
+/** Milliseconds: loading 272 MB of kernels for the first time from a slow disk takes seconds; a hung driver never returns. */
 const TIME_LIMIT = 300_000;
 
 // Plain CommonJS text and no module of its own: the same from TypeScript sources, from the build and inside a bundle.
@@ -58,8 +58,8 @@ const report = (result) => process.send(result, () => process.exit(0));
 `;
 
 /**
- * Creates a session, and runs it if there are feeds, in a process of its own: what native code prints can be read there, and a
- * crash ends only that process.
+ * Creates a session, and runs it if there are feeds, in a process of its own: that captures the output of native code, and a crash ends
+ * only that process.
  */
 export async function runIsolated(run: IsolatedRun): Promise<IsolatedResult> {
   if (typeof run.model === 'string') return launch(run, run.model);

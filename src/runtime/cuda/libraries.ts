@@ -5,11 +5,11 @@ import { promisify } from 'node:util';
 import { LossgraftError } from '../../errors.ts';
 import { isRecord } from '../../isRecord.ts';
 
-/** Where the dynamic linker would look. */
+/** Where the dynamic linker looks. */
 export interface SearchPath {
   /** LD_LIBRARY_PATH, split. */
   readonly environment: readonly string[];
-  /** Name to path, as the linker's cache has it. */
+  /** Name to path, from the linker's cache. */
   readonly cache: ReadonlyMap<string, string>;
   readonly defaults: readonly string[];
 }
@@ -45,17 +45,17 @@ export function findLibrary(name: string, search: SearchPath): string | undefine
   return inFolders(search.environment) ?? search.cache.get(name) ?? inFolders(search.defaults);
 }
 
-/** A library that another one needs, or one that it needs in turn. */
+/** A direct or indirect dependency of a library. */
 export interface Dependency {
   readonly name: string;
-  /** `undefined` where it is missing. */
+  /** `undefined` if it is missing. */
   readonly path: string | undefined;
 }
 
 /**
- * Everything that the library at `path` needs, with what those need in turn, as the dynamic linker finds it: ldd(1).
+ * All direct and indirect dependencies of the library at `path`, as the dynamic linker finds them: ldd(1).
  *
- * @throws LossgraftError `not-a-library` where the file is no library for this machine, or ldd is not there.
+ * @throws LossgraftError `not-a-library` if the file is not a library for this machine, or ldd is missing.
  */
 export async function dependencies(
   path: string,

@@ -26,7 +26,7 @@ const SHAPE_OPERATORS: ReadonlySet<string> = new Set(
 /**
  * Creates a CUDA session of the model in a child process and reads from its log where every node went. Nothing runs.
  *
- * @throws LossgraftError where the session cannot be created, or the log does not account for the nodes.
+ * @throws LossgraftError if the session cannot be created, or the log does not account for the nodes.
  */
 export async function cudaPlacement(
   run: Omit<IsolatedRun, 'provider' | 'strict' | 'severity' | 'feeds'>,
@@ -75,7 +75,7 @@ export function describeNode({ op, name }: PlacedNode): string {
   return name === '' ? op : `${op} (${name})`;
 }
 
-/** The reason that the dynamic linker gave, which ONNX Runtime's own message leaves out. */
+/** The dynamic linker's reason, which ONNX Runtime's own message leaves out. */
 export function loadError(log: string): string {
   const [, reason] = /Failed to load library .* with error: (.*)/.exec(log) ?? [];
   return reason === undefined ? '' : ` (${reason})`;

@@ -3,7 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { LossgraftError } from '../../errors.ts';
 import { elementCount } from '../../tensor.ts';
 
-/** A node and the provider that has it. */
+/** A node and its provider. */
 export interface PlacedNode {
   /** `CPUExecutionProvider`, `CUDAExecutionProvider`, … */
   readonly provider: string;
@@ -30,7 +30,7 @@ export async function findProfile(prefix: string): Promise<string | undefined> {
 /**
  * The nodes that a profile of ONNX Runtime saw running, each once, in the order of their first run.
  *
- * @throws LossgraftError where the file is no profile, or names no provider for a node.
+ * @throws LossgraftError if the file is not a profile, or names no provider for a node.
  */
 export async function readProfile(path: string): Promise<ProfiledNode[]> {
   const refuse = (found: string, cause?: unknown): LossgraftError =>

@@ -11,7 +11,7 @@ import { type PlacedNode, readProfile } from './profile.ts';
 /** For float32 without TF32: sums in another order, over thousands of terms. */
 export const CUDA_TOLERANCE: Tolerance = { rtol: 1e-4, atol: 1e-5 };
 
-/** How far an output of two providers lies apart. */
+/** The difference of an output between two providers. */
 export interface Agreement {
   readonly output: string;
   readonly elements: number;
@@ -30,7 +30,7 @@ export interface CudaProof {
   readonly outputs: Readonly<Record<string, Tensor>>;
 }
 
-/** TF32 is off here: a proof compares with float32 on the CPU. */
+/** TF32 is off here, because a proof compares with float32 on the CPU. */
 export type ProofOptions = Omit<SessionOptions, 'provider' | 'profile' | 'tf32'> & { readonly tolerance?: Tolerance };
 
 /**

@@ -10,7 +10,7 @@ import { replaceFile } from '../../files/whole.ts';
 import { CUDA_LIBRARY, packageVersion, SHARED_LIBRARY, versionsIn } from './diagnose.ts';
 import { binaryFolder, runtimeFolder } from './isolated.ts';
 
-/** Rows of `setupCuda`'s table: the runtime stands below the tables. */
+/** Rows of `setupCuda`'s table: the runtime room is below the tables. */
 export interface SetupOptions {
   readonly to?: string;
   readonly source?: 'runtime' | 'wheel';
@@ -87,7 +87,7 @@ async function checked(folder: string, version: string, source: 'runtime' | 'whe
   return { folder, files: LIBRARIES, source };
 }
 
-/** Runs onnxruntime-node's script; returns why it failed, if it did. */
+/** Runs onnxruntime-node's script. Returns the reason if it fails. */
 async function runInstaller(runtime: string, log: (line: string) => void): Promise<string | undefined> {
   const script = join(runtime, 'script', 'install.js');
   const { code, output } = await run(process.execPath, [script], { ONNXRUNTIME_NODE_INSTALL: 'true' }, log);
@@ -105,7 +105,7 @@ async function fromWheel(version: string, folder: string, log: (line: string) =>
   try {
     const wanted = `onnxruntime-gpu==${version}`;
     log(`python3 -m pip download ${wanted} (about 250 MB)`);
-    // Fixed tags: the libraries are taken from one wheel whatever python3 is installed.
+    // Fixed tags: the libraries come from one wheel, whatever python3 is installed.
     const tags = ['--only-binary', ':all:', '--platform', 'manylinux_2_28_x86_64', '--python-version', '3.12'];
     const args = [
       '-m',
@@ -132,7 +132,7 @@ async function fromWheel(version: string, folder: string, log: (line: string) =>
   }
 }
 
-/** Takes the provider's libraries out of a wheel, streaming, into `folder`. */
+/** Extracts the provider's libraries from a wheel into `folder`, streaming. */
 export async function unpack(wheel: string, folder: string): Promise<void> {
   const zip = await openPromise(wheel);
   try {
@@ -148,7 +148,7 @@ export async function unpack(wheel: string, folder: string): Promise<void> {
   if (missing.length > 0) throw unavailable(wheel, `a wheel without ${missing.join(', ')}`);
 }
 
-/** A library is there whole or not at all. */
+/** A library is written completely or not at all. */
 function install(from: string, to: string): void {
   replaceFile(to, (temporary) => {
     copyFileSync(from, temporary);

@@ -16,7 +16,7 @@ const TYPED_OUTPUT = new Set([
   'IsNaN',
 ]);
 
-/** Marks what is bfloat16 by following it from the inputs, initializers and casts, since a session cannot say so. */
+/** Marks bfloat16 values by following them from inputs, initializers and casts, because a session cannot report them. */
 export function markBfloat16(graph: Graph): void {
   for (const node of graph.nodes) {
     const [output] = node.outputs;

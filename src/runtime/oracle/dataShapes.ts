@@ -3,7 +3,7 @@ import type { Graph, Node, Value } from '../../ir/graph.ts';
 import { topologicalOrder } from '../../ir/order.ts';
 import { isZeroed } from './skeleton.ts';
 
-/** Inputs that say how large an output is, by operator: what they hold is a matter of data, unless it comes from shapes and constants. */
+/** Inputs that determine the size of an output, by operator. Their content is data, unless it comes from shapes and constants. */
 const LENGTH_INPUTS: Readonly<Record<string, readonly number[]>> = {
   AffineGrid: [1],
   CenterCropPad: [1],
@@ -36,7 +36,7 @@ const LENGTH_INPUTS: Readonly<Record<string, readonly number[]>> = {
   Upsample: [1],
 };
 
-/** Operators that may take any of their inputs for a length, or how often they run. */
+/** Operators for which any input may be a length or a trip count. */
 const ANY_INPUT = /^(If|Loop|Scan|Sequence|SplitToSequence|ConcatFromSequence|Optional)/;
 
 const RANDOM = new Set([
@@ -49,8 +49,8 @@ const RANDOM = new Set([
 ]);
 
 /**
- * The values whose dimensions may depend on what the inputs or weights hold: on what NonZero finds, or the branch that If takes. That
- * two runs agree on these says nothing.
+ * The values whose dimensions may depend on the content of inputs or weights: on NonZero's result, or the branch that If takes. That two
+ * runs agree on these proves nothing.
  */
 export function dataShaped(graph: Graph): ReadonlySet<Value> {
   const weights = [...graph.initializers].filter(([, source]) => isView(source) && isZeroed(source));

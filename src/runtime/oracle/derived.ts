@@ -42,8 +42,8 @@ const SAME_TYPE = new Set([
 ]);
 
 /**
- * Of `values`, those that need not be asked for, since an operator only passes its input's type on: a session with tens of thousands
- * of outputs takes long to make. In the order in which they can be derived.
+ * The `values` that need not be queried, because an operator only passes on its input's type: creating a session with tens of thousands
+ * of outputs takes long. In the order in which they can be derived.
  */
 export function derivable(graph: Graph, values: ReadonlySet<Value>): Value[] {
   const known = (value: Value | undefined) =>

@@ -6,7 +6,7 @@ import type { Tensor } from '../../tensor.ts';
 import { openSession } from '../session.ts';
 
 /**
- * The elements of values that do not depend on the inputs, computed by ONNX Runtime from a model of nothing but what they need.
+ * The elements of values that do not depend on the inputs. ONNX Runtime computes them from a minimal model.
  *
  * @param given replaces the nodes that would compute these values.
  */

@@ -5,7 +5,7 @@ import { passesOn } from './derived.ts';
 import type { Rehearsal } from './rehearsal.ts';
 import { isSymbol } from './trialSizes.ts';
 
-/** What is known of dimensions from what ONNX Runtime claims and what runs gave. */
+/** Knowledge about dimensions, from ONNX Runtime's claims and from runs. */
 export class Facts {
   readonly #rehearsal: Rehearsal;
   readonly #dataShaped: ReadonlySet<Value>;
@@ -36,14 +36,14 @@ export class Facts {
     this.#own.set(value, shape);
   }
 
-  /** The dimensions of any value; of what no run showed the rank alone. */
+  /** The dimensions of any value; only the rank if no run showed it. */
   of(value: Value): Shape {
     const root = this.root(value);
     if (this.#own.has(root)) return this.#own.get(root);
     return root.producer === undefined ? root.shape : (this.observed(root) ?? root.shape?.map(() => undefined));
   }
 
-  /** The dimensions of a value of which runs showed them, where its shape is what ONNX Runtime claims. */
+  /** The dimensions of a value shown by runs, given its shape as ONNX Runtime claims it. */
   observed(value: Value): readonly Dim[] | undefined {
     const [rank] = this.#rehearsal.runs.map(({ dims }) => dims.get(value)?.length);
     if (rank === undefined) return undefined;
@@ -74,7 +74,7 @@ export class Facts {
     return names.length === 1 ? names[0] : undefined;
   }
 
-  /** Whether lengths are what a symbol of the inputs was; what other symbols stand for cannot be told. */
+  /** Whether lengths equal an input symbol's sizes; other symbols have unknown values. */
   #follows(symbol: string, lengths: readonly (number | undefined)[]): boolean {
     return this.#rehearsal.runs.every(({ sizes }, i) => !sizes.has(symbol) || sizes.get(symbol) === lengths[i]);
   }
@@ -84,7 +84,7 @@ export class Facts {
     return this.#lengths(this.root(value), axis).every((length) => length === stated);
   }
 
-  /** Whether a statement about a dimension agrees with the runs. Symbols that are none of the inputs' must agree with themselves. */
+  /** Whether a claim about a dimension agrees with the runs. Symbols that no input has must agree with themselves. */
   confirms(value: Value, axis: number, stated: Dim): boolean {
     const root = this.root(value);
     const fact = this.of(value)?.[axis];

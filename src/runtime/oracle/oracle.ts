@@ -22,7 +22,10 @@ export async function inferTypes(
   await infer(model, graph, values, { known: [], given });
 }
 
-/** The same of all tensors, for who runs the model anyway: what may be a scalar or of unknown rank, which takes a session more to tell, has no shape. */
+/**
+ * The same for all tensors, for callers that run the model anyway: values that may be scalars or of unknown rank, which would take
+ * another session to tell, get no shape.
+ */
 export async function inferClaims(model: ModelProto, graph: Graph): Promise<void> {
   await infer(model, graph, undefined, { known: [], given: new Map(), skipsScalars: true });
 }
@@ -43,14 +46,14 @@ async function infer(
 }
 
 /**
- * The same, from the types that are known: what makes a value of known type is left out. So a tensor that is known to be of another size
- * than ONNX Runtime would infer passes its own size on, and a few values of a large graph take no large session.
+ * The same, starting from known types: producers of values with known types are left out. So a tensor whose known size differs from ONNX
+ * Runtime's inference passes on its own size, and a few values of a large graph need no large session.
  */
 export async function inferFrom(model: ModelProto, graph: Graph, values: readonly Value[]): Promise<void> {
   await inferWithRanks(model, graph, values, { known: [], given: new Map(), cut: cutBefore(graph, values) });
 }
 
-/** Again with the ranks that ONNX Runtime has to be told, as long as there are such. */
+/** Repeats with the ranks that ONNX Runtime must be told, as long as there are any. */
 async function inferWithRanks(
   model: ModelProto,
   graph: Graph,
@@ -86,7 +89,7 @@ function cutBefore(graph: Graph, asked: readonly Value[]): Cut {
   return { values: cut.filter(({ producer }) => producer && removed.has(producer)), removed };
 }
 
-/** @throws LossgraftError if ONNX Runtime refuses the graph as it stands. Nothing is learned of types. */
+/** @throws LossgraftError if ONNX Runtime refuses the current graph. It does not infer types. */
 export async function verifyGraph(model: ModelProto, graph: Graph): Promise<void> {
   await probe(model, graph, graph.outputs, tensorOutput, { known: [], given: new Map() });
 }
@@ -104,14 +107,14 @@ async function inferOnce(model: ModelProto, graph: Graph, asked: readonly Value[
   if (!hints.skipsScalars) await settleRanks(model, graph, ambiguous, hints);
 }
 
-/** What is found, and what was known before where nothing is found. */
+/** The findings, or what was known before if there are none. */
 function merged(before: Shape, found: readonly Dim[]): Shape {
   return before?.length === found.length ? found.map((dim, i) => dim ?? before[i]) : found;
 }
 
 /**
- * ONNX Runtime gives up on a Reshape to a computed shape, though the length of that shape is the rank, and on what scikit-learn's
- * pipelines rescale: tell it so.
+ * ONNX Runtime gives up on a Reshape to a computed shape, although the length of that shape is the rank, and on rescaling in scikit-learn
+ * pipelines: these ranks are told to it.
  */
 function rankHints(asked: readonly Value[], known: readonly ValueInit[]): ValueInit[] {
   const told = new Set(known.map(({ name }) => name));
@@ -142,7 +145,7 @@ async function settleRanks(model: ModelProto, graph: Graph, values: readonly Val
   }
 }
 
-/** What ONNX Runtime would not find out by itself: types, and values that nodes compute from constants. */
+/** What ONNX Runtime cannot infer itself: types, and values that nodes compute from constants. */
 interface Hints {
   readonly known: readonly ValueInit[];
   readonly given: ReadonlyMap<Value, Tensor>;

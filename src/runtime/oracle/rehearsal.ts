@@ -9,7 +9,7 @@ import { openSession, type Session } from '../session.ts';
 import { skeletonEdit } from './skeleton.ts';
 import { firstSizes, freeSizes, otherBatch, type Sizes, secondSizes, sizeKey } from './trialSizes.ts';
 
-/** What one run gave. */
+/** The result of one run. */
 export interface Run {
   /** The sizes of the inputs' free dimensions. */
   readonly sizes: Sizes;
@@ -20,19 +20,19 @@ export interface Run {
 export interface Rehearsal {
   /** One or two; the second with other sizes. */
   readonly runs: readonly Run[];
-  /** Whether every free dimension had two sizes: then what is equal in both runs does not depend on them. */
+  /** Whether every free dimension had two sizes: then lengths that are equal in both runs do not depend on them. */
   readonly isVaried: boolean;
 }
 
-/** The model did not run: why. */
+/** Why the model did not run. */
 export interface NotRehearsed {
   readonly why: string;
 }
 
 /**
- * Runs the model as it stands, to see the dimensions that its kernels give to `values`. Sizes do not depend on weights: large ones are
- * zeros, which nodes make, so that no file is read and no more memory taken than for one operator. Inputs are noise, and integers 0
- * or 1, which every vocabulary has. A second run has another batch, and other sizes where the model leaves them free.
+ * Runs the current model to see the dimensions that its kernels give to `values`. Sizes do not depend on weights: large ones become zeros
+ * that nodes produce, so that no file is read, and memory stays that of one operator. Inputs are noise, and integers 0 or 1, which every
+ * vocabulary has. A second run has another batch size, and other sizes if the model leaves them free.
  */
 export async function rehearse(
   model: { readonly proto: ModelProto; readonly dir: string },
@@ -74,7 +74,7 @@ async function runTwice(session: Session, graph: Graph, values: readonly Value[]
   return { runs: other instanceof Error ? [first] : [first, other], isVaried: false };
 }
 
-/** The first run of those that works, or why the first of all did not. */
+/** The first run that works, or why the very first failed. */
 async function firstThatRuns(tries: readonly Sizes[], run: (sizes: Sizes) => Promise<Run>): Promise<Run | Error> {
   let why: Error | undefined;
   for (const sizes of tries) {
@@ -88,10 +88,10 @@ async function firstThatRuns(tries: readonly Sizes[], run: (sizes: Sizes) => Pro
 }
 
 const SHAPES = 'lossgraft/rehearsal/shapes';
-/** Stands before the dimensions of each value; no dimension is negative. */
+/** Marks the start of each value's dimensions; no dimension is negative. */
 const MARK = -1n;
 
-/** The model with one output: the dimensions of all values one behind the other, each after a mark. */
+/** The model with one output: the dimensions of all values in a row, each after a mark. */
 function shapesOf(proto: ModelProto, graph: Graph, values: readonly Value[]): ReturnType<typeof skeletonEdit> {
   const shape = (of: string): NodeInit => {
     const name = `lossgraft/shape_of/${of}`;

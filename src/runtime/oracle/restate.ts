@@ -4,8 +4,8 @@ import type { GraphProto, ModelProto, Replacement, ValueInfoProto } from '../../
 import type { Dim } from '../../tensor.ts';
 
 /**
- * Patches what the file says of its tensors' sizes where it is not so: ONNX Runtime believes it, lays out memory and computes Shape nodes
- * by it. A dimension becomes what is known of it; a value info of another rank goes.
+ * Corrects wrong tensor sizes in the file: ONNX Runtime trusts them for memory layout and Shape nodes. A dimension becomes its known
+ * value; a value info with a wrong rank is removed.
  */
 export function restate(
   model: ModelProto,
@@ -25,7 +25,7 @@ export function restate(
   }
 }
 
-/** Lengths of outputs that nothing else tells are taken as the file declares them; but a number for the batch may be an export's. */
+/** Declared lengths of outputs are used if nothing else tells them, except a number for the batch, which may come from the export. */
 export function adoptDeclared(
   graph: Graph,
   isAdopted: (value: Value, axis: number, stated: Dim) => boolean = () => true,
@@ -42,7 +42,7 @@ export function adoptDeclared(
   }
 }
 
-/** The sizes that the bodies of If, Loop and Scan state, taken out: no run shows what is inside them. */
+/** Removes the sizes stated in bodies of If, Loop and Scan: no run shows what is inside them. */
 export function forgetBodySizes(model: ModelProto, graph: Graph): void {
   for (const body of bodiesIn(model.graph)) {
     for (const info of [...body.inputs, ...body.outputs, ...body.valueInfos]) {

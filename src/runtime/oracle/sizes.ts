@@ -15,12 +15,12 @@ interface OpenModel {
 }
 
 /**
- * Types of all values, with the dimensions that runs of the model gave. ONNX Runtime's shape inference is a claim: where a run gives
- * another length, a Reshape behind the node says so to the runtime, and what reads the node reads that. A length is a number where
- * it was the same in runs of different sizes; a symbol of the inputs where it went with that; else it is left open, for graphs to read it
- * when they run. Value infos that say otherwise are taken out of the graph.
+ * Types of all values, with the dimensions from runs of the model. ONNX Runtime's shape inference is only a claim: if a run gives another
+ * length, a Reshape behind the node states it to the runtime and to the node's readers. A length is a number if it was the same in runs
+ * of different sizes, a symbol of the inputs if it followed that symbol, and otherwise left open, for graphs to read at run time.
+ * Contradicting value infos are removed from the graph.
  *
- * @returns `undefined`, or why the model did not run: then dimensions are known by inference alone.
+ * @returns `undefined`, or why the model did not run: then dimensions come from inference alone.
  */
 export async function settleSizes(model: OpenModel, graph: Graph): Promise<NotRehearsed | undefined> {
   const key = signature(graph);
@@ -61,7 +61,7 @@ interface Settled {
   readonly patches: readonly Replacement[];
 }
 
-/** A run builds the same graph of a model several times: it runs once. */
+/** A run builds the same graph of a model several times; the rehearsal is shared. */
 const settled = new WeakMap<ModelProto, Map<string, Settled>>();
 
 function signature(graph: Graph): string {
@@ -82,7 +82,7 @@ function apply(graph: Graph, { types, corrections, patches }: Settled): void {
   graph.patches.splice(0, graph.patches.length, ...patches);
 }
 
-/** Corrects what is wrong by itself, not by what it reads, until the runtime's inference agrees with the runs. */
+/** Corrects values that are wrong themselves, not because of their inputs, until the runtime's inference agrees with the runs. */
 async function correctAll(
   proto: ModelProto,
   graph: Graph,
@@ -121,13 +121,13 @@ interface Correction {
 
 const CORRECTION = 'lossgraft/size_of_a_run';
 
-/** The value itself, or what states its size to the runtime. */
+/** The value itself, or the node that states its size to the runtime. */
 export function ofStatedSize(value: Value): Value {
   const stating = [...value.uses].find(({ opType, name }) => opType === 'Reshape' && name.startsWith(CORRECTION));
   return stating?.outputs[0] ?? value;
 }
 
-/** A Reshape to the size that a value has already, of which ONNX Runtime does not know: what reads the value reads that. */
+/** A Reshape to the size that a value already has, unknown to ONNX Runtime; the value's readers read it. */
 function correct(graph: Graph, value: Value, dims: readonly Dim[]): Correction {
   const name = graph.freshName(CORRECTION);
   const output = graph.define(name, value.dtype, dims);

@@ -15,10 +15,10 @@ import type { DataType, Tensor } from '../../tensor.ts';
 import { isBfloat16, makesBfloat16 } from './bfloat16.ts';
 import { thinned } from './thin.ts';
 
-/** Constants up to this size stay in the skeleton, since shapes may depend on them; larger ones become inputs. */
+/** Constants up to this size stay in the skeleton, because shapes may depend on them; larger ones become inputs. */
 const KEPT_BYTES = 1024;
 
-/** Element types of which ONNX Runtime's Node binding has tensors; others cannot be inputs of a session. */
+/** Element types supported by ONNX Runtime's Node binding; others cannot be inputs of a session. */
 const CARRIED = new Set<DataType | undefined>([
   'float32',
   'float64',
@@ -38,27 +38,26 @@ export function isCarried(dtype: DataType | undefined): boolean {
   return CARRIED.has(dtype);
 }
 
-/** What a skeleton gives, and what is told to it. */
+/** The outputs of a skeleton, and the facts added to it. */
 export interface SkeletonRequest {
   /** Values that become outputs, listed without a type. */
   readonly outputs: readonly string[];
-  /** Nodes that are added. */
+  /** Added nodes. */
   readonly nodes?: readonly NodeInit[];
   readonly initializers?: readonly InitializerInit[];
-  /** Types that ONNX Runtime would not find out. */
+  /** Types that ONNX Runtime cannot infer. */
   readonly known?: readonly ValueInit[];
-  /** Values that are constants, though nodes compute them. */
+  /** Values that are constant although nodes compute them. */
   readonly given?: ReadonlyMap<Value, Tensor>;
   /** Heavy constants become inputs by default; as zeros, a node makes them when the skeleton runs, and only indices keep their elements. */
   readonly heavy?: 'inputs' | 'zeros';
-  /** What becomes an input of its known type, and the nodes that are then left out. */
+  /** The values that become inputs of known type, and the nodes that are then left out. */
   readonly cut?: { readonly values: readonly Value[]; readonly removed: ReadonlySet<Node> };
 }
 
 /**
- * The graph as it stands now, as an edit that leaves no large payload in it. bfloat16, for which the CPU provider has next to no kernels,
- * is float32 in it: shapes are the same. What value infos and declared outputs say of sizes is left out, since nothing makes the runtime
- * keep it.
+ * The current graph as an edit without large payloads. bfloat16, for which the CPU provider has almost no kernels, becomes float32, with
+ * the same shapes. Sizes in value infos and declared outputs are left out, because the runtime need not keep them.
  */
 export function skeletonEdit(model: ModelProto, graph: Graph, request: SkeletonRequest): ModelEdit {
   const { outputs, nodes = [], known = [], given = new Map(), heavy = 'inputs', cut } = request;
@@ -109,7 +108,7 @@ function asFloat32(value: ValueInit): ValueInit {
   return value.dtype === 'bfloat16' ? { ...value, dtype: 'float32' } : value;
 }
 
-/** What takes the place of something in the file. */
+/** The replacement of a field in the file. */
 interface StandIn {
   readonly removals: readonly Span[];
   readonly inputs: readonly ValueInit[];
@@ -124,7 +123,7 @@ function isZeros(graph: Graph, weights: Value): boolean {
   return source !== undefined && isView(source) && isZeroed(source) && CARRIED.has(source.dtype);
 }
 
-/** @param thin nodes that read no weights any more. */
+/** @param thin nodes that no longer read weights. */
 function standInInitializers(model: ModelProto, graph: Graph, heavy: Heavy, thin: ReadonlySet<Node>): StandIn[] {
   const listed = new Map(model.graph.inputs.map((info) => [info.name, info]));
   const kept = new Set([...graph.initializers.values()]);
@@ -147,7 +146,7 @@ function standInInitializers(model: ModelProto, graph: Graph, heavy: Heavy, thin
   });
 }
 
-/** An input, or zeros; indices, lengths and conditions keep their elements where the skeleton runs. */
+/** An input, or zeros; indices, lengths and conditions keep their elements if the skeleton runs. */
 function standIn(input: ValueInit, removals: readonly Span[], heavy: Heavy): StandIn[] {
   if (heavy === 'inputs') return [{ removals, inputs: [input], nodes: [] }];
   const { name, dtype } = input;
@@ -191,7 +190,7 @@ function standInNodes(
   });
 }
 
-/** ONNX Runtime knows no composites: what they give is an input, of the type that it is known to have. */
+/** ONNX Runtime does not know composites: their outputs become inputs of known type. */
 function standInComposites(graph: Graph): StandIn[] {
   const composites = graph.nodes.filter(({ domain }) => domain === COMPOSITE_DOMAIN);
   return composites.map(({ outputs }) => ({
@@ -201,7 +200,7 @@ function standInComposites(graph: Graph): StandIn[] {
   }));
 }
 
-/** The same node making float32: a Cast to it, or a ConstantOfShape of its default, zero. */
+/** The same node producing float32: a Cast to it, or a ConstantOfShape with its default, zero. */
 function float32Node(node: Node): NodeInit {
   const attributes = new Map<string, AttributeInit>(node.opType === 'Cast' ? [['to', { type: 'int', value: 1n }]] : []);
   const names = (values: Node['inputs']) => values.map((value) => value?.name ?? '');

@@ -4,26 +4,26 @@ import { fromNumbers } from '../../numbers.ts';
 import type { AttributeInit, InitializerInit, NodeInit } from '../../onnx/types.ts';
 import type { DataType, Tensor } from '../../tensor.ts';
 
-/** Nodes that take another's place. */
+/** Nodes that replace another one. */
 export interface Thinned {
   readonly node: Node;
   readonly nodes: readonly NodeInit[];
   readonly initializers: readonly InitializerInit[];
 }
 
-/** One operand and the axis along which it is cut. */
+/** One operand and the axis along which it is sliced. */
 interface Cut {
-  /** Of the weights, with one left of what is summed over. */
+  /** The weights' dimensions, with one element left along the summed axis. */
   readonly weights: readonly number[];
-  /** Of the other operand. */
+  /** The other operand. */
   readonly axis: number;
   readonly kept: number;
   readonly attributes: ReadonlyMap<string, AttributeInit>;
 }
 
 /**
- * Convolutions and products with zeros for weights, summing over one channel in place of all: their results have the same sizes, and take
- * no time and no memory for weights.
+ * Convolutions and products with zero weights that sum over one channel instead of all: their results have the same sizes, without time
+ * or memory for weights.
  */
 export function thinned(graph: Graph, isZeros: (weights: Value) => boolean): Thinned[] {
   return graph.nodes.flatMap((node) => {

@@ -39,16 +39,19 @@ export function freeSizes(inputs: readonly Value[]): FreeSize[] {
   return [...found].map(([key, kind]) => ({ key, kind }));
 }
 
-/** With small planes or sequences a batch that is none of their lengths by chance; else a small one, since samples are large. */
+/**
+ * For small planes or sequences, a batch size that does not coincide with their lengths; otherwise a small one, because samples are
+ * large.
+ */
 const FIRST_BATCH = { free: 5, fixed: 2 };
 const PLANES = [32, 224, 64, 8, 28, 96, 128, 256, 299, 384, 512, 16, 1];
 const LENGTHS = [8, 16, 1, 64, 128, 512];
 const OTHER_PLANES = [1, 2, 4, 16, 48, 64, 96, 160, 192, 256];
 const OTHER_LENGTHS = [1, 3, 5, 16, 32];
-/** Lengths of weights beyond this one are vocabularies, not sizes of an input. */
+/** Longer weights are vocabularies, not sizes of an input. */
 const LONGEST = 4096;
 
-/** Sizes for a first run, the likely ones first. */
+/** Sizes for a first run, likely ones first. */
 export function firstSizes(graph: Graph, free: readonly FreeSize[]): Sizes[] {
   const has = (kind: FreeSize['kind']) => free.some((size) => size.kind === kind);
   const batch = has('plane') || has('length') ? FIRST_BATCH.free : FIRST_BATCH.fixed;
@@ -68,7 +71,7 @@ export function firstSizes(graph: Graph, free: readonly FreeSize[]): Sizes[] {
   ];
 }
 
-/** Sizes for a second run: all others than in the first, small ones first, and one sample, unless the model needs more. */
+/** Sizes for a second run: all different from the first, small ones first, with one sample, unless the model needs more. */
 export function secondSizes(free: readonly FreeSize[], first: Sizes): Sizes[] {
   const others = (kind: FreeSize['kind']) => (kind === 'plane' ? OTHER_PLANES : OTHER_LENGTHS);
   const rounds = free.every(({ kind }) => kind === 'batch') ? [0] : OTHER_PLANES.keys();
@@ -84,7 +87,7 @@ export function secondSizes(free: readonly FreeSize[], first: Sizes): Sizes[] {
   return [1, 3].flatMap((batch) => tries.map((sizes) => sizes(batch)));
 }
 
-/** The first run's sizes with another batch: for a model that takes no other sizes. */
+/** The first run's sizes with another batch: for a model that accepts no other sizes. */
 export function otherBatch(free: readonly FreeSize[], first: Sizes): Sizes[] {
   if (!free.some(({ kind }) => kind === 'batch')) return [];
   return [1, 3].map(
@@ -97,7 +100,7 @@ function sized(free: readonly FreeSize[], batch: number, size: (kind: FreeSize['
   return new Map(free.map(({ key, kind }) => [key, kind === 'batch' ? batch : size(kind, counts[kind]++)]));
 }
 
-/** Lengths of the weights that inputs meet: the columns of a table are as many as those have rows. */
+/** Lengths of the weights that inputs meet: a table has as many columns as those have rows. */
 function weightLengths(graph: Graph): number[] {
   const nodes = graph.inputs.flatMap((input) => [...input.uses]);
   const weights = nodes.flatMap(({ inputs }) => inputs.filter((read) => read && graph.initializers.has(read)));

@@ -10,10 +10,10 @@ const isShare = (data: unknown): data is Dataset | number => typeof data === 'nu
 
 const isAlpha = (alpha: number): boolean => alpha >= 0;
 
-/** Data, their split, their classes, and what is made of them. */
+/** Data, their split, their classes, and their augmentation. */
 export const dataRows = {
   data: value('data, as openData gives them', isDataset, '', { ...within, first: true, required: true }),
-  /** Data to choose the best epoch by, or the share of `data` that is held out for it, class by class. Default 0.2. */
+  /** Data for choosing the best epoch, or the share of `data` held out for it, class by class. Default 0.2. */
   validation: value(
     'data, or a share of them',
     isShare,
@@ -21,8 +21,9 @@ export const dataRows = {
     { ...within, first: true },
   ),
   /**
-   * Judges by stratified cross-validation, where the last epoch is taken: by what so many trainings, each on all but one fold, make of the
-   * samples that are left out; then trains on all of them. 1: never. Default: 1; 5 with another method than the default's where too few samples of a class would be held out.
+   * Judges by stratified cross-validation, if the last epoch is taken: this many trainings, each on all but one fold, are judged on the
+   * fold left out; then it trains on all samples. 1: never. Default: 1; 5 with a method other than the default, if too few samples of a
+   * class would be held out.
    */
   folds: number(
     'Judge by stratified cross-validation with so many folds, then train on all samples; 1: hold out a share ' +
@@ -31,7 +32,7 @@ export const dataRows = {
     (folds) => isWhole(folds) && folds >= 1 && folds <= 20,
     within,
   ),
-  /** Judged once, when all is done: nothing is chosen by it. */
+  /** Judged once, at the end: nothing is chosen by it. */
   test: value(
     'data, as openData gives them',
     isDataset,
@@ -44,14 +45,14 @@ export const dataRows = {
   /** Names of the model's classes, in the order of its scores. Default: those in the file, or in config.json beside it. */
   classNames: { ...classesRow, ...none, flag: false } as const,
   /**
-   * Trains even where what the model says of the data speaks against the labels: where it is right far less often than by chance, or would be
-   * right with its classes in another order.
+   * Trains even if the model's predictions contradict the labels: if it is right far less often than chance, or would be right with its
+   * classes in another order.
    */
   trustLabels: flag('Train even if the untouched model suggests a different class order', none),
-  /** Called before anything is trained with what is to be known of the data, such as how labels were matched with classes. */
+  /** Called before training with notes on the data, such as how labels were matched with classes. */
   onNote: given<(note: string) => void>('a function', isFunction),
   /**
-   * Columns of numbers less their mean, divided by their deviation over the training rows, for a model that was trained on such: the written
+   * Standardizes columns of numbers by their mean and deviation over the training rows, for a model trained on such columns: the written
    * model does this itself and takes columns as they are.
    */
   standardize: flag(

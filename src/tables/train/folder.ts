@@ -21,14 +21,17 @@ export const folderRows = {
     'The folder for run.json, checkpoints, metrics.jsonl, TensorBoard events and report.html (default: the output with .run for .onnx)',
     { ...none, required: true, flag: 'run' },
   ),
-  /** What is done with a run that is in `folder` already: it is refused (`new`, the default), resumed, or replaced. */
+  /** What to do with an existing run in `folder`: refuse it (`new`, the default), resume or replace it. */
   mode: choice(['new', 'resume', 'replace'], '', { ...none, flag: false, default: 'new' }),
-  /** Where the page with the run's curves and figures goes; `false`: none is written. Default `report.html` in `folder`. */
+  /** The path of the page with the run's curves and figures; `false`: none. Default `report.html` in `folder`. */
   report: value('a path, or false', isPage, 'Where to write the report (default: report.html in the run’s folder)', {
     ...none,
     switches: { 'no-report': { value: false, describe: 'Write no report' } },
   }),
-  /** Shows the page while it trains, on this machine alone: `true` on a free port, else on this one. A note gives its address. It ends with the run. */
+  /**
+   * Serves the page during training, on this machine only: `true` on a free port, or on this one. A note gives its address. It ends with
+   * the run.
+   */
   serve: value(
     'true, or a port',
     isServed,
@@ -40,6 +43,6 @@ export const folderRows = {
       parse: parsePort,
     },
   ),
-  /** What a caller adds to `run.json`, the record of the run in its folder. */
+  /** A caller's additions to `run.json`, the record of the run in its folder. */
   origin: given<RunOrigin>('an object', isRecord),
 } as const satisfies RunRows;

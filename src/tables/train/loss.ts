@@ -6,9 +6,9 @@ import { own, within } from './settings.ts';
 
 const isAlpha = (alpha: unknown): alpha is number | 'auto' => alpha === 'auto' || typeof alpha === 'number';
 
-/** What is trained with: a method, or losses. */
+/** The method or the losses to train with. */
 export const lossRows = {
-  /** How the model is corrected for the skew of the data, where no loss is requested. Default: by `goal`. */
+  /** How the model is corrected for the skew of the data, if no loss is requested. Default: by `goal`. */
   method: choice(
     METHOD_NAMES,
     `${METHOD_NAMES.map((name) => `${name}: ${methods[name].describe}`).join('; ')} (default: by ${option('goal')})`,
@@ -18,13 +18,16 @@ export const lossRows = {
       excludes: ['loss', 'recipe'],
     },
   ),
-  /** What is to gain: `macro-f1` (default), recall and precision of all classes, by half of a correction; `balanced-accuracy`, recall alone. */
+  /**
+   * The metric to improve: `macro-f1` (default), recall and precision of all classes, by half a correction; `balanced-accuracy`, recall
+   * alone.
+   */
   goal: choice(
     ['macro-f1', 'balanced-accuracy'],
     'What to gain. macro-f1: recall and precision of all classes (method half); balanced-accuracy: recall alone (method full)',
     { ...within, first: true, default: 'macro-f1' },
   ),
-  /** A name from `losses`, or a loss of one's own, in place of a method. */
+  /** A name from `losses`, or a custom loss, instead of a method. */
   loss: {
     ...lossRow,
     more: `Replaces ${option('method')}. The other defaults are then sgd, a constant rate of 0.01, 10 epochs and the best epoch`,
@@ -36,11 +39,11 @@ export const lossRows = {
     needs: 'loss',
     more: `${WEIGHTS_FILE}\nDefault: inverse for the influence-balanced losses, none for others. The training data give the counts`,
   },
-  /** Of a multi-label loss: one weight per label for the samples that have it, as PyTorch's `pos_weight`. */
+  /** For a multi-label loss: one weight per label for the samples that have it, like PyTorch's `pos_weight`. */
   positiveWeights: { ...positiveWeightsRow, needs: 'loss' } as const,
   /** The same as `classWeights`. */
   weights: { ...weightsRow, needs: 'loss' } as const,
-  /** A number, or `auto`: where the loss takes over, its mean is made that of the cross-entropy. */
+  /** A number, or `auto`: when the loss takes over, its mean is scaled to that of the cross-entropy. */
   alpha: value(
     'a number, or auto',
     isAlpha,

@@ -5,18 +5,18 @@ import { none, within } from './settings.ts';
 
 /** How long and how fast it trains. */
 export const scheduleRows = {
-  /** `ib-cifar`; options that are given override what the recipe sets. */
+  /** `ib-cifar`; given options override the recipe. */
   recipe: choice(
     Object.keys(recipes) as RecipeName[],
     'ib-cifar: the IB authors’ training on CIFAR; options you pass override the recipe',
     within,
   ),
-  /** Default: by the size of the data; 10 with a loss of one's choice. */
+  /** Default: by the size of the data; 10 with an explicit loss. */
   epochs: count(`Passes over the data (default: depends on their size, mostly 12; 10 with ${option('loss')})`, {
     ...within,
     first: true,
   }),
-  /** Default: by the network; 0.01 with a loss of one's choice. */
+  /** Default: by the network; 0.01 with an explicit loss. */
   learningRate: number(
     `The learning rate (default: 0.003, or 0.0001 for transformers and above 1.1 million weights; 0.01 with ${option('loss')})`,
     'a number above 0',
@@ -38,7 +38,7 @@ export const scheduleRows = {
     ...within,
     needs: 'schedule=step',
   }),
-  /** Of the `step` schedule. */
+  /** For the `step` schedule. */
   stepFactor: number(
     `Factor for the learning rate at each of ${option('milestones')}`,
     'a factor above 0, at most 1',
@@ -60,26 +60,26 @@ export const scheduleRows = {
       default: DEFAULT_SCHEDULE.ibFrom,
     },
   ),
-  /** By what the learning rate is multiplied when the loss takes over. Default 0.01, as in the reference. */
+  /** The factor on the learning rate when the loss takes over. Default 0.01, as in the reference. */
   ibRateFactor: number('Factor for the learning rate when the loss takes over', 'a number above 0', isPositive, {
     ...within,
     default: DEFAULT_SCHEDULE.ibRateFactor,
     needs: 'ibFrom',
   }),
   batchSize: count('Samples per step', { ...within, default: 64 }),
-  /** Of shuffling, the split, the long tail, augmentation and Dropout. Default 0. */
+  /** The seed of shuffling, the split, the long tail, augmentation and Dropout. Default 0. */
   seed: number('Seed of shuffling, split, long tail, augmentation and Dropout', 'a whole number from 0 on', isWhole, {
     ...within,
     default: 0,
   }),
-  /** Of the split and the long tail alone. Default: `seed`. */
+  /** The seed of only the split and the long tail. Default: `seed`. */
   splitSeed: number(
     `Seed of the split and the long tail alone (default: ${option('seed')})`,
     'a whole number from 0 on',
     isWhole,
     within,
   ),
-  /** Runs that differ in their seed alone, from `seed` on: one table of all, and of the models that are taken the best is written. */
+  /** The number of runs that differ only in their seed, from `seed` on: one table covers all, and the best accepted model is written. */
   seeds: count(
     `Train with so many seeds, from ${option('seed')} on, and show mean and deviation; writes the best of those that are not refused`,
     none,

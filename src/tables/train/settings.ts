@@ -1,4 +1,4 @@
-/** The run keeps what is made of it, such as the schedule. */
+/** The run keeps what follows from it, such as the schedule. */
 export const within = { settings: 'within' } as const;
 /** The run keeps it as it is. */
 export const own = { settings: 'own' } as const;

@@ -52,7 +52,7 @@ export const trainerRows = {
     ...own,
     more: 'tune: the thresholds with the highest F1 on the validation data (default 0.5). The written model records them',
   },
-  /** What a wrong prediction costs: rows are true classes, columns predictions. */
+  /** The costs of wrong predictions: rows are true classes, columns are predictions. */
   costs: { ...costsRow, ...own },
   /**
    * Whether what lies before everything that is trained is computed once for each sample and kept, with the same numbers: where it is worth

@@ -4,7 +4,7 @@ import { describeNode } from '../../ir/attributes.ts';
 import type { Node, NodeAttributes, Value } from '../../ir/graph.ts';
 import type { DataType } from '../../tensor.ts';
 
-/** One operator call on its way to a newer opset. */
+/** An operator call being raised to a newer opset. */
 export interface Form {
   readonly opType: string;
   readonly inputs: readonly (Value | undefined)[];
@@ -12,9 +12,9 @@ export interface Form {
   readonly attributes: NodeAttributes;
 }
 
-/** What an adapter sees. */
+/** The context of an adapter. */
 export interface AdapterContext {
-  /** Writes helper nodes before the call, at the opset that is aimed at. */
+  /** Writes helper nodes before the call, at the target opset. */
   readonly op: Emitter;
   /** The node of the user's file, for attributes and errors. */
   readonly node: Node;
@@ -22,20 +22,20 @@ export interface AdapterContext {
   readonly form: Form;
   /** Whether something reads output `i`. */
   readonly isRead: (i: number) => boolean;
-  /** The elements of an initializer or Constant; `undefined` where it is computed. */
+  /** The elements of an initializer or Constant; `undefined` if computed. */
   readonly constant: (value: Value) => readonly number[] | undefined;
 }
 
-/** Rewrites a call in the form of the opset in which its operator changed; the result must be the same, bit by bit. */
+/** Rewrites a call for the opset in which its operator changed; the result must be bit-identical. */
 export type Adapter = (context: AdapterContext) => Form;
 
-/** The call without some of its attributes, with further ones. */
+/** The call with attributes removed and added. */
 export function withAttributes(form: Form, removed: readonly string[], added: NodeAttributes = new Map()): Form {
   const kept = [...form.attributes].filter(([name]) => !removed.includes(name));
   return { ...form, attributes: new Map([...kept, ...added]) };
 }
 
-/** The element type of an input. @throws LossgraftError `cannot-raise` where it is not known. */
+/** The element type of an input. @throws LossgraftError `cannot-raise` if unknown. */
 export function dtypeOf(context: AdapterContext, value: Value | undefined): DataType {
   if (value?.dtype !== undefined) return value.dtype;
   const hint = 'Run ONNX shape inference on the model, or export it again with a newer opset';

@@ -21,9 +21,9 @@ import { coercedAxis } from './softmax.ts';
 export const RAISED = { first: 7, last: 17 } as const;
 
 /**
- * Changes that let an older call be as it is: more element types, negative axes, further optional inputs, outputs and attributes
- * whose default is the older meaning, another wording. OneHot, Gather and ConvTranspose (the side on which automatic padding puts an odd
- * pixel) were also worded anew where the older text was open or wrong; ONNX Runtime computes them alike at all opsets.
+ * Changes that leave an older call valid: more element types, negative axes, optional inputs, outputs and attributes whose default is the
+ * older meaning, or only new wording. OneHot, Gather and ConvTranspose (the side on which automatic padding puts an odd pixel) were also
+ * reworded where the older text was open or wrong; ONNX Runtime computes them alike at all opsets.
  */
 const ADDITIVE = `
   Abs 13; Add 13 14; ArgMax 11 12 13; ArgMin 11 12 13; AveragePool 10 11; BatchNormalization 15; Cast 9 13; Ceil 13;
@@ -63,12 +63,12 @@ const ADAPTERS: Readonly<Record<string, Adapter>> = {
   'Upsample 10': upsampleToResize,
 };
 
-/** What no adapter can do, and why. */
+/** Changes that no adapter can handle, and why. */
 const REFUSED: Readonly<Record<string, string>> = {
   'Scan 9': 'a Scan over a batch of sequences, which opset 9 removed',
 };
 
-/** What a change asks of a node. */
+/** What a change requires of a node. */
 export type Change =
   | { readonly kind: 'additive' }
   | { readonly kind: 'adapter'; readonly adapt: Adapter }
@@ -81,7 +81,7 @@ const additive: ReadonlySet<string> = new Set(
   }),
 );
 
-/** What the operator's change at `version` asks for; `undefined` if it did not change there, or is unknown. */
+/** What the operator's change at `version` requires; `undefined` if it did not change there, or is unknown. */
 export function changeAt(opType: string, version: number): Change | undefined {
   if (!changes(opType).includes(version)) return undefined;
   const key = `${opType} ${version}`;
@@ -103,11 +103,11 @@ export function exists(opType: string, opset: number): boolean {
   return first !== undefined && first <= opset;
 }
 
-/** Whether the operator means the same at both opsets, by its schema. */
+/** Whether the operator has the same meaning at both opsets, by its schema. */
 export function isSameSchema(opType: string, a: number, b: number): boolean {
   const [low, high] = a < b ? [a, b] : [b, a];
   return exists(opType, low) && !changes(opType).some((version) => low < version && version <= high);
 }
 
-/** Every change that the tables class, as `Operator version`. */
+/** Every change in the tables, as `Operator version`. */
 export const CLASSED: readonly string[] = [...additive, ...Object.keys(ADAPTERS), ...Object.keys(REFUSED)];

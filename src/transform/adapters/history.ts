@@ -1,6 +1,6 @@
 // Written by fixtures/pytorch/opset_history.py from onnx 1.23.2's schemas: do not edit.
 
-/** Of each operator of ai.onnx the opsets in which its schema changed, the first one included. */
+/** For each ai.onnx operator the opsets in which its schema changed, including the first one. */
 export const SINCE: Readonly<Record<string, readonly number[]>> = {
   Abs: [1, 6, 13],
   Acos: [7, 22],

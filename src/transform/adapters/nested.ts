@@ -5,8 +5,8 @@ import { encodeNodeFields } from '../../onnx/index.ts';
 import type { GraphProto, ModelProto, NodeInit, Replacement } from '../../onnx/types.ts';
 
 /**
- * The body of an If, Loop or Scan. Names must be free in all scopes, and a body's are not the outer graph's to see: so new ones
- * carry the opset that they were made for, and the outer graph counts them.
+ * The body of an If, Loop or Scan. Names must be free in all scopes, but the outer graph does not see a body's names: so new ones carry
+ * their opset, and the outer graph counts them.
  */
 class NestedGraph extends Graph {
   readonly #outer: Graph;
@@ -23,7 +23,7 @@ class NestedGraph extends Graph {
   }
 }
 
-/** The bodies that a node of the user's file holds, as graphs; what they read of `outer` has its types. */
+/** The bodies of a node in the user's file, as graphs; values read from `outer` have their types. */
 export function nestedGraphs(model: ModelProto, outer: Graph, node: Node, opset: number): Graph[] {
   const bodies = [...node.attributes.values()].flatMap((attribute): GraphProto[] => {
     if (attribute.type === 'graphs') return [...attribute.value];

@@ -13,9 +13,8 @@ export const upsampleScales: Adapter = ({ op, node, form }) => {
 export const upsampleToResize: Adapter = ({ form }) => ({ ...form, opType: 'Resize' });
 
 /**
- * 11: where a pixel lies became an attribute; before, it was x / scale. Nearest took the pixel below where it enlarged and the one
- * above where it shrank (ONNX left that open; this is what ONNX Runtime does), so one call that does both becomes two. Upsample only
- * enlarges.
+ * 11: the coordinate transformation became an attribute; before, it was x / scale. Nearest rounded down when enlarging and up when
+ * shrinking (ONNX left that open; this is ONNX Runtime's behaviour), so a call that does both becomes two. Upsample only enlarges.
  */
 export const resizePixels: Adapter = (context) => {
   const { form } = context;
@@ -59,7 +58,7 @@ function vector({ op }: AdapterContext, values: readonly number[]): Value {
   return op.constant({ dtype: 'float32', dims: [values.length], data: Float32Array.from(values) });
 }
 
-/** 13: an input that does not count is left out, where an empty tensor stood for it; one pixel rule went. */
+/** 13: unused inputs are omitted, instead of empty tensors; one coordinate rule was removed. */
 export const resizeInputs: Adapter = ({ node, form, constant }) => {
   const rule = stringAttribute(node, 'coordinate_transformation_mode', 'half_pixel');
   if (rule === 'tf_half_pixel_for_nn') throw cannotRaise(node, 'a pixel rule that opset 13 still has', `"${rule}"`);

@@ -10,7 +10,7 @@ import {
 import type { Value } from '../../ir/graph.ts';
 import { type Adapter, cannotRaise, dtypeOf, type Form, withAttributes } from './adapter.ts';
 
-/** Axes, or the sizes of a Split, became an input; where there were none there are none. */
+/** Axes, or the sizes of a Split, became an input; absent ones stay absent. */
 function vectorToInput(name: string): Adapter {
   return ({ op, node, form }) => {
     const values = intsAttribute(node, name);
@@ -60,7 +60,7 @@ export const topK: Adapter = ({ op, node, form }) => ({
   inputs: [form.inputs[0], op.vector([intAttribute(node, 'k', 0)])],
 });
 
-/** 10: the mask became bool, and means nothing outside training, which there was not yet. */
+/** 10: the mask became bool, and has no meaning outside training, which did not exist yet. */
 export const dropoutMask: Adapter = (context) => {
   const { node, form, isRead } = context;
   if (!isRead(1)) return { ...form, outputs: form.outputs.slice(0, 1) };
@@ -81,13 +81,13 @@ export const scatterElements: Adapter = ({ form }) => ({ ...form, opType: 'Scatt
 export const roiAlignPixels: Adapter = ({ form }) =>
   withAttributes(form, [], new Map([['coordinate_transformation_mode', string('output_half_pixel')]]));
 
-/** 9: statistics over all dimensions but the channel's are all that is left. */
+/** 9: only statistics over all dimensions except the channels remain. */
 export const spatialBatchNorm: Adapter = ({ node, form }) => {
   if (intAttribute(node, 'spatial', 1) === 1) return withAttributes(form, ['spatial']);
   throw cannotRaise(node, 'statistics over all positions', 'statistics for each position (spatial = 0)');
 };
 
-/** 14: training became an attribute, where more than one output had told it; the saved statistics went. */
+/** 14: training became an attribute, instead of being implied by several outputs; the saved statistics were removed. */
 export const batchNormTraining: Adapter = (context) => {
   const { node, form } = context;
   if (!form.outputs.slice(1).some((output) => output !== undefined)) return form;

@@ -2,8 +2,8 @@ import { int, intAttribute } from '../../ir/attributes.ts';
 import { type Adapter, withAttributes } from './adapter.ts';
 
 /**
- * 13: `axis` names the one dimension that is normalised, −1 by default. Before, it split the dimensions into rows and columns, 1 by
- * default, and a whole row was normalised. The two agree on the last dimension; else the rows are written out.
+ * 13: `axis` is the one normalised dimension, −1 by default. Before, it split the dimensions into rows and columns, 1 by default, and a
+ * whole row was normalised. The two agree on the last dimension; otherwise the rows are written out.
  */
 export const coercedAxis: Adapter = ({ op, node, form }) => {
   const [x] = form.inputs;
