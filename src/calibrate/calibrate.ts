@@ -4,51 +4,23 @@ import type { CalibrationDecision } from '../calibration/decide.ts';
 import { type Fitted, fitTau, type Goal, type Sample } from '../calibration/fit.ts';
 import { countsOf, fitMethod, metricOf, ofOneScore } from '../calibration/methods.ts';
 import { countsInOrder } from '../classes/countsByName.ts';
-import { type Classifier, openClassifier } from '../classifier/classifier.ts';
+import { openClassifier } from '../classifier/classifier.ts';
 import type { Dataset } from '../data/dataset.ts';
+import { labelsShown } from '../data/labelsShown.ts';
 import { LossgraftError, option } from '../errors.ts';
 import { METRICS, type MetricName, metricNamed } from '../metrics/metrics.ts';
 import { type OpenedModel, opened } from '../model.ts';
 import { checkOptions } from '../options/check.ts';
-import type { OptionsOf } from '../options/row.ts';
 import type { DetailedMetrics } from '../records/metrics.ts';
 import { calibrateRows } from '../tables/calibrate.ts';
 import { type Affine, type LinearHead, linearHead, normsOf } from '../tuned/head.ts';
 import type { WriteOptions } from '../write.ts';
 import { checkSizes, checkTogether, type OrderedOptions } from './checks.ts';
+import { calibrateLabels } from './labels.ts';
+import type { CalibrateOptions, CalibrationReport } from './report.ts';
 import { readSample } from './sample.ts';
 
-export type CalibrateOptions = OptionsOf<typeof calibrateRows>;
-
-/** What was fitted, and its effect. */
-export interface CalibrationReport {
-  readonly model: string;
-  readonly data: string;
-  readonly samples: number;
-  readonly method: NonNullable<CalibrateOptions['method']>;
-  /** `null` for a temperature, which is fitted for the log loss. */
-  readonly goal: NonNullable<CalibrateOptions['goal']> | null;
-  readonly classNames: readonly string[] | null;
-  /** The temperature or τ; `null` for biases. */
-  readonly parameter: number | null;
-  /** Whether the model returns probabilities instead of logits: then their logarithms are mapped, and a softmax follows. */
-  readonly areProbabilities: boolean;
-  /** Logits of class k become scale[k] · z + offset[k]. */
-  readonly scale: readonly number[];
-  readonly offset: readonly number[];
-  /** `tensors`: those of the last layer change, every other byte stays. `nodes`: nodes are added behind the scores. */
-  readonly into: Placement['into'];
-  readonly names: readonly string[];
-  readonly folds: number;
-  /** The model as it is. */
-  readonly before: DetailedMetrics;
-  /** The model after calibration, each fold judged by a fit on the others; `change` compares with before. */
-  readonly after: DetailedMetrics;
-  /** Whether it beats the given model, by the goal, on samples it was not fitted on. */
-  readonly decision: CalibrationDecision;
-  /** Notes for the user. */
-  readonly notes: readonly string[];
-}
+export type { CalibrateOptions, CalibrationReport } from './report.ts';
 
 /** A calibrated model, not yet written. */
 export interface Calibrated {
@@ -74,8 +46,12 @@ export async function calibrate(
   checkTogether(options, method, goal);
   const model = opened(given);
   const classNames = options.classNames ?? (data.labelsFrom === 'option' ? data.classNames : undefined);
-  const classifier = await openClassifier(model, { logits: options.logits, classNames });
-  if (classifier.task === 'multi-label') throw severalLabels(classifier);
+  const task = (await labelsShown(data)) === 'multi-hot' ? 'multi-label' : undefined;
+  const classifier = await openClassifier(model, { logits: options.logits, classNames, task });
+  if (classifier.task === 'multi-label') {
+    const { report, placement } = await calibrateLabels(model, classifier, data, options);
+    return calibrated(report, placement);
+  }
   const { classCounts: counts, ...others } = options;
   const ordered: OrderedOptions =
     counts === undefined ? others : { ...others, classCounts: countsInOrder(counts, classifier.names) };
@@ -95,26 +71,32 @@ export async function calibrate(
   const trainCounts = countsOf(sample);
   const asked = { sample, given: read.given, classNames: names, trainCounts, metric, folds, seed, costs, fitTo };
   const { decision, before, after } = crossValidate(asked);
+  const report: CalibrationReport = {
+    model: model.name,
+    data: data.name,
+    samples: sample.labels.length,
+    method,
+    goal: method === 'temperature' ? null : goal,
+    classNames: names ?? null,
+    parameter: found.parameter,
+    areProbabilities,
+    scale: [...found.scale],
+    offset: [...found.offset],
+    into: placement.into,
+    names: placement.names,
+    folds,
+    before,
+    after,
+    decision,
+    notes: [...read.notes, ...placement.notes, ...verdictOn(after, metric)],
+  };
+  return calibrated(report, placement);
+}
+
+function calibrated(report: CalibrationReport, placement: Placement): Calibrated {
+  const { decision } = report;
   return {
-    report: {
-      model: model.name,
-      data: data.name,
-      samples: sample.labels.length,
-      method,
-      goal: method === 'temperature' ? null : goal,
-      classNames: names ?? null,
-      parameter: found.parameter,
-      areProbabilities,
-      scale: [...found.scale],
-      offset: [...found.offset],
-      into: placement.into,
-      names: placement.names,
-      folds,
-      before,
-      after,
-      decision,
-      notes: [...read.notes, ...placement.notes, ...verdictOn(after, metric)],
-    },
+    report,
     write: async (path, { anyway = false, ...how } = {}) => {
       if (decision.decision !== 'take' && !anyway) throw notBetter(path, decision);
       placement.write(path, how);
@@ -179,15 +161,5 @@ function notBetter(where: string, { why }: CalibrationDecision): LossgraftError 
     expected: 'a model that is better than the given one on samples it was not fitted on',
     found: why,
     hint: 'Use more data, another method or goal, or write it anyway',
-  });
-}
-
-function severalLabels({ model, how }: Classifier): LossgraftError {
-  return new LossgraftError({
-    code: 'task-mismatch',
-    where: model,
-    expected: 'a classifier of exclusive classes, whose probabilities are calibrated together',
-    found: `a multi-label head (${how})`,
-    hint: `Tune a threshold for each label in training, ${option('threshold', 'tune')}, which the written file records`,
   });
 }

@@ -66,7 +66,7 @@ function turned({ model, output }: Classifier): LossgraftError {
   });
 }
 
-function tooMany(where: string, size: number, classes: number): LossgraftError {
+export function tooMany(where: string, size: number, classes: number): LossgraftError {
   return new LossgraftError({
     code: 'data-size',
     where,

@@ -47,7 +47,8 @@ export function decideCalibration(judgement: Judgement, metric: MetricName): Cal
 /** Metrics in which a rare class counts as much as any other. */
 const COUNTS_CLASSES_ALIKE: ReadonlySet<MetricName> = new Set(['gMean']);
 
-function decideByMetric({ change, rarest }: DetailedMetrics, metric: MetricName): CalibrationDecision {
+/** By the paired bootstrap of a metric. */
+export function decideByMetric({ change, rarest }: DetailedMetrics, metric: MetricName): CalibrationDecision {
   const { title, isShare } = METRICS[metric];
   const found = change?.metrics[metric];
   if (!found) return { decision: 'untold', why: `these samples do not determine ${title}` };
