@@ -6,13 +6,13 @@ import { copyExternalData, rebaseExternalData, writeModel } from './onnx/index.t
 import type { ModelEdit } from './onnx/types.ts';
 
 export interface WriteOptions {
-  /** Replaces a file that is there already. */
+  /** Replaces an existing file. */
   readonly force?: boolean;
-  /** Copies external data files beside the output, instead of referring to where they are (which must be below its folder). */
+  /** Copies external data files beside the output, instead of referring to their place, which must be below its folder. */
   readonly copyExternalData?: boolean;
 }
 
-/** Writes an edited model to a new file; see {@link WriteOptions}. @throws LossgraftError `output-exists` and those of writing. */
+/** Writes an edited model to a new file; see {@link WriteOptions}. @throws LossgraftError `output-exists` and errors of writing. */
 export function writeEdited(model: Model, edit: ModelEdit, path: string, options: WriteOptions): void {
   refuseExisting(path, options.force ?? false);
   const folders = { fromDir: model.dir, toDir: dirname(resolve(path)) };
@@ -30,7 +30,7 @@ export function writeEdited(model: Model, edit: ModelEdit, path: string, options
   writeModel(model.proto, { ...edit, replacements: [...(edit.replacements ?? []), ...rebased] }, path);
 }
 
-/** Whether something may be written to `path`. @throws LossgraftError `output-exists`, or `output-folder` where there is no folder that may be written into. */
+/** Checks that `path` can be written. @throws LossgraftError `output-exists`, or `output-folder` without a writable folder. */
 export function refuseExisting(path: string, force: boolean): void {
   const folder = dirname(resolve(path));
   if (!existsSync(folder)) {
@@ -53,7 +53,7 @@ export function refuseExisting(path: string, force: boolean): void {
   });
 }
 
-/** @throws LossgraftError `output-folder` where nothing may be written into a folder, for `where`. */
+/** @throws LossgraftError `output-folder` at `where`, if a folder is not writable. */
 export function checkWritable(folder: string, where: string): void {
   try {
     accessSync(folder, constants.W_OK | constants.X_OK);

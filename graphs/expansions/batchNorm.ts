@@ -6,8 +6,8 @@ import { unsupported } from '../support/shapes.ts';
 
 /**
  * Inputs x [N, C, …], scale, bias, running mean, running variance [C]; outputs y, the next running mean and variance, and the batch's
- * mean and 1/σ. running ← momentum · running + (1 − momentum) · batch, with the unbiased variance n/(n − 1) as PyTorch has it
- * (torch.nn.functional.batch_norm; ONNX's own operator takes the biased one).
+ * mean and 1/σ. running ← momentum · running + (1 − momentum) · batch, with the unbiased variance n/(n − 1) as in PyTorch
+ * (torch.nn.functional.batch_norm; ONNX's own operator uses the biased one).
  */
 export const BatchNormTrain: Expansion = ({ op, node, input }) => {
   const [x, scale, bias, runningMean, runningVariance] = [input(0), input(1), input(2), input(3), input(4)];

@@ -6,14 +6,14 @@ import { lengthOf, reshapeTo } from '../support/shapes.ts';
 import { inputGradient, layout, outerPads } from './support/adjoint.ts';
 import { padded, taps, type WindowAxis, windowOf } from './support/window.ts';
 
-/** dx of a Conv, of inputs dy, w, x. */
+/** dx of a Conv; inputs dy, w, x. */
 export const ConvInputGrad: Expansion = ({ op, node, input }) => {
   const [dy, w, x] = [input(0), input(1), input(2)];
   const adjoint = { window: windowOf(op, node, x, dy), group: groupOf(node), channels: lengthOf(op, x, 1) };
   return [inputGradient(op, dy, w, adjoint)];
 };
 
-/** dx of a ConvTranspose, of inputs dy, w, x: the Conv of dy. */
+/** dx of a ConvTranspose, which is the Conv of dy; inputs dy, w, x. */
 export const ConvTransposeInputGrad: Expansion = ({ op, node, input }) => {
   const [dy, w, x] = [input(0), input(1), input(2)];
   const window = windowOf(op, node, dy, x);
@@ -22,7 +22,7 @@ export const ConvTransposeInputGrad: Expansion = ({ op, node, input }) => {
   return [op.call('Conv', [dy, w], { attributes: { ...layout({ window, group: groupOf(node) }), strides, pads } })];
 };
 
-/** dw of a Conv, of inputs x, dy, w: one product per tap of the kernel, over all images at once. */
+/** dw of a Conv; inputs x, dy, w. One product per tap of the kernel, over all images at once. */
 export const ConvWeightGrad: Expansion = ({ op, node, input }) => {
   const [x, dy, w] = [input(0), input(1), input(2)];
   const window = windowOf(op, node, x, dy);
@@ -46,7 +46,7 @@ function hasFewChannels({ shape }: Value): boolean {
   return typeof channels === 'number' && channels <= 4;
 }
 
-/** Planes of which a product image by image is faster than to move all images beside each other. */
+/** Planes for which a product per image is faster than moving all images beside each other. */
 function isLarge(window: readonly WindowAxis[]): boolean {
   const area = window.reduce((product, { output }) => product * (typeof output === 'number' ? output : 0), 1);
   return area >= 512;
@@ -81,7 +81,7 @@ function dense(op: Pen, { x, dy, w, window }: Products): Value[] {
   });
 }
 
-/** dy as each tap of the last axis meets it on the elements of x: dy[p + before − i·dilation] at p, zero where there is none. */
+/** dy shifted for each tap of the last axis onto the elements of x: dy[p + before − i·dilation] at p, zero outside. */
 function shifted(op: Pen, dy: Value, window: readonly WindowAxis[]): Value[] | undefined {
   const last = window.at(-1);
   const pads = last && outerPads(last);
@@ -100,7 +100,7 @@ function perImage(op: Pen, { x, dy, w, window }: Products): Value[] {
   });
 }
 
-/** As `dense`, for a whole row of the kernel at once, whose taps stand beside each other as channels: [M, C, rows, k]. */
+/** Like `dense`, for a whole row of the kernel at once, with its taps as channels: [M, C, rows, k]. */
 function byRows(op: Pen, { x, dy, w, window }: Products): Value {
   const rows = reshapeTo(op, channelsFirst(op, dy, window), [lengthOf(op, w, 0), -1]);
   const last = window.slice(-1);

@@ -8,5 +8,5 @@ import * as webgpu from './webgpu.ts';
 /** Composites in plain ai.onnx operators, by name. */
 export const expansions: Readonly<Record<string, Expansion>> = { ...conv, ...pool, ...batchNorm, ...optimizer };
 
-/** The same for WebGPU, whose kernels want other forms of some. */
+/** The same for WebGPU, whose kernels need other forms of some. */
 export const webgpuExpansions: Readonly<Record<string, Expansion>> = { ...expansions, ...webgpu };

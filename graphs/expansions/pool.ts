@@ -6,7 +6,7 @@ import { lengths, range, reshapeTo } from '../support/shapes.ts';
 import { inputGradient } from './support/adjoint.ts';
 import { unread, type WindowAxis, windowOf } from './support/window.ts';
 
-/** dx of a MaxPool, of inputs x, dy and, if known, the places of the maxima in x as one vector: dy is added at these places. */
+/** dx of a MaxPool; inputs x, dy and, if known, the indices of the maxima in x as one vector: dy is added at these. */
 export const MaxPoolGrad: Expansion = ({ op, node, input }) => {
   const [x, dy] = [input(0), input(1)];
   const places = node.inputs[2] ?? maxima(op, node, x);
@@ -22,13 +22,13 @@ function maxima(op: Pen, node: Node, x: Value): Value {
   return places;
 }
 
-/** On each element of x the sum of dy over the windows that it is in; inputs dy, x. */
+/** For each element of x the sum of dy over its windows; inputs dy, x. */
 export const SumPoolGrad: Expansion = ({ op, node, input }) => {
   const [dy, x] = [input(0), input(1)];
   return [spread(op, dy, x, windowOf(op, node, x, dy))];
 };
 
-/** The same of dy over the number of elements that a window averages; inputs dy, x. */
+/** The same for dy divided by the number of elements in a window's average; inputs dy, x. */
 export const AveragePoolGrad: Expansion = ({ op, node, input }) => {
   const [dy, x] = [input(0), input(1)];
   const window = windowOf(op, node, x, dy);
@@ -40,7 +40,7 @@ export const AveragePoolGrad: Expansion = ({ op, node, input }) => {
   return [spread(op, share, x, window)];
 };
 
-/** Windows side by side repeat dy; others add up in the adjoint of a convolution with ones, channel by channel. */
+/** Adjacent windows repeat dy; others add up in the adjoint of a convolution with ones, channel by channel. */
 function spread(op: Pen, dy: Value, x: Value, window: readonly WindowAxis[]): Value {
   if (window.every((a) => tiles(op, a))) return op.reshapeLike(repeated(op, dy, window), x);
   const images = reshapeTo(op, dy, [-1, 1, ...window.map((a) => a.output)]);
@@ -59,7 +59,7 @@ function repeated(op: Pen, dy: Value, window: readonly WindowAxis[]): Value {
   return op.expand(apart, op.vector(repeats));
 }
 
-/** How many elements each window averages, [o…]: along each axis those of its taps that lie in x, or in its stated padding. */
+/** How many elements each window averages, [o…]: along each axis the taps that lie in x, or in its declared padding. */
 function counts(op: Pen, window: readonly WindowAxis[], countsPadding: boolean, dy: Value): Value {
   const vectors = window.map((a, i) => {
     const first = countsPadding ? minus(op, 0, a.before) : 0;

@@ -6,12 +6,12 @@ import { range, reshapeTo } from '../support/shapes.ts';
 import { inputGradient } from './support/adjoint.ts';
 import { padded, taps, unread, type WindowAxis, windowOf } from './support/window.ts';
 
-/** float32's lowest number: no maximum equals it, unless a window holds nothing else. */
+/** float32's lowest number: no maximum equals it, unless a window contains nothing else. */
 const LOWEST = -3.4028234663852886e38;
 
 /**
  * dx of a MaxPool, of inputs x and dy, without the places of the maxima, which WebGPU's kernel does not give. Tap by tap, an element that
- * equals its window's maximum takes what is left of that window's dy: so the first maximum gets all of it, as PyTorch has it.
+ * equals its window's maximum takes what is left of that window's dy, so the first maximum gets all of it, as in PyTorch.
  */
 export const MaxPoolGrad: Expansion = ({ op, node, input }) => {
   const [x, dy] = [input(0), input(1)];
@@ -30,13 +30,13 @@ export const MaxPoolGrad: Expansion = ({ op, node, input }) => {
   return [window.every((a) => isTile(op, a)) ? interleaved(op, shares, x, window) : scattered(op, shares, x, window)];
 };
 
-/** Windows side by side, behind which a known rest may be left. */
+/** Adjacent windows, which may leave a known rest. */
 function isTile(op: Pen, a: WindowAxis): boolean {
   const rest = unread(op, a);
   return a.kernel === a.stride && a.dilation === 1 && a.before === 0 && typeof rest === 'number' && rest >= 0;
 }
 
-/** What each tap of the kernel got, laid beside each other again. */
+/** The results of the taps, interleaved again. */
 function interleaved(op: Pen, shares: readonly Value[], x: Value, window: readonly WindowAxis[]): Value {
   let parts = shares;
   const spread = window.map((a) => a.output);
@@ -54,7 +54,7 @@ function interleaved(op: Pen, shares: readonly Value[], x: Value, window: readon
   return op.call('Pad', [whole, op.vector([0, 0, ...rests.map(() => 0), 0, 0, ...rests])], { shape: x.shape });
 }
 
-/** Added up where windows overlap: the adjoint of a convolution whose filters read one tap each. */
+/** Summed where windows overlap: the adjoint of a convolution whose filters read one tap each. */
 function scattered(op: Pen, shares: readonly Value[], x: Value, window: readonly WindowAxis[]): Value {
   const images = shares.map((share) => reshapeTo(op, share, [-1, 1, ...window.map((a) => a.output)]));
   const count = shares.length;

@@ -2,7 +2,7 @@ import { type GradientRule, unary } from '../../src/contract.ts';
 import { floatAttribute, stringAttribute } from '../../src/emit/index.ts';
 import { isAbove } from './support/masks.ts';
 
-/** A mask, not a Where, which is many times slower; so an infinite dy where the unit is off gives NaN (PyTorch: 0). */
+/** A mask instead of a Where, which is many times slower. So an infinite dy gives NaN where the unit is off (PyTorch: 0). */
 export const Relu: GradientRule = unary(({ op, y, dy }) => op.mul(dy, isAbove(op, y, 0)));
 export const ThresholdedRelu: GradientRule = unary(({ op, node, x, dy }) =>
   op.mul(dy, isAbove(op, x, floatAttribute(node, 'alpha', 1))),
@@ -22,7 +22,7 @@ export const PRelu: GradientRule = ({ op, input, dy }) => {
   return [op.add(above, op.mul(input(1), op.sub(dy, above))), op.mul(dy, op.min(x, 0))];
 };
 
-/** α·exp(min(x, 0)) + (1 − α)[x > 0], whose exponential cannot overflow in the branch that is not taken. */
+/** α·exp(min(x, 0)) + (1 − α)[x > 0], whose exponential cannot overflow in the other branch. */
 export const Elu: GradientRule = unary(({ op, node, x, dy }) => {
   const alpha = floatAttribute(node, 'alpha', 1);
   const decay = op.exp(op.min(x, 0));

@@ -4,7 +4,7 @@ import { range, rankOf } from '../support/shapes.ts';
 import { attributesOf, composite } from './support/composite.ts';
 import { kernelShape, transposedAttributes } from './support/kernel.ts';
 
-/** y = x ⋆ w + b. Both gradients are convolutions in their turn; how they are computed is the composites' matter. */
+/** y = x ⋆ w + b. Both gradients are convolutions too; the composites decide how they are computed. */
 export const Conv: GradientRule = ({ op, node, input, inputs, dy }) => {
   const [x, w] = [input(0), input(1)];
   const attributes = { ...attributesOf(node), kernel_shape: ints(kernelShape(node, w)) };
@@ -15,7 +15,7 @@ export const Conv: GradientRule = ({ op, node, input, inputs, dy }) => {
   ];
 };
 
-/** Sums blocks into an image, of which taking the blocks out is the adjoint: a Conv with one filter per place in a block. */
+/** Sums blocks into an image. Its adjoint extracts the blocks: a Conv with one filter per position in a block. */
 export const Col2Im: GradientRule = ({ op, node, input, constant, dy }) => {
   const [image, block] = [constant(1) ?? [], constant(2) ?? []];
   const places = block.reduce((product, length) => product * length, 1);

@@ -31,7 +31,7 @@ export const Min: GradientRule = Max;
 
 export const Neg: GradientRule = unary(({ op, dy }) => op.neg(dy));
 export const Abs: GradientRule = unary(({ op, x, dy }) => op.mul(dy, op.sign(x)));
-/** Infinite at 0, as PyTorch's. */
+/** Infinite at 0, as in PyTorch. */
 export const Sqrt: GradientRule = unary(({ op, y, dy }) => op.div(dy, op.mul(y, 2)));
 export const Reciprocal: GradientRule = unary(({ op, y, dy }) => op.neg(op.mul(op.mul(dy, y), y)));
 export const Exp: GradientRule = unary(({ op, y, dy }) => op.mul(dy, y));
@@ -62,7 +62,7 @@ export const Identity: GradientRule = unary(({ dy }) => dy);
 export const Cast: GradientRule = unary(({ op, x, dy }) => op.cast(dy, x.dtype ?? 'float32'));
 export const CastLike: GradientRule = Cast;
 
-/** A true Where, not a mask: what is not chosen gets 0 even where dy is infinite, as in √where(d > 0, d, 0). */
+/** A real Where, not a mask: the unselected branch gets 0 even if dy is infinite, as in √where(d > 0, d, 0). */
 export const Where: GradientRule = ({ op, input, dy }) => [
   undefined,
   op.where(input(0), dy, 0),

@@ -13,7 +13,7 @@ export const GatherElements: GradientRule = ({ op, node, input, dy }) => [
 
 export const GatherND: GradientRule = gatherNDGradient;
 
-/** Elements that were written over have no gradient; added ones all have. */
+/** Overwritten elements have no gradient; with additions all have one. */
 export const ScatterElements: GradientRule = exact(({ op, node, input, dy }) => {
   const axis = intAttribute(node, 'axis', 0);
   const updates = op.gatherElements(dy, input(1), axis);
@@ -27,7 +27,7 @@ export const ScatterND: GradientRule = exact(({ op, node, input, dy }) => {
   return [op.call('ScatterND', [dy, input(1), op.zerosLike(input(2))]), undefined, updates];
 });
 
-/** The values' gradients in their places. */
+/** The gradients of the inserted values, at their positions. */
 export const TopK: GradientRule = (context) => {
   const { op, node, input, dyOf } = context;
   return [op.scatterElements(op.zerosLike(input(0)), outputOf(context, 1), dyOf(0), intAttribute(node, 'axis', -1))];

@@ -4,7 +4,7 @@ import { exact } from '../support/shapes.ts';
 import { einsumGradient } from './support/einsums.ts';
 import { matrixGradients } from './support/matrices.ts';
 
-/** y = ab, batched and with vectors as numpy has it: da = dy bᵀ, db = aᵀ dy. */
+/** y = ab, batched and with vectors as in numpy: da = dy bᵀ, db = aᵀ dy. */
 export const MatMul: GradientRule = binary(({ op, node, a, b, dy }) => matrixGradients(op, node, a, b, dy));
 
 /** y = α a'b' + β c, where a' and b' are a and b or their transposes. */

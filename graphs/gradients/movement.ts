@@ -19,7 +19,7 @@ export const Flatten: GradientRule = Reshape;
 export const Squeeze: GradientRule = Reshape;
 export const Unsqueeze: GradientRule = Reshape;
 
-/** The inverse permutation. Without one the axes are reversed, which is its own inverse. */
+/** The inverse permutation. By default the axes are reversed, which is its own inverse. */
 export const Transpose: GradientRule = exact(
   unary(({ op, node, dy }) => {
     const perm = intsAttribute(node, 'perm');
@@ -32,7 +32,7 @@ export const Transpose: GradientRule = exact(
   }),
 );
 
-/** dy in the pieces that were joined. */
+/** dy split into the joined pieces. */
 export const Concat: GradientRule = ({ op, node, input, dy }) => {
   const pieces = node.inputs.map((_, i) => input(i));
   if (pieces.length === 1) return [dy];
@@ -44,7 +44,7 @@ export const Concat: GradientRule = ({ op, node, input, dy }) => {
   return op.callAll('Split', [dy, sizes], pieces, { attributes: { axis: int(axis) } });
 };
 
-/** The pieces' gradients joined, zeros for a piece that has none. */
+/** The joined gradients of the pieces, with zeros for a piece without one. */
 export const Split: GradientRule = exact(({ op, node, outputs, dyOf }) => {
   const absent = outputs.indexOf(undefined);
   if (absent >= 0) throw unsupported(node, 'all outputs of Split named', `none for output ${absent}`);
@@ -56,7 +56,7 @@ export const Split: GradientRule = exact(({ op, node, outputs, dyOf }) => {
   ];
 });
 
-/** dy among zeros. */
+/** dy surrounded by zeros. */
 export const Slice: GradientRule = exact(sliceGradient);
 
 /** dy summed over the copies. */
@@ -72,7 +72,7 @@ export const Tile: GradientRule = exact(({ op, node, input, known, dy }) => {
   return [axes.length === 0 ? dy : op.reduceSum(reshapeTo(op, dy, parts.flat()), axes)];
 });
 
-/** Σ over all later elements instead of all earlier ones, or the other way round. */
+/** Σ over all later elements instead of all earlier ones, or vice versa. */
 export const CumSum: GradientRule = exact(({ op, node, input, dy }) => {
   const exclusive = int(intAttribute(node, 'exclusive', 0));
   const reverse = int(1 - intAttribute(node, 'reverse', 0));

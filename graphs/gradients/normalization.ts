@@ -9,7 +9,7 @@ const EPSILON = 1e-5;
 
 /**
  * With running statistics y = (x − μ) · γ/σ + β; μ and σ are state, and get no gradient. With training_mode the statistics are the
- * batch's, and the gradient goes through them.
+ * batch's, and gradients flow through them.
  */
 export const BatchNormalization: GradientRule = (context) => {
   const { op, node, input, dyOf } = context;
@@ -100,7 +100,7 @@ export const RMSNormalization: GradientRule = ({ op, node, input, dyOf }) => {
   return [op.mul(inverse, op.sub(g, op.mul(normal, along))), op.mul(dy, normal)];
 };
 
-/** y = x / ‖x‖ₚ, and 0 where x is: dx = (dy − ∂‖x‖ₚ Σ dy y) / ‖x‖ₚ. */
+/** y = x / ‖x‖ₚ, and 0 where x is 0: dx = (dy − ∂‖x‖ₚ Σ dy y) / ‖x‖ₚ. */
 export const LpNormalization: GradientRule = unary(({ op, node, x, y, dy }) => {
   const axis = axisOf(node, x, intAttribute(node, 'axis', -1));
   const isFirst = intAttribute(node, 'p', 2) === 1;

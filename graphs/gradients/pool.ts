@@ -5,7 +5,7 @@ import { countAlong, inverse } from './support/area.ts';
 import { attributesOf, composite } from './support/composite.ts';
 import { isEqual } from './support/masks.ts';
 
-/** dy goes to the first maximum of each window. The node's own second output says which, where it has one. */
+/** dy goes to the first maximum of each window. The node's own second output gives its index, if present. */
 export const MaxPool: GradientRule = ({ op, node, input, outputs, dyOf }) => {
   const x = input(0);
   const { storage_order, ...attributes } = attributesOf(node);
@@ -13,12 +13,12 @@ export const MaxPool: GradientRule = ({ op, node, input, outputs, dyOf }) => {
   return [composite(op, 'MaxPoolGrad', [x, dyOf(0), indices], x, attributes)];
 };
 
-/** dy over the number of elements that its window averages, on each of them. */
+/** dy divided by the number of elements in its window's average, for each of them. */
 export const AveragePool: GradientRule = unary(({ op, node, x, dy }) =>
   composite(op, 'AveragePoolGrad', [dy, x], x, attributesOf(node)),
 );
 
-/** y = (Σ |x|ᵖ)^(1/p): dx = sign(x) |x|ᵖ⁻¹ Σ dy y¹⁻ᵖ over the windows that x is in. */
+/** y = (Σ |x|ᵖ)^(1/p): dx = sign(x) |x|ᵖ⁻¹ Σ dy y¹⁻ᵖ over the windows of x. */
 export const LpPool: GradientRule = unary(({ op, node, x, y, dy }) => {
   const spread = composite(op, 'SumPoolGrad', [overPower(op, node, y, dy), x], x, attributesOf(node));
   return op.mul(signedPower(op, node, x), spread);
@@ -48,7 +48,7 @@ function signedPower(op: Pen, node: Node, x: Value): Value {
   return p === 2 ? x : op.mul(op.sign(x), op.pow(op.abs(x), p - 1));
 }
 
-/** dy y¹⁻ᵖ, where a window of zeros gets none. */
+/** dy y¹⁻ᵖ, and 0 for a window of zeros. */
 function overPower(op: Pen, node: Node, y: Value, dy: Value): Value {
   const p = intAttribute(node, 'p', 2);
   if (p === 1) return dy;

@@ -6,14 +6,14 @@ export const ReduceSum: GradientRule = reduction(({ op, x, dy }) => op.expandLik
 export const ReduceMean: GradientRule = reduction(({ op, x, dy, inverseCount }) =>
   op.expandLike(op.mul(dy, inverseCount()), x),
 );
-/** Ties share the gradient evenly, as torch.amax's do. */
+/** Ties share the gradient evenly, as in torch.amax. */
 export const ReduceMax: GradientRule = reduction(({ op, x, y, dy, reduce }) => {
   const hits = isEqual(op, x, y);
   return op.mul(hits, op.div(dy, reduce('reduceSum', hits)));
 });
 export const ReduceMin: GradientRule = ReduceMax;
 
-/** The product of the others, without dividing by a zero: zeros count as 1 in it, and it is 0 where another one is 0. */
+/** The product of the other elements, without dividing by zero: zeros count as 1, and the result is 0 if another element is 0. */
 export const ReduceProd: GradientRule = reduction(({ op, x, dy, reduce }) => {
   const zeros = isEqual(op, x, 0);
   const filled = op.add(x, zeros);
@@ -23,7 +23,7 @@ export const ReduceProd: GradientRule = reduction(({ op, x, dy, reduce }) => {
 });
 
 export const ReduceL1: GradientRule = reduction(({ op, x, dy }) => op.mul(dy, op.sign(x)));
-/** x / ‖x‖, and 0 at 0 as PyTorch has it. */
+/** x / ‖x‖, and 0 at 0 as in PyTorch. */
 export const ReduceL2: GradientRule = reduction(({ op, x, y, dy }) =>
   op.mul(x, op.div(dy, op.add(y, isEqual(op, y, 0)))),
 );

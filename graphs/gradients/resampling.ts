@@ -11,12 +11,12 @@ export const Pad: GradientRule = exact((context) => {
   return isConstant ? constantPad(context) : [transposedMaps(context, borderMaps(context))];
 });
 
-/** The fill's gradient is what dy has in the margins. */
+/** The fill's gradient is the sum of dy over the margins. */
 function constantPad(context: GradientContext): ReturnType<GradientRule> {
   const { op, wants, dy } = context;
   const dx = cropped(context);
   return wants(2) ? [dx, undefined, op.sub(op.reduceSum(dy), op.reduceSum(dx))] : [dx];
 }
 
-/** dy by the transposed interpolation; a sum over copies where each element was repeated equally often. */
+/** dy through the transposed interpolation; a sum over copies if each element was repeated equally often. */
 export const Resize: GradientRule = exact(resizeGradient);

@@ -10,8 +10,8 @@ export const Softmax: GradientRule = unary((context) => {
 });
 
 /**
- * A row of −∞ alone, an attention that may look nowhere, has a softmax of NaN, over which PyTorch's exporters write zeros: Where(IsNaN(y), 0, y).
- * Its gradient is zero, as PyTorch's attention has it; from the y before that it would be NaN.
+ * A row of only −∞, from a query that may attend to nothing, has a softmax of NaN, which PyTorch's exporters replace by zeros:
+ * Where(IsNaN(y), 0, y). Its gradient is zero, as PyTorch's attention has it; from the y before that it would be NaN.
  */
 function withoutNaN(y: Value): Value {
   const cleaned = [...y.uses].find(({ opType, inputs: [condition, , kept] }) => {

@@ -11,7 +11,7 @@ export const balancedSoftmax = defineLoss({
   needsCounts: true,
   countsArePriors: true,
   options: { form: formOption },
-  // log n and log π differ by log Σn, the same for all classes, which softmax does not see.
+  // log n and log π differ by log Σn, which is the same for all classes, so softmax ignores it.
   build(op, inputs, { form }) {
     const changed = addLogPriors(op, inputs, 1);
     return { perSample: weightedCrossEntropy(op, formOf(op, form, changed), changed) };

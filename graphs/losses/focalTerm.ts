@@ -10,7 +10,7 @@ export const gammaOption: NumberOption = {
   describe: 'γ of the focal term (1 − P)^γ; 0 turns it off',
 };
 
-/** (1 − P)^γ · c, where P = e^−c is taken of the weighted cross-entropy c, [N]. */
+/** (1 − P)^γ · c, where P = e^−c comes from the weighted cross-entropy c, [N]. */
 export function focalTerm(op: Pen, form: Form, crossEntropy: Value, gamma: number): Value {
   if (gamma === 0) return crossEntropy;
   const miss = form.oneMinusExp(crossEntropy);

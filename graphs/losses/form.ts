@@ -1,6 +1,6 @@
 import type { Value } from '../../src/emit/index.ts';
 
-/** What softmax cross-entropy losses are made of, per sample: p = softmax(z), y the label. */
+/** The parts of softmax cross-entropy losses, per sample: p = softmax(z), y the label. */
 export interface Form {
   /** −log p_y, [N] */
   crossEntropy(): Value;

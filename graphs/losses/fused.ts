@@ -3,12 +3,13 @@ import type { Form } from './form.ts';
 import { type OtherClasses, otherClasses } from './otherClasses.ts';
 
 /**
- * One pass over the other classes, and all else per sample. With S = Σ_{k≠y} e^z_k, the odds against the label are o = S · e^−z_y and
+ * One pass over the other classes, and everything else per sample. With S = Σ_{k≠y} e^z_k, the odds against the label are o = S · e^−z_y
+ * and
  *
- *   1 − p_y = o / (1 + o),  −log p_y = log1p(o)
+ * 1 − p_y = o / (1 + o), −log p_y = log1p(o)
  *
- * No difference of near numbers is left, so the small 1 − p of a confident sample keeps its digits. The gradient is written by hand for
- * the same reason: dz_k = (1 − p_y)/S · e^z_k, and in the label's place (1 − p_y)/S · −S, where p_y − 1 would cancel.
+ * There is no difference of nearly equal numbers, so the small 1 − p of a confident sample keeps its digits. The gradient is hand-written
+ * for the same reason: dz_k = (1 − p_y)/S · e^z_k, and in the label's place (1 − p_y)/S · −S, where p_y − 1 would cancel.
  */
 export function fused(op: Pen, logits: Value, labels: Value): Form {
   const index = op.unsqueeze(labels, [1]);
@@ -35,7 +36,7 @@ function oddsAgainst(op: Pen, { sum, gap, odds }: OtherClasses): { odds: Value; 
   return { odds: op.min(odds, MOST), beyond: op.relu(op.sub(op.add(op.log(sum), gap), Math.log(MOST))) };
 }
 
-/** log(1 + x) of total = 1 + x as rounded, and what rounding it lost to first order. */
+/** log(1 + x) from total = 1 + x rounded, plus the first-order effect of the rounding. */
 function logOf(op: Pen, total: Value, x: Value): Value {
   return op.add(op.log(total), op.div(op.sub(x, op.sub(total, 1)), total));
 }
@@ -55,8 +56,8 @@ function exactOneMinusExp(op: Pen, x: Value): Value {
 }
 
 /**
- * The value of `exact` with the gradient of `twin`, which is the same function up to a constant: what makes a value exact
- * has no well-conditioned derivative, and its twin has.
+ * The value of `exact` with the gradient of `twin`, which is the same function up to a constant: the exact form has no well-conditioned
+ * derivative, but its twin has.
  */
 function withGradientOf(op: Pen, exact: Value, twin: Value): Value {
   return op.add(op.stopGradient(exact), op.sub(twin, op.stopGradient(twin)));

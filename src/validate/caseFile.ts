@@ -4,25 +4,25 @@ import { LossgraftError } from '../errors.ts';
 import { isRecord } from '../isRecord.ts';
 import type { Tolerance } from '../numbers.ts';
 
-/** What a case.json says; a folder without one is a plain case of ONNX's backend tests. */
+/** The content of a case.json; a folder without one is a plain case of ONNX's backend tests. */
 export interface CaseFile {
   readonly modelPath: string;
   /** A folder of inputs that cases share, instead of those in the data set. */
   readonly inputsFolder: string | undefined;
   readonly proves: string | undefined;
-  /** Options of `augment`; `undefined` for a model that is run as it is. */
+  /** Options of `augment`; `undefined` for a model run as it is. */
   readonly augment: Readonly<Record<string, unknown>> | undefined;
   readonly tolerance: Tolerance;
   readonly exceptions: ReadonlyMap<string, Tolerance & { readonly reason: string }>;
 }
 
-/** Of ONNX's own backend tests, for folders without a case.json: `assert_similar_outputs` in onnx/backend/test/runner. */
+/** The tolerance of ONNX's own backend tests, for folders without a case.json: `assert_similar_outputs` in onnx/backend/test/runner. */
 const SUITE_TOLERANCE: Tolerance = { rtol: 1e-3, atol: 1e-7 };
 
 /** For a case.json that states none. */
 const DEFAULT_TOLERANCE: Tolerance = { rtol: 1e-5, atol: 1e-7 };
 
-/** Written by the generators as provenance. They say how a case was made, and change nothing here. */
+/** Provenance written by the generators: how a case was made. It has no effect here. */
 const PROVENANCE = [
   'torch',
   'onnx',
@@ -37,7 +37,7 @@ const PROVENANCE = [
 ];
 const USED = ['proves', 'model', 'inputs', 'augment', 'tolerance', 'exceptions'];
 
-/** @throws LossgraftError `case-file` naming the key that is unknown or of another kind than expected. */
+/** @throws LossgraftError `case-file` naming a key that is unknown or of the wrong kind. */
 export function readCaseFile(folder: string): CaseFile {
   const path = join(folder, 'case.json');
   const isThere = existsSync(path);

@@ -2,13 +2,16 @@ import { isClose, type Tolerance, toNumbers } from '../numbers.ts';
 import { isFloat, type Tensor } from '../tensor.ts';
 import type { Errors } from './report.ts';
 
-/** What came out of comparing two tensors; `problem` says why they differ. */
+/** The result of comparing two tensors; `problem` says why they differ. */
 export interface Comparison {
   readonly errors: Errors | null;
   readonly problem?: string;
 }
 
-/** Compares a result with what is expected. Floats of different precision are compared as numbers; all else must be the same type. */
+/**
+ * Compares a result with the expected one. Floats of different precision are compared as numbers; everything else must have the same
+ * type.
+ */
 export function compareTensors(actual: Tensor, expected: Tensor, tolerance: Tolerance): Comparison {
   if (actual.dtype !== expected.dtype && !(isFloat(actual.dtype) && isFloat(expected.dtype))) {
     return { errors: null, problem: `type ${actual.dtype}, expected ${expected.dtype}` };
@@ -50,7 +53,7 @@ function compareNumbers(actual: readonly number[], expected: readonly number[], 
     : { errors, problem: `${wrong} of ${expected.length} out of tolerance; ${first}` };
 }
 
-/** The distance from a number's float32 to the next one away from 0. */
+/** The distance from a number, as a float32, to the next one away from 0. */
 function ulp(x: number): number {
   const exponent = Math.floor(Math.log2(Math.max(Math.abs(Math.fround(x)), MIN_NORMAL)));
   return 2 ** (exponent - 23);

@@ -22,7 +22,7 @@ function setNumber(name: string): number {
   return Number(name.slice('test_data_set_'.length));
 }
 
-/** The tensors `prefix_0.pb`, `prefix_1.pb`, … of a folder. @throws LossgraftError `case-incomplete` where one is left out. */
+/** The tensors `prefix_0.pb`, `prefix_1.pb`, … of a folder. @throws LossgraftError `case-incomplete` if one is missing. */
 export function readTensors(folder: string, prefix: 'input' | 'output'): NamedTensor[] {
   const pattern = new RegExp(`^${prefix}_(\\d+)\\.pb$`);
   const indices = (existsSync(folder) ? readdirSync(folder) : [])
@@ -39,10 +39,9 @@ export function readTensors(folder: string, prefix: 'input' | 'output'): NamedTe
 }
 
 /**
- * The tensors by the names that the model has for them: by their own names where those are the model's, else by position, as ONNX's
- * backend tests have it.
+ * The tensors by the model's names: by their own names if the model has those, otherwise by position, as in ONNX's backend tests.
  *
- * @throws LossgraftError `case-names` where neither fits.
+ * @throws LossgraftError `case-names` if neither fits.
  */
 export function bindNames(
   tensors: readonly NamedTensor[],

@@ -4,8 +4,8 @@ import type { ErrorCode } from '../errorCodes.ts';
 import { LossgraftError } from '../errors.ts';
 
 /**
- * The folders of cases in and below `dirs`, in order and each once. A case holds a `case.json`, or a `model.onnx` and its data;
- * nothing is looked for inside it.
+ * The folders of cases in and below `dirs`, in order and each once. A case contains a `case.json`, or a `model.onnx` and its data; its
+ * subfolders are not searched.
  *
  * @throws LossgraftError `folder-not-found`, or `no-case` naming a folder without any.
  */
@@ -35,7 +35,7 @@ function casesBelow(dir: string, seen: Set<string>): string[] {
   if (names.includes('case.json') || (hasModel && hasData)) return [dir];
   const folders = names.map((name) => join(dir, name)).filter(isFolder);
   const below = folders.sort().flatMap((path) => casesBelow(path, seen));
-  // A model that its cases share lies above them; one without any is a case that lacks its data.
+  // A model shared by cases lies above them; one without any is a case without data.
   return below.length === 0 && hasModel ? [dir] : below;
 }
 

@@ -10,9 +10,9 @@ export const validateRows = {
     first: true,
     describe: 'Execution provider; cuda and webgpu never fall back, and their results are also compared with the CPU’s',
   },
-  /** Ends the work after the case that is under way. */
+  /** Ends the work after the current case. */
   signal: signalRow,
-  /** Called after each case, with how many there are. */
+  /** Called after each case, with the total number. */
   onCase: given<(report: CaseReport, total: number) => void>('a function', isFunction),
 } as const;
 

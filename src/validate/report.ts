@@ -3,10 +3,10 @@ import type { Provider } from '../runtime/session.ts';
 
 export type Verdict = 'pass' | 'fail';
 
-/** How far numbers lie from the expected ones; each is the largest over the elements whose expected value is finite. */
+/** Differences from the expected numbers; each is the largest over the elements whose expected value is finite. */
 export interface Errors {
   readonly maxAbs: number;
-  /** Relative to the expected value, where that is not 0 and the distance is above the tolerance's atol. */
+  /** Relative to the expected value, if that is not 0 and the difference exceeds the tolerance's atol. */
   readonly maxRel: number;
   /** In units in the last place of the expected value as a float32. */
   readonly maxUlp: number;
@@ -18,14 +18,14 @@ export interface OutputReport {
   readonly output: string;
   readonly verdict: Verdict;
   readonly elements: number;
-  /** `null` where there are no numbers to compare: texts, or an output that is missing or of another shape or type. */
+  /** `null` if there are no numbers to compare: texts, or an output that is missing or has another shape or type. */
   readonly errors: Errors | null;
   readonly tolerance: Tolerance;
   /** Why this output has a tolerance of its own. */
   readonly exception?: string;
-  /** The errors of the float32 answers that the case brings along: PyTorch's own. */
+  /** The errors of the float32 results in the case: PyTorch's own. */
   readonly float32?: Errors;
-  /** With `cuda`: the distance to the same model's answers on the CPU. */
+  /** With `cuda`: the difference from the same model's results on the CPU. */
   readonly againstCpu?: Errors;
   /** What is wrong, in words. */
   readonly problem?: string;

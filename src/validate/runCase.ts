@@ -11,14 +11,14 @@ import { compareTensors } from './compare.ts';
 import { bindNames, dataSets, incomplete, type NamedTensor, readTensors } from './dataSet.ts';
 import type { CaseReport, OutputReport } from './report.ts';
 
-/** Grafts what a case.json asks for onto a model. */
+/** Grafts onto a model what a case.json requests. */
 export type AugmentCase = (
   modelPath: string,
   augment: Readonly<Record<string, unknown>>,
   provider: Provider,
 ) => Promise<Uint8Array>;
 
-/** Runs one case. What goes wrong becomes part of its report: one broken case does not hide the others. */
+/** Runs one case. Its report includes any error: one broken case does not hide the others. */
 export async function runCase(folder: string, provider: Provider, augmentCase?: AugmentCase): Promise<CaseReport> {
   let proves: string | undefined;
   try {
@@ -73,7 +73,7 @@ function checkPorts(where: string, { inputs, outputs }: Session): void {
 
 interface CaseModel {
   readonly path: string;
-  /** The augmented model; `undefined` where the file is run as it is. */
+  /** The augmented model; `undefined` if the file runs as it is. */
   readonly bytes: Uint8Array | undefined;
 }
 
@@ -105,7 +105,7 @@ interface DataSetRun {
   readonly file: CaseFile;
   readonly provider: Provider;
   readonly model: CaseModel;
-  /** On the CPU: it knows the model's inputs and outputs. */
+  /** A session on the CPU, which knows the model's inputs and outputs. */
   readonly session: Session;
 }
 
@@ -155,7 +155,7 @@ async function onDevice(
   return (await proveOnDevice(provider, file, feeds, { ...given.session, ...session })).outputs;
 }
 
-/** The case's float32 answers by name; they belong to the first data set. */
+/** The case's float32 results by name, for the first data set. */
 function float32Answers(folder: string, set: string): Map<string, Tensor> {
   const path = join(folder, 'float32');
   if (set !== 'test_data_set_0' || !existsSync(path)) return new Map();

@@ -3,7 +3,7 @@ import { plus } from '../../support/arithmetic.ts';
 import { type Length, lengthOf, lengths, range, reshapeTo } from '../../support/shapes.ts';
 import { unread, type WindowAxis } from './window.ts';
 
-/** What a convolution's input gradient is made of. */
+/** The parts of a convolution's input gradient. */
 export interface Adjoint {
   readonly window: readonly WindowAxis[];
   readonly group: number;
@@ -11,7 +11,7 @@ export interface Adjoint {
   readonly channels: Length;
 }
 
-/** dx of a convolution of x with w: a Conv with the flipped kernel where the stride is 1, else a ConvTranspose. */
+/** dx of a convolution of x with w: a Conv with the flipped kernel if the stride is 1, otherwise a ConvTranspose. */
 export function inputGradient(op: Pen, dy: Value, w: Value, adjoint: Adjoint): Value {
   const outer = adjoint.window.map(outerPads);
   if (!outer.every((pads) => pads !== undefined)) return strided(op, dy, w, adjoint);
@@ -19,7 +19,7 @@ export function inputGradient(op: Pen, dy: Value, w: Value, adjoint: Adjoint): V
   return op.call('Conv', [dy, flipped(op, w, adjoint)], { attributes: { ...layout(adjoint), pads } });
 }
 
-/** Padding under which a Conv of dy with the flipped kernel gives dx; `undefined` where there is none. */
+/** Padding with which a Conv of dy with the flipped kernel gives dx; `undefined` if there is none. */
 export function outerPads({ stride, span, before, after }: WindowAxis): [number, number] | undefined {
   if (stride !== 1 || typeof before !== 'number' || typeof after !== 'number') return undefined;
   const [first, last] = [span - 1 - before, span - 1 - after];
@@ -35,7 +35,7 @@ export function layout({ window, group }: Omit<Adjoint, 'channels'>): Record<str
   };
 }
 
-/** w [M, C/g, k…] as [C, M/g, k…], turned round in space. */
+/** w [M, C/g, k…] as [C, M/g, k…], flipped in space. */
 function flipped(op: Pen, w: Value, { window, group, channels }: Adjoint): Value {
   const turned = turnedRound(op, w, window);
   const spatial = range(window.length, 2);
@@ -59,7 +59,7 @@ function turnedRound(op: Pen, w: Value, window: readonly WindowAxis[]): Value {
   });
 }
 
-/** A ConvTranspose whose padding leaves exactly x where it can; else one that covers x with its padding, cut to x. */
+/** A ConvTranspose whose padding leaves exactly x if possible; otherwise one that covers x with its padding, cropped to x. */
 function strided(op: Pen, dy: Value, w: Value, adjoint: Adjoint): Value {
   const { window } = adjoint;
   const strides = ints(window.map((a) => a.stride));
@@ -82,7 +82,7 @@ function strided(op: Pen, dy: Value, w: Value, adjoint: Adjoint): Value {
 }
 
 /**
- * Padding, the same at both ends, and output_padding, under which a ConvTranspose along this axis gives just the input's length. CUDA
+ * Padding, equal at both ends, and output_padding with which a ConvTranspose along this axis gives exactly the input's length. CUDA
  * leaves a ConvTranspose with unequal padding to the CPU.
  */
 function exactPads(op: Pen, a: WindowAxis): { pad: number; beyond: number } | undefined {
@@ -92,7 +92,7 @@ function exactPads(op: Pen, a: WindowAxis): { pad: number; beyond: number } | un
   return beyond < 0 || beyond >= Math.max(a.stride, a.dilation) ? undefined : { pad: a.before, beyond };
 }
 
-/** Of a result that starts where the padding of x does, the part that is x. */
+/** The part of a padded result that belongs to x. */
 function cut(op: Pen, full: Value, window: readonly WindowAxis[]): Value {
   const starts = window.map((a) => a.before);
   const ends = window.map((a) => plus(op, a.before, a.input));

@@ -18,7 +18,7 @@ export interface WindowAxis {
   /** From the first to the last element that a window reads: (kernel − 1)·dilation + 1. */
   readonly span: number;
   readonly before: Length;
-  /** Padding behind, with what ceil_mode adds for the last window. */
+  /** Padding at the end, including what ceil_mode adds for the last window. */
   readonly after: Length;
   /** The same without that. */
   readonly stated: Length;
@@ -61,18 +61,18 @@ function padding(op: Pen, node: Node, axis: Unpadded, i: number, rank: number): 
   return { before, stated, after: larger(op, minus(op, excess(op, axis), before), stated) };
 }
 
-/** How far the windows reach beyond the input, both ends together; negative where they leave a rest unread. */
+/** How far the windows reach beyond the input at both ends together; negative if they leave a rest unread. */
 function excess(op: Pen, { output, stride, span, input }: Unpadded): Length {
   const reach = plus(op, times(op, plus(op, output, -1), stride), span);
   return minus(op, reach, input);
 }
 
-/** What the last window leaves unread of the input, padding in front counted; negative: how far it reaches beyond. */
+/** How much of the input, including padding in front, lies behind the last window; negative: how far it reaches beyond. */
 export function unread(op: Pen, axis: WindowAxis): Length {
   return minus(op, axis.before, excess(op, axis));
 }
 
-/** x with its padding along the axes of `along` written out, so that no window reads outside. Default: zeros. */
+/** x with explicit padding along the axes of `along`, so that no window reads outside. Default: zeros. */
 export function padded(
   op: Pen,
   x: Value,
@@ -91,8 +91,8 @@ export function padded(
 }
 
 /**
- * Of padded x, what each tap of the kernel reads, in the order of the kernel's elements. Slices with a step along the last axis are
- * slow, so these are made once for all rows.
+ * The part of padded x that each tap of the kernel reads, in the order of the kernel's elements. Slices with a step along the last axis
+ * are slow, so these are made once for all rows.
  */
 export function taps(op: Pen, x: Value, window: readonly WindowAxis[]): Value[] {
   if (window.every(readsAll)) return [x];

@@ -8,7 +8,7 @@ export interface BatchStatistics {
   readonly inverseDeviation: Value;
 }
 
-/** The statistics that a BatchNormalization in training_mode uses, computed once more: the operator does not give them. */
+/** The statistics that a BatchNormalization in training_mode uses, computed again, because the operator does not return them. */
 export function batchStatistics({ op, node, inputs, input }: GradientContext): BatchStatistics {
   const vector = { dtype: input(1).dtype, shape: input(1).shape };
   const outputs = [{ dtype: input(0).dtype, shape: input(0).shape }, vector, vector, vector, vector];

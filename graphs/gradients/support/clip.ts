@@ -3,8 +3,8 @@ import type { Pen, Value } from '../../../src/emit/index.ts';
 import { mask } from './masks.ts';
 
 /**
- * As PyTorch 2.15 at the bounds: bounds that are numbers (clamp, hardtanh, relu6) stop the gradient where x equals one, and bounds
- * that are tensors take half of it.
+ * Like PyTorch 2.15 at the bounds: numeric bounds (clamp, hardtanh, relu6) stop the gradient where x equals one, and tensor bounds take
+ * half of it.
  */
 export const clipGradients: GradientRule = (context) => {
   const { inputs, known } = context;

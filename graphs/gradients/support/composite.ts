@@ -1,10 +1,10 @@
 import { COMPOSITE_DOMAIN } from '../../../src/contract.ts';
 import type { int, Node, Pen, Value } from '../../../src/emit/index.ts';
 
-/** Attributes as the emitter takes them. */
+/** Attributes for the emitter. */
 export type Attributes = Readonly<Record<string, ReturnType<typeof int>>>;
 
-/** A composite with one output, of the type and shape of `like`. */
+/** A composite with one output, with the type and shape of `like`. */
 export function composite(
   op: Pen,
   name: string,
@@ -15,7 +15,7 @@ export function composite(
   return op.call(name, inputs, { domain: COMPOSITE_DOMAIN, attributes, dtype: like.dtype, shape: like.shape });
 }
 
-/** The numbers and words among a node's attributes: how its windows lie. */
+/** The numbers and strings among a node's attributes, which describe its windows. */
 export function attributesOf(node: Node): Attributes {
   const kept: Record<string, ReturnType<typeof int>> = {};
   for (const [name, found] of node.attributes) {

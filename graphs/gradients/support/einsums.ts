@@ -51,7 +51,10 @@ function contracted(op: Pen, tensors: readonly Term[], letters: string): Value {
   );
 }
 
-/** A letter that an operand repeats takes its diagonal: it gets another letter, and an identity matrix of both is a further factor. */
+/**
+ * A letter that an operand repeats selects its diagonal: it gets another letter, and an identity matrix over both becomes a further
+ * factor.
+ */
 function withoutDiagonals(
   op: Pen,
   terms: readonly Term[],
@@ -87,7 +90,7 @@ function isNarrower({ shape }: Value, like: Value): boolean {
 interface Equation {
   readonly inputs: readonly string[];
   readonly output: string;
-  /** The letters of what an ellipsis stands for: only these axes are broadcast. */
+  /** The letters of an ellipsis: only these axes are broadcast. */
   readonly ellipsis: string;
 }
 
@@ -108,7 +111,7 @@ function ellipsisRank(node: Node, term: string, operand: Value | undefined): num
   return term.includes('...') && operand ? rankOf(node, operand) - (term.length - 3) : 0;
 }
 
-/** Without an arrow: what the ellipsis stands for, then in alphabetical order the letters that occur once. */
+/** Without an arrow: the ellipsis, then the letters that occur once, in alphabetical order. */
 function implicitOutput(inputs: readonly string[], ellipsis: string): string {
   const all = inputs.join('');
   const once = [...new Set(all)].filter((letter) => !ellipsis.includes(letter) && all.split(letter).length === 2);

@@ -4,8 +4,8 @@ import { minus } from '../../support/arithmetic.ts';
 import { lengths, range, rankOf } from '../../support/shapes.ts';
 
 /**
- * The engine sums dy down to x where it knows the two shapes. The shape of y may be computed, though: then x's own shape tells the
- * axes, and the graph itself does where that is not known either.
+ * The engine sums dy down to x if it knows both shapes. If the shape of y is computed, x's own shape gives the axes, or else the graph
+ * finds them at run time.
  */
 export function expandGradient({ op, node, input, dy }: GradientContext): Value[] {
   const x = input(0);

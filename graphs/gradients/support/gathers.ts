@@ -4,7 +4,7 @@ import { minus, plus } from '../../support/arithmetic.ts';
 import { axisOf, lengthOf, range, rankOf, reshapeTo } from '../../support/shapes.ts';
 import { padded, placed, scatterAdded } from './places.ts';
 
-/** One row goes among zeros; constant indices without repeats are put in their places; others are summed into zeros. */
+/** A single row is surrounded by zeros; rows of constant indices without repeats are put at their places; others are summed into zeros. */
 export function gatherGradient({ op, node, input, known, dy }: GradientContext): Value[] {
   const [x, indices] = [input(0), input(1)];
   const rank = rankOf(node, x);

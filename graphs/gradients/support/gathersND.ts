@@ -38,7 +38,7 @@ function product(op: Pen, dims: readonly Length[]): Length {
   return dims.reduce((a, b) => times(op, a, b), 1);
 }
 
-/** i₀d₁d₂… + i₁d₂… + …, where a negative i counts from the end. */
+/** i₀d₁d₂… + i₁d₂… + …; a negative i counts from the end. */
 function rowIndices(op: Pen, indices: Value, dims: readonly Length[]): Value {
   const strides = lengths(
     op,

@@ -17,7 +17,7 @@ export function kernelShape(node: Node, weights: Value): readonly number[] {
   throw unsupported(node, 'a known kernel shape', 'symbolic dimensions of the weights and no attribute kernel_shape');
 }
 
-/** Attributes of the Conv of which a ConvTranspose is the adjoint: its padding is written out. */
+/** Attributes of the Conv whose adjoint is a ConvTranspose, with explicit padding. */
 export function transposedAttributes(node: Node, x: Value, w: Value, y: Value): Attributes {
   const kernel = kernelShape(node, w);
   const { kernel_shape, strides, dilations, group, pads } = {
@@ -32,7 +32,7 @@ export function transposedAttributes(node: Node, x: Value, w: Value, y: Value): 
   );
 }
 
-/** With output_shape or auto_pad SAME, the padding follows from the lengths: it is what the full result has too much. */
+/** With output_shape or auto_pad SAME, the padding is the excess of the full result. */
 function transposedPads(node: Node, kernel: readonly number[], x: Value, y: Value): number[] {
   const mode = stringAttribute(node, 'auto_pad', 'NOTSET');
   const shape = intsAttribute(node, 'output_shape');

@@ -24,15 +24,15 @@ export interface AxisMap {
   readonly selects: boolean;
 }
 
-/** Where elements are only moved, a product with a larger matrix than this costs more than moving them one by one. */
+/** If elements are only moved, a product with a larger matrix costs more than moving them one by one. */
 const SELECTION_ELEMENTS = 1 << 17;
 
 /** 256 MiB: a larger matrix of weights is refused. */
 const WEIGHT_ELEMENTS = 1 << 26;
 
 /**
- * The transposes of linear maps along several axes, applied to dy. What a map does to the identity is its matrix, and what a selection
- * does to 0, 1, 2, … are its indices: so the operator itself says how it pads or interpolates, sizes known or not.
+ * The transposes of linear maps along several axes, applied to dy. A map applied to the identity gives its matrix, and a selection
+ * applied to 0, 1, 2, … gives its indices: so the operator itself shows how it pads or interpolates, even with unknown sizes.
  */
 export function transposedMaps(context: GradientContext, maps: readonly AxisMap[]): Value {
   const { op, node, dy } = context;
@@ -50,7 +50,7 @@ export function transposedMaps(context: GradientContext, maps: readonly AxisMap[
   return dx;
 }
 
-/** Whether a selection from an axis of length `from` is worth a matrix. */
+/** Whether a matrix pays for a selection from an axis of length `from`. */
 export function isSmallSelection(from: Length, to: Length): boolean {
   return elementsOf(from, to) <= SELECTION_ELEMENTS;
 }

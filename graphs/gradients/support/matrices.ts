@@ -2,8 +2,8 @@ import type { Node, Pen, Value } from '../../../src/emit/index.ts';
 import { rankOf } from '../../support/shapes.ts';
 
 /**
- * da = dy bᵀ and db = aᵀ dy of y = ab; the engine sums over batch axes that were broadcast. A vector is a matrix of one row or
- * column. Where b is one matrix for a whole batch, its gradient is a single product over all rows: no batch of products is summed.
+ * da = dy bᵀ and db = aᵀ dy of y = ab; the engine sums over batch axes that were broadcast. A vector is a matrix of one row or column. If
+ * b is one matrix for a whole batch, its gradient is a single product over all rows, without summing a batch of products.
  */
 export function matrixGradients(op: Pen, node: Node, a: Value, b: Value, dy: Value): [Value, Value] {
   const [aIsVector, bIsVector] = [rankOf(node, a) === 1, rankOf(node, b) === 1];

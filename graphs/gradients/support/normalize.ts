@@ -15,7 +15,7 @@ export function normalized(op: Pen, x: Value, axes: readonly number[], epsilon: 
   return { normal: op.mul(centred, inverseDeviation), inverseDeviation };
 }
 
-/** From the gradient g of x̂ that of x: (g − mean g − x̂ · mean(g x̂)) / σ. */
+/** The gradient of x from the gradient g of x̂: (g − mean g − x̂ · mean(g x̂)) / σ. */
 export function throughNormalization(
   op: Pen,
   { normal, inverseDeviation }: Normalized,
@@ -27,7 +27,7 @@ export function throughNormalization(
   return op.mul(inverseDeviation, op.sub(op.sub(g, constant), op.mul(normal, along)));
 }
 
-/** Of x [N, C, …]: the axes that a channel's statistics go over, and a vector [C] in the form that multiplies x. */
+/** For x [N, C, …]: the axes of a channel's statistics, and a vector [C] in the shape that multiplies x. */
 export interface Channels {
   readonly over: readonly number[];
   readonly perChannel: (vector: Value) => Value;

@@ -4,7 +4,7 @@ import { axisOf, lengthOf, lengths, range, rankOf } from '../../support/shapes.t
 import type { AxisMap } from './linearMaps.ts';
 import { element } from './places.ts';
 
-/** dy without the margins. A Slice is faster than a Pad by negative numbers, which can also put back what Pad cut off. */
+/** dy without the margins. A Slice is faster than a negative Pad, which is needed only to restore what Pad cropped. */
 export function cropped(context: GradientContext): Value {
   const { op, input, inputs, known, dy } = context;
   const pads = known(1);

@@ -8,7 +8,7 @@ export interface Margin {
   readonly after: Length;
 }
 
-/** `x`, of that rank, among zeros. */
+/** `x`, of that rank, surrounded by zeros. */
 export function padded(op: Pen, x: Value, rank: number, margins: readonly Margin[]): Value {
   const needed = margins.filter(({ before, after }) => before !== 0 || after !== 0);
   if (needed.length === 0) return x;
@@ -20,7 +20,7 @@ export function padded(op: Pen, x: Value, rank: number, margins: readonly Margin
 
 /**
  * The transpose of a gather along an axis without repeated indices: row `indices[k]` of the result is row k of `x`, the others are zero.
- * Itself a gather, of `x` with a row of zeros at its end, since gathers run in parallel and scatters do not.
+ * It is itself a gather from `x` with a row of zeros at its end, because gathers run in parallel and scatters do not.
  */
 export function placed(
   op: Pen,
@@ -37,7 +37,7 @@ export function placed(
   return op.gather(rows, op.vector(source), axis);
 }
 
-/** The same, with indices and length that are known when the graph runs. */
+/** The same, with indices and length known only at run time. */
 export function placedAtRunTime(op: Pen, x: Value, rank: number, axis: number, indices: Value, length: Value): Value {
   const count = lengthOf(op, indices, 0);
   const nowhere = op.expand(lengths(op, [count]), length);
@@ -46,8 +46,8 @@ export function placedAtRunTime(op: Pen, x: Value, rank: number, axis: number, i
 }
 
 /**
- * The transpose of a gather along an axis by a vector of indices: rows of `x` are summed into `zeros`.
- * By elements, since ONNX Runtime's ScatterND adds in parallel and loses sums where an index is repeated.
+ * The transpose of a gather along an axis by a vector of indices: rows of `x` are summed into `zeros`. Elementwise, because ONNX
+ * Runtime's ScatterND adds in parallel and loses sums for repeated indices.
  */
 export function scatterAdded(op: Pen, x: Value, axis: number, indices: Value, zeros: Value): Value {
   const others = range(zeros.shape?.length ?? 1).filter((i) => i !== axis);
@@ -71,7 +71,7 @@ function asValue(op: Pen, length: Length): Value {
   return typeof length === 'number' ? op.vector([length]) : length;
 }
 
-/** Element `i` of a vector of starts, ends or steps: a number where it is constant. */
+/** Element `i` of a vector of starts, ends or steps: a number if constant. */
 export function element(op: Pen, vector: Value, known: readonly number[] | undefined, i: number): Length {
   const number = known?.[i];
   if (number !== undefined) return number;

@@ -2,7 +2,7 @@ import { binary, type GradientRule } from '../../../src/contract.ts';
 import type { Pen, Value } from '../../../src/emit/index.ts';
 import { isEqual, mask } from './masks.ts';
 
-/** y = xᵖ; the exponent may be of another type. Both gradients are 0 where PyTorch's are: p = 0, and x = 0 with p ≥ 0. */
+/** y = xᵖ; the exponent may have another type. Both gradients are 0 where PyTorch's are: p = 0, and x = 0 with p ≥ 0. */
 export const powGradients: GradientRule = (context) => {
   const exponents = context.known(1);
   const [p] = exponents ?? [];

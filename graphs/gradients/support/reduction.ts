@@ -11,19 +11,19 @@ import {
 
 type Axes = readonly number[] | 'all';
 
-/** What a reduction's rule sees: y and dy broadcast against x. */
+/** The context of a reduction's rule: y and dy broadcast against x. */
 export interface ReductionContext {
   readonly op: Pen;
   readonly x: Value;
   readonly y: Value;
   readonly dy: Value;
-  /** Reduces what has the shape of x, over the same axes; dimensions stay. */
+  /** Reduces a value with the shape of x over the same axes, keeping dimensions. */
   readonly reduce: (kind: 'reduceSum' | 'reduceMax' | 'reduceProd', value: Value) => Value;
-  /** One over the number of elements of x that one of y stands for. */
+  /** One over the number of elements of x per element of y. */
   readonly inverseCount: () => Operand;
 }
 
-/** A rule of an operator Reduce*, in all forms of its axes: attribute or input, negative, empty, with or without keepdims. */
+/** A rule for a Reduce* operator, for all forms of its axes: attribute or input, negative, empty, with or without keepdims. */
 export function reduction(rule: (context: ReductionContext) => Value): GradientRule {
   return (context) => {
     const { op, node, outputs, dy } = context;
@@ -55,7 +55,7 @@ function reducedAxes({ node, constant }: GradientContext): Axes {
   return axes.length > 0 || intAttribute(node, 'noop_with_empty_axes', 0) === 1 ? axes : 'all';
 }
 
-/** One over the number of elements that are reduced into one; counted when the graph runs where a dimension is symbolic. */
+/** One over the number of elements reduced into one; counted at run time if a dimension is symbolic. */
 function inverseCount(op: Pen, x: Value, y: Value, axes: Axes): Operand {
   const dims = x.shape && (axes === 'all' ? x.shape : axes.map((axis) => x.shape?.at(axis)));
   const known = staticDims(dims);

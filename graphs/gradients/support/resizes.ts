@@ -36,7 +36,7 @@ interface Scaling {
   readonly crop: Crop | undefined;
 }
 
-/** Where the region that is resized begins and ends, one float32 each: 0 is the axis' first element, 1 its last. */
+/** The start and end of the resized region, one float32 each: 0 is the axis's first element, 1 its last. */
 interface Crop {
   readonly start: Value;
   readonly end: Value;
@@ -47,7 +47,7 @@ interface Crop {
 export function resizeGradient(context: GradientContext): Value[] {
   refuse(context);
   const scalings = scalingsOf(context);
-  // What the kernel does not resize it does not crop.
+  // The kernel crops only what it resizes.
   if (isKnownWhole(context)) return [context.dy];
   const factors = scalings.map((scaling) => repeats(context, scaling));
   if (factors.every((factor) => factor !== undefined)) return [sumOfCopies(context, scalings, factors)];
@@ -85,7 +85,7 @@ function isNearest(node: Node): boolean {
   return stringAttribute(node, 'mode', 'nearest') === 'nearest';
 }
 
-/** Start and end of the crop by axis, of tf_crop_and_resize. ONNX Runtime's linear kernel crops no axis whose length stays. */
+/** Start and end of the crop by axis, for tf_crop_and_resize. ONNX Runtime's linear kernel does not crop an axis whose length stays. */
 function cropsOf(context: GradientContext, count: number): ((position: number) => Crop) | undefined {
   const { op, node, input, known, wants } = context;
   if (transformationOf(context) !== 'tf_crop_and_resize') return undefined;
@@ -141,7 +141,7 @@ function sumOfCopies(
   return axes.length === 0 ? dy : op.reduceSum(reshapeTo(op, dy, parts.flat()), axes);
 }
 
-/** The same Resize of the last axis of a matrix, as an image: the linear modes take only such. */
+/** The same Resize on the last axis of a matrix, as an image: the linear modes accept only images. */
 function mapOf(context: GradientContext, { axis, from, to, scale, crop }: Scaling): AxisMap {
   const { op, node } = context;
   const attributes = {
@@ -158,7 +158,7 @@ function mapOf(context: GradientContext, { axis, from, to, scale, crop }: Scalin
     const scales = scale === undefined ? undefined : scalesOf(op, scale);
     const sizes = scale === undefined ? lengths(op, [1, 1, lengthOf(op, rows, 0), to]) : undefined;
     const resized = op.call('Resize', [image, undefined, scales, sizes], { attributes });
-    // ONNX Runtime's shape inference counts otherwise than its kernel: a length that is known is stated.
+    // ONNX Runtime's shape inference differs from its kernel, so a known length is stated.
     return reshapeTo(op, resized, [lengthOf(op, rows, 0), to]);
   };
   return { axis, length: from, apply, selects: !crop && isNearest(node) };

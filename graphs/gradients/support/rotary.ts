@@ -3,7 +3,7 @@ import { int, intAttribute, type Pen, type Value } from '../../../src/emit/index
 import { lengthOf, rankOf, reshapeTo } from '../../support/shapes.ts';
 import { scatterAdded } from './places.ts';
 
-/** Pairs (a, b) become (a cos − b sin, a sin + b cos): dx is dy turned by the negative angle, dcos = a da + b db, dsin = a db − b da. */
+/** Pairs (a, b) become (a cos − b sin, a sin + b cos): dx is dy rotated by the negative angle, dcos = a da + b db, dsin = a db − b da. */
 export function rotaryGradients(context: GradientContext): (Value | undefined)[] {
   const { op, node, inputs, input, dy, wants } = context;
   const [x, cos, sin, places] = [input(0), input(1), input(2), inputs[3]];
@@ -23,7 +23,7 @@ export function rotaryGradients(context: GradientContext): (Value | undefined)[]
   return [dx, cacheGradient(context, cos, dcos), cacheGradient(context, sin, dsin)];
 }
 
-/** The two elements that are turned together, [N, S, heads, pairs] each. */
+/** The two elements rotated together, [N, S, heads, pairs] each. */
 function pairs({ op, node, input }: GradientContext, given: Value): readonly [Value, Value] {
   const x = inRows(op, given, rankOf(node, input(0)) === 3 ? intAttribute(node, 'num_heads', 1) : undefined);
   const count = lengthOf(op, input(1), rankOf(node, input(1)) - 1);
@@ -42,7 +42,7 @@ function inRows(op: Pen, x: Value, heads: number | undefined): Value {
   return heads === undefined ? op.transpose(x, [0, 2, 1, 3]) : op.reshape(x, [0, 0, heads, -1]);
 }
 
-/** Summed over the heads, and over the places that read the same row of the cache. */
+/** Summed over the heads, and over the positions that read the same row of the cache. */
 function cacheGradient({ op, inputs }: GradientContext, cache: Value, flow: Value): Value {
   const perPlace = op.reduceSum(flow, [2]);
   const places = inputs[3];

@@ -14,7 +14,7 @@ interface Range {
   readonly step: Length;
 }
 
-/** A step of 1 leaves a block, which goes among zeros; other steps leave single rows, which are put in their places. */
+/** A step of 1 selects a block, which is surrounded by zeros; other steps select single rows, which are put at their places. */
 export function sliceGradient(context: GradientContext): Value[] {
   const { op, node, input } = context;
   const rank = rankOf(node, input(0));
@@ -39,7 +39,7 @@ export function sliceGradient(context: GradientContext): Value[] {
   ];
 }
 
-/** Whichever axes are sliced: the places of all elements are sliced in the same way, and dy is put there. */
+/** For unknown axes: the indices of all elements are sliced the same way, and dy is put there. */
 function byPlaces({ op, input, inputs, dy }: GradientContext): Value {
   const x = input(0);
   const count = op.call('Size', [x], { dtype: 'int64', shape: [] });
@@ -50,7 +50,7 @@ function byPlaces({ op, input, inputs, dy }: GradientContext): Value {
   return op.reshapeLike(op.scatterElements(zeros, flat(taken), flat(dy), 0), x);
 }
 
-/** `undefined` where it is not known which axes are sliced. */
+/** `undefined` if the sliced axes are unknown. */
 function rangesOf({ op, node, input, inputs, known }: GradientContext): Range[] | undefined {
   const [x, starts, ends, steps] = [input(0), input(1), input(2), inputs[4]];
   const count = known(1)?.length ?? starts.shape?.[0];

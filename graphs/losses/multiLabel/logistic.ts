@@ -28,7 +28,7 @@ export function logistic(op: Pen, x: Value): Logistic {
   };
 }
 
-/** log(1 + x) of total = 1 + x as rounded, and what rounding it lost to first order. */
+/** log(1 + x) from total = 1 + x rounded, plus the first-order effect of the rounding. */
 export function logOf(op: Pen, total: Value, x: Value): Value {
   return op.add(op.log(total), op.div(op.sub(x, op.sub(total, 1)), total));
 }

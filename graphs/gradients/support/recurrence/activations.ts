@@ -2,7 +2,7 @@ import { attribute, float, type Node, type Pen, type Value } from '../../../../s
 import { unsupported } from '../../../support/shapes.ts';
 import { isAbove, isEqual } from '../masks.ts';
 
-/** An activation of a recurrent operator, with its derivative written in what it gave. */
+/** An activation of a recurrent operator, with its derivative in terms of its output. */
 export interface Activation {
   readonly apply: (op: Pen, x: Value) => Value;
   /** f′(x) as a function of y = f(x). */
@@ -15,7 +15,7 @@ interface Shape {
 }
 
 interface Kind {
-  /** Defaults of the parameters that it has; NaN where ONNX Runtime's kernels take 0, which is not ONNX's default. */
+  /** Defaults of its parameters; NaN if ONNX Runtime's kernels use 0, which differs from ONNX's default. */
   readonly alpha?: number;
   readonly beta?: number;
   readonly of: (shape: Shape) => Activation;
@@ -89,8 +89,8 @@ function withAlpha(op: Pen, opType: string, x: Value, alpha: number): Value {
 }
 
 /**
- * The activations of a recurrent node, all directions one after the other. Of `activation_alpha` and `activation_beta` each takes
- * a number in turn if it has such a parameter.
+ * The activations of a recurrent node, direction by direction. Each takes the next number of `activation_alpha` and `activation_beta` if
+ * it has such a parameter.
  */
 export function activationsOf(node: Node, defaults: readonly string[], directions: number): Activation[] {
   const names = attribute(node, 'activations', 'strings') ?? [];

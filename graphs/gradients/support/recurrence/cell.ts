@@ -2,18 +2,18 @@ import { floatAttribute, type Node, type Pen, type Value } from '../../../../src
 import { isAbove } from '../masks.ts';
 import type { Activation } from './activations.ts';
 
-/** Weights of one direction. Gates stand below each other in blocks, each of which is one product with the state. */
+/** Weights of one direction. Gates are stacked in blocks, each of which is one product with the state. */
 export interface Weights {
   readonly hidden: number;
-  /** Of the state, by block: [rows, H]. */
+  /** Weights of the state, by block: [rows, H]. */
   readonly r: readonly Value[];
-  /** Biases of the state, by block: [rows]; they are part of what the input gives, unless the cell says otherwise. */
+  /** Biases of the state, by block: [rows]; they are part of the input's products, unless the cell says otherwise. */
   readonly rb: readonly Value[] | undefined;
   /** [H] each. */
   readonly peepholes: readonly Value[] | undefined;
 }
 
-/** One step forward: the next states, and what the gradient needs, the state before the step first. */
+/** One step forward: the next states, and what the gradient needs, starting with the state before the step. */
 export interface Forward {
   readonly states: readonly Value[];
   readonly kept: readonly Value[];
@@ -33,33 +33,33 @@ export interface BlockGradient {
 }
 
 /**
- * A recurrent cell. Its gradient is linear in the gradients of the states, with factors that all steps' kept values give at
- * once: a step back is a few products.
+ * A recurrent cell. Its gradient is linear in the gradients of the states, with factors computed at once from the saved values of all
+ * steps: a step back is a few products.
  */
 export interface Cell {
   readonly forward: (op: Pen, x: readonly Value[], states: readonly Value[]) => Forward;
-  /** From kept values of all steps, [T·N, H]. */
+  /** From saved values of all steps, [T·N, H]. */
   readonly factors: (op: Pen, kept: readonly Value[]) => readonly Value[];
   readonly backward: (op: Pen, gradients: readonly Value[], factors: readonly Value[]) => Backward;
   readonly blocks: (op: Pen, deltas: readonly Value[], kept: readonly Value[]) => readonly BlockGradient[];
   readonly peepholes?: (op: Pen, deltas: readonly Value[], kept: readonly Value[]) => Value;
 }
 
-/** What a kind of recurrent operator is made of. */
+/** The parts of a kind of recurrent operator. */
 export interface CellKind {
   readonly states: 1 | 2;
   /** The gates of each block. */
   readonly blocks: readonly number[];
-  /** Whether the state's bias of a block is not part of what the input gives. */
+  /** Whether the state's bias of a block is not part of the input's products. */
   readonly ownBias: (block: number) => boolean;
   readonly activations: readonly string[];
   readonly cell: (node: Node, weights: Weights, activations: readonly Activation[]) => Cell;
 }
 
-/** A gate: an activation of a product that may be clipped before. */
+/** A gate: an activation of a product that may be clipped first. */
 export interface Gate {
   readonly apply: (op: Pen, z: Value) => Value;
-  /** @param z the product, which is kept only where it is clipped. */
+  /** @param z the product, saved only if it is clipped. */
   readonly slope: (op: Pen, y: Value, z: Value | undefined) => Value;
 }
 
@@ -76,7 +76,7 @@ export function gate({ apply, slope }: Activation, clip: number | undefined): Ga
   };
 }
 
-/** Columns of a matrix beside each other, `count` of equal width. */
+/** Splits a matrix into `count` column blocks of equal width. */
 export function columns(op: Pen, x: Value, count: number, width: number): Value[] {
   if (count === 1) return [x];
   const piece = { dtype: x.dtype, shape: x.shape && [...x.shape.slice(0, -1), width] };
@@ -86,7 +86,7 @@ export function columns(op: Pen, x: Value, count: number, width: number): Value[
 
 const LAST = { type: 'int', value: 1n } as const;
 
-/** Columns of matrices of equal width beside each other. */
+/** Joins matrices of equal width side by side. */
 export function beside(op: Pen, parts: readonly Value[]): Value {
   const [first] = parts;
   const width = first?.shape?.[1];

@@ -10,25 +10,25 @@ export interface Direction {
   readonly batch: Length;
   /** [T·N, I] */
   readonly x: Value;
-  /** What the input gives to each block, [T, N, rows]. */
+  /** The input's products for each block, [T, N, rows]. */
   readonly given: readonly Value[];
   /** Weights of the input by block, [rows, I]. */
   readonly w: readonly Value[];
   readonly initial: readonly Value[];
-  /** bool [T, N, 1]: whether a step is one of the sequence; `undefined` where all are. */
+  /** bool [T, N, 1]: whether a step belongs to the sequence; `undefined` if all do. */
   readonly mask: Value | undefined;
   readonly hidden: number;
 }
 
 export interface ForwardPass {
-  /** [T, N, H]; zero where a sequence is over. */
+  /** [T, N, H]; zero after the end of a sequence. */
   readonly y: Value | undefined;
   readonly states: readonly Value[];
   /** [T·N, …] each. */
   readonly kept: readonly Value[];
 }
 
-/** Steps forward, and keeps what the way back needs. */
+/** Steps forward, and saves what the way back needs. */
 export function forwardPass(op: Pen, direction: Direction, needsY: boolean): ForwardPass {
   const { cell, reverse, mask, given, initial } = direction;
   const sequences = mask ? [...given, mask] : given;
@@ -53,7 +53,7 @@ export function forwardPass(op: Pen, direction: Direction, needsY: boolean): For
   };
 }
 
-/** What flows into the outputs. */
+/** The gradients of the outputs. */
 export interface Flow {
   /** [T, N, H] */
   readonly y: Value | undefined;
@@ -69,7 +69,7 @@ export interface DirectionGradients {
   readonly peepholes: Value | undefined;
 }
 
-/** Steps back, and all products that are no part of the recurrence over all steps at once. */
+/** Steps back, with all products outside the recurrence over all steps at once. */
 export function backwardPass(op: Pen, direction: Direction, { kept }: ForwardPass, flow: Flow): DirectionGradients {
   const { cell } = direction;
   const { deltas, states } = stepsBack(op, direction, kept, flow);

@@ -6,8 +6,8 @@ import type { CellKind } from './cell.ts';
 import { backwardPass, type Direction, type Flow, forwardPass } from './direction.ts';
 
 /**
- * Gradients of LSTM, GRU and RNN. The forward pass runs once more as a Scan that keeps what the backward one needs, and which a training
- * step runs in the operator's place; the backward one is a Scan the other way. Products with the input, and gradients of weights, are one
+ * Gradients of LSTM, GRU and RNN. The forward pass becomes a Scan that saves what the backward pass needs, and a training step runs it in
+ * the operator's place; the backward pass is a Scan in the other direction. Products with the input, and gradients of weights, are one
  * product over all steps.
  */
 export function recurrentGradients(context: GradientContext, kind: CellKind): (Value | undefined)[] {
@@ -80,7 +80,7 @@ function flowsOf(op: Pen, directions: readonly Direction[], flow: GradientContex
   }));
 }
 
-/** What all directions have in common. */
+/** The parts that all directions share. */
 interface Shared {
   readonly hidden: number;
   readonly time: Length;
@@ -146,7 +146,7 @@ function directionOf(
   return { cell, reverse, time, batch, x, given, w, initial, mask, hidden };
 }
 
-/** A value in pieces of so many rows. */
+/** A value in pieces of this many rows. */
 function pieces(op: Pen, value: Value, rows: readonly number[]): Value[] {
   if (rows.length === 1) return [value];
   const shapes = rows.map((count) => ({ dtype: value.dtype, shape: value.shape && [count, ...value.shape.slice(1)] }));

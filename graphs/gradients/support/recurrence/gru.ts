@@ -2,8 +2,8 @@ import { intAttribute, type Node, type Pen, type Value } from '../../../../src/e
 import { beside, type Cell, type CellKind, clipOf, columns, type Gate, gate, product, type Weights } from './cell.ts';
 
 /**
- * Gates z, r in one block and the candidate n in another: h′ = (1 − z) n + z h. `linear_before_reset` says whether r multiplies
- * the state's product, q = h Rᵀ + b, or the state before it. Kept: h, z, r, n, the reset (r h or q), and what was clipped.
+ * Gates z, r in one block and the candidate n in another: h′ = (1 − z) n + z h. `linear_before_reset` says whether r multiplies the
+ * state's product, q = h Rᵀ + b, or the state before it. Saved: h, z, r, n, the reset (r h or q), and clipped products.
  */
 export function gru(node: Node): CellKind {
   const isLinearFirst = intAttribute(node, 'linear_before_reset', 0) !== 0;
@@ -123,7 +123,7 @@ function closed(op: Pen, { z, r, h, zn, reset, products }: Closing, { candidate,
   return { states: [next], kept: [h, z, r, n, reset, ...(isClipped ? [...products, zn] : [])] };
 }
 
-/** What multiplies the gradient of h′ on its way to the products of z and n. */
+/** The factors on the gradient of h′ for the products of z and n. */
 function factorsOf(op: Pen, [h, z, r, n, reset, pz, pr, pn]: readonly Value[], { inner, candidate }: Gates) {
   if (!h || !z || !r || !n || !reset) throw new Error('a GRU keeps five values');
   const kz = op.mul(op.sub(h, n), inner.slope(op, z, pz));

@@ -2,8 +2,8 @@ import { intAttribute, type Value } from '../../../../src/emit/index.ts';
 import { beside, type CellKind, clipOf, columns, gate, product } from './cell.ts';
 
 /**
- * Gates i, o, f, g in one block: c′ = f c + i g, h′ = o t with t = h(c′). Peepholes let i and f see c, and o see c′.
- * Kept: h, c, i, o, f, g, t, and what was clipped.
+ * Gates i, o, f, g in one block: c′ = f c + i g, h′ = o t with t = h(c′). Peepholes let i and f see c, and o see c′. Saved: h, c, i, o,
+ * f, g, t, and clipped products.
  */
 export const lstm: CellKind = {
   states: 2,

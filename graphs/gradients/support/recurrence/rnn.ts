@@ -1,6 +1,6 @@
 import { type CellKind, clipOf, gate, product } from './cell.ts';
 
-/** h′ = f(x + h Rᵀ). Kept: h, h′, and what was clipped. */
+/** h′ = f(x + h Rᵀ). Saved: h, h′, and clipped products. */
 export const rnn: CellKind = {
   states: 1,
   blocks: [1],
