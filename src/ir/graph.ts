@@ -21,12 +21,19 @@ export class Value {
 
 export type NodeAttributes = ReadonlyMap<string, Attribute | AttributeInit>;
 
+/** What flows to `source` from a node's own gradient, and to a setting of the node if that is trained too. */
+export interface OwnGradient {
+  readonly source: Value;
+  readonly gradient: (dy: Value) => Value;
+  readonly setting?: { readonly source: Value; readonly gradient: (dy: Value) => Value };
+}
+
 /** What lossgraft knows about its own nodes beside the operator. Files do not contain it. */
 export interface NodeMeta {
   /** No gradient flows through it. */
   readonly stopsGradient?: boolean;
-  /** Its hand-written gradient: what flows to `source`, from the node's own gradient. */
-  readonly ownGradient?: { readonly source: Value; readonly gradient: (dy: Value) => Value };
+  /** Its hand-written gradient. */
+  readonly ownGradient?: OwnGradient;
 }
 
 interface NodeParts {

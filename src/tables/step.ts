@@ -64,6 +64,10 @@ export const stepRows = {
   clipNorm: number('Clip the global norm of all gradients at this value', 'a number above 0', (norm) => norm > 0, {
     settings: 'within',
   }),
+  /** Trains the scales of quantised weights too, as learned step size quantisation does. */
+  learnScales: flag('Quantised models: train the scales of the trained weights too (learned step size quantisation)', {
+    settings: 'within',
+  }),
   /** Gradients are averaged over this many micro-batches before a step is taken. */
   accumulate: count('Average the gradients of this many micro-batches for each step', { settings: 'within' }),
   /** No weight decay for parameters of rank 1: biases and the scales of normalisations. */

@@ -1,12 +1,17 @@
 import type { Emitter, Value } from '../emit/index.ts';
 import { LossgraftError, option } from '../errors.ts';
+import { isView } from '../ir/edit.ts';
+import type { InitializerSource } from '../ir/graph.ts';
 import type { Model } from '../model.ts';
+import { readTensor } from '../onnx/index.ts';
+import type { Tensor } from '../tensor.ts';
 import { type ConstantReader, inferOwnTypes } from '../transform/constantValues.ts';
 import { differentiate } from '../transform/differentiate.ts';
 import { type CutPlace, cutAt } from '../transform/frozen.ts';
 import type { Calculus } from '../transform/gradientOutputs.ts';
 import { type Grafted, type GraftRequest, graft } from '../transform/graft.ts';
 import { halfOf, type NarrowRequest, narrow, type Precision, refuseUnnarrowed } from '../transform/halfPrecision.ts';
+import { weightScales } from '../transform/learnedScales.ts';
 import { scaleInput } from '../transform/lossScale.ts';
 import { type LeftOut, leftOutNotes, type Parameter } from '../transform/parameters.ts';
 import { type Prepared, type PrepareRequest, prepare } from '../transform/prepare.ts';
@@ -18,6 +23,8 @@ export interface BackwardRequest extends GraftRequest, PrepareRequest {
   /** In which the model's products are computed; weights, losses and updates are float32. Default `float32`. */
   readonly precision?: Precision;
   readonly calculus: Calculus;
+  /** Trains the scales of trained weights too, where these are quantised. */
+  readonly learnScales?: boolean;
   /** `head`, `all`, patterns of parameter names, or names of tensors; a list of these. */
   readonly trainable: string;
   /** The part in front of it is a graph of its own. */
@@ -38,6 +45,8 @@ export interface Backward {
   readonly constant: ConstantReader;
   /** What the loss was multiplied by before it was differentiated, and with it the gradients: an input. */
   readonly scale: Value | undefined;
+  /** Scales of quantised weights that are trained, by name, as the file has them. */
+  readonly initialScales: ReadonlyMap<string, Tensor>;
 }
 
 /** The input that holds the learning rate. */
@@ -58,18 +67,27 @@ export async function backward(model: Model, request: BackwardRequest): Promise<
     cutAt(graph, request.frozen, { outputs: [grafted.logits, ...grafted.outputs, ...nexts], data, among });
   }
   await inferOwnTypes(model, graph);
-  straightThrough(grafted.op);
-  const wrt = asked.map(({ value }) => value);
+  const scales = request.learnScales ? weightScales(graph, asked) : [];
+  straightThrough(grafted.op, new Set(scales.map(({ value }) => value)));
+  const all = [...asked, ...scales];
+  const wrt = all.map(({ value }) => value);
   halve(grafted.op, request.precision, { among, constant, trained: new Set(wrt) });
   const scale = request.precision === 'mixed' ? scaleInput(grafted.op) : undefined;
   const options = { rules: request.calculus.gradients, constant, replacesForward: true, scale };
   const gradients = differentiate(grafted.op, grafted.loss, wrt, options);
-  const trained = asked.filter(({ value }) => gradients.has(value));
-  const unreached = asked.filter(({ value }) => !gradients.has(value));
+  const trained = all.filter(({ value }) => gradients.has(value));
+  const unreached = all.filter(({ value }) => !gradients.has(value));
   if (trained.length === 0) throw nothingTrained(unreached, grafted.logits);
   draft.notes.push(...leftOutNotes(leftOut, option('trainable')));
   if (request.trainable === 'all') draft.notes.push(...otherWeightsNotes(graph));
-  return { draft, grafted, gradients, trained, unreached, leftOut, constant, scale };
+  if (scales.length > 0)
+    draft.notes.push(`The scales of ${scales.length} weights are trained too, and the file gets them`);
+  const initialScales = new Map(scales.map(({ value, source }) => [value.name, readSource(model, source)]));
+  return { draft, grafted, gradients, initialScales, trained, unreached, leftOut, constant, scale };
+}
+
+function readSource(model: Model, source: InitializerSource): Tensor {
+  return isView(source) ? readTensor(model.proto.source, source, { modelDir: model.dir }) : source;
 }
 
 function halve(op: Emitter, precision: Precision | undefined, request: NarrowRequest): void {

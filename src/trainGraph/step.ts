@@ -72,7 +72,10 @@ export async function buildStep(
   const { op } = pass.grafted;
   liftStates(pass);
   const rate = addRate(graph, request);
-  const states = [...optimize(op, pass.gradients, rate, request, pass.scale), ...statistics(pass)];
+  const states = [
+    ...optimize(op, pass.gradients, rate, { ...request, initialScales: pass.initialScales }, pass.scale),
+    ...statistics(pass),
+  ];
   const [loss, nexts] = settle(
     pass,
     request,

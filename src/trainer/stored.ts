@@ -1,7 +1,7 @@
 import { readSafetensors } from '../safetensors/read.ts';
 import { writeSafetensors } from '../safetensors/write.ts';
 import type { Tensor } from '../tensor.ts';
-import { asStored, weightsOf } from '../tuned/locate.ts';
+import { asStored, weightsOf, withScales } from '../tuned/locate.ts';
 import { readable } from '../tuned/writeBack.ts';
 import { VERSION } from '../version.ts';
 import type { RunParts } from './parts.ts';
@@ -18,9 +18,11 @@ export function roundToStored({ request, graphs, folder }: RunParts, file: strin
   const merged = new Map(untied.map(({ name, parameter }) => [name, parameter]));
   const isTuned = new Set(tuned);
   const path = folder.file(file);
-  const state = [...readSafetensors(path)].map(([name, tensor]): [string, Tensor] => {
+  const read = readSafetensors(path);
+  const { model: own } = withScales(readable(stored), new Map([...read].filter(([name]) => isTuned.has(name))));
+  const state = [...read].map(([name, tensor]): [string, Tensor] => {
     const place = isTuned.has(name) ? places.get(merged.get(name) ?? name) : undefined;
-    return [name, (place && asStored(readable(stored), tensor, place)) ?? tensor];
+    return [name, (place && asStored(own, tensor, place)) ?? tensor];
   });
   const tensors = state.map(([name, tensor]) => {
     const { dtype, dims, data } = tensor;

@@ -75,7 +75,10 @@ function nodeGradients(
   if (captured.length > 0 && node.bodies.size === 0) throw noRule(node);
   const own = node.meta.ownGradient;
   const dy = node.outputs[0] && tape.get(node.outputs[0]);
-  if (own && dy) return dependent.has(own.source) ? [[own.source, own.gradient(dy)]] : [];
+  if (own && dy)
+    return [own, own.setting].flatMap((each) =>
+      each && dependent.has(each.source) ? [[each.source, each.gradient(dy)] as const] : [],
+    );
   if (!Object.hasOwn(options.rules, keyOf(node)) && readsSequence(node, dependent)) throw noRule(node);
   if (node.meta.stopsGradient) return [];
   if (isRounding(node) && node.inputs[0] && dependent.has(node.inputs[0])) throw noRule(node);

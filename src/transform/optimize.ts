@@ -1,8 +1,9 @@
-import type { Optimizer, OptionSpecs, OptionValues } from '../contract.ts';
+import type { Optimizer, OptionSpecs, OptionValues, Update } from '../contract.ts';
 import type { Emitter, Value } from '../emit/index.ts';
 import { LossgraftError } from '../errors.ts';
 import { RENAME_TENSOR } from '../ir/names.ts';
 import { resolveOptions } from '../options/declared.ts';
+import type { Tensor } from '../tensor.ts';
 import { nextScale, overflows, unscale } from './lossScale.ts';
 import { globRegex } from './parameters.ts';
 
@@ -17,6 +18,8 @@ export interface OptimizeRequest {
   readonly rateFactors?: readonly { readonly pattern: string; readonly factor: number }[];
   /** Gradients are averaged over this many micro-batches before a step is taken. */
   readonly accumulate?: number;
+  /** Scales of quantised weights among the parameters, by name, as they begin. */
+  readonly initialScales?: ReadonlyMap<string, Tensor>;
 }
 
 /** A state: its value in this step, and in the next. */
@@ -82,11 +85,13 @@ function update(
   param: Value,
   grad: Value,
   rate: Value,
-  { optimizer, noDecayForVectors, rateFactors }: OptimizeRequest,
+  { optimizer, noDecayForVectors, rateFactors, initialScales }: OptimizeRequest,
   options: OptionValues<OptionSpecs>,
 ): State[] {
   const isVector = (param.shape?.length ?? 0) <= 1;
-  const own = noDecayForVectors && isVector && 'weightDecay' in options ? { ...options, weightDecay: 0 } : options;
+  const scale = initialScales?.get(param.name);
+  const isBare = scale !== undefined || (noDecayForVectors && isVector);
+  const own = isBare && 'weightDecay' in options ? { ...options, weightDecay: 0 } : options;
   const factor = rateFactors?.find(({ pattern }) => globRegex(pattern).test(param.name))?.factor ?? 1;
   const lr = factor === 1 ? rate : op.mul(rate, factor);
   const slots = new Map(
@@ -99,7 +104,9 @@ function update(
     if (value) return value;
     throw defect(optimizer.name, `reads the slot "${name}", which it does not declare`);
   };
-  const next = optimizer.update({ op, param, grad, lr, slot }, own);
+  const next = scale
+    ? scaleUpdate(op, { param, grad }, scale, (parts) => optimizer.update({ op, ...parts, lr, slot }, own))
+    : optimizer.update({ op, param, grad, lr, slot }, own);
   const states: State[] = [{ current: param, next: typed(next.param, param), kind: 'parameter' }];
   for (const [name, current] of slots) {
     const value = next.slots[name];
@@ -107,6 +114,22 @@ function update(
     states.push({ current, next: typed(value, current), kind: 'slot' });
   }
   return states;
+}
+
+/**
+ * The update of a scale in parts of what it was at the start: so that SGD takes the same step as without, and an optimizer whose steps have
+ * the size of the learning rate moves it by that share. It is at most halved, and so it stays above 0.
+ */
+function scaleUpdate(
+  op: Emitter,
+  { param, grad }: { readonly param: Value; readonly grad: Value },
+  initial: Tensor,
+  update: (parts: { readonly param: Value; readonly grad: Value }) => Update,
+): Update {
+  const start = op.constant(initial);
+  const next = update({ param: typed(op.div(param, start), param), grad: typed(op.div(grad, start), param) });
+  const kept = op.max(op.mul(next.param, start), op.mul(param, 0.5));
+  return { ...next, param: typed(kept, param) };
 }
 
 function typed(next: Value, current: Value): Value {

@@ -2,11 +2,12 @@ import type { Emitter, Value } from '../emit/index.ts';
 import { intAttribute } from '../ir/attributes.ts';
 import { buildGraph } from '../ir/build.ts';
 import { isView } from '../ir/edit.ts';
-import type { Graph, InitializerSource, Node } from '../ir/graph.ts';
+import type { Graph, InitializerSource, Node, OwnGradient } from '../ir/graph.ts';
 import type { ModelProto, TensorProto } from '../onnx/types.ts';
 import { boundsOf, dequantise, integersAs, type Quantisation, rangeOf } from '../quantisation.ts';
 import { type DataType, elementCount, type Tensor } from '../tensor.ts';
 import { floatOperators } from './integerOperators.ts';
+import { scaleGradient } from './learnedScales.ts';
 import { checkQuantisation, checkRounding } from './quantisationChecks.ts';
 import { isDequantise, isQuantise, isQuantised, isRounding } from './quantised.ts';
 import { unpackBlocks } from './unpackBlocks.ts';
@@ -122,20 +123,45 @@ function quantisedWeights(graph: Graph, read: Read): QuantisedWeight[] {
   });
 }
 
-const known = new WeakMap<ModelProto, ReadonlyMap<TensorProto, Quantisation>>();
+type ReadTensor = (tensor: TensorProto) => Tensor;
+
+/** By the function that reads the file: another one may know of trained scales. */
+const known = new WeakMap<ReadTensor, ReadonlyMap<TensorProto, Quantisation>>();
 
 /** How the file quantises its weights: those that {@link addMasters} takes. */
-export function quantisations(
-  proto: ModelProto,
-  read: (tensor: TensorProto) => Tensor,
-): ReadonlyMap<TensorProto, Quantisation> {
-  const before = known.get(proto);
+export function quantisations(proto: ModelProto, read: ReadTensor): ReadonlyMap<TensorProto, Quantisation> {
+  const before = known.get(read);
   if (before) return before;
   const graph = buildGraph(proto);
   const readAny = (source: InitializerSource): Tensor => (isView(source) ? read(source) : source);
   inPairs(graph, proto.opsetImports.get('') ?? 1, readAny);
   const found = new Map(quantisedWeights(graph, readAny).map(({ source, how }) => [source, how]));
-  known.set(proto, found);
+  known.set(read, found);
+  return found;
+}
+
+/**
+ * The steps of int32 biases that go with trained scales of their layers' weights, by name: a bias is stored in steps of the product of the
+ * scales of its layer's input and weight. QOperator files store no such steps.
+ */
+export function biasScales(
+  proto: ModelProto,
+  read: ReadTensor,
+  trained: ReadonlyMap<string, Tensor>,
+): ReadonlyMap<string, Tensor> {
+  const graph = buildGraph(proto);
+  const found = new Map<string, Tensor>();
+  for (const { inputs } of graph.nodes) {
+    const [, weight, bias] = inputs.map((input) => input?.producer);
+    const [before, own] = [weight, bias].map((node) => (node && isDequantise(node) ? node.inputs[1] : undefined));
+    const after = before && trained.get(before.name);
+    const [old, step] = [before, own].map((value) => value && graph.initializers.get(value));
+    if (!own || !after || !old || !step || !isView(old) || !isView(step) || found.has(own.name)) continue;
+    const [from, base] = [read(old), read(step)];
+    const at = ({ data }: Tensor, i: number): number => Number(data[data.length === 1 ? 0 : i]);
+    const data = Float32Array.from({ length: base.data.length }, (_, i) => (at(base, i) * at(after, i)) / at(from, i));
+    found.set(own.name, { dtype: 'float32', dims: base.dims, data });
+  }
   return found;
 }
 
@@ -176,18 +202,31 @@ function sameAttributes(a: Node, b: Node): boolean {
 /**
  * Lets gradients pass a QuantizeLinear and the DequantizeLinear behind it as if nothing was rounded, where the result is not cut to the
  * type's range: the straight-through estimator, as PyTorch's fake_quantize (Bengio et al., 2013). A DynamicQuantizeLinear cuts nothing.
+ *
+ * @param scales those that are trained: see {@link scaleGradient}.
  */
-export function straightThrough(op: Emitter): void {
+export function straightThrough(op: Emitter, scales: ReadonlySet<Value> = NONE): void {
   for (const node of op.graph.nodes) {
     const rounding = node.inputs[0]?.producer;
     const source = rounding?.inputs[0];
     if (!isDequantise(node) || !rounding || !source) continue;
     if (isQuantise(rounding)) {
       const gradient = (dy: Value): Value => op.mul(dy, inRange(op, rounding, source));
-      node.meta = { ...node.meta, ownGradient: { source, gradient } };
+      const [, scale] = rounding.inputs;
+      const setting = scale && scales.has(scale) ? { setting: ofScale(op, rounding, source, scale) } : {};
+      node.meta = { ...node.meta, ownGradient: { source, gradient, ...setting } };
     } else if (rounding.opType === 'DynamicQuantizeLinear')
       node.meta = { ...node.meta, ownGradient: { source, gradient: (dy) => dy } };
   }
+}
+
+const NONE: ReadonlySet<Value> = new Set();
+
+function ofScale(op: Emitter, rounding: Node, x: Value, scale: Value): NonNullable<OwnGradient['setting']> {
+  const perElement = (value: Value): Value => spread(op, rounding, value, x);
+  const gradient = (dy: Value): Value =>
+    scaleGradient(op, { rounding, x, dy, inRange: inRange(op, rounding, x) }, perElement);
+  return { source: scale, gradient };
 }
 
 /** 1 where x / scale + zero point, rounded, lies within the range of the type, else 0. */

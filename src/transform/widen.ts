@@ -51,7 +51,7 @@ export function wideningNotes(model: Model): string[] {
     return [`The model is in ${own}: it trains in float32, and the trained weights go back into its file as ${own}`];
   const rounded =
     `The weights are quantised (${own}): training rounds float32 masters to the file's scales in every step, gradients pass the rounding, ` +
-    `and the trained weights go back as ${own} with the same scales`;
+    `and the trained weights go back as ${own}`;
   return [rounded, ...computed];
 }
 

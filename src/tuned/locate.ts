@@ -5,7 +5,7 @@ import { inFloat32, narrowed } from '../numbers.ts';
 import type { NodeProto, TensorProto } from '../onnx/types.ts';
 import { dequantise, type Quantisation, quantise } from '../quantisation.ts';
 import { type DataType, elementCount, isOtherFloat, isText, type Tensor } from '../tensor.ts';
-import { quantisations } from '../transform/qdq.ts';
+import { biasScales, quantisations } from '../transform/qdq.ts';
 
 /** A parameter that training separated from another, by name. */
 export interface Tie {
@@ -79,6 +79,24 @@ function notInFile(model: Model, name: string, known: Iterable<string>): Lossgra
 /** A model whose tensors can be read. */
 export interface Readable extends Model {
   readonly read: (tensor: TensorProto) => Tensor;
+}
+
+/**
+ * A model that is read with its trained scales, and the state with what follows from them: the steps of biases. Nothing changes where no
+ * scales were trained.
+ */
+export function withScales(
+  model: Readable,
+  state: ReadonlyMap<string, Tensor>,
+): { readonly model: Readable; readonly state: ReadonlyMap<string, Tensor> } {
+  const places = weightsOf(model);
+  const all = new Map([...state, ...biasScales(model.proto, model.read, state)]);
+  const trained = new Map<TensorProto, Tensor>();
+  for (const [name, tensor] of all) {
+    const place = places.get(name);
+    if (place?.dtype === 'float32') trained.set(place, tensor);
+  }
+  return { model: { ...model, read: (tensor) => trained.get(tensor) ?? model.read(tensor) }, state: all };
 }
 
 /** The elements of a trained tensor as bytes. @throws LossgraftError `state-mismatch` if type or shape differ from the file's. */

@@ -5,22 +5,22 @@ import { readWith } from '../onnx/readWith.ts';
 import { scan } from '../onnx/scan.ts';
 import type { ModelProto, TensorProto } from '../onnx/types.ts';
 import type { Tensor } from '../tensor.ts';
-import { locate, type Readable, trainedBytes } from './locate.ts';
+import { locate, type Readable, trainedBytes, withScales } from './locate.ts';
 
 /**
  * The bytes of a model with trained weights in place of its own: `writeTuned` without files, as in a browser. Every other byte stays.
  *
  * @param bytes a file that contains its weights.
- * @param state trained parameters and running statistics by name; no slots.
+ * @param states trained parameters and running statistics by name; no slots.
  * @throws LossgraftError `not-in-file`, also for the second name of a tie, `state-mismatch`, `external-weights`.
  */
 export function tunedBytes(
   bytes: Uint8Array,
-  state: ReadonlyMap<string, Tensor>,
+  states: ReadonlyMap<string, Tensor>,
   name = 'model.onnx',
 ): Uint8Array<ArrayBuffer> {
   const source = fromBytes(bytes, name);
-  const model = inMemory(name, scan(source));
+  const { model, state } = withScales(inMemory(name, scan(source)), states);
   const { tensors } = locate(model, state.keys(), []);
   const tuned = Uint8Array.from(bytes);
   for (const [parameter, tensor] of state) {

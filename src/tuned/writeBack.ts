@@ -17,7 +17,7 @@ import type { InitializerInit, ModelEdit, ModelProto, TensorProto } from '../onn
 import type { Tensor } from '../tensor.ts';
 import { refuseExisting } from '../write.ts';
 import { copyPatched, type ExternalPlan, planExternal } from './externalBack.ts';
-import { locate, type Places, type Readable, type Tie, trainedBytes, trainedTensor } from './locate.ts';
+import { locate, type Places, type Readable, type Tie, trainedBytes, trainedTensor, withScales } from './locate.ts';
 
 export interface TunedOptions {
   /** Replaces existing files. */
@@ -35,18 +35,18 @@ export interface TunedOptions {
  * typed, in Constant nodes), and metadata entries to set. A tie whose tensors now differ becomes two initializers. External data are
  * never changed in place: files with trained tensors are copied beside the output and changed there.
  *
- * @param state the trained parameters and running statistics by name.
+ * @param states the trained parameters and running statistics by name.
  * @returns the files that were written.
  * @throws LossgraftError `not-in-file`, `state-mismatch`, `external-shared`, and errors of writing; then nothing is written.
  */
 export function writeTuned(
   given: OpenedModel,
-  state: ReadonlyMap<string, Tensor>,
+  states: ReadonlyMap<string, Tensor>,
   path: string,
   options: TunedOptions = {},
 ): readonly string[] {
   const whole = opened(given);
-  const model = readable(whole.stored ?? whole);
+  const { model, state } = withScales(readable(whole.stored ?? whole), states);
   refuseExisting(path, options.force ?? false);
   refuseInput(model, path);
   const places = locate(model, state.keys(), options.untied ?? []);
