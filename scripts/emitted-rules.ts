@@ -88,7 +88,7 @@ function byOpset(cases: readonly GradientCase[]): Map<number, GradientCase[]> {
 }
 
 /** Graphs beside each other in one, every name with the graph's number before it. */
-function merged(graphs: readonly Graph[]): Graph {
+export function merged(graphs: readonly Graph[]): Graph {
   const all = new Graph();
   for (const [i, graph] of graphs.entries()) {
     const copies = new Map<Value, Value>();

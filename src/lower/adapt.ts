@@ -1,9 +1,17 @@
 import type { ExpansionContext } from '../contract.ts';
 import { createEmitter, type Emitter } from '../emit/index.ts';
+import { isView } from '../ir/edit.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
+import { toNumbers } from '../numbers.ts';
+
+/** What a form sees of its node. */
+export interface FormContext extends ExpansionContext {
+  /** The elements of a constant that lossgraft made; `undefined` for another value. */
+  readonly constant: (value: Value) => readonly number[] | undefined;
+}
 
 /** Another form of a standard operator: one value per output, or `undefined` where the node had better stay as it is. */
-export type NodeForm = (context: ExpansionContext) => readonly Value[] | undefined;
+export type NodeForm = (context: FormContext) => readonly Value[] | undefined;
 
 export type NodeForms = Readonly<Record<string, NodeForm>>;
 
@@ -18,13 +26,17 @@ export function adapt(op: Emitter, forms: NodeForms): void {
   }
 }
 
-function contextOf(op: Emitter, node: Node): ExpansionContext {
+function contextOf(op: Emitter, node: Node): FormContext {
   const input = (i: number): Value => {
     const value = node.inputs[i];
     if (!value) throw new Error(`${node.opType} "${node.name}" has no input ${i}`);
     return value;
   };
-  return { op, node, input, outputs: node.outputs };
+  const constant = (value: Value): readonly number[] | undefined => {
+    const source = op.graph.initializers.get(value);
+    return source && !isView(source) ? toNumbers({ ...source }) : undefined;
+  };
+  return { op, node, input, outputs: node.outputs, constant };
 }
 
 /** What reads the node's outputs, by their names in bodies and outside, reads the same values. */

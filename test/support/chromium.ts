@@ -52,11 +52,17 @@ export async function findChromium(): Promise<Chromium> {
 
 /** The package's Chromium with the libraries and fonts that a bare Linux lacks, unpacked once for each version. */
 async function fromPackage(): Promise<Chromium> {
+  const folder = await unpackedChromium();
+  const env = { ...process.env, LD_LIBRARY_PATH: join(folder, 'al2023/lib'), FONTCONFIG_PATH: join(folder, 'fonts') };
+  return { executablePath: join(folder, 'chromium'), env };
+}
+
+/** The folder in which the package's files are, unpacked: Linux on x64. */
+export async function unpackedChromium(): Promise<string> {
   const { version } = JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8'));
   const folder = join(ROOT, 'node_modules/.cache', `chromium-${version}`);
   if (!existsSync(folder)) await unpack(folder);
-  const env = { ...process.env, LD_LIBRARY_PATH: join(folder, 'al2023/lib'), FONTCONFIG_PATH: join(folder, 'fonts') };
-  return { executablePath: join(folder, 'chromium'), env };
+  return folder;
 }
 
 /** Whole or not at all: another test file may unpack it at the same time. */

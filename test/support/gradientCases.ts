@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { expansions } from '../../graphs/expansions/index.ts';
+import { expansions, webgpuExpansions } from '../../graphs/expansions/index.ts';
 import { gradients } from '../../graphs/gradients/index.ts';
 import { createEmitter, type Emitter } from '../../src/emit/index.ts';
 import { Graph, type Value } from '../../src/ir/graph.ts';
-import { expand } from '../../src/lower/expand.ts';
+import { expandFor, type Target } from '../../src/lower/target.ts';
 import { toNumbers } from '../../src/numbers.ts';
 import type { AttributeInit } from '../../src/onnx/types.ts';
 import { inferTypes } from '../../src/runtime/oracle/oracle.ts';
@@ -78,6 +78,8 @@ export interface CaseOptions {
   readonly symbolic?: Symbolic | undefined;
   /** Whether a forward pass that a rule writes takes the operator's place: by default in float64. */
   readonly replacesForward?: boolean;
+  /** Whose kernels the graph is for. Default `any`. */
+  readonly target?: Target;
 }
 
 /** The graph of a case: the operator, Σ y·dy as the loss, and its gradients by our rules as outputs `<input>.grad`. */
@@ -115,7 +117,7 @@ export async function buildGradientCase(test: GradientCase, options: CaseOptions
     constant: ({ name }) => (constants.get(name)?.constant ? constants.get(name)?.data.map(Number) : undefined),
   });
   graph.outputs.push(loss, ...wrt.map((value) => gradOutput(op, value, found.get(value))));
-  expand(op, expansions);
+  expandFor(op, options.target ?? 'any', { expansions, webgpuExpansions });
   prune(graph);
   return { graph, loss, wrt, feeds };
 }

@@ -24,7 +24,7 @@ export type Differs = (
 export interface WebgpuProof {
   /** The nodes that the profile saw on WebGpuExecutionProvider. */
   readonly webgpuNodes: readonly ProfiledNode[];
-  /** On the CPU: lengths, indices and labels, the loops themselves, and single numbers made of lengths. */
+  /** On the CPU: lengths, indices and labels, loops and what moves their data, and single numbers made of lengths. */
   readonly shapeNodes: readonly ProfiledNode[];
   readonly agreement: readonly Agreement[];
   readonly outputs: Readonly<Record<string, Tensor>>;
@@ -87,8 +87,23 @@ async function profiled(
   }
 }
 
-/** A loop is run by the CPU; what is in it has its own place. */
-const CONTROL_FLOW: ReadonlySet<string> = new Set(['Scan', 'Loop', 'If']);
+/** Loops are run by the CPU; what is in them has its own place. */
+const CONTROL_FLOW = ['Scan', 'Loop', 'If'];
+
+/** ONNX Runtime leaves what moves the data of loops on the CPU: nothing is computed there. */
+const MOVEMENT = [
+  ...['Slice', 'Split', 'Squeeze', 'Unsqueeze', 'Concat', 'Transpose', 'Reshape', 'Flatten', 'Identity'],
+  ...['ConstantOfShape', 'Expand', 'Gather', 'Tile'],
+];
+
+const UNCOMPUTED: ReadonlySet<string> = new Set([...CONTROL_FLOW, ...MOVEMENT]);
+
+/** Nodes that compute floating-point numbers on the CPU. */
+export function straysIn(nodes: readonly ProfiledNode[]): readonly ProfiledNode[] {
+  return nodes.filter(
+    ({ provider, op, floats }) => provider === 'CPUExecutionProvider' && floats > 1 && !UNCOMPUTED.has(op),
+  );
+}
 
 /** @throws LossgraftError where a node that makes floating-point numbers ran on the CPU, or none on WebGPU. */
 export function checkPlacement(
@@ -97,12 +112,12 @@ export function checkPlacement(
 ): Pick<WebgpuProof, 'webgpuNodes' | 'shapeNodes'> {
   const webgpuNodes = nodes.filter(({ provider }) => provider === 'WebGpuExecutionProvider');
   const shapeNodes = nodes.filter(({ provider }) => provider !== 'WebGpuExecutionProvider');
-  const strays = shapeNodes.filter(({ op, floats }) => floats > 1 && !CONTROL_FLOW.has(op));
+  const strays = straysIn(nodes);
   if (strays.length > 0) {
     throw new LossgraftError({
       code: 'webgpu-node-on-cpu',
       where,
-      expected: 'every node that makes floating-point numbers on WebGpuExecutionProvider',
+      expected: 'every node that computes floating-point numbers on WebGpuExecutionProvider',
       found: `on the CPU: ${strays.map(describeNode).join(', ')}`,
       hint: 'WebGPU has no kernel for it, and lossgraft no other form: run with the provider cpu',
     });
