@@ -1,7 +1,7 @@
 import { flag, text } from '../src/catalogue.ts';
 
 /** The file that a command reads. */
-export const modelRow = text('An ONNX classifier, or a folder of Hugging Face with one', {
+export const modelRow = text('An ONNX classifier, or a Hugging Face folder with one', {
   positional: 'one',
   isInput: true,
   required: true,

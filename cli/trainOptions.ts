@@ -43,10 +43,7 @@ export const rows = {
     { first: true, bare: true },
   ),
   force: flag('Replace an existing output, and start an existing run again', { first: true }),
-  dryRun: flag(
-    'Check everything, time a few steps, and say what would be done and what it would take; write nothing',
-    {},
-  ),
+  dryRun: flag('Check everything, time a few steps, and report what the run would do and cost; write nothing', {}),
   writeAnyway: flag('Write the tuned model even if it is not shown to be better than the given one', {}),
 };
 

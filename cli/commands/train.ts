@@ -30,8 +30,8 @@ export const trainCommand = command({
     ['train --config tuned.run/run.json -o again.onnx', 'repeat a run'],
   ],
   epilogue:
-    'Ctrl-C saves a checkpoint and exits with status 130, as SIGTERM does, and SIGHUP where a terminal is closed. A second Ctrl-C exits ' +
-    'at once, and --resume then continues from the previous checkpoint. run.json in the folder of the run holds every option, where it comes from, and what the data were.',
+    'Ctrl-C saves a checkpoint and exits with status 130, as SIGTERM does, and SIGHUP when a terminal closes. A second Ctrl-C exits ' +
+    'at once, and --resume then continues from the previous checkpoint. run.json in the run’s folder records every option with its source, and a digest of the data.',
   run: async (given, lossgraft) => {
     await runTrain(given, lossgraft);
   },

@@ -9,7 +9,7 @@ export const sgd = defineOptimizer({
   options: {
     momentum: fraction(0.9, 'share of the previous update that is kept'),
     dampening: fraction(0, 'the share of the gradient that does not enter the momentum'),
-    nesterov: flag('look ahead: add the momentum to the gradient once more'),
+    nesterov: flag('look ahead: add the momentum to the gradient again'),
     weightDecay: weightDecay(0),
   },
   slots: ({ momentum, dampening }) => {

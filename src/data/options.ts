@@ -103,8 +103,8 @@ const tableRows = {
   /** How to treat missing cells: refuse them, fill them in, or drop their rows. `train` fits what they are filled with. */
   missing: choice(
     ['mean', 'median', 'mode', 'drop', 'keep'],
-    'Tables: what becomes of missing cells: filled with the column’s mean, median or most frequent value over the training rows, which the trained ' +
-      'model records; drop leaves the row out; keep hands on NaN, for models that fill cells themselves (default: such a row is refused)',
+    'Tables: how to treat missing cells: fill them with the column’s mean, median or most frequent value over the training rows, which the trained ' +
+      'model records; drop the row; or keep NaN, for models that fill cells themselves (default: refuse such a row)',
     { kinds: ['csv', 'parquet'] },
   ),
   /** Columns that hold categories even if some or all of their cells look like numbers. */
@@ -122,7 +122,7 @@ const tableRows = {
     'an object that gives columns their lists of categories',
     (given: unknown): given is Readonly<Record<string, readonly string[]>> =>
       isRecord(given) && Object.values(given).every(isTexts),
-    'Tables: categories in another order than the sorted one, or that these data lack: size=S,M,L;colour=red,blue, or a .json file',
+    'Tables: the categories of columns, if their order is not the sorted one or these data lack some: size=S,M,L;colour=red,blue, or a .json file',
     {
       kinds: ['csv', 'parquet'],
       reads: 'COLUMN=CATEGORY,…;… or a .json file of an object of lists',
@@ -132,15 +132,15 @@ const tableRows = {
   /** How to treat a category that the model was not trained with. */
   unknownCategory: choice(
     ['error', 'ignore'],
-    'Tables: a category that the model was not trained with is refused, or counts as none: zeros, or the index −1',
+    'Tables: refuse a category that the model was not trained with, or encode it as none: zeros, or the index −1',
     { default: 'error', kinds: ['csv', 'parquet'] },
   ),
   /** The column of image paths in a table. Default: the one with such a name whose first cell is one. */
-  imageColumn: text('Tables: the column of paths of images (default: image, path, file_name or such)', {
+  imageColumn: text('Tables: the column of image paths (default: image, path, file_name or the like)', {
     kinds: IMAGE_TABLES,
   }),
   /** The column of texts in a table. */
-  textColumn: text('Tables: the column of texts (default: text, or the only one but the labels)', {
+  textColumn: text('Tables: the column of texts (default: text, or the only one beside the labels)', {
     kinds: ['csvTexts', 'parquetTexts'],
   }),
   /** The delimiter of a CSV. Default: a tab in .tsv files, a comma in others. */

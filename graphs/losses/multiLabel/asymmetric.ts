@@ -35,7 +35,7 @@ export const asymmetric = defineLoss({
       default: 0.05,
       expects: 'a number from 0 to below 1',
       accepts: (clip) => clip >= 0 && clip < 1,
-      describe: 'm, the probability up to which a label that a sample has not costs nothing',
+      describe: 'm, the probability up to which a label that a sample lacks costs nothing',
     },
     detachFocal,
     labelReduction,

@@ -34,7 +34,7 @@ export const distributionBalanced = defineLoss({
     mapMu: fromZero(0.2, 'μ, the share at which weights rise'),
     negativeScale: positive(
       2,
-      'λ, the scale of the logits of labels that a sample has not, by which their loss is divided',
+      'λ, the scale of the logits of labels that a sample lacks, by which their loss is divided',
     ),
     priorScale: fromZero(0.05, 'κ, the factor of the labels’ prior log-odds that are added to the logits'),
     gamma: focalGamma(2),

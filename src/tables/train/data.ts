@@ -26,7 +26,7 @@ export const dataRows = {
    * class would be held out.
    */
   folds: number(
-    'Judge by stratified cross-validation with so many folds, then train on all samples; 1: hold out a share ' +
+    'Judge by stratified cross-validation with this many folds, then train on all samples; 1: hold out a share ' +
       '(default 1; with methods other than half and auto 5 if fewer than 4 samples of a class would be held out from small data)',
     'a whole number from 1 to 20',
     (folds) => isWhole(folds) && folds >= 1 && folds <= 20,

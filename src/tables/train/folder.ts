@@ -35,7 +35,7 @@ export const folderRows = {
   serve: value(
     'true, or a port',
     isServed,
-    'Show the report in the browser while it trains, on this machine alone (default port: a free one)',
+    'Serve the report in the browser during training, on this machine only (default port: a free one)',
     {
       ...none,
       bare: true,
