@@ -12,7 +12,7 @@ import { DeviceTensor, type Feed, fromNative, toNative } from './sessionTensors.
 import { explainRun, explainWebgpu } from './webgpu/guard.ts';
 
 export type { Port } from './feeds.ts';
-export type { Optimization, Provider, SessionOptions } from './sessionOptions.ts';
+export type { Provider, SessionOptions } from './sessionOptions.ts';
 export { DeviceTensor, type Feed } from './sessionTensors.ts';
 
 /** A loaded model. */
