@@ -1,6 +1,7 @@
 import { findClassNames } from './classes/find.ts';
 import { alignLabels } from './data/alignLabels.ts';
 import type { Dataset } from './data/dataset.ts';
+import { labelsShown } from './data/labelsShown.ts';
 import { preparedFor } from './data/prepared.ts';
 import { inputPorts, openSamples, type Part } from './data/samples.ts';
 import { preparationIn } from './data/tables/preparation.ts';
@@ -111,8 +112,9 @@ async function startOf(head: OpenHead, data: Dataset | undefined, plan: HeadPlan
 
 async function partOf(model: Model, given: Dataset, { names, sources }: HeadPlan): Promise<Part> {
   const data = await alignLabels(given, { names });
-  const labels = { name: 'labels', classes: sources.length };
-  const ports = inputPorts(model, labels.name);
+  const task = (await labelsShown(data)) === 'multi-hot' ? ('multi-label' as const) : ('exclusive' as const);
+  const labels = { name: 'labels', classes: sources.length, task };
+  const ports = inputPorts(model, labels);
   const inputs = ports.filter(({ name }) => name !== labels.name);
   const recorded = preparationIn(manifestRecord(model.proto), model.name);
   const samples = await openSamples(preparedFor(data, inputs, recorded), ports, labels);

@@ -1,5 +1,6 @@
 import type { Dataset } from '../data/dataset.ts';
 import { LABELS } from '../data/dataset.ts';
+import { isMatrix } from '../data/labelMatrix.ts';
 import { readNumbers } from '../data/labels.ts';
 import { indexTexts } from '../data/labelsFile.ts';
 import { MAX_CLASS_NAMES } from '../data/limits.ts';
@@ -32,6 +33,8 @@ export async function classesOfData({ data, input, given }: Labels): Promise<Hea
   if (indexed.classNames !== undefined) return freshClasses(indexed.classNames.length, indexed.classNames);
   const column = indexed.columns.get(key);
   if (column === undefined) return freshClasses(0, undefined);
+  // A column of 0 and 1 for each label.
+  if (isMatrix(column)) return freshClasses(column.dims[1] ?? 0, undefined);
   const found = new Set<number>();
   const size = column.dims[0] ?? 0;
   for (let start = 0; start < size && found.size <= MAX_CLASS_NAMES; start += AT_ONCE) {

@@ -42,16 +42,11 @@ export async function meanScores(head: OpenHead, request: MeansRequest): Promise
   const { plan } = request;
   const { kind } = head;
   refusePicks(head);
+  if (request.part.samples.hot) return labelScores(head, request, request.part.samples.hot);
   const gathered = await gather(head, request);
   const kept = plan.sources.map((source) => source !== null);
   const rows = fitRows({ ...gathered, kept, hasBias: head.bias !== undefined });
-  if (kind === 'sigmoid-binary') {
-    // One score: the second class minus the first.
-    const [first, second] = rows;
-    if (!first || !second) throw new RangeError('two classes expected');
-    const weights = second.weights.map((value, i) => value - (first.weights[i] ?? 0));
-    return [rounded({ weights, bias: second.bias - first.bias })];
-  }
+  if (kind === 'sigmoid-binary') return [rounded(difference(rows))];
   return plan.sources.map(
     (source, k) => source ?? rounded(rows[k] ?? { weights: new Float64Array(widthOf(head)), bias: 0 }),
   );
@@ -76,8 +71,7 @@ function rounded({ weights, bias }: FittedRow): FittedRow {
 }
 
 /** If token rows are selected behind the layer, or a kernel sees only a part of the image, a mean over everything is meaningless. */
-function refusePicks({ layer, followed, kind }: OpenHead): void {
-  if (kind === 'sigmoid-multi-label') throw noMeans(layer.node, 'several labels for each sample');
+function refusePicks({ layer, followed }: OpenHead): void {
   const [pick] = followed.picks;
   const kernel = layer.weight.tensor.dims.slice(2);
   const isWide = layer.layout === 'channels' && kernel.some((size) => size !== 1);
@@ -106,13 +100,97 @@ interface Gathered {
 }
 
 async function gather(head: OpenHead, request: MeansRequest): Promise<Gathered> {
-  const { plan, part, threads, signal } = request;
+  const { plan, part } = request;
   const [classes, width] = [plan.sources.length, widthOf(head)];
-  const chosen = chosenRows(part, request.seed);
-  const isFitted = fittedAmong(chosen.length, classes, width);
   const sums = Array.from({ length: classes }, () => new Float64Array(width));
   const counts = Array<number>(classes).fill(0);
   const rows: FeatureRow[] = [];
+  await visitRows(head, request, ({ row, features, scores, isFitted }) => {
+    const label = Number(part.samples.labels[row]);
+    counts[label] = (counts[label] ?? 0) + 1;
+    const sum = sums[label];
+    if (sum) addTo(sum, features);
+    if (isFitted) rows.push({ label, features, scores: scores() });
+  });
+  const means = sums.map((sum, k) => meanBy(sum, counts[k] ?? 0));
+  return { means, counts, rows };
+}
+
+/**
+ * Of several labels per sample: a row for each label on its own, by the means of the samples that have it and of the others, as for a binary head.
+ * A label that no sample has, or every one, begins with zeros.
+ */
+async function labelScores(head: OpenHead, request: MeansRequest, hot: Uint8Array): Promise<NewScore[]> {
+  const { sources } = request.plan;
+  const [classes, width] = [sources.length, widthOf(head)];
+  const all = new Float64Array(width);
+  const sums = Array.from({ length: classes }, () => new Float64Array(width));
+  const counts = Array<number>(classes).fill(0);
+  const visited: { readonly own: Uint8Array; readonly features: Float64Array }[] = [];
+  let total = 0;
+  await visitRows(head, request, ({ row, features, isFitted }) => {
+    const own = hot.subarray(row * classes, (row + 1) * classes);
+    total++;
+    addTo(all, features);
+    for (const [k, sum] of sums.entries()) {
+      if (own[k] !== 1) continue;
+      counts[k] = (counts[k] ?? 0) + 1;
+      addTo(sum, features);
+    }
+    if (isFitted) visited.push({ own, features });
+  });
+  return sources.map((source, k) => {
+    const [sum, n] = [sums[k] ?? all, counts[k] ?? 0];
+    if (source !== null) return source;
+    if (n === 0 || n === total) return rounded({ weights: new Float64Array(width), bias: 0 });
+    const others = meanBy(
+      all.map((value, i) => value - (sum[i] ?? 0)),
+      total - n,
+    );
+    const rows = visited.map(({ own, features }) => ({ label: own[k] ?? 0, features, scores: new Float64Array(2) }));
+    const means = [others, meanBy(sum, n)];
+    const fitted = fitRows({
+      means,
+      counts: [total - n, n],
+      rows,
+      kept: [false, false],
+      hasBias: head.bias !== undefined,
+    });
+    return rounded(difference(fitted));
+  });
+}
+
+/** The row of one score: the second class minus the first. */
+function difference([first, second]: readonly FittedRow[]): FittedRow {
+  if (!first || !second) throw new RangeError('two classes expected');
+  return {
+    weights: second.weights.map((value, i) => value - (first.weights[i] ?? 0)),
+    bias: second.bias - first.bias,
+  };
+}
+
+function addTo(sum: Float64Array, features: Float64Array): void {
+  for (let j = 0; j < sum.length; j++) sum[j] = (sum[j] ?? 0) + (features[j] ?? 0);
+}
+
+function meanBy(sum: Float64Array, count: number): Float64Array | undefined {
+  return count === 0 ? undefined : sum.map((value) => value / count);
+}
+
+/** A sample by what the last layer reads of it and gives. */
+interface Visited {
+  readonly row: number;
+  readonly features: Float64Array;
+  scores(): Float64Array;
+  /** Whether it is among those to which the scale is fitted. */
+  readonly isFitted: boolean;
+}
+
+/** Runs the model over some samples of each class. */
+async function visitRows(head: OpenHead, request: MeansRequest, visit: (sample: Visited) => void): Promise<void> {
+  const { plan, part, threads, signal } = request;
+  const chosen = chosenRows(part, request.seed);
+  const isFitted = fittedAmong(chosen.length, plan.sources.length, widthOf(head));
   const breathe = breather(signal);
   const { file, session: how } = withOutputs(head);
   const session = await openSession(file, { ...how, provider: 'cpu', ...(threads === undefined ? {} : { threads }) });
@@ -123,19 +201,13 @@ async function gather(head: OpenHead, request: MeansRequest): Promise<Gathered> 
       const batch = chosen.subarray(start, start + size);
       const read = await readBatch(head, session, part, batch);
       for (const [i, row] of batch.entries()) {
-        const label = Number(part.samples.labels[row]);
-        const features = read.features(i);
-        counts[label] = (counts[label] ?? 0) + 1;
-        const sum = sums[label];
-        if (sum) for (let j = 0; j < width; j++) sum[j] = (sum[j] ?? 0) + (features[j] ?? 0);
-        if (isFitted(start + i)) rows.push({ label, features, scores: read.scores(i, plan) });
+        const scores = (): Float64Array => read.scores(i, plan);
+        visit({ row, features: read.features(i), scores, isFitted: isFitted(start + i) });
       }
     }
   } finally {
     await session.close();
   }
-  const means = sums.map((sum, k) => (counts[k] ? sum.map((value) => value / (counts[k] ?? 1)) : undefined));
-  return { means, counts, rows };
 }
 
 /** At most this many of each class, drawn by the seed, in ascending order. */

@@ -9,6 +9,7 @@ import { manifestRecord } from '../manifest.ts';
 import { thresholdPolicy } from '../metrics/thresholdChoice.ts';
 import type { ThresholdPolicy } from '../metrics/thresholds.ts';
 import { type Model, modelFile, modelHash } from '../model.ts';
+import { changesHead } from '../newHead/choice.ts';
 import { badOption, complete, ownSettings } from '../options/check.ts';
 import type { RunFile } from '../records/runFile.ts';
 import { recordIn } from '../runFolder/runFile.ts';
@@ -73,12 +74,16 @@ export async function prepareRun(
   const { of: loss } = configured(catalogue.losses, given.loss ?? 'ce', 'loss');
   const asked = askedTask(source, given, loss.task === 'multi-label', shown);
   const proposed = planOf(given, asked);
-  const head = asked === 'multi-label' ? undefined : await headFor(source, given, name);
-  const judged = head ?? (await judgedBy(catalogue, source, asked === undefined ? given : { ...given, task: asked }));
+  const known = asked === undefined ? given : { ...given, task: asked };
+  // Refuses scores that cannot be read label by label before their layer is changed.
+  const own = asked === 'multi-label' && changesHead(given) ? await judgedBy(catalogue, source, known) : undefined;
+  const head = await headFor(source, given, name);
+  const judged = head ?? (await judgedBy(catalogue, source, known));
   const { classes } = judged;
-  const task = 'task' in judged ? judged.task : 'exclusive';
+  const task = 'task' in judged ? judged.task : (asked ?? 'exclusive');
   const labels = { name, classes, task };
-  const taskNotes = 'task' in judged ? checkLabels(shown, task, given, judged) : [];
+  const checked = 'task' in judged ? judged : own;
+  const taskNotes = checked ? checkLabels(shown, task, given, checked) : [];
   const { options: aligned, names, notes: classNotes } = await alignData(source, given, labels, head);
   const options = orderedBy({ ...aligned, task }, () => names);
   refuseForLabels(options);
@@ -97,7 +102,7 @@ export async function prepareRun(
   const before = scaled?.model ?? source;
   const built = await head?.build(before, parts.train, { batchSize, seed: proposed.seed });
   const model = built?.model ?? before;
-  const builtNotes = built ? [...built.notes, ...(await judgedBy(catalogue, model, given)).notes] : [];
+  const builtNotes = built ? [...built.notes, ...(await judgedBy(catalogue, model, { ...given, task })).notes] : [];
   const said = [
     ...folderNotes,
     ...providerNotes,
@@ -227,11 +232,8 @@ function comparedNotes({ origin, folder, mode }: TrainOptions, record: RunFile):
 const UNSTATED =
   'Neither a softmax nor a sigmoid follows the scores; lossgraft assumes exclusive classes, one per sample';
 
-/** Options that change the head's classes. */
-const OF_OTHER_CLASSES = ['head', 'addClasses', 'keepClasses', 'headInit'] as const;
-
 /** Options without meaning if samples may have several labels. */
-function refuseForLabels({ task, imbalance, costs, calibrate, threshold, ...others }: TrainOptions): void {
+function refuseForLabels({ task, imbalance, costs, calibrate, threshold }: TrainOptions): void {
   if (task === 'exclusive') {
     if (threshold !== undefined)
       throw badOption(
@@ -245,8 +247,6 @@ function refuseForLabels({ task, imbalance, costs, calibrate, threshold, ...othe
   if (imbalance !== undefined) throw badOption('imbalance', expected, imbalance);
   if (costs !== undefined) throw badOption('costs', expected, 'costs');
   if (calibrate !== undefined) throw badOption('calibrate', expected, calibrate);
-  for (const key of OF_OTHER_CLASSES)
-    if (others[key] !== undefined) throw badOption(key, expected, String(others[key]));
 }
 
 function thresholdsOf(

@@ -10,6 +10,7 @@ import {
   open,
   openData,
   predict,
+  rehead,
   run,
   type TrainOptions,
   type TrainResult,
@@ -270,10 +271,46 @@ it('features of frozen layers are kept with all labels of a sample', async () =>
   }
 });
 
-it('a head of other classes is for exclusive classes', async () => {
-  using data = await openData(path('columns.csv'), { labelColumns: ['blue', 'green', 'red'] });
-  const found = await refusal(() => trained('table.onnx', data, { head: 'new' }));
-  expect(found).toMatchObject({ code: 'option-range', message: expect.stringMatching(/head.*exclusive classes/) });
+it('a new head takes the labels of the data, from their means, and trains', async () => {
+  using data = await openData(path('columns.csv'), { labelColumns: ['blue', 'red'], drop: ['green'] });
+  const { result, notes, tuned } = await trained('table.onnx', data, { head: 'new', loss: 'bce', epochs: 10 });
+  expect(notes.join('\n')).toMatch(/The last layer gets 2 classes: 0 blue, 1 red; 2 are new, from class means/);
+  const [first] = result.history;
+  expect(first?.balancedAccuracy).toBeGreaterThan(0.6);
+  expect(result.arms[0]?.last.validationLoss).toBeLessThan(first?.validationLoss ?? 0);
+  using model = await open(tuned);
+  const { metrics, classNames } = await evaluate(model, data);
+  expect(classNames).toEqual(['blue', 'red']);
+  expect(metrics.macroF1).toBeGreaterThan(0.6);
+  const zeros = await trained('table.onnx', data, { head: 'new', headInit: 'zeros', loss: 'bce', epochs: 1 });
+  expect(zeros.result.history[0]?.validationLoss).toBeCloseTo(Math.log(2), 6);
+});
+
+/** The images of a file with the first label behind all others. */
+async function firstLast(name: string, count: number) {
+  using data = await openData(path(name));
+  const [images, labels] = await Promise.all(['images', 'labels'].map((key) => data.columns.get(key)?.read(0, count)));
+  if (images === undefined || labels === undefined) throw new Error(name);
+  const hot = Array.from(labels.data, Number);
+  const rows = Array.from({ length: count }, (_, n) => hot.slice(n * 14, (n + 1) * 14));
+  const turned = Float32Array.from(rows.flatMap(([first = 0, ...others]) => [...others, first]));
+  return fromTensors({ images, labels: { dtype: 'float32', dims: [count, 14], data: turned } });
+}
+
+it('a label is added beside those that stay, and begins with the means of its samples', async () => {
+  using model = await open(path('cnn.onnx'));
+  const keepClasses = Array.from({ length: 13 }, (_, k) => String(k + 1));
+  const how = { keepClasses, addClasses: ['first'] };
+  const { report, model: other } = await rehead(model, await firstLast('train.npz', 500), how);
+  expect(report).toMatchObject({ sources: [...keepClasses.map(Number), null], init: 'means' });
+  using test = await openData(path('test.npz'));
+  const [before, after] = [
+    (await evaluate(model, test)).metrics,
+    (await evaluate(other, await firstLast('test.npz', 400), { task: 'multi-label' })).metrics,
+  ];
+  expect(after.recall.slice(0, 13)).toEqual(before.recall.slice(1));
+  expect(after.classes?.rocAuc[13]).toBeGreaterThan(0.9);
+  expect(after.recall[13]).toBeGreaterThan(0.7);
 });
 
 it('inspect reads config.json', async () => {
