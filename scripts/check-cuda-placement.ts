@@ -4,51 +4,21 @@
  * to the CPU. Placement only: nothing is computed.
  */
 import { existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readdir, rm, stat, symlink } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
-import { basename, dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { LossgraftError } from '../src/errors.ts';
-import { CUDA_LIBRARY, packageVersion, SHARED_LIBRARY } from '../src/runtime/cuda/diagnose.ts';
+import { CUDA_LIBRARY, packageVersion } from '../src/runtime/cuda/diagnose.ts';
 import { binaryFolder, runtimeFolder } from '../src/runtime/cuda/isolated.ts';
 import { cudaPlacement, describeNode, type Placement } from '../src/runtime/cuda/placement.ts';
 import { setupCuda } from '../src/runtime/cuda/setup.ts';
-import { buildCudaStubs } from './cuda-stub.ts';
 import type { EmittedGraph } from './emitted-graph.ts';
 import { emittedGraphs } from './emitted-graphs.ts';
+import { stubRuntime } from './stub-runtime.ts';
 
 const LEVELS = { off: 'disabled', basic: 'basic', all: 'all' } as const;
-
-/** A copy of onnxruntime-node with the CUDA provider in it, and stub libraries for it. */
-export interface StubbedRuntime {
-  readonly runtime: string;
-  readonly environment: Readonly<Record<string, string>>;
-}
-
-/** Copies onnxruntime-node, for this system alone, into `work`; returns the copy's folder. node_modules stays as it is. */
-export async function copyRuntime(work: string): Promise<string> {
-  const installed = runtimeFolder();
-  const runtime = join(work, 'node_modules', basename(installed));
-  await mkdir(runtime, { recursive: true });
-  for (const part of ['package.json', 'dist', 'lib'])
-    await cp(join(installed, part), join(runtime, part), { recursive: true });
-  await cp(binaryFolder(installed), binaryFolder(runtime), { recursive: true, dereference: true });
-  await symlink(join(dirname(installed), 'onnxruntime-common'), join(work, 'node_modules', 'onnxruntime-common'));
-  for (const name of [SHARED_LIBRARY, CUDA_LIBRARY]) await rm(join(binaryFolder(runtime), name), { force: true });
-  return runtime;
-}
-
-/** Makes a {@link StubbedRuntime} in `work` out of the provider libraries in `provider`. */
-export async function stubRuntime(provider: string, work: string): Promise<StubbedRuntime> {
-  const runtime = await copyRuntime(work);
-  const stubs = join(work, 'stubs');
-  await mkdir(stubs);
-  for (const name of [SHARED_LIBRARY, CUDA_LIBRARY])
-    await symlink(resolve(provider, name), join(binaryFolder(runtime), name));
-  await buildCudaStubs(join(provider, CUDA_LIBRARY), stubs);
-  return { runtime, environment: { LD_LIBRARY_PATH: stubs } };
-}
 
 async function* given(paths: readonly string[]): AsyncGenerator<EmittedGraph> {
   for (const path of paths) {

@@ -1,5 +1,4 @@
 import { Graph, Node, type Value } from '../src/ir/graph.ts';
-import { cudaCoverage } from '../src/runtime/cuda/coverage.ts';
 import {
   buildGradientCase,
   type GradientCase,
@@ -7,6 +6,7 @@ import {
   gradientFamilies,
 } from '../test/support/gradientCases.ts';
 import { modelBytes } from '../test/support/scratch.ts';
+import { hasBodies, lacks } from './cudaCases.ts';
 import type { EmittedGraph } from './emitted-graph.ts';
 
 /** So many cases share a graph: a session costs more than the nodes in it. */
@@ -50,26 +50,6 @@ export async function* ruleGraphs(): AsyncGenerator<EmittedGraph> {
 
 /** The derivative of one is the other, and CUDA has neither. */
 const PARTNERS: Readonly<Record<string, readonly string[]>> = { Sinh: ['Cosh'], Cosh: ['Sinh'] };
-
-/** Operators whose forward pass a training step writes anew, with bodies, which stand in no graph with others. */
-function hasBodies({ op }: GradientCase): boolean {
-  return ['LSTM', 'GRU', 'RNN'].includes(op);
-}
-
-/** Whether the CUDA provider has no kernel for the operator itself, as it is in this case. */
-function lacks({ op, opset, attributes }: GradientCase): boolean {
-  if (op === 'ConvTranspose' && hasUnequalPadding(attributes)) return true;
-  const isTraining = op === 'BatchNormalization' && attributes?.training_mode?.value === 1;
-  const { status } = cudaCoverage(op, opset, 'float32', isTraining ? 'training_mode=1' : undefined);
-  return !['cuda', 'inlined', 'mixed', 'unmeasured'].includes(status);
-}
-
-function hasUnequalPadding(attributes: GradientCase['attributes']): boolean {
-  const pads = attributes?.pads?.value;
-  const half = Array.isArray(pads) ? pads.length / 2 : 0;
-  const isUneven = Array.isArray(pads) && pads.slice(0, half).some((pad, i) => pad !== pads[half + i]);
-  return isUneven || String(attributes?.auto_pad?.value).startsWith('SAME') || attributes?.output_shape !== undefined;
-}
 
 async function variants(family: string, c: GradientCase): Promise<Built[]> {
   const built: Built[] = [];

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onnx } from 'onnx-proto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { copyRuntime } from '../../scripts/check-cuda-placement.ts';
+import { copyRuntime } from '../../scripts/stub-runtime.ts';
 import { diagnoseCuda, diagnoseProviders, type Finding, packageVersion } from '../../src/runtime/cuda/diagnose.ts';
 import { binaryFolder, runIsolated, runtimeFolder } from '../../src/runtime/cuda/isolated.ts';
 import type { SearchPath } from '../../src/runtime/cuda/libraries.ts';

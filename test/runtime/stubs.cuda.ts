@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { stubRuntime } from '../../scripts/check-cuda-placement.ts';
+import { stubRuntime } from '../../scripts/stub-runtime.ts';
 import { cudaCoverage } from '../../src/runtime/cuda/coverage.ts';
 import { diagnoseCuda } from '../../src/runtime/cuda/diagnose.ts';
 import { checkBodies, explainRefusal } from '../../src/runtime/cuda/guard.ts';

@@ -1,4 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expansions, webgpuExpansions } from '../../graphs/expansions/index.ts';
 import { gradients } from '../../graphs/gradients/index.ts';
 import { createEmitter, type Emitter } from '../../src/emit/index.ts';
@@ -58,15 +60,15 @@ export interface GradientCase {
 
 export type Symbolic = 'all' | 'batch';
 
-const FOLDER = new URL('../../fixtures/gradients/', import.meta.url);
+const FOLDER = fileURLToPath(new URL('../../fixtures/gradients', import.meta.url));
 
 /** All cases of fixtures/gradients/<family>.json. */
-export function gradientCases(family: string): GradientCase[] {
-  return JSON.parse(readFileSync(new URL(`${family}.json`, FOLDER), 'utf8')).cases;
+export function gradientCases(family: string, folder: string = FOLDER): GradientCase[] {
+  return JSON.parse(readFileSync(join(folder, `${family}.json`), 'utf8')).cases;
 }
 
-export function gradientFamilies(): string[] {
-  return readdirSync(FOLDER)
+export function gradientFamilies(folder: string = FOLDER): string[] {
+  return readdirSync(folder)
     .filter((name) => name.endsWith('.json'))
     .map((name) => name.replace(/\.json$/, ''));
 }
