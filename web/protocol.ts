@@ -23,9 +23,7 @@ export interface Choices {
   readonly goal: 'macro-f1' | 'balanced-accuracy';
   readonly epochs?: number;
   readonly learningRate?: number;
-  readonly batchSize?: number;
-  readonly seed?: number;
-  readonly trustLabels?: boolean;
+  readonly folds?: number;
 }
 
 /** How data are read. */
@@ -111,9 +109,9 @@ export interface ClassRecall {
 }
 
 export interface Tuned {
-  readonly name: string;
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  /** Bytes that differ from the given file; `null` where the tuned file has another length. */
+  /** The model, and its external data where the given one has some. */
+  readonly files: readonly { readonly name: string; readonly bytes: Uint8Array<ArrayBuffer> }[];
+  /** Bytes that differ from the given file; `null` where the tuned one has another length, or external data. */
   readonly changed: number | null;
 }
 

@@ -25,6 +25,7 @@ import { bytesOf, dataIn, keep, modelIn, textOf } from './files.ts';
 const MODEL = '/model';
 const DATA = '/data';
 const RUN = '/run';
+const OUT = '/out';
 
 interface Samples {
   readonly data: Dataset;
@@ -132,10 +133,16 @@ export class Engine {
   async #write(anyway: boolean): Promise<Answers['write']> {
     const [model, result] = [this.#model, this.#result];
     if (model === undefined || result === undefined) throw new Error('nothing was trained yet');
-    const path = '/tuned.onnx';
-    await result.write(path, { force: true, anyway });
-    const [given, bytes] = [bytesOf(model.path ?? ''), bytesOf(path)];
-    return { name: `${basename(model.name, '.onnx')}-tuned.onnx`, bytes, changed: changedBytes(given, bytes) };
+    fs.rmSync(OUT, { recursive: true, force: true });
+    fs.mkdirSync(OUT, { recursive: true });
+    const path = join(OUT, `${basename(model.name, '.onnx')}-tuned.onnx`);
+    const written = await result.write(path, { force: true, anyway });
+    const isModel = (file: string): number => Number(file === path);
+    const ordered = [...written].sort((a, b) => isModel(b) - isModel(a));
+    const files = ordered.map((file) => ({ name: basename(file), bytes: bytesOf(file) }));
+    const [only, ...others] = files;
+    const isOne = only !== undefined && others.length === 0;
+    return { files, changed: isOne ? changedBytes(bytesOf(model.path ?? ''), only.bytes) : null };
   }
 
   #asked({ trainable, ...choices }: Choices): { readonly model: Model; readonly options: TrainOptions } {

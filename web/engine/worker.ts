@@ -19,7 +19,7 @@ self.addEventListener('message', ({ data }: MessageEvent<ToEngine>) => {
   last = last.then(async () => {
     try {
       const value = await engine.answer(request);
-      post({ id, value }, 'bytes' in value ? [value.bytes.buffer] : []);
+      post({ id, value }, 'files' in value ? value.files.map(({ bytes }) => bytes.buffer) : []);
     } catch (error) {
       post({ id, failure: failureOf(error) });
     }

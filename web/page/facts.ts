@@ -1,6 +1,6 @@
 import type { Inspection } from '../../src/index.ts';
 import type { Answers, Checked, OpenedModel } from '../protocol.ts';
-import { factsOf, listOf, make } from './dom.ts';
+import { factsOf, listOf, make, svg } from './dom.ts';
 import { inWords } from './problem.ts';
 import { count, duration, size } from './words.ts';
 
@@ -63,10 +63,18 @@ export function planFacts(checked: Checked): HTMLElement {
   return make('div', '', facts, make('p', 'quiet', skew), notesBox(checked.notes));
 }
 
+/** Of more classes the first are listed. */
+const SHOWN = 200;
+
 export function classTable({ classCounts, classNames }: Pick<Checked, 'classCounts' | 'classNames'>): HTMLElement {
   const most = Math.max(1, ...classCounts);
-  const rows = classCounts.slice(0, 200).map((n, k) => {
-    const bar = Object.assign(document.createElement('meter'), { value: n, max: most, ariaLabel: `${n} samples` });
+  const rows = classCounts.slice(0, SHOWN).map((n, k) => {
+    const bar = svg(
+      'svg',
+      { viewBox: '0 0 200 10', role: 'img', 'aria-label': `${n} samples` },
+      svg('rect', { class: 'bar rest', width: 200, height: 10, rx: 3 }),
+      svg('rect', { class: 'bar', width: (200 * n) / most, height: 10, rx: 3 }),
+    );
     return make(
       'tr',
       '',
@@ -76,12 +84,15 @@ export function classTable({ classCounts, classNames }: Pick<Checked, 'classCoun
       make('td', 'chart', bar),
     );
   });
-  const head = make(
-    'tr',
-    '',
-    ...['Class', 'Index of the score', 'To train on', ''].map((text) => make('th', '', text)),
+  const head = make('tr', '', ...['Class', 'Index', 'To train on', ''].map((text) => make('th', '', text)));
+  const table = make('table', '', make('thead', '', head), make('tbody', '', ...rows));
+  const rest = classCounts.length - SHOWN;
+  return make(
+    'div',
+    'table',
+    table,
+    ...(rest > 0 ? [make('p', 'quiet', `${count(rest)} more classes are not listed here.`)] : []),
   );
-  return make('div', 'table', make('table', '', make('thead', '', head), make('tbody', '', ...rows)));
 }
 
 export function notesBox(notes: readonly string[]): HTMLElement {

@@ -9,6 +9,7 @@ export function choices(): Choices {
     goal: fieldValue('goal') === 'balanced-accuracy' ? 'balanced-accuracy' : 'macro-f1',
     ...given('epochs', Number),
     ...given('learningRate', Number),
+    ...given('folds', Number),
   };
 }
 

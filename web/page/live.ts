@@ -31,6 +31,8 @@ export class Live {
       return `Epoch ${event.epoch} of ${event.epochs}, loss ${event.loss.toPrecision(3)}${left}`;
     }
     if (event.kind === 'epoch') {
+      // Folds and further losses begin anew.
+      if (event.epoch <= (this.#epochs.at(-1)?.epoch ?? -1)) this.#epochs = [];
       this.#epochs.push(event);
       this.#draw(true);
       return event.epoch === 0 ? 'The model as it was given is judged' : undefined;

@@ -224,6 +224,6 @@ button('cancel').onclick = () => page.cancel();
 button('download').onclick = () => page.handOver();
 button('report').onclick = () => page.giveReport();
 element('engine').onchange = () => page.restart();
-for (const id of ['trainable', 'goal', 'epochs', 'learningRate']) element(id).onchange = () => page.recheck();
+for (const id of ['trainable', 'goal', 'epochs', 'learningRate', 'folds']) element(id).onchange = () => page.recheck();
 element('version').textContent = `lossgraft ${VERSION}`;
 page.keepOffline().catch(() => {});

@@ -9,6 +9,7 @@ const FIELDS: Readonly<Record<string, string>> = {
   classes: '“Classes”',
   crop: '“Crop the centre”',
   epochs: '“Epochs”',
+  folds: '“Judged on”',
   goal: '“To gain”',
   labelColumn: '“Label column”',
   learningRate: '“Learning rate”',

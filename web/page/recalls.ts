@@ -6,11 +6,12 @@ import { count, percent } from './words.ts';
 const SHOWN = 40;
 
 /** The recall of each class before and after, with 95 % intervals. */
-export function recallTable({ recalls, isTest }: Trained): HTMLElement {
+export function recallTable({ recalls, isTest, folds }: Trained): HTMLElement {
   const change = ({ before, after }: ClassRecall): number => Math.abs((after?.recall ?? 0) - (before?.recall ?? 0));
   const isLong = recalls.length > SHOWN;
   const shown = isLong ? [...recalls].sort((a, b) => change(b) - change(a)).slice(0, SHOWN) : recalls;
-  const judged = isTest ? 'the test samples' : 'held-out samples';
+  const held = folds === null ? 'held-out samples' : 'the samples that each fold left out';
+  const judged = isTest ? 'the test samples' : held;
   const caption = `Recall by class on ${judged}, in %, with 95 % intervals (Wilson)${isLong ? `; the ${SHOWN} classes of ${recalls.length} that changed most` : ''}`;
   const head = make('tr', '', ...['Class', 'Trained on', 'Before', 'After', ''].map((text) => make('th', '', text)));
   const rows = shown.map((row) => {
@@ -24,7 +25,7 @@ export function recallTable({ recalls, isTest }: Trained): HTMLElement {
     make('span', 'key', make('i', ''), 'after'),
   );
   const table = make('table', '', make('caption', '', caption), make('thead', '', head), make('tbody', '', ...rows));
-  return make('div', 'table', key, table);
+  return make('div', 'table recalls', key, table);
 }
 
 function figuresOf({ trained, before, after }: ClassRecall): HTMLElement[] {

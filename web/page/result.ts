@@ -63,11 +63,17 @@ export function askAnyway({ decision }: Trained): Promise<boolean> {
   });
 }
 
-export function handOver({ name, bytes, changed }: Tuned, given: number): void {
-  download(name, bytes, 'application/octet-stream');
+/** Downloads what was written. @param given bytes of the user's file. */
+export function handOver({ files, changed }: Tuned, given: number): void {
+  for (const { name, bytes } of files) download(name, bytes, 'application/octet-stream');
+  const [first, ...others] = files;
+  if (first === undefined) return;
+  const more = first.bytes.length - given;
   const differs =
-    changed === null
-      ? `it is ${count(bytes.length - given)} bytes longer than your file, for what it says of itself`
-      : `${count(changed)} of its bytes differ from your file, all of them in trained weights`;
-  element('written').textContent = `${name}, ${size(bytes.length)}: ${differs}.`;
+    others.length > 0
+      ? `it belongs into one folder with ${others.map(({ name }) => name).join(', ')}, under these names`
+      : changed === null
+        ? `it is ${count(Math.abs(more))} bytes ${more > 0 ? 'longer' : 'shorter'} than your file, since it records more of itself`
+        : `${count(changed)} of its bytes differ from your file, all of them in trained weights`;
+  element('written').textContent = `${first.name}, ${size(first.bytes.length)}: ${differs}.`;
 }

@@ -1,4 +1,4 @@
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fs } from 'memfs';
 import { env, type InferenceSession as Ort, Tensor } from 'onnxruntime-common';
 
@@ -62,7 +62,7 @@ function externalFiles(folder: string): { readonly path: string; readonly data: 
   if (!fs.existsSync(folder)) return [];
   const names = fs.readdirSync(folder, { encoding: 'utf8' }).map(String);
   return names
-    .filter((name) => /\.(data|bin|weight)$|_data$/i.test(basename(name)))
+    .filter((name) => !/\.(onnx|json|txt)$/i.test(name) && fs.statSync(join(folder, name)).isFile())
     .map((path) => ({ path, data: new Uint8Array(fs.readFileSync(join(folder, path)) as Uint8Array) }));
 }
 

@@ -1,6 +1,8 @@
+import { withoutOrientation } from './orientation.ts';
+
 /**
  * Images as the browser decodes them, behind the calls of sharp that lossgraft makes. Colour profiles and orientation are ignored, and colours
- * are not multiplied by alpha, as in Node. The browser has another JPEG decoder: its samples may differ from libjpeg's by 1 or 2 of 255.
+ * are not multiplied by alpha, as in Node. Chromium's samples are those of sharp; other browsers may have another JPEG decoder.
  */
 
 interface Raw {
@@ -98,17 +100,6 @@ function refuseUnread(bytes: Uint8Array): void {
   const [first = 0] = bytes;
   if (first === 0x49 || first === 0x4d) throw new Error('TIFF: a decoder is not configured in browsers');
   if (first === 0x89 && bytes[24] === 16) throw new Error('PNG with 16 bits a sample: not configured in browsers');
-  if (first === 0xff && jpegComponents(bytes) === 4) throw new Error('a CMYK JPEG: not configured in browsers');
-}
-
-/** Of the first frame header (SOF). */
-function jpegComponents(bytes: Uint8Array): number {
-  for (let at = 2; at + 9 < bytes.length; ) {
-    const marker = bytes[at + 1] ?? 0;
-    if (marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker)) return bytes[at + 9] ?? 0;
-    at += 2 + 256 * (bytes[at + 2] ?? 0) + (bytes[at + 3] ?? 0);
-  }
-  return 0;
 }
 
 interface Rgba {
@@ -117,49 +108,48 @@ interface Rgba {
   readonly rgba: Uint8ClampedArray | Uint8Array;
 }
 
-const AS_STORED: ImageBitmapOptions = {
-  colorSpaceConversion: 'none',
-  premultiplyAlpha: 'none',
-  imageOrientation: 'from-image',
-};
+const AS_STORED: ImageBitmapOptions = { colorSpaceConversion: 'none', premultiplyAlpha: 'none' };
 
 function bitmapOf(bytes: Uint8Array): Promise<ImageBitmap> {
-  return createImageBitmap(new Blob([Uint8Array.from(bytes)]), AS_STORED);
+  return createImageBitmap(new Blob([withoutOrientation(bytes)]), AS_STORED);
 }
 
 async function pixelsOf(bytes: Uint8Array): Promise<Rgba> {
   const bitmap = await bitmapOf(bytes);
   const { width, height } = bitmap;
-  const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
-  if (context === null) throw new Error('this browser draws no images in a worker');
-  context.drawImage(bitmap, 0, 0);
-  bitmap.close();
-  const { data: rgba } = context.getImageData(0, 0, width, height);
-  for (let i = 3; i < rgba.length; i += 4) if (rgba[i] !== 255) return transparent(bytes);
-  return { width, height, rgba };
+  try {
+    const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
+    if (context === null) throw new Error('this browser draws no images in a worker');
+    context.drawImage(bitmap, 0, 0);
+    const { data: rgba } = context.getImageData(0, 0, width, height);
+    for (let i = 3; i < rgba.length; i += 4) if (rgba[i] !== 255) return { width, height, rgba: transparent(bitmap) };
+    return { width, height, rgba };
+  } finally {
+    bitmap.close();
+  }
 }
 
-/** A canvas multiplies colours by alpha; a decoder of its own leaves them as they are. */
-async function transparent(bytes: Uint8Array): Promise<Rgba> {
-  if (typeof ImageDecoder === 'undefined')
-    throw new Error('transparent pixels: not configured in this browser, which has no ImageDecoder');
-  const decoder = new ImageDecoder({
-    data: Uint8Array.from(bytes),
-    type: typeOf(bytes),
-    colorSpaceConversion: 'none',
-    preferAnimation: false,
-  });
-  const { image } = await decoder.decode();
-  const { displayWidth: width, displayHeight: height } = image;
-  const rgba = new Uint8Array(image.allocationSize({ format: 'RGBA' }));
-  await image.copyTo(rgba, { format: 'RGBA' });
-  image.close();
-  decoder.close();
-  return { width, height, rgba };
-}
-
-function typeOf([first]: Uint8Array): string {
-  return first === 0x89 ? 'image/png' : first === 0x47 ? 'image/gif' : 'image/webp';
+/** A 2-D canvas multiplies colours by alpha; a texture takes them as they are. */
+function transparent(bitmap: ImageBitmap): Uint8Array {
+  const { width, height } = bitmap;
+  const gl = new OffscreenCanvas(1, 1).getContext('webgl2');
+  if (gl === null) throw new Error('transparent pixels: not configured in this browser, which has no WebGL');
+  gl.bindTexture(gl.TEXTURE_2D, gl.createTexture());
+  gl.pixelStorei(gl.UNPACK_PREMULTIPLY_ALPHA_WEBGL, false);
+  gl.pixelStorei(gl.UNPACK_COLORSPACE_CONVERSION_WEBGL, gl.NONE);
+  gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, gl.RGBA, gl.UNSIGNED_BYTE, bitmap);
+  gl.bindFramebuffer(gl.FRAMEBUFFER, gl.createFramebuffer());
+  gl.framebufferTexture2D(
+    gl.FRAMEBUFFER,
+    gl.COLOR_ATTACHMENT0,
+    gl.TEXTURE_2D,
+    gl.getParameter(gl.TEXTURE_BINDING_2D),
+    0,
+  );
+  const rgba = new Uint8Array(4 * width * height);
+  gl.readPixels(0, 0, width, height, gl.RGBA, gl.UNSIGNED_BYTE, rgba);
+  gl.getExtension('WEBGL_lose_context')?.loseContext();
+  return rgba;
 }
 
 /** A small picture for the report. */
