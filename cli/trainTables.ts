@@ -37,7 +37,7 @@ export function describeDecision({ decision }: TrainResult): string {
   return `${decision.taken === null ? kept : 'Taken'}: ${printable(decision.why)}`;
 }
 
-function rowsOf({ before, arms, decision, half }: TrainResult): FigureRow[] {
+function rowsOf({ before, arms, decision, half, refit }: TrainResult): FigureRow[] {
   const given = before.judged ?? before.validation;
   return [
     ...(given ? [{ name: 'before', epoch: null, metrics: given, change: null }] : []),
@@ -52,6 +52,16 @@ function rowsOf({ before, arms, decision, half }: TrainResult): FigureRow[] {
             epoch: null,
             metrics: half,
             change: half.change,
+          },
+        ]
+      : []),
+    ...(refit?.test
+      ? [
+          {
+            name: `${decision?.taken?.arm ?? ''}, on all ${refit.samples} samples`,
+            epoch: null,
+            metrics: refit.test,
+            change: refit.test.change,
           },
         ]
       : []),

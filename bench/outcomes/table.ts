@@ -44,7 +44,7 @@ const INTRODUCTION = `\`lossgraft train MODEL --data DATA\`, with no other optio
 samples of the same skewed task, as many as DATA has. Means over the seeds, on test data that took no part; scikit-learn
 computes the metrics from the outputs of Python's ONNX Runtime. A run is worse where a metric fell by more than 0.3 points
 and 1.64 standard errors of a paired bootstrap. The methods by hand start from the same weights and train on all of DATA
-with the rate, epochs and batch size that lossgraft chose; lossgraft holds a fifth of DATA out to judge by.
+with the rate, epochs and batch size that lossgraft chose; lossgraft judges by a fifth of DATA, then trains on all of it.
 \`bench/outcomes/run.ts\` writes this page.`;
 
 function harmed({ before, after, error }: Outcome, key: keyof Scores): boolean {

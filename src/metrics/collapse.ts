@@ -1,7 +1,9 @@
 import { METRICS } from './metrics.ts';
+import { LEAST_SAMPLES } from './tally.ts';
 
 /** The results of a model on samples of several classes. */
 export interface Known {
+  readonly samples: number;
   readonly accuracy: number;
   readonly prAuc: number | null;
   /** By class; `null` for a class without samples. */
@@ -29,9 +31,15 @@ export function collapseOf(before: Known, after: Known, classNames: readonly str
   return undefined;
 }
 
-/** The class that a model predicts for all samples, if there is one. */
-export function onlyClass({ recall, thresholds }: Pick<Known, 'recall' | 'thresholds'>): number | undefined {
-  if (thresholds !== undefined) return undefined;
+/** The class that a model predicts for all samples, if there is one. A few missed samples of other classes do not show it. */
+export function onlyClass({
+  samples,
+  accuracy,
+  recall,
+  thresholds,
+}: Pick<Known, 'samples' | 'accuracy' | 'recall' | 'thresholds'>): number | undefined {
+  const missed = Math.round(samples * (1 - accuracy));
+  if (thresholds !== undefined || missed < LEAST_SAMPLES) return undefined;
   const present = recall.flatMap((share, k) => (share === null ? [] : [{ share, k }]));
   const found = present.filter(({ share }) => share > 0);
   return present.length > 1 && found.length === 1 && found[0]?.share === 1 ? found[0].k : undefined;

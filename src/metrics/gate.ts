@@ -42,6 +42,11 @@ export interface GateVerdict {
 
 /** A safe recipe is refused if either is less likely than this to have improved. */
 export const HARMED = 0.2;
+/**
+ * The same where a class has too few samples: one or two that were lost say less than all the models that the recipe did not harm. Three of
+ * one class (0.04), or two each of two classes (0.02), say more.
+ */
+export const SURELY_HARMED = 0.05;
 /** Anything else is taken if the mean is at least this likely to have improved, and macro-F1 has not fallen. */
 export const PROVED = 0.8;
 export const DRAWS = 300;
@@ -82,10 +87,10 @@ export function decide(
   const { rarest, jointBetter, macroF1Better, balancedAccuracyBetter, macroF1 } = found;
   const points = goal === 'macro-f1' ? describeJoint(found) : describeRecall(found);
   if (rarest.samples < LEAST_SAMPLES) {
-    const few = rarest.samples === 1 ? '1 sample' : `${rarest.samples} samples`;
+    const few = ['no sample', 'only 1 sample'][rarest.samples] ?? `only ${rarest.samples} samples`;
     return {
       decision: 'untold',
-      why: `class ${classNames?.[rarest.class] ?? rarest.class} has only ${few}, and fewer than ${LEAST_SAMPLES} cannot show a difference: ${points}`,
+      why: `class ${classNames?.[rarest.class] ?? rarest.class} has ${few}, and fewer than ${LEAST_SAMPLES} cannot show a difference: ${points}`,
     };
   }
   const [proved, least] =
@@ -99,9 +104,9 @@ export function decide(
   return { decision: 'take', why: points };
 }
 
-/** Whether the evidence, even if weak, points to harm. */
-export function isHarmed({ jointBetter, macroF1Better }: GateVerdict): boolean {
-  return Math.min(jointBetter, macroF1Better) < HARMED;
+/** Whether the evidence, even if weak, points to harm by a safe recipe. */
+export function isHarmed({ jointBetter, macroF1Better, rarest }: GateVerdict): boolean {
+  return Math.min(jointBetter, macroF1Better) < (rarest.samples < LEAST_SAMPLES ? SURELY_HARMED : HARMED);
 }
 
 export type Found = Omit<GateVerdict, 'decision' | 'why'>;

@@ -96,6 +96,21 @@ export function scalingNotes({ history }: Pick<Checkpoint, 'history'>): string[]
   );
 }
 
+/** What a training that was repeated on all samples came to. */
+export interface RefitRecord {
+  /** The state that is written; `null`: the weights that were judged are. */
+  readonly file: string | null;
+  /** Why it is not written, as a phrase. */
+  readonly why: string | null;
+  /** Those that were held out are among them. */
+  readonly samples: number;
+  /** On the test data, where there are some. */
+  readonly test: DetailedMetrics | null;
+  /** On the test data, as those of a run. */
+  readonly curves?: RunCurves;
+  readonly mistakes?: readonly WrongSample[];
+}
+
 /** How a run ended. */
 export interface Outcome {
   /** The tensors written back: names in the state of the first arm's best epoch. */
@@ -109,6 +124,8 @@ export interface Outcome {
   readonly decision: RunDecision;
   /** The written model, if its weights are the halfway ones, on the same data as the others. */
   readonly half: DetailedMetrics | null;
+  /** Where the training that was taken was repeated on all samples. */
+  readonly refit?: RefitRecord;
   /** Of the tuned model on training data. */
   readonly influence: InfluenceOutcome;
   /** For the written model, or else the first loss, on the same data as the figures; runs of older versions have none. */

@@ -6,7 +6,7 @@ import { byClass, type ClassRow, MAX_ROWS, rowsOf } from './classes.ts';
 import { draw } from './draw.ts';
 import { count, counted, number } from './format.ts';
 import { type Html, html } from './html.ts';
-import { figure, folded, judgedOf, subjectOf, table } from './look.ts';
+import { figure, folded, judgedOf, table, takenOf } from './look.ts';
 import { profile } from './profile.ts';
 import type { Report } from './report.ts';
 
@@ -43,7 +43,7 @@ export function influence(report: Report): Html {
     found.samples < found.of
       ? html` From ${count(found.samples)} of ${count(found.of)} samples: all of the rare classes and equally many of the others.`
       : html` All ${counted(found.of, 'sample')} were looked at.`;
-  const subject = subjectOf(report, judgedOf(report))?.look.name ?? report.arms[0]?.name;
+  const subject = takenOf(report, judgedOf(report))?.look.name ?? report.arms[0]?.name;
   return html`<section id="influence"><h2>Influence</h2>
 <p class="lede">Which training samples pull hardest at the last layer: chiefly those that the model has not learned, such as mislabelled ones.</p>
 <details class="whole"><summary>Influence by class, and the ${report.samples.length} strongest samples</summary>

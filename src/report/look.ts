@@ -1,4 +1,5 @@
 import * as Plot from '@observablehq/plot';
+import type { RefitRecord } from '../records/run.ts';
 import { draw } from './draw.ts';
 import { type Html, html, shortened } from './html.ts';
 import type { Report, ReportArm } from './report.ts';
@@ -59,6 +60,7 @@ export interface JudgedLook {
   readonly metrics: NonNullable<ReportArm['metrics']>;
 }
 
+const REFIT: Omit<Look, 'name'> = { color: 'var(--other1)', symbol: 'star', dash: '2 5' };
 const HALF: Omit<Look, 'name'> = { color: 'var(--half)', symbol: 'triangle', dash: '8 3 2 3' };
 
 /** The losses of a report with their looks; the given model comes first, halfway weights last. */
@@ -68,20 +70,32 @@ export function judgedOf(report: Report): JudgedLook[] {
     const look = looks[i];
     return metrics && look ? [{ look, metrics }] : [];
   });
-  const { before, half, decision } = report;
+  const { before, half, refit, decision } = report;
   return [
     ...(before ? [{ look: BEFORE, metrics: before }] : []),
     ...arms,
     ...(half ? [{ look: { name: halfName(decision?.taken?.arm ?? ''), ...HALF }, metrics: half }] : []),
+    ...(refit?.test ? [{ look: { name: refitName(refit), ...REFIT }, metrics: refit.test }] : []),
   ];
+}
+
+function refitName({ samples }: Pick<RefitRecord, 'samples'>): string {
+  return `trained on all ${samples} samples`;
 }
 
 export function halfName(arm: string): string {
   return `${arm}, half-way`;
 }
 
-/** The subject of the page: the written model, or else that of the requested loss; `undefined` before it is judged. */
+/** The subject of the page: the written model, if it is judged, or else that of the requested loss; `undefined` before it is judged. */
 export function subjectOf(report: Report, judged: readonly JudgedLook[]): JudgedLook | undefined {
+  const { refit } = report;
+  const isRefit = ({ look }: JudgedLook): boolean => refit?.test != null && look.name === refitName(refit);
+  return judged.find(isRefit) ?? takenOf(report, judged);
+}
+
+/** The weights that a run took, or would take first, as they were trained without the samples that are held out. */
+export function takenOf(report: Report, judged: readonly JudgedLook[]): JudgedLook | undefined {
   const { taken = null } = report.decision ?? {};
   const name = taken === null ? report.arms[0]?.name : taken.share === 1 ? taken.arm : halfName(taken.arm);
   return judged.find(({ look }) => look !== BEFORE && look.name === name);

@@ -3,6 +3,7 @@ import type { RunDecision } from '../records/decision.ts';
 import type { EpochRecord } from '../records/epoch.ts';
 import type { InfluenceOutcome, SampleInfluence } from '../records/influence.ts';
 import type { DetailedMetrics, Metrics } from '../records/metrics.ts';
+import type { RefitRecord } from '../records/run.ts';
 import type { Schedule } from '../records/schedule.ts';
 
 /** The content of a run's page: all plain data, as the run recorded them. */
@@ -33,6 +34,8 @@ export interface Report {
   readonly decision: RunDecision | null;
   /** Figures of the halfway weights, if they are written. */
   readonly half: DetailedMetrics | null;
+  /** What is written instead, where the training that was taken was repeated on all samples. */
+  readonly refit: RefitRecord | null;
   /** For the written model, or else the first loss. */
   readonly curves: RunCurves | null;
   /** That model's misclassified samples, the most confident first. */

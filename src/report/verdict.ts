@@ -28,13 +28,15 @@ function decided(report: Report, { taken, why, warning, startIsWritten }: RunDec
   const { sizes } = report;
   const calibration = calibrationOf(report);
   const calibrated = calibration?.decision === 'take' ? `, calibrated by ${calibration.method}` : '';
+  const { refit } = report;
+  const again = refit?.file == null ? '' : `, trained once more on all ${count(refit.samples)} samples`;
   const kept = startIsWritten
     ? 'this run writes the new last layer as it was before training'
     : 'this run writes no model';
   const what =
     taken === null
       ? html`<b>Not better:</b> ${kept}`
-      : html`This run writes <b>${taken.arm}</b>${taken.share === 1 ? '' : ', its weights half-way between before and after'}${calibrated}`;
+      : html`This run writes <b>${taken.arm}</b>${taken.share === 1 ? '' : ', its weights half-way between before and after'}${calibrated}${again}`;
   return html`<p class="verdict">${what}</p>
 <p class="why">On ${count(sizes.validation)} validation samples, ${why}.</p>${warning && html`<p class="why warning">${warning}.</p>`}`;
 }

@@ -76,7 +76,7 @@ export class RunFolder {
   }
 
   /** The path of a new state: never a name that a checkpoint refers to. */
-  fresh(kind: 'state' | 'best' | 'shared' | 'half'): string {
+  fresh(kind: 'state' | 'best' | 'shared' | 'half' | 'refit'): string {
     this.#count += 1;
     return `${kind}-${this.#count}.safetensors`;
   }
@@ -90,7 +90,8 @@ export class RunFolder {
     writeText(this.file(FILE), `${JSON.stringify(checkpoint, withNames)}\n`);
     const { file, shared, best, bests, left = {}, outcome } = checkpoint;
     const ends = Object.values(left).flatMap((end) => [end.file, end.best?.file]);
-    const kept = new Set([file, shared, best?.file, ...bests.map((b) => b.file), ...ends, outcome?.decision.file]);
+    const written = [outcome?.decision.file, outcome?.refit?.file];
+    const kept = new Set([file, shared, best?.file, ...bests.map((b) => b.file), ...ends, ...written]);
     for (const name of this.#states()) if (!kept.has(name)) rmSync(this.file(name), { force: true });
   }
 
@@ -106,7 +107,7 @@ export class RunFolder {
   }
 
   #states(): string[] {
-    return readdirSync(this.path).filter((file) => /^\.?(state|best|shared|half)-\d+\.safetensors/.test(file));
+    return readdirSync(this.path).filter((file) => /^\.?(state|best|shared|half|refit)-\d+\.safetensors/.test(file));
   }
 
   #read(): Checkpoint {

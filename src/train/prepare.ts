@@ -33,6 +33,7 @@ import { newHead } from './newHead.ts';
 import type { Catalogue, OrderedTrainOptions, TrainOptions } from './options.ts';
 import { type BuiltHead, headFor } from './otherClasses.ts';
 import { describePlan, type Plan, planOf } from './plan.ts';
+import { refitChoice } from './refit.ts';
 import { checkReport } from './report.ts';
 import { describeRun, differences } from './runFile.ts';
 import { settledPlan } from './settledPlan.ts';
@@ -120,15 +121,17 @@ export async function prepareRun(
   const planned = task === proposed.task ? proposed : planOf(given, task);
   const plan = await settledPlan(model, options, { ...planned, batchSize }, parts);
   const calibrated = await calibrationNotes(model, options, parts, classes);
+  const softLabels = readsSoftLabels(plan.augmentation, parts.train.samples);
+  const { refit, notes: refitted } = refitChoice(catalogue, options, plan, parts, softLabels);
   const ownNotes = [
     ...dataNotes,
     ...describePlan(plan),
     ...describeSampler(options, parts.counts, drawnBy),
     ...describeSoft(plan.augmentation, parts.train.samples),
     ...calibrated,
+    ...refitted,
   ];
   for (const note of ownNotes) options.onNote?.(note);
-  const softLabels = readsSoftLabels(plan.augmentation, parts.train.samples);
   const counted = { counts: parts.counts, samples: parts.train.rows.length };
   const bound = bindArms(catalogue, options, plan, { ...counted, softLabels, drawnBy });
   const record = await describeRun(catalogue, { model: source, given, plan, declared: bound.declared });
@@ -147,6 +150,7 @@ export async function prepareRun(
     validation: parts.validation,
     ...(parts.test ? { test: parts.test } : {}),
     trainCounts: parts.counts,
+    ...(refit ? { refit } : {}),
     ...(thresholds === undefined ? {} : { thresholds }),
     ...(options.freshHead
       ? { newHead: await newHead(model, { logits: options.logits, classes, seed: plan.seed }) }

@@ -70,8 +70,9 @@ export async function rehearse(catalogue: Catalogue, model: Model, given: TrainO
   try {
     // Folds and further seeds have equally many.
     const runs = (1 + (parts.folds?.length ?? 0)) * (given.seeds ?? 1);
-    const epochsLeft =
-      runs * epochsOf(request) - (checkpoint?.history.filter(({ phase }) => phase !== 'before').length ?? 0);
+    const done = checkpoint?.history.filter(({ phase }) => phase !== 'before').length ?? 0;
+    const again = request.refit && !checkpoint?.outcome?.refit ? request.schedule.epochs : 0;
+    const epochsLeft = runs * epochsOf(request) - done + again;
     const measured = await measure(prepared, folder);
     return {
       arms: request.arms.map(({ name }) => name),

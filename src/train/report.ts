@@ -55,7 +55,9 @@ export async function reportRun(run: ReportedRun, onReport?: (report: Report) =>
 
 async function reportOf(run: ReportedRun, { previewsOf, usualOf }: typeof Drawing): Promise<Report> {
   const { options, ports, parts } = run;
-  const { influence = null, mistakes: wrong = [] } = run.checkpoint.outcome ?? {};
+  const { outcome } = run.checkpoint;
+  const { influence = null } = outcome ?? {};
+  const wrong = outcome?.refit?.mistakes ?? outcome?.mistakes ?? [];
   const top = influence && 'top' in influence ? influence.top : [];
   const usual = usualOf(options.data, parts.train.rows);
   const preview = (part: Part, data: Dataset, rows: readonly { readonly row: number }[]) =>
@@ -115,7 +117,8 @@ export function factsOf(run: ReportedRun): Omit<Report, 'influence' | 'samples' 
     notes: notes.map(spell),
     decision: outcome ? spelled(outcome.decision, spell) : null,
     half: outcome?.half ?? null,
-    curves: outcome?.curves ?? null,
+    refit: outcome?.refit ?? null,
+    curves: outcome?.refit?.curves ?? outcome?.curves ?? null,
     origin: originOf(options.folder),
   };
 }

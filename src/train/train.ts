@@ -5,7 +5,7 @@ import type { EpochRecord } from '../records/epoch.ts';
 import type { FeatureReport } from '../records/features.ts';
 import type { InfluenceOutcome } from '../records/influence.ts';
 import type { DetailedMetrics } from '../records/metrics.ts';
-import type { Checkpoint, HeadRecord } from '../records/run.ts';
+import type { Checkpoint, HeadRecord, RefitRecord } from '../records/run.ts';
 import type { Schedule } from '../records/schedule.ts';
 import type { SeedSummary } from '../records/seeds.ts';
 import { beginning } from '../runFolder/checkpoint.ts';
@@ -72,6 +72,8 @@ export interface TrainResult {
   readonly decision: RunDecision | null;
   /** Figures of the written model, if its weights are halfway between before and after. */
   readonly half: DetailedMetrics | null;
+  /** What is written instead, where the training that was taken was repeated on all samples; else `null`. */
+  readonly refit: RefitRecord | null;
   readonly history: readonly EpochRecord[];
   /** The number of folds, if it was judged out of fold; `null` if data were held out. */
   readonly folds: number | null;
@@ -154,6 +156,7 @@ async function trainIn(
     arms: armsOf(bound, checkpoint),
     decision: checkpoint.outcome?.decision ?? null,
     half: checkpoint.outcome?.half ?? null,
+    refit: checkpoint.outcome?.refit ?? null,
     history: checkpoint.history,
     folds: parts.folds?.length ?? null,
     seeds: null,
@@ -182,7 +185,8 @@ async function trainSeeds(
     await describeRun(catalogue, { model, given, plan: planOf(given), declared: {} }),
     mode === 'resume',
   );
-  const options = seedOptions(given);
+  // Only what is written is trained on all samples.
+  const options = seedOptions(given).map((own) => ({ ...own, refit: false }));
   const results: TrainResult[] = [];
   for (const own of options) {
     const result = await trainIn(catalogue, model, own, folderNotes, live);
@@ -191,9 +195,17 @@ async function trainSeeds(
   }
   const seeds = summarise(results, options);
   writeSummary(folder, seeds);
-  const chosen = results.find((_, i) => options[i]?.seed === seeds.chosen) ?? results[0];
-  if (chosen === undefined) throw new Error('no seeds');
-  return { ...chosen, folder, seeds, notes: [...new Set(results.flatMap(({ notes }) => notes))] };
+  const index = Math.max(
+    0,
+    options.findIndex(({ seed }) => seed === seeds.chosen),
+  );
+  const [own, judged] = [options[index], results[index]];
+  if (own === undefined || judged === undefined) throw new Error('no seeds');
+  const { refit: _, ...meant } = own;
+  const { refit } = given;
+  const again = { ...meant, ...(refit === undefined ? {} : { refit }), mode: 'resume' } as const;
+  const chosen = seeds.chosen === null ? judged : await trainIn(catalogue, model, again, folderNotes, live);
+  return { ...chosen, folder, seeds, notes: [...new Set([...results, chosen].flatMap(({ notes }) => notes))] };
 }
 
 /** With folds these are trained first. */

@@ -61,7 +61,10 @@ export async function writeRun(
       hint: 'Use more validation data, another method, or write it anyway',
     });
   }
-  const state = readSafetensors(join(folder, arm === undefined ? (file ?? best.file) : best.file));
+  const { taken } = outcome.decision;
+  const isWhole = arm === undefined || (arm === taken?.arm && taken.share === 1);
+  const written = (isWhole ? outcome.refit?.file : null) ?? (arm === undefined ? file : null) ?? best.file;
+  const state = readSafetensors(join(folder, written));
   const tuned = new Set(outcome.tuned);
   const kept = new Map([...state].filter(([name]) => tuned.has(name)));
   const whole = await withoutScales(model, logitsOf(checkpoint), kept);

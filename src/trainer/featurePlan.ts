@@ -1,5 +1,5 @@
 import { isMixed } from '../data/mixing.ts';
-import type { Part } from '../data/samples.ts';
+import type { Part, Samples } from '../data/samples.ts';
 import { fixedBatch } from '../data/samples.ts';
 import { LossgraftError, option } from '../errors.ts';
 import type { CacheMode, FeatureReport } from '../records/features.ts';
@@ -118,16 +118,21 @@ async function cacheParts(
     for (const cache of caches) cache.close();
   };
   let before = 0;
-  const cached = async (own: Part): Promise<Part> => {
+  const cached = async (samples: Samples, own: readonly Part[]): Promise<Samples> => {
     const onRows = (done: number): void => onFeatures?.({ done: before + done, total });
-    const cache = await cacheFeatures(reader, own.samples, own.rows, { labels, folder, signal, onRows });
+    const rows = own.map((part) => part.rows);
+    const cache = await cacheFeatures(reader, samples, rows, { labels, folder, signal, onRows });
     caches.push(cache);
-    before += own.rows.length;
-    return { ...own, samples: cache.samples };
+    before += rows.reduce((sum, { length }) => sum + length, 0);
+    return cache.samples;
   };
   try {
-    const train = parts.train ? await cached(parts.train) : request.train;
-    const validation = await cached(parts.validation);
+    const { train: given, validation: held } = parts;
+    // Parts of the same data are one cache: a training may read both.
+    const isOne = given?.samples === held.samples;
+    const known = given && (await cached(given.samples, isOne ? [given, held] : [given]));
+    const train = given && known ? { ...given, samples: known } : request.train;
+    const validation = { ...held, samples: isOne && known ? known : await cached(held.samples, [held]) };
     const because = why ?? `${part.nodes} operators before the trained part give the same results in every epoch`;
     const report = reportOf(part, {
       cached: parts.train !== undefined,

@@ -101,21 +101,23 @@ interface CacheOptions {
 }
 
 /**
- * Runs the frozen part once over rows of some data. The resulting samples hold its outputs in place of the model's inputs.
+ * Runs the frozen part once over rows of some data, part by part. The resulting samples hold its outputs in place of the model's inputs.
  *
  * @throws LossgraftError `store-failed` on a full disk; and as reading the data does.
  */
 export async function cacheFeatures(
   reader: Reader,
   samples: Samples,
-  rows: Uint32Array,
+  parts: readonly Uint32Array[],
   { labels, folder, signal, onRows }: CacheOptions,
 ): Promise<FeatureCache> {
   const store = rowStore(`${samples.name}, features`, folder);
   const places = new Int32Array(samples.size).fill(-1);
   let layouts: readonly Layout[] = [];
-  const batches = Array.from({ length: Math.ceil(rows.length / reader.batch) }, (_, i) =>
-    rows.subarray(i * reader.batch, (i + 1) * reader.batch),
+  const batches = parts.flatMap((rows) =>
+    Array.from({ length: Math.ceil(rows.length / reader.batch) }, (_, i) =>
+      rows.subarray(i * reader.batch, (i + 1) * reader.batch),
+    ),
   );
   try {
     let done = 0;

@@ -14,9 +14,10 @@ import { roundToStored } from './stored.ts';
 /** After all arms are trained: the decision, figures in detail, and the influence of training samples. */
 export async function finishRun(open: RunParts, at: Checkpoint): Promise<Outcome> {
   const { tuned, untied } = open.graphs.common;
-  const { test, validation, isFold } = open.request;
+  const { test, validation, isFold, isRefit } = open.request;
   for (const { file } of at.bests) roundToStored(open, file);
-  if (isFold) return { tuned, untied, ...(await finishFold(open, at)) };
+  if (isFold) await savePredictions(open, at);
+  if (isFold || isRefit) return { tuned, untied, ...UNDECIDED };
   const parts = withOutOfFold(open, at);
   const { decision, calibrated } = await decideRun(parts, at);
   const isOtherFloat = decision.file !== null && decision.taken?.share !== 1;
@@ -40,13 +41,16 @@ interface States extends Pick<Decided, 'calibrated'> {
   readonly parts: RunParts;
 }
 
-/** A fold only serves to score the samples left out. */
-async function finishFold(parts: RunParts, at: Checkpoint): Promise<Omit<Outcome, 'tuned' | 'untied'>> {
-  await savePredictions(parts, at);
-  const why = 'a fold of a cross-validation decides nothing';
-  const decision = { taken: null, file: null, why, candidates: [], newness: null, warning: null };
-  return { tests: [], validation: [], decision, half: null, influence: { missing: why } };
-}
+const ELSEWHERE = 'a part of a run decides nothing';
+
+/** Of a fold, which is there for what its models say of the samples that were left out, and of a repetition on all samples. */
+const UNDECIDED: Omit<Outcome, 'tuned' | 'untied'> = {
+  tests: [],
+  validation: [],
+  decision: { taken: null, file: null, why: ELSEWHERE, candidates: [], newness: null, warning: null },
+  half: null,
+  influence: { missing: ELSEWHERE },
+};
 
 /** With folds, the results on the validation data are those out of fold. */
 function withOutOfFold(parts: RunParts, { bests }: Checkpoint): RunParts {

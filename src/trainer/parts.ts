@@ -4,6 +4,7 @@ import type { ArmPlace, Checkpoint } from '../records/run.ts';
 import { phaseOf } from '../records/schedule.ts';
 import type { RunFolder } from '../runFolder/checkpoint.ts';
 import type { Runner } from '../thread/runner.ts';
+import type { Evaluation } from '../trainGraph/evaluation.ts';
 import { type GraphPool, keyOf, type OpenGraph } from './graphPool.ts';
 import type { Group } from './groups.ts';
 import type { Judging } from './judge.ts';
@@ -32,28 +33,27 @@ export interface RunParts extends RunBasis {
   prefetcherOf(arm: Arm): Prefetcher;
 }
 
+/** What happens to samples before a step. */
+export type SampleChange = Pick<PrefetchPlan, 'augment' | 'soften'>;
+
 /** Opens the first graphs of a run, and plans its epochs. @throws LossgraftError as its parts do. */
-export async function openParts(
-  basis: RunBasis,
-  at: Checkpoint,
-  change: Pick<PrefetchPlan, 'augment' | 'soften'>,
-): Promise<RunParts> {
-  const { request, graphs, notes } = basis;
-  const { train, trainCounts, seed, schedule, crossEntropy, signal } = request;
+export async function openParts(basis: RunBasis, at: Checkpoint, change: SampleChange): Promise<RunParts> {
   await openArm(basis, at);
-  const evaluation = await graphs.judge('evaluation', crossEntropy);
+  return planned(basis, await basis.graphs.judge('evaluation', basis.request.crossEntropy), change);
+}
+
+/** Plans the epochs of a run that is judged by a graph that is open. */
+export function planned(basis: RunBasis, evaluation: Evaluation, change: SampleChange): RunParts {
+  const { request, graphs, notes } = basis;
+  const { train, trainCounts, thresholds, seed, schedule, signal } = request;
   const { groups, notes: own } = planGroups(request, graphs.common.stateBytes);
   notes.push(...own);
   const plan = { train, seed, epochs: schedule.epochs, groups, ...change };
   // All arms share the first phase.
   const prefetcherOf = ({ sampler = 'instance' }: Arm): Prefetcher =>
     new Prefetcher({ ...plan, samplerOf: (epoch) => (phaseOf(schedule, epoch) === 'first' ? 'instance' : sampler) });
-  return {
-    ...basis,
-    judging: { ...evaluation, trainCounts, thresholds: request.thresholds, batches: batchSizesOf(request), signal },
-    groups,
-    prefetcherOf,
-  };
+  const judging = { ...evaluation, trainCounts, thresholds, batches: batchSizesOf(request), signal };
+  return { ...basis, judging, groups, prefetcherOf };
 }
 
 /** Opens the training graph with which the arm of a checkpoint begins or continues. */

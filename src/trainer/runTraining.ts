@@ -9,7 +9,8 @@ import { describeFeatures, planFeatures } from './featurePlan.ts';
 import { trainedFurther } from './further.ts';
 import { GraphPool } from './graphPool.ts';
 import { SEEN } from './judge.ts';
-import { openParts, type RunBasis } from './parts.ts';
+import { openParts, type RunBasis, type RunParts, type SampleChange } from './parts.ts';
+import { asJudged, isRefitDue, refitNotes, refitRun } from './refit.ts';
 import type { TrainedRun, TrainerRequest } from './request.ts';
 import { softener } from './softTargets.ts';
 import { Trainer } from './trainer.ts';
@@ -29,13 +30,16 @@ async function trainIn(runner: Runner, request: TrainerRequest): Promise<Trained
   const graphs = new GraphPool(request.model, runner, request.provider, request.threads);
   const folder = new RunFolder(request.folder, request.data.classNames);
   const augment = augmenter(request.data, request.ports, request.augmentation);
-  const soften = softener(request);
+  const change = { augment, soften: softener(request) };
   const found = folder.begin(request.mode, request.settings);
   const further = found && trainedFurther(found, request);
   if (further) request.onNote?.(further.note);
   const at = further?.checkpoint ?? found ?? { ...beginning(request.settings), model: modelOf(request) };
   if (request.record) writeRunFile(folder.path, request.record, request.mode === 'resume');
-  if (at.outcome) return { interrupted: false, checkpoint: at, notes: seenNotes(at) };
+  if (at.outcome && !isRefitDue(at, request)) {
+    const checkpoint = request.refit ? at : asJudged(at);
+    return { interrupted: false, checkpoint, notes: seenNotes(checkpoint) };
+  }
   // A resumed run repeats every bit; on other machines that is impossible.
   const note = await graphs.lowering.settle(request, at.block);
   const { cacheFeatures: mode = 'auto' } = request;
@@ -45,12 +49,25 @@ async function trainIn(runner: Runner, request: TrainerRequest): Promise<Trained
   const notes = [further?.note, note, describeFeatures(report)].filter((text) => text !== undefined);
   try {
     const basis: RunBasis = { request: { ...request, train, validation }, runner, graphs, folder, notes };
-    const parts = await openParts(basis, at, { augment, soften });
-    const { interrupted, checkpoint } = await new Trainer(parts, at).run();
+    const parts = await openParts(basis, at, change);
+    const trained = at.outcome ? { interrupted: false, checkpoint: at } : await new Trainer(parts, at).run();
+    const { interrupted, checkpoint } = await refitted(parts, trained, change);
     return { interrupted, checkpoint, features: report, notes: [...graphs.notes, ...seenNotes(checkpoint), ...notes] };
   } finally {
     close();
   }
+}
+
+/** The training that was taken, once more on all samples, where that is requested. */
+async function refitted(
+  parts: RunParts,
+  trained: Pick<TrainedRun, 'interrupted' | 'checkpoint'>,
+  change: SampleChange,
+): Promise<Pick<TrainedRun, 'interrupted' | 'checkpoint'>> {
+  const { interrupted, checkpoint } = trained;
+  if (interrupted || !isRefitDue(checkpoint, parts.request)) return trained;
+  const whole = await unlessAborted(parts.request.signal, () => refitRun(parts, checkpoint, change));
+  return whole === undefined ? { interrupted: true, checkpoint } : { interrupted: false, checkpoint: whole };
 }
 
 function modelOf({ modelPath: path, names }: TrainerRequest): NonNullable<Checkpoint['model']> {
@@ -72,5 +89,11 @@ function seenNotes(checkpoint: Checkpoint): string[] {
   // The classes of a new head are unseen.
   const isOwn = checkpoint.settings.head === undefined;
   const seen = isOwn && given?.phase === 'before' && given.accuracy === 1 ? [SEEN] : [];
-  return [...cutNotes(checkpoint), ...scalingNotes(checkpoint), ...seen, ...(warning === null ? [] : [warning])];
+  return [
+    ...cutNotes(checkpoint),
+    ...scalingNotes(checkpoint),
+    ...refitNotes(checkpoint),
+    ...seen,
+    ...(warning === null ? [] : [warning]),
+  ];
 }

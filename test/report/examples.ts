@@ -61,6 +61,7 @@ export function exampleReport({
     notes: [nameOf(0), 'a note'],
     decision: decisionOf(arms, counts),
     half: null,
+    refit: null,
     curves: curvesOf(
       { before: scoredAt(1, 0, counts), after: scoredAt(1, epochs, counts), validation: scoredAt(1, epochs, counts) },
       counts,

@@ -188,12 +188,15 @@ describe('export', () => {
 });
 
 describe('a collapse', () => {
-  const was = { accuracy: 0.9, prAuc: 0.8, recall: [1, 0.5, null] };
+  const was = { samples: 100, accuracy: 0.9, prAuc: 0.8, recall: [1, 0.5, null] };
   it.each([
-    [{ accuracy: 0.6, prAuc: 0.7, recall: [0, 1, null] }, 'it takes every sample for class b'],
-    [{ accuracy: 0.44, prAuc: 0.7, recall: [0.5, 0.5, null] }, 'its accuracy fell from 90.0 to 44.0 %'],
-    [{ accuracy: 0.9, prAuc: 0.39, recall: [1, 0.5, null] }, 'its PR-AUC fell from 80.0 to 39.0 %'],
-    [{ accuracy: 0.46, prAuc: null, recall: [0.5, 0.5, null] }, undefined],
+    [{ samples: 100, accuracy: 0.6, prAuc: 0.7, recall: [0, 1, null] }, 'it takes every sample for class b'],
+    [{ samples: 100, accuracy: 0.44, prAuc: 0.7, recall: [0.5, 0.5, null] }, 'its accuracy fell from 90.0 to 44.0 %'],
+    [{ samples: 100, accuracy: 0.9, prAuc: 0.39, recall: [1, 0.5, null] }, 'its PR-AUC fell from 80.0 to 39.0 %'],
+    [{ samples: 100, accuracy: 0.46, prAuc: null, recall: [0.5, 0.5, null] }, undefined],
+    // Three samples of another class that are missed are too few to say that it is never predicted; four are not.
+    [{ samples: 100, accuracy: 0.97, prAuc: 0.7, recall: [1, 0, null] }, undefined],
+    [{ samples: 100, accuracy: 0.96, prAuc: 0.7, recall: [1, 0, null] }, 'it takes every sample for class a'],
   ])('%j', (now, expected) => {
     expect(collapseOf(was, now, ['a', 'b', 'c'])).toBe(expected);
   });

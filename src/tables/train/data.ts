@@ -32,6 +32,29 @@ export const dataRows = {
     (folds) => isWhole(folds) && folds >= 1 && folds <= 20,
     within,
   ),
+  /**
+   * Where a share is held out and the trained model is taken, its training is repeated on all samples, from the same weights and with as many
+   * epochs, and that is written: no data judge it, but tiny classes need every sample. Needs the last epoch to be taken. Default: with a
+   * method and up to 20,000 samples.
+   */
+  refit: value(
+    'true or false',
+    (given): given is boolean => typeof given === 'boolean',
+    'Repeat the training that was taken on all samples, those held out too, and write that (default: up to 20,000 samples, ' +
+      `with a method and the last epoch)`,
+    {
+      ...none,
+      bare: true,
+      reads: 'nothing after it',
+      parse: (text: string) => (text === '' ? true : undefined),
+      switches: {
+        'no-refit': {
+          value: false,
+          describe: 'Write the weights that were judged, which have not seen the held-out samples',
+        },
+      },
+    },
+  ),
   /** Judged once, at the end: nothing is chosen by it. */
   test: value(
     'data, as openData gives them',

@@ -1,0 +1,58 @@
+import { option } from '../errors.ts';
+import { badOption } from '../options/check.ts';
+import type { Refit } from '../trainer/request.ts';
+import { type Arms, bindArms } from './bindArms.ts';
+import { countsOf, type DividedData } from './data.ts';
+import type { Catalogue, OrderedTrainOptions } from './options.ts';
+import type { Plan } from './plan.ts';
+
+/** By itself a training is repeated on so many samples at most: more of them gain little by a fifth more. */
+const MOST_SAMPLES = 20_000;
+
+/** The losses for all samples, where the training is to be repeated on them, and what is to be said of it. */
+export interface RefitChoice {
+  readonly refit?: Refit;
+  readonly notes: readonly string[];
+}
+
+/** @throws LossgraftError `option-range` where it is requested and cannot be. */
+export function refitChoice(
+  catalogue: Catalogue,
+  options: OrderedTrainOptions,
+  plan: Plan,
+  { train, validation, folds, counts: { length: classes } }: DividedData,
+  softLabels: boolean,
+): RefitChoice {
+  const why = hindrance(options, plan, folds !== undefined);
+  if (options.refit && why !== undefined) throw badOption('refit', `false: ${why}`, 'true');
+  const samples = train.rows.length + validation.rows.length;
+  const isMeant = plan.method !== null && samples <= MOST_SAMPLES;
+  if (why !== undefined || !(options.refit ?? isMeant)) return { notes: [] };
+  const held = countsOf(validation, classes);
+  const trainCounts = countsOf(train, classes).map((count, k) => count + (held[k] ?? 0));
+  const { arms, first, crossEntropy, influence }: Arms = bindArms(catalogue, options, plan, {
+    counts: trainCounts,
+    samples,
+    softLabels,
+  });
+  const note =
+    `If the ${validation.rows.length} samples that are held out show the trained model to be better, its training is repeated on all ${samples}, ` +
+    `from the same weights, and that is written. It takes as long again; ${option('refit', false)} writes what was judged`;
+  return { refit: { arms, first, crossEntropy, influence, trainCounts }, notes: [note] };
+}
+
+/** Why a run has nothing to repeat. */
+function hindrance(
+  { validation, calibrate, patience }: OrderedTrainOptions,
+  { select, task }: Plan,
+  hasFolds: boolean,
+): string | undefined {
+  if (typeof validation === 'object')
+    return `with ${option('validation')} all samples of ${option('data')} are trained on`;
+  if (hasFolds) return `with ${option('folds')} all samples are trained on`;
+  if (select !== 'last') return `held-out samples choose the epoch; it needs ${option('select', 'last')}`;
+  if (patience !== undefined) return `held-out samples end the training with ${option('patience')}`;
+  if (calibrate !== undefined) return `${option('calibrate')} needs samples that were not trained on`;
+  if (task === 'multi-label') return 'thresholds of several labels need samples that were not trained on';
+  return undefined;
+}

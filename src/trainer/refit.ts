@@ -1,0 +1,168 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Part } from '../data/samples.ts';
+import { collapseOf } from '../metrics/collapse.ts';
+import { isHarmed } from '../metrics/gate.ts';
+import { detailedMetricsOf, metricsOf } from '../records/metrics.ts';
+import type { Checkpoint, Outcome, RefitRecord, RunMode } from '../records/run.ts';
+import { beginning, RunFolder } from '../runFolder/checkpoint.ts';
+import { verdictOn } from './decide.ts';
+import { curvesOf, surestMistakes } from './details.ts';
+import { mayBeOfRate } from './divergence.ts';
+import { saveHalf } from './half.ts';
+import { planned, type RunParts, type SampleChange } from './parts.ts';
+import { judgeState } from './predictions.ts';
+import type { TrainerRequest } from './request.ts';
+import { Trainer } from './trainer.ts';
+
+/** In the run's folder, until it is done. */
+const FOLDER = 'refit';
+
+/** Whether a run is done but for the training that is repeated on all samples. */
+export function isRefitDue({ outcome }: Checkpoint, { refit }: TrainerRequest): boolean {
+  return refit !== undefined && outcome !== null && outcome.decision.taken !== null && outcome.refit === undefined;
+}
+
+/** A run as it is without that training. */
+export function asJudged(at: Checkpoint): Checkpoint {
+  if (at.outcome?.refit === undefined) return at;
+  const { refit: _, ...outcome } = at.outcome;
+  return { ...at, outcome };
+}
+
+/**
+ * Repeats the training that a run took, from the same weights and by the same schedule, on all samples: those that judged it too. What comes
+ * of it is judged by nothing but a look for signs that it failed.
+ *
+ * @returns the checkpoint of the run with it; `undefined` where it was interrupted.
+ */
+export async function refitRun(parts: RunParts, at: Checkpoint, change: SampleChange): Promise<Checkpoint | undefined> {
+  const { outcome } = at;
+  if (outcome === null) throw new Error('a run that is not done');
+  const again = partsOf(parts, outcome, change);
+  const { request, folder } = again;
+  const from = folder.begin(modeFor(folder, parts.request.mode, request), request.settings);
+  const trained = await trainAgain(again, from ?? beginning(request.settings));
+  if (trained === undefined) return undefined;
+  const refit = typeof trained === 'string' ? without(again, trained) : await keep(parts, again, outcome, trained);
+  const whole = { ...at, outcome: { ...outcome, refit } };
+  parts.folder.commit(whole);
+  rmSync(folder.path, { recursive: true, force: true });
+  return whole;
+}
+
+/** What to tell of weights that nothing has judged. */
+export function refitNotes({ outcome }: Checkpoint): string[] {
+  if (outcome?.refit === undefined) return [];
+  const { why, samples } = outcome.refit;
+  if (why !== null)
+    return [`The weights that were judged are written: trained once more on all ${samples} samples, ${why}`];
+  const unjudged =
+    'the held-out samples are among them, so figures of validation data are those of the weights before, trained without them';
+  return [`The weights that are written were trained once more, on all ${samples} samples: ${unjudged}`];
+}
+
+/** The same training, with one loss, on all samples. */
+function partsOf(parts: RunParts, { decision }: Outcome, change: SampleChange): RunParts {
+  const { request, judging, known: _, ...rest } = parts;
+  const { refit, test: __, record: ___, checkOrder: ____, onEpoch: _____, onProgress, ...given } = request;
+  const name = decision.taken?.arm ?? '';
+  const arm = refit?.arms.find((one) => one.name === name);
+  if (refit === undefined || arm === undefined) throw new Error(`no loss ${name}`);
+  // Graphs are kept by the names of their losses.
+  const whole = `${name}, all samples`;
+  const rows = Uint32Array.from([...given.train.rows, ...given.validation.rows]).sort();
+  const own: TrainerRequest = {
+    ...given,
+    ...refit,
+    arms: [{ ...arm, name: whole }],
+    train: { ...given.train, rows },
+    folder: join(request.folder, FOLDER),
+    isRefit: true,
+    settings: { ...request.settings, refit: name },
+    ...(onProgress ? { onProgress: (progress) => onProgress({ ...progress, arm: whole }) } : {}),
+  };
+  const folder = new RunFolder(own.folder, request.data.classNames);
+  return planned({ ...rest, request: own, folder }, judging, change);
+}
+
+/** One of another run is begun anew. */
+function modeFor(folder: RunFolder, mode: RunMode, { settings }: TrainerRequest): RunMode {
+  const found = mode === 'resume' ? folder.checkpoint() : undefined;
+  return JSON.stringify(found?.settings) === JSON.stringify(settings) ? 'resume' : 'replace';
+}
+
+/** @returns the file of its state, or why there is none, as a phrase; `undefined` where it was interrupted. */
+async function trainAgain(parts: RunParts, from: Checkpoint): Promise<{ readonly file: string } | string | undefined> {
+  try {
+    const { interrupted, checkpoint } = await new Trainer(parts, from).run();
+    const [best] = checkpoint.bests;
+    return interrupted || best === undefined ? undefined : { file: best.file };
+  } catch (error) {
+    if (mayBeOfRate(error)) return `its loss was not finite (${error.problem.where})`;
+    throw error;
+  }
+}
+
+function without({ request }: RunParts, why: string): RefitRecord {
+  return { file: null, why, samples: request.train.rows.length, test: null };
+}
+
+/** Looks at what was trained, and copies its state into the run's folder. */
+async function keep(
+  parts: RunParts,
+  again: RunParts,
+  { decision }: Outcome,
+  { file: whole }: { readonly file: string },
+): Promise<RefitRecord> {
+  const { runner, folder, request } = parts;
+  const file = decision.taken?.share === 1 ? whole : await saveHalf(again, whole);
+  const why = await failureOf(parts, again, decision.file ?? undefined, file);
+  if (why !== undefined) return without(again, why);
+  const judged = request.test
+    ? await judgedOn(request.test, parts, again, decision.file ?? undefined, file)
+    : { test: null };
+  await runner.ask({ kind: 'load', path: again.folder.file(file) });
+  const kept = folder.fresh('refit');
+  await runner.ask({ kind: 'save', path: folder.file(kept) });
+  return { file: kept, why: null, samples: again.request.train.rows.length, ...judged };
+}
+
+/** On data that no training had; what is chosen is chosen by what the weights that were judged say of the held-out samples. */
+async function judgedOn(
+  test: Part,
+  parts: RunParts,
+  again: RunParts,
+  chosenBy: string | undefined,
+  file: string,
+): Promise<Pick<RefitRecord, 'test' | 'curves' | 'mistakes'>> {
+  const { trainCounts, seed, costs, validation } = parts.request;
+  const before = await judgeState(parts, undefined, test);
+  const after = await judgeState(again, file, test);
+  const scored = { before, after, validation: await judgeState(parts, chosenBy, validation) };
+  return {
+    test: detailedMetricsOf(after, { trainCounts, seed, costs, before }),
+    curves: curvesOf(scored, trainCounts),
+    mistakes: surestMistakes(test, after),
+  };
+}
+
+/** It knows the held-out samples: where it is worse on them than the weights that do not, it failed. */
+export async function failureOf(
+  parts: RunParts,
+  again: RunParts,
+  judged: string | undefined,
+  file: string,
+): Promise<string | undefined> {
+  const { request } = parts;
+  const { validation, trainCounts, goal, seed } = request;
+  const given = await judgeState(parts, undefined, validation);
+  const before = await judgeState(parts, judged, validation);
+  const after = await judgeState(again, file, validation);
+  const lost = collapseOf(metricsOf(given, request), metricsOf(after, request), request.data.classNames);
+  if (lost !== undefined) return lost;
+  const verdict = verdictOn(before, after, { trainCounts, isSafe: true, goal, seed });
+  return isHarmed(verdict)
+    ? 'it is worse on the samples that were held out before, though it knows them now'
+    : undefined;
+}
