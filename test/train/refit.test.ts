@@ -50,14 +50,14 @@ describe('a training that is taken', () => {
     expect(judged.said.join('\n')).not.toContain('repeated');
     expect(existsSync(join(folder, 'refit'))).toBe(false);
     expect(states(folder)).toContain(result.refit?.file);
-  }, 60_000);
+  }, 180_000);
 
   it('of the last layer alone, behind features that are computed once, gives the same', async () => {
     const own = { trainable: 'head', cacheFeatures: 'on' } as const;
     const { bytes, result } = await run(own);
     expect(result.features?.cached).toBe(true);
     expect(bytes).toEqual((await runOnAll(own)).bytes);
-  }, 60_000);
+  }, 180_000);
 
   it('is repeated where it was interrupted, with the same bytes', async () => {
     const whole = await run({});
@@ -75,7 +75,7 @@ describe('a training that is taken', () => {
     const rest = await run({ mode: 'resume' }, folder);
     expect(rest.bytes).toEqual(whole.bytes);
     expect(existsSync(join(folder, 'refit'))).toBe(false);
-  }, 60_000);
+  }, 180_000);
 
   it('can be repeated later, and what was judged be written after all', async () => {
     const folder = temporaryFolder();
@@ -85,7 +85,7 @@ describe('a training that is taken', () => {
     const back = await run({ mode: 'resume', refit: false }, folder);
     expect(back.bytes).toEqual(judged.bytes);
     expect(back.result.notes.join()).not.toContain('once more');
-  }, 60_000);
+  }, 180_000);
 
   it('of several losses is repeated alone', async () => {
     const names = new Set<string>();
@@ -94,7 +94,7 @@ describe('a training that is taken', () => {
     const again = [...names].filter((name) => name.endsWith('all samples'));
     expect(again).toEqual(result.decision?.taken ? [`${result.decision.taken.arm}, all samples`] : []);
     expect(names.size).toBeGreaterThan(2);
-  }, 60_000);
+  }, 180_000);
 });
 
 describe('a training on all samples', () => {
@@ -114,7 +114,7 @@ describe('a training on all samples', () => {
     expect((await run(own)).result.refit).toBeNull();
     const { result } = await run({ ...own, refit: true, validation: 0.4 });
     expect(result.refit === null).toBe(result.decision?.taken === null);
-  }, 60_000);
+  }, 180_000);
 });
 
 describe('what was trained on all samples failed', () => {
