@@ -31,37 +31,24 @@ export interface Sure {
 export interface Sureness {
   readonly confidence: number;
   readonly accuracy: number;
-  /** Whether the model is surer than it is right, beyond chance. */
+  /** Whether the model is surer than it is right. */
   readonly isOverSure: boolean;
 }
 
-/** Of the normal distribution, one side, 95 %. */
-const OVER_SURE_FROM = 1.64;
-
 /**
- * A model is as sure of samples that it was trained on as it is right, since cross-entropy fits the one to the other, and surer than right of
- * others. Measured on 31 models of twelve tasks: z of −6.6 to −1.2 on what they were trained on, above 1.3 on other samples but where they
- * are right on nearly all of them.
+ * Compares how sure a model is with how often it is right. Cross-entropy fits the one to the other on training samples, and a model is mostly
+ * surer than right of others: measured on 5 of 5 and on 15 of 21 models; the other 6 were right on 95 % or more of few or easy samples.
  */
 export function surenessOf(parts: readonly Sure[]): Sureness {
-  const gaps: number[] = [];
-  let [confidence, right] = [0, 0];
+  let [samples, confidence, right] = [0, 0, 0];
   for (const { confidence: own, predicted, labels } of parts) {
     for (let row = 0; row < labels.length; row++) {
-      const isRight = Number(labels[row] === predicted[row]);
-      gaps.push((own[row] ?? Number.NaN) - isRight);
+      samples += 1;
       confidence += own[row] ?? Number.NaN;
-      right += isRight;
+      right += Number(labels[row] === predicted[row]);
     }
   }
-  const n = gaps.length;
-  const mean = gaps.reduce((sum, gap) => sum + gap, 0) / n;
-  const variance = gaps.reduce((sum, gap) => sum + (gap - mean) ** 2, 0) / (n - 1);
-  return {
-    confidence: confidence / n,
-    accuracy: right / n,
-    isOverSure: mean >= OVER_SURE_FROM * Math.sqrt(variance / n),
-  };
+  return { confidence: confidence / samples, accuracy: right / samples, isOverSure: confidence > right };
 }
 
 /**
