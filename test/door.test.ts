@@ -82,12 +82,14 @@ it('using closes a model and data', async () => {
     using model = closed;
     expect(model.opset).toBe(17);
   }
-  await expect(augment(closed, { loss: 'ib' }).then((augmented) => augmented.bytes())).rejects.toThrow(/EBADF/);
+  await expect(augment(closed, { loss: 'ib' }).then((augmented) => augmented.bytes())).rejects.toMatchObject({
+    code: 'file-closed',
+  });
   const data = await openData(TRAIN);
   {
     using _again = data;
   }
-  await expect(data.columns.get('images')?.read(0, 1)).rejects.toThrow();
+  await expect(data.columns.get('images')?.read(0, 1)).rejects.toMatchObject({ code: 'data-closed' });
 });
 
 it('a signal ends run, openData and validate with its reason', async () => {
