@@ -10,6 +10,7 @@ import type { ModelEdit } from '../onnx/types.ts';
 import { verifyGraph } from '../runtime/oracle/oracle.ts';
 import { type LazyTensor, writeSafetensors } from '../safetensors/write.ts';
 import { elementCount, type Tensor } from '../tensor.ts';
+import { refuseOnWebgpu } from '../transform/halfPrecision.ts';
 import { widened } from '../transform/widen.ts';
 import type { Tie } from '../tuned/locate.ts';
 import { VERSION } from '../version.ts';
@@ -120,6 +121,7 @@ function graphOf(model: Model, request: TrainGraphRequest, { step, files }: Buil
 }
 
 async function build(model: Model, request: TrainGraphRequest): Promise<BuiltFiles> {
+  if (request.target === 'webgpu') refuseOnWebgpu(request.precision);
   if (request.form === 'split') {
     const step = await buildSplit(model, request);
     return {

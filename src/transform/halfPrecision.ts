@@ -165,3 +165,15 @@ export function refuseUnnarrowed(narrowed: readonly Node[], half: HalfType, opse
     hint: isBfloat ? 'Use mixed, which computes in float16, or leave the option out' : 'Leave the option out',
   });
 }
+
+/** @throws LossgraftError `mixed-precision`: whether an adapter computes in float16 differs, and none was tried. */
+export function refuseOnWebgpu(precision: Precision | undefined): void {
+  if (halfOf(precision) === undefined) return;
+  throw new LossgraftError({
+    code: 'mixed-precision',
+    where: 'option precision',
+    expected: 'float32 on WebGPU, where half precision was never tried',
+    found: String(precision),
+    hint: 'Leave the option out, or use CUDA or the CPU',
+  });
+}

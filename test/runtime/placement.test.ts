@@ -21,16 +21,18 @@ describe('readPlacement', () => {
     const log = [
       forced('g'),
       forced(''),
-      onCpu(2),
+      forced('root of a head size'),
+      onCpu(3),
       node('Gather', 'g'),
       node('Concat'),
+      node('Sqrt', 'root of a head size'),
       onCuda(2),
       node('Shape'),
       node('Reshape'),
     ];
     const { total, shapeNodes, strays } = read(...log);
-    expect(total).toBe(4);
-    expect(shapeNodes.map(({ op }) => op)).toEqual(['Gather', 'Concat']);
+    expect(total).toBe(5);
+    expect(shapeNodes.map(({ op }) => op)).toEqual(['Gather', 'Concat', 'Sqrt']);
     expect(strays).toEqual([]);
   });
 

@@ -63,6 +63,13 @@ describe('mixed precision', () => {
     }
   });
 
+  it('is refused on WebGPU, where it was never tried', async () => {
+    const options = { loss: 'ce', trainable: 'all', target: 'webgpu', precision: 'mixed' } as const;
+    await expect(trainGraph(await trainHost(mlp()), options)).rejects.toThrow(
+      /float32 on WebGPU.*Leave the option out/,
+    );
+  });
+
   it('refuses what has no product to compute so', async () => {
     const lines = [
       ['Conv(x, w1) -> a'],

@@ -19,7 +19,7 @@ const SHAPE_OPERATORS: ReadonlySet<string> = new Set(
   (
     'Shape Size Gather Slice Concat Squeeze Unsqueeze Cast Range ConstantOfShape Add Sub Mul Div Mod Min Max Neg Abs Floor Ceil ' +
     'ReduceProd ReduceSum ReduceMin ReduceMax Equal Less Greater LessOrEqual GreaterOrEqual Not And Or Where Reshape Expand Tile ' +
-    'Identity Split NonZero Reciprocal'
+    'Identity Split NonZero Reciprocal Sqrt'
   ).split(' '),
 );
 
