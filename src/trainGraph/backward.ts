@@ -1,7 +1,8 @@
 import type { Emitter, Value } from '../emit/index.ts';
 import { LossgraftError, option } from '../errors.ts';
+import { describeNode } from '../ir/attributes.ts';
 import { isView } from '../ir/edit.ts';
-import type { InitializerSource } from '../ir/graph.ts';
+import type { Graph, InitializerSource } from '../ir/graph.ts';
 import type { Model } from '../model.ts';
 import { readTensor } from '../onnx/index.ts';
 import type { Tensor } from '../tensor.ts';
@@ -16,7 +17,7 @@ import { scaleInput } from '../transform/lossScale.ts';
 import { type LeftOut, leftOutNotes, type Parameter } from '../transform/parameters.ts';
 import { type Prepared, type PrepareRequest, prepare } from '../transform/prepare.ts';
 import { straightThrough } from '../transform/qdq.ts';
-import { otherWeightsNotes } from '../transform/quantised.ts';
+import { isRounding, otherWeightsNotes } from '../transform/quantised.ts';
 import { trainedParameters } from '../transform/scales.ts';
 
 export interface BackwardRequest extends GraftRequest, PrepareRequest {
@@ -92,7 +93,21 @@ function readSource(model: Model, source: InitializerSource): Tensor {
 
 function halve(op: Emitter, precision: Precision | undefined, request: NarrowRequest): void {
   const half = halfOf(precision);
+  if (half) refuseRounding(op.graph);
   if (half) refuseUnnarrowed(narrow(op, half, request), half, op.opset);
+}
+
+/** Half precision between roundings would round twice, and hide the pairs that gradients pass. */
+function refuseRounding({ nodes }: Graph): void {
+  const node = nodes.find(isRounding);
+  if (node === undefined) return;
+  throw new LossgraftError({
+    code: 'mixed-precision',
+    where: 'option precision',
+    expected: 'a model that is not quantised',
+    found: describeNode(node),
+    hint: 'Leave the option out: a quantised model trains in float32 between its roundings',
+  });
 }
 
 function nothingTrained(unreached: readonly Parameter[], logits: Value): LossgraftError {

@@ -54,6 +54,17 @@ describe('integer operators as the float ones that they round', () => {
     expect((await inspect(model)).missingGradientRules).toEqual(['com.microsoft::QLinearGlobalAveragePool']);
   });
 
+  it.each(['tensor', 'operators', 'dynamic', 'blocks'])(
+    '%s: no mixed precision beside the file’s own',
+    async (name) => {
+      const model = await open(path(name));
+      await expect(trainGraph(model, { loss: 'ce', trainable: 'all', precision: 'mixed' })).rejects.toMatchObject({
+        code: 'mixed-precision',
+        message: expect.stringMatching(/expected a model that is not quantised, found node .*QuantizeLinear\)/),
+      });
+    },
+  );
+
   it('the head of a model of 4 bits is found', async () => {
     const { report } = await trainGraph(await open(path('blocks')), { loss: 'ib', trainable: 'head' });
     expect(report.trainable).toEqual(['bias', 'w2']);
