@@ -8,7 +8,7 @@ import { buildPage } from '../../web/build.ts';
 import { launchChromium, type Served, serveFolder, type Visit, visit } from '../support/browser.ts';
 import { readOnnx } from '../support/onnxFile.ts';
 import { downloaded, give, trainIn, trainInNode, worstWeight } from './run.ts';
-import { KINDS, shapesImages, shapesModel, writeFiles, zipOf } from './shapes.ts';
+import { KINDS, shapesImages, shapesModel, tableModel, writeFiles, zipOf } from './shapes.ts';
 
 /** A whole run in Chromium, on a model and images that are made here, beside the same run in Node. */
 
@@ -84,6 +84,25 @@ describe('the page, with WebAssembly', () => {
     expect(await page.textContent('#written')).toBe('');
     await page.click('#download');
     expect(readOnnx(await downloaded(page, '#ask-yes')).weights.size).toBe(6);
+  });
+
+  it('reads a table, and says which column it lacks', { timeout: 120_000 }, async () => {
+    const { page } = await visit(browser, served.url);
+    writeFileSync(path('table.onnx'), tableModel());
+    const rows = Array.from({ length: 90 }, (_, i) => [i % 7, (i * 5) % 11, (i % 3) * 3, i % 3].join(','));
+    writeFileSync(path('table.csv'), `a,b,c,kind\n${rows.join('\n')}\n`);
+    await page.setInputFiles('#model-files', path('table.onnx'));
+    await page.waitForSelector('#model-step.done');
+    await page.setInputFiles('#data-files', path('table.csv'));
+    await page.waitForSelector('#data-problem:not([hidden])');
+    expect(await page.textContent('#data-problem')).toContain('“Label column”');
+    await page.click('#reading summary');
+    await page.fill('#labelColumn', 'kind');
+    await page.click('#reread');
+    await page.waitForSelector('#train:enabled', { timeout: 60_000 });
+    expect(await page.locator('#data-facts tbody tr').count()).toBe(3);
+    await trainIn(page, 4, 0.05);
+    expect(await page.locator('#recalls tbody tr').count()).toBe(3);
   });
 
   it('says what is wrong, and what to do', async () => {

@@ -19,30 +19,49 @@ function uniform(seed: number): () => number {
   };
 }
 
+/** Weights drawn at random, smaller the more of them a sum has. */
+function weight(next: () => number, name: string, dims: readonly number[], fan: number) {
+  const count = dims.reduce((a, b) => a * b, 1);
+  const floatData = Array.from({ length: count }, () => (2 * next() - 1) * Math.sqrt(3 / fan));
+  return { name, dims: [...dims], dataType: 1, floatData };
+}
+
+function value(name: string, dims: readonly (string | number)[]) {
+  const dim = dims.map((each) => (typeof each === 'string' ? { dimParam: each } : { dimValue: each }));
+  return { name, type: { tensorType: { elemType: 1, shape: { dim } } } };
+}
+
+/** `Gemm(x, w, b) -> y`, with attributes of whole numbers. */
+function node(call: string, attributes: Readonly<Record<string, readonly number[]>> = {}) {
+  const [, opType = '', inputs = '', output = ''] = /^(\w+)\((.*)\) -> (\w+)$/.exec(call) ?? [];
+  const attribute = Object.entries(attributes).map(([name, ints]) => ({ name, type: 7, ints: [...ints] }));
+  return { name: output, opType, input: inputs.split(', '), output: [output], attribute };
+}
+
+/** Gemm, Relu, Gemm on three numbers, for three classes. */
+export function tableModel(): Uint8Array {
+  const next = uniform(5);
+  const model = onnx.ModelProto.create({
+    irVersion: 8,
+    opsetImport: [{ domain: '', version: 17 }],
+    graph: {
+      name: 'table',
+      node: [node('Gemm(x, w1, b1) -> g'), node('Relu(g) -> h'), node('Gemm(h, w2, b2) -> logits')],
+      initializer: [
+        ...[weight(next, 'w1', [3, 8], 3), weight(next, 'b1', [8], 3)],
+        ...[weight(next, 'w2', [8, 3], 8), weight(next, 'b2', [3], 8)],
+      ],
+      input: [value('x', ['N', 3])],
+      output: [value('logits', ['N', 3])],
+    },
+  });
+  return onnx.ModelProto.encode(model).finish();
+}
+
 /** Conv, Relu, MaxPool, Conv, Relu, mean, Gemm on images [N, 3, 16, 16], with weights drawn at random; its metadata name the classes. */
 export function shapesModel(): Uint8Array {
   const next = uniform(7);
-  const weight = (name: string, dims: readonly number[], fan: number) => ({
-    name,
-    dims: [...dims],
-    dataType: 1,
-    floatData: Array.from({ length: dims.reduce((a, b) => a * b, 1) }, () => (2 * next() - 1) * Math.sqrt(3 / fan)),
-  });
-  const value = (name: string, dims: readonly (string | number)[]) => ({
-    name,
-    type: {
-      tensorType: {
-        elemType: 1,
-        shape: { dim: dims.map((dim) => (typeof dim === 'string' ? { dimParam: dim } : { dimValue: dim })) },
-      },
-    },
-  });
-  const node = (call: string, ...attribute: { name: string; type: number; ints?: number[] }[]) => {
-    const [, opType = '', inputs = '', output = ''] = /^(\w+)\((.*)\) -> (\w+)$/.exec(call) ?? [];
-    return { name: output, opType, input: inputs.split(', '), output: [output], attribute };
-  };
-  const ints = (name: string, ...given: number[]) => ({ name, type: 7, ints: given });
-  const padded = [ints('kernel_shape', 3, 3), ints('pads', 1, 1, 1, 1)];
+  const padded = { kernel_shape: [3, 3], pads: [1, 1, 1, 1] };
   const model = onnx.ModelProto.create({
     irVersion: 8,
     opsetImport: [{ domain: '', version: 17 }],
@@ -50,19 +69,19 @@ export function shapesModel(): Uint8Array {
     graph: {
       name: 'shapes',
       node: [
-        node('Conv(images, w1, b1) -> c1', ...padded),
+        node('Conv(images, w1, b1) -> c1', padded),
         node('Relu(c1) -> r1'),
-        node('MaxPool(r1) -> p1', ints('kernel_shape', 2, 2), ints('strides', 2, 2)),
-        node('Conv(p1, w2, b2) -> c2', ...padded),
+        node('MaxPool(r1) -> p1', { kernel_shape: [2, 2], strides: [2, 2] }),
+        node('Conv(p1, w2, b2) -> c2', padded),
         node('Relu(c2) -> r2'),
         node('GlobalAveragePool(r2) -> g'),
         node('Flatten(g) -> features'),
         node('Gemm(features, w3, b3) -> logits'),
       ],
       initializer: [
-        ...[weight('w1', [8, 3, 3, 3], 27), weight('b1', [8], 27)],
-        ...[weight('w2', [16, 8, 3, 3], 72), weight('b2', [16], 72)],
-        ...[weight('w3', [16, KINDS.length], 16), weight('b3', [KINDS.length], 16)],
+        ...[weight(next, 'w1', [8, 3, 3, 3], 27), weight(next, 'b1', [8], 27)],
+        ...[weight(next, 'w2', [16, 8, 3, 3], 72), weight(next, 'b2', [16], 72)],
+        ...[weight(next, 'w3', [16, KINDS.length], 16), weight(next, 'b3', [KINDS.length], 16)],
       ],
       input: [value('images', ['N', 3, 16, 16])],
       output: [value('logits', ['N', KINDS.length])],

@@ -16,29 +16,36 @@ const TOP = 8;
 /** Points of a line at most: the mean of each stretch is drawn. */
 const POINTS = 240;
 
-/** @param from the number that the first value stands at. */
-export function drawCurve(place: HTMLElement, lines: readonly Line[], from: number, label: string): void {
+/** @param ends the numbers that the first and the last value stand at. */
+export function drawCurve(
+  place: HTMLElement,
+  lines: readonly Line[],
+  ends: readonly [number, number],
+  label: string,
+): void {
   const all = lines.flatMap(({ values }) => values).filter(Number.isFinite);
   if (all.length === 0) return;
-  const last = from + Math.max(...lines.map(({ values }) => values.length)) - 1;
+  const last = Math.max(...lines.map(({ values }) => values.length)) - 1;
   const ticks = ticksOf(Math.min(...all), Math.max(...all));
   const [low = 0, high = 1] = [ticks[0], ticks.at(-1)];
-  const x = (at: number): number => LEFT + ((at - from) / Math.max(1, last - from)) * (WIDTH - LEFT - 8);
+  const x = (at: number): number => LEFT + (at / Math.max(1, last)) * (WIDTH - LEFT - 8);
   const y = (value: number): number => TOP + (1 - (value - low) / (high - low || 1)) * (HEIGHT - TOP - BOTTOM);
   const grid = ticks.flatMap((tick) => [
     svg('line', { class: 'grid', x1: LEFT, x2: WIDTH - 8, y1: y(tick), y2: y(tick) }),
     svg('text', { x: LEFT - 6, y: y(tick) + 4, 'text-anchor': 'end' }, shortNumber(tick)),
   ]);
-  const ends = [...new Set([from, last])].map((at) =>
-    svg('text', { x: x(at), y: HEIGHT - 4, 'text-anchor': at === from ? 'start' : 'end' }, String(at)),
-  );
+  const [from, to] = ends;
+  const numbers = [
+    svg('text', { x: x(0), y: HEIGHT - 4, 'text-anchor': 'start' }, String(from)),
+    ...(to > from ? [svg('text', { x: x(last), y: HEIGHT - 4, 'text-anchor': 'end' }, String(to))] : []),
+  ];
   const paths = lines.map(({ values, className }) => {
-    const points = thinned(values).map(([i, value]) => `${x(from + i).toFixed(1)},${y(value).toFixed(1)}`);
+    const points = thinned(values).map(([i, value]) => `${x(i).toFixed(1)},${y(value).toFixed(1)}`);
     return svg('polyline', { class: `line ${className}`, points: points.join(' ') });
   });
   const shown = `${label}: ${lines.map(({ name, values }) => `${name} ${shortNumber(values.at(-1) ?? Number.NaN)}`).join(', ')}`;
   place.replaceChildren(
-    svg('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img', 'aria-label': shown }, ...grid, ...ends, ...paths),
+    svg('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img', 'aria-label': shown }, ...grid, ...numbers, ...paths),
   );
 }
 

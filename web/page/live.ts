@@ -9,6 +9,8 @@ const FRAME_MS = 120;
 /** A training while it runs: its progress and its curves. */
 export class Live {
   #losses: number[] = [];
+  /** Steps after the first run and after the last one: a run may take several. */
+  #steps: [number, number] = [0, 0];
   #epochs: EpochRecord[] = [];
   #drawn = 0;
 
@@ -24,6 +26,8 @@ export class Live {
   hear(event: TrainEvent): string | undefined {
     if (event.kind === 'features') return `Computing the frozen layers once: ${event.done} of ${event.total} samples`;
     if (event.kind === 'step') {
+      if (this.#losses.length === 0) this.#steps = [event.done, event.done];
+      this.#steps[1] = event.done;
       this.#losses.push(event.loss);
       element('progress').setAttribute('value', String(event.done / event.total));
       this.#draw(false);
@@ -45,13 +49,18 @@ export class Live {
     if (!isDue && now - this.#drawn < FRAME_MS) return;
     this.#drawn = now;
     element('curves').hidden = false;
-    drawCurve(element('loss-curve'), [{ name: 'loss', values: this.#losses, className: '' }], 1, 'Training loss');
+    drawCurve(
+      element('loss-curve'),
+      [{ name: 'loss', values: this.#losses, className: '' }],
+      this.#steps,
+      'Training loss',
+    );
     const series = (name: 'balancedAccuracy' | 'macroF1'): number[] =>
       this.#epochs.map((epoch) => 100 * (epoch[name] ?? Number.NaN));
     const lines = [
       { name: 'macro-F1', values: series('macroF1'), className: 'second' },
       { name: 'balanced accuracy', values: series('balancedAccuracy'), className: '' },
     ];
-    drawCurve(element('metric-curve'), lines, 0, 'Held-out samples');
+    drawCurve(element('metric-curve'), lines, [0, this.#epochs.length - 1], 'Held-out samples');
   }
 }
