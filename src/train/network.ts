@@ -1,7 +1,9 @@
 import type { Node, Value } from '../ir/graph.ts';
+import { topologicalOrder } from '../ir/order.ts';
 import type { Model } from '../model.ts';
 import type { NetworkSize } from '../records/methods.ts';
 import { elementCount } from '../tensor.ts';
+import { dependents } from '../transform/differentiate.ts';
 import { findLogits, namedLogits } from '../transform/logits.ts';
 import { selectParameters } from '../transform/parameters.ts';
 import { prepare } from '../transform/prepare.ts';
@@ -15,7 +17,13 @@ export async function networkSize(
   const found = logits === undefined ? findLogits(graph, opset) : namedLogits(graph, logits, opset);
   const { parameters } = selectParameters(graph, trainable, found.value);
   const trained = parameters.reduce((sum, { source }) => sum + elementCount(source.dims), 0);
-  return { trained, hasAttention: graph.nodes.some(isAttention) };
+  // Attention before the first trained weight stays as it is: a last layer alone is like any other.
+  const after = dependents(
+    topologicalOrder(graph),
+    parameters.map(({ value }) => value),
+  );
+  const isTrained = ({ outputs }: Node): boolean => outputs.some((output) => output !== undefined && after.has(output));
+  return { trained, hasAttention: graph.nodes.some((node) => isAttention(node) && isTrained(node)) };
 }
 
 const ATTENTION = new Set(['Attention', 'MultiHeadAttention', 'GroupQueryAttention', 'PackedAttention']);

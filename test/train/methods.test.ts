@@ -82,8 +82,12 @@ describe('the plan', () => {
   it('takes a smaller rate for attention', async () => {
     const model = await openModel(join(ROOT, 'fixtures/sentences/model.onnx'));
     const network = await networkSize(model, { trainable: 'all', logits: undefined });
+    // Attention that stays as it is does not count.
+    const ofHead = await networkSize(model, { trainable: 'head', logits: undefined });
     model.close();
     expect(network.hasAttention).toBe(true);
+    expect(ofHead.hasAttention).toBe(false);
+    expect(settle(planOf(at), at, { ...about, network: ofHead }).schedule.rate).toBe(3e-3);
     expect(settle(planOf(at), at, { ...about, network }).schedule.rate).toBe(1e-4);
     const digits = await openModel(join(DIGITS, 'model.onnx'));
     expect(await networkSize(digits, { trainable: 'head', logits: undefined })).toEqual({

@@ -18,7 +18,7 @@ export const scheduleRows = {
   }),
   /** Default: by the network; 0.01 with an explicit loss. */
   learningRate: number(
-    `The learning rate (default: 0.003, or 0.0001 for transformers and above 1.1 million weights; 0.01 with ${option('loss')})`,
+    `The learning rate (default: 0.003, or 0.0001 where attention or above 1.1 million weights are trained; 0.01 with ${option('loss')})`,
     'a number above 0',
     isPositive,
     within,
