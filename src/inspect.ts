@@ -10,7 +10,7 @@ import { type CudaCoverage, cudaCoverage } from './runtime/cuda/coverage.ts';
 import { adoptDeclared } from './runtime/oracle/restate.ts';
 import { type StatedTask, statedTask } from './statedTask.ts';
 import type { inspectRows } from './tables/inspect.ts';
-import { type DataType, type Dim, elementCount, isFloat } from './tensor.ts';
+import { type Dim, elementCount, isFloat } from './tensor.ts';
 import type { GradientRules } from './transform/differentiate.ts';
 import { findFeatures } from './transform/features.ts';
 import { type HeadKind, isOneScore } from './transform/head.ts';
@@ -78,8 +78,8 @@ export interface Inspection {
     readonly tensors: number;
     readonly elements: number;
     readonly leftOut: readonly { readonly name: string; readonly why: string }[];
-    /** The type of the weights in the file, if it is not float32, the type of training. */
-    readonly storedAs: DataType | null;
+    /** The types of the weights in the file, such as "uint8 and int8", if these are not float32, the type of training. */
+    readonly storedAs: string | null;
     /** Why nothing in this file can be trained; `null` if something can. */
     readonly problem: string | null;
   };
@@ -230,7 +230,7 @@ function training(
   rules: GradientRules,
   logits: Value | undefined,
 ): Pick<Inspection, 'trainable' | 'missingGradientRules'> {
-  const [stored = null] = storedAs(model);
+  const stored = storedAs(model).join(' and ') || null;
   untie(graph);
   // Includes older models: training raises them.
   openStructures(model, graph, Math.max(model.opset, TRAIN_OPSETS.first));

@@ -103,6 +103,7 @@ describe('training through the file’s own rounding', () => {
   it('inspect counts the weights', async () => {
     const { trainable, missingGradientRules, features } = await inspect(await open(path('tensor.onnx')));
     expect(trainable).toMatchObject({ tensors: 6, elements: 1276, storedAs: 'int8', problem: null });
+    expect((await inspect(await open(path('blocks.onnx')))).trainable.storedAs).toBe('int4 and uint4');
     expect(missingGradientRules).toEqual([]);
     expect(features).toMatchObject({ shape: ['N', 12] });
   });
