@@ -6,6 +6,7 @@ import { toNumbers } from '../numbers.ts';
 
 /** What a form sees of its node. */
 export interface FormContext extends ExpansionContext {
+  readonly op: Emitter;
   /** The elements of a constant that lossgraft made; `undefined` for another value. */
   readonly constant: (value: Value) => readonly number[] | undefined;
 }

@@ -152,6 +152,8 @@ async function proveStep(open: Opened, own: Tensors, loss: string): Promise<{ no
 async function evaluate({ graph, feeds, fetches }: Extract<Job, { kind: 'evaluate' }>): Promise<Tensors> {
   const open = opened(graph);
   const own = await behindFront(open, feeds, undefined);
+  // A WebGPU session takes nodes without a kernel to the CPU; CUDA's is refused when it is opened.
+  if (open.provider === 'webgpu' && !open.proved) await prove(open, await readBack(withState(open, own)));
   return using({ ...feeds, ...own }, () => open.session.run(withState(open, own), fetches));
 }
 

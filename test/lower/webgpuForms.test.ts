@@ -121,6 +121,18 @@ describe('a form for WebGPU', () => {
     },
   );
 
+  it.each(
+    gradientCases('recurrent').filter(({ name }) =>
+      /lstm-forward$|gru-reverse|rnn-bidirectional|lstm-bidirectional$/.test(name),
+    ),
+  )("of a loop is written out, and PyTorch's: $name", async (c) => {
+    const { grads, ops } = await runGradientCase(c, { target: 'webgpu', replacesForward: true });
+    expect(ops).not.toContain('Scan');
+    for (const [name, expected] of Object.entries(c.grads)) {
+      expect(worstRatio(grads[name] ?? [], expected, c.rtol ?? 1e-5, c.atol ?? 1e-7)).toBeLessThanOrEqual(1);
+    }
+  });
+
   it.each([0.9, 0.999, 0.99999])('of 1 − βᵗ keeps its digits: β = %s', async (beta) => {
     const steps = [1, 2, 3, 50, 119, 121, 1000, 20_000];
     for (const [forms, digits] of [
