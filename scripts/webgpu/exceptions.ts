@@ -11,6 +11,7 @@ const FUNCTIONS = "SwiftShader's own functions are this far off; WebGPU allows i
 const LOOP = 'ONNX Runtime runs loops on the CPU, and much of what follows them';
 
 const EXCEPTIONS: readonly Exception[] = [
+  { name: /antialias/, problem: /throws/, why: 'the kernel has no antialiasing' },
   { name: / (LSTM|GRU|RNN) .*symbolic/, problem: /on the CPU/, why: LOOP },
   { name: /\b(Sin|Cos|Tan|Acos|Asin|Tanh|Cosh|Sinh)\b/, problem: /^\d.* from float64/, why: FUNCTIONS },
   { name: /Cast-float64/, problem: /on the CPU/, why: 'WebGPU has no float64' },
@@ -26,7 +27,7 @@ const EXCEPTIONS: readonly Exception[] = [
   { name: / Col2Im /, problem: /on the CPU/, why: NO_KERNEL },
   { name: / Einsum /, problem: /throws/, why: 'the kernel fails where both sides are broadcast' },
   {
-    name: / Pad .*symbolic/,
+    name: / (Pad|Resize) .*symbolic/,
     problem: /on the CPU/,
     why: 'positions of unknown lengths are computed on the CPU, from the lengths',
   },

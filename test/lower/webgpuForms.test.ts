@@ -16,6 +16,8 @@ import { addInput, modelBytes } from '../support/scratch.ts';
 
 type Inputs = Readonly<Record<string, readonly number[]>>;
 
+const OPSET = 18;
+
 const wave = (i: number): number => Math.sin(i * 1.7) * 2;
 
 async function both(inputs: Inputs, write: (op: Emitter, values: readonly Value[]) => Value) {
@@ -23,7 +25,7 @@ async function both(inputs: Inputs, write: (op: Emitter, values: readonly Value[
   const ops: string[][] = [];
   for (const isAdapted of [false, true]) {
     const graph = new Graph();
-    const op = createEmitter(graph, 17);
+    const op = createEmitter(graph, OPSET);
     const feeds: Record<string, Tensor> = {};
     const values = Object.entries(inputs).map(([name, dims]) => {
       feeds[name] = {
@@ -36,7 +38,7 @@ async function both(inputs: Inputs, write: (op: Emitter, values: readonly Value[
     graph.outputs.push(write(op, values));
     if (isAdapted) adapt(op, webgpuForms);
     ops.push(graph.nodes.map(({ opType }) => opType));
-    const session = await openSession(modelBytes(graph, 17));
+    const session = await openSession(modelBytes(graph, OPSET));
     const [output] = Object.values(await session.run(feeds));
     await session.close();
     results.push(output ? toNumbers(output) : []);
@@ -48,6 +50,10 @@ async function both(inputs: Inputs, write: (op: Emitter, values: readonly Value[
 
 const x = { x: [2, 3, 4] };
 
+function unreduced(op: Emitter, opType: string, v: Value | undefined): Value {
+  return op.call(opType, [v], { attributes: { noop_with_empty_axes: int(1) } });
+}
+
 describe('a form for WebGPU', () => {
   it.each<[string, Inputs, (op: Emitter, values: readonly Value[]) => Value]>([
     ['Sign', x, (op, [v]) => op.sign(v as Value)],
@@ -56,7 +62,9 @@ describe('a form for WebGPU', () => {
     ['Mean', { a: [2, 3], b: [3] }, (op, values) => op.call('Mean', values)],
     ['IsNaN', x, (op, [v]) => op.cast(op.call('IsNaN', [op.log(v as Value)], { dtype: 'bool' }), 'float32')],
     ['LogSoftmax', x, (op, [v]) => op.logSoftmax(v as Value, 1)],
-    ['ReduceLogSumExp', x, (op, [v]) => op.call('ReduceLogSumExp', [v], { attributes: { axes: ints([1]) } })],
+    ['ReduceLogSumExp', x, (op, [v]) => op.call('ReduceLogSumExp', [v])],
+    ['ReduceSumSquare', x, (op, [v]) => unreduced(op, 'ReduceSumSquare', v)],
+    ['ReduceL2', x, (op, [v]) => unreduced(op, 'ReduceL2', v)],
     ['Celu', x, (op, [v]) => op.call('Celu', [v], { attributes: { alpha: float(0.75) } })],
     ['Selu', x, (op, [v]) => op.call('Selu', [v])],
     ['Softsign', x, (op, [v]) => op.call('Softsign', [v])],

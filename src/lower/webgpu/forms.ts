@@ -4,6 +4,7 @@ import * as arithmetic from './arithmetic.ts';
 import * as convolution from './convolution.ts';
 import * as movement from './movement.ts';
 import * as normalization from './normalization.ts';
+import * as reduction from './reduction.ts';
 import * as scan from './scan.ts';
 
 /** Forms of standard operators for which WebGPU's provider has no kernel, or one that computes other numbers, by operator. */
@@ -13,5 +14,6 @@ export const webgpuForms: NodeForms = {
   ...convolution,
   ...movement,
   ...normalization,
+  ...reduction,
   ...scan,
 };
