@@ -24,12 +24,15 @@ const RESERVE = 15;
 /** Seconds for PyTorch to write the networks. */
 const EXPORT_SECONDS = 60;
 
+/** Minutes that the parts' own budgets add up to. With more or fewer, each part gets its share of them. */
+const MINUTES = 8;
+
 /** Whether a file could not be written in the end. */
 let isUnsaved = false;
 
 const { values } = parseArgs({
   options: {
-    minutes: { type: 'string', default: '8' },
+    minutes: { type: 'string', default: String(MINUTES) },
     only: { type: 'string' },
     page: { type: 'string' },
     json: { type: 'string' },
@@ -81,7 +84,8 @@ interface Setting {
 
 async function runAll(machine: Machine, setting: Setting): Promise<readonly PartResult[]> {
   const { work, isRehearsal, deadline } = setting;
-  const chosen = partsOf(isRehearsal);
+  const share = Number(values.minutes) / MINUTES;
+  const chosen = partsOf(isRehearsal).map((part) => ({ ...part, budget: part.budget * share }));
   const environment = environmentOf(machine);
   const hasTorch = machine.python.ok && !isRehearsal;
   const exported = hasTorch ? exportNetworks(work, environment) : undefined;

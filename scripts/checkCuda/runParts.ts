@@ -9,7 +9,7 @@ export interface PlannedPart {
   readonly title: string;
   /** What it looks at. */
   readonly about: string;
-  /** Seconds, of which all parts together take less than eight minutes. */
+  /** Seconds. All parts together take less than eight minutes. */
   readonly budget: number;
   /** Processes that share its items. */
   readonly processes: number;
