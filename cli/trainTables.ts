@@ -1,5 +1,6 @@
 import { groupsOf, LEAST_SAMPLES, METRICS } from '../src/catalogue.ts';
 import type { DetailedMetrics, MetricName, Metrics, TrainResult } from '../src/index.ts';
+import { withFlags } from './flags.ts';
 import { printable, table } from './io.ts';
 
 /** Above this many classes only --json and metrics.jsonl have their recalls. */
@@ -34,7 +35,7 @@ export function describeDecision({ decision }: TrainResult): string {
   const kept = decision.startIsWritten
     ? 'The new last layer is written as it was before training'
     : 'The model as it was is kept';
-  return `${decision.taken === null ? kept : 'Taken'}: ${printable(decision.why)}`;
+  return `${decision.taken === null ? kept : 'Taken'}: ${printable(withFlags(decision.why))}`;
 }
 
 function rowsOf({ before, arms, decision, half, refit }: TrainResult): FigureRow[] {

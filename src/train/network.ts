@@ -1,8 +1,9 @@
-import type { Node, Value } from '../ir/graph.ts';
+import type { Graph, Node, Value } from '../ir/graph.ts';
 import { topologicalOrder } from '../ir/order.ts';
 import type { Model } from '../model.ts';
 import type { NetworkSize } from '../records/methods.ts';
 import { elementCount } from '../tensor.ts';
+import { constantTensor, isConstant } from '../transform/constants.ts';
 import { dependents } from '../transform/differentiate.ts';
 import { findLogits, namedLogits } from '../transform/logits.ts';
 import { selectParameters } from '../transform/parameters.ts';
@@ -23,7 +24,24 @@ export async function networkSize(
     parameters.map(({ value }) => value),
   );
   const isTrained = ({ outputs }: Node): boolean => outputs.some((output) => output !== undefined && after.has(output));
-  return { trained, hasAttention: graph.nodes.some((node) => isAttention(node) && isTrained(node)) };
+  const scales = graph.nodes.flatMap((node) => scaleOf(graph, node) ?? []);
+  const isOne = (value: Value): boolean => {
+    const { data = [] } = constantTensor(model.proto, graph, value, model.dir) ?? {};
+    return data.length > 0 && Array.from<number | bigint | string>(data).every((number) => Number(number) === 1);
+  };
+  const isFresh = scales.length > 0 && [...new Set(scales)].every(isOne);
+  return { trained, hasAttention: graph.nodes.some((node) => isAttention(node) && isTrained(node)), isFresh };
+}
+
+/** What a layer norm multiplies by: of the operator, or of (x − mean) / √variance, as opsets below 17 write it. */
+function scaleOf(graph: Graph, { opType, inputs }: Node): Value | undefined {
+  if (opType === 'LayerNormalization') return inputs[1];
+  if (opType !== 'Mul') return undefined;
+  const isNormed = inputs.some((input) => {
+    const { producer } = input ?? {};
+    return producer?.opType === 'Div' && producer.inputs[1]?.producer?.opType === 'Sqrt';
+  });
+  return isNormed ? inputs.find((input) => input && isConstant(graph, input)) : undefined;
 }
 
 const ATTENTION = new Set(['Attention', 'MultiHeadAttention', 'GroupQueryAttention', 'PackedAttention']);

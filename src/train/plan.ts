@@ -37,6 +37,8 @@ export interface Plan extends Recipe {
   readonly learnsScales: boolean;
   readonly select: 'best' | 'last';
   readonly selectBy: NonNullable<TrainOptions['selectBy']>;
+  /** Whether the rate is that of a network that was never trained. */
+  readonly isFresh?: boolean;
   /** The loss that measurements showed to harm no model, if only that is trained. */
   readonly safeLoss: string | null;
 }
@@ -93,16 +95,19 @@ export function settle(
   const settled = epochs ?? epochsFor(Math.ceil(about.samples / batchSize));
   const network = methods[plan.method].trains === undefined ? about.network : { ...about.network, hasAttention: false };
   const rate = learningRate ?? methods[plan.method].rate ?? rateFor(network);
-  return { ...plan, schedule: { ...schedule, epochs: settled, rate, warmup: warmup ?? warmupOf(settled) } };
+  const isFresh = rate !== (learningRate ?? methods[plan.method].rate ?? rateFor({ ...network, isFresh: false }));
+  const fresh = isFresh ? { isFresh } : {};
+  return { ...plan, ...fresh, schedule: { ...schedule, epochs: settled, rate, warmup: warmup ?? warmupOf(settled) } };
 }
 
 /** The note on a method's settings before the work. */
-export function describePlan({ method, schedule, optimizer, select, task }: Plan): string[] {
+export function describePlan({ method, schedule, optimizer, select, task, isFresh = false }: Plan): string[] {
   if (method === null) return [];
   const { epochs, rate, kind } = schedule;
   const taken = select === 'last' ? 'the last is taken' : 'the best is taken';
+  const why = isFresh ? ' (its layer norms are as they were initialised, so the network was never trained)' : '';
   return [
-    `Method ${method}: ${methodOf(method, task)?.describe}; ${optimizer}, learning rate ${rate}, ${kind}, ${epochs} epochs, of which ${taken}`,
+    `Method ${method}: ${methodOf(method, task)?.describe}; ${optimizer}, learning rate ${rate}${why}, ${kind}, ${epochs} epochs, of which ${taken}`,
   ];
 }
 

@@ -21,6 +21,8 @@ describe('the rate of a method', () => {
     [{ trained: 7_000, hasAttention: false }, 3e-3],
     [{ trained: 1_200_000, hasAttention: false }, 1e-4],
     [{ trained: 60_000, hasAttention: true }, 1e-4],
+    [{ trained: 60_000, hasAttention: true, isFresh: true }, 3e-3],
+    [{ trained: 1_200_000, hasAttention: true, isFresh: true }, 1e-3],
   ])('of %j is %d', (size, rate) => {
     expect(rateFor(size)).toBe(rate);
   });

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { open, openData, type TrainOptions, type TrainResult, train } from '../../src/index.ts';
 import { open as openModel } from '../../src/model.ts';
 import { networkSize } from '../../src/train/network.ts';
-import { planOf, settle } from '../../src/train/plan.ts';
+import { describePlan, planOf, settle } from '../../src/train/plan.ts';
 import { ROOT, temporaryFolder } from '../support/cli.ts';
 import { DIGITS } from '../support/digits.ts';
 
@@ -88,11 +88,18 @@ describe('the plan', () => {
     expect(network.hasAttention).toBe(true);
     expect(ofHead.hasAttention).toBe(false);
     expect(settle(planOf(at), at, { ...about, network: ofHead }).schedule.rate).toBe(3e-3);
-    expect(settle(planOf(at), at, { ...about, network }).schedule.rate).toBe(1e-4);
+    // The layer norms of this fixture are as they were initialised.
+    const fresh = settle(planOf(at), at, { ...about, network });
+    expect(fresh.schedule.rate).toBe(3e-3);
+    expect(describePlan(fresh).join()).toContain('so the network was never trained');
+    const known = settle(planOf(at), at, { ...about, network: { ...network, isFresh: false } });
+    expect(known.schedule.rate).toBe(1e-4);
+    expect(describePlan(known).join()).not.toContain('never trained');
     const digits = await openModel(join(DIGITS, 'model.onnx'));
     expect(await networkSize(digits, { trainable: 'head', logits: undefined })).toEqual({
       trained: 650,
       hasAttention: false,
+      isFresh: false,
     });
     digits.close();
   });
