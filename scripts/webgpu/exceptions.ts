@@ -11,6 +11,7 @@ const FUNCTIONS = "SwiftShader's own functions are this far off; WebGPU allows i
 const LOOP = 'ONNX Runtime runs loops on the CPU, and much of what follows them';
 
 const EXCEPTIONS: readonly Exception[] = [
+  { name: / ReverseSequence /, problem: /on the CPU/, why: NO_KERNEL },
   { name: /antialias/, problem: /throws/, why: 'the kernel has no antialiasing' },
   { name: / (LSTM|GRU|RNN) .*symbolic/, problem: /on the CPU/, why: LOOP },
   { name: /\b(Sin|Cos|Tan|Acos|Asin|Tanh|Cosh|Sinh)\b/, problem: /^\d.* from float64/, why: FUNCTIONS },
@@ -22,12 +23,16 @@ const EXCEPTIONS: readonly Exception[] = [
     why: 'an infinite gradient: WebGPU may give any number for 0 to a negative power',
   },
   { name: /Pow-int-exponent/, problem: /on the CPU: Cast/, why: 'WebGPU has no 64-bit integers' },
-  { name: / SpaceToDepth .*symbolic/, problem: /on the CPU/, why: 'the form of SpaceToDepth needs known sizes' },
+  {
+    name: / (SpaceToDepth|DepthToSpace) .*symbolic/,
+    problem: /on the CPU/,
+    why: 'the form of SpaceToDepth needs known sizes',
+  },
   { name: / LpPool /, problem: /on the CPU: LpPool/, why: NO_KERNEL },
   { name: / Col2Im /, problem: /on the CPU/, why: NO_KERNEL },
   { name: / Einsum /, problem: /throws/, why: 'the kernel fails where both sides are broadcast' },
   {
-    name: / (Pad|Resize) .*symbolic/,
+    name: / (Pad|Resize|Einsum) .*symbolic/,
     problem: /on the CPU/,
     why: 'positions of unknown lengths are computed on the CPU, from the lengths',
   },
