@@ -22,6 +22,7 @@ import type { Task } from '../task.ts';
 import type { TrainerRequest } from '../trainer/request.ts';
 import { readsSoftLabels } from '../trainer/softTargets.ts';
 import { evaluationGraph } from '../trainGraph/evaluation.ts';
+import { checkStored } from '../transform/widen.ts';
 import { type Arms, bindArms } from './bindArms.ts';
 import { calibrationNotes } from './calibration.ts';
 import { checkMetrics } from './checkMetrics.ts';
@@ -68,6 +69,7 @@ export async function prepareRun(
   folderNotes: readonly string[],
 ): Promise<PreparedRun> {
   checkReport(asGiven);
+  await checkStored(source);
   const { provider, notes: providerNotes } = await settleProvider(asGiven.provider);
   const name = asGiven.rename?.labels ?? 'labels';
   const { given: labelled, shown } = await withHardLabels(asGiven, name);

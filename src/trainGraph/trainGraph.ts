@@ -11,7 +11,7 @@ import { verifyGraph } from '../runtime/oracle/oracle.ts';
 import { type LazyTensor, writeSafetensors } from '../safetensors/write.ts';
 import { elementCount, type Tensor } from '../tensor.ts';
 import { refuseOnWebgpu } from '../transform/halfPrecision.ts';
-import { widened } from '../transform/widen.ts';
+import { checkStored, widened } from '../transform/widen.ts';
 import type { Tie } from '../tuned/locate.ts';
 import { VERSION } from '../version.ts';
 import { refuseExisting, type WriteOptions, writeEdited } from '../write.ts';
@@ -60,6 +60,7 @@ export interface TrainGraph {
  */
 export async function trainGraph(given: Model, request: TrainGraphRequest): Promise<TrainGraph> {
   const model = widened(given);
+  await checkStored(model);
   const built = await build(model, request);
   await verify(model, request, built);
   return graphOf(model, request, built);

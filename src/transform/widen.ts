@@ -4,7 +4,7 @@ import { describeNode, int } from '../ir/attributes.ts';
 import { buildGraph } from '../ir/build.ts';
 import { graphEdit, isView } from '../ir/edit.ts';
 import type { Graph, InitializerSource, Node, Value } from '../ir/graph.ts';
-import type { Model } from '../model.ts';
+import { type Model, typedGraph } from '../model.ts';
 import { inFloat32 } from '../numbers.ts';
 import { editedBytes, readTensor, scan } from '../onnx/index.ts';
 import type { AttributeInit, ModelEdit, TensorProto } from '../onnx/types.ts';
@@ -34,6 +34,23 @@ export function widened(model: Model): Model {
 }
 
 const twins = new WeakMap<Model, Model>();
+
+/** A sound file for which ONNX Runtime has no kernel on this machine, such as a Conv in float64: other machines may run it. */
+const NO_KERNEL = 'Could not find an implementation';
+
+/**
+ * Has ONNX Runtime read the file behind a widened model. The copy could hide an error in it, such as operators with inputs of two types.
+ *
+ * @throws LossgraftError `model-not-loaded` if ONNX Runtime refuses the file.
+ */
+export async function checkStored({ stored }: Model): Promise<void> {
+  if (!stored) return;
+  try {
+    await typedGraph(stored);
+  } catch (error) {
+    if (!(error instanceof LossgraftError && error.message.includes(NO_KERNEL))) throw error;
+  }
+}
 
 /** What the user should know of a model that is trained in another precision than its own. */
 export function wideningNotes(model: Model): string[] {

@@ -5,6 +5,7 @@ import { evaluate, inspect, open, openData, train, trainGraph } from '../../src/
 import { opened } from '../../src/model.ts';
 import { readSafetensors } from '../../src/safetensors/read.ts';
 import { writeTuned } from '../../src/tuned/writeBack.ts';
+import { onnx } from '../onnx/models.ts';
 import { ROOT, temporaryFolder } from '../support/cli.ts';
 import { arraysOf } from '../support/networks.ts';
 import { WHOLE_BATCH, weightsIn } from '../support/trainedFile.ts';
@@ -133,6 +134,19 @@ describe('what half precision can and cannot do', () => {
     const target = join(temporaryFolder(), 'never.onnx');
     expect(() => writeTuned(model, new Map([['7.bias', bias]]), target)).toThrow(/within the range of float16/);
   });
+});
+
+it('a file that ONNX Runtime refuses is not trained, although its copy in float32 would be', async () => {
+  const proto = onnx.ModelProto.decode(readFileSync(path('float16.onnx')));
+  const bias = proto.graph?.initializer?.find(({ name }) => name === '7.bias');
+  if (!bias) throw new Error('no bias');
+  Object.assign(bias, { dataType: 1, rawData: new Uint8Array(0), floatData: [0, 0, 0, 0] });
+  const model = await open(onnx.ModelProto.encode(proto).finish());
+  const data = await openData(path('data.npz'));
+  const folder = join(temporaryFolder(), 'run');
+  const refused = { code: 'model-not-loaded', message: expect.stringContaining('Type Error') };
+  await expect(train(model, { ...TRAINING, data, validation: data, folder })).rejects.toMatchObject(refused);
+  await expect(trainGraph(model, { loss: 'ce', trainable: 'head' })).rejects.toMatchObject(refused);
 });
 
 it('a Loop that hands on a sequence in half precision is refused before the work', async () => {
