@@ -10,7 +10,7 @@ export function describeRehearsal(rehearsal: Rehearsal, files: readonly string[]
   const { arms, schedule, batchSize, stepsPerEpoch, samples, epochsLeft, estimate } = rehearsal;
   const { train, validation, test } = samples;
   const each = `${schedule.epochs} epochs of ${stepsPerEpoch} steps, ${batchSize} samples each`;
-  const rest = epochsLeft === arms.length * schedule.epochs ? '' : `; ${epochsLeft} epochs of all losses are left`;
+  const rest = epochsLeft === arms.length * schedule.epochs ? '' : `; ${epochsLeft} epochs left in all`;
   const rows = [
     ['loss', `${arms.map(printable).join(', ')}: ${each}${rest}`],
     ['learning rate', `${formatNumber(schedule.rate)}, ${schedule.kind}`],

@@ -16,7 +16,7 @@ describe('train --dry-run', () => {
     const { code, stdout, stderr } = await train(folder, '-o', 'tuned.onnx', '--test', TEST ?? '', '--dry-run');
     expect(stderr).toMatch(/^note: Method half: .* 60 epochs/m);
     expect(stdout).toMatch(/^index +class +training samples\n +0 +0 +4\n/);
-    expect(stdout).toMatch(/^loss +logit-adjustment: 60 epochs of 3 steps, 64 samples each$/m);
+    expect(stdout).toMatch(/^loss +logit-adjustment: 60 epochs of 3 steps, 64 samples each; 120 epochs left in all$/m);
     expect(stdout).toMatch(/^samples +181 train, 185 choose and decide, 400 judge at the end$/m);
     expect(stdout).toMatch(/^would write +tuned\.onnx, where it is better; tuned\.run$/m);
     expect(stdout).toMatch(/^time +about \d+:\d\d .*, by a few steps on this machine$/m);
@@ -57,7 +57,7 @@ describe('train --dry-run', () => {
     const before = readdirSync(join(folder, 'tuned.run')).sort();
     const longer = ['train', '--resume', 'tuned.run', '--epochs', '5', '-o', 'longer.onnx', '--dry-run'];
     const { code, stdout } = await lossgraft(longer, { cwd: folder });
-    expect(stdout).toMatch(/^loss +ce: 5 epochs of 3 steps, 64 samples each; 3 epochs of all losses are left$/m);
+    expect(stdout).toMatch(/^loss +ce: 5 epochs of 3 steps, 64 samples each; 3 epochs left in all$/m);
     expect(code).toBe(0);
     expect(readdirSync(join(folder, 'tuned.run')).sort()).toEqual(before);
   });
