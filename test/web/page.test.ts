@@ -123,6 +123,10 @@ describe('the page, with WebAssembly', () => {
     await page.click('#cancel');
     await page.waitForSelector('#train:enabled');
     expect(await page.textContent('#status')).toBe('Stopped. Nothing was changed.');
+    // At once, before the engine has begun.
+    await page.evaluate("for (const id of ['train', 'cancel']) document.getElementById(id).click()");
+    await page.waitForSelector('#train:enabled');
+    expect(await page.textContent('#status')).toBe('Stopped. Nothing was changed.');
   });
 
   it('sends nothing anywhere, and works without a network', { timeout: 120_000 }, async () => {

@@ -40,19 +40,14 @@ export class Engine {
   #samples: Samples | undefined;
   #result: TrainResult | undefined;
   #provider: Provider = 'cpu';
-  #stop = new AbortController();
 
   constructor(onEvent: (event: TrainEvent) => void) {
     this.#onEvent = onEvent;
     for (const folder of ['/tmp', '/home', MODEL, DATA]) fs.mkdirSync(folder, { recursive: true });
   }
 
-  /** Ends the training that is under way, after its step. */
-  cancel(): void {
-    this.#stop.abort();
-  }
-
-  async answer(request: Request): Promise<Answers[Request['kind']]> {
+  /** @param signal ends a training after its step. */
+  async answer(request: Request, signal: AbortSignal): Promise<Answers[Request['kind']]> {
     switch (request.kind) {
       case 'start':
         return this.#start(request.device);
@@ -61,9 +56,9 @@ export class Engine {
       case 'data':
         return this.#openSamples(request.files, request.reading);
       case 'check':
-        return this.#check(request.choices);
+        return this.#check(request.choices, signal);
       case 'train':
-        return this.#train(request.choices);
+        return this.#train(request.choices, signal);
       case 'write':
         return this.#write(request.anyway);
     }
@@ -105,8 +100,8 @@ export class Engine {
     };
   }
 
-  async #check(choices: Choices): Promise<Checked> {
-    const { model, options } = this.#asked(choices);
+  async #check(choices: Choices, signal: AbortSignal): Promise<Checked> {
+    const { model, options } = this.#asked(choices, signal);
     const { samples, classNames, classCounts, schedule, stepsPerEpoch, estimate, notes } = await rehearse(
       model,
       options,
@@ -115,8 +110,8 @@ export class Engine {
     return { samples, classNames, classCounts, epochs, stepsPerEpoch, seconds: estimate.seconds, notes };
   }
 
-  async #train(choices: Choices): Promise<Trained> {
-    const { model, options } = this.#asked(choices);
+  async #train(choices: Choices, signal: AbortSignal): Promise<Trained> {
+    const { model, options } = this.#asked(choices, signal);
     const result = await train(model, { ...options, onEvent: this.#onEvent });
     this.#result = result;
     const { interrupted, classCounts, classNames, decision, history, folds, notes, report } = result;
@@ -145,10 +140,12 @@ export class Engine {
     return { files, changed: isOne ? changedBytes(bytesOf(model.path ?? ''), only.bytes) : null };
   }
 
-  #asked({ trainable, ...choices }: Choices): { readonly model: Model; readonly options: TrainOptions } {
+  #asked(
+    { trainable, ...choices }: Choices,
+    signal: AbortSignal,
+  ): { readonly model: Model; readonly options: TrainOptions } {
     const [model, samples] = [this.#model, this.#samples];
     if (model === undefined || samples === undefined) throw new Error('a model and data come first');
-    this.#stop = new AbortController();
     return {
       model,
       options: {
@@ -158,7 +155,7 @@ export class Engine {
         trainable,
         folder: RUN,
         mode: 'replace',
-        signal: this.#stop.signal,
+        signal,
       },
     };
   }
