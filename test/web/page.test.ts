@@ -123,8 +123,11 @@ describe('the page, with WebAssembly', () => {
     await page.click('#cancel');
     await page.waitForSelector('#train:enabled');
     expect(await page.textContent('#status')).toBe('Stopped. Nothing was changed.');
-    // At once, before the engine has begun.
-    await page.evaluate("for (const id of ['train', 'cancel']) document.getElementById(id).click()");
+    // While the engine checks a changed plan, so that it has not begun to train.
+    await page.evaluate(`
+      document.getElementById('epochs').value = '3999';
+      document.getElementById('epochs').dispatchEvent(new Event('change', { bubbles: true }));
+      for (const id of ['train', 'cancel']) document.getElementById(id).click();`);
     await page.waitForSelector('#train:enabled');
     expect(await page.textContent('#status')).toBe('Stopped. Nothing was changed.');
   });
