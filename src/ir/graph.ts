@@ -39,8 +39,8 @@ export interface NodeMeta {
 interface NodeParts {
   readonly name: string;
   readonly opType: string;
-  readonly domain: string;
-  readonly attributes: NodeAttributes;
+  readonly domain?: string;
+  readonly attributes?: NodeAttributes;
   readonly proto?: NodeProto | undefined;
   readonly bodies?: ReadonlyMap<string, Graph>;
 }
@@ -62,27 +62,23 @@ export class Node {
   /** Bodies of a node that lossgraft made, by attribute; their nodes read outer values as they are. */
   readonly bodies: ReadonlyMap<string, Graph>;
 
-  constructor(init: NodeParts) {
-    this.name = init.name;
-    this.bodies = init.bodies ?? new Map();
-    this.opType = init.opType;
-    this.domain = init.domain;
-    this.attributes = init.attributes;
-    this.proto = init.proto;
+  constructor({ name, opType, domain = '', attributes = new Map(), proto, bodies = new Map() }: NodeParts) {
+    this.name = name;
+    this.bodies = bodies;
+    this.opType = opType;
+    this.domain = domain;
+    this.attributes = attributes;
+    this.proto = proto;
   }
 }
 
 /** A constant's elements: a view in the user's file, or a new tensor. */
 export type InitializerSource = TensorProto | Tensor;
 
-export interface NodeSpec {
-  readonly opType: string;
-  readonly domain?: string;
+export interface NodeSpec extends Omit<NodeParts, 'name' | 'proto'> {
   readonly name?: string;
   readonly inputs: readonly (Value | undefined)[];
   readonly outputs: readonly (Value | undefined)[];
-  readonly attributes?: NodeAttributes;
-  readonly bodies?: ReadonlyMap<string, Graph>;
 }
 
 /** The domain of composites: internal nodes that stand for a subgraph until they are expanded. No file ever holds one. */
@@ -145,7 +141,7 @@ export class Graph {
   }
 
   addNode(spec: NodeSpec): Node {
-    const node = nodeOf(spec, spec.name ?? this.freshName(`lossgraft/${spec.opType}`));
+    const node = new Node({ ...spec, name: spec.name ?? this.freshName(`lossgraft/${spec.opType}`) });
     this.attach(node, spec.inputs, spec.outputs);
     return node;
   }
@@ -189,7 +185,7 @@ export class Graph {
       if (!outputs.includes(output)) this.values.delete(output.name);
     }
     this.#unlink(node);
-    const made = nodeOf(spec, node.name);
+    const made = new Node({ ...spec, name: node.name });
     this.#link(made, inputs, outputs);
     this.#nodes.insert(made, node);
     this.#nodes.remove(node);
@@ -283,10 +279,6 @@ export class Graph {
   isInput(value: Value): boolean {
     return this.inputs.includes(value);
   }
-}
-
-function nodeOf({ opType, domain = '', attributes = new Map(), bodies = new Map() }: NodeSpec, name: string): Node {
-  return new Node({ name, opType, domain, attributes, bodies });
 }
 
 function copyNode(node: Node, copyOf: (value: Value) => Value, bodies: ReadonlyMap<string, Graph>): Node {
