@@ -44,9 +44,24 @@ const { values } = parseArgs({
   },
 });
 
-if (values.time !== undefined) await timeSteps(JSON.parse(values.time));
+const refusal = refusalOf(values.minutes, values.only);
+if (refusal !== undefined) {
+  console.error(`check:cuda: ${refusal}`);
+  process.exitCode = 2;
+} else if (values.time !== undefined) await timeSteps(JSON.parse(values.time));
 else if (values.part === undefined) process.exitCode = await main();
 else await runOne(values.part, JSON.parse(values.context));
+
+/** Why the check cannot begin with these options. */
+function refusalOf(minutes: string, only: string | undefined): string | undefined {
+  const number = Number(minutes);
+  if (!(number > 0 && Number.isFinite(number)))
+    return `--minutes must be a number above 0, such as ${MINUTES}; found "${minutes}"`;
+  const names = PARTS.map(({ name }) => name);
+  const unknown = only?.split(',').find((name) => !names.includes(name) && name !== REHEARSED.name);
+  if (unknown === undefined) return undefined;
+  return `--only takes parts, separated by commas (${names.join(', ')}; in a rehearsal also ${REHEARSED.name}); found "${unknown}"`;
+}
 
 async function runOne(name: string, context: PartContext): Promise<void> {
   const part = [...PARTS, REHEARSED].find((each) => each.name === name);

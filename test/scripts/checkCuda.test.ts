@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { shareOf } from '../../scripts/checkCuda/collector.ts';
@@ -279,14 +279,18 @@ describe('numbers', () => {
 interface Ended {
   readonly code: number;
   readonly out: string;
+  readonly err: string;
 }
 
 function check(args: readonly string[], environment: Readonly<Record<string, string>>): Promise<Ended> {
   const main = join(ROOT, 'scripts/checkCuda/main.ts');
   return new Promise((resolve) => {
     const env = { HOME: process.env.HOME, ...environment };
-    execFile(process.execPath, ['--import', 'tsx', main, '--root', ROOT, ...args], { env, cwd: ROOT }, (error, out) =>
-      resolve({ code: error ? Number(error.code) : 0, out }),
+    execFile(
+      process.execPath,
+      ['--import', 'tsx', main, '--root', ROOT, ...args],
+      { env, cwd: ROOT },
+      (error, out, err) => resolve({ code: error ? Number(error.code) : 0, out, err }),
     );
   });
 }
@@ -312,6 +316,28 @@ describe('npm run check:cuda', { timeout: 120_000 }, () => {
     const { code, out } = await check(['--only', 'speed', '--page', join(blocked, 'results.md')], fakes);
     expect(code).toBe(1);
     expect(out).toMatch(/could not be written \(E\w+.*It would hold:\s+# CUDA results/s);
+  });
+
+  it.skipIf(!existsSync('/dev/full'))('prints the page where the disk is full', async () => {
+    const page = join(temporaryFolder(), 'results.md');
+    symlinkSync('/dev/full', `${page}.tmp`);
+    const { code, out } = await check(
+      ['--only', 'speed', '--minutes', '0.1', '--page', page],
+      environmentOf({ 'nvidia-smi': nvidiaSmi(ONE) }),
+    );
+    expect(code).toBe(1);
+    expect(out).toMatch(/ENOSPC.*It would hold:\s+# CUDA results/s);
+    expect(existsSync(page)).toBe(false);
+  });
+
+  it.each([
+    ['--minutes', '0', /--minutes must be a number above 0, such as 8; found "0"/],
+    ['--minutes', 'eight', /--minutes must be a number above 0.*found "eight"/],
+    ['--only', 'doctor,network', /--only takes parts.*doctor, networks.*found "network"/],
+  ])('refuses %s %s before it begins', async (option, value, message) => {
+    const { code, out, err } = await check([option, value], environmentOf({}));
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).toMatch(message);
   });
 
   it('rehearses on the CPU without a GPU, and writes no page', async () => {
