@@ -3,7 +3,7 @@
  * machine's GPU, part by part, and writes docs/cuda-results.md and its JSON. Without a GPU it rehearses on the CPU, and writes no page.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,6 +27,9 @@ const EXPORT_SECONDS = 60;
 /** Minutes that the parts' own budgets add up to. With more or fewer, each part gets its share of them. */
 const MINUTES = 8;
 
+/** What every part but the doctor reads, in the repository. */
+const FIXTURES = ['cases', 'gradients', 'networks'];
+
 /** Whether a file could not be written in the end. */
 let isUnsaved = false;
 
@@ -44,23 +47,23 @@ const { values } = parseArgs({
   },
 });
 
-const refusal = refusalOf(values.minutes, values.only);
-if (refusal !== undefined) {
-  console.error(`check:cuda: ${refusal}`);
-  process.exitCode = 2;
-} else if (values.time !== undefined) await timeSteps(JSON.parse(values.time));
-else if (values.part === undefined) process.exitCode = await main();
-else await runOne(values.part, JSON.parse(values.context));
+if (values.time !== undefined) await timeSteps(JSON.parse(values.time));
+else if (values.part !== undefined) await runOne(values.part, JSON.parse(values.context));
+else process.exitCode = await main();
 
 /** Why the check cannot begin with these options. */
-function refusalOf(minutes: string, only: string | undefined): string | undefined {
+function refusal(): string | undefined {
+  const { minutes, only, root } = values;
   const number = Number(minutes);
   if (!(number > 0 && Number.isFinite(number)))
     return `--minutes must be a number above 0, such as ${MINUTES}; found "${minutes}"`;
   const names = PARTS.map(({ name }) => name);
   const unknown = only?.split(',').find((name) => !names.includes(name) && name !== REHEARSED.name);
-  if (unknown === undefined) return undefined;
-  return `--only takes parts, separated by commas (${names.join(', ')}; in a rehearsal also ${REHEARSED.name}); found "${unknown}"`;
+  if (unknown !== undefined)
+    return `--only takes parts, separated by commas (${names.join(', ')}; in a rehearsal also ${REHEARSED.name}); found "${unknown}"`;
+  const missing = FIXTURES.map((name) => join(resolve(root), 'fixtures', name)).filter((path) => !existsSync(path));
+  if (missing.length === 0) return undefined;
+  return `expected lossgraft's fixtures, found no ${missing.join(', ')}. Copy fixtures/ from the repository, and pass the folder that holds it as --root`;
 }
 
 async function runOne(name: string, context: PartContext): Promise<void> {
@@ -70,6 +73,11 @@ async function runOne(name: string, context: PartContext): Promise<void> {
 }
 
 async function main(): Promise<number> {
+  const why = refusal();
+  if (why !== undefined) {
+    console.error(`check:cuda: ${why}`);
+    return 2;
+  }
   const started = Date.now();
   const machine = askMachine(packageVersion(runtimeFolder()));
   const isRehearsal = machine.gpu === null || values.rehearse;

@@ -11,6 +11,7 @@ import { type PlannedPart, runPart } from '../../scripts/checkCuda/runParts.ts';
 import { transfersIn } from '../../scripts/checkCuda/steps.ts';
 import type { Tensor } from '../../src/tensor.ts';
 import { ROOT, temporaryFolder } from '../support/cli.ts';
+import { needs } from '../support/needs.ts';
 
 const ONE = '0, GPU-aaaa, NVIDIA H200, 580.159.03, 143771, 9.0, Disabled';
 const EIGHT = Array.from({ length: 8 }, (_, i) => `${i}, GPU-${i}f00, NVIDIA A100, 570.1, 81920, 8.0, Disabled`).join(
@@ -318,7 +319,7 @@ describe('npm run check:cuda', { timeout: 120_000 }, () => {
     expect(out).toMatch(/could not be written \(E\w+.*It would hold:\s+# CUDA results/s);
   });
 
-  it.skipIf(!existsSync('/dev/full'))('prints the page where the disk is full', async () => {
+  it('prints the page where the disk is full', needs(existsSync('/dev/full'), '/dev/full'), async () => {
     const page = join(temporaryFolder(), 'results.md');
     symlinkSync('/dev/full', `${page}.tmp`);
     const { code, out } = await check(
@@ -333,6 +334,11 @@ describe('npm run check:cuda', { timeout: 120_000 }, () => {
   it.each([
     ['--minutes', '0', /--minutes must be a number above 0, such as 8; found "0"/],
     ['--minutes', 'eight', /--minutes must be a number above 0.*found "eight"/],
+    [
+      '--root',
+      'docs',
+      /expected lossgraft's fixtures, found no \S+docs.fixtures.cases.*pass the folder that holds it as --root/,
+    ],
     ['--only', 'doctor,network', /--only takes parts.*doctor, networks.*found "network"/],
   ])('refuses %s %s before it begins', async (option, value, message) => {
     const { code, out, err } = await check([option, value], environmentOf({}));
