@@ -59,7 +59,7 @@ export const calibrateCommand = command({
         ? printJson({ ...report, output: isWritten ? output : null })
         : print(`${describe(report)}${done}\n`));
       if (isWritten) return;
-      note(`${output} is not written, ${report.decision.why}; --write-anyway writes it`);
+      note(`${output} is not written: ${report.decision.why}; --write-anyway writes it`);
       process.exitCode = STATUS.failed.code;
     });
   },

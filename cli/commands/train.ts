@@ -119,7 +119,7 @@ async function finish(
   }
   if (files.length > 0) return;
   note(
-    `${output.model} is not written, ${result.decision?.why}; --write-anyway writes it, or pass other data to judge it with --validation`,
+    `${output.model} is not written: ${result.decision?.why}; --write-anyway writes it, or pass other data to judge it with --validation`,
   );
   process.exitCode = STATUS.failed.code;
 }

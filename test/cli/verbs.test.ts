@@ -72,7 +72,7 @@ describe('calibrate', () => {
     const same = [...args.slice(0, -1), join(temporaryFolder(), 'same.onnx'), '--tau', '0'];
     const kept = await lossgraft(same);
     expect([kept.code, kept.stdout.endsWith('nothing is written\n')]).toEqual([1, true]);
-    expect(kept.stderr).toMatch(/same\.onnx is not written, .* 80 % are asked for; --write-anyway writes it/);
+    expect(kept.stderr).toMatch(/same\.onnx is not written: .* 80 % are asked for; --write-anyway writes it/);
     expect(existsSync(same.at(-3) ?? '')).toBe(false);
     expect((await lossgraft([...same, '--write-anyway'])).code).toBe(0);
     const bad = await lossgraft([...args, '--force', '--method', 'temperature', '--tau', '1']);

@@ -133,7 +133,7 @@ describe('the command line', () => {
     const args = ['train', MODEL, '--data', data, '--validation', test, '-o', out, '--learning-rate', '0.5'];
     const { code, stderr, stdout } = await lossgraft([...args, '--epochs', '1', '--no-report']);
     expect(code).toBe(1);
-    expect(stderr).toMatch(/t\.onnx is not written, logit-adjustment: .*; --write-anyway writes it/);
+    expect(stderr).toMatch(/t\.onnx is not written: logit-adjustment: .*; --write-anyway writes it/);
     expect(stdout).toMatch(/^The model as it was is kept: logit-adjustment: /m);
     expect(existsSync(out)).toBe(false);
     const again = await lossgraft([...args, '--epochs', '1', '--no-report', '--resume', '--write-anyway']);
