@@ -90,18 +90,26 @@ export function decide(
     const few = ['no sample', 'only 1 sample'][rarest.samples] ?? `only ${rarest.samples} samples`;
     return {
       decision: 'untold',
-      why: `class ${classNames?.[rarest.class] ?? rarest.class} has ${few}, and fewer than ${LEAST_SAMPLES} cannot show a difference: ${points}`,
+      why: `${points}; class ${classNames?.[rarest.class] ?? rarest.class} has ${few}, too few to tell (${LEAST_SAMPLES} are needed)`,
     };
   }
   const [proved, least] =
     goal === 'macro-f1'
       ? [jointBetter, Math.min(jointBetter, macroF1Better)]
       : [balancedAccuracyBetter, balancedAccuracyBetter];
-  if (isSafe) return { decision: least < HARMED ? 'keep' : 'take', why: points };
+  if (isSafe && least < HARMED) return { decision: 'keep', why: points };
+  if (isSafe) return { decision: 'take', why: gainOf(goal, found) < 0 ? `${points}; ${BY_CHANCE}` : points };
   if (proved < PROVED) return { decision: 'keep', why: `${points}, and ${percent(PROVED)} % are asked for` };
   if (goal === 'macro-f1' && macroF1 < 0)
     return { decision: 'keep', why: `macro-F1 fell by ${percent(-macroF1)} points; ${points}` };
   return { decision: 'take', why: points };
+}
+
+const BY_CHANCE = 'so few samples may show such a fall by chance';
+
+/** The change of the figure that the goal looks at. */
+export function gainOf(goal: NonNullable<GateRequest['goal']>, { joint, balancedAccuracy }: Found): number {
+  return goal === 'macro-f1' ? joint : balancedAccuracy;
 }
 
 /** Whether the evidence, even if weak, points to harm by a safe recipe. */
@@ -109,6 +117,7 @@ export function isHarmed({ jointBetter, macroF1Better, rarest }: GateVerdict): b
   return Math.min(jointBetter, macroF1Better) < (rarest.samples < LEAST_SAMPLES ? SURELY_HARMED : HARMED);
 }
 
+/** What the bootstrap found. */
 export type Found = Omit<GateVerdict, 'decision' | 'why'>;
 
 function describeJoint({ joint, jointBetter, macroF1Better }: Found): string {

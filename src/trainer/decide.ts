@@ -1,6 +1,6 @@
 import { option } from '../errors.ts';
 import { collapseOf, onlyClass } from '../metrics/collapse.ts';
-import { type GateRequest, type GateVerdict, gate, isHarmed } from '../metrics/gate.ts';
+import { type GateRequest, type GateVerdict, gainOf, gate, isHarmed } from '../metrics/gate.ts';
 import { labelGate } from '../metrics/labelGate.ts';
 import { judged, METRICS } from '../metrics/metrics.ts';
 import type { AnyScored } from '../metrics/scored.ts';
@@ -137,15 +137,11 @@ function bestOf({ request }: RunParts, tried: readonly Tried[]): Tried | undefin
   const able = tried.filter(({ arm, verdict, collapse }) => {
     const { decision } = verdict;
     if (collapse !== null) return false;
+    // A new head has nothing to lose: training counts if the figures improve, however few samples show it.
     if (request.changedHead) return gainOf(request.goal, verdict) > 0;
     return decision === 'take' || (decision === 'untold' && arm === request.safeLoss && !isHarmed(verdict));
   });
   return able.reduce<Tried | undefined>((best, one) => (best && one.score <= best.score ? best : one), undefined);
-}
-
-/** A new head has nothing to lose: training counts if the figures improve, however few samples show it. */
-function gainOf(goal: Goal, { joint, balancedAccuracy }: GateVerdict): number {
-  return goal === 'macro-f1' ? joint : balancedAccuracy;
 }
 
 function againstStart(goal: Goal, verdict: GateVerdict): string {
@@ -164,11 +160,14 @@ function sentenceOf({ request }: RunParts, tried: Tried | undefined, isTaken: bo
   if (collapse !== null) return `${what}: ${collapse}`;
   if (request.changedHead) return `${what}: ${againstStart(request.goal, verdict)}`;
   const isTold = verdict.decision !== 'untold';
-  if (isTaken && !isTold) return `${what}: ${verdict.why}; this method harmed none of 67 measured models`;
-  const safe =
-    isTold || arm === request.safeLoss ? '' : '; this method is not among those that harmed no measured model';
+  const isSafe = arm === request.safeLoss;
+  if (isTaken && isSafe && (!isTold || gainOf(request.goal, verdict) < 0))
+    return `${what}: ${verdict.why}; ${HARMLESS}`;
+  const safe = isTold || isSafe ? '' : '; this method is not among those that harmed no measured model';
   return `${what}: ${verdict.why}${safe}`;
 }
+
+const HARMLESS = 'this method harmed none of 67 measured models';
 
 function calibratedBy({ calibration }: Candidate): string {
   if (calibration === undefined) return '';
@@ -178,12 +177,12 @@ function calibratedBy({ calibration }: Candidate): string {
   return `, calibrated by ${method}${parameter === null ? '' : ` with ${symbol} ${Number(parameter.toPrecision(3))}`}`;
 }
 
-/** Notes on the given model or the data. */
 /** Whether an untrained head distinguishes classes: by class means, or by rows that stay. */
 function isUsable({ init }: HeadRecord): boolean {
   return init === 'means' || init === null;
 }
 
+/** Notes on the given model or the data. */
 function warningOf({ request }: RunParts, before: AnyScored, isKept: boolean, newness: Newness): string | null {
   if (request.changedHead) return null;
   if (isKept && onlyClass(metricsOf(before, request)) !== undefined) return UNTRAINED;
@@ -230,7 +229,7 @@ function flattered({ arm, verdict }: Tried, { confidence, accuracy }: Sureness):
   return (
     `${arm}: the held-out samples cannot judge it, as the given model seems to have been trained on them: it is right on ${percent(accuracy)} % ` +
     `of the data and as sure of them (${percent(confidence)} %), while models are surer than right of new samples. Against that, ${verdict.why}; ` +
-    `this method harmed none of 67 measured models, and ${option('validation')} with new samples judges it`
+    `${HARMLESS}, and ${option('validation')} with new samples judges it`
   );
 }
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { random } from '../../src/data/random.ts';
 import { gamma } from '../../src/metrics/gamma.ts';
-import { type GateRequest, gate } from '../../src/metrics/gate.ts';
+import { decide, type GateRequest, gate } from '../../src/metrics/gate.ts';
 import { judged, METRICS } from '../../src/metrics/metrics.ts';
 import { Scored } from '../../src/metrics/scored.ts';
 import { type Losses, newnessOf } from '../../src/metrics/seen.ts';
@@ -64,11 +64,20 @@ describe('decisions', () => {
     expect(rarest).toEqual({ class: 2, samples: 3 });
     expect(
       gate({ ...caseOf('three samples of the rarest'), isSafe: true, classNames: ['a', 'b', 'lynx'] }).why,
-    ).toMatch(/^class lynx has/);
-    expect(why).toMatch(
-      /^class 2 has only 3 samples, and fewer than 4 cannot show a difference: .*probability of \d+ %/,
-    );
+    ).toMatch(/; class lynx has/);
+    expect(why).toMatch(/probability of \d+ %.*; class 2 has only 3 samples, too few to tell \(4 are needed\)$/);
     expect(decided('the rare class is lost', true).why).toMatch(/changed by −\d+\.\d points/);
+  });
+
+  it('call a fall that is taken one by chance', () => {
+    const noise = { ...gate({ ...caseOf('noise'), isSafe: true }), joint: -0.04, balancedAccuracy: 0.01 };
+    const safe = { isSafe: true } as const;
+    expect(decide(noise, safe).why).toMatch(
+      /changed by −4\.0 points, .*; so few samples may show such a fall by chance$/,
+    );
+    expect(decide(noise, { ...safe, goal: 'balanced-accuracy' }).why).not.toMatch(/chance/);
+    expect(decide({ ...noise, joint: 0.04 }, safe).why).not.toMatch(/chance/);
+    expect(decide({ ...noise, jointBetter: 0.1 }, safe)).toMatchObject({ decision: 'keep' });
   });
 
   it('are the same for the same seed, and nearly the same for others', () => {
