@@ -3,20 +3,18 @@ import { FOLDS } from '../calibration/crossValidate.ts';
 import type { Fitted } from '../calibration/fit.ts';
 import { fitLabels, type LabelGoal, type LabelSample } from '../calibration/labelFit.ts';
 import { crossValidateLabels } from '../calibration/labelValidate.ts';
-import { LABEL_INPUT, type OpenedClassifier, scoreBatches } from '../classifier/classifier.ts';
+import type { OpenedClassifier } from '../classifier/classifier.ts';
 import { recordedNotes } from '../classifier/recorded.ts';
-import { alignLabels } from '../data/alignLabels.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { option } from '../errors.ts';
 import { DEFAULT_THRESHOLD } from '../metrics/labelled.ts';
 import { metricNamed } from '../metrics/metrics.ts';
-import { areKept } from '../metrics/scored.ts';
 import type { Model } from '../model.ts';
 import { badOption } from '../options/check.ts';
 import { calibrateRows } from '../tables/calibrate.ts';
 import { linearHead } from '../tuned/head.ts';
 import type { CalibrateOptions, CalibrationReport } from './report.ts';
-import { tooMany } from './sample.ts';
+import { labelledScores } from './sample.ts';
 
 /** What was fitted to a multi-label model, and how it gets into the file. */
 export interface LabelCalibration {
@@ -108,20 +106,11 @@ async function readLabels(
   readonly names: readonly string[] | undefined;
   readonly notes: readonly string[];
 }> {
-  const { names, labelInput: input = LABEL_INPUT, thresholds } = classifier;
-  const data = await alignLabels(given, { names, input });
-  const notes: string[] = [];
-  const onNotes = (more: readonly string[]): void => {
-    for (const note of more.filter((each) => !notes.includes(each))) {
-      notes.push(note);
-      options.onNote?.(note);
-    }
-  };
-  onNotes([...classifier.notes, ...recordedNotes(thresholds)]);
-  const size = (data.columns.get(input) ?? data.columns.get(LABEL_INPUT))?.dims[0] ?? 0;
+  const { thresholds } = classifier;
+  const recorded = recordedNotes(thresholds);
+  const { data, size, notes, batches } = await labelledScores(classifier, given, options, recorded);
   let sample: LabelSample | undefined;
-  for await (const { classes, logits, hot, start } of scoreBatches(classifier, data, true, { ...options, onNotes })) {
-    if (!areKept(size, classes)) throw tooMany(data.name, size, classes);
+  for await (const { classes, logits, hot, start } of batches) {
     const of = thresholds ?? Array<number>(classes).fill(DEFAULT_THRESHOLD);
     sample ??= {
       logits: new Float64Array(size * classes),

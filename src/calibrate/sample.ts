@@ -25,6 +25,39 @@ export async function readSample(
   given: Dataset,
   options: OptionsOf<typeof scoringRows>,
 ): Promise<ReadSample> {
+  const { data, size, notes, batches } = await labelledScores(classifier, given, options);
+  let sample: Sample | undefined;
+  let areProbabilities = false;
+  for await (const batch of batches) {
+    const { classes, logits, labels, start } = batch;
+    if (batch.isTurned) throw turned(classifier);
+    areProbabilities = batch.areLogs;
+    sample ??= { logits: new Float64Array(size * classes), labels: new Int32Array(size), classes };
+    sample.logits.set(Float64Array.from(logits), start * classes);
+    sample.labels.set(Int32Array.from(labels, Number), start);
+  }
+  if (sample === undefined) throw new RangeError('no batch');
+  const fitted = areProbabilities ? { ...sample, logits: sample.logits.map(atLeast) } : sample;
+  return { sample: fitted, given: sample, areProbabilities, names: data.classNames, notes };
+}
+
+/** Scores of samples whose labels are aligned with the classes. */
+export interface LabelledScores {
+  readonly data: Dataset;
+  /** The number of samples. */
+  readonly size: number;
+  /** All notes so far. The batches add theirs. */
+  readonly notes: readonly string[];
+  readonly batches: ReturnType<typeof scoreBatches>;
+}
+
+/** Scores of all samples, few enough to be kept. @throws LossgraftError from the first batch for too many. */
+export async function labelledScores(
+  classifier: Classifier,
+  given: Dataset,
+  options: OptionsOf<typeof scoringRows>,
+  recorded: readonly string[] = [],
+): Promise<LabelledScores> {
   const { names, labelInput: input = LABEL_INPUT } = classifier;
   const data = await alignLabels(given, { names, input });
   const notes: string[] = [];
@@ -34,22 +67,17 @@ export async function readSample(
       options.onNote?.(note);
     }
   };
-  onNotes(classifier.notes);
+  onNotes([...classifier.notes, ...recorded]);
   const size = (data.columns.get(input) ?? data.columns.get(LABEL_INPUT))?.dims[0] ?? 0;
-  let sample: Sample | undefined;
-  let areProbabilities = false;
-  for await (const batch of scoreBatches(classifier, data, true, { ...options, onNotes })) {
-    const { classes, logits, labels, start } = batch;
-    if (batch.isTurned) throw turned(classifier);
-    areProbabilities = batch.areLogs;
-    if (!areKept(size, classes)) throw tooMany(data.name, size, classes);
-    sample ??= { logits: new Float64Array(size * classes), labels: new Int32Array(size), classes };
-    sample.logits.set(Float64Array.from(logits), start * classes);
-    sample.labels.set(Int32Array.from(labels, Number), start);
+  const batches = scoreBatches(classifier, data, true, { ...options, onNotes });
+  return { data, size, notes, batches: keepable(batches, data.name, size) };
+}
+
+async function* keepable(batches: ReturnType<typeof scoreBatches>, where: string, size: number): typeof batches {
+  for await (const batch of batches) {
+    if (!areKept(size, batch.classes)) throw tooMany(where, size, batch.classes);
+    yield batch;
   }
-  if (sample === undefined) throw new RangeError('no batch');
-  const fitted = areProbabilities ? { ...sample, logits: sample.logits.map(atLeast) } : sample;
-  return { sample: fitted, given: sample, areProbabilities, names: data.classNames, notes };
 }
 
 function atLeast(log: number): number {
@@ -66,7 +94,7 @@ function turned({ model, output }: Classifier): LossgraftError {
   });
 }
 
-export function tooMany(where: string, size: number, classes: number): LossgraftError {
+function tooMany(where: string, size: number, classes: number): LossgraftError {
   return new LossgraftError({
     code: 'data-size',
     where,
