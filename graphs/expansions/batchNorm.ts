@@ -1,8 +1,7 @@
 import type { Expansion } from '../../src/contract.ts';
-import { floatAttribute, type Operand, type Value } from '../../src/emit/index.ts';
+import { floatAttribute, type Operand, unsupported, type Value } from '../../src/emit/index.ts';
 import { countAlong, inverse } from '../gradients/support/area.ts';
 import { channelsOf } from '../gradients/support/normalize.ts';
-import { unsupported } from '../support/shapes.ts';
 
 /**
  * Inputs x [N, C, …], scale, bias, running mean, running variance [C]; outputs y, the next running mean and variance, and the batch's

@@ -1,6 +1,6 @@
 import type { GradientRule } from '../../src/contract.ts';
-import { intAttribute, stringAttribute } from '../../src/emit/index.ts';
-import { exact, outputOf, unsupported } from '../support/shapes.ts';
+import { intAttribute, stringAttribute, unsupported } from '../../src/emit/index.ts';
+import { exact, outputOf } from '../support/shapes.ts';
 import { gatherGradient } from './support/gathers.ts';
 import { gatherNDGradient } from './support/gathersND.ts';
 

@@ -1,16 +1,6 @@
 import { type GradientRule, unary } from '../../src/contract.ts';
-import { int, intAttribute, intsAttribute, stringAttribute } from '../../src/emit/index.ts';
-import {
-  axisOf,
-  elementOf,
-  exact,
-  lengthOf,
-  lengths,
-  range,
-  rankOf,
-  reshapeTo,
-  unsupported,
-} from '../support/shapes.ts';
+import { int, intAttribute, intsAttribute, stringAttribute, unsupported } from '../../src/emit/index.ts';
+import { axisOf, elementOf, exact, lengthOf, lengths, range, rankOf, reshapeTo } from '../support/shapes.ts';
 import { expandGradient } from './support/expands.ts';
 import { sliceGradient } from './support/slices.ts';
 

@@ -1,6 +1,15 @@
 import { type GradientRule, unary } from '../../src/contract.ts';
-import { float, floatAttribute, int, intAttribute, ints, intsAttribute, type Value } from '../../src/emit/index.ts';
-import { axisOf, range, rankOf, unsupported } from '../support/shapes.ts';
+import {
+  float,
+  floatAttribute,
+  int,
+  intAttribute,
+  ints,
+  intsAttribute,
+  unsupported,
+  type Value,
+} from '../../src/emit/index.ts';
+import { axisOf, range, rankOf } from '../support/shapes.ts';
 import { batchNormTrainGradients, batchStatistics } from './support/batchNorm.ts';
 import { isEqual } from './support/masks.ts';
 import { channelsOf, normalized, throughNormalization } from './support/normalize.ts';

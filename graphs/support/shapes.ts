@@ -1,5 +1,5 @@
 import type { GradientContext, GradientRule } from '../../src/contract.ts';
-import { describeNode, LossgraftError, type Node, option, type Pen, type Value } from '../../src/emit/index.ts';
+import { type Node, type Pen, unsupported, type Value } from '../../src/emit/index.ts';
 
 /** A length: a number, or a one-element int64 vector that is known when the graph runs. */
 export type Length = number | Value;
@@ -75,17 +75,6 @@ export function rankOf(node: Node, value: Value): number {
 /** An axis counted from the front. */
 export function axisOf(node: Node, value: Value, axis: number): number {
   return axis < 0 ? axis + rankOf(node, value) : axis;
-}
-
-/** The error for a form of an operator that has no gradient here. */
-export function unsupported(node: Node, expected: string, found: string): LossgraftError {
-  return new LossgraftError({
-    code: 'gradient-form',
-    where: describeNode(node),
-    expected,
-    found,
-    hint: `Freeze everything before this node: ${option('trainable', 'head')}, or a pattern that names only parameters after it`,
-  });
 }
 
 /** Output `i` of the node. */

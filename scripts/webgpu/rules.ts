@@ -1,7 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { toNumbers } from '../../src/numbers.ts';
 import { type ProfiledNode, readProfile } from '../../src/runtime/cuda/profile.ts';
 import { openSession } from '../../src/runtime/session.ts';
 import { straysIn } from '../../src/runtime/webgpu/proof.ts';
@@ -12,15 +11,12 @@ import {
   type GradientGraph,
   gradientCases,
   gradientFamilies,
-  worstRatio,
+  gradientProblem,
 } from '../../test/support/gradientCases.ts';
 import { modelBytes } from '../../test/support/scratch.ts';
 import { merged } from '../emitted-rules.ts';
 import type { Finding } from './finding.ts';
 
-/** Of the largest expected magnitude: what drivers may round by. */
-const RTOL = 1e-4;
-const ATOL = 1e-6;
 /** So many cases share a session: each has shaders of its own, and what they share is compiled once. */
 const TOGETHER = 40;
 
@@ -91,7 +87,7 @@ async function run(cases: readonly BuiltCase[]): Promise<Finding[]> {
 }
 
 function judge(
-  { name, test, built }: BuiltCase,
+  { name, test }: BuiltCase,
   prefix: string,
   results: Readonly<Record<string, Tensor>>,
   nodes: readonly ProfiledNode[],
@@ -99,13 +95,6 @@ function judge(
   const own = nodes.filter((node) => prefix === '' || node.name.startsWith(prefix));
   const strays = straysIn(own);
   if (strays.length > 0) return { name, problem: `on the CPU: ${[...new Set(strays.map(({ op }) => op))].join(', ')}` };
-  let worst = 0;
-  for (const { name: input } of built.wrt) {
-    const got = results[`${prefix}${input}.grad`];
-    const expected = test.grads[input];
-    if (!got || !expected) return { name, problem: `no gradient of ${input}` };
-    const ratio = worstRatio(toNumbers(got), expected, Math.max(RTOL, test.rtol ?? 0), Math.max(ATOL, test.atol ?? 0));
-    worst = Math.max(worst, ratio);
-  }
-  return worst <= 1 ? { name } : { name, problem: `${(worst * RTOL).toExponential(1)} from float64` };
+  const problem = gradientProblem(test, results, prefix);
+  return problem === undefined ? { name } : { name, problem };
 }

@@ -17,3 +17,4 @@ export { broadcastShapes, sameShape, staticDims } from './broadcast.ts';
 export { createEmitter, MIN_OPSET } from './emitter.ts';
 export type { Operand } from './tables.ts';
 export type { Emitter, Pen, ScanStep } from './types.ts';
+export { unsupported } from './unsupported.ts';

@@ -1,11 +1,12 @@
 import { createEmitter, type Emitter } from '../emit/index.ts';
 import { ownOutput } from '../emit/scan.ts';
+import { unsupported } from '../emit/unsupported.ts';
 import { int, ints } from '../ir/attributes.ts';
 import { copyBody } from '../ir/bodies.ts';
 import { Graph, type Node, type Value } from '../ir/graph.ts';
 import { toNumbers } from '../numbers.ts';
 import { isFloat, type Tensor } from '../tensor.ts';
-import { refused, refuseGrowing, type Steps, stepsOf } from './bodySteps.ts';
+import { refuseGrowing, type Steps, stepsOf } from './bodySteps.ts';
 import { prune } from './prune.ts';
 
 /** Reads constants; its other members are passed on. */
@@ -203,7 +204,7 @@ function like(value: Value, other: Value): Value {
 /** 0, 1, …, one for each step the Loop took, counted from its per-step outputs. */
 function iterations(op: Emitter, node: Node, before: readonly Value[], dys: readonly Value[]): Value {
   const [sequence] = [...before, ...dys];
-  if (!sequence) throw refused(node, 'states, or outputs of each step', 'neither');
+  if (!sequence) throw unsupported(node, 'states, or outputs of each step', 'neither');
   const count = op.squeeze(op.gather(op.shapeOf(sequence), op.vector([0])), [0]);
   return op.call('Range', [op.scalar(0, 'int64'), count, op.scalar(1, 'int64')], { shape: [undefined] });
 }

@@ -1,5 +1,5 @@
-import { LossgraftError, option } from '../errors.ts';
-import { describeNode, intsAttribute } from '../ir/attributes.ts';
+import { unsupported } from '../emit/unsupported.ts';
+import { intsAttribute } from '../ir/attributes.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
 
 /** How the inputs and outputs of a Loop or a Scan correspond to those of its body. */
@@ -21,7 +21,7 @@ export interface Steps {
 /** @throws LossgraftError `gradient-form` for a Scan along other axes than the first. */
 export function stepsOf(node: Node): Steps {
   const body = node.bodies.get('body');
-  if (!body) throw refused(node, 'a body', 'none');
+  if (!body) throw unsupported(node, 'a body', 'none');
   if (node.opType === 'Loop') {
     const [iteration, condition, ...states] = body.inputs;
     const [, ...outputs] = body.outputs;
@@ -37,7 +37,8 @@ export function stepsOf(node: Node): Steps {
   const count = body.inputs.length - sequences;
   const given = body.outputs.slice(count);
   const axes = [...(intsAttribute(node, 'scan_input_axes') ?? []), ...(intsAttribute(node, 'scan_output_axes') ?? [])];
-  if (axes.some((axis) => axis !== 0)) throw refused(node, 'a Scan along the first axes', `axes ${axes.join(', ')}`);
+  if (axes.some((axis) => axis !== 0))
+    throw unsupported(node, 'a Scan along the first axes', `axes ${axes.join(', ')}`);
   return {
     body,
     states: body.inputs.slice(0, count),
@@ -56,24 +57,13 @@ export function stepsOf(node: Node): Steps {
 export function refuseGrowing(node: Node, { states, nexts }: Steps): void {
   for (const [i, state] of states.entries()) {
     const next = nexts[i];
-    if (state.dtype === undefined) throw refused(node, 'states that are tensors', `a sequence "${state.name}"`);
+    if (state.dtype === undefined) throw unsupported(node, 'states that are tensors', `a sequence "${state.name}"`);
     const isGrowing = state.shape?.some((dim, axis) => {
       const after = next?.shape?.[axis];
       return typeof dim === 'number' && typeof after === 'number' && dim !== after;
     });
     if (isGrowing || (state.shape && next?.shape && state.shape.length !== next.shape.length)) {
-      throw refused(node, 'states that keep their size from step to step', `"${state.name}", which does not`);
+      throw unsupported(node, 'states that keep their size from step to step', `"${state.name}", which does not`);
     }
   }
-}
-
-/** The error for what cannot be differentiated, with a remedy. */
-export function refused(node: Node, expected: string, found: string): LossgraftError {
-  return new LossgraftError({
-    code: 'gradient-form',
-    where: describeNode(node),
-    expected,
-    found,
-    hint: `Freeze everything before this node: ${option('trainable', 'head')}, or a pattern that names only parameters after it`,
-  });
 }

@@ -1,6 +1,7 @@
 import type { GradientContext, GradientRule } from '../contract.ts';
 import type { Emitter } from '../emit/index.ts';
-import { LossgraftError, option } from '../errors.ts';
+import { FREEZE_BEFORE, unsupported } from '../emit/unsupported.ts';
+import { LossgraftError } from '../errors.ts';
 import { describeNode } from '../ir/attributes.ts';
 import type { Node, Value } from '../ir/graph.ts';
 import { topologicalOrder } from '../ir/order.ts';
@@ -186,9 +187,7 @@ function noRule(stopped: Node): LossgraftError {
     where: describeNode(node),
     expected: 'only operators with a gradient rule between the trainable parameters and the loss',
     found: `${keyOf(node)}, which has none`,
-    hint: isQuantised(node)
-      ? QUANTISED_HINT
-      : `Freeze everything before it: ${option('trainable', 'head')}, or a pattern that names only parameters after this node${otherwise(node)}`,
+    hint: isQuantised(node) ? QUANTISED_HINT : `${FREEZE_BEFORE}${otherwise(node)}`,
   });
 }
 
@@ -214,14 +213,15 @@ function contextOf(
   const input = (i: number): Value => {
     const value = node.inputs[i];
     if (value) return value;
-    throw missing(node, `input ${i}`, 'none');
+    throw unsupported(node, `input ${i}`, 'none', 'gradient-input');
   };
   const constant = (i: number): readonly number[] | undefined => {
     const value = node.inputs[i];
     if (!value) return undefined;
     const elements = options.constant(value);
     if (elements) return elements;
-    throw missing(node, `input ${i} ("${value.name}") to be a constant`, 'a tensor computed from the data');
+    const expected = `input ${i} ("${value.name}") to be a constant`;
+    throw unsupported(node, expected, 'a tensor computed from the data', 'gradient-input');
   };
   const known = (i: number): readonly number[] | undefined => {
     const value = node.inputs[i];
@@ -250,14 +250,4 @@ function contextOf(
     known,
     constant,
   };
-}
-
-function missing(node: Node, expected: string, found: string): LossgraftError {
-  return new LossgraftError({
-    code: 'gradient-input',
-    where: describeNode(node),
-    expected,
-    found,
-    hint: `Freeze everything before this node: ${option('trainable', 'head')}, or a pattern that names only parameters after it`,
-  });
 }

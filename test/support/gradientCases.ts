@@ -231,3 +231,26 @@ export function worstRatio(actual: readonly number[], expected: CaseTensor, rtol
   }
   return worst;
 }
+
+/** Of the largest expected gradient: a device adds float32 up in another order than PyTorch its float64. */
+const DEVICE_RTOL = 1e-4;
+const DEVICE_ATOL = 1e-6;
+
+/** What is wrong with the gradients that a device computed for a case, or `undefined`. `prefix` stands before the names of its outputs. */
+export function gradientProblem(
+  test: GradientCase,
+  outputs: Readonly<Record<string, Tensor>>,
+  prefix = '',
+): string | undefined {
+  const [rtol, atol] = [Math.max(DEVICE_RTOL, test.rtol ?? 0), Math.max(DEVICE_ATOL, test.atol ?? 0)];
+  let worst = { name: '', ratio: 1 };
+  for (const [name, expected] of Object.entries(test.grads)) {
+    const found = outputs[`${prefix}${name}.grad`];
+    if (!found) return `no gradient of ${name}`;
+    const ratio = worstRatio(toNumbers(found), expected, rtol, atol);
+    if (!(ratio <= worst.ratio)) worst = { name, ratio };
+  }
+  if (worst.ratio === 1) return undefined;
+  const off = (worst.ratio * rtol).toExponential(1);
+  return `gradient of ${worst.name} is ${off} off, relative to its largest element`;
+}

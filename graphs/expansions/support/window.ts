@@ -4,10 +4,11 @@ import {
   type Node,
   type Pen,
   stringAttribute,
+  unsupported,
   type Value,
 } from '../../../src/emit/index.ts';
 import { larger, minus, plus, quotient, times } from '../../support/arithmetic.ts';
-import { type Length, lengthOf, lengths, range, unsupported } from '../../support/shapes.ts';
+import { type Length, lengthOf, lengths, range } from '../../support/shapes.ts';
 
 /** How a window slides along one axis of x: output o reads x at o·stride − before + i·dilation, i = 0…kernel−1. */
 export interface WindowAxis {

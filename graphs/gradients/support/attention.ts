@@ -1,6 +1,5 @@
 import type { GradientContext } from '../../../src/contract.ts';
-import { floatAttribute, type Pen, type Value } from '../../../src/emit/index.ts';
-import { unsupported } from '../../support/shapes.ts';
+import { floatAttribute, type Pen, unsupported, type Value } from '../../../src/emit/index.ts';
 import { type Layout, layoutOf } from './attentionLayout.ts';
 import { attentionMask, type Mask } from './attentionMask.ts';
 

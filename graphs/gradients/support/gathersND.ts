@@ -1,17 +1,7 @@
 import type { GradientContext } from '../../../src/contract.ts';
-import { intAttribute, type Node, type Pen, type Value } from '../../../src/emit/index.ts';
+import { intAttribute, type Node, type Pen, unsupported, type Value } from '../../../src/emit/index.ts';
 import { times } from '../../support/arithmetic.ts';
-import {
-  indicesTo,
-  type Length,
-  lengthOf,
-  lengths,
-  range,
-  rankOf,
-  reshapeTo,
-  unsupported,
-  zerosOf,
-} from '../../support/shapes.ts';
+import { indicesTo, type Length, lengthOf, lengths, range, rankOf, reshapeTo, zerosOf } from '../../support/shapes.ts';
 import { scatterAdded } from './places.ts';
 
 /** The tuples become indices of the rows of x as a matrix, into which the rows of dy are summed. */

@@ -5,9 +5,10 @@ import {
   type Node,
   staticDims,
   stringAttribute,
+  unsupported,
   type Value,
 } from '../../../src/emit/index.ts';
-import { range, unsupported } from '../../support/shapes.ts';
+import { range } from '../../support/shapes.ts';
 import { type Attributes, attributesOf } from './composite.ts';
 
 /** Sizes of the kernel: the attribute, or the weights' own. @throws LossgraftError if neither is known. */

@@ -1,5 +1,5 @@
 import type { GradientContext } from '../../../src/contract.ts';
-import type { LossgraftError, Pen, Value } from '../../../src/emit/index.ts';
+import { type LossgraftError, type Pen, unsupported, type Value } from '../../../src/emit/index.ts';
 import {
   identityMatrix,
   indicesTo,
@@ -9,7 +9,6 @@ import {
   range,
   rankOf,
   reshapeTo,
-  unsupported,
   zerosOf,
 } from '../../support/shapes.ts';
 import { scatterAdded } from './places.ts';

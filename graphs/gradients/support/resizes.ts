@@ -9,6 +9,7 @@ import {
   type Pen,
   string,
   stringAttribute,
+  unsupported,
   type Value,
 } from '../../../src/emit/index.ts';
 import { minus, times } from '../../support/arithmetic.ts';
@@ -22,7 +23,6 @@ import {
   range,
   rankOf,
   reshapeTo,
-  unsupported,
 } from '../../support/shapes.ts';
 import { type AxisMap, transposedMaps } from './linearMaps.ts';
 

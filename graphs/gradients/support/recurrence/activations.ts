@@ -1,5 +1,4 @@
-import { attribute, float, type Node, type Pen, type Value } from '../../../../src/emit/index.ts';
-import { unsupported } from '../../../support/shapes.ts';
+import { attribute, float, type Node, type Pen, unsupported, type Value } from '../../../../src/emit/index.ts';
 import { isAbove, isEqual } from '../masks.ts';
 
 /** An activation of a recurrent operator, with its derivative in terms of its output. */

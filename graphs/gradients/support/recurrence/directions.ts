@@ -1,6 +1,13 @@
 import type { GradientContext } from '../../../../src/contract.ts';
-import { intAttribute, type Node, type Pen, stringAttribute, type Value } from '../../../../src/emit/index.ts';
-import { indicesTo, type Length, lengthOf, reshapeTo, unsupported, zerosOf } from '../../../support/shapes.ts';
+import {
+  intAttribute,
+  type Node,
+  type Pen,
+  stringAttribute,
+  unsupported,
+  type Value,
+} from '../../../../src/emit/index.ts';
+import { indicesTo, type Length, lengthOf, reshapeTo, zerosOf } from '../../../support/shapes.ts';
 import { activationsOf } from './activations.ts';
 import type { CellKind } from './cell.ts';
 import { backwardPass, type Direction, type Flow, forwardPass } from './direction.ts';
