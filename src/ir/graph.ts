@@ -75,6 +75,7 @@ export class Node {
 /** A constant's elements: a view in the user's file, or a new tensor. */
 export type InitializerSource = TensorProto | Tensor;
 
+/** May spread a node of the file; the node made of it does not keep that encoding. */
 export interface NodeSpec extends Omit<NodeParts, 'name' | 'proto'> {
   readonly name?: string;
   readonly inputs: readonly (Value | undefined)[];
@@ -141,7 +142,8 @@ export class Graph {
   }
 
   addNode(spec: NodeSpec): Node {
-    const node = new Node({ ...spec, name: spec.name ?? this.freshName(`lossgraft/${spec.opType}`) });
+    const name = spec.name ?? this.freshName(`lossgraft/${spec.opType}`);
+    const node = new Node({ ...spec, proto: undefined, name });
     this.attach(node, spec.inputs, spec.outputs);
     return node;
   }
@@ -185,7 +187,7 @@ export class Graph {
       if (!outputs.includes(output)) this.values.delete(output.name);
     }
     this.#unlink(node);
-    const made = new Node({ ...spec, name: node.name });
+    const made = new Node({ ...spec, proto: undefined, name: node.name });
     this.#link(made, inputs, outputs);
     this.#nodes.insert(made, node);
     this.#nodes.remove(node);

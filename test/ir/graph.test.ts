@@ -94,6 +94,14 @@ describe('a copy of a graph', () => {
     expect(graph.value('r').uses.size).toBe(1);
   });
 
+  it('takes a node changed in places, without the encoding that it had in the file', () => {
+    const graph = buildGraph(scan(file));
+    const [relu] = graph.nodes;
+    if (!relu) throw new Error('no node');
+    const made = graph.replaceNode(relu, { ...relu, opType: 'Neg', inputs: relu.inputs, outputs: relu.outputs });
+    expect([relu.proto?.opType, made.proto, made.name, made.opType]).toEqual(['Relu', undefined, 'relu', 'Neg']);
+  });
+
   it('is refused where a gradient was written by hand', () => {
     const { graph, values } = chain();
     const [x, a] = values;
