@@ -1,4 +1,4 @@
-import { choice, count, isWhole, number } from '../options/row.ts';
+import { choice, count, flag, isWhole, number } from '../options/row.ts';
 import { graftRows } from './graft.ts';
 import { optimizerRow, stepRows, trainableRow } from './step.ts';
 
@@ -23,6 +23,11 @@ export const graphRows = {
     {
       excludes: ['form=split'],
     },
+  ),
+  /** The split form: BatchNorm in training mode uses the statistics of each worker's part of a batch. Default false: that is refused. */
+  batchNormPerWorker: flag(
+    'Allow BatchNorm in training mode with --split: each worker normalises its own part of the batch',
+    { needs: 'batchNorm=train' },
   ),
   /** Whose kernels the graph is written for. `cpu` and `cuda` take the forms of `any`, which WebGPU lacks kernels for. Default `any`. */
   target: choice(['any', 'cpu', 'cuda', 'webgpu'], 'Execution provider that the graph is written for', {

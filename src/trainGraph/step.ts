@@ -16,8 +16,9 @@ import { prune } from '../transform/prune.ts';
 import { scanSteps } from '../transform/scan.ts';
 import { type Backward, type BackwardRequest, backward, LEARNING_RATE } from './backward.ts';
 import { type StepSettings, settingsOf } from './settings.ts';
+import { type Workers, type WorkersRequest, workersOf } from './workers.ts';
 
-export interface StepRequest extends BackwardRequest, OptimizeRequest {
+export interface StepRequest extends BackwardRequest, OptimizeRequest, Pick<WorkersRequest, 'batchNormPerWorker'> {
   /** Forms for this machine's runtime and this batch size, for lossgraft's own session: such a graph is never written. */
   readonly lower?: LowerTarget;
   /** What is in half precision is computed in float32 and rounded, for a session of lossgraft's own on the CPU. */
@@ -40,6 +41,8 @@ export interface StepReport extends GraftReport, StepSettings {
   /** Tensors that `all` does not count as parameters, and why; they can be trained by name. */
   readonly leftOut: readonly { readonly name: string; readonly why: string }[];
   readonly states: readonly StateReport[];
+  /** Of the split form. */
+  readonly workers?: Workers;
   readonly notes: readonly string[];
 }
 
@@ -104,7 +107,7 @@ export async function buildSplit(
   model: Model,
   request: StepRequest,
 ): Promise<Step & { readonly gradients: Built; readonly apply: Built }> {
-  const pass = await backward(model, request);
+  const pass = await backward(model, { ...request, ofParts: true });
   const { graph, opset } = pass.draft;
   liftStates(pass);
   const moving = statistics(pass);
@@ -118,14 +121,17 @@ export async function buildSplit(
     { name: lossName(pass), source: loss, like: { dtype: 'float32', shape: [] } },
     ...named.map(({ name, like }, i) => ({ name, source: settled[i] ?? like, like })),
   ]);
-  const { states, ...apply } = buildApply(params, opset, request, pass.scale !== undefined);
+  const names = [lossName(pass), ...params.map(({ name }) => `${name}.grad`)];
+  const workers = workersOf(request, names, moving);
+  const scales = { ...request, initialScales: pass.initialScales };
+  const { states, ...apply } = buildApply(params, opset, scales, pass.scale !== undefined);
   const all = [...states, ...moving];
   return {
     gradients: { proto: model.proto, graph },
     apply,
     states: all,
     backward: pass,
-    report: reportOf(model, request, pass, all),
+    report: { ...reportOf(model, request, pass, all), workers },
   };
 }
 

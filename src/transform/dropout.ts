@@ -1,11 +1,11 @@
 import type { Emitter, Value } from '../emit/index.ts';
-import { LossgraftError } from '../errors.ts';
+import { LossgraftError, option } from '../errors.ts';
 import { describeNode } from '../ir/attributes.ts';
 import type { Graph, Node } from '../ir/graph.ts';
 import type { Tensor } from '../tensor.ts';
 import type { RunningStatistic } from './batchNorm.ts';
 import type { ConstantReader } from './constantValues.ts';
-import { keysOf, uniformLike } from './randomMask.ts';
+import { type Keys, keysOf, uniformLike } from './randomMask.ts';
 
 export interface Dropouts {
   /** The step counter, if masks are drawn. */
@@ -17,6 +17,17 @@ export interface Dropouts {
 /** How many steps were taken, float32 []: exact up to 2²⁴. */
 export const STEP_COUNTER = 'lossgraft.dropout_step';
 
+/** The place of a batch's first row in the whole batch of which it is a part, int64 []: an input of the split form. */
+export const ROW_OFFSET = 'lossgraft.row_offset';
+
+/** How masks are drawn. */
+export interface Masks {
+  readonly mode: 'off' | 'train';
+  readonly seed: number;
+  /** Whether a batch may be a part of a larger one, whose masks its rows get: then {@link ROW_OFFSET} becomes an input. */
+  readonly ofParts: boolean;
+}
+
 /**
  * Turns Dropout `off` in training exports, where it becomes the identity, or on (`train`) in any export that still has it.
  *
@@ -27,12 +38,11 @@ export const STEP_COUNTER = 'lossgraft.dropout_step';
  *
  * @param op of opset 13 or newer; the inputs of Dropouts have known types.
  * @param constants requested if there is a Dropout.
- * @throws LossgraftError `dropout` if a mask is read, or a ratio is computed.
+ * @throws LossgraftError `dropout` if a mask is read, a ratio is computed, or rows cannot be told apart from each other.
  */
 export async function dropout(
   op: Emitter,
-  mode: 'off' | 'train',
-  seed: number,
+  { mode, seed, ofParts }: Masks,
   constants: () => Promise<ConstantReader>,
 ): Promise<Dropouts> {
   const { graph } = op;
@@ -42,11 +52,14 @@ export async function dropout(
   const drawing = mode === 'train' ? found.filter((node) => ratioOf(node, constant) !== 0) : [];
   const [first] = graph.nodes;
   const counter = first && drawing.length > 0 ? graph.before(first, () => addCounter(op)) : undefined;
+  if (counter && ofParts) for (const node of drawing) refuseOtherRows(graph, node);
+  const offset = first && counter && ofParts ? graph.before(first, () => addOffset(op)) : undefined;
   let off = 0;
   for (const node of found) {
     const index = drawing.indexOf(node);
     if (counter && index >= 0) {
-      graph.before(node, () => draw(op, node, ratioOf(node, constant), counter.current, keysOf(seed, index)));
+      const place = { step: counter.current, keys: keysOf(seed, index), offset };
+      graph.before(node, () => draw(op, node, ratioOf(node, constant), place));
     } else if (isOn(node, constant)) off += pass(graph, node);
   }
   if (counter) {
@@ -81,14 +94,45 @@ function addCounter(op: Emitter): RunningStatistic {
   return { current, source, next: op.add(current, 1) };
 }
 
+function addOffset(op: Emitter): Value {
+  const offset = op.graph.define(ROW_OFFSET, 'int64', []);
+  op.graph.inputs.push(offset);
+  return op.cast(offset, 'float64');
+}
+
+/** A row of the batch must be a row of the mask. */
+function refuseOtherRows({ inputs }: Graph, node: Node): void {
+  const [rows] = node.inputs[0]?.shape ?? [];
+  const firsts = inputs.map(({ shape }) => shape?.[0]);
+  const symbols = firsts.filter((size) => typeof size === 'string');
+  if (rows !== undefined && (symbols.length > 0 ? symbols : firsts).some((size) => size === rows)) return;
+  throw new LossgraftError({
+    code: 'dropout',
+    where: describeNode(node),
+    expected: 'the samples of the batch in the first dimension, so that each worker draws the masks of its own samples',
+    found: `${rows === undefined ? 'a dimension of another size' : `"${rows}"`} in ${describeShape(node)}`,
+    hint: `Use ${option('dropout', 'off')}, or train in one process`,
+  });
+}
+
+function describeShape({ inputs: [x] }: Node): string {
+  return `"${x?.name ?? ''}" [${x?.shape?.map((size) => size ?? '?').join(', ') ?? '?'}]`;
+}
+
+interface MaskPlace {
+  readonly step: Value;
+  readonly keys: Keys;
+  readonly offset: Value | undefined;
+}
+
 /** y = x · (u ≥ ratio) / (1 − ratio), like torch.nn.functional.dropout. */
-function draw(op: Emitter, node: Node, ratio: number, step: Value, keys: readonly number[]): void {
+function draw(op: Emitter, node: Node, ratio: number, { step, keys, offset }: MaskPlace): void {
   const { graph } = op;
   const [x] = node.inputs;
   const [y] = node.outputs;
   if (x?.dtype === undefined) throw refusal(node, 'an input of a known type', `"${x?.name ?? ''}" of an unknown one`);
   refuseMask(graph, node);
-  const kept = op.not(op.less(uniformLike(op, x, step, keys), ratio));
+  const kept = op.not(op.less(uniformLike(op, x, step, keys, offset), ratio));
   const factor = op.mul(op.cast(kept, x.dtype), ratio < 1 ? 1 / (1 - ratio) : 0);
   graph.replaceNode(node, { opType: 'Mul', inputs: [x, factor], outputs: [y] });
 }

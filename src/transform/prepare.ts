@@ -16,7 +16,7 @@ import {
   readerOf,
 } from './constantValues.ts';
 import { declaredOtherwise } from './declared.ts';
-import { dropout } from './dropout.ts';
+import { dropout, type Masks } from './dropout.ts';
 import { refuseEndlessLoops } from './endless.ts';
 import { foldBranches } from './foldBranches.ts';
 import type { Draft } from './graft.ts';
@@ -35,6 +35,8 @@ export interface PrepareRequest {
   readonly dropout?: 'off' | 'train';
   /** The seed of Dropout, which must be `train`. Default 0. */
   readonly seed?: number;
+  /** Whether a batch may be a part of a larger one; see `Masks`. Default false. */
+  readonly ofParts?: boolean;
   /** Keeps tensors merged that an exporter merged because they were equal. Default false: they are untied. */
   readonly keepTies?: boolean;
 }
@@ -56,16 +58,16 @@ export const TRAIN_OPSETS = { first: 17, last: 21 } as const;
  */
 export async function prepare(model: Model, request: PrepareRequest): Promise<Prepared> {
   refuseUnusedSeed(request);
-  const { batchNorm: norms = 'frozen', dropout: masks = 'off', seed = 0, keepTies = false } = request;
-  const key = JSON.stringify([norms, masks, seed, keepTies]);
-  const template = await once(templates, model, key, () => inMode(model, { norms, masks, seed, keepTies }));
+  const { batchNorm: norms = 'frozen', dropout: mode = 'off', seed = 0, ofParts = false, keepTies = false } = request;
+  const masks = { mode, seed, ofParts };
+  const key = JSON.stringify([norms, masks, keepTies]);
+  const template = await once(templates, model, key, () => inMode(model, { norms, masks, keepTies }));
   return copyOf(model, template);
 }
 
 interface Modes {
   readonly norms: 'frozen' | 'train';
-  readonly masks: 'off' | 'train';
-  readonly seed: number;
+  readonly masks: Masks;
   readonly keepTies: boolean;
 }
 
@@ -121,11 +123,11 @@ async function baseOf(model: Model, keepTies: boolean): Promise<Base> {
   return { graph, opset: raised.to, notes, untied: ties?.untied ?? [] };
 }
 
-async function inMode(model: Model, { norms, masks, seed, keepTies }: Modes): Promise<Template> {
+async function inMode(model: Model, { norms, masks, keepTies }: Modes): Promise<Template> {
   const base = await once(bases, model, String(keepTies), () => baseOf(model, keepTies));
   const { graph } = base.graph.clone();
   const op = createEmitter(graph, base.opset);
-  const masked = await dropout(op, masks, seed, () => constantReader(model, graph));
+  const masked = await dropout(op, masks, () => constantReader(model, graph));
   standardiseWeights(op);
   const normed = batchNorm(graph, norms);
   return {

@@ -26,12 +26,15 @@ function splitMix(state: bigint): bigint {
 /**
  * Uniform numbers in [0, 1) of x's shape, float64. Rows r (the first dimension) and columns c (the rest) get hashes a, b, d of their
  * index and the step, and an element is the fraction of (a_r + 1)·b_c/p + d_r/p: three operations for each element.
+ *
+ * @param firstRow is added to the index of each row, float64 []: rows that are a part of a batch get the numbers that they have in all of it.
  */
-export function uniformLike(op: Emitter, x: Value, step: Value, keys: Keys): Value {
+export function uniformLike(op: Emitter, x: Value, step: Value, keys: Keys, firstRow?: Value): Value {
   const [k0 = 0, k1 = 0, k2 = 0, k3 = 0, k4 = 0, k5 = 0, k6 = 0, k7 = 0, k8 = 0] = keys;
   const now = op.cast(step, 'float64');
   const [t1, t2, t3] = [hash(op, now, k0, k1), hash(op, now, k2, k3), hash(op, now, k4, k5)];
-  const { rows, columns } = positions(op, x);
+  const { rows: own, columns } = positions(op, x);
+  const rows = firstRow ? op.add(own, firstRow) : own;
   const slope = op.add(hash(op, rows, t1, k6), 1);
   const offset = op.mul(hash(op, rows, t2, k7), 1 / PRIME);
   const fraction = op.mul(hash(op, columns, t3, k8), 1 / PRIME);

@@ -61,7 +61,8 @@ export async function walk(
 ): Promise<{ losses: number[]; reached: Record<number, Tensors> }> {
   const batches = await arraysOf(join(trajectory.folder, 'batches.npz'));
   const model = await open(join(trajectory.folder, 'model.onnx'));
-  const graph = await trainGraph(model, { ...trajectory.options, form });
+  const parts = form === 'split' && trajectory.options.batchNorm === 'train' ? { batchNormPerWorker: true } : {};
+  const graph = await trainGraph(model, { ...trajectory.options, form, ...parts });
   const sessions = await openAll(graph);
   const advance = advances[form](sessions, batches, trajectory.learningRate);
   let state: Tensors = Object.fromEntries(graph.initialState());

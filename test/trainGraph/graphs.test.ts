@@ -38,7 +38,15 @@ async function makeOnce(network: Network, form: Form, options: Partial<TrainGrap
   const model = await open(network.model);
   try {
     const batchNorm = network.mode === 'train' ? 'train' : 'frozen';
-    const graph = await trainGraph(model, { ...network.augment, trainable: 'all', batchNorm, form, ...options });
+    const parts = form === 'split' && batchNorm === 'train' ? { batchNormPerWorker: true } : {};
+    const graph = await trainGraph(model, {
+      ...network.augment,
+      trainable: 'all',
+      batchNorm,
+      form,
+      ...parts,
+      ...options,
+    });
     return {
       state: graph.initialState(),
       host: readOnnx(readFileSync(network.model)),

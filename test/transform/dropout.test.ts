@@ -55,7 +55,9 @@ function exported({ ratio = 0.25, training = true, mask = false, shape = ['N', 1
 async function changed(bytes: Uint8Array, mode: 'off' | 'train', seed = 7) {
   const model = modelOf(bytes);
   const graph = buildGraph(model.proto);
-  const { statistics, notes } = await dropout(createEmitter(graph, 17), mode, seed, () => constantReader(model, graph));
+  const { statistics, notes } = await dropout(createEmitter(graph, 17), { mode, seed, ofParts: false }, () =>
+    constantReader(model, graph),
+  );
   for (const { current, next } of statistics) {
     graph.initializers.delete(current);
     graph.inputs.push(current);

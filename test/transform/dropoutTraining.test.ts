@@ -2,19 +2,19 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { createEmitter, int } from '../../src/emit/index.ts';
 import { open, type TrainGraphOptions, trainGraph } from '../../src/index.ts';
-import { graphEdit } from '../../src/ir/edit.ts';
-import { Graph } from '../../src/ir/graph.ts';
 import { toNumbers } from '../../src/numbers.ts';
-import { blankModel, editedBytes } from '../../src/onnx/index.ts';
 import { openSession } from '../../src/runtime/session.ts';
 import type { Tensor } from '../../src/tensor.ts';
-import { STEP_COUNTER } from '../../src/transform/dropout.ts';
+import { ROW_OFFSET, STEP_COUNTER } from '../../src/transform/dropout.ts';
+import { dropoutMlp } from '../support/dropoutMlp.ts';
 import { floats } from './oldModels.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'lossgraft-dropout-training-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
+
+const host = join(scratch, 'mlp.onnx');
+writeFileSync(host, dropoutMlp());
 
 const STEPS = 4;
 const labels: Tensor = {
@@ -24,36 +24,8 @@ const labels: Tensor = {
 };
 const images = floats(STEPS, 6, 5);
 
-/** x [N, 5] → Gemm → Relu → Dropout → Gemm → logits [N, 3]. */
-function host(): string {
-  const model = blankModel(17, 'mlp');
-  const graph = new Graph();
-  const op = createEmitter(graph, 17);
-  const x = graph.define('x', 'float32', ['N', 5]);
-  graph.inputs.push(x);
-  const weight = (name: string, tensor: Tensor) => {
-    const value = graph.define(name, tensor.dtype, tensor.dims);
-    graph.initializers.set(value, tensor);
-    return value;
-  };
-  const transB = { attributes: { transB: int(1) } };
-  const hidden = op.relu(op.call('Gemm', [x, weight('w1', floats(8, 5)), weight('b1', floats(8))], transB));
-  const dropped = op.call('Dropout', [hidden, op.scalar(0.4, 'float32'), op.scalar(1, 'bool')]);
-  const logits = graph.define('logits', 'float32', ['N', 3]);
-  graph.addNode({
-    opType: 'Gemm',
-    inputs: [dropped, weight('w2', floats(3, 8)), weight('b2', floats(3))],
-    outputs: [logits],
-    attributes: new Map([['transB', int(1)]]),
-  });
-  graph.outputs.push(logits);
-  const path = join(scratch, 'mlp.onnx');
-  writeFileSync(path, editedBytes(model, graphEdit(model, graph)));
-  return path;
-}
-
 async function graphOf(form: TrainGraphOptions['form']) {
-  const model = await open(host());
+  const model = await open(host);
   const graph = await trainGraph(model, {
     loss: 'ce',
     optimizer: 'sgd',
@@ -105,7 +77,8 @@ describe('training with dropout', () => {
     const split = await graphOf('split');
     const names = new Set(split.session.inputs.map(({ name }) => name));
     const own = Object.fromEntries(Object.entries(split.state).filter(([name]) => names.has(name)));
-    const first = await split.session.run({ ...batch(0), ...own });
+    const offset: Tensor = { dtype: 'int64', dims: [], data: BigInt64Array.of(0n) };
+    const first = await split.session.run({ ...batch(0), ...own, [ROW_OFFSET]: offset });
     expect(toNumbers(first.loss as Tensor)).toEqual(steps.losses.slice(0, 1));
     await Promise.all([loop.session.close(), split.session.close()]);
   });

@@ -49,7 +49,12 @@ describe('gradients of all parameters, in float64', () => {
     const reference = await arraysOf(network.reference);
     const given = Object.entries(reference).filter(([key]) => network.inputs.includes(key) || key === 'labels');
     const batchNorm = network.mode === 'train' ? 'train' : 'frozen';
-    const options = { ...network.augment, form: 'split', batchNorm } as const;
+    const options = {
+      ...network.augment,
+      form: 'split',
+      batchNorm,
+      ...(batchNorm === 'train' ? { batchNormPerWorker: true } : {}),
+    } as const;
     const results = await inFloat64(network.model, options, 'gradients.onnx', Object.fromEntries(given));
     const compared = compareResults(network, results, reference);
     const worst = compared.reduce((a, b) => (b.error > a.error ? b : a));

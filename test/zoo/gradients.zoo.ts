@@ -104,7 +104,13 @@ describe('gradients of all parameters of the IB loss are PyTorch’s', () => {
     async ([, { model: path, augment, mode }], context) => {
       const model = await open(path);
       const batchNorm = mode === 'train' ? 'train' : 'frozen';
-      const graphs = await trainGraph(model, { ...augment, trainable: 'all', form: 'split', batchNorm });
+      const graphs = await trainGraph(model, {
+        ...augment,
+        trainable: 'all',
+        form: 'split',
+        batchNorm,
+        ...(batchNorm === 'train' ? { batchNormPerWorker: true } : {}),
+      });
       const bytes = graphs.bytes().get('gradients.onnx') ?? new Uint8Array();
       model.close();
       const { graph, functions } = scan(fromBytes(bytes, 'gradients.onnx'));
