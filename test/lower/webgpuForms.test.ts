@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { expansions, webgpuExpansions } from '../../graphs/index.ts';
-import { createEmitter, type Emitter, float, int, ints, type Value } from '../../src/emit/index.ts';
+import { createEmitter, type Emitter, float, int, ints, string, type Value } from '../../src/emit/index.ts';
 import { Graph } from '../../src/ir/graph.ts';
 import { adapt } from '../../src/lower/adapt.ts';
 import { webgpuForms } from '../../src/lower/webgpu/forms.ts';
 import { toNumbers } from '../../src/numbers.ts';
+import type { AttributeInit } from '../../src/onnx/types.ts';
 import { openSession } from '../../src/runtime/session.ts';
 import { elementCount, type Tensor } from '../../src/tensor.ts';
 import { gradientCases, runGradientCase, worstRatio } from '../support/gradientCases.ts';
@@ -107,6 +108,22 @@ describe('a form for WebGPU', () => {
             pads: ints([1, 0, 1, 0, 0, 1]),
           },
         }),
+    ],
+    [
+      'RNN',
+      { x: [4, 2, 3], w: [1, 5, 3], r: [1, 5, 5] },
+      (op, values) => op.call('RNN', values, { attributes: { hidden_size: int(5), direction: string('reverse') } }),
+    ],
+    [
+      'RNN',
+      { x: [4, 2, 3], w: [2, 5, 3], r: [2, 5, 5], b: [2, 10], h: [2, 2, 5] },
+      (op, [x, w, r, b, h]) => {
+        const activations: AttributeInit = { type: 'strings', value: ['Relu', 'Sigmoid'] };
+        const attributes = { hidden_size: int(5), direction: string('bidirectional'), activations };
+        const like = { dtype: 'float32' } as const;
+        const [y, last] = op.callAll('RNN', [x, w, r, b, undefined, h], [like, like], { attributes });
+        return op.add(y as Value, last as Value);
+      },
     ],
   ])('of %s', async (name, inputs, write) => {
     const { expected, found, before, after } = await both(inputs, write);

@@ -4,6 +4,7 @@ import * as arithmetic from './arithmetic.ts';
 import * as convolution from './convolution.ts';
 import * as movement from './movement.ts';
 import * as normalization from './normalization.ts';
+import * as recurrent from './recurrent.ts';
 import * as reduction from './reduction.ts';
 import * as scan from './scan.ts';
 
@@ -14,6 +15,7 @@ export const webgpuForms: NodeForms = {
   ...convolution,
   ...movement,
   ...normalization,
+  ...recurrent,
   ...reduction,
   ...scan,
 };
