@@ -1,7 +1,7 @@
 import { cp, mkdir, rm, symlink } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { CUDA_LIBRARY, SHARED_LIBRARY } from '../src/runtime/cuda/diagnose.ts';
-import { binaryFolder, runtimeFolder } from '../src/runtime/cuda/isolated.ts';
+import { binaryFolder, runtimeFolder } from '../src/runtime/device/isolated.ts';
 import { buildCudaStubs } from './cuda-stub.ts';
 
 /** A copy of onnxruntime-node with the CUDA provider in it, and stub libraries for it. */

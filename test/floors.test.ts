@@ -13,7 +13,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
     'src/catalogue.ts',
     'src/browser.ts',
     'src/thread/worker.ts',
-    'src/runtime/cuda/isolated.ts',
+    'src/runtime/device/isolated.ts',
     'src/runtime/deviceProof.ts',
     'src/runtime/session.ts',
     'src/runtime/webgpu/proof.ts',

@@ -41,7 +41,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
 /** Files of the engine that start processes or threads, or read profiles. */
 const FILES: Readonly<Record<string, string>> = {
   'src/builtFile.ts': 'builtFile.ts',
-  'src/runtime/cuda/isolated.ts': 'isolated.ts',
+  'src/runtime/device/isolated.ts': 'isolated.ts',
   'src/runtime/deviceProof.ts': 'deviceProof.ts',
   'src/train/versions.ts': 'versions.ts',
 };

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { open, trainGraph } from '../../src/index.ts';
-import { readProfile } from '../../src/runtime/cuda/profile.ts';
+import { readProfile } from '../../src/runtime/device/profile.ts';
 import { openSession } from '../../src/runtime/session.ts';
 import { checkPlacement } from '../../src/runtime/webgpu/proof.ts';
 import { readBack } from '../../src/runtime/webgpu/readBack.ts';

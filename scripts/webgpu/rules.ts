@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type ProfiledNode, readProfile } from '../../src/runtime/cuda/profile.ts';
+import { type ProfiledNode, readProfile } from '../../src/runtime/device/profile.ts';
 import { openSession } from '../../src/runtime/session.ts';
 import { straysIn } from '../../src/runtime/webgpu/proof.ts';
 import type { Tensor } from '../../src/tensor.ts';

@@ -1,4 +1,4 @@
-import type { ProviderReport } from '../runtime/cuda/diagnose.ts';
+import type { ProviderReport } from '../runtime/device/report.ts';
 import type { Forms } from './lower.ts';
 import { machineLowering } from './machine.ts';
 import { webgpuMachine } from './webgpu/machine.ts';

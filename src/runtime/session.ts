@@ -5,7 +5,7 @@ import type { ErrorCode } from '../errorCodes.ts';
 import { LossgraftError } from '../errors.ts';
 import type { Tensor } from '../tensor.ts';
 import { checkBodies, explainRefusal, withoutTf32 } from './cuda/guard.ts';
-import { findProfile, type PlacedNode } from './cuda/profile.ts';
+import { findProfile, type PlacedNode } from './device/profile.ts';
 import { checkFeeds, describePort, isRuntimeType, type Port } from './feeds.ts';
 import { config, create, nativeOptions, OPTIMIZATION, type Provider, type SessionOptions } from './sessionOptions.ts';
 import { DeviceTensor, type Feed, fromNative, toNative } from './sessionTensors.ts';

@@ -1,5 +1,5 @@
-import { packageVersion } from '../runtime/cuda/diagnose.ts';
-import { runtimeFolder } from '../runtime/cuda/isolated.ts';
+import { runtimeFolder } from '../runtime/device/isolated.ts';
+import { packageVersion } from '../runtime/device/report.ts';
 import { VERSION } from '../version.ts';
 
 /** The versions a run depends on, for its page and its record. */

@@ -3,8 +3,8 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { binaryFolder, runtimeFolder } from '../../src/runtime/cuda/isolated.ts';
-import { dependencies, findLibrary } from '../../src/runtime/cuda/libraries.ts';
+import { binaryFolder, runtimeFolder } from '../../src/runtime/device/isolated.ts';
+import { dependencies, findLibrary } from '../../src/runtime/device/libraries.ts';
 import { needsBinutils } from './tools.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'lossgraft-test-'));

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Tolerance } from '../../src/numbers.ts';
-import { checkNodes, compareOutputs } from '../../src/runtime/cuda/proof.ts';
+import { checkNodes } from '../../src/runtime/cuda/proof.ts';
+import { compareOutputs } from '../../src/runtime/device/agreement.ts';
 import type { Tensor } from '../../src/tensor.ts';
 
 const float = (...data: number[]): Tensor => ({ dtype: 'float32', dims: [data.length], data: Float32Array.from(data) });

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readProfile } from '../../src/runtime/cuda/profile.ts';
+import { readProfile } from '../../src/runtime/device/profile.ts';
 import { openSession, runtimeVersion } from '../../src/runtime/session.ts';
 import type { DataType, Tensor, TensorData } from '../../src/tensor.ts';
 import { model, TYPES } from './models.ts';

@@ -6,8 +6,8 @@ import { stubRuntime } from '../../scripts/stub-runtime.ts';
 import { cudaCoverage } from '../../src/runtime/cuda/coverage.ts';
 import { diagnoseCuda } from '../../src/runtime/cuda/diagnose.ts';
 import { checkBodies, explainRefusal } from '../../src/runtime/cuda/guard.ts';
-import { runIsolated } from '../../src/runtime/cuda/isolated.ts';
 import { cudaPlacement } from '../../src/runtime/cuda/placement.ts';
+import { runIsolated } from '../../src/runtime/device/isolated.ts';
 import { model, TYPES } from './models.ts';
 
 const provider = process.env.LOSSGRAFT_CUDA_PROVIDER;

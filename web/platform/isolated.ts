@@ -1,5 +1,5 @@
 import { Tensor } from 'onnxruntime-common';
-import type { IsolatedResult, IsolatedRun } from '../../src/runtime/cuda/isolated.ts';
+import type { IsolatedResult, IsolatedRun } from '../../src/runtime/device/isolated.ts';
 import { adapterName } from './adapter.ts';
 import { InferenceSession } from './onnxruntime.ts';
 

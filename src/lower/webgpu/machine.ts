@@ -4,7 +4,7 @@ import { graphEdit } from '../../ir/edit.ts';
 import { Graph } from '../../ir/graph.ts';
 import { toNumbers } from '../../numbers.ts';
 import { blankModel, editedBytes } from '../../onnx/index.ts';
-import { runIsolated } from '../../runtime/cuda/isolated.ts';
+import { runIsolated } from '../../runtime/device/isolated.ts';
 import { openSession } from '../../runtime/session.ts';
 import { type Adapter, LOADER_LOG, readAdapter } from '../../runtime/webgpu/adapter.ts';
 import { driverManifests } from '../../runtime/webgpu/diagnose.ts';

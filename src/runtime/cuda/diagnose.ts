@@ -1,38 +1,12 @@
-import { createReadStream, existsSync, readFileSync } from 'node:fs';
+import { createReadStream, existsSync } from 'node:fs';
 import { access, readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { LossgraftError } from '../../errors.ts';
-import { binaryFolder, runIsolated, runtimeFolder } from './isolated.ts';
-import { dependencies, findLibrary, type SearchPath, systemSearchPath } from './libraries.ts';
+import { binaryFolder, runIsolated, runtimeFolder } from '../device/isolated.ts';
+import { dependencies, findLibrary, type SearchPath, systemSearchPath } from '../device/libraries.ts';
+import { isProbeRight, probeAnswer, probeFeeds, probeModel } from '../device/probeModel.ts';
+import { type DiagnoseOptions, type Finding, type ProviderReport, packageVersion } from '../device/report.ts';
 import { loadError } from './placement.ts';
-import { probeAnswer, probeFeeds, probeModel } from './probeModel.ts';
-
-/** One check. */
-export interface Finding {
-  readonly check: string;
-  readonly ok: boolean;
-  readonly found: string;
-  /** What to do; empty if all is well. */
-  readonly hint: string;
-}
-
-/** Whether a provider computes correct numbers on this machine, with all findings. */
-export interface ProviderReport {
-  readonly provider: 'cpu' | 'cuda' | 'webgpu';
-  readonly works: boolean;
-  /** In order of dependency: fix the first one that is not ok first. */
-  readonly findings: readonly Finding[];
-}
-
-/** Overrides for this machine's locations. */
-export interface DiagnoseOptions {
-  /** The folder of an onnxruntime-node package. */
-  readonly runtime?: string;
-  readonly search?: SearchPath;
-  readonly devices?: string;
-  /** As in `process`: `linux x64`. */
-  readonly platform?: string;
-}
 
 function setupHint(runtime: string): string {
   const wheel = `the Python wheel onnxruntime-gpu==${packageVersion(runtime)}`;
@@ -98,19 +72,6 @@ async function checkProvider(runtime: string): Promise<Finding[]> {
   const found = [...versions].join(', ') || 'no version';
   const hint = ok ? '' : `It must match onnxruntime-node ${wanted}: run lossgraft doctor --setup-cuda --force`;
   return [...files, { check: VERSION_CHECK, ok, found, hint }];
-}
-
-/** The version of the onnxruntime-node package in a folder. */
-export function packageVersion(runtime: string): string {
-  const manifest: unknown = JSON.parse(readFileSync(join(runtime, 'package.json'), 'utf8'));
-  if (typeof manifest === 'object' && manifest !== null && 'version' in manifest) return String(manifest.version);
-  throw new LossgraftError({
-    code: 'no-version',
-    where: join(runtime, 'package.json'),
-    expected: 'a version',
-    found: 'none',
-    hint: 'Install onnxruntime-node again',
-  });
 }
 
 /** The C strings in a library that look like a version of ONNX Runtime. */
@@ -204,9 +165,7 @@ async function probe(provider: 'cpu' | 'cuda', options: DiagnoseOptions, hint: s
   });
   if (error !== undefined) return { check: 'run', ok: false, found: `${error.trim()}${loadError(log)}`, hint };
   const numbers = outputs?.y ?? [];
-  const ok =
-    numbers.length === probeAnswer.length &&
-    probeAnswer.every((want, i) => Math.abs((numbers[i] ?? NaN) - want) <= 1e-4);
+  const ok = isProbeRight(numbers);
   const found = ok
     ? `Conv and MatMul computed ${numbers.join(', ')}`
     : `computed ${numbers.join(', ')}, not ${probeAnswer.join(', ')}`;

@@ -3,10 +3,11 @@ import { LossgraftError } from '../../errors.ts';
 import { fromBytes } from '../../files/bytes.ts';
 import { openFile } from '../../files/source.ts';
 import { scan } from '../../onnx/index.ts';
+import type { IsolatedRun } from '../device/isolated.ts';
+import type { PlacedNode } from '../device/profile.ts';
+import { describeNode } from '../device/profile.ts';
 import { diagnoseCuda } from './diagnose.ts';
-import type { IsolatedRun } from './isolated.ts';
-import { cudaPlacement, describeNode } from './placement.ts';
-import type { PlacedNode } from './profile.ts';
+import { cudaPlacement } from './placement.ts';
 
 /**
  * Turns TF32 off for NVIDIA's libraries in this process, before they start. onnxruntime-node passes no provider option but the device, so

@@ -1,6 +1,6 @@
 import { LossgraftError } from '../../errors.ts';
-import { type IsolatedRun, runIsolated } from './isolated.ts';
-import type { PlacedNode } from './profile.ts';
+import { type IsolatedRun, runIsolated } from '../device/isolated.ts';
+import type { PlacedNode } from '../device/profile.ts';
 
 /** Where the CUDA provider's partitioner put a model's nodes. */
 export interface Placement {
@@ -68,11 +68,6 @@ export function readPlacement(where: string, log: string): Placement {
   };
   const shapeNodes = elsewhere.filter(isShape);
   return { total, shapeNodes, strays: elsewhere.filter((node) => !shapeNodes.includes(node)) };
-}
-
-/** `MaxPool (pool1)`, for messages. */
-export function describeNode({ op, name }: PlacedNode): string {
-  return name === '' ? op : `${op} (${name})`;
 }
 
 /** The dynamic linker's reason, which ONNX Runtime's own message leaves out. */

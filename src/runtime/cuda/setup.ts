@@ -7,8 +7,9 @@ import { pipeline } from 'node:stream/promises';
 import { openPromise } from 'yauzl';
 import { LossgraftError } from '../../errors.ts';
 import { replaceFile } from '../../files/whole.ts';
-import { CUDA_LIBRARY, packageVersion, SHARED_LIBRARY, versionsIn } from './diagnose.ts';
-import { binaryFolder, runtimeFolder } from './isolated.ts';
+import { binaryFolder, runtimeFolder } from '../device/isolated.ts';
+import { packageVersion } from '../device/report.ts';
+import { CUDA_LIBRARY, SHARED_LIBRARY, versionsIn } from './diagnose.ts';
 
 /** Rows of `setupCuda`'s table: the runtime room is below the tables. */
 export interface SetupOptions {

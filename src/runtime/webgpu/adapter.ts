@@ -1,5 +1,5 @@
-import { type IsolatedResult, type IsolatedRun, runIsolated } from '../cuda/isolated.ts';
-import { probeAnswer, probeFeeds, probeModel } from '../cuda/probeModel.ts';
+import { type IsolatedResult, type IsolatedRun, runIsolated } from '../device/isolated.ts';
+import { isProbeRight, probeFeeds, probeModel } from '../device/probeModel.ts';
 
 /** What computes WebGPU's shaders. */
 export interface Adapter {
@@ -33,9 +33,5 @@ export async function probeWebgpu(
 ): Promise<IsolatedResult & { readonly adapter: Adapter; readonly isRight: boolean }> {
   const environment = { ...LOADER_LOG, ...options.environment };
   const ran = await runIsolated({ ...options, model: probeModel, feeds: probeFeeds, provider: 'webgpu', environment });
-  const numbers = ran.outputs?.y ?? [];
-  const isRight =
-    numbers.length === probeAnswer.length &&
-    probeAnswer.every((want, i) => Math.abs((numbers[i] ?? NaN) - want) <= 1e-4);
-  return { ...ran, adapter: readAdapter(ran.log), isRight };
+  return { ...ran, adapter: readAdapter(ran.log), isRight: isProbeRight(ran.outputs?.y) };
 }

@@ -1,8 +1,8 @@
 import { accessSync, constants, readdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, delimiter, join } from 'node:path';
-import type { DiagnoseOptions, Finding, ProviderReport } from '../cuda/diagnose.ts';
-import { findLibrary, type SearchPath, systemSearchPath } from '../cuda/libraries.ts';
+import { findLibrary, type SearchPath, systemSearchPath } from '../device/libraries.ts';
+import type { DiagnoseOptions, Finding, ProviderReport } from '../device/report.ts';
 import { type Adapter, describeAdapter, probeWebgpu } from './adapter.ts';
 
 /** Where onnxruntime-node has WebGPU. */

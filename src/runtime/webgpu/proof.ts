@@ -3,9 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LossgraftError } from '../../errors.ts';
 import { isFloat, type Tensor } from '../../tensor.ts';
-import { describeNode } from '../cuda/placement.ts';
-import { type ProfiledNode, readProfile } from '../cuda/profile.ts';
-import { type Agreement, compareOutputs } from '../cuda/proof.ts';
+import { type Agreement, compareOutputs } from '../device/agreement.ts';
+import { describeNode, type ProfiledNode, readProfile } from '../device/profile.ts';
 import { openSession, type SessionOptions } from '../session.ts';
 
 /**

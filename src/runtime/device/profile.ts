@@ -18,6 +18,11 @@ export interface ProfiledNode extends PlacedNode {
   readonly floats: number;
 }
 
+/** `MaxPool (pool1)`, for messages. */
+export function describeNode({ op, name }: PlacedNode): string {
+  return name === '' ? op : `${op} (${name})`;
+}
+
 /** The newest profile that ONNX Runtime has written under a path prefix. */
 export async function findProfile(prefix: string): Promise<string | undefined> {
   const folder = dirname(resolve(prefix));

@@ -20,3 +20,9 @@ export const probeFeeds: Readonly<
 
 /** c = (11, 13.5): y = (11 − 3·13.5, 2·11 + 13.5/2). */
 export const probeAnswer: readonly number[] = [-29.5, 28.75];
+
+/** Whether a run of the model came to its answer. */
+export function isProbeRight(numbers: readonly number[] = []): boolean {
+  const isNear = (want: number, i: number): boolean => Math.abs((numbers[i] ?? Number.NaN) - want) <= 1e-4;
+  return numbers.length === probeAnswer.length && probeAnswer.every(isNear);
+}
