@@ -9,8 +9,8 @@ const SHOWN_CLASSES = 30;
 export function describeRehearsal(rehearsal: Rehearsal, files: readonly string[], folder: string): string {
   const { arms, schedule, batchSize, stepsPerEpoch, samples, epochsLeft, estimate } = rehearsal;
   const { train, validation, test } = samples;
-  const each = `${schedule.epochs} epochs of ${stepsPerEpoch} steps, ${batchSize} samples each`;
-  const rest = epochsLeft === arms.length * schedule.epochs ? '' : `; ${epochsLeft} epochs left in all`;
+  const each = `${many(schedule.epochs, 'epoch')} of ${many(stepsPerEpoch, 'step')}, ${batchSize} samples each`;
+  const rest = epochsLeft === arms.length * schedule.epochs ? '' : `; ${many(epochsLeft, 'epoch')} left in all`;
   const rows = [
     ['loss', `${arms.map(printable).join(', ')}: ${each}${rest}`],
     ['learning rate', `${formatNumber(schedule.rate)}, ${schedule.kind}`],
@@ -21,6 +21,10 @@ export function describeRehearsal(rehearsal: Rehearsal, files: readonly string[]
     ['disk', `about ${size(estimate.diskBytes)} in ${folder}`],
   ];
   return `${classes(rehearsal)}${table([], rows)}Nothing was written: this was a dry run\n`;
+}
+
+function many(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
 
 function describeTime({ seconds, starting, features, training, judging }: Rehearsal['estimate']): string {

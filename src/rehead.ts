@@ -111,9 +111,9 @@ async function startOf(head: OpenHead, data: Dataset | undefined, plan: HeadPlan
 }
 
 async function partOf(model: Model, given: Dataset, { names, sources }: HeadPlan): Promise<Part> {
-  const data = await alignLabels(given, { names });
-  const task = (await labelsShown(data)) === 'multi-hot' ? ('multi-label' as const) : ('exclusive' as const);
+  const task = (await labelsShown(given)) === 'multi-hot' ? ('multi-label' as const) : ('exclusive' as const);
   const labels = { name: 'labels', classes: sources.length, task };
+  const data = await alignLabels(given, { ...labels, names });
   const ports = inputPorts(model, labels);
   const inputs = ports.filter(({ name }) => name !== labels.name);
   const recorded = preparationIn(manifestRecord(model.proto), model.name);

@@ -91,7 +91,12 @@ export async function run(what: Runnable, dataset: Dataset, options: RunOptions 
   const breathe = breather(options.signal);
   await breathe();
   const input = nameOf(manifest, 'labels');
-  const data = await alignLabels(dataset, { names: found.names, input });
+  const data = await alignLabels(dataset, {
+    names: found.names,
+    input,
+    task: manifest.task,
+    classes: manifest.classes,
+  });
   const session = await openSession(model.file, { ...model.session, provider });
   try {
     refuseEmptyInputs(

@@ -58,8 +58,8 @@ export async function labelledScores(
   options: OptionsOf<typeof scoringRows>,
   recorded: readonly string[] = [],
 ): Promise<LabelledScores> {
-  const { names, labelInput: input = LABEL_INPUT } = classifier;
-  const data = await alignLabels(given, { names, input });
+  const { names, labelInput: input = LABEL_INPUT, task, classes } = classifier;
+  const data = await alignLabels(given, { names, input, task, classes });
   const notes: string[] = [];
   const onNotes = (more: readonly string[]): void => {
     for (const note of more.filter((each) => !notes.includes(each))) {

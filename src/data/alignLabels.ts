@@ -1,10 +1,12 @@
 import type { ClassNames } from '../classes/names.ts';
 import { option } from '../errors.ts';
+import type { Task } from '../task.ts';
 import { type Column, type Dataset, LABELS } from './dataset.ts';
 import { alignMatrix, isMatrix } from './labelMatrix.ts';
 import { readNumbers } from './labels.ts';
 import { indexTexts } from './labelsFile.ts';
 import { type ClassRemedy, refuseNames, refuseValues } from './nameMismatch.ts';
+import { indexOneHot } from './oneHot.ts';
 import { numbered } from './order.ts';
 
 /** What labels are matched with. */
@@ -15,6 +17,10 @@ export interface LabelTarget {
   readonly input?: string | undefined;
   /** What to do about classes that the model does not have. */
   readonly remedy?: ClassRemedy | undefined;
+  /** With `exclusive`, rows with one 1 each are the class of their sample. */
+  readonly task?: Task | undefined;
+  /** How many the model has, if known. */
+  readonly classes?: number | undefined;
 }
 
 /**
@@ -24,16 +30,18 @@ export interface LabelTarget {
  *
  * @throws LossgraftError `unknown-class` for labels that the model does not have, with the nearest of its names.
  */
-export async function alignLabels(given: Dataset, { names, input = LABELS, remedy }: LabelTarget): Promise<Dataset> {
+export async function alignLabels(given: Dataset, target: LabelTarget): Promise<Dataset> {
+  const { names, input = LABELS, remedy, task, classes } = target;
   const key = given.columns.has(input) ? input : LABELS;
-  const data = await indexTexts(given, names !== undefined, key);
+  const oneHot = task === 'exclusive' ? await indexOneHot(given, key, classes) : undefined;
+  const data = oneHot ?? (await indexTexts(given, names !== undefined, key));
   const column = data.columns.get(key);
   if (column === undefined) return data;
   if (isMatrix(column)) return alignMatrix(data, key, column, names);
   if (data.softLabels !== undefined) return indices(data, names);
   const { classNames } = data;
   if (classNames !== undefined) return byName(data, { key, column, classNames }, names, remedy);
-  const found = names && (await valuesMeant(data, column, names, remedy));
+  const found = names && oneHot === undefined ? await valuesMeant(data, column, names, remedy) : undefined;
   if (found === undefined) return indices(data, names);
   const note = `${data.name}: labels are matched by value with ${names?.from}: ${pairs(found)}`;
   return relabelled(data, { key, column, classNames: names?.names }, (label) => found.get(label) ?? 0, note);
@@ -71,6 +79,11 @@ function byName(
 }
 
 function inSortedOrder(data: Dataset, own: readonly string[], names: ClassNames | undefined): Dataset {
+  if (data.labelsFrom === 'columns')
+    return withNote(
+      data,
+      `${data.name}: classes ${numbered(own)} in the order of the data’s columns, since nothing tells the order of the model’s scores`,
+    );
   if (data.labelsFrom !== 'names') return data;
   const told =
     names === undefined

@@ -9,7 +9,6 @@ export type LabelsShown = 'indices' | 'probabilities' | 'one-hot' | 'multi-hot';
 export async function labelsShown(data: Dataset, name: string = LABELS): Promise<LabelsShown> {
   const column: Column | undefined = data.columns.get(name) ?? data.columns.get(LABELS);
   if (column === undefined || !isMatrix(column)) return 'indices';
-  if (data.labelsFrom === 'columns' || data.labelsFrom === 'names') return 'multi-hot';
   if (await areProbabilities(column)) return 'probabilities';
   // Other numbers are refused when they are read.
   return (await looksAt(column)) ?? 'indices';

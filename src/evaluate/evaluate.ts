@@ -201,7 +201,7 @@ async function judge(
   const { names: own, labelInput: input = LABEL_INPUT } = classifier;
   const isNamed = own !== undefined && !own.arePlaceholders;
   const names = isNamed || others === undefined ? own : classNames(others, 'the other model', true);
-  const data = await alignLabels(given, { names, input });
+  const data = await alignLabels(given, { names, input, task: classifier.task, classes: classifier.classes });
   const scoring = { ...options, onNotes: notes.add };
   let collected: Collecting | undefined;
   for await (const batch of scoreBatches(classifier, data, true, scoring)) {

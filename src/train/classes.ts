@@ -44,7 +44,7 @@ export async function alignData(
   const isKnown = names !== undefined && !names.arePlaceholders;
   if (!isKnown && leftAside && data.labelsFrom === 'names') throw otherCount(leftAside, classes);
   const align = (one: Dataset, by: ClassNames | undefined): Promise<Dataset> =>
-    alignLabels(one, { names: by, input: labels.name, remedy: remedyFor(options) });
+    alignLabels(one, { ...labels, names: by, input: labels.name, remedy: remedyFor(options) });
   const aligned = await align(data, names);
   const all = namesFor(aligned, names, classes);
   const others = all ?? (aligned.classNames && classNames(aligned.classNames, data.name));

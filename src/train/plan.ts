@@ -105,9 +105,10 @@ export function describePlan({ method, schedule, optimizer, select, task, isFres
   if (method === null) return [];
   const { epochs, rate, kind } = schedule;
   const taken = select === 'last' ? 'the last is taken' : 'the best is taken';
+  const length = epochs === 1 ? '1 epoch' : `${epochs} epochs, of which ${taken}`;
   const why = isFresh ? ' (its layer norms are as they were initialised, so the network was never trained)' : '';
   return [
-    `Method ${method}: ${methodOf(method, task)?.describe}; ${optimizer}, learning rate ${rate}${why}, ${kind}, ${epochs} epochs, of which ${taken}`,
+    `Method ${method}: ${methodOf(method, task)?.describe}; ${optimizer}, learning rate ${rate}${why}, ${kind}, ${length}`,
   ];
 }
 

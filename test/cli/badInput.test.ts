@@ -160,9 +160,16 @@ describe('run refuses', () => {
       /labels, row 3\] expected labels that are whole numbers, found 0\.5/,
     ],
     [
-      'one-hot labels',
-      (data) => ({ ...data, labels: labelRows((n, k) => Number(k === n % 10)) }),
-      /found one-hot labels, int64\[20, 10\]\. labels\.argmax\(1\) gives the class/,
+      'one-hot labels of other classes',
+      (data) => ({
+        ...data,
+        labels: {
+          dtype: 'int64',
+          dims: [20, 11],
+          data: BigInt64Array.from({ length: 220 }, (_, i) => (i % 11 === 0 ? 1n : 0n)),
+        },
+      }),
+      /expected one-hot labels of the model’s 10 classes, \[N, 10\], found int64\[20, 11\]\. Give one column per class/,
     ],
     [
       'multi-hot labels',

@@ -36,6 +36,64 @@ async function aligned(data: Dataset | Promise<Dataset>, names: Parameters<typeo
   return { labels: Array.from(await labelsOf(given), Number), notes: notes.join('\n'), names: called };
 }
 
+describe('labels that are one-hot', () => {
+  const PLACES = [2, 0, 3, 0, 1];
+  const rows = (
+    dtype: 'float32' | 'uint8',
+    change: (row: number, k: number) => number | undefined = () => undefined,
+  ) => {
+    const numbers = PLACES.flatMap((place, row) => [0, 1, 2, 3].map((k) => change(row, k) ?? Number(k === place)));
+    const data = dtype === 'uint8' ? Uint8Array.from(numbers) : Float32Array.from(numbers);
+    return fromTensors({ labels: { dtype, dims: [5, 4], data } });
+  };
+  const exclusive = { names: MODEL, task: 'exclusive', classes: 4 } as const;
+
+  it.each(['float32', 'uint8'] as const)(
+    'are the place of the 1 with exclusive classes, and said: %s',
+    async (dtype) => {
+      const given = await alignLabels(rows(dtype), exclusive);
+      expect(Array.from(await labelsOf(given), Number)).toEqual(PLACES);
+      expect(given.notes).toEqual([
+        'tensors: labels are rows with one 1 each (one-hot), whose place is the class of the sample',
+        'tensors: labels are class indices: 0 dog, 1 cat, 2 café, 3 fish, by config.json',
+      ]);
+      const part = await given.columns.get('labels')?.read(2, 2);
+      expect(part?.data).toEqual(BigInt64Array.of(3n, 0n));
+    },
+  );
+
+  it('are places also where the classes are numbers', async () => {
+    const names = classNames(['3', '5', '8', '0'], 'config.json');
+    expect(Array.from(await labelsOf(await alignLabels(rows('uint8'), { ...exclusive, names })), Number)).toEqual(
+      PLACES,
+    );
+  });
+
+  it('are by name where the columns have names, and in their order where the model has none', async () => {
+    const path = join(temporaryFolder(), 'data.csv');
+    writeFileSync(path, 'x,fish,dog,café,cat\n1,1,0,0,0\n1,0,0,1,0\n1,0,0,0,1\n');
+    const data = () => openData(path, { labelColumns: ['fish', 'dog', 'café', 'cat'] });
+    const named = await alignLabels(await data(), exclusive);
+    expect(Array.from(await labelsOf(named), Number)).toEqual([3, 2, 1]);
+    const unnamed = await alignLabels(await data(), { ...exclusive, names: undefined });
+    expect(Array.from(await labelsOf(unnamed), Number)).toEqual([0, 2, 3]);
+    expect(unnamed.notes?.at(-1)).toMatch(/classes 0 fish, 1 dog, 2 café, 3 cat in the order of the data’s columns/);
+  });
+
+  it('stay as they are for several labels; other rows and widths are no classes', async () => {
+    const several = await alignLabels(rows('uint8'), { ...exclusive, task: 'multi-label' });
+    expect(several.columns.get('labels')?.dims).toEqual([5, 4]);
+    const two = await alignLabels(
+      rows('uint8', (row) => (row === 1 ? 1 : undefined)),
+      exclusive,
+    );
+    await expect(labelsOf(two)).rejects.toThrow(/multi-hot labels, uint8\[5, 4\]: 4 classes in row 1/);
+    await expect(alignLabels(rows('uint8'), { ...exclusive, classes: 5 })).rejects.toThrow(
+      /expected one-hot labels of the model’s 5 classes, \[N, 5\], found uint8\[5, 4\]/,
+    );
+  });
+});
+
 describe('labels with names', () => {
   it('are matched by name, and said; a class may be missing', async () => {
     const { labels, notes, names } = await aligned(csv(['cat', 'fish', 'dog', 'cat']), MODEL);

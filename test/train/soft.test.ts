@@ -107,6 +107,22 @@ describe('labels that are probabilities', () => {
   });
 });
 
+describe('labels that are one-hot', () => {
+  it('train the same bytes as the indices of their classes, with any loss', async () => {
+    using data = await openData(join(DIGITS, 'train.npz'));
+    const { labels, ...inputs } = await tensorsOf(data);
+    const classes = Array.from(labels?.data ?? [], Number);
+    const rows = new Float32Array(10 * classes.length);
+    for (const [i, k] of classes.entries()) rows[10 * i + k] = 1;
+    const hot = fromTensors({ ...inputs, labels: { dtype: 'float32', dims: [classes.length, 10], data: rows } });
+    const [one, other] = [temporaryFolder(), temporaryFolder()];
+    await digits({ loss: 'ib', validation: 0.3 }, one);
+    const { notes } = await digits({ loss: 'ib', validation: 0.3, data: hot }, other);
+    expect(bytes(other).equals(bytes(one))).toBe(true);
+    expect(notes.join('\n')).toMatch(/labels are rows with one 1 each \(one-hot\)/);
+  });
+});
+
 describe('mixed samples', () => {
   it.each([{ mixup: 0.4 }, { cutmix: 1 }, { mixup: 1, cutmix: 1 }])(
     '%o: are resumed with the same bytes',
