@@ -13,6 +13,7 @@ const LOADERS: Readonly<Record<string, () => Promise<Command>>> = {
   calibrate: async () => (await import('./commands/calibrate.ts')).calibrateCommand,
   rehead: async () => (await import('./commands/rehead.ts')).reheadCommand,
   run: async () => (await import('./commands/run.ts')).runCommand,
+  shard: async () => (await import('./commands/shard.ts')).shardCommand,
   validate: async () => (await import('./commands/validate.ts')).validateCommand,
   doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,
   completion: async () => (await import('./commands/completion.ts')).completionCommand(allCommands),

@@ -15,7 +15,8 @@ export const dataOptionRows = {
     `NumPy: an .npz with the names of the model’s inputs and labels as keys, or an .npy for a model with one input
 MNIST: IDX files (.gz too), or their folder
 Images or .txt files: a folder with a subfolder for each class
-Tables: .csv, .tsv or .parquet; several as a.csv,b.csv or 'part-*.csv'`,
+Tables: .csv, .tsv or .parquet; several as a.csv,b.csv or 'part-*.csv'
+A folder of shards, which lossgraft shard wrote from any of these`,
     { required: true, isInput: true },
   ),
   labels,

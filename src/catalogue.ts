@@ -17,6 +17,7 @@ export { predictRows } from './tables/predict.ts';
 export { reheadRows } from './tables/rehead.ts';
 export { runRows } from './tables/run.ts';
 export { setupCudaRows } from './tables/setupCuda.ts';
+export { shardRows } from './tables/shard.ts';
 export { trainRows } from './tables/train.ts';
 export { trainGraphRows } from './tables/trainGraph.ts';
 export { csvCell, shortestFloat32 } from './textCells.ts';

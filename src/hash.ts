@@ -24,3 +24,18 @@ export async function sha256(path: string): Promise<string> {
 export function bytesHash(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
+
+/** The SHA-256 of all bytes of a source, in hex. */
+export function sourceHash(source: {
+  readonly size: number;
+  readInto(target: Uint8Array, offset: number): void;
+}): string {
+  const hash = createHash('sha256');
+  const buffer = new Uint8Array(Math.min(READ_BYTES, source.size));
+  for (let done = 0; done < source.size; done += buffer.length) {
+    const piece = buffer.subarray(0, source.size - done);
+    source.readInto(piece, done);
+    hash.update(piece);
+  }
+  return hash.digest('hex');
+}

@@ -72,13 +72,21 @@ export { openData } from './data/open.ts';
 export type { DataOptions } from './data/options.ts';
 export { type DataParts, dataParts } from './data/parts.ts';
 export { selectRows } from './data/select.ts';
+export type {
+  HashedFile,
+  Shard,
+  ShardedClasses,
+  ShardedColumn,
+  ShardedTable,
+  ShardIndex,
+} from './data/shards/format.ts';
 export { labelsOf, type Split, stratifiedSplit } from './data/split.ts';
 export type { Node, Operand, Pen, Value } from './emit/index.ts';
 export type { ErrorCode } from './errorCodes.ts';
 export { LossgraftError, type Problem } from './errors.ts';
 export type { Evaluated, EvaluateOptions, EvaluateResult } from './evaluate/evaluate.ts';
 export type { Inspection, InspectOptions } from './inspect.ts';
-export { calibrate, evaluate, predict, rehead } from './laterVerbs.ts';
+export { calibrate, evaluate, predict, rehead, shard } from './laterVerbs.ts';
 export { inspect, open } from './look.ts';
 export { groupsOf } from './metrics/groups.ts';
 export { METRICS, type Metric, type MetricName } from './metrics/metrics.ts';
@@ -98,6 +106,7 @@ export { type RunConfig, readConfig } from './runFolder/runFile.ts';
 export type { SetupOptions, SetupResult } from './runtime/cuda/setup.ts';
 export type { Finding, ProviderReport } from './runtime/device/report.ts';
 export type { Provider } from './runtime/session.ts';
+export type { ShardOptions } from './shard.ts';
 export type { DataType, Tensor } from './tensor.ts';
 export type { Estimate, Rehearsal } from './train/rehearse.ts';
 export type { TrainedArm, TrainResult } from './train/train.ts';

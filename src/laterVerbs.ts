@@ -2,6 +2,7 @@ import type * as calibrateModule from './calibrate/calibrate.ts';
 import type * as evaluateModule from './evaluate/evaluate.ts';
 import type * as predictModule from './predict/predict.ts';
 import type * as reheadModule from './rehead.ts';
+import type * as shardModule from './shard.ts';
 
 /*
  * Verbs that most programs do not use: each is loaded when it is called.
@@ -59,3 +60,17 @@ export const predict: typeof predictModule.predict = async (...given) =>
  * @throws LossgraftError `no-linear-head`, or `head-not-followed` naming the node that could not do with other classes.
  */
 export const rehead: typeof reheadModule.rehead = async (...given) => (await import('./rehead.ts')).rehead(...given);
+
+/**
+ * Writes data as a folder of shards: columns as .npy files of some rows each, and an index with their hashes, counts, class names and origin.
+ * Images are stored as the bytes that they are resized to, texts as their tokens, tables as their cells. `openData` opens the folder, and gives
+ * what it gives for the data themselves, bit for bit. The folder is complete, or not there.
+ *
+ * @example
+ * using data = await openData('photos', { model: './vit' });
+ * await shard(data, 'photos.shards');
+ *
+ * @returns the index.
+ * @throws LossgraftError `output-exists`, `write-failed`, and what reading the data throws, with the row.
+ */
+export const shard: typeof shardModule.shard = async (...given) => (await import('./shard.ts')).shard(...given);

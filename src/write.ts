@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, rmSync } from 'node:fs';
+import { accessSync, constants, existsSync, rmSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { LossgraftError, option } from './errors.ts';
 import type { Model } from './model.ts';
@@ -48,7 +48,7 @@ export function refuseExisting(path: string, force: boolean): void {
     code: 'output-exists',
     where: path,
     expected: 'no file there yet',
-    found: 'a file',
+    found: statSync(path).isDirectory() ? 'a folder' : 'a file',
     hint: `Choose another name, or add ${option('force')} to replace it`,
   });
 }

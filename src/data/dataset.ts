@@ -3,6 +3,7 @@ import type { Port } from '../runtime/feeds.ts';
 import type { DataType, Tensor } from '../tensor.ts';
 import { sliceRows } from '../tensorRows.ts';
 import type { Preparation } from './tables/preparation.ts';
+import type { RawTable } from './tables/raw.ts';
 
 /** Rows along the first axis of one array, read when they are requested. */
 export interface Column {
@@ -19,7 +20,17 @@ export interface Column {
   readonly mayBeNaN?: boolean;
   /** All rows, where they are in memory anyway. */
   readonly whole?: Tensor;
+  /** Where the numbers are bytes behind a scale, as those of images are. */
+  readonly bytes?: ByteRows;
   /** Rows `start` to `start + count`. Memory: those rows. */
+  read(start: number, count: number): Promise<Tensor>;
+}
+
+/** Rows of bytes that a table per channel turns into the numbers of a column. */
+export interface ByteRows {
+  /** Of 256 numbers, one for each index of the second axis. */
+  readonly tables: readonly Float32Array[];
+  /** Rows `start` to `start + count`: uint8, of the column's own dims. */
   read(start: number, count: number): Promise<Tensor>;
 }
 
@@ -32,6 +43,9 @@ export interface DataSource {
 
 /** The cells of a table, which become a model's numbers when that is known. */
 export interface TableCells {
+  /** The cells as they are, and the options that say what becomes of them. */
+  readonly raw: RawTable;
+  readonly options: Readonly<Record<string, unknown>>;
   /**
    * The columns of these inputs.
    *
@@ -138,12 +152,16 @@ function guardedColumns(columns: ReadonlyMap<string, Column>, whileOpen: WhileOp
   return new Map([...columns].map(([name, column]) => [name, guardedColumn(column, whileOpen)]));
 }
 
-function guardedColumn({ whole, ...column }: Column, whileOpen: WhileOpen): Column {
+function guardedColumn({ whole, bytes, ...column }: Column, whileOpen: WhileOpen): Column {
   const read: Column['read'] = async (start, count) => whileOpen(() => column.read(start, count));
-  if (!whole) return { ...column, read };
+  const guarded = bytes && {
+    tables: bytes.tables,
+    read: async (start: number, count: number) => whileOpen(() => bytes.read(start, count)),
+  };
+  const own = { ...column, ...(guarded ? { bytes: guarded } : {}), read };
+  if (!whole) return own;
   return {
-    ...column,
-    read,
+    ...own,
     get whole() {
       return whileOpen(() => whole);
     },
@@ -151,7 +169,10 @@ function guardedColumn({ whole, ...column }: Column, whileOpen: WhileOpen): Colu
 }
 
 function guardedCells(table: TableCells, whileOpen: WhileOpen): TableCells {
+  const { raw, options } = table;
   return {
+    raw: { ...raw, read: (start, count) => whileOpen(() => raw.read(start, count)) },
+    options,
     prepare: (ports, fitted) => {
       const { columns, unnamed, notes } = whileOpen(() => table.prepare(ports, fitted));
       return {

@@ -83,3 +83,6 @@ export const MAX_TOKENIZER_BYTES: number = 128 * 2 ** 20;
 
 /** Distinct values in a column of categories; more suggest free text, or names of samples (CWE-770). */
 export const MAX_CATEGORIES = 10_000;
+
+/** The index of a shards folder, parsed in memory: some hundred bytes for each shard (CWE-770). */
+export const MAX_SHARD_INDEX_BYTES: number = 256 * 2 ** 20;

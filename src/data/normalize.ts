@@ -1,4 +1,5 @@
 import { LossgraftError } from '../errors.ts';
+import { elementCount, type Tensor } from '../tensor.ts';
 
 /** The model's input value for each byte, by channel: 256 values each. */
 export interface ByteScale {
@@ -35,6 +36,17 @@ export function byteScale(channels: number, { factor, mean, std }: Normalization
   });
   const of = (byte: number): number[] => tables.map((table) => table[byte] ?? 0);
   return { tables, black: of(0), white: of(255) };
+}
+
+/** Bytes [N, C, …] as numbers, by the table of their channel. */
+export function scaleBytes({ dims, data }: Tensor, tables: readonly Float32Array[]): Tensor {
+  const out = new Float32Array(data.length);
+  const plane = elementCount(dims.slice(2));
+  for (let start = 0, c = 0; start < out.length; start += plane, c = (c + 1) % tables.length) {
+    const table = tables[c];
+    for (let i = start; i < start + plane; i++) out[i] = table?.[Number(data[i])] ?? 0;
+  }
+  return { dtype: 'float32', dims, data: out };
 }
 
 function spread(option: string, values: readonly number[], channels: number): readonly number[] {

@@ -15,6 +15,7 @@ import { indexTexts, withLabels } from './labelsFile.ts';
 import { readMultiLabel } from './multiLabels.ts';
 import { openArrays } from './numpy/arrays.ts';
 import { type DataKind, type DataOptions, dataRows, refuseUnused } from './options.ts';
+import { holdsShards } from './shards/readIndex.ts';
 import { readFeatures } from './tables/featureTable.ts';
 import { expectedBy } from './tables/fromModel.ts';
 import { joinTables } from './tables/joinTables.ts';
@@ -28,6 +29,7 @@ import type { Table } from './tables/table.ts';
  * - a folder with a subfolder of images, or of .txt files, for each class
  * - a folder of images with a table of their labels, where samples may have several (`labelColumns`, `labelSeparator`, or Roboflow's
  *   `_classes.csv`)
+ * - a folder of shards, which `shard` wrote from any of them
  * - a .csv, .tsv or .parquet table of numbers, of image paths, or of texts if a tokenizer is given; several files as `a.csv,b.csv` or
  *   `part-*.csv`
  *
@@ -117,6 +119,7 @@ const READERS: Readonly<Record<DataKind, Reader>> = {
   parquetImages: async (path, options) => readMultiLabel(await openParquet(path), options, readImages),
   csvTexts: async (path, options) => readMultiLabel(await openCsv(path, options), options, readTexts),
   parquetTexts: async (path, options) => readMultiLabel(await openParquet(path), options, readTexts),
+  shards: async (path, options) => (await import('./shards/open.ts')).openShards(path, options),
 };
 
 /** One table for the model's one input, or for inputs named like its columns; or columns assigned to inputs by an option. */
@@ -182,6 +185,7 @@ async function kindOf(given: string, options: DataOptions): Promise<DataKind> {
 
 async function kindOfOne(path: string, options: DataOptions): Promise<DataKind> {
   if (statSync(path).isDirectory()) {
+    if (holdsShards(path)) return 'shards';
     return holdsIdx(visibleNames(path)) ? 'idx' : folderKind(path, options);
   }
   if (isIdxName(basename(path))) return 'idx';

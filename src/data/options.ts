@@ -27,6 +27,7 @@ const KIND_NAMES = {
   texts: 'a folder of texts',
   csvImages: 'a CSV of paths of images',
   parquetImages: 'a Parquet table of paths of images',
+  shards: 'a folder of shards',
 } as const;
 
 /** A kind of data. */
@@ -74,7 +75,7 @@ const isColumns = (given: unknown): given is Columns =>
   isTexts(given) || (isRecord(given) && Object.values(given).every(isTexts));
 
 /** Of CSV and Parquet tables. */
-const tableRows = {
+export const tableRows = {
   /** The column of labels. Default: the one named `label` or `labels`. */
   labelColumn: text('Tables: the column of labels (default: label or labels)', { first: true, kinds: TABLES }),
   /** Samples that may have several labels: the columns of 0 and 1, one per label, in the order of the model's scores or with its names. */

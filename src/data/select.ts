@@ -2,6 +2,7 @@ import { LossgraftError } from '../errors.ts';
 import type { Tensor } from '../tensor.ts';
 import { joinData } from '../tensorRows.ts';
 import { type Column, type Dataset, disposable, type OpenedData, type TableCells } from './dataset.ts';
+import type { RawTable } from './tables/raw.ts';
 
 /**
  * The same data with `rows` as their rows, in that order, repeats allowed: a shuffle, a split, a long tail. Nothing is copied; rows are
@@ -33,7 +34,10 @@ function selectColumns(
 }
 
 function selectCells(data: Dataset, table: TableCells, rows: Uint32Array): TableCells {
+  const { raw, options } = table;
   return {
+    raw: { ...raw, size: rows.length, read: (start, count) => readCells(raw, rows.subarray(start, start + count)) },
+    options,
     prepare: (ports, fitted) => {
       const prepared = table.prepare(ports, fitted);
       return { ...prepared, ...selectColumns(data, prepared, rows) };
@@ -46,23 +50,34 @@ function selectCells(data: Dataset, table: TableCells, rows: Uint32Array): Table
   };
 }
 
+function readCells(raw: RawTable, rows: Uint32Array): Float64Array {
+  const width = raw.columns.length;
+  const cells = new Float64Array(rows.length * width);
+  for (const [i, row] of rows.entries()) cells.set(raw.read(row, 1), i * width);
+  return cells;
+}
+
 function selectColumn(column: Column, rows: Uint32Array, where: string): Column {
   const size = column.dims[0] ?? 0;
   const bad = rows.find((row) => row >= size);
   if (bad !== undefined) throw outside(where, size, `row ${bad}`);
-  const read = async (start: number, count: number): Promise<Tensor> => {
+  const dims = [rows.length, ...column.dims.slice(1)];
+  const from = (source: Readable) => async (start: number, count: number) => {
     const wanted = rows.subarray(start, start + count);
     if (start < 0 || count < 0 || wanted.length !== count)
       throw outside(where, rows.length, `${start} to ${start + count}`);
-    return readRows(column, wanted);
+    return readRows(source, wanted);
   };
   // `whole` would have all rows.
-  const { whole: _, ...own } = column;
-  return { ...own, dims: [rows.length, ...column.dims.slice(1)], read };
+  const { whole: _, bytes, ...own } = column;
+  const selected = bytes && { ...bytes, read: from({ dtype: 'uint8', dims: column.dims, read: bytes.read }) };
+  return { ...own, ...(selected ? { bytes: selected } : {}), dims, read: from(column) };
 }
 
+type Readable = Pick<Column, 'dtype' | 'dims' | 'read'>;
+
 /** Rows of a column in the given order; consecutive rows are read together. */
-export async function readRows(column: Column, rows: Uint32Array): Promise<Tensor> {
+export async function readRows(column: Readable, rows: Uint32Array): Promise<Tensor> {
   const runs = runsOf(rows);
   const [only] = runs;
   if (only !== undefined && runs.length === 1) return column.read(only.start, only.count);

@@ -1,5 +1,5 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { LossgraftError } from '../errors.ts';
 
 /** The temporary path of a file while it is written: hidden beside it. */
@@ -36,6 +36,29 @@ export async function replaceFileLater<T>(path: string, write: (temporary: strin
   } catch (error) {
     discard(temporary);
     throw error;
+  }
+}
+
+/**
+ * Makes a folder: it is complete, or not there. One that is there gives way to the new one.
+ *
+ * @param write fills the folder at the given path. Its error passes through, and nothing is left behind.
+ */
+export async function replaceFolder<T>(path: string, write: (temporary: string) => Promise<T>): Promise<T> {
+  const temporary = temporaryOf(resolve(path));
+  const old = `${temporary}.old`;
+  try {
+    mkdirSync(temporary);
+    const made = await write(temporary);
+    const isThere = existsSync(path);
+    if (isThere) renameSync(path, old);
+    renameSync(temporary, path);
+    return made;
+  } catch (error) {
+    if (existsSync(old) && !existsSync(path)) renameSync(old, path);
+    throw error;
+  } finally {
+    for (const folder of [temporary, old]) discard(folder);
   }
 }
 
@@ -92,6 +115,6 @@ export function writeFailed(
 /** Reports the first error, rather than that a file was never made or its disk is gone. */
 function discard(path: string): void {
   try {
-    rmSync(path, { force: true });
+    rmSync(path, { force: true, recursive: true });
   } catch {}
 }

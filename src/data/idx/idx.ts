@@ -1,13 +1,12 @@
 import { statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { LossgraftError, option } from '../../errors.ts';
-import { elementCount, type Tensor } from '../../tensor.ts';
-import type { Column } from '../dataset.ts';
-import { type Dataset, LABELS } from '../dataset.ts';
+import { elementCount } from '../../tensor.ts';
+import { type ByteRows, type Column, type Dataset, LABELS } from '../dataset.ts';
 import { visibleNames } from '../folder.ts';
 import { openLabels } from '../labelsFile.ts';
 import { noRows } from '../noRows.ts';
-import { type ByteScale, byteScale } from '../normalize.ts';
+import { byteScale, scaleBytes } from '../normalize.ts';
 import type { DataOptions } from '../options.ts';
 import { type IdxFile, openIdxFile } from './idxFile.ts';
 
@@ -62,23 +61,18 @@ function imageColumn(path: string, images: IdxFile, { mean = [0], std = [1] }: D
     throw refused(path, 'images, [N, height, width]', `[${images.dims.join(', ')}]`, 'Pass the file of images (idx3)');
   }
   const scale = byteScale(1, { mean, std });
+  const bytes: ByteRows = {
+    tables: scale.tables,
+    read: async (start, count) => ({ ...(await images.readRows(start, count)), dims: [count, 1, ...size] }),
+  };
   return {
     dtype: 'float32',
     dims: [rows, 1, ...size],
     black: scale.black,
     white: scale.white,
-    read: async (start, count) => scaleBytes(await images.readRows(start, count), scale, size),
+    read: async (start, count) => scaleBytes(await bytes.read(start, count), scale.tables),
+    bytes,
   };
-}
-
-function scaleBytes(
-  { dims: [count = 0], data }: Tensor,
-  { tables: [table] }: ByteScale,
-  size: readonly number[],
-): Tensor {
-  const out = new Float32Array(data.length);
-  for (let i = 0; i < data.length; i++) out[i] = table?.[Number(data[i])] ?? 0;
-  return { dtype: 'float32', dims: [count, 1, ...size], data: out };
 }
 
 /** `train-images-idx3-ubyte`, `t10k-images.idx3-ubyte.gz`, `emnist-letters-test-images-idx3-ubyte` */

@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import { breather } from '../../breather.ts';
 import { LossgraftError, option } from '../../errors.ts';
 import { openFile } from '../../files/source.ts';
-import { type Dataset, LABELS } from '../dataset.ts';
+import { type Column, type Dataset, LABELS } from '../dataset.ts';
 import { describeFiles, folderLabels, listClasses, listSamples, type SampleFolder } from '../folder.ts';
 import { limiter } from '../limiter.ts';
 import { MAX_IMAGE_BYTES } from '../limits.ts';
 import type { DataOptions } from '../options.ts';
 import { decodeImage, isImage } from './image.ts';
-import { outputSize, type Preprocess, shapePixels, writePlanes } from './preprocess.ts';
+import { outputSize, type Preprocess, shapePixels, writeBytes, writePlanes } from './preprocess.ts';
 import { preprocessOf } from './preprocessOptions.ts';
 import type { Pixels, Size } from './resample.ts';
 
@@ -44,33 +44,45 @@ export async function openImageFolder(path: string, options: DataOptions): Promi
 /** Decoding runs on the library's own threads; more at once would only take memory. */
 const decoding = limiter(Math.min(4, availableParallelism()));
 
+/** Images as a column: float32 [N, channels, height, width], and the bytes behind it. */
 export function imageColumn(
   { files }: Pick<SampleFolder, 'files'>,
   { height, width }: Size,
   { channels, scale }: Preprocess,
   pixelsOf: (row: number) => Promise<Pixels>,
-) {
+): Column {
   const dims = [channels, height, width];
   const one = channels * height * width;
+  const eachImage = async (start: number, count: number, put: (pixels: Pixels, at: number) => void): Promise<void> => {
+    if (start < 0 || count < 0 || start + count > files.length) throw outside(files.length, start, count);
+    const work = Array.from({ length: count }, (_, i) =>
+      decoding(async () => {
+        const pixels = await pixelsOf(start + i);
+        if (pixels.height !== height || pixels.width !== width)
+          throw otherSize(files[start + i] ?? '', pixels, { height, width });
+        put(pixels, i * one);
+      }),
+    );
+    await allOrFirstError(work);
+  };
   return {
-    dtype: 'float32' as const,
+    dtype: 'float32',
     dims: [files.length, ...dims],
     isFresh: true,
     black: scale.black,
     white: scale.white,
-    read: async (start: number, count: number) => {
-      if (start < 0 || count < 0 || start + count > files.length) throw outside(files.length, start, count);
+    read: async (start, count) => {
       const data = new Float32Array(count * one);
-      const work = Array.from({ length: count }, (_, i) =>
-        decoding(async () => {
-          const pixels = await pixelsOf(start + i);
-          if (pixels.height !== height || pixels.width !== width)
-            throw otherSize(files[start + i] ?? '', pixels, { height, width });
-          writePlanes(pixels, scale, data, i * one);
-        }),
-      );
-      await allOrFirstError(work);
-      return { dtype: 'float32' as const, dims: [count, ...dims], data };
+      await eachImage(start, count, (pixels, at) => writePlanes(pixels, scale, data, at));
+      return { dtype: 'float32', dims: [count, ...dims], data };
+    },
+    bytes: {
+      tables: scale.tables,
+      read: async (start, count) => {
+        const data = new Uint8Array(count * one);
+        await eachImage(start, count, (pixels, at) => writeBytes(pixels, data, at));
+        return { dtype: 'uint8', dims: [count, ...dims], data };
+      },
     },
   };
 }

@@ -68,3 +68,11 @@ export function writePlanes(
     for (let i = 0; i < plane; i++) out[offset + c * plane + i] = table?.[data[i * channels + c] ?? 0] ?? 0;
   }
 }
+
+/** Writes an image into `out` at `offset`, channel by channel, as it is. */
+export function writeBytes({ height, width, channels, data }: Pixels, out: Uint8Array, offset: number): void {
+  const plane = height * width;
+  for (let c = 0; c < channels; c++) {
+    for (let i = 0; i < plane; i++) out[offset + c * plane + i] = data[i * channels + c] ?? 0;
+  }
+}

@@ -109,7 +109,8 @@ function advance(index: number[], dims: readonly number[]): void {
   }
 }
 
-function decodeElements(bytes: Uint8Array<ArrayBuffer>, { dtype, itemBytes, bigEndian }: NpyHeader): TensorData {
+/** The elements in some bytes of an .npy file, in this machine's byte order. */
+export function decodeElements(bytes: Uint8Array<ArrayBuffer>, { dtype, itemBytes, bigEndian }: NpyHeader): TensorData {
   const swapped = bigEndian ? swapBytes(bytes, dtype === 'string' ? 4 : itemBytes) : bytes;
   const { buffer } = swapped;
   switch (dtype) {

@@ -2,13 +2,14 @@ import { LossgraftError, option } from '../../errors.ts';
 import { indexedLabels, labelCollector } from '../classIndex.ts';
 import { type Column, type Dataset, LABELS, type ShownCell, type TableCells } from '../dataset.ts';
 import { noRows } from '../noRows.ts';
-import type { DataOptions } from '../options.ts';
+import type { DataOptions, TableOptions } from '../options.ts';
 import { fillIn } from './fill.ts';
 import { isIdentifierName } from './identifiers.ts';
 import { layoutFor } from './layout.ts';
 import { isCategory, type Preparation } from './preparation.ts';
 import { prepareTable } from './prepare.ts';
-import { type RawTable, readRaw } from './rawTable.ts';
+import type { RawTable } from './raw.ts';
+import { readRaw } from './rawTable.ts';
 import type { Table } from './table.ts';
 import { chooseLabels, columnIndex } from './tableColumns.ts';
 
@@ -45,15 +46,12 @@ export async function readFeatures(table: Table, options: DataOptions, expected:
   try {
     if (raw.size === 0) throw noRows(table.name);
     const index = labels === undefined ? undefined : collector.finish();
-    const plain = layoutFor(raw, [], options);
-    const names = plain.columns.map(({ name }) => name);
+    const names = layoutFor(raw, [], options).columns.map(({ name }) => name);
     return {
       name: table.name,
       columns: new Map<string, Column>(index === undefined ? [] : [[LABELS, index.column]]),
-      unnamed: prepareTable(raw, [], plain, true).unnamed,
       ...indexedLabels(index),
-      table: cellsFor(raw, options),
-      cellsOf: (row) => shownCells(raw, row),
+      ...featuresOf(raw, options),
       notes: [
         describe(raw, names, labels === undefined ? undefined : table.columns[labels]),
         ...leftOut(table, options, dropped),
@@ -66,9 +64,21 @@ export async function readFeatures(table: Table, options: DataOptions, expected:
   }
 }
 
-function cellsFor(raw: RawTable, options: DataOptions): TableCells {
+/** What a data set has of a table's features. */
+export function featuresOf(raw: RawTable, options: TableOptions): Pick<Dataset, 'unnamed' | 'table' | 'cellsOf'> {
+  return {
+    unnamed: prepareTable(raw, [], layoutFor(raw, [], options), true).unnamed,
+    table: cellsFor(raw, options),
+    cellsOf: (row) => shownCells(raw, row),
+  };
+}
+
+/** The cells of a table, and what these options make of them. */
+function cellsFor(raw: RawTable, options: TableOptions): TableCells {
   const { missing } = options;
   return {
+    raw,
+    options,
     prepare: (ports, fitted) => {
       if (fitted) refuseOthers(fitted, options);
       const unknown = options.unknownCategory ?? fitted?.unknown ?? 'error';
@@ -163,7 +173,10 @@ function asFitted(raw: RawTable, { columns }: Preparation): string[] {
 }
 
 /** Options cannot override what training decided. @throws LossgraftError `option-conflict` */
-function refuseOthers({ columns }: Preparation, { categories, categoryOrder = {}, featureColumns }: DataOptions): void {
+function refuseOthers(
+  { columns }: Preparation,
+  { categories, categoryOrder = {}, featureColumns }: TableOptions,
+): void {
   const moved = columns.find(
     (column) =>
       isCategory(column) && String(categoryOrder[column.name] ?? column.categories) !== String(column.categories),
@@ -191,6 +204,7 @@ function recordedOtherwise(key: string, recorded: string, found: string | undefi
   });
 }
 
+/** The cells of a row, for people. */
 function shownCells(raw: RawTable, row: number): ShownCell[] {
   const cells = raw.read(row, 1);
   return raw.columns.map(({ name, kind, values }, i) => {

@@ -1,7 +1,7 @@
 import { LossgraftError, option } from '../../errors.ts';
 import type { DataOptions } from '../options.ts';
 import { isCategory, type Preparation, type PreparedColumn } from './preparation.ts';
-import type { RawColumn, RawTable } from './rawTable.ts';
+import type { RawColumn, RawTable } from './raw.ts';
 
 export type FillWith = Exclude<NonNullable<DataOptions['missing']>, 'drop' | 'keep'>;
 

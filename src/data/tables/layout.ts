@@ -4,7 +4,7 @@ import { MAX_CATEGORIES } from '../limits.ts';
 import type { DataOptions } from '../options.ts';
 import { byCodePoint } from '../order.ts';
 import { type Encoding, isCategory, type Preparation, type PreparedColumn, widthOf } from './preparation.ts';
-import type { RawColumn, RawTable } from './rawTable.ts';
+import type { RawColumn, RawTable } from './raw.ts';
 
 /** Columns in the order in which a model reads them, without values for missing cells. */
 export interface Layout extends Preparation {

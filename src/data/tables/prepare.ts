@@ -4,7 +4,8 @@ import type { Port } from '../../runtime/feeds.ts';
 import type { DataType, Tensor } from '../../tensor.ts';
 import type { Column } from '../dataset.ts';
 import { isCategory, type Preparation, type PreparedColumn, widthOf } from './preparation.ts';
-import { missingColumn, type RawColumn, type RawTable } from './rawTable.ts';
+import type { RawColumn, RawTable } from './raw.ts';
+import { missingColumn } from './rawTable.ts';
 
 /** The columns of a model's inputs, made of a table's cells. */
 export interface PreparedTable {

@@ -1,0 +1,52 @@
+import { createHash } from 'node:crypto';
+import { closeSync, fsyncSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeAll } from '../../files/whole.ts';
+import { type DataType, isText, type TensorData } from '../../tensor.ts';
+import { formatNpyHeader, npyDescr } from '../numpy/npyHeader.ts';
+import type { HashedFile } from './format.ts';
+
+/** An .npy file that is written in pieces and hashed on the way. */
+export interface HashedWriter {
+  add(data: TensorData): void;
+  /** Waits until the bytes are on the disk. */
+  finish(): HashedFile;
+  /** After an error. */
+  close(): void;
+}
+
+/** @throws an error of the system, such as a full disk. */
+export function hashedWriter(folder: string, file: string, dtype: DataType, dims: readonly number[]): HashedWriter {
+  const descr = npyDescr(dtype);
+  if (descr === undefined) throw new RangeError(`NumPy has no ${dtype}`);
+  const fd = openSync(join(folder, file), 'wx');
+  const hash = createHash('sha256');
+  let bytes = 0;
+  let isOpen = true;
+  const write = (piece: Uint8Array): void => {
+    writeAll(fd, piece);
+    hash.update(piece);
+    bytes += piece.length;
+  };
+  const close = (): void => {
+    if (isOpen) closeSync(fd);
+    isOpen = false;
+  };
+  try {
+    write(formatNpyHeader(descr, dims));
+  } catch (error) {
+    close();
+    throw error;
+  }
+  return {
+    add: (data) => {
+      if (!isText(data)) write(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    },
+    finish: () => {
+      fsyncSync(fd);
+      close();
+      return { file, bytes, sha256: hash.digest('hex') };
+    },
+    close,
+  };
+}
