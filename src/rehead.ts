@@ -16,6 +16,7 @@ import { runsOnNoise } from './newHead/prove.ts';
 import { badOption, checkOptions } from './options/check.ts';
 import type { OptionsOf } from './options/row.ts';
 import { reheadRows } from './tables/rehead.ts';
+import { widened } from './transform/widen.ts';
 import { refuseInput } from './tuned/writeBack.ts';
 import { type WriteOptions, writeEdited } from './write.ts';
 
@@ -54,15 +55,17 @@ export async function rehead(
   checkOptions(reheadRows, options);
   const { addClasses, keepClasses } = options;
   const source = opened(given);
-  const head = await openHead(source, options.logits);
+  const twin = widened(source);
+  const head = await openHead(twin, options.logits);
   const plan = await planOf(head, data, options);
   refuseBinary(head, plan, addClasses === undefined && keepClasses === undefined);
   const isGrown = plan.sources.includes(null);
   const init = options.headInit ?? (data ? 'means' : 'zeros');
   const scores = isGrown ? await startOf(head, data, plan, { ...options, init }) : plainScores(head, plan, 'zeros', 0);
-  const tensors = [head.layer.weight, head.bias].flatMap((stored) => (stored ? [stored.value.name] : []));
-  const model = await withClasses(head, { scores, names: plan.names });
-  const notes = [...head.notes, ...head.followed.notes, ...(await runsOnNoise(model, source))];
+  const stored = twin === source ? head : await openHead(source, options.logits);
+  const tensors = [stored.layer.weight, stored.bias].flatMap((each) => (each ? [each.value.name] : []));
+  const { model, notes: changes } = await withClasses(stored, { scores, names: plan.names });
+  const notes = [...head.notes, ...changes, ...(await runsOnNoise(model, source))];
   return {
     report: {
       model: source.name,

@@ -1,9 +1,11 @@
 import type { Graph, Node, Value } from '../ir/graph.ts';
 import { topologicalOrder } from '../ir/order.ts';
 import type { Model } from '../model.ts';
-import { RULES } from './followRules.ts';
-import type { LinearLayer } from './place.ts';
-import { type Stored, storedBehind } from './stored.ts';
+import { isRounding } from '../transform/quantised.ts';
+import type { LinearLayer, Stored } from './elements.ts';
+import { RULES, rounded } from './followRules.ts';
+import { addScale, type ScoreScales } from './reach.ts';
+import { storedBehind } from './stored.ts';
 import { type NextClasses, notFollowed, type Walk } from './walk.ts';
 
 /** Everything behind a layer that counts its classes. */
@@ -14,6 +16,8 @@ export interface FollowedHead {
   readonly bias: Stored | undefined;
   /** Whether everything between the layer and `value` only rearranges numbers, averages them, or adds the bias. */
   isLinear(value: Value): boolean;
+  /** Scales by which the file rounds the layer's scores. */
+  readonly scales: ScoreScales;
   /** Nodes that pick some of the rows. */
   readonly picks: readonly Node[];
   /** Notes for the user after the change. */
@@ -39,10 +43,12 @@ export function followHead(model: Model, graph: Graph, layer: LinearLayer, isOne
     indices: new Set(),
     linear: new Set(result ? [result] : []),
     picks: [],
+    scales: new Map(),
     changes: [],
     notes: [],
     bias,
   };
+  if (layer.rounds) addScale(walk.scales, layer.rounds, node);
   for (const each of topologicalOrder(graph)) {
     if (isOneScore) visitOneScore(walk, each);
     else visit(walk, each);
@@ -51,6 +57,7 @@ export function followHead(model: Model, graph: Graph, layer: LinearLayer, isOne
     axes: walk.axes,
     bias: walk.bias,
     isLinear: (value) => walk.linear.has(value),
+    scales: walk.scales,
     picks: walk.picks,
     notes: walk.notes,
     change: (next) => {
@@ -67,6 +74,7 @@ function visitOneScore(walk: Walk, node: Node): void {
     const stored = other && storedBehind(walk.model, walk.graph, { value: other, reader: node, axis: 0 });
     if (stored && 'tensor' in stored && stored.tensor.data.length === 1) walk.bias = stored;
   }
+  if (input && node.inputs[0] === input && isRounding(node)) rounded({ walk, node, input, axis: 0 });
   const isLaidOut = ['Identity', 'Cast', 'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze'].includes(node.opType);
   if (input && node.outputs[0] && isLaidOut) walk.linear.add(node.outputs[0]);
   const [first] = node.inputs;

@@ -3,6 +3,7 @@ import { toNumbers } from '../numbers.ts';
 import { elementwise } from './elementwise.ts';
 import { labelEncoder, labelTable, zipMap } from './labels.ts';
 import { expand, flatten, gather, reduce, reshape, slice, squeeze, transpose, unsqueeze } from './layouts.ts';
+import { addScale } from './reach.ts';
 import { constantAt, countWith, fromFront, holdsIndices, keep, rankOf } from './visits.ts';
 import { notFollowed, type Visit } from './walk.ts';
 
@@ -28,6 +29,22 @@ const REDUCTIONS: readonly string[] = [
   ...['ReduceMean', 'ReduceSum', 'ReduceMax', 'ReduceMin', 'ReduceL1', 'ReduceL2', 'ReduceLogSumExp', 'ReduceProd'],
   ...['ReduceSumSquare', 'ReduceLogSum'],
 ];
+
+/** A rounding, or its inverse, by one scale for all classes. */
+export const rounded: Rule = (visit) => {
+  const { walk, node, input, axis } = visit;
+  const scale = constantAt(visit, 1);
+  if (scale?.tensor.data.length !== 1) throw notFollowed(node, 'scales that are no constant, or one for each class');
+  if (walk.linear.has(input)) addScale(walk.scales, { scale: scale.value, zero: node.inputs[2] }, node);
+  keep(visit, axis, true);
+};
+
+/** The same operator on integers. */
+const integer: Rule = (visit) => {
+  const [, scale, zero] = visit.node.inputs;
+  if (scale && visit.walk.linear.has(visit.input)) addScale(visit.walk.scales, { scale, zero }, visit.node);
+  same(visit);
+};
 
 const pool: Rule = (visit) => {
   if (visit.axis !== 1) throw notFollowed(visit.node, 'a pool over the classes');
@@ -72,6 +89,7 @@ export const RULES: Readonly<Record<'scores' | 'indices' | 'labels', ReadonlyMap
     [POOLS, pool],
     [ELEMENTWISE, elementwise],
     [REDUCTIONS, reduce],
+    [['com.microsoft.QLinearSoftmax', 'com.microsoft.QLinearSigmoid'], integer],
     [['Transpose'], transpose],
     [['Flatten'], flatten],
     [['Reshape'], reshape],
@@ -83,6 +101,7 @@ export const RULES: Readonly<Record<'scores' | 'indices' | 'labels', ReadonlyMap
     [['ArgMax', 'ArgMin'], pick],
     [['TopK'], best],
     [['Shape', 'Size'], nothing],
+    [['QuantizeLinear', 'DequantizeLinear', 'com.microsoft.QuantizeLinear', 'com.microsoft.DequantizeLinear'], rounded],
     [['ai.onnx.ml.ZipMap'], zipMap],
   ),
   indices: table(

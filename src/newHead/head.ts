@@ -11,10 +11,12 @@ import { editedBytes, relabelDim } from '../onnx/index.ts';
 import type { ModelEdit } from '../onnx/types.ts';
 import { inlineFunctions } from '../transform/inline.ts';
 import { findLogits, namedLogits, type TrainedKind } from '../transform/logits.ts';
+import type { LinearLayer, Stored } from './elements.ts';
 import { type FollowedHead, followHead } from './follow.ts';
-import { findLayer, type LinearLayer } from './place.ts';
-import { type Slice, withSlices } from './rows.ts';
-import { replaceStored, type Stored } from './stored.ts';
+import { findLayer } from './place.ts';
+import { type Reach, widenScales } from './reach.ts';
+import { replaceRows } from './replaceRows.ts';
+import type { Slice } from './rows.ts';
 
 /** A model's head with everything needed to change its classes. */
 export interface OpenHead {
@@ -33,7 +35,14 @@ export interface OpenHead {
 }
 
 /** One score of the new head: an old one, by index, or new numbers. */
-export type NewScore = number | { readonly weights: ArrayLike<number>; readonly bias: number };
+export type NewScore =
+  | number
+  | {
+      readonly weights: ArrayLike<number>;
+      readonly bias: number;
+      /** Its scores over samples; `undefined` where none were looked at. */
+      readonly reach?: Reach | undefined;
+    };
 
 /** The requested classes of a head. */
 export interface HeadRequest {
@@ -79,20 +88,29 @@ export function widthOf({ layer: { weight, outputs } }: OpenHead): number {
  * The model with other classes: rows of the last layer, everything that counts them, and their names. Every other byte stays. The open
  * head is consumed.
  */
-export async function withClasses(head: OpenHead, { scores, names }: HeadRequest): Promise<Model> {
+export async function withClasses(
+  head: OpenHead,
+  { scores, names }: HeadRequest,
+): Promise<{ readonly model: Model; readonly notes: readonly string[] }> {
   const { model, layer, followed, bias } = head;
   const { alpha, beta, weight } = layer;
   const rows = scores.map((score): Slice => (typeof score === 'number' ? score : scaled(score.weights, 1 / alpha)));
   const biases = scores.map(
     (score): Slice => (typeof score === 'number' ? score : [score.bias / (bias === layer.bias ? beta || 1 : 1)]),
   );
-  replaceStored(head.graph, weight, withSlices(weight.tensor, weight.axis, rows));
-  if (bias) replaceStored(head.graph, bias, withSlices(bias.tensor, bias.axis, biases));
+  const notes = replaceRows(head.graph, { weight, rows, bias, biases });
+  notes.push(...widenScales(model, head.graph, followed.scales, reachOf(scores)));
   const called = names?.names ?? Array.from({ length: classesOf(head, scores.length) }, (_, k) => String(k));
   relabel(head, scores.length);
   followed.change({ outputs: scores.length, classes: called.length, names: called });
   const edit: ModelEdit = { ...graphEdit(model.proto, head.graph), metadata: metadataOf(head, called, names) };
-  return open(editedBytes(model.proto, edit), { name: model.name, dir: model.dir });
+  const changed = await open(editedBytes(model.proto, edit), { name: model.name, dir: model.dir });
+  return { model: changed, notes: [...followed.notes, ...notes] };
+}
+
+function reachOf(scores: readonly NewScore[]): Reach {
+  const all = scores.flatMap((score) => (typeof score === 'number' ? [] : (score.reach ?? [])));
+  return [Math.min(0, ...all), Math.max(0, ...all)];
 }
 
 function classesOf({ kind }: OpenHead, outputs: number): number {
@@ -107,7 +125,12 @@ function scaled(values: ArrayLike<number>, by: number): number[] {
 function relabel({ model, graph, followed, layer, bias }: OpenHead, outputs: number): void {
   const { valueInfos, outputs: declared, inputs } = model.proto.graph;
   const axes = new Map([...followed.axes].map(([{ name }, axis]) => [name, axis]));
-  for (const stored of [layer.weight, bias]) if (stored) axes.set(stored.value.name, stored.axis);
+  for (const stored of [layer.weight, bias]) {
+    if (!stored) continue;
+    axes.set(stored.value.name, stored.axis);
+    for (const [{ name }, axis] of stored.passed ?? []) axes.set(name, axis);
+    for (const holder of [stored.rounding?.scale, stored.rounding?.zero]) if (holder) axes.set(holder.value.name, 0);
+  }
   for (const info of [...valueInfos, ...declared, ...inputs]) {
     const axis = axes.get(info.name);
     if (axis === undefined || typeof info.type?.shape?.[axis] !== 'number') continue;

@@ -64,11 +64,7 @@ export function labelTable(visit: Visit): void {
     throw notFollowed(node, 'a table of something other than labels');
   walk.changes.push((next) => {
     const store = { ...table.tensor, dims: [...dims.slice(0, -1), next.classes] };
-    replaceStored(
-      walk.graph,
-      { value: table.value, reader: node, tensor: store, axis: 0 },
-      labelled(store, next, walk.notes),
-    );
+    replaceStored(walk.graph, { value: table.value, reader: node }, labelled(store, next, walk.notes));
   });
 }
 

@@ -1,6 +1,7 @@
 import { intAttribute, intsAttribute } from '../ir/attributes.ts';
 import { toNumbers } from '../numbers.ts';
-import { elementsOf, permutationOf } from './stored.ts';
+import { elementsOf } from './elements.ts';
+import { permutationOf } from './stored.ts';
 import { constantAt, countWith, dimOf, fromFront, keep, rankOf } from './visits.ts';
 import { notFollowed, type Visit } from './walk.ts';
 

@@ -39,11 +39,31 @@ const DRAW = 23;
  * @throws LossgraftError `head-init` for a layer that has no features per sample.
  */
 export async function meanScores(head: OpenHead, request: MeansRequest): Promise<NewScore[]> {
+  const seen: Float64Array[] = [];
+  const scores = await scoresOfMeans(head, request, seen);
+  const isBiasedLater = head.bias !== head.layer.bias;
+  return scores.map((score) => (typeof score === 'number' ? score : withReach(score, seen, isBiasedLater)));
+}
+
+/** With the least and the largest score, before a later Add of the bias too. */
+function withReach({ weights, bias }: FittedRow, seen: readonly Float64Array[], isBiasedLater: boolean): NewScore {
+  let [least, largest] = [0, 0];
+  for (const features of seen) {
+    const product = features.reduce((sum, value, i) => sum + value * (weights[i] ?? 0), 0);
+    const own = [product + bias, ...(isBiasedLater ? [product] : [])];
+    [least, largest] = [Math.min(least, ...own), Math.max(largest, ...own)];
+  }
+  return { weights, bias, reach: [least, largest] };
+}
+
+type Rows = (number | FittedRow)[];
+
+async function scoresOfMeans(head: OpenHead, request: MeansRequest, seen: Float64Array[]): Promise<Rows> {
   const { plan } = request;
   const { kind } = head;
   refusePicks(head);
-  if (request.part.samples.hot) return labelScores(head, request, request.part.samples.hot);
-  const gathered = await gather(head, request);
+  if (request.part.samples.hot) return labelScores(head, request, request.part.samples.hot, seen);
+  const gathered = await gather(head, request, seen);
   const kept = plan.sources.map((source) => source !== null);
   const rows = fitRows({ ...gathered, kept, hasBias: head.bias !== undefined });
   if (kind === 'sigmoid-binary') return [rounded(difference(rows))];
@@ -99,7 +119,7 @@ interface Gathered {
   readonly rows: FeatureRow[];
 }
 
-async function gather(head: OpenHead, request: MeansRequest): Promise<Gathered> {
+async function gather(head: OpenHead, request: MeansRequest, seen: Float64Array[]): Promise<Gathered> {
   const { plan, part } = request;
   const [classes, width] = [plan.sources.length, widthOf(head)];
   const sums = Array.from({ length: classes }, () => new Float64Array(width));
@@ -110,7 +130,9 @@ async function gather(head: OpenHead, request: MeansRequest): Promise<Gathered> 
     counts[label] = (counts[label] ?? 0) + 1;
     const sum = sums[label];
     if (sum) addTo(sum, features);
-    if (isFitted) rows.push({ label, features, scores: scores() });
+    if (!isFitted) return;
+    rows.push({ label, features, scores: scores() });
+    seen.push(features);
   });
   const means = sums.map((sum, k) => meanBy(sum, counts[k] ?? 0));
   return { means, counts, rows };
@@ -120,7 +142,12 @@ async function gather(head: OpenHead, request: MeansRequest): Promise<Gathered> 
  * Of several labels per sample: a row for each label on its own, by the means of the samples that have it and of the others, as for a binary head.
  * A label that no sample has, or every one, begins with zeros.
  */
-async function labelScores(head: OpenHead, request: MeansRequest, hot: Uint8Array): Promise<NewScore[]> {
+async function labelScores(
+  head: OpenHead,
+  request: MeansRequest,
+  hot: Uint8Array,
+  seen: Float64Array[],
+): Promise<Rows> {
   const { sources } = request.plan;
   const [classes, width] = [sources.length, widthOf(head)];
   const all = new Float64Array(width);
@@ -137,7 +164,9 @@ async function labelScores(head: OpenHead, request: MeansRequest, hot: Uint8Arra
       counts[k] = (counts[k] ?? 0) + 1;
       addTo(sum, features);
     }
-    if (isFitted) visited.push({ own, features });
+    if (!isFitted) return;
+    visited.push({ own, features });
+    seen.push(features);
   });
   return sources.map((source, k) => {
     const [sum, n] = [sums[k] ?? all, counts[k] ?? 0];

@@ -2,28 +2,10 @@ import { LossgraftError, option } from '../errors.ts';
 import { describeNode, floatAttribute, intAttribute } from '../ir/attributes.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
 import type { Model } from '../model.ts';
-import { isQuantised, QUANTISED_HINT, quantisedBehind } from '../transform/quantised.ts';
-import { elementsOf, type NotStored, type Stored, storedBehind } from './stored.ts';
-
-/** The last linear layer of a classifier, as stored in its file. */
-export interface LinearLayer {
-  /** A Gemm, a MatMul or a Conv. */
-  readonly node: Node;
-  /** Its input. */
-  readonly features: Value;
-  /** `rows` [N, …, H], `columns` [H, N], or `channels` [N, H, …]. */
-  readonly layout: 'rows' | 'columns' | 'channels';
-  readonly weight: Stored;
-  /** Its own bias input; {@link followHead} finds a later Add. */
-  readonly bias: Stored | undefined;
-  /** The factors on the product and the bias. */
-  readonly alpha: number;
-  readonly beta: number;
-  /** The number of scores per sample. */
-  readonly outputs: number;
-  /** The score axis of its result. */
-  readonly axis: number;
-}
+import { isQuantised, isRounding, QUANTISED_HINT, quantisedBehind } from '../transform/quantised.ts';
+import { elementsOf, type LinearLayer, type Stored } from './elements.ts';
+import { integerLayer } from './integerLayer.ts';
+import { type NotStored, storedBehind } from './stored.ts';
 
 /**
  * Walks back from the scores to the layer that makes them.
@@ -36,11 +18,11 @@ export function findLayer(model: Model, graph: Graph, scores: Value, isOneScore:
   for (;;) {
     const node = value.producer;
     if (node === undefined) throw refused(model, 'scores that no node makes');
-    if (isQuantised(node)) throw quantised(model, node);
+    if (isQuantised(node) && !isRounding(node)) return integerLayerOf(model, graph, node);
     if (node.domain === '' && LAYERS.has(node.opType)) return layerOf(model, graph, node, isOneScore);
     const input = node.domain === '' ? dataInput(model, graph, node) : undefined;
     const behind = input === undefined ? quantisedBehind(value) : undefined;
-    if (behind) throw quantised(model, behind);
+    if (behind) return integerLayerOf(model, graph, behind);
     if (input === undefined) throw refused(model, describeNode(node));
     value = input;
   }
@@ -53,6 +35,12 @@ function dataInput(model: Model, graph: Graph, node: Node): Value | undefined {
   const fed = node.inputs.filter((input) => input && elementsOf(model, graph, input) === undefined);
   const [first, ...others] = new Set(fed);
   return node.opType === 'Reshape' || others.length === 0 ? first : undefined;
+}
+
+function integerLayerOf(model: Model, graph: Graph, node: Node): LinearLayer {
+  const found = integerLayer(model, graph, node);
+  if (found === undefined) throw quantised(model, node);
+  return found;
 }
 
 function layerOf(model: Model, graph: Graph, node: Node, isOneScore: boolean): LinearLayer {

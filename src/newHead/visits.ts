@@ -1,7 +1,8 @@
 import type { Node, Value } from '../ir/graph.ts';
 import { fromNumbers, toNumbers } from '../numbers.ts';
 import type { Tensor } from '../tensor.ts';
-import { elementsOf, replaceStored } from './stored.ts';
+import { elementsOf } from './elements.ts';
+import { replaceStored } from './stored.ts';
 import type { Visit, Walk } from './walk.ts';
 
 /** The scores continue, with their classes along the same or another axis. */
@@ -44,7 +45,7 @@ export function countWith(
   walk.changes.push(({ outputs }) => {
     const numbers = toNumbers(tensor).map((number, i) => (places.includes(i) ? outputs : number));
     const data = fromNumbers(numbers, tensor.dtype);
-    if (data) replaceStored(walk.graph, { value, reader, tensor, axis: 0 }, { ...tensor, data });
+    if (data) replaceStored(walk.graph, { value, reader }, { ...tensor, data });
   });
 }
 

@@ -2,7 +2,8 @@ import { LossgraftError } from '../errors.ts';
 import { describeNode } from '../ir/attributes.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
 import type { Model } from '../model.ts';
-import type { Stored } from './stored.ts';
+import type { Stored } from './elements.ts';
+import type { ScoreScales } from './reach.ts';
 
 /** The requested classes of a head. */
 export interface NextClasses {
@@ -25,6 +26,8 @@ export interface Walk {
   readonly indices: Set<Value>;
   readonly linear: Set<Value>;
   readonly picks: Node[];
+  /** Those by which the file rounds the layer's scores. */
+  readonly scales: ScoreScales;
   readonly changes: ((next: NextClasses) => void)[];
   /** Notes for the user after the change. */
   readonly notes: string[];

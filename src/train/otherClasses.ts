@@ -76,8 +76,8 @@ export async function headFor(model: Model, options: TrainOptions, input: string
           : await startOf(own, plan, { ...options, ...how, part: train, init });
       // A half-precision file gets its rows in its own type, and is trained as float32.
       const stored = source.stored ? await openHead(source.stored, options.logits) : own;
-      const built = widened(await withClasses(stored, { scores, names }));
-      return { model: built, notes: stored.followed.notes, save: () => saveScores(path, scores, widthOf(own)) };
+      const { model: changed, notes } = await withClasses(stored, { scores, names });
+      return { model: widened(changed), notes, save: () => saveScores(path, scores, widthOf(own)) };
     },
   };
 }
@@ -88,7 +88,7 @@ export async function headOfRun(model: Model, folder: string, record: HeadRecord
   const head = await openHead(model, logits ?? undefined);
   const scores = readScores(join(folder, FILE), sourcesOf(head, sources));
   const known = names === null ? undefined : { names, areValues, from: 'the new head', arePlaceholders: false };
-  return withClasses(head, { scores, names: known });
+  return (await withClasses(head, { scores, names: known })).model;
 }
 
 /** The head in a checkpoint. */

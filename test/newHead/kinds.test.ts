@@ -159,7 +159,7 @@ describe('a head that cannot be followed', () => {
   });
 
   it.each([
-    ['quantised', 'quantised weights (node "DequantizeLinear_w" (DequantizeLinear))'],
+    ['quantised_in_blocks', 'quantised weights (node "DequantizeLinear_w" (DequantizeLinear))'],
     ['computed', 'node "Gemm_y" (Gemm), whose weight "w2" comes from node "Mul_w2" (Mul)'],
   ])('is refused where its weights are not in the file: %s', async (kind, found) => {
     using model = await open(join(FOLDER, `${kind}.onnx`));
