@@ -126,6 +126,16 @@ describe('integers of rows', () => {
     expect(isRescaled).toBe(false);
   });
 
+  it('a zero point for each class: rows that stay keep theirs', () => {
+    const integers: Tensor = { dtype: 'uint8', dims: [2, 2], data: Uint8Array.of(228, 28, 130, 70) };
+    const zeroPoint: Tensor = { dtype: 'uint8', dims: [2], data: Uint8Array.of(128, 100) };
+    const how = { ...channels, zeroPoint };
+    const rounding = { integers, how, scale: undefined, zero: undefined };
+    const found = roundedSlices({ ...stored(how), tensor: dequantise(integers, how), rounding }, [1, [1, -1], 0]);
+    expect(found.zeroPoint?.data).toEqual(Uint8Array.of(100, 128, 128));
+    expect(found.integers.data).toEqual(Uint8Array.of(130, 70, 200, 56, 228, 28));
+  });
+
   it('one scale: it stays while new rows fit', () => {
     const { integers, scale, isRescaled } = roundedSlices(stored(whole), [0, [2, -4, 1]]);
     expect(integers.data).toEqual(Int8Array.of(100, -50, 0, 4, -8, 2));
