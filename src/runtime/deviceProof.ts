@@ -22,15 +22,22 @@ export async function proveOnDevice(
 ): Promise<DeviceProof> {
   if (provider === 'cuda') {
     const { cudaNodes, shapeNodes, outputs } = await proveOnCuda(model, feeds, options);
-    return { outputs, note: noteOf('CUDA', `${cudaNodes.length} nodes on CUDAExecutionProvider`, shapeNodes.length) };
+    return {
+      outputs,
+      note: noteOf('CUDA', `${cudaNodes.length} nodes on CUDAExecutionProvider`, shapeNodes.length, 0),
+    };
   }
   const how = differs === undefined ? options : { ...options, differs };
-  const { webgpuNodes, shapeNodes, outputs } = await proveOnWebgpu(model, feeds, how);
+  const { webgpuNodes, shapeNodes, maskNodes, outputs } = await proveOnWebgpu(model, feeds, how);
   const nodes = `${webgpuNodes.length} nodes on WebGpuExecutionProvider`;
-  return { outputs, note: noteOf('WebGPU', nodes, shapeNodes.length) };
+  return { outputs, note: noteOf('WebGPU', nodes, shapeNodes.length, maskNodes.length) };
 }
 
-function noteOf(device: string, nodes: string, shapes: number): string {
-  const rest = shapes > 0 ? `, ${shapes} nodes of shape arithmetic on the CPU` : '';
+function noteOf(device: string, nodes: string, shapes: number, masks: number): string {
+  const onCpu = [
+    ...(shapes > 0 ? [`${shapes} nodes of shape arithmetic`] : []),
+    ...(masks > 0 ? [`${masks} that draw the masks of Dropout in float64`] : []),
+  ];
+  const rest = onCpu.length > 0 ? `, ${onCpu.join(' and ')} on the CPU` : '';
   return `${device} verified on the first batch: ${nodes}${rest}, numbers as the CPU's`;
 }

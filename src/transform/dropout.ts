@@ -133,7 +133,7 @@ function draw(op: Emitter, node: Node, ratio: number, { step, keys, offset }: Ma
   if (x?.dtype === undefined) throw refusal(node, 'an input of a known type', `"${x?.name ?? ''}" of an unknown one`);
   refuseMask(graph, node);
   const kept = op.not(op.less(uniformLike(op, x, step, keys, offset), ratio));
-  const factor = op.mul(op.cast(kept, x.dtype), ratio < 1 ? 1 / (1 - ratio) : 0);
+  const factor = op.where(kept, op.scalar(ratio < 1 ? 1 / (1 - ratio) : 0, x.dtype), 0);
   graph.replaceNode(node, { opType: 'Mul', inputs: [x, factor], outputs: [y] });
 }
 

@@ -201,8 +201,8 @@ describe('profiles', () => {
     const path = await session.endProfiling();
     await session.close();
     expect(await readProfile(path)).toEqual([
-      { provider: 'CPUExecutionProvider', op: 'Exp', name: 'exp_node', floats: 2 },
-      { provider: 'CPUExecutionProvider', op: 'Neg', name: 'neg_node', floats: 2 },
+      { provider: 'CPUExecutionProvider', op: 'Exp', name: 'exp_node', floats: 2, doubles: 0 },
+      { provider: 'CPUExecutionProvider', op: 'Neg', name: 'neg_node', floats: 2, doubles: 0 },
     ]);
     expect((await readdir(folder)).filter((file) => file.endsWith('.json'))).toHaveLength(1);
   });

@@ -32,7 +32,9 @@ describe('the adapter', () => {
 });
 
 describe('a run', () => {
-  const node = (op: string, provider: string, floats: number) => ({ op, name: op.toLowerCase(), provider, floats });
+  const node = (op: string, provider: string, floats: number, doubles = 0) => {
+    return { op, name: op.toLowerCase(), provider, floats, doubles };
+  };
   const [gpu, cpu] = ['WebGpuExecutionProvider', 'CPUExecutionProvider'];
 
   it('is refused where floating-point numbers are computed on the CPU, and names them', () => {
@@ -45,6 +47,13 @@ describe('a run', () => {
     const shapes = [node('Shape', cpu, 0), node('Cast', cpu, 1), node('Scan', cpu, 32), node('Reshape', cpu, 32)];
     const { webgpuNodes, shapeNodes } = checkPlacement('m.onnx', [node('Conv', gpu, 64), ...shapes]);
     expect([webgpuNodes.length, shapeNodes.length]).toEqual([1, 4]);
+  });
+
+  it("may have the masks of Dropout on the CPU, in float64, and no float64 of the model's own", () => {
+    const own = { ...node('Mul', cpu, 0, 32), name: 'lossgraft/Mul_3' };
+    const { maskNodes, shapeNodes } = checkPlacement('m.onnx', [node('Conv', gpu, 64), own, node('Shape', cpu, 0)]);
+    expect([maskNodes, shapeNodes.length]).toEqual([[own], 1]);
+    expect(() => checkPlacement('m.onnx', [node('Conv', gpu, 64), node('Mul', cpu, 0, 32)])).toThrow(/CPU: Mul/);
   });
 
   it.each([

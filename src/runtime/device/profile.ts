@@ -14,8 +14,10 @@ export interface PlacedNode {
 
 /** The same with what it made. */
 export interface ProfiledNode extends PlacedNode {
-  /** Elements of its largest output of floating-point numbers. */
+  /** Elements of its largest output of floating-point numbers, float64 apart. */
   readonly floats: number;
+  /** The same of float64. */
+  readonly doubles: number;
 }
 
 /** `MaxPool (pool1)`, for messages. */
@@ -59,7 +61,13 @@ export async function readProfile(path: string): Promise<ProfiledNode[]> {
     const { provider, op_name: op, node_index: index, output_type_shape: outputs = [] } = event.args;
     if (provider === undefined || op === undefined) throw refuse(`the event ${event.name} without them`);
     const name = event.name.replace(/_kernel_time$/, '');
-    nodes.set(`${index} ${name} ${op} ${provider}`, { provider, op, name, floats: floatsIn(outputs) });
+    nodes.set(`${index} ${name} ${op} ${provider}`, {
+      provider,
+      op,
+      name,
+      floats: largestOf(outputs, /float/),
+      doubles: largestOf(outputs, /double/),
+    });
   }
   return [...nodes.values()];
 }
@@ -67,9 +75,9 @@ export async function readProfile(path: string): Promise<ProfiledNode[]> {
 /** An output as `{ float: [2, 3] }`. */
 type Made = Readonly<Record<string, readonly number[]>>;
 
-function floatsIn(outputs: readonly Made[]): number {
-  const floats = outputs.flatMap((made) => Object.entries(made).filter(([type]) => /float|double/.test(type)));
-  return Math.max(0, ...floats.map(([, dims]) => elementCount(dims)));
+function largestOf(outputs: readonly Made[], types: RegExp): number {
+  const found = outputs.flatMap((made) => Object.entries(made).filter(([type]) => types.test(type)));
+  return Math.max(0, ...found.map(([, dims]) => elementCount(dims)));
 }
 
 interface KernelEvent {

@@ -28,6 +28,8 @@ export interface WebgpuProof {
   readonly webgpuNodes: readonly ProfiledNode[];
   /** On the CPU: lengths, indices and labels, loops and what moves their data, and single numbers made of lengths. */
   readonly shapeNodes: readonly ProfiledNode[];
+  /** On the CPU: what draws the masks of Dropout, in float64, which WebGPU does not have. */
+  readonly maskNodes: readonly ProfiledNode[];
   readonly agreement: readonly Agreement[];
   readonly outputs: Readonly<Record<string, Tensor>>;
 }
@@ -48,9 +50,9 @@ export async function proveOnWebgpu(
   try {
     const session = await openSession(model, { ...options, provider: 'webgpu', profile: join(folder, 'webgpu') });
     const { outputs, nodes } = await profiled(session, feeds);
-    const { webgpuNodes, shapeNodes } = checkPlacement(name, nodes);
+    const placed = checkPlacement(name, nodes);
     const agreement = await checkNumbers(name, model, feeds, { outputs, differs, options });
-    return { webgpuNodes, shapeNodes, agreement, outputs };
+    return { ...placed, agreement, outputs };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -95,25 +97,33 @@ const CONTROL_FLOW = ['Scan', 'Loop', 'If'];
 /** ONNX Runtime leaves what moves the data of loops on the CPU: nothing is computed there. */
 const MOVEMENT = [
   ...['Slice', 'Split', 'Squeeze', 'Unsqueeze', 'Concat', 'Transpose', 'Reshape', 'Flatten', 'Identity'],
-  ...['ConstantOfShape', 'Expand', 'Gather', 'Tile'],
+  ...['ConstantOfShape', 'Expand', 'Gather', 'Tile', 'Where'],
 ];
 
 const UNCOMPUTED: ReadonlySet<string> = new Set([...CONTROL_FLOW, ...MOVEMENT]);
 
-/** Nodes that compute floating-point numbers on the CPU. */
+/** Nodes that compute floating-point numbers on the CPU, lossgraft's own in float64 apart. */
 export function straysIn(nodes: readonly ProfiledNode[]): readonly ProfiledNode[] {
-  return nodes.filter(
-    ({ provider, op, floats }) => provider === 'CPUExecutionProvider' && floats > 1 && !UNCOMPUTED.has(op),
-  );
+  return nodes.filter(({ provider, op, floats, doubles, name }) => {
+    const size = isOwn(name) ? floats : Math.max(floats, doubles);
+    return provider === 'CPUExecutionProvider' && size > 1 && !UNCOMPUTED.has(op);
+  });
+}
+
+/** A model's own float64 is nobody's wish on a GPU; that of a mask's hash is lossgraft's. */
+function isOwn(name: string): boolean {
+  return name.startsWith('lossgraft/');
 }
 
 /** @throws LossgraftError where a node that makes floating-point numbers ran on the CPU, or none on WebGPU. */
 export function checkPlacement(
   where: string,
   nodes: readonly ProfiledNode[],
-): Pick<WebgpuProof, 'webgpuNodes' | 'shapeNodes'> {
+): Pick<WebgpuProof, 'webgpuNodes' | 'shapeNodes' | 'maskNodes'> {
   const webgpuNodes = nodes.filter(({ provider }) => provider === 'WebGpuExecutionProvider');
-  const shapeNodes = nodes.filter(({ provider }) => provider !== 'WebGpuExecutionProvider');
+  const others = nodes.filter(({ provider }) => provider !== 'WebGpuExecutionProvider');
+  const maskNodes = others.filter(({ doubles, name }) => doubles > 1 && isOwn(name));
+  const shapeNodes = others.filter((node) => !maskNodes.includes(node));
   const strays = straysIn(nodes);
   if (strays.length > 0) {
     throw new LossgraftError({
@@ -124,7 +134,7 @@ export function checkPlacement(
       hint: 'WebGPU has no kernel for it, and lossgraft no other form: run with the provider cpu',
     });
   }
-  if (webgpuNodes.length > 0) return { webgpuNodes, shapeNodes };
+  if (webgpuNodes.length > 0) return { webgpuNodes, shapeNodes, maskNodes };
   throw new LossgraftError({
     code: 'nothing-on-webgpu',
     where,
