@@ -1,10 +1,12 @@
 /**
- * A training that is killed again and again at random moments ends with the bytes of one that never was; one whose disk is full says so, and
- * leaves the checkpoint before. Exit 1 where it is not so. test/train/interruption.test.ts has the short form of both.
+ * A training that is killed again and again, in the middle of what it writes, ends with the same bytes as one that never was. One whose disk
+ * is full says so and leaves the previous checkpoint. Exits with 1 if that is not so. test/train/interruption.test.ts has the short form.
  *
  *   npx tsx scripts/interruptions.ts [--kills 20] [--seed 0] [--no-disk]      the full disk is a small tmpfs, which takes root
+ *
+ * The seed chooses what a process is doing when it dies. No clock is involved, so a failure can be repeated.
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
 import {
   mkdirSync,
   mkdtempSync,
@@ -24,6 +26,17 @@ import { sha256 } from '../src/hash.ts';
 
 const DIGITS = fileURLToPath(new URL('../fixtures/digits/', import.meta.url));
 const MAIN = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
+const KILLER = new URL('../test/train/killer.mjs', import.meta.url).href;
+/** What may be under way when a process dies. */
+const WRITES = ['state-', 'checkpoint.json', 'metrics.jsonl'].flatMap((file) =>
+  ['writeSync', 'fsyncSync', 'renameSync'].map((change) => [change, file] as const),
+);
+/** A process dies after so many epochs at most. */
+const LASTS = 24;
+/** Two losses, one of them in two phases. */
+const TRAINING =
+  '--loss ib --alpha auto --baseline --epochs 60 --ib-from 30 --ib-rate-factor 0.2 --batch-size 16 --learning-rate 0.02 ' +
+  '--padding 1 --dropout off --write-anyway';
 /** A small disk: the run has room until it is filled up. */
 const DISK_BYTES = 4 * 2 ** 20;
 /** Enough for metrics.jsonl, too little for a state, of 108 KiB. */
@@ -37,7 +50,8 @@ const { values: options } = parseArgs({
     disk: { type: 'boolean', default: true },
   },
 });
-const { next } = random(Number(options.seed));
+const { below } = random(Number(options.seed));
+const AGAIN = ['--resume', '--force'];
 const folder = mkdtempSync(join(tmpdir(), 'lossgraft-interruptions-'));
 try {
   await kills(Number(options.kills));
@@ -46,13 +60,16 @@ try {
   rmSync(folder, { recursive: true });
 }
 
-function start(place: string, ...more: readonly string[]): ChildProcess & { said: string } {
-  const data = ['--data', join(DIGITS, 'train.npz'), '-o', join(place, 'tuned.onnx')];
-  const losses = ['--alpha', 'auto', '--baseline', '--epochs', '60', '--ib-from', '30', '--ib-rate-factor', '0.2'];
-  const how = ['--batch-size', '16', '--learning-rate', '0.02', '--padding', '1', '--dropout', 'off'];
-  const args = ['--import', 'tsx', MAIN, 'train', join(DIGITS, 'model.onnx'), ...data, ...losses, ...how, ...more];
-  const child = Object.assign(spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] }), { said: '' });
-  child.stderr.on('data', (chunk: Buffer) => {
+function start(
+  place: string,
+  more: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+): ChildProcess & { said: string } {
+  const files = [join(DIGITS, 'model.onnx'), '--data', join(DIGITS, 'train.npz'), '-o', join(place, 'tuned.onnx')];
+  const program = ['--import', 'tsx', '--import', KILLER, MAIN, 'train', ...files, ...TRAINING.split(' '), ...more];
+  const options = { env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'pipe'] } satisfies SpawnOptions;
+  const child = Object.assign(spawn(process.execPath, program, options), { said: '' });
+  child.stderr?.on('data', (chunk: Buffer) => {
     child.said += chunk.toString();
   });
   return child;
@@ -65,29 +82,24 @@ function ended(child: ChildProcess): Promise<number | null> {
 async function kills(count: number): Promise<void> {
   const whole = join(folder, 'whole');
   mkdirSync(whole);
-  const begun = performance.now();
   await expectEnd(start(whole), 0);
-  const milliseconds = performance.now() - begun;
   const wanted = await sha256(join(whole, 'tuned.onnx'));
-  console.log(`never interrupted: ${(milliseconds / 1000).toFixed(1)} s, tuned.onnx ${wanted}`);
+  console.log(`never interrupted: tuned.onnx ${wanted}`);
   const cut = join(folder, 'cut');
   mkdirSync(cut);
   let killed = 0;
   while (killed < count) {
-    const child = start(cut, '--resume', '--force');
-    // A start takes a second or two; what is left of the run gets shorter.
-    const after = milliseconds * (0.1 + (0.6 * next()) / 2 ** 32);
-    const timer = setTimeout(() => child.kill('SIGKILL'), after);
+    const [change, file] = WRITES[below(WRITES.length)] ?? ['writeSync', 'state-'];
+    const env = { KILL_DO: change, KILL_FILE: file, KILL_AT: String(1 + below(LASTS)) };
+    const child = start(cut, AGAIN, env);
     const code = await ended(child);
-    clearTimeout(timer);
     if (code === null) killed++;
     else await expectCode(child, code, 0);
-    console.log(
-      `${killed}: ${code === null ? 'killed' : 'came to its end'} after ${(after / 1000).toFixed(2)} s, ${describe(cut)}`,
-    );
+    const end = code === null ? 'killed' : 'came to its end before';
+    console.log(`${killed}: ${end} at ${change} ${env.KILL_AT} of ${file}, ${describe(cut)}`);
     if (code === 0) await begin(cut, wanted);
   }
-  await expectEnd(start(cut, '--resume', '--force'), 0);
+  await expectEnd(start(cut, AGAIN), 0);
   await begin(cut, wanted);
 }
 
@@ -126,7 +138,7 @@ async function fullDisk(): Promise<void> {
     const { file } = JSON.parse(before.toString());
     const state = readFileSync(join(disk, 'tuned.run', file));
     fill(join(disk, 'filling'));
-    const second = start(disk, '--resume');
+    const second = start(disk, ['--resume']);
     await expectEnd(second, 2);
     console.log(
       second.said
@@ -140,7 +152,7 @@ async function fullDisk(): Promise<void> {
       `on the full disk: ${readdirSync(join(disk, 'tuned.run')).join(', ')}; checkpoint and state are those before`,
     );
     rmSync(join(disk, 'filling'));
-    await expectEnd(start(disk, '--resume'), 0);
+    await expectEnd(start(disk, ['--resume']), 0);
     console.log('with room again: came to its end');
   } finally {
     run('umount', disk);

@@ -9,6 +9,10 @@ export interface DeviceProof {
   readonly note: string;
 }
 
+export interface ProofOptions extends Pick<SessionOptions, 'name' | 'externalDataFolder'> {
+  readonly differs?: Differs;
+}
+
 /**
  * Proves on a batch that a device computes a model, and computes it right.
  *
@@ -18,7 +22,7 @@ export async function proveOnDevice(
   provider: Exclude<Provider, 'cpu'>,
   model: string | Uint8Array,
   feeds: Readonly<Record<string, Tensor>>,
-  { differs, ...options }: Pick<SessionOptions, 'name' | 'externalDataFolder'> & { readonly differs?: Differs } = {},
+  { differs, ...options }: ProofOptions = {},
 ): Promise<DeviceProof> {
   if (provider === 'cuda') {
     const { cudaNodes, shapeNodes, outputs } = await proveOnCuda(model, feeds, options);

@@ -150,21 +150,21 @@ function againstStart(goal: Goal, verdict: GateVerdict): string {
   const sign = points < 0 ? '−' : '+';
   const better = goal === 'macro-f1' ? verdict.jointBetter : verdict.balancedAccuracyBetter;
   const likely = `better with a probability of ${Math.round(100 * better)} %`;
-  return `against the new last layer before training, ${what} changed by ${sign}${Math.abs(points).toFixed(1)} points, ${likely}`;
+  return `${what} changed against the new last layer before training by ${sign}${Math.abs(points).toFixed(1)} points, ${likely}`;
 }
 
 function sentenceOf({ request }: RunParts, tried: Tried | undefined, isTaken: boolean): string {
   if (tried === undefined) return 'nothing was trained';
   const { arm, share, verdict, collapse } = tried;
-  const what = `${share === 1 ? arm : `${arm} with weights half-way between before and after`}${calibratedBy(tried)}`;
-  if (collapse !== null) return `${what}: ${collapse}`;
-  if (request.changedHead) return `${what}: ${againstStart(request.goal, verdict)}`;
+  const what = `with ${share === 1 ? arm : `${arm} and weights half-way between before and after`}${calibratedBy(tried)}`;
+  if (collapse !== null) return `${what}, the tuned model has collapsed (${collapse})`;
+  if (request.changedHead) return `${what}, ${againstStart(request.goal, verdict)}`;
   const isTold = verdict.decision !== 'untold';
   const isSafe = arm === request.safeLoss;
   if (isTaken && isSafe && (!isTold || gainOf(request.goal, verdict) < 0))
-    return `${what}: ${verdict.why}; ${HARMLESS}`;
+    return `${what}, ${verdict.why}; ${HARMLESS}`;
   const safe = isTold || isSafe ? '' : '; this method is not among those that harmed no measured model';
-  return `${what}: ${verdict.why}${safe}`;
+  return `${what}, ${verdict.why}${safe}`;
 }
 
 const HARMLESS = 'this method harmed none of 67 measured models';
@@ -172,7 +172,7 @@ const HARMLESS = 'this method harmed none of 67 measured models';
 function calibratedBy({ calibration }: Candidate): string {
   if (calibration === undefined) return '';
   const { method, parameter, decision, why } = calibration;
-  if (decision !== 'take') return ` without ${method} calibration (${why})`;
+  if (decision !== 'take') return `, without ${method} calibration (${why})`;
   const symbol = method === 'temperature' ? 'temperature' : 'τ';
   return `, calibrated by ${method}${parameter === null ? '' : ` with ${symbol} ${Number(parameter.toPrecision(3))}`}`;
 }
@@ -227,7 +227,7 @@ function suspicion(
 function flattered({ arm, verdict }: Tried, { confidence, accuracy }: Sureness): string {
   const percent = (share: number): string => (100 * share).toFixed(1);
   return (
-    `${arm}: the held-out samples cannot judge it, as the given model seems to have been trained on them: it is right on ${percent(accuracy)} % ` +
+    `the held-out samples cannot judge ${arm}, as the given model seems to have been trained on them: it is right on ${percent(accuracy)} % ` +
     `of the data and as sure of them (${percent(confidence)} %), while models are surer than right of new samples. Against that, ${verdict.why}; ` +
     `${HARMLESS}, and ${option('validation')} with new samples judges it`
   );

@@ -65,7 +65,7 @@ export function wideningNotes(model: Model): string[] {
   const own = types.join(' and ');
   if (own === '') return computed;
   if (types.every(isOtherFloat))
-    return [`The model is in ${own}: it trains in float32, and the trained weights go back into its file as ${own}`];
+    return [`The model is in ${own}: its weights train in float32 and go back into the file as ${own}`];
   const rounded =
     `The weights are quantised (${own}): training rounds float32 masters to the file's scales in every step, gradients pass the rounding, ` +
     `and the trained weights go back as ${own}`;

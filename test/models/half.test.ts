@@ -101,7 +101,7 @@ describe('training through float32 masters', () => {
       expect(Array.from(state.get(name)?.data ?? [], Number), name).toEqual(values);
     const { metrics } = await evaluate(await open(tuned), data);
     expect(result.arms[0]?.judged?.logLoss).toBeCloseTo(metrics.logLoss ?? Number.NaN, 3);
-    expect(result.notes.join()).toMatch(/The model is in float16: it trains in float32/);
+    expect(result.notes.join()).toMatch(/The model is in float16: its weights train in float32/);
   });
 });
 

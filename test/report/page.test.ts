@@ -251,7 +251,7 @@ describe('the headline', () => {
   });
 
   it('says that nothing is written, why, and what was tried', async () => {
-    const why = 'ib: macro-F1 fell by 3.0 points';
+    const why = 'with ib, macro-F1 fell by 3.0 points';
     const decision: RunDecision = {
       taken: null,
       file: null,
@@ -289,7 +289,7 @@ describe('the headline', () => {
       decision: {
         taken: { arm: 'ib', share: 0.5 },
         file: 'half',
-        why: 'ib, its weights half-way between before and after: better',
+        why: 'with ib and weights half-way between before and after, better',
         candidates: [tried(1, 'keep'), tried(0.5, 'take')],
         newness: null,
         warning: null,

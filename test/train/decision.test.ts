@@ -64,7 +64,7 @@ describe('what a run comes to', () => {
       10,
     );
     expect(verdict?.macroF1).toBeCloseTo((last?.macroF1 ?? 0) - (before.validation?.macroF1 ?? 0), 10);
-    expect(decision?.why).toMatch(/^logit-adjustment: the mean of balanced accuracy and macro-F1 changed by \+\d/);
+    expect(decision?.why).toMatch(/^with logit-adjustment, the mean of balanced accuracy and macro-F1 changed by \+\d/);
     expect(decision?.newness).toBeGreaterThan(2);
     expect(notes.join()).not.toMatch(/no harder than the training data/);
   });
@@ -133,8 +133,8 @@ describe('the command line', () => {
     const args = ['train', MODEL, '--data', data, '--validation', test, '-o', out, '--learning-rate', '0.5'];
     const { code, stderr, stdout } = await lossgraft([...args, '--epochs', '1', '--no-report']);
     expect(code).toBe(1);
-    expect(stderr).toMatch(/t\.onnx is not written: logit-adjustment: .*; --write-anyway writes it/);
-    expect(stdout).toMatch(/^The model as it was is kept: logit-adjustment: /m);
+    expect(stderr).toMatch(/t\.onnx is not written: with logit-adjustment, .*; --write-anyway writes it/);
+    expect(stdout).toMatch(/^The model as it was is kept: with logit-adjustment, /m);
     expect(existsSync(out)).toBe(false);
     const again = await lossgraft([...args, '--epochs', '1', '--no-report', '--resume', '--write-anyway']);
     expect(again.code).toBe(0);

@@ -1,10 +1,10 @@
-// Loaded into a run with --import: the process dies the second time that it does KILL_DO (a function of node:fs) to a file whose name has
-// KILL_FILE in it, half-way where it writes. A file that is written in parts is written once.
+// Loaded into a run with --import: the process kills itself the KILL_AT-th time (default: the second) that it calls KILL_DO, a function of
+// node:fs, on a file with KILL_FILE in its name. Of what it then writes, half is on the disk. A file written in parts counts once.
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 
 const { openSync, writeSync } = fs;
-const { KILL_DO, KILL_FILE } = process.env;
+const { KILL_DO, KILL_FILE, KILL_AT = '2' } = process.env;
 
 if (KILL_DO !== undefined) {
   const paths = new Map();
@@ -19,7 +19,7 @@ if (KILL_DO !== undefined) {
     const opened = paths.get(file) ?? { path: String(file) };
     if (opened.path.includes(KILL_FILE)) {
       seen.add(opened);
-      if (seen.size === 2) {
+      if (seen.size === Number(KILL_AT)) {
         if (KILL_DO === 'writeSync') writeSync(file, rest[0].subarray(0, rest[0].length >> 1));
         process.kill(process.pid, 'SIGKILL');
       }

@@ -8,7 +8,7 @@ import { buildPage } from '../../web/build.ts';
 import { launchChromium, type Served, serveFolder, type Visit, visit } from '../support/browser.ts';
 import { readOnnx } from '../support/onnxFile.ts';
 import { downloaded, give, trainIn, trainInNode, worstWeight } from './run.ts';
-import { KINDS, shapesImages, shapesModel, tableModel, writeFiles, zipOf } from './shapes.ts';
+import { KINDS, shapesModel, tableModel, writeShapes } from './shapes.ts';
 
 /** A whole run in Chromium, on a model and images that are made here, beside the same run in Node. */
 
@@ -25,10 +25,7 @@ const path = (name: string): string => join(folder, name);
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'lossgraft-test-'));
-  const images = await shapesImages();
-  writeFileSync(path('shapes.onnx'), shapesModel());
-  writeFileSync(path('shapes.zip'), zipOf(images));
-  writeFiles(folder, images);
+  await writeShapes(folder);
   await buildPage(path('site'));
   served = await serveFolder(path('site'));
   browser = await launchChromium();

@@ -91,7 +91,7 @@ export function shapesModel(): Uint8Array {
 }
 
 /** PNG files of 20 × 24 pixels by their paths, `shapes/ring/3.png`. */
-export async function shapesImages(): Promise<Readonly<Record<string, Uint8Array>>> {
+async function shapesImages(): Promise<Readonly<Record<string, Uint8Array>>> {
   const next = uniform(11);
   const files: Record<string, Uint8Array> = {};
   for (const kind of KINDS) {
@@ -123,14 +123,15 @@ function drawn(kind: string, next: () => number): Uint8Array {
   return data;
 }
 
-/** Writes them below a folder, as a user has them. */
-export function writeFiles(folder: string, files: Readonly<Record<string, Uint8Array>>): void {
-  for (const [path, bytes] of Object.entries(files)) {
+/** Writes shapes.onnx, and the images as files and as shapes.zip. */
+export async function writeShapes(folder: string): Promise<void> {
+  const images = await shapesImages();
+  for (const [path, bytes] of Object.entries({
+    ...images,
+    'shapes.onnx': shapesModel(),
+    'shapes.zip': zipSync({ ...images }),
+  })) {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     writeFileSync(join(folder, path), bytes);
   }
-}
-
-export function zipOf(files: Readonly<Record<string, Uint8Array>>): Uint8Array {
-  return zipSync({ ...files });
 }

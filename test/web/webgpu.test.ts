@@ -8,7 +8,7 @@ import { buildPage } from '../../web/build.ts';
 import { launchChromium, type Served, SWIFTSHADER, serveFolder, visit } from '../support/browser.ts';
 import { needs } from '../support/needs.ts';
 import { downloaded, give, trainIn, trainInNode, worstWeight } from './run.ts';
-import { shapesImages, shapesModel, writeFiles, zipOf } from './shapes.ts';
+import { writeShapes } from './shapes.ts';
 
 /** The same on WebGPU, which SwiftShader computes: in software, so it takes a while. */
 
@@ -28,10 +28,7 @@ let inNode: TrainResult;
 
 beforeAll(async () => {
   if (!hasAdapter) return;
-  const images = await shapesImages();
-  writeFileSync(path('shapes.onnx'), shapesModel());
-  writeFileSync(path('shapes.zip'), zipOf(images));
-  writeFiles(folder, images);
+  await writeShapes(folder);
   await buildPage(path('site'));
   served = await serveFolder(path('site'));
   inNode = await trainInNode(folder, EPOCHS, RATE);

@@ -1,6 +1,6 @@
-import type { DeviceProof } from '../../src/runtime/deviceProof.ts';
-import { openSession, type Provider, type SessionOptions } from '../../src/runtime/session.ts';
-import { checkNumbers, type Differs } from '../../src/runtime/webgpu/proof.ts';
+import type { DeviceProof, ProofOptions } from '../../src/runtime/deviceProof.ts';
+import { openSession, type Provider } from '../../src/runtime/session.ts';
+import { checkNumbers } from '../../src/runtime/webgpu/proof.ts';
 import type { Tensor } from '../../src/tensor.ts';
 
 /**
@@ -13,7 +13,7 @@ export async function proveOnDevice(
   provider: Exclude<Provider, 'cpu'>,
   model: string | Uint8Array,
   feeds: Readonly<Record<string, Tensor>>,
-  { differs, ...options }: Pick<SessionOptions, 'name' | 'externalDataFolder'> & { readonly differs?: Differs } = {},
+  { differs, ...options }: ProofOptions = {},
 ): Promise<DeviceProof> {
   const session = await openSession(model, { ...options, provider });
   const outputs = await session.run(feeds).finally(() => session.close());
