@@ -44,7 +44,7 @@ export async function calibrateLabels(
   const head = linearHead(model, graph, scores, classes);
   const placement = placeMap({ model, graph, scores, areProbabilities: false, head, map: found });
   const metric = method === 'temperature' ? 'logLoss' : goal;
-  const judged = crossValidateLabels({ sample, classNames: names, metric, folds, seed, fitTo });
+  const { scored: _, ...judged } = crossValidateLabels({ sample, classNames: names, metric, folds, seed, fitTo });
   const report: CalibrationReport = {
     model: model.name,
     data: data.name,

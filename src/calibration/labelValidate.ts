@@ -1,5 +1,6 @@
 import { foldsOf } from '../data/folds.ts';
 import { labelGate } from '../metrics/labelGate.ts';
+import type { Labelled } from '../metrics/labelled.ts';
 import type { MetricName } from '../metrics/metrics.ts';
 import { type DetailedMetrics, detailedMetricsOf } from '../records/metrics.ts';
 import type { Affine } from '../tuned/head.ts';
@@ -20,6 +21,7 @@ export interface LabelValidation {
 export function crossValidateLabels({ sample, classNames, metric, folds, seed, fitTo }: LabelValidation): {
   readonly before: DetailedMetrics;
   readonly after: DetailedMetrics;
+  readonly scored: Labelled;
   readonly decision: CalibrationDecision;
 } {
   const { classes } = sample;
@@ -40,9 +42,9 @@ export function crossValidateLabels({ sample, classNames, metric, folds, seed, f
   const how = { trainCounts: Array.from(first.tally().totals), seed };
   const before = detailedMetricsOf(first, how);
   const after = detailedMetricsOf(scored, { ...how, before: first });
-  if (metric === 'logLoss') return { before, after, decision: decideByMetric(after, metric) };
+  if (metric === 'logLoss') return { before, after, scored, decision: decideByMetric(after, metric) };
   const goal = metric === 'macroF1' ? 'macro-f1' : 'balanced-accuracy';
   const named = classNames ? { classNames } : {};
   const { decision, why } = labelGate({ before: first, after: scored, isSafe: false, goal, seed, ...named });
-  return { before, after, decision: { decision, why } };
+  return { before, after, scored, decision: { decision, why } };
 }

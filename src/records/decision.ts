@@ -1,4 +1,5 @@
 import type { GateVerdict } from '../metrics/gate.ts';
+import type { Affine } from '../tuned/head.ts';
 import type { CalibrationRecord } from './calibration.ts';
 
 /** A trained model that was compared with the given one. */
@@ -34,4 +35,18 @@ export interface RunDecision {
   readonly thresholds?: readonly number[];
   /** The note on the validation data. */
   readonly warning: string | null;
+}
+
+/**
+ * The map of scores that belongs to the written model, if there is one.
+ *
+ * @param arm the loss whose trained weights are written; default: what the run took.
+ */
+export function calibrationIn({ taken, candidates }: RunDecision, arm?: string): Affine | undefined {
+  const [first] = candidates;
+  const { share } = arm === undefined ? (taken ?? { share: 1 }) : { share: 1 };
+  const name = arm ?? taken?.arm ?? first?.arm;
+  const found = candidates.find((one) => one.arm === name && one.share === share)?.calibration;
+  if (found?.decision !== 'take') return undefined;
+  return { scale: Float64Array.from(found.scale), offset: Float64Array.from(found.offset) };
 }

@@ -6,6 +6,7 @@ import { areKept, MAX_KEPT } from '../metrics/scored.ts';
 import type { Model } from '../model.ts';
 import type { ModelEdit } from '../onnx/types.ts';
 import { badOption } from '../options/check.ts';
+import type { Task } from '../task.ts';
 import type { Tensor } from '../tensor.ts';
 import { type Affine, type HeadTensor, type LinearHead, mappedHead } from '../tuned/head.ts';
 import type { DividedData } from './data.ts';
@@ -19,10 +20,17 @@ export interface PlacedCalibration {
   readonly notes: readonly string[];
 }
 
+/** The scores of a run. */
+export interface CalibrationPlace {
+  /** As given by the user. */
+  readonly logits: string | undefined;
+  readonly task: Task;
+}
+
 /** Where a calibration is written. @throws LossgraftError `not-calibrated` if the file's labels cannot follow. */
 export async function placeCalibration(
   model: Model,
-  logits: string | undefined,
+  { logits, task }: CalibrationPlace,
   state: ReadonlyMap<string, Tensor>,
   map: Affine,
 ): Promise<PlacedCalibration> {
@@ -34,7 +42,7 @@ export async function placeCalibration(
     const mapped = mappedHead(trained, isOne ? ofOneScore(map) : map);
     if (mapped) return { state: new Map([...state, ...mapped]), notes: [] };
   }
-  const { graph, scores, form } = await openClassifier(model, { logits });
+  const { graph, scores, form } = await openClassifier(model, { logits, task });
   const own = form === 'binary' ? ofOneScore(map) : map;
   const { edit, notes } = placeNodes({ model, graph, scores, map: own, areProbabilities: false });
   return { state, edit, notes: [NODES, ...notes] };
@@ -57,23 +65,29 @@ const MAX_SEARCH = 2e9;
 /** Notes on a calibration before the work. @throws LossgraftError for a model or data that cannot be calibrated. */
 export async function calibrationNotes(
   model: Model,
-  { calibrate: method, logits }: TrainOptions,
+  { calibrate: method, logits, threshold, task = 'exclusive' }: TrainOptions,
   { validation, test }: DividedData,
   classes: number,
 ): Promise<readonly string[]> {
   if (method === undefined) return [];
   if (model.stored) throw halfPrecision(model.name);
+  if (threshold === 'tune')
+    throw badOption(
+      'threshold',
+      `numbers beside ${option('calibrate')}, which changes the scores that thresholds are tuned to`,
+      threshold,
+    );
   const most = Math.max(validation.rows.length, test?.rows.length ?? 0);
   if (!areKept(most, classes))
     throw badOption('calibrate', `at most ${MAX_KEPT} scores, all samples and classes together`, most * classes);
-  if (method === 'biases' && validation.rows.length * classes ** 2 > MAX_SEARCH)
+  if (method === 'biases' && task === 'exclusive' && validation.rows.length * classes ** 2 > MAX_SEARCH)
     throw badOption('calibrate', `another method for ${validation.rows.length} samples of ${classes} classes`, method);
   const isScale = method === 'temperature';
   const some = Float64Array.from({ length: classes }, (_, k) => k + 1);
   const map = isScale
     ? { scale: new Float64Array(classes).fill(2), offset: new Float64Array(classes) }
     : { scale: new Float64Array(classes).fill(1), offset: some };
-  const { notes } = await placeCalibration(model, logits, new Map(), map);
+  const { notes } = await placeCalibration(model, { logits, task }, new Map(), map);
   return notes;
 }
 

@@ -239,7 +239,7 @@ const UNSTATED =
   'Neither a softmax nor a sigmoid follows the scores; lossgraft assumes exclusive classes, one per sample';
 
 /** Options without meaning if samples may have several labels. */
-function refuseForLabels({ task, imbalance, costs, calibrate, threshold }: TrainOptions): void {
+function refuseForLabels({ task, imbalance, costs, threshold }: TrainOptions): void {
   if (task === 'exclusive') {
     if (threshold !== undefined)
       throw badOption(
@@ -252,7 +252,6 @@ function refuseForLabels({ task, imbalance, costs, calibrate, threshold }: Train
   const expected = 'exclusive classes; these samples may have several labels';
   if (imbalance !== undefined) throw badOption('imbalance', expected, imbalance);
   if (costs !== undefined) throw badOption('costs', expected, 'costs');
-  if (calibrate !== undefined) throw badOption('calibrate', expected, calibrate);
 }
 
 function thresholdsOf(

@@ -43,8 +43,8 @@ export function refitChoice(
 
 /** Why a run has nothing to repeat. */
 function hindrance(
-  { validation, calibrate, patience }: OrderedTrainOptions,
-  { select, task }: Plan,
+  { validation, threshold, patience }: OrderedTrainOptions,
+  { select }: Plan,
   hasFolds: boolean,
 ): string | undefined {
   if (typeof validation === 'object')
@@ -52,7 +52,6 @@ function hindrance(
   if (hasFolds) return `with ${option('folds')} all samples are trained on`;
   if (select !== 'last') return `held-out samples choose the epoch; it needs ${option('select', 'last')}`;
   if (patience !== undefined) return `held-out samples end the training with ${option('patience')}`;
-  if (calibrate !== undefined) return `${option('calibrate')} needs samples that were not trained on`;
-  if (task === 'multi-label') return 'thresholds of several labels need samples that were not trained on';
+  if (threshold === 'tune') return `${option('threshold', 'tune')} needs samples that were not trained on`;
   return undefined;
 }

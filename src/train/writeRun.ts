@@ -5,12 +5,11 @@ import { LossgraftError, option } from '../errors.ts';
 import { isRecord } from '../isRecord.ts';
 import { MANIFEST_KEY } from '../manifest.ts';
 import type { Model } from '../model.ts';
-import type { RunDecision } from '../records/decision.ts';
+import { calibrationIn } from '../records/decision.ts';
 import type { Checkpoint } from '../records/run.ts';
 import { readSafetensors } from '../safetensors/read.ts';
-import type { Affine } from '../tuned/head.ts';
 import { writeTuned } from '../tuned/writeBack.ts';
-import { type PlacedCalibration, placeCalibration } from './calibration.ts';
+import { type CalibrationPlace, type PlacedCalibration, placeCalibration } from './calibration.ts';
 import { withoutScales } from './scaledHead.ts';
 
 interface WriteHow {
@@ -67,23 +66,13 @@ export async function writeRun(
   const state = readSafetensors(join(folder, written));
   const tuned = new Set(outcome.tuned);
   const kept = new Map([...state].filter(([name]) => tuned.has(name)));
-  const whole = await withoutScales(model, logitsOf(checkpoint), kept);
-  const map = calibrationOf(outcome.decision, arm);
+  const whole = await withoutScales(model, placeOf(checkpoint).logits, kept);
+  const map = calibrationIn(outcome.decision, arm);
   const placed: Pick<PlacedCalibration, 'state' | 'edit'> = map
-    ? await placeCalibration(model, logitsOf(checkpoint), whole, map)
+    ? await placeCalibration(model, placeOf(checkpoint), whole, map)
     : { state: whole };
   const { state: tensors, edit } = placed;
   return writeTuned(model, tensors, path, { ...how, ...(edit ? { edit } : {}) });
-}
-
-/** The calibration of the written model, if it has one. */
-function calibrationOf({ taken, candidates }: RunDecision, arm: string | undefined): Affine | undefined {
-  const [first] = candidates;
-  const { share } = arm === undefined ? (taken ?? { share: 1 }) : { share: 1 };
-  const name = arm ?? taken?.arm ?? first?.arm;
-  const found = candidates.find((one) => one.arm === name && one.share === share)?.calibration;
-  if (found?.decision !== 'take') return undefined;
-  return { scale: Float64Array.from(found.scale), offset: Float64Array.from(found.offset) };
 }
 
 /** The labels of a multi-label model for its manifest: the thresholds of the written model, or of an arm's best epoch. */
@@ -96,8 +85,10 @@ function labelsIn({ outcome, history }: Checkpoint, arm: string | undefined): Fu
   return thresholds === undefined ? {} : { task: 'multi-label', thresholds };
 }
 
-/** The score tensor given to the run. */
-function logitsOf({ settings }: Checkpoint): string | undefined {
-  const { first } = settings;
-  return isRecord(first) && typeof first.logits === 'string' ? first.logits : undefined;
+/** The score tensor given to the run, and its task. */
+function placeOf({ settings: { first, task } }: Checkpoint): CalibrationPlace {
+  return {
+    logits: isRecord(first) && typeof first.logits === 'string' ? first.logits : undefined,
+    task: task === 'multi-label' ? task : 'exclusive',
+  };
 }

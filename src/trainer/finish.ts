@@ -105,13 +105,11 @@ async function judgeAll(
 
 /** @param file `undefined`: the given model. */
 async function judgeMapped({ parts, calibrated }: States, file: string | undefined, part: Part): Promise<AnyScored> {
-  const { runner, folder, request } = parts;
   const own = file === undefined ? undefined : calibrated.get(file);
   if (own === undefined || file === undefined) return judgeState(parts, file, part);
   // A map is not judged on the samples it was fitted to.
-  if (part === request.validation) return own.validation;
-  await runner.ask({ kind: 'load', path: folder.file(file) });
-  return judgeCalibrated(parts, part, own);
+  if (part === parts.request.validation) return own.validation;
+  return judgeCalibrated(parts, file, part, own.map);
 }
 
 async function influenceOf(

@@ -3,9 +3,13 @@ import { join } from 'node:path';
 import type { Part } from '../data/samples.ts';
 import { collapseOf } from '../metrics/collapse.ts';
 import { isHarmed } from '../metrics/gate.ts';
+import type { AnyScored } from '../metrics/scored.ts';
+import { calibrationIn } from '../records/decision.ts';
 import { detailedMetricsOf, metricsOf } from '../records/metrics.ts';
 import type { Checkpoint, Outcome, RefitRecord, RunMode } from '../records/run.ts';
 import { beginning, RunFolder } from '../runFolder/checkpoint.ts';
+import type { Affine } from '../tuned/head.ts';
+import { judgeCalibrated } from './calibrateScores.ts';
 import { verdictOn } from './decide.ts';
 import { curvesOf, surestMistakes } from './details.ts';
 import { mayBeOfRate } from './divergence.ts';
@@ -108,6 +112,19 @@ function without({ request }: RunParts, why: string): RefitRecord {
   return { file: null, why, samples: request.train.rows.length, test: null };
 }
 
+/** The states that are compared, and the calibration of both. */
+interface States {
+  /** The weights that were judged; `undefined`: the given ones. */
+  readonly judged: string | undefined;
+  readonly refit: string;
+  readonly map: Affine | undefined;
+}
+
+/** The map was fitted to what the judged weights say of the held-out samples: those trained on all samples say the like of new ones. */
+function mapped(parts: RunParts, file: string | undefined, part: Part, map: Affine | undefined): Promise<AnyScored> {
+  return map && file !== undefined ? judgeCalibrated(parts, file, part, map) : judgeState(parts, file, part);
+}
+
 /** Looks at what was trained, and copies its state into the run's folder. */
 async function keep(
   parts: RunParts,
@@ -117,11 +134,10 @@ async function keep(
 ): Promise<RefitRecord> {
   const { runner, folder, request } = parts;
   const file = decision.taken?.share === 1 ? whole : await saveHalf(again, whole);
-  const why = await failureOf(parts, again, decision.file ?? undefined, file);
+  const states = { judged: decision.file ?? undefined, refit: file, map: calibrationIn(decision) };
+  const why = await failureOf(parts, again, states);
   if (why !== undefined) return without(again, why);
-  const judged = request.test
-    ? await judgedOn(request.test, parts, again, decision.file ?? undefined, file)
-    : { test: null };
+  const judged = request.test ? await judgedOn(request.test, parts, again, states) : { test: null };
   await runner.ask({ kind: 'load', path: again.folder.file(file) });
   const kept = folder.fresh('refit');
   await runner.ask({ kind: 'save', path: folder.file(kept) });
@@ -133,13 +149,12 @@ async function judgedOn(
   test: Part,
   parts: RunParts,
   again: RunParts,
-  chosenBy: string | undefined,
-  file: string,
+  { judged, refit, map }: States,
 ): Promise<Pick<RefitRecord, 'test' | 'curves' | 'mistakes'>> {
   const { trainCounts, seed, costs, validation } = parts.request;
   const before = await judgeState(parts, undefined, test);
-  const after = await judgeState(again, file, test);
-  const scored = { before, after, validation: await judgeState(parts, chosenBy, validation) };
+  const after = await mapped(again, refit, test, map);
+  const scored = { before, after, validation: await mapped(parts, judged, validation, map) };
   return {
     test: detailedMetricsOf(after, { trainCounts, seed, costs, before }),
     curves: curvesOf(scored, trainCounts),
@@ -147,19 +162,22 @@ async function judgedOn(
   };
 }
 
-/** It knows the held-out samples: where it is worse on them than the weights that do not, it failed. */
+/**
+ * It knows the held-out samples: where it is worse on them than the weights that do not, it failed. A calibration was fitted to these samples
+ * and those weights, so it is left out of the comparison, but not of the look for a collapse.
+ */
 export async function failureOf(
   parts: RunParts,
   again: RunParts,
-  judged: string | undefined,
-  file: string,
+  { judged, refit, map }: States,
 ): Promise<string | undefined> {
   const { request } = parts;
   const { validation, trainCounts, goal, seed } = request;
   const given = await judgeState(parts, undefined, validation);
   const before = await judgeState(parts, judged, validation);
-  const after = await judgeState(again, file, validation);
-  const lost = collapseOf(metricsOf(given, request), metricsOf(after, request), request.data.classNames);
+  const after = await judgeState(again, refit, validation);
+  const written = map ? await mapped(again, refit, validation, map) : after;
+  const lost = collapseOf(metricsOf(given, request), metricsOf(written, request), request.data.classNames);
   if (lost !== undefined) return lost;
   const verdict = verdictOn(before, after, { trainCounts, isSafe: true, goal, seed });
   return isHarmed(verdict)

@@ -107,6 +107,36 @@ describe('train with calibrate', () => {
     expect(JSON.stringify((await inspect(model)).ops)).toContain('"Add"');
   });
 
+  it('writes what calibrate makes of a trained model of several labels', async () => {
+    const home = join(ROOT, 'fixtures/multiLabel');
+    const of = async (options: Partial<TrainOptions>) => {
+      using given = await open(join(home, 'cnn.onnx'));
+      const [data, validation] = [await openData(join(home, 'train.npz')), await openData(join(home, 'test.npz'))];
+      const folder = temporaryFolder();
+      const result = await train(given, { ...PLAIN, test: data, ...options, data, validation, folder });
+      await result.write(join(folder, 't.onnx'), { anyway: true });
+      return { result, folder, path: join(folder, 't.onnx'), data, validation };
+    };
+    const [plain, made] = [await of({}), await of({ calibrate: 'biases' })];
+    expect(calibrationOf(made)?.decision).toBe('take');
+    expect(made.result.decision?.why).toMatch(/^with bce, calibrated by biases, /);
+    using model = await open(made.path);
+    const { metrics } = await evaluate(model, made.data);
+    expect(metrics.macroF1).toBe(made.result.arms[0]?.test?.macroF1);
+    expect(metrics.macroF1).not.toBe(plain.result.arms[0]?.test?.macroF1);
+    using uncalibrated = await open(plain.path);
+    const own = await calibrate(uncalibrated, plain.validation, { method: 'biases' });
+    const again = join(plain.folder, 'calibrated.onnx');
+    await own.write(again, { anyway: true });
+    using other = await open(again);
+    const same = await evaluate(other, made.data);
+    expect(metrics.logLoss).toBeCloseTo(same.metrics.logLoss ?? 0, 6);
+    expect(metrics.macroF1).toBe(same.metrics.macroF1);
+    await expect(of({ calibrate: 'biases', threshold: 'tune' })).rejects.toThrow(
+      /option threshold\] expected numbers beside `calibrate`, which changes the scores/,
+    );
+  });
+
   it('a temperature changes the probabilities and no decision', async () => {
     const [plain, made] = [await uncalibrated, await run('net.onnx', { calibrate: 'temperature' })];
     const [before, after] = [plain, made].map(({ result }) => result.arms[0]?.test);
@@ -137,7 +167,10 @@ describe('train with calibrate', () => {
       await result.write(join(folder, 't.onnx'), { anyway: true });
       return { result, path: join(folder, 't.onnx'), folder };
     };
-    const [plain, made] = [await digits({ refit: false }), await digits({ calibrate: 'logit-adjustment' })];
+    const [plain, made] = [
+      await digits({ refit: false }),
+      await digits({ refit: false, calibrate: 'logit-adjustment' }),
+    ];
     expect(calibrationOf(made)?.decision).toBe('untold');
     expect(made.result.decision?.why).toMatch(
       /^with logit-adjustment, without logit-adjustment calibration \(.*; class \d has only 1/,

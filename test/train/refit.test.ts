@@ -1,13 +1,15 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { open, openData, type TrainOptions, train } from '../../src/index.ts';
+import { evaluate, open, openData, type TrainOptions, train } from '../../src/index.ts';
 import { Scored } from '../../src/metrics/scored.ts';
 import type { RunParts } from '../../src/trainer/parts.ts';
 import { failureOf } from '../../src/trainer/refit.ts';
-import { temporaryFolder } from '../support/cli.ts';
+import { ROOT, temporaryFolder } from '../support/cli.ts';
 import { DIGITS } from '../support/digits.ts';
+import { readOnnx } from '../support/onnxFile.ts';
 
+const LABELS = join(ROOT, 'fixtures/multiLabel');
 const SMALL = { epochs: 2, batchSize: 32, stepsPerRun: 2, report: false, threads: 1, folds: 1 } as const;
 
 async function run(options: Partial<TrainOptions>, folder = temporaryFolder()) {
@@ -87,6 +89,45 @@ describe('a training that is taken', () => {
     expect(back.result.notes.join()).not.toContain('once more');
   }, 180_000);
 
+  it('is written with the calibration that the weights before got', async () => {
+    using test = await openData(join(DIGITS, 'test.npz'));
+    const own = { calibrate: 'temperature', validation: 0.4, test } as const;
+    const { result, bytes, folder } = await run(own);
+    const record = result.decision?.candidates[0]?.calibration;
+    expect(record?.decision).toBe('take');
+    const [scale = 1] = record?.scale ?? [];
+    expect(scale).not.toBe(1);
+    const all = await runOnAll();
+    const head = (file = Buffer.alloc(0)) => readOnnx(file).weights.get('fc2.weight') ?? [];
+    const [plain, scaled] = [head(all.bytes), head(bytes)];
+    expect(scaled).toHaveLength(plain.length);
+    for (const [i, value] of scaled.entries()) expect(value).toBeCloseTo(scale * (plain[i] ?? 0), 6);
+    using model = await open(join(folder, 'tuned.onnx'));
+    const { metrics } = await evaluate(model, test);
+    expect(metrics.confusion).toEqual(result.refit?.test?.confusion);
+    expect(metrics.logLoss).toBeCloseTo(result.refit?.test?.logLoss ?? 0, 5);
+    expect(metrics.logLoss).not.toBeCloseTo(all.result.arms[0]?.judged?.logLoss ?? 0, 3);
+  }, 180_000);
+
+  it('of several labels is repeated, too', async () => {
+    const of = async (more: Partial<TrainOptions>, judge?: string) => {
+      using model = await open(join(LABELS, 'cnn.onnx'));
+      using data = await openData(join(LABELS, 'train.npz'));
+      using other = await openData(join(LABELS, 'test.npz'));
+      const folder = temporaryFolder();
+      const sets = judge === undefined ? {} : { [judge]: other };
+      const result = await train(model, { ...SMALL, epochs: 4, ...more, ...sets, data, folder });
+      await result.write(join(folder, 't.onnx'), { anyway: true });
+      return { result, bytes: readFileSync(join(folder, 't.onnx')) };
+    };
+    const { result, bytes } = await of({}, 'test');
+    const all = await of({}, 'validation');
+    expect(result.refit?.file).toMatch(/^refit/);
+    expect(bytes).toEqual(all.bytes);
+    expect(result.refit?.test?.macroF1).toBe(all.result.arms[0]?.judged?.macroF1);
+    await expect(of({ refit: true, threshold: 'tune' })).rejects.toThrow(/`threshold: "tune"` needs samples/);
+  }, 180_000);
+
   it('of several losses is repeated alone', async () => {
     const names = new Set<string>();
     const onProgress: TrainOptions['onProgress'] = ({ arm }) => void names.add(arm);
@@ -102,7 +143,6 @@ describe('a training on all samples', () => {
     [{ folds: 2 }, /with `folds` all samples are trained on/],
     [{ loss: 'ce' }, /held-out samples choose the epoch; it needs `select: "last"`/],
     [{ patience: 1, select: 'last' }, /held-out samples end the training/],
-    [{ calibrate: 'temperature' }, /needs samples that were not trained on/],
   ])('is refused where it has no meaning: %o', async (options, expected) => {
     await expect(run({ ...options, refit: true })).rejects.toThrow(expected);
     expect((await run({ ...options })).result.refit).toBeNull();
@@ -135,7 +175,7 @@ describe('what was trained on all samples failed', () => {
   };
   const failure = (refit: readonly number[]) => {
     const parts = partsOf({ given: RIGHT, judged: RIGHT, refit });
-    return failureOf(parts, parts, 'judged', 'refit');
+    return failureOf(parts, parts, { judged: 'judged', refit: 'refit', map: undefined });
   };
 
   it('where it takes all for one class, or is worse on what it knows', async () => {
