@@ -1,8 +1,9 @@
 import type { GradientRule } from '../../src/contract.ts';
 import { intAttribute, stringAttribute, unsupported } from '../../src/emit/index.ts';
-import { exact, outputOf } from '../support/shapes.ts';
+import { axisOf, exact, outputOf, rankOf } from '../support/shapes.ts';
 import { gatherGradient } from './support/gathers.ts';
 import { gatherNDGradient } from './support/gathersND.ts';
+import { placedAtRunTime } from './support/places.ts';
 
 /** dy summed into the rows that were read. */
 export const Gather: GradientRule = exact(gatherGradient);
@@ -32,6 +33,19 @@ export const TopK: GradientRule = (context) => {
   const { op, node, input, dyOf } = context;
   return [op.scatterElements(op.zerosLike(input(0)), outputOf(context, 1), dyOf(0), intAttribute(node, 'axis', -1))];
 };
+
+/** The rows of dy at the places that were kept; without an axis, its elements. */
+export const Compress: GradientRule = exact(({ op, node, input, dy }) => {
+  const x = input(0);
+  const kept = op.reshape(op.call('NonZero', [input(1)], { dtype: 'int64', shape: [1, undefined] }), [-1]);
+  if (!node.attributes.has('axis')) {
+    const size = op.reduceProd(op.shapeOf(x), [0], true);
+    return [op.reshapeLike(placedAtRunTime(op, dy, 1, 0, kept, size), x)];
+  }
+  const axis = axisOf(node, x, intAttribute(node, 'axis', 0));
+  const length = op.gather(op.shapeOf(x), op.vector([axis]));
+  return [placedAtRunTime(op, dy, rankOf(node, x), axis, kept, length)];
+});
 
 function isSum(node: Parameters<GradientRule>[0]['node']): boolean {
   const reduction = stringAttribute(node, 'reduction', 'none');

@@ -34,9 +34,11 @@ const EXCEPTIONS: readonly Exception[] = [
   },
   { name: / LpPool /, problem: /on the CPU: LpPool/, why: NO_KERNEL },
   { name: / Col2Im /, problem: /on the CPU/, why: NO_KERNEL },
+  { name: / (AffineGrid|Compress) /, problem: /on the CPU/, why: NO_KERNEL },
+  { name: / GridSample opset 2/, problem: /on the CPU: (Mul, )?GridSample$/, why: NO_KERNEL },
   { name: / Einsum /, problem: /throws/, why: 'the kernel fails where both sides are broadcast' },
   {
-    name: / (Pad|Resize|Einsum) .*symbolic/,
+    name: / (Pad|Resize|Einsum|GridSample) .*symbolic/,
     problem: /on the CPU/,
     why: 'positions of unknown lengths are computed on the CPU, from the lengths',
   },
