@@ -20,9 +20,9 @@ import { modelFileIn } from './modelFolder.ts';
 import { scan } from './onnx/index.ts';
 import { checkOptions } from './options/check.ts';
 import type { OptionsOf } from './options/row.ts';
-import { proveOnDevice } from './runtime/deviceProof.ts';
 import { refuseEmptyInputs } from './runtime/feeds.ts';
 import { explainLength } from './runtime/longestRow.ts';
+import { proveBatch } from './runtime/proveBatch.ts';
 import { type ModelFile, openSession, type Provider } from './runtime/session.ts';
 import { runRows } from './tables/run.ts';
 import type { Tensor } from './tensor.ts';
@@ -121,7 +121,7 @@ export async function run(what: Runnable, dataset: Dataset, options: RunOptions 
       const feeds = await bound.read(start, count);
       const filled = fillUp(feeds, fixed);
       if (provider !== 'cpu' && start === 0)
-        notes.push((await proveOnDevice(provider, model.file, filled, model.session)).note);
+        notes.push((await proveBatch(provider, model, filled, (some) => session.run(some, fetches))).note);
       await breathe();
       const results = await session.run(filled, fetches).catch(async (error: unknown) => {
         throw await explainLength(error, model, () => bound.read(0, 1), data.name);

@@ -15,9 +15,9 @@ import { manifestRecord } from '../manifest.ts';
 import { type Model, modelFile, typedGraph } from '../model.ts';
 import { editedBytes } from '../onnx/index.ts';
 import type { RunProgress } from '../records/progress.ts';
-import { proveOnDevice } from '../runtime/deviceProof.ts';
 import { refuseEmptyInputs } from '../runtime/feeds.ts';
 import { explainLength } from '../runtime/longestRow.ts';
+import { proveBatch } from '../runtime/proveBatch.ts';
 import { type ModelFile, openSession, type Session } from '../runtime/session.ts';
 import { statedTask } from '../statedTask.ts';
 import type { Task } from '../task.ts';
@@ -205,7 +205,7 @@ export async function* scoreBatches(
       const { [name]: labels, ...own } = await bound.read(start, count);
       const feeds = fillUp({ ...own, ...unusedLabels(classifier, count) }, fixed);
       if (provider !== 'cpu' && start === 0)
-        onNotes?.([(await proveOnDevice(provider, file.file, feeds, file.session)).note]);
+        onNotes?.([(await proveBatch(provider, file, feeds, (some) => session.run(some))).note]);
       await breathe();
       const results = await session
         .run(feeds, ownOutput === undefined ? [output] : [output, ownOutput])

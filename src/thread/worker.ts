@@ -3,6 +3,7 @@ import { LossgraftError } from '../errors.ts';
 import { proveOnDevice } from '../runtime/deviceProof.ts';
 import { ownBuffers, release } from '../runtime/release.ts';
 import { DeviceTensor, openSession, type Provider, type Session } from '../runtime/session.ts';
+import { batchOf, inHalves, rowsOf, withFittingBatch } from '../runtime/webgpu/fitting.ts';
 import { readBack } from '../runtime/webgpu/readBack.ts';
 import { readSafetensors } from '../safetensors/read.ts';
 import { writeSafetensors } from '../safetensors/write.ts';
@@ -17,6 +18,7 @@ import { stackBatches, stepOf, stepsOf } from './steps.ts';
 
 interface Opened {
   readonly session: Session;
+  readonly name: string;
   readonly bytes: Uint8Array;
   readonly provider: Provider;
   readonly externalDataFolder: string;
@@ -63,7 +65,7 @@ async function open(job: Extract<Job, { kind: 'open' }>): Promise<void> {
   const where = { name, provider, externalDataFolder, ...(threads === undefined ? {} : { threads }) };
   const onDevice = states ? { onDevice: states.map((state) => `${state}.next`) } : {};
   const session = await openSession(bytes, { ...TRAINING_SESSION, ...where, ...onDevice });
-  graphs.set(graph, { session, bytes, provider, externalDataFolder, front, states, proved: provider === 'cpu' });
+  graphs.set(graph, { session, name, bytes, provider, externalDataFolder, front, states, proved: provider === 'cpu' });
 }
 
 function opened(graph: string): Opened {
@@ -136,8 +138,21 @@ async function trainOnDevice(
   { own, feeds, loss }: { readonly own: Tensors; readonly feeds: Tensors; readonly loss: string },
   idle: number,
 ): Promise<Losses> {
-  const note = await proveStep(open, own, loss);
-  const { losses, state: next } = await stepOnDevice(open.session, state, own, loss);
+  const step = async () => {
+    const proof = await proveStep(open, own, loss);
+    return { ...(await stepOnDevice(open.session, state, own, loss)), proof };
+  };
+  const {
+    losses,
+    state: next,
+    proof: note,
+  } = await step().catch(async (error: unknown) => {
+    const one = stepOf(own, 0);
+    const batch = batchOf(one);
+    throw await withFittingBatch(error, batch, async (rows) => {
+      dispose(await open.session.runOnDevice(withState(open, rowsOf(one, batch, rows))), [state]);
+    });
+  });
   release(Object.values({ ...feeds, ...own }));
   if (next) replaceState(next);
   return { losses, idle, ...(await scaling()), ...note };
@@ -152,9 +167,12 @@ async function proveStep(open: Opened, own: Tensors, loss: string): Promise<{ no
 async function evaluate({ graph, feeds, fetches }: Extract<Job, { kind: 'evaluate' }>): Promise<Tensors> {
   const open = opened(graph);
   const own = await behindFront(open, feeds, undefined);
-  // A WebGPU session takes nodes without a kernel to the CPU; CUDA's is refused when it is opened.
-  if (open.provider === 'webgpu' && !open.proved) await prove(open, await readBack(withState(open, own)));
-  return using({ ...feeds, ...own }, () => open.session.run(withState(open, own), fetches));
+  const run = async (part: Tensors): Promise<Tensors> => {
+    // A WebGPU session takes nodes without a kernel to the CPU; CUDA's is refused when it is opened.
+    if (open.provider === 'webgpu' && !open.proved) await prove(open, await readBack(withState(open, part)));
+    return open.session.run(withState(open, part), fetches);
+  };
+  return using({ ...feeds, ...own }, () => inHalves(own, run));
 }
 
 /** Feeds serve one run: their memory is freed at once. */
@@ -178,9 +196,9 @@ async function prove(
   feeds: Tensors,
   how: Pick<Parameters<typeof proveOnDevice>[3] & object, 'differs'> = {},
 ): Promise<{ note?: string }> {
-  const { externalDataFolder, provider } = open;
+  const { externalDataFolder, name, provider } = open;
   if (open.proved || provider === 'cpu') return {};
-  const { note } = await proveOnDevice(provider, open.bytes, feeds, { externalDataFolder, ...how });
+  const { note } = await proveOnDevice(provider, open.bytes, feeds, { externalDataFolder, name, ...how });
   open.proved = true;
   return { note };
 }

@@ -1,10 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeNpz } from '../../src/index.ts';
 import { elementCount, type Tensor } from '../../src/tensor.ts';
-import { lossgraft } from '../support/cli.ts';
+import { lossgraft, ROOT } from '../support/cli.ts';
 import { needs } from '../support/needs.ts';
 import { swiftshaderEnvironment } from '../support/swiftshader.ts';
 
@@ -19,13 +19,16 @@ afterAll(() => rmSync(scratch, { recursive: true }));
 const HOST = 'fixtures/hosts/dropout-opset17.onnx';
 const rows = join(scratch, 'rows.npz');
 const DIGITS_CASE = 'fixtures/cases/digits/focal';
+/** A stand-in for a GPU that fails. */
+const FAULTY = join(ROOT, 'test/support/faultyGpu.mjs');
 const MINUTES = 240_000;
 
 beforeAll(() => writeRows(rows, [6]));
 
 /** One cache, so that the self-test runs once. */
-function on(provider: string, args: readonly string[]) {
-  const env = { ...software, XDG_CACHE_HOME: join(scratch, 'cache') };
+function on(provider: string, args: readonly string[], fault?: string) {
+  const faulty = fault ? { FAULT: fault, NODE_OPTIONS: `--import=${FAULTY}` } : {};
+  const env = { ...software, XDG_CACHE_HOME: join(scratch, 'cache'), ...faulty };
   return lossgraft([...args, ...(provider === '' ? [] : ['--provider', provider])], { env });
 }
 
@@ -143,5 +146,31 @@ describe('on SwiftShader', needs(software !== undefined, 'SwiftShader: Linux on 
     const [found = [], expected = []] = ['webgpu', 'cpu'].map((provider) => lossesIn(runOf(provider)));
     expect(expected).toHaveLength(6);
     for (const [i, loss] of expected.entries()) expect(found[i]).toBeCloseTo(loss, 4);
+  });
+
+  const trained = (output: string) => {
+    const how = ['--trainable', 'all', '--epochs', '3', '--batch-size', '8', '--no-refit', '--write-anyway'];
+    return ['train', HOST, '--data', rows, '-o', join(scratch, output), ...how];
+  };
+
+  it('train ends cleanly where the device is lost, and goes on from the checkpoint to the same bytes', {
+    timeout: MINUTES,
+  }, async () => {
+    await on('webgpu', trained('whole.onnx'));
+    const { code, stderr } = await on('webgpu', trained('lost.onnx'), 'lost:9');
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/epoch 1/);
+    expect(stderr).toMatch(/expected a GPU that stays there, found WebGPU device lost .* exists\. .*--resume/);
+    expect(existsSync(join(scratch, 'lost.onnx'))).toBe(false);
+    expect((await on('webgpu', [...trained('lost.onnx'), '--resume'])).code).toBe(0);
+    const [whole, lost] = ['whole', 'lost'].map((name) => readFileSync(join(scratch, `${name}.onnx`)));
+    expect(whole?.equals(readFileSync(HOST))).toBe(false);
+    expect(lost?.equals(whole ?? Buffer.of())).toBe(true);
+  });
+
+  it('says how large a batch fits the memory of the GPU', { timeout: MINUTES }, async () => {
+    const { code, stderr } = await on('webgpu', trained('large.onnx'), 'memory:5');
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/out of memory\. A batch of 4 fits: --batch-size 4/);
   });
 });

@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { LossgraftError } from '../../src/errors.ts';
+import { webgpuForms } from '../../src/lower/webgpu/forms.ts';
 import { describeAdapter, readAdapter } from '../../src/runtime/webgpu/adapter.ts';
+import { inHalves, withFittingBatch } from '../../src/runtime/webgpu/fitting.ts';
 import { explainRun } from '../../src/runtime/webgpu/guard.ts';
+import { FORM_NEEDS } from '../../src/runtime/webgpu/needs.ts';
 import { checkPlacement } from '../../src/runtime/webgpu/proof.ts';
 import type { Tensor } from '../../src/tensor.ts';
 import { stepDiffers } from '../../src/thread/deviceSteps.ts';
@@ -63,6 +67,63 @@ describe('a run', () => {
     ['Invalid argument', undefined],
   ])('that ends with %s', (message, code) => {
     expect(explainRun('m.onnx', new Error(message))?.code).toBe(code);
+  });
+});
+
+describe('an operator without a kernel', () => {
+  it('is named with its node, and with what the form that was tried needs', () => {
+    const error = explainRun(
+      'm.onnx',
+      new Error("Non-zero status code while running RNN node. Name:'layer1' It throws."),
+    );
+    expect(error?.message).toMatch(
+      /a kernel of WebGPU for RNN \(layer1\).*form of RNN needs sequences of one known length/,
+    );
+    const other = explainRun('m.onnx', new Error("while running LpPool node. Name:'pool' It throws."));
+    expect(other?.message).toMatch(/LpPool \(pool\).*no kernel for LpPool, and lossgraft no other form/);
+  });
+
+  it('has a form wherever a form is said to have been tried', () => {
+    expect(Object.keys(FORM_NEEDS).filter((op) => !(op in webgpuForms))).toEqual([]);
+  });
+});
+
+describe('memory that is full', () => {
+  const full = new LossgraftError({
+    ...{ code: 'webgpu-memory', where: 'm.onnx', expected: 'a run that fits', found: 'out of memory', hint: 'Wait' },
+  });
+  const most = (rows: number, limit: number) => (rows > limit ? Promise.reject(full) : Promise.resolve({}));
+
+  it.each([
+    [32, 9, /A batch of 8 fits/],
+    [7, 3, /A batch of 3 fits/],
+    [8, 0, /Not even one sample fits/],
+  ])('says of a batch of %i what fits', async (batch, limit, hint) => {
+    expect(String(await withFittingBatch(full, batch, (rows) => most(rows, limit)))).toMatch(hint);
+  });
+
+  it('says nothing new where smaller batches fail for another reason, and of other errors', async () => {
+    expect(await withFittingBatch(full, 8, () => Promise.reject(new Error('a fixed batch')))).toBe(full);
+    const other = new Error('another');
+    expect(await withFittingBatch(other, 8, () => Promise.resolve())).toBe(other);
+  });
+
+  it('runs a batch of rows in halves, to the same rows', async () => {
+    const rows = (count: number): Tensor => ({
+      dtype: 'float32',
+      dims: [count, 2],
+      data: Float32Array.from({ length: 2 * count }, (_, i) => i),
+    });
+    const sizes: number[] = [];
+    const run = async ({ x }: Readonly<Record<string, Tensor>>) => {
+      const [size = 0] = x?.dims ?? [];
+      await most(size, 3);
+      sizes.push(size);
+      return x ? { y: x } : {};
+    };
+    expect(await inHalves({ x: rows(7) }, run)).toEqual({ y: rows(7) });
+    expect(sizes).toEqual([2, 2, 3]);
+    await expect(inHalves({ x: rows(7) }, () => Promise.reject(full))).rejects.toBe(full);
   });
 });
 

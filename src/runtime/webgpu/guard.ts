@@ -1,5 +1,7 @@
 import { LossgraftError, option } from '../../errors.ts';
+import { describeNode } from '../device/profile.ts';
 import { diagnoseWebgpu } from './diagnose.ts';
+import { whyNoKernel } from './needs.ts';
 
 /** Dawn's words where there is no adapter. */
 const NO_ADAPTER = 'Failed to get a WebGPU adapter';
@@ -9,6 +11,8 @@ export async function explainWebgpu(where: string, cause: unknown): Promise<Loss
   if (cause instanceof LossgraftError) return cause;
   const message = (cause instanceof Error ? cause.message : String(cause)).trim();
   if (!message.includes(NO_ADAPTER)) {
+    const known = explainRun(where, cause);
+    if (known) return known;
     return new LossgraftError({
       code: 'webgpu-model-not-loaded',
       where,
@@ -34,7 +38,7 @@ const NONE = 'Run with the provider cpu, or see lossgraft doctor';
 
 /** What ONNX Runtime throws in a run on WebGPU, by what the user can do about it; `undefined` for anything else. */
 export function explainRun(where: string, cause: unknown): LossgraftError | undefined {
-  const message = (cause instanceof Error ? cause.message : String(cause)).trim();
+  const message = (cause instanceof Error ? cause.message : String(cause)).trim().replace(/\.$/, '');
   const problem = (code: 'webgpu-device-lost' | 'webgpu-memory' | 'webgpu-no-kernel', expected: string, hint: string) =>
     new LossgraftError({ code, where, expected, found: message, hint, cause });
   if (/device (was |is )?lost|DeviceLost/i.test(message)) {
@@ -45,11 +49,12 @@ export function explainRun(where: string, cause: unknown): LossgraftError | unde
   ) {
     return problem('webgpu-memory', "a run that fits the GPU's memory", MEMORY);
   }
-  const [, op] = /while running (\w+) node/.exec(message) ?? [];
+  const [, op, name = ''] = /while running (\w+) node\. Name:'([^']*)'/.exec(message) ?? [];
   if (op === undefined) return undefined;
-  return problem('webgpu-no-kernel', `a form of ${op} that WebGPU has a kernel for`, NO_KERNEL);
+  const node = describeNode({ op, name, provider: 'webgpu' });
+  const hint = `${whyNoKernel([op])}. Run with the provider cpu; docs/operators.md lists what WebGPU computes`;
+  return problem('webgpu-no-kernel', `a kernel of WebGPU for ${node}`, hint);
 }
 
 const LOST = `The driver has reset it, or it was removed. Start the command again, or continue a training run with ${option('mode', 'resume')}`;
-const MEMORY = 'Take smaller batches, or the provider cpu';
-const NO_KERNEL = 'Run with the provider cpu; docs/operators.md lists what WebGPU computes';
+const MEMORY = `Take a smaller ${option('batchSize')}, or the provider cpu`;

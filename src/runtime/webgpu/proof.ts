@@ -6,6 +6,7 @@ import { isFloat, type Tensor } from '../../tensor.ts';
 import { type Agreement, compareOutputs } from '../device/agreement.ts';
 import { describeNode, type ProfiledNode, readProfile } from '../device/profile.ts';
 import { openSession, type SessionOptions } from '../session.ts';
+import { whyNoKernel } from './needs.ts';
 
 /**
  * Largest difference from the CPU's numbers, of what an output's largest magnitude is: drivers are allowed to round sums and functions
@@ -131,7 +132,7 @@ export function checkPlacement(
       where,
       expected: 'every node that computes floating-point numbers on WebGpuExecutionProvider',
       found: `on the CPU: ${strays.map(describeNode).join(', ')}`,
-      hint: 'WebGPU has no kernel for it, and lossgraft no other form: run with the provider cpu',
+      hint: `${whyNoKernel(strays.map(({ op }) => op))}. Run with the provider cpu`,
     });
   }
   if (webgpuNodes.length > 0) return { webgpuNodes, shapeNodes, maskNodes };
