@@ -1,22 +1,12 @@
+import * as catalogue from '../src/catalogue.ts';
 import {
-  augmentRows,
-  dataRows,
-  exportRows,
   flagOf,
-  inspectRows,
   kebabCase,
   type LossgraftError,
-  losses,
-  optimizers,
   type Problem,
   type Row,
   type Rows,
   rewriteOptions,
-  runRows,
-  trainGraphRows,
-  trainRows,
-  validateRows,
-  weightings,
 } from '../src/catalogue.ts';
 
 /** Options of the library that are flags without a value here. */
@@ -27,19 +17,17 @@ const OWN: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   setupCuda: { undefined: '--setup-cuda' },
 };
 
-const TABLES: readonly Rows[] = [
-  dataRows,
-  augmentRows,
-  exportRows,
-  inspectRows,
-  runRows,
-  trainRows,
-  trainGraphRows,
-  validateRows,
-];
+/** All options of the tables, including groups, by key. If several tables have a key, one that the command line has counts. */
+const ROWS: ReadonlyMap<string, Row> = new Map(
+  Object.entries<unknown>(catalogue)
+    .filter(isTable)
+    .flatMap(([, rows]) => flattened(rows))
+    .sort(([, a], [, b]) => Number(a.flag !== false) - Number(b.flag !== false)),
+);
 
-/** All options of the tables, including groups, by key. */
-const ROWS: ReadonlyMap<string, Row> = new Map(TABLES.flatMap(flattened));
+function isTable(entry: [string, unknown]): entry is [string, Rows] {
+  return entry[0].endsWith('Rows');
+}
 
 function flattened(rows: Rows): (readonly [string, Row])[] {
   return Object.entries(rows).flatMap(([key, row]): (readonly [string, Row])[] => [
@@ -50,7 +38,7 @@ function flattened(rows: Rows): (readonly [string, Row])[] {
 
 /** Options that losses, weightings and optimizers declare. */
 export const DECLARED: ReadonlySet<string> = new Set(
-  [losses, weightings, optimizers].flatMap((registry) =>
+  [catalogue.losses, catalogue.weightings, catalogue.optimizers].flatMap((registry) =>
     Object.values(registry).flatMap(({ options }) => Object.keys(options)),
   ),
 );

@@ -1,3 +1,4 @@
+import { option } from '../errors.ts';
 import { choice, count, flag, isWhole, number } from '../options/row.ts';
 import { graftRows } from './graft.ts';
 import { optimizerRow, stepRows, trainableRow } from './step.ts';
@@ -26,7 +27,7 @@ export const graphRows = {
   ),
   /** The split form: BatchNorm in training mode uses the statistics of each worker's part of a batch. Default false: that is refused. */
   batchNormPerWorker: flag(
-    'Allow BatchNorm in training mode with --split: each worker normalises its own part of the batch',
+    `Allow BatchNorm in training mode with ${option('form', 'split')}: each worker normalises its own part of the batch`,
     { needs: 'batchNorm=train' },
   ),
   /** Whose kernels the graph is written for. `cpu` and `cuda` take the forms of `any`, which WebGPU lacks kernels for. Default `any`. */

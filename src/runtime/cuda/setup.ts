@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { openPromise } from 'yauzl';
-import { LossgraftError } from '../../errors.ts';
+import { LossgraftError, option } from '../../errors.ts';
 import { replaceFile } from '../../files/whole.ts';
 import { binaryFolder, runtimeFolder } from '../device/isolated.ts';
 import { packageVersion } from '../device/report.ts';
@@ -75,7 +75,7 @@ async function keep(folder: string, version: string, present: readonly string[])
     where: folder,
     expected: `no provider libraries, or only those of version ${version}`,
     found: `${present.join(', ')}${versions.size > 0 ? ` of version ${[...versions].join(', ')}` : ''}`,
-    hint: 'Remove them, or replace them with --force',
+    hint: `Remove them, or replace them: ${option('force')}`,
   });
 }
 
@@ -195,6 +195,6 @@ function onlyBeside(to: string): LossgraftError {
     where: to,
     expected: 'the source wheel',
     found: "the source runtime, whose installer writes beside onnxruntime-node's own library only",
-    hint: 'Leave out --to, or take --source wheel',
+    hint: `Leave out ${option('to')}, or take ${option('source', 'wheel')}`,
   });
 }
