@@ -190,6 +190,7 @@ export type ErrorCode =
   | 'outside-folder'
   | 'parquet-column'
   | 'parquet-encoding'
+  | 'page-file'
   | 'page-too-large'
   | 'parquet-too-large'
   | 'payload-type'

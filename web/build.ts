@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { copyFile, mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
@@ -38,54 +38,91 @@ const PACKAGES: Readonly<Record<string, string>> = {
   sharp: 'sharp.ts',
 };
 
-/** Files of the engine that start processes or threads, or read profiles. */
+/** Files of the engine that start processes or threads, read profiles, or make code out of strings. */
 const FILES: Readonly<Record<string, string>> = {
   'src/builtFile.ts': 'builtFile.ts',
   'src/runtime/device/isolated.ts': 'isolated.ts',
   'src/runtime/deviceProof.ts': 'deviceProof.ts',
+  'src/runFolder/tensorboard.ts': 'tensorboard.ts',
   'src/train/versions.ts': 'versions.ts',
 };
 
 /** What is copied as it is: a name in the site, and where it comes from. */
 const COPIED: Readonly<Record<string, string>> = {
-  'index.html': 'web/index.html',
-  'style.css': 'web/style.css',
   'icon.svg': 'web/icon.svg',
   'manifest.webmanifest': 'web/manifest.webmanifest',
   'example/digits.onnx': 'fixtures/digits/model.onnx',
   'example/collected.npz': 'fixtures/digits/collected.npz',
 };
 
-/** onnxruntime-web looks for them beside the scripts: of WebAssembly, and of WebGPU. */
-const RUNTIMES = ['ort-wasm-simd-threaded.wasm', 'ort-wasm-simd-threaded.asyncify.wasm'];
+/** onnxruntime-web's WebAssembly for each device. */
+const RUNTIMES = { wasm: 'ort-wasm-simd-threaded', webgpu: 'ort-wasm-simd-threaded.asyncify' } as const;
 
-/** Builds the page into `folder`, which any static server can then serve. */
+/**
+ * Builds the page into `folder`, which any static server can then serve. The names of scripts, styles and WebAssembly contain their digest: a
+ * page never meets the engine of another build.
+ */
 export async function buildPage(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true });
   await mkdir(join(folder, 'example'), { recursive: true });
   for (const [name, from] of Object.entries(COPIED)) await copyFile(join(ROOT, from), join(folder, name));
-  for (const name of RUNTIMES)
-    await copyFile(fileURLToPath(import.meta.resolve(`onnxruntime-web/${name}`)), join(folder, name));
-  await bundle(folder, { engine: 'engine/worker.ts' }, { inject: [join(HERE, 'platform/globals.ts')] });
-  await bundle(folder, { main: 'page/main.ts' });
-  const files = await filesOf(folder);
-  const kept = files.filter((name) => !name.endsWith('.wasm'));
-  const define = {
-    CACHE: JSON.stringify(`lossgraft-${await digest(folder, files)}`),
-    FILES: JSON.stringify(['./', ...kept]),
-  };
-  await bundle(folder, { serviceWorker: 'serviceWorker/serviceWorker.ts' }, { define });
+  const runtimes = await copyRuntimes(folder);
+  const inject = [join(HERE, 'platform/globals.ts')];
+  const engine = await bundle(folder, 'engine/worker.ts', { inject, define: defined({ RUNTIME_FILES: runtimes }) });
+  const main = await bundle(folder, 'page/main.ts', { define: defined({ ENGINE: engine }) });
+  const style = await copyHashed(folder, join(HERE, 'style.css'), 'style', '.css');
+  const html = await readFile(join(HERE, 'index.html'), 'utf8');
+  await writeFile(join(folder, 'index.html'), html.replace('style.css', style).replace('main.js', main));
+  await addServiceWorker(folder);
 }
 
-async function bundle(
-  folder: string,
-  entries: Readonly<Record<string, string>>,
-  more: BuildOptions = {},
-): Promise<void> {
-  await build({
+/** Adds the service worker, which keeps just the files that lie in `folder` now: it refuses others that come by their names. */
+export async function addServiceWorker(folder: string): Promise<void> {
+  const names = (await filesOf(folder)).filter((name) => name !== WORKER);
+  const digests = await Promise.all(names.map(async (name) => [name, await digest(join(folder, name))] as const));
+  const files = digests.map(([name, hash]) => [name, `sha256-${hash.toString('base64')}`] as const);
+  const isRuntime = ([name]: readonly [string, string]): boolean => name.endsWith('.wasm');
+  const define = defined({
+    BUILD: createHash('sha256').update(JSON.stringify(files)).digest('hex').slice(0, 16),
+    FILES: files.filter((file) => !isRuntime(file)).map(([name, hash]) => [name === 'index.html' ? './' : name, hash]),
+    RUNTIMES: files.filter(isRuntime),
+  });
+  await bundle(folder, 'serviceWorker/serviceWorker.ts', { define, entryNames: '[name]', splitting: false });
+}
+
+const WORKER = 'serviceWorker.js';
+
+function defined(values: Readonly<Record<string, unknown>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, JSON.stringify(value)]));
+}
+
+async function copyRuntimes(folder: string): Promise<Readonly<Record<string, string>>> {
+  const copied = Object.entries(RUNTIMES).map(async ([device, name]) => {
+    const from = fileURLToPath(import.meta.resolve(`onnxruntime-web/${name}.wasm`));
+    return [device, await copyHashed(folder, from, name, '.wasm')] as const;
+  });
+  return Object.fromEntries(await Promise.all(copied));
+}
+
+async function copyHashed(folder: string, from: string, name: string, ending: string): Promise<string> {
+  const hashed = `${name}-${(await digest(from)).toString('hex').slice(0, 8)}${ending}`;
+  await copyFile(from, join(folder, hashed));
+  return hashed;
+}
+
+async function digest(file: string): Promise<Buffer> {
+  return createHash('sha256')
+    .update(await readFile(file))
+    .digest();
+}
+
+/** @returns the name of the script. */
+async function bundle(folder: string, entry: string, more: BuildOptions): Promise<string> {
+  const { metafile } = await build({
     absWorkingDir: ROOT,
-    entryPoints: Object.fromEntries(Object.entries(entries).map(([name, file]) => [name, join(HERE, file)])),
+    entryPoints: [join(HERE, entry)],
     outdir: folder,
+    entryNames: 'parts/[name]-[hash]',
     chunkNames: 'parts/[name]-[hash]',
     bundle: true,
     splitting: true,
@@ -96,8 +133,12 @@ async function bundle(
     plugins: [inPage],
     logLevel: 'warning',
     legalComments: 'linked',
+    metafile: true,
     ...more,
   });
+  const [script] = Object.entries(metafile?.outputs ?? {}).find(([, made]) => made.entryPoint === `web/${entry}`) ?? [];
+  if (script === undefined) throw new Error(`${entry} became no script`);
+  return relative(folder, join(ROOT, script)).replaceAll('\\', '/');
 }
 
 async function filesOf(folder: string): Promise<string[]> {
@@ -106,13 +147,6 @@ async function filesOf(folder: string): Promise<string[]> {
     .filter((entry) => entry.isFile())
     .map((entry) => relative(folder, join(entry.parentPath, entry.name)).replaceAll('\\', '/'))
     .sort();
-}
-
-/** Other files are another build. */
-async function digest(folder: string, files: readonly string[]): Promise<string> {
-  const hash = createHash('sha256');
-  for (const name of files) hash.update(name).update(await readFile(join(folder, name)));
-  return hash.digest('hex').slice(0, 16);
 }
 
 const PLATFORM = join(HERE, 'platform');

@@ -7,6 +7,7 @@ import type {
   TrainEvent,
   TrainResult,
 } from '../src/index.ts';
+import type { Changed } from '../src/tuned/changed.ts';
 import type { Device } from './platform/onnxruntime.ts';
 
 /** What the page asks of the engine, which works in a thread of its own, and what it is told. */
@@ -111,8 +112,10 @@ export interface ClassRecall {
 export interface Tuned {
   /** The model, and its external data where the given one has some. */
   readonly files: readonly { readonly name: string; readonly bytes: Uint8Array<ArrayBuffer> }[];
-  /** Bytes that differ from the given file; `null` where the tuned one has another length, or external data. */
-  readonly changed: number | null;
+  /** Where it differs from the given file; `null` where the tuned one is shorter, or has external data. */
+  readonly changed: Changed | null;
+  /** Bytes of the given file. */
+  readonly given: number;
 }
 
 /** Page to engine. `cancel` ends the training that is under way. */

@@ -92,6 +92,13 @@ export interface FeatureCache {
   close(): void;
 }
 
+/** A batch that is computed ahead. Its error is reported when it is awaited, and left aside if it never is. */
+function frozenRows(reader: Reader, samples: Samples, rows: Uint32Array): Promise<Tensors> {
+  const coming = freezeRows(reader, samples, rows);
+  coming.catch(() => {});
+  return coming;
+}
+
 interface CacheOptions {
   readonly labels: string;
   /** The folder of the store's file. */
@@ -121,14 +128,12 @@ export async function cacheFeatures(
   );
   try {
     let done = 0;
-    let coming = batches[0] && freezeRows(reader, samples, batches[0]);
+    let coming = batches[0] && frozenRows(reader, samples, batches[0]);
     for (const [i, batch] of batches.entries()) {
       signal?.throwIfAborted();
       const made = await coming;
       const next = batches[i + 1];
-      coming = next && freezeRows(reader, samples, next);
-      // Reported when awaited.
-      coming?.catch(() => {});
+      coming = next && frozenRows(reader, samples, next);
       if (i === 0) layouts = layoutsOf(made ?? {});
       append(store, layouts, made ?? {}, batch.length);
       for (const [k, row] of batch.entries()) places[row] = done + k;

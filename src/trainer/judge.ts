@@ -38,9 +38,12 @@ export async function eachBatch(
   const { graph, fetches, batches, signal } = run;
   const { fixed, trained } = batches;
   const size = fixed ?? Math.min(BATCH, Math.max(trained, Math.floor(BATCH_BYTES / samples.rowBytes)));
-  const read = async (start: number) => {
+  const read = (start: number) => {
     const batch = rows.subarray(start, start + size);
-    return { batch, feeds: fillUp(await samples.read(batch), fixed) };
+    const reading = samples.read(batch).then((feeds) => ({ batch, feeds: fillUp(feeds, fixed) }));
+    // Reported when awaited, and left aside if it never is.
+    reading.catch(() => {});
+    return reading;
   };
   let coming = read(0);
   for (let start = 0; start < rows.length; start += size) {
@@ -48,8 +51,6 @@ export async function eachBatch(
     const { batch, feeds } = await coming;
     const running = runner.ask({ kind: 'evaluate', graph, feeds, fetches }, samples.isFresh ? buffersOf(feeds) : []);
     if (start + size < rows.length) coming = read(start + size);
-    // Reported when awaited.
-    coming.catch(() => {});
     use(await running, batch);
   }
 }

@@ -17,6 +17,7 @@ import { open } from '../../src/model.ts';
 import { openSession } from '../../src/runtime/session.ts';
 import { readSafetensors } from '../../src/safetensors/read.ts';
 import { elementCount, type Tensor } from '../../src/tensor.ts';
+import { cacheFeatures } from '../../src/trainer/features.ts';
 import { writeBranches } from '../support/branches.ts';
 import { ROOT, temporaryFolder } from '../support/cli.ts';
 import { DIGITS } from '../support/digits.ts';
@@ -259,5 +260,20 @@ describe('where it cannot be kept, a reason says so', () => {
 
   it('an option that is none', async () => {
     await expect(run({ cacheFeatures: 'always' as 'on' })).rejects.toThrow(/one of auto, on, off/);
+  });
+
+  it('and a batch that is left aside raises nothing later, where the run is stopped before the first', async () => {
+    const path = join(temporaryFolder(), 'branches.onnx');
+    writeBranches(path);
+    using model = await open(path);
+    const samples = await openSamples(points(), inputPorts(model, 'labels'), { name: 'labels', classes: 4 });
+    const ask = () => Promise.reject(new Error('no graph is open'));
+    const part = { bytes: new Uint8Array(), passed: [], feeds: {}, nodes: 0, names: [] };
+    const reader = { runner: { ask, close: async () => {} }, part, batch: 2, fixed: undefined };
+    const signal = AbortSignal.abort(new Error('stopped'));
+    const how = { labels: 'labels', folder: temporaryFolder(), signal };
+    await expect(cacheFeatures(reader, samples, [Uint32Array.of(0, 1)], how)).rejects.toThrow('stopped');
+    // An error that nobody takes ends the process, and fails this test run.
+    await new Promise((resolve) => setTimeout(resolve, 20));
   });
 });

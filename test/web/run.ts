@@ -51,3 +51,21 @@ export function worstWeight(actual: Uint8Array, expected: Uint8Array): number {
   expect(errors.length).toBe(6);
   return Math.max(...errors);
 }
+
+/**
+ * Where a file differs from the one that it begins with: the tensors whose elements do, and the positions of bytes that are no element of any. The
+ * elements' places are found by their bytes, as onnx-proto decodes them, so this knows nothing of our own scanner.
+ */
+export function differing(given: Uint8Array, tuned: Uint8Array): { tensors: string[]; elsewhere: number[] } {
+  const places = [...readOnnx(given).weights].map(([name, values]) => {
+    const elements = Buffer.from(Float32Array.from(values).buffer);
+    const start = Buffer.from(given).indexOf(elements);
+    expect(start, name).toBeGreaterThan(0);
+    expect(Buffer.from(given).indexOf(elements, start + 1), name).toBe(-1);
+    return { name, start, end: start + elements.length };
+  });
+  const at = [...given.keys()].filter((i) => given[i] !== tuned[i]);
+  const owner = (i: number) => places.find(({ start, end }) => start <= i && i < end);
+  const tensors = new Set(at.flatMap((i) => owner(i)?.name ?? []));
+  return { tensors: [...tensors].sort(), elsewhere: at.filter((i) => owner(i) === undefined) };
+}

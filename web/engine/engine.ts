@@ -1,10 +1,10 @@
 import { basename, dirname, join } from 'node:path';
 import { fs } from 'memfs';
-import { wilson } from '../../src/browser.ts';
 import {
   type DataOptions,
   type Dataset,
   dataParts,
+  type Inspection,
   inspect,
   type Metrics,
   type Model,
@@ -16,7 +16,10 @@ import {
   type TrainOptions,
   type TrainResult,
   train,
+  trainGraph,
 } from '../../src/index.ts';
+import { wilson } from '../../src/metrics/wilson.ts';
+import { changedIn } from '../../src/tuned/changed.ts';
 import type { Device } from '../platform/onnxruntime.ts';
 import type { Answers, Checked, Choices, Dropped, Reading, Recall, Request, Trained } from '../protocol.ts';
 import { startDevice } from './device.ts';
@@ -76,6 +79,7 @@ export class Engine {
     await keep(MODEL, files);
     const model = await open(modelIn(MODEL));
     const inspection = await inspect(model);
+    await refuseUntrainable(model, inspection);
     this.#model = model;
     const isPrepared = fs.existsSync(join(dirname(model.path ?? MODEL), 'preprocessor_config.json'));
     return { inspection, isPrepared, images: imagesOf(inspection) };
@@ -137,7 +141,8 @@ export class Engine {
     const files = ordered.map((file) => ({ name: basename(file), bytes: bytesOf(file) }));
     const [only, ...others] = files;
     const isOne = only !== undefined && others.length === 0;
-    return { files, changed: isOne ? changedBytes(bytesOf(model.path ?? ''), only.bytes) : null };
+    const given = bytesOf(model.path ?? '');
+    return { files, given: given.length, changed: isOne ? changedIn(model, given, only.bytes) : null };
   }
 
   #asked(
@@ -159,6 +164,11 @@ export class Engine {
       },
     };
   }
+}
+
+/** @throws LossgraftError where nothing of a model can be trained, before samples are asked for. */
+async function refuseUntrainable(model: Model, { logits, trainable }: Inspection): Promise<void> {
+  if ('problem' in logits || trainable.problem !== null) await trainGraph(model, { loss: 'ce', trainable: 'all' });
 }
 
 /** The model that the run would write, or else its first. */
@@ -190,9 +200,4 @@ function imagesOf({ inputs }: Answers['model']['inspection']): Answers['model'][
   const [, channels, height, width] = inputs.find(({ shape }) => shape?.length === 4)?.shape ?? [];
   if (typeof channels !== 'number' || typeof height !== 'number' || typeof width !== 'number') return null;
   return channels === 1 || channels === 3 ? { height, width, channels } : null;
-}
-
-function changedBytes(given: Uint8Array, tuned: Uint8Array): number | null {
-  if (given.length !== tuned.length) return null;
-  return given.reduce((sum, byte, i) => sum + (byte === tuned[i] ? 0 : 1), 0);
 }

@@ -16,9 +16,24 @@ export async function keep(folder: string, files: readonly Dropped[]): Promise<v
   const total = files.reduce((sum, { file }) => sum + file.size, 0);
   if (total > MOST_BYTES) throw tooLarge(folder, total);
   for (const { path, file } of files) {
-    const bytes = new Uint8Array(await file.arrayBuffer());
+    const bytes = await readDropped(path, file);
     if (/\.zip$/i.test(path)) await unpack(folder, path, bytes);
     else put(join(folder, path), bytes);
+  }
+}
+
+async function readDropped(path: string, file: Blob): Promise<Uint8Array> {
+  try {
+    return new Uint8Array(await file.arrayBuffer());
+  } catch (cause) {
+    throw new LossgraftError({
+      code: 'open-failed',
+      where: path,
+      expected: 'the file as it was when it was dropped',
+      found: cause instanceof Error ? cause.message : String(cause),
+      hint: 'It may have been changed or moved since: drop it again',
+      cause,
+    });
   }
 }
 
@@ -102,13 +117,24 @@ export function dataIn(folder: string): string {
   const [table] = tables;
   if (table !== undefined && tables.length === 1) return join(folder, table);
   const [only] = names;
-  if (only === undefined || names.length > 1) return folder;
+  if (only === undefined) throw noSamples('nothing');
+  if (names.length > 1) return folder;
   const inner = join(folder, only);
-  if (!isFolder(inner)) return inner;
+  if (!isFolder(inner)) throw noSamples(only);
   const holdsMore = namesIn(inner).some(
     (name) => isFolder(join(inner, name)) || /\.(csv|tsv|npz|parquet)$/i.test(name),
   );
   return holdsMore ? dataIn(inner) : folder;
+}
+
+function noSamples(found: string): LossgraftError {
+  return new LossgraftError({
+    code: 'data-files',
+    where: 'the samples',
+    expected: 'a folder or .zip with a folder of images for each class, or a .csv, .tsv, .npz, .npy or .parquet file',
+    found,
+    hint: 'Drop the samples in one of these forms',
+  });
 }
 
 function badZip(name: string, error: Error): LossgraftError {

@@ -1,4 +1,5 @@
 import type { TrainEvent } from '../../src/index.ts';
+import { ownUrl } from '../ownFile.ts';
 import type { Answers, Failure, FromEngine, Request, ToEngine } from '../protocol.ts';
 
 /** What the engine threw. */
@@ -13,11 +14,33 @@ export class EngineError extends Error {
   }
 }
 
+/** What was asked of an engine that was closed since. */
+export class Closed extends Error {}
+
+/** The engine's script: set by build.ts. */
+declare const ENGINE: string;
+
+/**
+ * A thread that the page's Content Security Policy holds for. One whose script comes by its own address has the policy of that response, which
+ * is none on a static host; one that is made of a blob inherits the page's.
+ */
+function startThread(): Worker {
+  const script = `import ${JSON.stringify(ownUrl(ENGINE).href)};`;
+  const address = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
+  return new Worker(address, { type: 'module' });
+}
+
+interface Asked {
+  resolve(value: unknown): void;
+  reject(error: unknown): void;
+}
+
 /** The engine in its thread. */
 export class Client {
-  readonly #worker = new Worker('engine.js', { type: 'module' });
-  readonly #waiting = new Map<number, { resolve(value: unknown): void; reject(error: unknown): void }>();
+  readonly #worker = startThread();
+  readonly #waiting = new Map<number, Asked>();
   #count = 0;
+  #end: Error | undefined;
 
   constructor(onEvent: (event: TrainEvent) => void) {
     this.#worker.onmessage = ({ data }: MessageEvent<FromEngine>) => {
@@ -30,16 +53,19 @@ export class Client {
       if ('value' in data) asked?.resolve(data.value);
       else asked?.reject(new EngineError(data.failure));
     };
-    this.#worker.onerror = ({ message }) => this.#fail(`the engine has ended: ${message || 'out of memory, perhaps'}`);
+    this.#worker.onerror = ({ message }) =>
+      this.#finish(new EngineError({ message: `The engine has ended: ${message || 'out of memory, perhaps'}` }));
   }
 
+  /** @throws EngineError; Closed after {@link close}. */
   ask<R extends Request>(request: R): Promise<Answers[R['kind']]> {
     this.#count += 1;
     const id = this.#count;
     const answered = new Promise<Answers[R['kind']]>((resolve, reject) => {
       this.#waiting.set(id, { resolve: (value) => resolve(value as Answers[R['kind']]), reject });
     });
-    this.#post({ id, request });
+    if (this.#end === undefined) this.#post({ id, request });
+    else this.#finish(this.#end);
     return answered;
   }
 
@@ -50,15 +76,16 @@ export class Client {
   /** Ends the thread with all that it holds. */
   close(): void {
     this.#worker.terminate();
-    this.#waiting.clear();
+    this.#finish(new Closed('the engine was closed'));
   }
 
   #post(message: ToEngine): void {
     this.#worker.postMessage(message);
   }
 
-  #fail(message: string): void {
-    for (const { reject } of this.#waiting.values()) reject(new EngineError({ message }));
+  #finish(error: Error): void {
+    this.#end = error;
+    for (const { reject } of this.#waiting.values()) reject(error);
     this.#waiting.clear();
   }
 }

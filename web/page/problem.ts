@@ -1,4 +1,5 @@
-import { rewriteOptions } from '../../src/catalogue.ts';
+import { dataRows, flagOf, LossgraftError, type Rows, rewriteOptions, trainRows } from '../../src/catalogue.ts';
+import type { Failure } from '../protocol.ts';
 import { EngineError } from './client.ts';
 import { element, make } from './dom.ts';
 
@@ -19,20 +20,27 @@ const FIELDS: Readonly<Record<string, string>> = {
   trainable: '“Train”',
 };
 
+const ROWS: Rows = { ...dataRows, ...trainRows };
+
 /** A message in the page's words: other options are those of the command line. */
 export function inWords(text: string): string {
   const named = rewriteOptions(text, (key, value) => {
     const field = FIELDS[key];
-    return field === undefined || value === undefined ? field : `${field} set to ${value}`;
+    const given = value === undefined ? '' : ` ${value}`;
+    if (field === undefined) return `${flagOf(key, ROWS[key])}${given} of the command line`;
+    return value === undefined ? field : `${field} set to${given}`;
   });
-  return named.replaceAll('/model/', '').replaceAll('/data/', '');
+  return named
+    .replaceAll('/model/', '')
+    .replaceAll('/data/', '')
+    .replace(/^\/data$/, 'the samples');
 }
 
 /** Shows what went wrong in a box: what was expected, what was found, and what to do. */
 export function showProblem(box: string, error: unknown): void {
   const place = element(box);
   place.hidden = false;
-  const failure = error instanceof EngineError ? error.failure : { message: String(error) };
+  const failure = failureOf(error);
   if ('message' in failure) {
     place.replaceChildren(make('h3', '', 'This is a defect of lossgraft'), make('p', '', failure.message));
     return;
@@ -43,6 +51,11 @@ export function showProblem(box: string, error: unknown): void {
     ['What to do', failure.hint],
   ].flatMap(([term = '', said = '']) => [make('dt', '', term), make('dd', '', inWords(said))]);
   place.replaceChildren(make('h3', '', inWords(failure.where)), make('dl', '', ...rows));
+}
+
+function failureOf(error: unknown): Failure {
+  if (error instanceof LossgraftError) return error.problem;
+  return error instanceof EngineError ? error.failure : { message: String(error) };
 }
 
 export function clearProblem(box: string): void {

@@ -63,8 +63,8 @@ export function askAnyway({ decision }: Trained): Promise<boolean> {
   });
 }
 
-/** Downloads what was written. @param given bytes of the user's file. */
-export function handOver({ files, changed }: Tuned, given: number): void {
+/** Downloads what was written. */
+export function handOver({ files, changed, given }: Tuned): void {
   for (const { name, bytes } of files) download(name, bytes, 'application/octet-stream');
   const [first, ...others] = files;
   if (first === undefined) return;
@@ -72,8 +72,18 @@ export function handOver({ files, changed }: Tuned, given: number): void {
   const differs =
     others.length > 0
       ? `it belongs into one folder with ${others.map(({ name }) => name).join(', ')}, under these names`
-      : changed === null
-        ? `it is ${count(Math.abs(more))} bytes ${more > 0 ? 'longer' : 'shorter'} than your file, since it records more of itself`
-        : `${count(changed)} of its bytes differ from your file, all of them in trained weights`;
+      : changed === null || changed.outside > 0
+        ? `more than trained weights had to be written anew (${count(Math.abs(more))} bytes ${more < 0 ? 'fewer' : 'more'} than your file)`
+        : whatDiffers(changed);
   element('written').textContent = `${first.name}, ${size(first.bytes.length)}: ${differs}.`;
+}
+
+/** Of more tensors the first are named. */
+const NAMED = 8;
+
+function whatDiffers({ bytes, tensors, added }: NonNullable<Tuned['changed']>): string {
+  const names = tensors.length > NAMED ? [...tensors.slice(0, NAMED), '…'] : tensors;
+  const metadata = added === 0 ? '' : `, and ${count(added)} bytes of metadata stand behind them`;
+  const rest = `Every other byte is yours${metadata}`;
+  return `${count(bytes)} bytes differ from your file, in ${count(tensors.length)} trained ${tensors.length === 1 ? 'tensor' : 'tensors'} (${names.join(', ')}). ${rest}`;
 }

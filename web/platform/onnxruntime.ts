@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path';
 import { fs } from 'memfs';
 import { env, type InferenceSession as Ort, Tensor } from 'onnxruntime-common';
+import { fetchOwn } from '../ownFile.ts';
 
 /**
  * onnxruntime-web in the place of onnxruntime-node. Models that are given by their path are read from the page's memory, and one call runs
@@ -21,17 +22,13 @@ export async function loadRuntime(chosen: Device): Promise<void> {
   // More threads need a page that is isolated from other origins, which takes two headers of the server.
   own.wasm.numThreads = 1;
   own.logLevel = 'error';
-  const url = new URL(RUNTIME_FILES[chosen], self.location.href);
-  const response = await fetch(url);
-  if (!response.ok) throw new Error(`${url.pathname}: ${response.status} ${response.statusText}`);
-  own.wasm.wasmBinary = await response.arrayBuffer();
+  own.wasm.wasmBinary = await (await fetchOwn(RUNTIME_FILES[chosen])).arrayBuffer();
 }
 
-/** Beside the engine's script. */
-export const RUNTIME_FILES: Readonly<Record<Device, string>> = {
-  wasm: 'ort-wasm-simd-threaded.wasm',
-  webgpu: 'ort-wasm-simd-threaded.asyncify.wasm',
-};
+/** Its WebAssembly, beside the engine's script: set by build.ts. */
+declare const RUNTIME_FILES: Readonly<Record<Device, string>>;
+
+export const runtimeFile = (device: Device): string => RUNTIME_FILES[device];
 
 let last: Promise<unknown> = Promise.resolve();
 
