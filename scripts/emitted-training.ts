@@ -92,7 +92,8 @@ async function* forms(
 ): AsyncGenerator<EmittedGraph> {
   const lacking = lackingOf(host);
   for (const form of wanted) {
-    const graph = await trainGraph(host, { ...options, form });
+    const ownBatches = form === 'split' && options.batchNorm === 'train' ? { batchNormPerWorker: true } : {};
+    const graph = await trainGraph(host, { ...options, ...ownBatches, form });
     const batchNorm = options.batchNorm === undefined ? '' : ` batch-norm=${options.batchNorm}`;
     for (const [file, model] of graph.bytes()) yield { name: `${label} ${form}${batchNorm} ${file}`, model, lacking };
   }
