@@ -7,6 +7,8 @@ const LOADERS: Readonly<Record<string, () => Promise<Command>>> = {
   augment: async () => (await import('./commands/augment.ts')).augmentCommand,
   'train-graph': async () => (await import('./commands/trainGraph.ts')).trainGraphCommand,
   train: async () => (await import('./commands/train.ts')).trainCommand,
+  'export-job': async () => (await import('./commands/exportJob.ts')).exportJobCommand,
+  collect: async () => (await import('./commands/collect.ts')).collectCommand,
   export: async () => (await import('./commands/export.ts')).exportCommand,
   evaluate: async () => (await import('./commands/evaluate.ts')).evaluateCommand,
   predict: async () => (await import('./commands/predict.ts')).predictCommand,

@@ -17,6 +17,8 @@ import { augmentRows } from './tables/augment.ts';
 import type { exportRows } from './tables/export.ts';
 import { setupCudaRows } from './tables/setupCuda.ts';
 import { graphRows, trainGraphRows } from './tables/trainGraph.ts';
+import type { Job, JobOptions } from './train/job/exportJob.ts';
+import type { Catalogue } from './train/options.ts';
 import type { Rehearsal } from './train/rehearse.ts';
 import type { TrainResult } from './train/train.ts';
 import { type TrainGraph, trainGraph as trainGraphWith } from './trainGraph/trainGraph.ts';
@@ -108,6 +110,7 @@ export type { Finding, ProviderReport } from './runtime/device/report.ts';
 export type { Provider } from './runtime/session.ts';
 export type { ShardOptions } from './shard.ts';
 export type { DataType, Tensor } from './tensor.ts';
+export type { Job, JobOptions } from './train/job/exportJob.ts';
 export type { Estimate, Rehearsal } from './train/rehearse.ts';
 export type { TrainedArm, TrainResult } from './train/train.ts';
 export type { Form, StepReport, TrainGraph } from './trainGraph/trainGraph.ts';
@@ -123,6 +126,11 @@ export type { OpenedModel as Model, OpenOptions };
 /** The gradient rules: the user's own first, then the catalogue's. */
 function calculusWith(own: Readonly<Record<string, GradientRule>> = {}): Calculus {
   return { gradients: { ...gradients, ...own }, expansions, webgpuExpansions, blocked };
+}
+
+/** Everything that `train` looks names up in. */
+function catalogueWith(own: TrainOptions['gradients']): Catalogue {
+  return { losses, weightings, optimizers, calculus: calculusWith(own) };
 }
 
 /** Finds out which providers really work here, each by a run whose numbers are checked, and which forms training uses on the CPU. */
@@ -216,11 +224,7 @@ export async function trainGraph(model: OpenedModel, options: TrainGraphOptions)
 export async function train(model: OpenedModel, options: TrainOptions): Promise<TrainResult> {
   // The trainer is as large as everything else together, and no other verb needs it.
   const { train: trainWith } = await import('./train/train.ts');
-  return trainWith(
-    { losses, weightings, optimizers, calculus: calculusWith(options.gradients) },
-    opened(model),
-    options,
-  );
+  return trainWith(catalogueWith(options.gradients), opened(model), options);
 }
 
 /**
@@ -231,11 +235,30 @@ export async function train(model: OpenedModel, options: TrainOptions): Promise<
  */
 export async function rehearse(model: OpenedModel, options: TrainOptions): Promise<Rehearsal> {
   const { rehearse: rehearseWith } = await import('./train/rehearse.ts');
-  return rehearseWith(
-    { losses, weightings, optimizers, calculus: calculusWith(options.gradients) },
-    opened(model),
-    options,
-  );
+  return rehearseWith(catalogueWith(options.gradients), opened(model), options);
+}
+
+/**
+ * Writes a training as a folder that workers walk, without lossgraft: graphs, the rate of every step, the order of every epoch, the data, and
+ * how to start it with torchrun.
+ *
+ * @param options of `train`: `folder` is that of the job, which `mode: 'replace'` replaces.
+ * @throws LossgraftError as `train` does before its first step; `job-unsupported` for what a job cannot hold.
+ */
+export async function exportJob(model: OpenedModel, options: JobOptions & TrainOptions): Promise<Job> {
+  const { exportJob: exportWith } = await import('./train/job/exportJob.ts');
+  return exportWith(catalogueWith(options.gradients), opened(model), options);
+}
+
+/**
+ * Judges every epoch that workers trained of a job, and decides as `train` does.
+ *
+ * @param options those that the job was exported with.
+ * @throws LossgraftError `job-unfinished`, `job-changed` naming what is not as it was, `bad-job`.
+ */
+export async function collectJob(model: OpenedModel, options: TrainOptions): Promise<TrainResult> {
+  const { collectJob: collectWith } = await import('./train/train.ts');
+  return collectWith(catalogueWith(options.gradients), opened(model), options);
 }
 
 /**

@@ -25,6 +25,9 @@ const OTHERS = [
   'fixtures/digits/model.onnx',
   'fixtures/digits/test.npz',
   'package.json',
+  'python/lossgraft-runner/README.md',
+  'python/lossgraft-runner/pyproject.toml',
+  'python/lossgraft-runner/src/lossgraft_runner/py.typed',
 ];
 
 /** Files of folders with an ending, from the root on. */
@@ -47,7 +50,7 @@ describe('what is published', () => {
       const stem = `dist/${source.slice(0, -'.ts'.length)}`;
       return source.startsWith('cli/') ? [`${stem}.js`] : [`${stem}.d.ts`, `${stem}.js`];
     });
-    const expected = [...OTHERS, ...below(['docs'], '.md'), ...built];
+    const expected = [...OTHERS, ...below(['docs'], '.md'), ...below(['python/lossgraft-runner/src'], '.py'), ...built];
     expect(packed.files.map(({ path }) => path).sort()).toEqual(expected.sort());
   });
 

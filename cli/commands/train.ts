@@ -37,8 +37,12 @@ export const trainCommand = command({
   },
 });
 
-/** Trains as the command line requests. @returns the figures; `undefined` for a dry run. */
-export async function runTrain(given: Given<typeof rows>, lossgraft: Door): Promise<TrainResult | undefined> {
+/** Trains as the command line requests, or does what else takes the options of a training. @returns the figures; `undefined` for a dry run. */
+export async function runTrain(
+  given: Given<typeof rows>,
+  lossgraft: Door,
+  train: Door['train'] = lossgraft.train,
+): Promise<TrainResult | undefined> {
   const asked = askedOf(given, lossgraft);
   const { options } = asked;
   const output = tunedOutput(lossgraft, options.model, options.output, changesHead(options));
@@ -61,7 +65,7 @@ export async function runTrain(given: Given<typeof rows>, lossgraft: Door): Prom
       return undefined;
     }
     const how = { onNote, onProgress, onEpoch, onFeatures, signal: stop.signal };
-    const result = await lossgraft.train(model, { ...taken, ...how });
+    const result = await train(model, { ...taken, ...how });
     watch.stop();
     await finish(lossgraft, options, output, given.json, result, noteRest);
     return result;

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Model } from '../model.ts';
 import { checkOptions } from '../options/check.ts';
 import type { RunDecision } from '../records/decision.ts';
@@ -20,6 +21,8 @@ import { refuseInput } from '../tuned/writeBack.ts';
 import { type Arms, bindArms, type TrainingCounts } from './bindArms.ts';
 import { withEvents } from './events.ts';
 import { runFolds } from './folds.ts';
+import { JOB_FILES } from './job/planFile.ts';
+import { readJob, refuseOther, type WalkedJob } from './job/walked.ts';
 import { LiveRun } from './live.ts';
 import type { Catalogue, TrainOptions } from './options.ts';
 import { planOf } from './plan.ts';
@@ -105,12 +108,35 @@ export interface TrainResult {
  */
 export async function train(catalogue: Catalogue, model: Model, given: TrainOptions): Promise<TrainResult> {
   checkOptions(trainRows, given, () => true);
+  return inFolder(catalogue, model, given);
+}
+
+/**
+ * Judges what workers made of a job, and decides, reports and writes as `train` does after its own steps.
+ *
+ * @param given the options that the job was exported with.
+ * @throws LossgraftError `bad-job`, `job-unfinished`, `job-changed`; and as `train` does.
+ */
+export async function collectJob(catalogue: Catalogue, model: Model, given: TrainOptions): Promise<TrainResult> {
+  const job = readJob(given.folder);
+  const options: TrainOptions = { ...given, refit: false, folder: join(given.folder, JOB_FILES.run), mode: 'replace' };
+  checkOptions(trainRows, options, () => true);
+  return inFolder(catalogue, model, options, job);
+}
+
+async function inFolder(
+  catalogue: Catalogue,
+  model: Model,
+  given: TrainOptions,
+  job?: WalkedJob,
+): Promise<TrainResult> {
   const lock = lockRun(given.folder);
   const live = new LiveRun(given);
   try {
     const options = live.heard(withEvents(given));
     const notes = lock.note === undefined ? [] : [lock.note];
     const isOne = (options.seeds ?? 1) === 1;
+    if (job) return await trainIn(catalogue, widened(model), options, notes, live, job);
     return await (isOne ? trainIn : trainSeeds)(catalogue, widened(model), options, notes, live);
   } finally {
     await live.close();
@@ -125,9 +151,11 @@ async function trainIn(
   given: TrainOptions,
   folderNotes: readonly string[],
   live: LiveRun,
+  job?: WalkedJob,
 ): Promise<TrainResult> {
   const { folder } = given;
-  const prepared = await prepareRun(catalogue, source, given, folderNotes);
+  const own = await prepareRun(catalogue, source, given, folderNotes);
+  const prepared = job ? walkedRun(own, job) : own;
   prepared.head?.save();
   const { request, options, plan, parts, bound, names } = prepared;
   const softLabels = readsSoftLabels(plan.augmentation, parts.train.samples);
@@ -169,6 +197,12 @@ async function trainIn(
       return writeRun(request.model, folder, checkpoint, path, { force, anyway, names });
     },
   };
+}
+
+/** The run of a job, whose steps workers took. Their frozen layers were computed in each step. */
+function walkedRun(prepared: PreparedRun, job: WalkedJob): PreparedRun {
+  refuseOther(job, prepared);
+  return { ...prepared, request: { ...prepared.request, walked: job.epochs, cacheFeatures: 'off' } };
 }
 
 /** The same with several seeds, one after the other. */

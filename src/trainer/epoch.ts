@@ -8,6 +8,7 @@ import { nanLoss } from './divergence.ts';
 import type { OpenGraph } from './graphPool.ts';
 import type { Group } from './groups.ts';
 import type { GroupFeeds, Prefetcher } from './prefetcher.ts';
+import type { WalkedEpochs } from './request.ts';
 
 /** The parameters of an epoch's walk. */
 export interface EpochPlan {
@@ -20,6 +21,8 @@ export interface EpochPlan {
   /** The whole epoch, and the first step. */
   readonly groups: readonly Group[];
   readonly from: number;
+  /** If the steps were taken elsewhere, what they came to. */
+  readonly walked?: WalkedEpochs[number] | undefined;
   rate(step: number): number;
 }
 
@@ -58,7 +61,8 @@ export async function walkEpoch(
   use: (ran: GroupResult) => void,
   keep: (group: Group) => Promise<string>,
 ): Promise<EpochEnd> {
-  const { runner, open, prefetcher, epoch, groups } = plan;
+  const { runner, open, prefetcher, epoch, groups, walked } = plan;
+  if (walked) return recall(plan, walked, use);
   let first: number | undefined;
   let before: number | undefined;
   let proving = 0;
@@ -87,6 +91,19 @@ export async function walkEpoch(
     first ??= losses[0];
     before = losses.at(-1);
   }
+  return 'done';
+}
+
+/** Takes the state and the mean loss of an epoch that was walked elsewhere. */
+async function recall(
+  { runner, stepsPerEpoch, rate }: EpochPlan,
+  { path, lossSum, lossCount }: WalkedEpochs[number],
+  use: (ran: GroupResult) => void,
+): Promise<EpochEnd> {
+  await runner.ask({ kind: 'load', path });
+  const group = { step: 0, steps: stepsPerEpoch, start: 0, batch: lossCount };
+  const none = { note: undefined, scaling: undefined, waited: 0 };
+  use({ group, losses: [lossSum / lossCount], rate: rate(stepsPerEpoch - 1), ...none });
   return 'done';
 }
 

@@ -20,6 +20,15 @@ import type { Tensor } from '../tensor.ts';
 import type { TrainGraphRequest } from '../trainGraph/trainGraph.ts';
 import type { GraftRequest } from '../transform/graft.ts';
 
+/** The epochs of a training whose steps were taken elsewhere: their states, and the sums of their losses. */
+export type WalkedEpochs = readonly {
+  /** The safetensors file of the state after it. */
+  readonly path: string;
+  readonly lossSum: number;
+  readonly lossCount: number;
+  readonly seconds: number;
+}[];
+
 export type GraphRequest = Omit<TrainGraphRequest, 'form' | 'stepsPerRun'>;
 
 /** One way to train; arms share the same start. */
@@ -100,6 +109,8 @@ export interface TrainerRequest extends Omit<CompleteOptions<typeof trainerRows>
   readonly onNote?: (note: string) => void;
   readonly folder: string;
   readonly mode: RunMode;
+  /** Its steps were taken elsewhere: what is left is to judge them. */
+  readonly walked?: WalkedEpochs;
   /** Everything that determines the result, as plain data. */
   readonly settings: Readonly<Record<string, unknown>>;
   /** The content of `run.json`. */

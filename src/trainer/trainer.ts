@@ -193,10 +193,11 @@ export class Trainer {
       if ((await runner.ask({ kind: 'check' })) === '') await this.#save({ epoch, step });
       return folder.path;
     };
-    const place = { prefetcher, epoch, stepsPerEpoch, groups, from: this.#at.step, rate };
+    const walked = request.walked?.[epoch];
+    const place = { prefetcher, epoch, stepsPerEpoch, groups, from: this.#at.step, rate, walked };
     const started = performance.now() - graphs.lowering.proving;
     const end = await walkEpoch({ runner, open, train, ...place }, next, use, keep);
-    const trainSeconds = (performance.now() - graphs.lowering.proving - started) / 1000;
+    const trainSeconds = walked?.seconds ?? (performance.now() - graphs.lowering.proving - started) / 1000;
     return { end, scaling, trainSeconds, waitSeconds };
   }
 

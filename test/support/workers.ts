@@ -5,17 +5,14 @@ import type { Workers } from '../../src/trainGraph/workers.ts';
 
 export type Tensors = Record<string, Tensor>;
 
-/** The sessions of the split form. */
-export interface SplitSessions {
-  readonly gradients: Session;
-  readonly apply: Session;
-}
+/** How workers combine what they computed: a part of the manifest. */
+export type Combined = Pick<Workers, 'outputs' | 'rowOffset'>;
 
-/** A step by workers that each have a part of the batch, as the manifest says that it is combined. */
-export async function workersStep(
-  { gradients, apply }: SplitSessions,
-  workers: Workers,
-  { state, batch, rate, count }: { state: Tensors; batch: Tensors; rate: Tensor; count: number },
+/** What workers make together of a batch that is cut by rank. */
+export async function workersTotals(
+  gradients: Session,
+  { outputs, rowOffset }: Combined,
+  { state, batch, count }: { state: Tensors; batch: Tensors; count: number },
 ): Promise<Tensors> {
   const [first] = Object.values(batch);
   const size = first?.dims[0] ?? 0;
@@ -23,15 +20,23 @@ export async function workersStep(
   for (let worker = 0; worker < count; worker++) {
     const [from, to] = [worker, worker + 1].map((w) => Math.floor((w * size) / count)) as [number, number];
     if (from === to) continue;
-    const offset = workers.rowOffset === null ? {} : { [workers.rowOffset]: integer(from) };
+    const offset = rowOffset === null ? {} : { [rowOffset]: integer(from) };
     const part = Object.fromEntries(Object.entries(batch).map(([name, tensor]) => [name, rowsOf(tensor, from, to)]));
     const found = await run(gradients, { ...state, ...part, ...offset });
-    for (const { name, combine } of workers.outputs) {
+    for (const { name, combine } of outputs) {
       const own = found[name] as Tensor;
       if (combine === 'same') totals[name] = own;
       else totals[name] = plus(totals[name], own, combine === 'sum' ? 1 : (to - from) / size);
     }
   }
+  return totals;
+}
+
+/** The step that all workers take with it. */
+export async function workersStep(
+  apply: Session,
+  { state, totals, rate }: { state: Tensors; totals: Tensors; rate: Tensor },
+): Promise<Tensors> {
   const applied = await run(apply, { ...state, ...totals, learning_rate: rate });
   return nextOf(state, { ...totals, ...applied });
 }

@@ -10,7 +10,7 @@ import type { Tensor } from '../../src/tensor.ts';
 import { lossgraft, ROOT } from '../support/cli.ts';
 import { dropoutMlp } from '../support/dropoutMlp.ts';
 import { arraysOf, findNetworks, relativeError } from '../support/networks.ts';
-import { type Tensors, wholeStep, workersStep } from '../support/workers.ts';
+import { type Tensors, wholeStep, workersStep, workersTotals } from '../support/workers.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'lossgraft-workers-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
@@ -65,8 +65,8 @@ async function worstErrors(options: TrainGraphOptions, counts = COUNTS): Promise
   for (const count of counts) {
     let state = start();
     for (let i = 0; i < STEPS; i++) {
-      const given = { state, batch: batchOf(i, isMultiLabel), rate: rate(i), count };
-      state = await workersStep({ gradients, apply }, workers, given);
+      const totals = await workersTotals(gradients, workers, { state, batch: batchOf(i, isMultiLabel), count });
+      state = await workersStep(apply, { state, totals, rate: rate(i) });
     }
     expect(Object.keys(state).sort()).toEqual(Object.keys(expected).sort());
     expect(relativeError(start().w1, expected.w1 as Tensor)).toBeGreaterThan(1e-4);
@@ -119,7 +119,8 @@ it('trains scales of quantised weights as one process does', async () => {
   const rate: Tensor = { dtype: 'float32', dims: [], data: Float32Array.of(0.01) };
   const state = Object.fromEntries(one.graph.initialState());
   const expected = await wholeStep(step, { state, batch, rate });
-  const found = await workersStep({ gradients, apply }, workers, { state, batch, rate, count: 1 });
+  const totals = await workersTotals(gradients, workers, { state, batch, count: 1 });
+  const found = await workersStep(apply, { state, totals, rate });
   for (const [name, tensor] of Object.entries(expected))
     expect(relativeError(found[name], tensor), name).toBeLessThan(1e-6);
   await Promise.all([one.close(), many.close()]);
