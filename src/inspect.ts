@@ -116,7 +116,7 @@ export async function inspect(model: Model, rules: GradientRules, options: Inspe
     if ('problem' in logits) return undefined;
     const found = placeIn(graph, manifest?.features);
     // What integer operators mean is written with floats: there features are found as in training.
-    const own = (twin.integerOperators ?? []).length > 0 ? trained : graph;
+    const own = twin.stored && trained.values.has(logits.name) ? trained : graph;
     return found ?? findFeatures(own, own.value(logits.name));
   });
   const stated = typeof manifest?.classes === 'number' ? manifest.classes : undefined;

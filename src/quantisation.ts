@@ -8,6 +8,8 @@ export interface Quantisation {
   readonly axis: number;
   /** How many elements along the axis share a scale; 0 where none do. */
   readonly block: number;
+  /** The least and the largest integer, where the file cuts to less than the type's range. */
+  readonly range?: readonly [number, number] | undefined;
 }
 
 interface IntegerType {
@@ -69,7 +71,7 @@ export function dequantise(tensor: Tensor, how: Quantisation): Tensor {
 export function quantise({ dims, data }: Tensor, dtype: DataType, how: Quantisation): Tensor | undefined {
   const type = TYPES[dtype];
   if (type === undefined) return undefined;
-  const [low, high] = type.range;
+  const [low, high] = how.range ?? type.range;
   const zeros = how.zeroPoint && integersOf(how.zeroPoint);
   const channel = scaleAt(dims, how);
   const integers = Array.from({ length: data.length }, (_, i) => {
@@ -94,7 +96,7 @@ export function boundsOf(
   how: Quantisation,
   beyond: number,
 ): readonly [Float32Array, Float32Array] {
-  const [low, high] = rangeOf(dtype) ?? [0, 0];
+  const [low, high] = how.range ?? rangeOf(dtype) ?? [0, 0];
   const zeros = how.zeroPoint && integersOf(how.zeroPoint);
   const channel = scaleAt(dims, how);
   const bound = (steps: number): Float32Array =>

@@ -2,9 +2,9 @@ import { LossgraftError, option } from '../errors.ts';
 import { describeNode, intAttribute } from '../ir/attributes.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
 import { formatShape } from '../ir/print.ts';
-import { isConstant } from './constants.ts';
+import { isConstant, isCut } from './constants.ts';
 import type { FoundTensor } from './logits.ts';
-import { QUANTISED_HINT, quantisedBehind } from './quantised.ts';
+import { isQuantise, QUANTISED_HINT, quantisedBehind } from './quantised.ts';
 import { laysRows, picksRows } from './tokenRows.ts';
 
 /** The features, and the remaining operations on them. */
@@ -29,6 +29,7 @@ export function findFeatures(graph: Graph, logits: Value): Features {
   let value = logits;
   let pooled = false;
   let passedRelu: Node | undefined;
+  let isRounded = false;
   const tokenRows: Node[] = [];
   for (;;) {
     const node = value.producer;
@@ -37,8 +38,10 @@ export function findFeatures(graph: Graph, logits: Value): Features {
       tokenRows.unshift(node);
       value = first(node, logits);
     } else if (tokenRows.length > 0 && RESHAPES.has(node.opType)) throw refuse(logits, node);
-    else if (node.domain === '' && CARRIERS.has(node.opType)) value = first(node, logits);
-    else if (node.domain === '' && POOLS.has(node.opType)) [value, pooled] = [first(node, logits), true];
+    else if (node.domain === '' && (CARRIERS.has(node.opType) || (isRounded && isCut(graph, node)))) {
+      isRounded ||= isQuantise(node);
+      value = first(node, logits);
+    } else if (node.domain === '' && POOLS.has(node.opType)) [value, pooled] = [first(node, logits), true];
     else if (node.opType === 'Relu' && pooled) [value, passedRelu] = [first(node, logits), node];
     else return { ...headFeatures(graph, logits, node, { pooled, passedRelu, tokenRows }), tokenRows };
   }

@@ -8,6 +8,7 @@ import { boundsOf, dequantise, integersAs, type Quantisation, rangeOf } from '..
 import { type DataType, elementCount, type Tensor } from '../tensor.ts';
 import { floatOperators } from './integerOperators.ts';
 import { scaleGradient } from './learnedScales.ts';
+import { clipRange, constantOf, cutTo, plainPairs, WITHIN } from './plainPairs.ts';
 import { checkQuantisation, checkRounding } from './quantisationChecks.ts';
 import { isDequantise, isQuantise, isQuantised, isRounding } from './quantised.ts';
 import { unpackBlocks } from './unpackBlocks.ts';
@@ -25,17 +26,22 @@ interface QuantisedWeight {
 /**
  * Writes a quantised graph in pairs of QuantizeLinear and DequantizeLinear round operators on floats, whatever form it had.
  *
- * @returns the operators on integers that compute with floats now.
+ * @returns the operators on integers that compute with floats now, and whether the pairs themselves had to be made plain.
  * @throws LossgraftError `bad-quantisation` naming a scale or zero point that cannot be.
  */
-export function inPairs(graph: Graph, opset: number, read: Read): readonly string[] {
-  if (!graph.nodes.some(isQuantised)) return [];
+export function inPairs(
+  graph: Graph,
+  opset: number,
+  read: Read,
+): { readonly operators: readonly string[]; readonly isPlain: boolean } {
+  if (!graph.nodes.some(isQuantised)) return { operators: [], isPlain: true };
   constantsAsInitializers(graph);
+  const wasPlain = !plainPairs(graph, read);
   for (const node of graph.nodes) if (isRounding(node)) checkRounding(graph, node, read);
   const rewritten = floatOperators(graph, opset, read);
   const unpacked = unpackBlocks(graph, opset, read);
   for (const node of graph.nodes) mergeTwins(graph, node);
-  return [...rewritten, ...unpacked];
+  return { operators: [...rewritten, ...unpacked], isPlain: wasPlain };
 }
 
 /**
@@ -55,7 +61,9 @@ export function addMasters(graph: Graph, read: Read): boolean {
       graph.replaceNode(node, { opType: 'Identity', inputs: [weight], outputs: node.outputs });
       continue;
     }
+    const clip = how.range && node.inputs[0]?.producer;
     roundMaster(graph, node, weight, source, how);
+    if (clip) graph.remove(clip);
   }
   return weights.length > 0;
 }
@@ -69,7 +77,7 @@ function roundMaster(graph: Graph, node: Node, master: Value, { dtype, dims }: T
   const rounded = graph.define(graph.freshName('lossgraft/rounded'), type, dims);
   const [, scale] = node.inputs;
   const zero = type === dtype ? (node.inputs[2] ?? zeroPoint(graph, type, how)) : zeroPoint(graph, type, how);
-  const source = type === dtype ? master : inRangeOf(graph, node, master, dtype, how);
+  const source = type === dtype && !how.range ? master : inRangeOf(graph, node, master, dtype, how);
   const { opType, domain, attributes, outputs } = node;
   graph.before(node, () =>
     graph.addNode({ opType: 'QuantizeLinear', domain, attributes, inputs: [source, scale, zero], outputs: [rounded] }),
@@ -91,36 +99,36 @@ function zeroPoint(
   return value;
 }
 
-/** Where rounding to even stays within the range: short of half a step beyond it. */
-const WITHIN = 0.49999;
-
 /** A master, cut so that it is rounded to a number of its type. */
 function inRangeOf(graph: Graph, node: Node, master: Value, dtype: DataType | undefined, how: Quantisation): Value {
   const { dims } = how.scale.data.length > 1 ? { dims: (master.shape ?? []).map(Number) } : { dims: [] };
   const bounds = boundsOf(dtype, dims, how, WITHIN);
-  return bounds.reduce((value, data, i) => {
-    const bound = graph.define(graph.freshName('lossgraft/bound'), 'float32', dims);
-    graph.initializers.set(bound, { dtype: 'float32', dims, data });
-    const cut = graph.define(graph.freshName('lossgraft/cut'), 'float32', master.shape);
-    const opType = i === 0 ? 'Max' : 'Min';
-    graph.before(node, () => graph.addNode({ opType, inputs: [value, bound], outputs: [cut] }));
-    return cut;
-  }, master);
+  return cutTo(graph, node, { value: master, dims, shape: master.shape }, bounds);
 }
 
 /** What of a graph in pairs {@link addMasters} takes. */
 function quantisedWeights(graph: Graph, read: Read): QuantisedWeight[] {
   return graph.nodes.flatMap((node) => {
-    const [weight, scale, zero] = isDequantise(node) ? node.inputs : [];
+    const [integers, scale, zero] = isDequantise(node) ? node.inputs : [];
+    const clip = integers?.uses.size === 1 ? clipOf(graph, integers, read) : undefined;
+    const weight = clip ? clip.weight : integers;
     const [source, scales, zeros] = [weight, scale, zero].map((value) => value && graph.initializers.get(value));
     if (!weight || !source || !isView(source) || !scales || (zero && !zeros) || node.outputs.length !== 1) return [];
     if (rangeOf(source.dtype) === undefined || scales.dtype !== 'float32') return [];
     if (weight.uses.size !== 1 || graph.outputs.includes(weight)) return [];
     const attributes = { axis: intAttribute(node, 'axis', 1), block: intAttribute(node, 'block_size', 0) };
-    const how = { scale: read(scales), zeroPoint: zeros && read(zeros), ...attributes };
+    const how = { scale: read(scales), zeroPoint: zeros && read(zeros), ...attributes, range: clip?.range };
     checkQuantisation(node, source, how);
     return [{ node, weight, source, how }];
   });
+}
+
+/** A weight of integers that a Clip cuts, as Brevitas writes them. */
+function clipOf(graph: Graph, { producer }: Value, read: Read) {
+  const [weight] = producer?.inputs ?? [];
+  const source = weight && graph.initializers.get(weight);
+  const range = source && clipRange(producer, source.dtype, (value) => constantOf(graph, value, read));
+  return weight && range && { weight, range };
 }
 
 type ReadTensor = (tensor: TensorProto) => Tensor;

@@ -106,10 +106,14 @@ function twinOf(model: Model): Model {
     isView(source) ? readTensor(proto.source, source, { modelDir: model.dir }) : source;
   const isOther = usesOtherFloats(model);
   if (isOther) widenAll(model, graph, read);
-  const operators = inPairs(graph, model.opset, read);
+  const { operators, isPlain } = inPairs(graph, model.opset, read);
   const isQuantised = addMasters(graph, read);
   // Where nothing can be trained, the file's own operators tell why.
-  if (!isOther && !isQuantised && (operators.length === 0 || findParameters(graph).parameters.length === 0))
+  if (
+    !isOther &&
+    !isQuantised &&
+    ((operators.length === 0 && isPlain) || findParameters(graph).parameters.length === 0)
+  )
     return model;
   const twin = scan(fromBytes(editedBytes(proto, withoutStatedTypes(model, graph)), model.name));
   return { ...model, proto: twin, stored: model, integerOperators: operators };
