@@ -30,7 +30,8 @@ function dropCast(graph: Graph, node: Node, read: Read): boolean {
   const [output] = node.outputs;
   const to = node.attributes.get('to');
   if (node.opType !== 'Cast' || node.domain !== '' || to?.type !== 'int' || !input || !output) return false;
-  if (graph.outputs.includes(output) || CODES.get(to.value) !== roundedType(graph, input, read)) return false;
+  const type = CODES.get(to.value);
+  if (!type || graph.outputs.includes(output) || type !== roundedType(graph, input, read)) return false;
   graph.replaceUses(output, input);
   graph.remove(node);
   return true;

@@ -25,6 +25,10 @@ describe('integer operators as the float ones that they round', () => {
     ['blocks', 1e-3],
     ['nbits', 1e-3],
     ['embedding', 1e-4],
+    ['torch-qat', 0.01],
+    ['torch-converted', 0.01],
+    ['brevitas', 0.01],
+    ['brevitas-4', 0.01],
   ])('%s: the scores are the runtime’s own, within a step of %d', async (name, step) => {
     const model = opened(await open(path(name)));
     const twin = widened(model);

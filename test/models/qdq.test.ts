@@ -10,7 +10,8 @@ import { ROOT, temporaryFolder } from '../support/cli.ts';
 import { arraysOf } from '../support/networks.ts';
 import { WHOLE_BATCH, weightsIn } from '../support/trainedFile.ts';
 
-/** See fixtures/qdq/generate.py. */
+/** See fixtures/qdq/generate.py, and exports.py. */
+const EXPORTS = ['torch-qat', 'torch-converted', 'brevitas', 'brevitas-4'] as const;
 const FOLDER = join(ROOT, 'fixtures/qdq');
 const path = (name: string): string => join(FOLDER, name);
 
@@ -28,7 +29,7 @@ async function trained(
 }
 
 describe('training through the file’s own rounding', () => {
-  it.each(['tensor', 'channel', 'qat', 'operators', 'operators-channel', 'dynamic', 'blocks'])(
+  it.each(['tensor', 'channel', 'qat', 'operators', 'operators-channel', 'dynamic', 'blocks', ...EXPORTS])(
     '%s: PyTorch’s losses and integers',
     async (name) => {
       const { tuned, losses } = await trained(name);
@@ -38,7 +39,8 @@ describe('training through the file’s own rounding', () => {
       const found = weightsIn(await open(tuned));
       let [equal, all] = [0, 0];
       for (const [key, tensor] of Object.entries(weights)) {
-        const own = found.get(key) ?? [];
+        // A name in a zip does not begin with a slash.
+        const own = found.get(key) ?? found.get(`/${key}`) ?? [];
         const isInteger = tensor.dtype === 'int32' && !key.includes('bias');
         for (const [i, value] of toNumbers(tensor).entries()) {
           const difference = Math.abs((own[i] ?? Number.NaN) - value);
@@ -62,6 +64,8 @@ describe('training through the file’s own rounding', () => {
     ['forms-dynamic', /MatMulInteger/],
     ['blocks', /\(int4 and uint4\)/],
     ['wide', /\(int16\)/],
+    ['brevitas', /\(int8\)/],
+    ['brevitas-4', /\(int8\)/],
   ])('%s: the integer model is what was judged, and only its weights are changed', async (name, said) => {
     const { tuned, logLoss, notes } = await trained(name);
     expect(notes).toMatch(/weights are quantised \((.*)\): .* go back as \1/);
@@ -90,6 +94,7 @@ describe('training through the file’s own rounding', () => {
     ['blocks', 3],
     ['embedding', 3],
     ['old', 4],
+    ...EXPORTS.map((name): [string, number] => [name, 6]),
   ])('%s: a state that was not trained writes the same file', async (name, tensors) => {
     const model = await open(path(`${name}.onnx`));
     const graph = await trainGraph(model, { loss: 'ib', trainable: 'all' });
