@@ -3,7 +3,7 @@ import { floatAttribute, type Value } from '../../src/emit/index.ts';
 import { affine, channelMeans, firstChannels } from './support/calls.ts';
 import { paddedVector, roundUp } from './support/filters.ts';
 
-/** As the expansion; the variance is the mean square of what is left when the mean is taken off. */
+/** Same formula as the expansion; the variance is the mean square of x − mean. */
 export const BatchNormTrain: BlockedRule = (context) => {
   const { op, node, input, block, dims } = context;
   const [x, scale, bias, runningMean, runningVariance] = [input(0), input(1), input(2), input(3), input(4)];
@@ -32,7 +32,7 @@ export const BatchNormTrain: BlockedRule = (context) => {
   ];
 };
 
-/** As the expansion, with means over n values: dx = dy·k₁ + (x − μ)·k₂ + k₃. */
+/** Same formula as the expansion, with means over n values: dx = dy·k₁ + (x − μ)·k₂ + k₃. */
 export const BatchNormTrainGrad: BlockedRule = (context) => {
   const { op, input, block, dims } = context;
   const [dy, x, scale, mean, inverse] = [input(0), input(1), input(2), input(3), input(4)];
@@ -65,7 +65,7 @@ export const BatchNormalization: BlockedRule = (context) => {
   return [{ blocked: affine(context, context.blocked(x), padded(k), padded(op.sub(bias, op.mul(mean, k)))) }];
 };
 
-/** Blocked x − μ. Forward and backward write it alike, and the runtime computes it once. */
+/** Blocked x − μ. Both passes write it the same way, so the runtime computes it once. */
 function centredOn(context: BlockedContext, x: Value, mean: Value, channels: number): Value {
   const { op, block } = context;
   const ones = op.constant({

@@ -7,7 +7,7 @@ import { inputGradient } from './support/inputGradient.ts';
 import { type ConvPlan, convolve } from './support/plan.ts';
 import { denseWeightGradient, depthwiseWeightGradient, pointwiseWeightGradient } from './support/weightGradient.ts';
 
-/** y = x ⋆ w + b with w that changes in training; where it does not, the runtime blocks it itself. */
+/** y = x ⋆ w + b for a w that is trained; if it is constant, the runtime blocks it itself. */
 export const Conv: BlockedRule = (context) => {
   const { op, node, block, inputs = node.inputs } = { ...context, inputs: context.node.inputs };
   const [x, w, bias] = inputs;
@@ -19,7 +19,7 @@ export const Conv: BlockedRule = (context) => {
   return [{ blocked: convolve(context, [read.image, read.filter, shift], plan, plan.sliding) }];
 };
 
-/** The image and the filter as the blocked Conv reads them; `undefined` where it has no form for them. */
+/** The image and the filter as the blocked Conv reads them; `undefined` if it has no form for them. */
 function reading(context: BlockedContext, plan: ConvPlan): { image: Value; filter: Value } | undefined {
   const { op, block } = context;
   const { x, w, filter, group, isDepthwise } = plan;
@@ -32,7 +32,7 @@ function reading(context: BlockedContext, plan: ConvPlan): { image: Value; filte
   return { image: context.blocked(x), filter: blockedFilter(op, w, filter, block) };
 }
 
-/** dx: Convs of dy with the adjoint filter, one for each of the places that a stride leaves x. */
+/** dx: Convs of dy with the adjoint filter, one for each phase of the stride. */
 export const ConvInputGrad: BlockedRule = (context) => {
   const { node, input } = context;
   const [dy, w, x] = [input(0), input(1), input(2)];
@@ -81,7 +81,7 @@ function planOf(context: BlockedContext, node: Node, x: Value, w: Value, y: Valu
   };
 }
 
-/** The kernel's sizes are the weights' own where the attribute is left out. */
+/** Without the attribute, the kernel's sizes are those of the weights. */
 function withKernel(node: Node, kernel: readonly number[]): Node {
   if (node.attributes.has('kernel_shape')) return node;
   const attributes = new Map([...node.attributes, ['kernel_shape', ints(kernel)] as const]);

@@ -3,7 +3,7 @@ import { float, type Node, sameShape, type Value } from '../../src/emit/index.ts
 import { affine, withActivation, withSum } from './support/calls.ts';
 import { paddedVector, roundUp } from './support/filters.ts';
 
-/** An operator that maps 0 to a finite number, element by element: on blocks as it stands. */
+/** An elementwise operator that maps 0 to a finite number: it runs on blocks unchanged. */
 const elementByElement: BlockedRule = (context) => {
   const { op, node, input } = context;
   const x = input(0);
@@ -21,7 +21,7 @@ export const HardSigmoid: BlockedRule = elementByElement;
 export const HardSwish: BlockedRule = elementByElement;
 export const LeakyRelu: BlockedRule = elementByElement;
 
-/** Within the Conv that makes x, where nothing else reads that. */
+/** Fused into the Conv that makes x, if nothing else reads its result. */
 export const Relu: BlockedRule = (context) => {
   const x = context.input(0);
   if (!context.isBlocked(x)) return undefined;
@@ -50,7 +50,7 @@ export const Add: BlockedRule = (context) => {
 export const Mul: BlockedRule = Add;
 export const Sub: BlockedRule = (context) => pair(context, context.input(0), context.input(1)) ?? withNumber(context);
 
-/** Two of the same shape, of which one is in blocks already. */
+/** Two operands of the same shape, at least one of them already in blocks. */
 function pair(context: BlockedContext, a: Value, b: Value): ReturnType<BlockedRule> {
   const { op, node } = context;
   if (!sameDims(context, a, b) || !(context.isBlocked(a) || context.isBlocked(b))) return undefined;
@@ -59,7 +59,7 @@ function pair(context: BlockedContext, a: Value, b: Value): ReturnType<BlockedRu
   return [{ blocked: sum ?? op.call(node.opType, [context.blocked(a), context.blocked(b)]) }];
 }
 
-/** A sum of gradients goes into the Conv that makes the last one: the other is read by nothing later, so that it is added to in place. */
+/** A sum of gradients is fused into the Conv that makes the last one. Nothing reads the other one later, so the Conv adds to it in place. */
 function summed(context: BlockedContext, a: Value, b: Value): Value | undefined {
   if (a === b) return undefined;
   for (const [made, other] of [
@@ -98,7 +98,7 @@ function isPerChannel({ shape, dtype }: Value, channels: number): boolean {
   );
 }
 
-/** A number per image and channel, [N, C, 1, 1], as squeeze-and-excite has it. */
+/** A number per image and channel, [N, C, 1, 1], as in squeeze-and-excite. */
 function withPlanes(context: BlockedContext, x: Value, factors: Value): ReturnType<BlockedRule> {
   const { op, node, block, dims } = context;
   const [whole, planes] = [dims(x), dims(factors)];
@@ -111,7 +111,7 @@ function withPlanes(context: BlockedContext, x: Value, factors: Value): ReturnTy
   return [{ blocked: op.reshape(product, [-1, up, h, w]) }];
 }
 
-/** One number, on either side. */
+/** A scalar on either side. */
 function withNumber(context: BlockedContext): ReturnType<BlockedRule> {
   const { op, node } = context;
   const isNumber = (value: Value): boolean => value.shape?.every((dim) => dim === 1) ?? false;
@@ -125,7 +125,7 @@ function withNumber(context: BlockedContext): ReturnType<BlockedRule> {
   return [{ blocked: op.call(node.opType, forms, { dtype: 'float32' }) }];
 }
 
-/** A mask [y > low], [y < high] or both, as the gradients of Relu and Clip write it. HardSigmoid with a steep slope is that, vectorised. */
+/** A mask [y > low], [y < high] or both, as the gradients of Relu and Clip write it: a steep HardSigmoid, which is vectorised. */
 export const Cast: BlockedRule = (context) => {
   const { op, node, input } = context;
   if (node.outputs[0]?.dtype !== 'float32') return undefined;
@@ -138,7 +138,7 @@ export const Cast: BlockedRule = (context) => {
   return [first.isBlocked ? { blocked: mask } : { plain: mask }];
 };
 
-/** What is above 0 where the comparison with a finite number holds. */
+/** A value that is above 0 if the comparison with a finite number holds. */
 function distance(
   context: BlockedContext,
   { opType, inputs }: Node,
@@ -153,7 +153,7 @@ function distance(
   return opType === 'Less' ? { value: op.sub(limit, form), isBlocked } : undefined;
 }
 
-/** 1 where x > 0, but for the first subnormal numbers, and else 0. */
+/** 1 if x > 0, otherwise 0; the smallest subnormal numbers count as 0. */
 function steep(op: BlockedContext['op'], x: Value): Value {
   return op.call('HardSigmoid', [x], { attributes: { alpha: float(3.4e38), beta: float(0) }, shape: x.shape });
 }

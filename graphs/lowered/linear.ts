@@ -2,7 +2,7 @@ import type { BlockedRule } from '../../src/contract.ts';
 import { floatAttribute } from '../../src/emit/index.ts';
 import { isWeightGradient, turnedGradient } from './support/turned.ts';
 
-/** A weight's gradient, from dy's transpose where that is made anyway. */
+/** A weight's gradient, from dy's transpose if that is computed anyway. */
 export const Gemm: BlockedRule = (context) => {
   const { op, node, input } = context;
   const [dy] = node.inputs;

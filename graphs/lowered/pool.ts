@@ -13,7 +13,7 @@ export const GlobalAveragePool: BlockedRule = (context) => {
   return [{ blocked: op.call('GlobalAveragePool', [context.blocked(input(0))], { domain: BLOCKED }) }];
 };
 
-/** The places of the maxima are no output of the blocked operator. */
+/** The blocked operator does not output the positions of the maxima. */
 export const MaxPool: BlockedRule = (context) => {
   const { op, node, input } = context;
   const isPlain = intAttribute(node, 'ceil_mode', 0) === 0 && intAttribute(node, 'storage_order', 0) === 0;
@@ -23,8 +23,8 @@ export const MaxPool: BlockedRule = (context) => {
 };
 
 /**
- * Where windows lie side by side: dy times [x = y], window element by window element in scan order, and what one has taken no later one
- * gets, so that ties go to the first. Rows of a window are rows of the view [N·C/b, H/k, k, W/k·k·b].
+ * For windows that do not overlap: dy times [x = y], one window element after the other in scan order. Once an element has taken the
+ * gradient, later ones get none, so ties go to the first. Rows of a window are rows of the view [N·C/b, H/k, k, W/k·k·b].
  */
 export const MaxPoolGrad: BlockedRule = (context) => {
   const { op, node, input, block } = context;
@@ -51,7 +51,7 @@ export const MaxPoolGrad: BlockedRule = (context) => {
   return [{ blocked: op.reshape(op.concat(lines, 2), [-1, up, rows * kernel, columns * kernel]) }];
 };
 
-/** 1 where a distance is 0, and 0 above. */
+/** 1 if a distance is 0, otherwise 0. */
 function isZero(op: BlockedContext['op'], distance: Value): Value {
   return op.call('HardSigmoid', [distance], { attributes: { alpha: float(-3.4e38), beta: float(1) } });
 }
@@ -64,7 +64,7 @@ interface Tiling {
   readonly kernel: number;
 }
 
-/** Square windows that divide x without a rest. */
+/** Square windows that divide x evenly. */
 function tiling({ dims, op, block }: BlockedContext, node: Node, x: Value, dy: Value): Tiling | undefined {
   const [from, to] = [dims(x), dims(dy)];
   if (!from || !to || intAttribute(node, 'ceil_mode', 0) !== 0) return undefined;
@@ -84,7 +84,7 @@ function tiling({ dims, op, block }: BlockedContext, node: Node, x: Value, dy: V
   return { planes, rows: to[2], columns: to[3], kernel: first.kernel };
 }
 
-/** A number per image and channel onto planes: the gradient of a global mean. */
+/** Spreads a number per image and channel over its plane: the gradient of a global mean. */
 export const Expand: BlockedRule = (context) => {
   const { op, node, input, block, dims } = context;
   const [from, to] = [dims(input(0)), dims(node.outputs[0])];
@@ -97,7 +97,7 @@ export const Expand: BlockedRule = (context) => {
   return [{ blocked: op.reshape(planes, [-1, channels, h, w]) }];
 };
 
-/** Σ over images, and planes where there are some: a bias's gradient. */
+/** Σ over images, and over planes if there are any: a bias's gradient. */
 export const ReduceSum: BlockedRule = (context) => planeSums(context) ?? columnSums(context);
 
 function columnSums(context: BlockedContext): ReturnType<BlockedRule> {

@@ -9,7 +9,7 @@ export interface LabelSample {
   /** 1 for a label that a sample has. */
   readonly hot: Uint8Array;
   readonly classes: number;
-  /** From which probability on each label is predicted. */
+  /** The probability above which each label is predicted. */
   readonly thresholds: readonly number[];
 }
 
@@ -48,8 +48,8 @@ function temperatures(sample: LabelSample): Fitted {
 }
 
 /**
- * For each label how far its logit moves, so that its threshold lies where the goal is best on these samples: half-way between two of them, and of
- * equally good places the nearest to where it was. A label that no sample has, or every one, stays.
+ * For each label, how far its logit moves so that its threshold lies where the goal is best on these samples: half-way between two of them,
+ * and as near as possible to its old place. A label that no sample has, or all have, stays.
  */
 function shifts(sample: LabelSample, goal: LabelGoal): Float64Array {
   return Float64Array.from({ length: sample.classes }, (_, k) => {
@@ -89,7 +89,7 @@ function countsAt(scores: Float64Array, has: Uint8Array, cut: number): Counts {
   return { taken, hits, positives: has.reduce((sum, own) => sum + own, 0), all: has.length };
 }
 
-/** Of one label: its F1, or the mean of the recalls of samples that have it and of the others. */
+/** The score of one label: its F1, or the mean of the recalls of samples with and without it. */
 function figureOf(goal: LabelGoal, { taken, hits, positives, all }: Counts): number {
   if (goal === 'macroF1') return (2 * hits) / Math.max(1, taken + positives);
   const others = all - positives;
@@ -117,7 +117,7 @@ function adjusted(sample: LabelSample, { goal, tau, counts, total }: LabelPlan):
   return { scale: unchanged(sample.classes).scale, offset, parameter: found };
 }
 
-/** A label's logits, which samples have it, and the logit from which on it is predicted. */
+/** A label's logits, which samples have it, and the logit above which it is predicted. */
 function labelOf({ logits, hot, classes, thresholds }: LabelSample, k: number) {
   const size = logits.length / classes;
   const threshold = thresholds[k] ?? 0.5;

@@ -17,7 +17,7 @@ export interface LabelValidation {
   fitTo(part: LabelSample): Affine;
 }
 
-/** Maps every part of the samples by what was fitted to the others, and decides whether that is better than the model as it is. */
+/** Maps every part of the samples as fitted to the other parts, and decides whether that is better than the model as it is. */
 export function crossValidateLabels({ sample, classNames, metric, folds, seed, fitTo }: LabelValidation): {
   readonly before: DetailedMetrics;
   readonly after: DetailedMetrics;

@@ -21,7 +21,7 @@ export class Value {
 
 export type NodeAttributes = ReadonlyMap<string, Attribute | AttributeInit>;
 
-/** What flows to `source` from a node's own gradient, and to a setting of the node if that is trained too. */
+/** The gradient that flows to `source` from a node's own gradient, and to a setting of the node if that is trained too. */
 export interface OwnGradient {
   readonly source: Value;
   readonly gradient: (dy: Value) => Value;

@@ -4,10 +4,10 @@ import { isView } from '../ir/edit.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
 import { toNumbers } from '../numbers.ts';
 
-/** What a form sees of its node. */
+/** What a form knows of its node. */
 export interface FormContext extends ExpansionContext {
   readonly op: Emitter;
-  /** The elements of a constant that lossgraft made; `undefined` for another value. */
+  /** The elements of a constant that lossgraft made; `undefined` for any other value. */
   readonly constant: (value: Value) => readonly number[] | undefined;
 }
 

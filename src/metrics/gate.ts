@@ -43,8 +43,8 @@ export interface GateVerdict {
 /** A safe recipe is refused if either is less likely than this to have improved. */
 export const HARMED = 0.2;
 /**
- * The same where a class has too few samples: one or two that were lost say less than all the models that the recipe did not harm. Three of
- * one class (0.04), or two each of two classes (0.02), say more.
+ * The same for a class with too few samples: losing one or two says less than all the models that the recipe did not harm. Losing three of
+ * one class (0.04), or two each of two classes (0.02), says more.
  */
 export const SURELY_HARMED = 0.05;
 /** Anything else is taken if the mean is at least this likely to have improved, and macro-F1 has not fallen. */

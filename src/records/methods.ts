@@ -111,7 +111,7 @@ export interface NetworkSize {
   /** The number of trained elements. */
   readonly trained: number;
   readonly hasAttention: boolean;
-  /** Whether it has layer norms and all of them are as they begin: no training has moved a scale from 1. */
+  /** Whether it has layer norms and all their scales are still 1: no training has moved them. */
   readonly isFresh?: boolean;
 }
 

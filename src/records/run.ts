@@ -96,17 +96,17 @@ export function scalingNotes({ history }: Pick<Checkpoint, 'history'>): string[]
   );
 }
 
-/** What a training that was repeated on all samples came to. */
+/** The outcome of repeating the training on all samples. */
 export interface RefitRecord {
-  /** The state that is written; `null`: the weights that were judged are. */
+  /** The state that is written; `null` if the judged weights are written instead. */
   readonly file: string | null;
   /** Why it is not written, as a phrase. */
   readonly why: string | null;
-  /** Those that were held out are among them. */
+  /** Including the held-out ones. */
   readonly samples: number;
-  /** On the test data, where there are some. */
+  /** On the test data, if there are any. */
   readonly test: DetailedMetrics | null;
-  /** On the test data, as those of a run. */
+  /** On the test data, like those of a run. */
   readonly curves?: RunCurves;
   readonly mistakes?: readonly WrongSample[];
 }
@@ -124,7 +124,7 @@ export interface Outcome {
   readonly decision: RunDecision;
   /** The written model, if its weights are the halfway ones, on the same data as the others. */
   readonly half: DetailedMetrics | null;
-  /** Where the training that was taken was repeated on all samples. */
+  /** If the chosen training was repeated on all samples. */
   readonly refit?: RefitRecord;
   /** Of the tuned model on training data. */
   readonly influence: InfluenceOutcome;

@@ -94,7 +94,7 @@ export function subjectOf(report: Report, judged: readonly JudgedLook[]): Judged
   return judged.find(isRefit) ?? takenOf(report, judged);
 }
 
-/** The weights that a run took, or would take first, as they were trained without the samples that are held out. */
+/** The weights that a run chose, or would choose first, trained without the held-out samples. */
 export function takenOf(report: Report, judged: readonly JudgedLook[]): JudgedLook | undefined {
   const { taken = null } = report.decision ?? {};
   const name = taken === null ? report.arms[0]?.name : taken.share === 1 ? taken.arm : halfName(taken.arm);

@@ -34,7 +34,7 @@ export interface Report {
   readonly decision: RunDecision | null;
   /** Figures of the halfway weights, if they are written. */
   readonly half: DetailedMetrics | null;
-  /** What is written instead, where the training that was taken was repeated on all samples. */
+  /** What is written instead if the chosen training was repeated on all samples. */
   readonly refit: RefitRecord | null;
   /** For the written model, or else the first loss. */
   readonly curves: RunCurves | null;

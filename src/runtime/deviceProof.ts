@@ -9,7 +9,7 @@ export interface DeviceProof {
   readonly note: string;
 }
 
-export interface ProofOptions extends Pick<SessionOptions, 'name' | 'externalDataFolder'> {
+export interface DeviceProofOptions extends Pick<SessionOptions, 'name' | 'externalDataFolder'> {
   readonly differs?: Differs;
 }
 
@@ -22,7 +22,7 @@ export async function proveOnDevice(
   provider: Exclude<Provider, 'cpu'>,
   model: string | Uint8Array,
   feeds: Readonly<Record<string, Tensor>>,
-  { differs, ...options }: ProofOptions = {},
+  { differs, ...options }: DeviceProofOptions = {},
 ): Promise<DeviceProof> {
   if (provider === 'cuda') {
     const { cudaNodes, shapeNodes, outputs } = await proveOnCuda(model, feeds, options);

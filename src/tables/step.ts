@@ -64,7 +64,7 @@ export const stepRows = {
   clipNorm: number('Clip the global norm of all gradients at this value', 'a number above 0', (norm) => norm > 0, {
     settings: 'within',
   }),
-  /** Trains the scales of quantised weights too, as learned step size quantisation does. */
+  /** Also trains the scales of quantised weights, as learned step size quantisation does. */
   learnScales: flag('Quantised models: train the scales of the trained weights too (learned step size quantisation)', {
     settings: 'within',
   }),

@@ -18,7 +18,7 @@ export async function networkSize(
   const found = logits === undefined ? findLogits(graph, opset) : namedLogits(graph, logits, opset);
   const { parameters } = selectParameters(graph, trainable, found.value);
   const trained = parameters.reduce((sum, { source }) => sum + elementCount(source.dims), 0);
-  // Attention before the first trained weight stays as it is: a last layer alone is like any other.
+  // Attention before the first trained weight is frozen: then the last layer is like any other.
   const after = dependents(
     topologicalOrder(graph),
     parameters.map(({ value }) => value),
@@ -33,7 +33,7 @@ export async function networkSize(
   return { trained, hasAttention: graph.nodes.some((node) => isAttention(node) && isTrained(node)), isFresh };
 }
 
-/** What a layer norm multiplies by: of the operator, or of (x − mean) / √variance, as opsets below 17 write it. */
+/** The scales of layer norms: of the operator, or of (x − mean) / √variance, as opsets below 17 write it. */
 function scaleOf(graph: Graph, { opType, inputs }: Node): Value | undefined {
   if (opType === 'LayerNormalization') return inputs[1];
   if (opType !== 'Mul') return undefined;

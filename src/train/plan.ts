@@ -37,7 +37,7 @@ export interface Plan extends Recipe {
   readonly learnsScales: boolean;
   readonly select: 'best' | 'last';
   readonly selectBy: NonNullable<TrainOptions['selectBy']>;
-  /** Whether the rate is that of a network that was never trained. */
+  /** Whether the rate is for a network that was never trained. */
   readonly isFresh?: boolean;
   /** The loss that measurements showed to harm no model, if only that is trained. */
   readonly safeLoss: string | null;

@@ -6,16 +6,16 @@ import { countsOf, type DividedData } from './data.ts';
 import type { Catalogue, OrderedTrainOptions } from './options.ts';
 import type { Plan } from './plan.ts';
 
-/** By itself a training is repeated on so many samples at most: more of them gain little by a fifth more. */
+/** Unless requested, a training is repeated only up to this many samples: with more, a fifth more adds little. */
 const MOST_SAMPLES = 20_000;
 
-/** The losses for all samples, where the training is to be repeated on them, and what is to be said of it. */
+/** The losses for all samples if the training will be repeated on them, and notes about that. */
 export interface RefitChoice {
   readonly refit?: Refit;
   readonly notes: readonly string[];
 }
 
-/** @throws LossgraftError `option-range` where it is requested and cannot be. */
+/** @throws LossgraftError `option-range` if it is requested but impossible. */
 export function refitChoice(
   catalogue: Catalogue,
   options: OrderedTrainOptions,

@@ -75,7 +75,7 @@ export interface TrainResult {
   readonly decision: RunDecision | null;
   /** Figures of the written model, if its weights are halfway between before and after. */
   readonly half: DetailedMetrics | null;
-  /** What is written instead, where the training that was taken was repeated on all samples; else `null`. */
+  /** What is written instead if the chosen training was repeated on all samples; otherwise `null`. */
   readonly refit: RefitRecord | null;
   readonly history: readonly EpochRecord[];
   /** The number of folds, if it was judged out of fold; `null` if data were held out. */
@@ -219,7 +219,7 @@ async function trainSeeds(
     await describeRun(catalogue, { model, given, plan: planOf(given), declared: {} }),
     mode === 'resume',
   );
-  // Only what is written is trained on all samples.
+  // Only the model that is written is trained on all samples.
   const options = seedOptions(given).map((own) => ({ ...own, refit: false }));
   const results: TrainResult[] = [];
   for (const own of options) {

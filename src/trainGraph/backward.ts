@@ -24,7 +24,7 @@ export interface BackwardRequest extends GraftRequest, PrepareRequest {
   /** In which the model's products are computed; weights, losses and updates are float32. Default `float32`. */
   readonly precision?: Precision;
   readonly calculus: Calculus;
-  /** Trains the scales of trained weights too, where these are quantised. */
+  /** Also trains the scales of trained weights that are quantised. */
   readonly learnScales?: boolean;
   /** `head`, `all`, patterns of parameter names, or names of tensors; a list of these. */
   readonly trainable: string;
@@ -46,7 +46,7 @@ export interface Backward {
   readonly constant: ConstantReader;
   /** What the loss was multiplied by before it was differentiated, and with it the gradients: an input. */
   readonly scale: Value | undefined;
-  /** Scales of quantised weights that are trained, by name, as the file has them. */
+  /** The trained scales of quantised weights, by name, as in the file. */
   readonly initialScales: ReadonlyMap<string, Tensor>;
 }
 
@@ -97,7 +97,7 @@ function halve(op: Emitter, precision: Precision | undefined, request: NarrowReq
   if (half) refuseUnnarrowed(narrow(op, half, request), half, op.opset);
 }
 
-/** Half precision between roundings would round twice, and hide the pairs that gradients pass. */
+/** Half precision between roundings would round twice, and hide the pairs that gradients pass through. */
 function refuseRounding({ nodes }: Graph): void {
   const node = nodes.find(isRounding);
   if (node === undefined) return;

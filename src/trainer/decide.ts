@@ -205,13 +205,13 @@ const UNTRAINED =
 /** More training samples add little. */
 const LOOKED_AT = 2000;
 
-/** What the model before says of training samples. */
+/** The given model's predictions for training samples. */
 function onTraining(parts: RunParts): Promise<AnyScored> {
   const { train, seed } = parts.request;
   return judgeState(parts, undefined, { ...train, rows: spreadRows(train, LOOKED_AT, seed) });
 }
 
-/** How sure the model before is, where that looks as if it knew the samples that are held out: they then refuse what is better. */
+/** How sure the given model is, if it seems to have been trained on the held-out samples: these would then refuse a better model. */
 function suspicion(
   { isHeldOut, changedHead }: RunParts['request'],
   { isNew }: Newness,
@@ -223,7 +223,7 @@ function suspicion(
   return exclusive.length === 0 || found.isOverSure ? undefined : found;
 }
 
-/** Why the measured method is taken against the figures. */
+/** Why the measured method is used although the figures do not favour it. */
 function flattered({ arm, verdict }: Tried, { confidence, accuracy }: Sureness): string {
   const percent = (share: number): string => (100 * share).toFixed(1);
   return (

@@ -128,7 +128,7 @@ async function cacheParts(
   };
   try {
     const { train: given, validation: held } = parts;
-    // Parts of the same data are one cache: a training may read both.
+    // Parts of the same data share a cache: a training may read both.
     const isOne = given?.samples === held.samples;
     const known = given && (await cached(given.samples, isOne ? [given, held] : [given]));
     const train = given && known ? { ...given, samples: known } : request.train;

@@ -108,7 +108,7 @@ interface CacheOptions {
 }
 
 /**
- * Runs the frozen part once over rows of some data, part by part. The resulting samples hold its outputs in place of the model's inputs.
+ * Runs the frozen part once over rows of data, in parts. The resulting samples hold its outputs in place of the model's inputs.
  *
  * @throws LossgraftError `store-failed` on a full disk; and as reading the data does.
  */

@@ -43,7 +43,7 @@ interface States extends Pick<Decided, 'calibrated'> {
 
 const ELSEWHERE = 'a part of a run decides nothing';
 
-/** Of a fold, which is there for what its models say of the samples that were left out, and of a repetition on all samples. */
+/** The decision of a fold, which only provides predictions for the samples it left out, and of a repetition on all samples. */
 const UNDECIDED: Omit<Outcome, 'tuned' | 'untied'> = {
   tests: [],
   validation: [],

@@ -33,7 +33,7 @@ export interface RunParts extends RunBasis {
   prefetcherOf(arm: Arm): Prefetcher;
 }
 
-/** What happens to samples before a step. */
+/** What is done to samples before a step. */
 export type SampleChange = Pick<PrefetchPlan, 'augment' | 'soften'>;
 
 /** Opens the first graphs of a run, and plans its epochs. @throws LossgraftError as its parts do. */
@@ -42,7 +42,7 @@ export async function openParts(basis: RunBasis, at: Checkpoint, change: SampleC
   return planned(basis, await basis.graphs.judge('evaluation', basis.request.crossEntropy), change);
 }
 
-/** Plans the epochs of a run that is judged by a graph that is open. */
+/** Plans the epochs of a run whose judging graph is open. */
 export function planned(basis: RunBasis, evaluation: Evaluation, change: SampleChange): RunParts {
   const { request, graphs, notes } = basis;
   const { train, trainCounts, thresholds, seed, schedule, signal } = request;

@@ -19,15 +19,15 @@ import { judgeState } from './predictions.ts';
 import type { TrainerRequest } from './request.ts';
 import { Trainer } from './trainer.ts';
 
-/** In the run's folder, until it is done. */
+/** The folder in the run's folder, until the work is done. */
 const FOLDER = 'refit';
 
-/** Whether a run is done but for the training that is repeated on all samples. */
+/** Whether only the training on all samples is left of a run. */
 export function isRefitDue({ outcome }: Checkpoint, { refit }: TrainerRequest): boolean {
   return refit !== undefined && outcome !== null && outcome.decision.taken !== null && outcome.refit === undefined;
 }
 
-/** A run as it is without that training. */
+/** The run without that training. */
 export function asJudged(at: Checkpoint): Checkpoint {
   if (at.outcome?.refit === undefined) return at;
   const { refit: _, ...outcome } = at.outcome;
@@ -35,10 +35,10 @@ export function asJudged(at: Checkpoint): Checkpoint {
 }
 
 /**
- * Repeats the training that a run took, from the same weights and by the same schedule, on all samples: those that judged it too. What comes
- * of it is judged by nothing but a look for signs that it failed.
+ * Repeats the training that a run chose on all samples, including those that judged it, from the same weights and with the same schedule. No
+ * data judge the result; it is only checked for signs of failure.
  *
- * @returns the checkpoint of the run with it; `undefined` where it was interrupted.
+ * @returns the checkpoint of the run with it; `undefined` if it was interrupted.
  */
 export async function refitRun(parts: RunParts, at: Checkpoint, change: SampleChange): Promise<Checkpoint | undefined> {
   const { outcome } = at;
@@ -55,7 +55,7 @@ export async function refitRun(parts: RunParts, at: Checkpoint, change: SampleCh
   return whole;
 }
 
-/** What to tell of weights that nothing has judged. */
+/** What is reported of weights that nothing has judged. */
 export function refitNotes({ outcome }: Checkpoint): string[] {
   if (outcome?.refit === undefined) return [];
   const { why, samples } = outcome.refit;
@@ -90,13 +90,13 @@ function partsOf(parts: RunParts, { decision }: Outcome, change: SampleChange): 
   return planned({ ...rest, request: own, folder }, judging, change);
 }
 
-/** One of another run is begun anew. */
+/** Starts again if it belongs to another run. */
 function modeFor(folder: RunFolder, mode: RunMode, { settings }: TrainerRequest): RunMode {
   const found = mode === 'resume' ? folder.checkpoint() : undefined;
   return JSON.stringify(found?.settings) === JSON.stringify(settings) ? 'resume' : 'replace';
 }
 
-/** @returns the file of its state, or why there is none, as a phrase; `undefined` where it was interrupted. */
+/** @returns the file of its state, or why there is none, as a phrase; `undefined` if it was interrupted. */
 async function trainAgain(parts: RunParts, from: Checkpoint): Promise<{ readonly file: string } | string | undefined> {
   try {
     const { interrupted, checkpoint } = await new Trainer(parts, from).run();
@@ -125,7 +125,7 @@ function mapped(parts: RunParts, file: string | undefined, part: Part, map: Affi
   return map && file !== undefined ? judgeCalibrated(parts, file, part, map) : judgeState(parts, file, part);
 }
 
-/** Looks at what was trained, and copies its state into the run's folder. */
+/** Checks the trained weights, and copies their state into the run's folder. */
 async function keep(
   parts: RunParts,
   again: RunParts,
@@ -144,7 +144,7 @@ async function keep(
   return { file: kept, why: null, samples: again.request.train.rows.length, ...judged };
 }
 
-/** On data that no training had; what is chosen is chosen by what the weights that were judged say of the held-out samples. */
+/** Results on data that no training had. Calibration and thresholds come from the judged weights' predictions for the held-out samples. */
 async function judgedOn(
   test: Part,
   parts: RunParts,

@@ -42,7 +42,7 @@ export interface Arm {
   readonly calibration?: { readonly ce: GraftRequest; readonly loss: GraftRequest };
 }
 
-/** What the same training is on all samples, those that are held out too: losses are made from their counts. */
+/** The same training on all samples, including the held-out ones: its losses use their counts. */
 export type Refit = Pick<TrainerRequest, 'arms' | 'first' | 'crossEntropy' | 'influence' | 'trainCounts'>;
 
 export interface TrainerRequest extends Omit<CompleteOptions<typeof trainerRows>, 'provider'> {
@@ -89,9 +89,9 @@ export interface TrainerRequest extends Omit<CompleteOptions<typeof trainerRows>
   readonly takesBest: boolean;
   /** Whether this is a fold of a cross-validation: it ends with its models' results on the validation data. */
   readonly isFold?: boolean;
-  /** Where the training that is taken is repeated on all samples, and that is written. */
+  /** If the chosen training is repeated on all samples, and that is written. */
   readonly refit?: Refit;
-  /** Whether this is such a repetition: it decides nothing. */
+  /** Whether this is such a repetition: it makes no decision. */
   readonly isRefit?: boolean;
   /** The results of such folds' models on the validation data, which are then trained on and judged by these results. */
   readonly outOfFold?: Predictions;

@@ -58,7 +58,7 @@ async function trainIn(runner: Runner, request: TrainerRequest): Promise<Trained
   }
 }
 
-/** The training that was taken, once more on all samples, where that is requested. */
+/** Repeats the chosen training on all samples, if requested. */
 async function refitted(
   parts: RunParts,
   trained: Pick<TrainedRun, 'interrupted' | 'checkpoint'>,

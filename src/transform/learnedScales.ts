@@ -7,10 +7,10 @@ import type { Parameter } from './parameters.ts';
 import { isQuantise } from './quantised.ts';
 
 /**
- * The scales by which trained weights are rounded: those that nothing else reads. Weights of 4 bits keep theirs, since the bounds to which
- * they are cut are constants.
+ * The scales by which trained weights are rounded, if nothing else reads them. 4-bit weights keep theirs, since their clipping bounds are
+ * constants.
  *
- * @throws LossgraftError `option-needs-option` where there are none.
+ * @throws LossgraftError `option-needs-option` if there are none.
  */
 export function weightScales(graph: Graph, trained: readonly Parameter[]): readonly Parameter[] {
   const found = trained.flatMap(({ value }) =>
@@ -32,10 +32,10 @@ export function weightScales(graph: Graph, trained: readonly Parameter[]): reado
 }
 
 /**
- * The gradient of a rounding in its scale, as learned step size quantisation has it (Esser et al., ICLR 2020): of each element round(x/s) − x/s,
- * or the bound to which it was cut, added up and divided by √(elements · largest number).
+ * The gradient of a rounding by its scale, as in learned step size quantisation (Esser et al., ICLR 2020): for each element round(x/s) − x/s,
+ * or the bound at which it was clipped; summed, and divided by √(elements · largest number).
  *
- * @param inRange 1 where nothing was cut.
+ * @param inRange 1 for elements that were not clipped.
  * @param perElement brings scales into the rank of x.
  */
 export function scaleGradient(

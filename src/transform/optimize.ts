@@ -18,7 +18,7 @@ export interface OptimizeRequest {
   readonly rateFactors?: readonly { readonly pattern: string; readonly factor: number }[];
   /** Gradients are averaged over this many micro-batches before a step is taken. */
   readonly accumulate?: number;
-  /** Scales of quantised weights among the parameters, by name, as they begin. */
+  /** The initial scales of quantised weights among the parameters, by name. */
   readonly initialScales?: ReadonlyMap<string, Tensor>;
 }
 
@@ -117,8 +117,8 @@ function update(
 }
 
 /**
- * The update of a scale in parts of what it was at the start: so that SGD takes the same step as without, and an optimizer whose steps have
- * the size of the learning rate moves it by that share. It is at most halved, and so it stays above 0.
+ * The update of a scale, relative to its initial value: SGD takes the same step as without, and an optimizer whose steps have the size of
+ * the learning rate moves the scale by that share. A step at most halves it, so it stays above 0.
  */
 function scaleUpdate(
   op: Emitter,

@@ -133,7 +133,7 @@ function clipOf(graph: Graph, { producer }: Value, read: Read) {
 
 type ReadTensor = (tensor: TensorProto) => Tensor;
 
-/** By the function that reads the file: another one may know of trained scales. */
+/** By the function that reads the file: another one may include trained scales. */
 const known = new WeakMap<ReadTensor, ReadonlyMap<TensorProto, Quantisation>>();
 
 /** How the file quantises its weights: those that {@link addMasters} takes. */
@@ -149,8 +149,8 @@ export function quantisations(proto: ModelProto, read: ReadTensor): ReadonlyMap<
 }
 
 /**
- * The steps of int32 biases that go with trained scales of their layers' weights, by name: a bias is stored in steps of the product of the
- * scales of its layer's input and weight. QOperator files store no such steps.
+ * The steps of int32 biases that follow the trained scales of their layers' weights, by name: a bias is stored in steps of its layer's input
+ * scale times its weight scale. QOperator files store no such steps.
  */
 export function biasScales(
   proto: ModelProto,
@@ -211,7 +211,7 @@ function sameAttributes(a: Node, b: Node): boolean {
  * Lets gradients pass a QuantizeLinear and the DequantizeLinear behind it as if nothing was rounded, where the result is not cut to the
  * type's range: the straight-through estimator, as PyTorch's fake_quantize (Bengio et al., 2013). A DynamicQuantizeLinear cuts nothing.
  *
- * @param scales those that are trained: see {@link scaleGradient}.
+ * @param scales the trained ones: see {@link scaleGradient}.
  */
 export function straightThrough(op: Emitter, scales: ReadonlySet<Value> = NONE): void {
   for (const node of op.graph.nodes) {

@@ -82,8 +82,8 @@ export interface Readable extends Model {
 }
 
 /**
- * A model that is read with its trained scales, and the state with what follows from them: the steps of biases. Nothing changes where no
- * scales were trained.
+ * A model that is read with its trained scales, and the state with what follows from them: the steps of biases. Without trained scales
+ * nothing changes.
  */
 export function withScales(
   model: Readable,

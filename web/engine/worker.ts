@@ -2,7 +2,7 @@ import { LossgraftError } from '../../src/index.ts';
 import type { Failure, FromEngine, ToEngine } from '../protocol.ts';
 import { Engine } from './engine.ts';
 
-/** The engine's thread: one request after the other. A cancellation ends what was asked before it, begun or not. */
+/** The engine's thread handles one request at a time. A cancellation ends all earlier requests, whether they have begun or not. */
 
 const post = (message: FromEngine, handedOn: Transferable[] = []): void =>
   self.postMessage(message, { transfer: handedOn });

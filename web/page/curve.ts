@@ -16,7 +16,7 @@ const TOP = 8;
 /** Points of a line at most: the mean of each stretch is drawn. */
 const POINTS = 240;
 
-/** @param ends the numbers that the first and the last value stand at. */
+/** @param ends the positions of the first and the last value. */
 export function drawCurve(
   place: HTMLElement,
   lines: readonly Line[],

@@ -63,7 +63,7 @@ export function planFacts(checked: Checked): HTMLElement {
   return make('div', '', facts, make('p', 'quiet', skew), notesBox(checked.notes));
 }
 
-/** Of more classes the first are listed. */
+/** With more classes, only the first are listed. */
 const SHOWN = 200;
 
 export function classTable({ classCounts, classNames }: Pick<Checked, 'classCounts' | 'classNames'>): HTMLElement {

@@ -9,7 +9,7 @@ const FRAME_MS = 120;
 /** A training while it runs: its progress and its curves. */
 export class Live {
   #losses: number[] = [];
-  /** Steps after the first run and after the last one: a run may take several. */
+  /** Steps after the first run and after the latest one: a run may take several. */
   #steps: [number, number] = [0, 0];
   #epochs: EpochRecord[] = [];
   #drawn = 0;
@@ -35,7 +35,7 @@ export class Live {
       return `Epoch ${event.epoch} of ${event.epochs}, loss ${event.loss.toPrecision(3)}${left}`;
     }
     if (event.kind === 'epoch') {
-      // Folds and further losses begin anew.
+      // Folds and further losses start from zero.
       if (event.epoch <= (this.#epochs.at(-1)?.epoch ?? -1)) this.#epochs = [];
       this.#epochs.push(event);
       this.#draw(true);

@@ -1,4 +1,4 @@
-import type { DeviceProof, ProofOptions } from '../../src/runtime/deviceProof.ts';
+import type { DeviceProof, DeviceProofOptions } from '../../src/runtime/deviceProof.ts';
 import { openSession, type Provider } from '../../src/runtime/session.ts';
 import { checkNumbers } from '../../src/runtime/webgpu/proof.ts';
 import type { Tensor } from '../../src/tensor.ts';
@@ -13,7 +13,7 @@ export async function proveOnDevice(
   provider: Exclude<Provider, 'cpu'>,
   model: string | Uint8Array,
   feeds: Readonly<Record<string, Tensor>>,
-  { differs, ...options }: ProofOptions = {},
+  { differs, ...options }: DeviceProofOptions = {},
 ): Promise<DeviceProof> {
   const session = await openSession(model, { ...options, provider });
   const outputs = await session.run(feeds).finally(() => session.close());

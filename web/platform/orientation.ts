@@ -1,4 +1,4 @@
-/** Images without what a browser turns them by: Pillow leaves them as they are stored. */
+/** Removes from images what makes a browser rotate them: Pillow leaves them as stored. */
 
 export function withoutOrientation(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const [first, second] = bytes;

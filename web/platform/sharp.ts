@@ -129,7 +129,7 @@ async function pixelsOf(bytes: Uint8Array): Promise<Rgba> {
   }
 }
 
-/** A 2-D canvas multiplies colours by alpha; a texture takes them as they are. */
+/** A 2-D canvas multiplies colours by alpha; a texture keeps them. */
 function transparent(bitmap: ImageBitmap): Uint8Array {
   const { width, height } = bitmap;
   const gl = new OffscreenCanvas(1, 1).getContext('webgl2');

@@ -4,7 +4,7 @@ import { int, ints, type Node, string, type Value } from '../../../src/emit/inde
 /** ONNX Runtime's operators on channels in blocks. */
 export const BLOCKED = 'com.microsoft.nchwc';
 
-/** A number per channel on blocked x: x·k + shift, as a depthwise Conv with a kernel of one element; `sum` is added besides. */
+/** A number per channel on blocked x: x·k + shift, as a depthwise Conv with a kernel of one element, which also adds `sum`. */
 export function affine({ op }: Pick<BlockedContext, 'op'>, x: Value, scale: Value, shift?: Value, sum?: Value): Value {
   const channels = Number(x.shape?.[1]);
   return op.call('Conv', [x, op.reshape(scale, [channels, 1, 1, 1]), shift, ...(sum ? [sum] : [])], {
@@ -28,7 +28,7 @@ function openConv(blocked: Value): Node | undefined {
   return isConv && !producer.attributes.has('activation') ? producer : undefined;
 }
 
-/** Blocked x through an activation within the Conv that makes it; that Conv goes, since nothing else reads it. */
+/** An activation of blocked x, fused into the Conv that makes x. The old Conv is removed, since nothing else reads it. */
 export function withActivation(
   { op }: Pick<BlockedContext, 'op'>,
   x: Value,
@@ -42,7 +42,7 @@ export function withActivation(
   return op.call('Conv', conv.inputs, { domain: BLOCKED, attributes, shape: x.shape, dtype: x.dtype });
 }
 
-/** x + other within the Conv that makes x. */
+/** x + other, fused into the Conv that makes x. */
 export function withSum({ op }: Pick<BlockedContext, 'op'>, x: Value, other: Value): Value | undefined {
   const conv = openConv(x);
   if (!conv || conv.inputs[3]) return undefined;
@@ -55,7 +55,7 @@ function attributesAsWritten(node: Node): Record<string, ReturnType<typeof int>>
   return Object.fromEntries(node.attributes) as Record<string, ReturnType<typeof int>>;
 }
 
-/** x without what stands behind its first channels, along the first axis. */
+/** The first channels of x, along the first axis. */
 export function firstChannels(op: BlockedContext['op'], x: Value, channels: number, of: number): Value {
   if (channels === of) return x;
   const first = op.slice(x, { axes: [0], starts: [0], ends: [channels] });

@@ -9,7 +9,7 @@ export function roundUp(length: number, block: number): number {
   return Math.ceil(length / block) * block;
 }
 
-/** A value with zeros behind along its first axes, up to these lengths. */
+/** A value padded with zeros at the end of its first axes, up to these lengths. */
 export function paddedTo(op: Pen, x: Value, from: readonly number[], to: readonly number[]): Value {
   const behind = to.map((length, i) => length - (from[i] ?? 0));
   if (behind.every((count) => count === 0)) return x;
@@ -26,10 +26,10 @@ export function blockedFilter(op: Pen, w: Value, [m, c, h, k]: FilterDims, block
   return op.reshape(inner, [up, cup, h, k]);
 }
 
-/** Which taps of a kernel a filter takes along each axis, in its own order. */
+/** The taps of a kernel that a filter takes along each axis, in the filter's order. */
 export type Taps = readonly [readonly number[], readonly number[]];
 
-/** w with outputs beside each other, [M·C/b, k·k, b of C]: what the filters of an input's gradient are gathered from. */
+/** w with its outputs side by side, [M·C/b, k·k, b of C]: the filters of an input's gradient are gathered from this. */
 export function adjointRows(op: Pen, w: Value, [m, c, h, k]: FilterDims, block: number): Value {
   const [up, cup, area] = [roundUp(m, block), roundUp(c, block), h * k];
   const whole = paddedTo(op, w, [m, c], [up, cup]);
@@ -37,7 +37,7 @@ export function adjointRows(op: Pen, w: Value, [m, c, h, k]: FilterDims, block: 
   return op.reshape(last, [(up * cup * area) / block, block]);
 }
 
-/** Of such rows the filter with inputs and outputs swapped and these taps: [C/b, M/b, taps, b of M, b of C]. One gather of runs of b. */
+/** From such rows, the filter with inputs and outputs swapped and with these taps: [C/b, M/b, taps, b of M, b of C]. It gathers runs of b. */
 export function adjointFilter(op: Pen, rows: Value, [m, c, , k]: FilterDims, taps: Taps, block: number): Value {
   const [outer, inner] = [roundUp(c, block) / block, roundUp(m, block) / block];
   const [high, wide] = taps;
@@ -54,20 +54,20 @@ export function adjointFilter(op: Pen, rows: Value, [m, c, , k]: FilterDims, tap
   return op.reshape(filter, [outer * block, inner * block, high.length, wide.length]);
 }
 
-/** [n, b, l] as [n, l, b], by the reorder of an image, which uses all threads where a Transpose uses one. */
+/** [n, b, l] as [n, l, b] by reordering an image, which uses all threads; a Transpose uses one. */
 function rowsLast(op: Pen, x: Value, [n, block, length]: readonly [number, number, number]): Value {
   const image = op.reshape(x, [n, block, length, 1]);
   return op.call('ReorderInput', [image], { domain: BLOCKED, shape: [n, block, length, 1] });
 }
 
-/** [n, p, l·b] as [n, l, p, b]: the same of an image with channels last. */
+/** [n, p, l·b] as [n, l, p, b]: the same for an image with channels last. */
 function runsOut(op: Pen, x: Value, [n, places, length]: readonly [number, number, number]): Value {
   const attributes = { channels_last: int(1) };
   const image = op.reshape(x, [n, places, 1, length]);
   return op.call('ReorderInput', [image], { domain: BLOCKED, attributes, shape: [n, length, places, 1] });
 }
 
-/** The filter of a depthwise Conv, w [C, 1, k, k] as [C/b, taps, b]; without `taps` all in their order. */
+/** The filter of a depthwise Conv, w [C, 1, k, k] as [C/b, taps, b]; without `taps` all taps in order. */
 export function depthwiseFilter(op: Pen, w: Value, [c, , h, k]: FilterDims, block: number, taps?: Taps): Value {
   const [up, area] = [roundUp(c, block), h * k];
   const whole = op.reshape(paddedTo(op, w, [c], [up]), [up / block, block, area]);
@@ -78,14 +78,14 @@ export function depthwiseFilter(op: Pen, w: Value, [c, , h, k]: FilterDims, bloc
   return op.reshape(taken, [up, 1, high.length, wide.length]);
 }
 
-/** The filter of a Conv that reads few channels as they are: [M/b, C·k·k, b]. */
+/** The filter of a Conv that reads a few plain channels: [M/b, C·k·k, b]. */
 export function firstFilter(op: Pen, w: Value, [m, c, h, k]: FilterDims, block: number): Value {
   const up = roundUp(m, block);
   const whole = op.reshape(paddedTo(op, w, [m], [up]), [up / block, block, c * h * k]);
   return op.reshape(op.transpose(whole, [0, 2, 1]), [up, c, h, k]);
 }
 
-/** A vector [C] with zeros behind. */
+/** A vector [C], padded with zeros. */
 export function paddedVector(op: Pen, vector: Value, channels: number, block: number): Value {
   return paddedTo(op, op.reshape(vector, [channels]), [channels], [roundUp(channels, block)]);
 }

@@ -4,7 +4,7 @@ import { range } from '../../support/shapes.ts';
 import { adjointFilter, adjointRows, depthwiseFilter, roundUp, type Taps } from './filters.ts';
 import { type ConvPlan, convolve } from './plan.ts';
 
-/** Along one axis the elements s·i + a of x: which taps meet them, and how a Conv of dy with these slides. */
+/** Along one axis, the elements s·i + a of x: the taps that meet them, and how a Conv of dy with these taps slides. */
 interface Phase {
   readonly taps: readonly number[];
   readonly dilation: number;
@@ -13,8 +13,8 @@ interface Phase {
 }
 
 /**
- * dx[s·i + a] = Σ over the taps k with s | a + before − k·d of dy[i + (a + before − k·d)/s]·w[k]: for each a a Conv at stride 1. Their
- * results are laid between each other. `undefined` where one of them has nothing to sum, or less padding than none.
+ * dx[s·i + a] = Σ over the taps k with s | a + before − k·d of dy[i + (a + before − k·d)/s]·w[k]: a Conv at stride 1 for each a. Their
+ * results are interleaved. `undefined` if one of them has nothing to sum, or would need negative padding.
  */
 export function inputGradient(context: BlockedContext, plan: ConvPlan, dy: Value): Value | undefined {
   const { kernel, strides, before: pads } = plan.sliding;
@@ -43,7 +43,7 @@ export function inputGradient(context: BlockedContext, plan: ConvPlan, dy: Value
   return rows.length * wide.length === 1 ? first : between(op, rows, plan, context.block);
 }
 
-/** Of a kernel of one element: its Conv at stride 1, with zeros between the results. */
+/** For a kernel of one element: its Conv at stride 1, with zeros between the results. */
 function stuffed(context: BlockedContext, plan: ConvPlan, dy: Value): Value {
   const { op, block } = context;
   const [n = 1, c = 1, height = 1, width = 1] = plan.from;
@@ -57,7 +57,7 @@ function stuffed(context: BlockedContext, plan: ConvPlan, dy: Value): Value {
   return cropped(op, wide, [h * s, w * t], [n, roundUp(c, block), height, width], block);
 }
 
-/** The adjoint filters; what they share is written once. */
+/** The adjoint filters; their common part is written once. */
 function filters({ op, block }: BlockedContext, { w, filter, isDepthwise }: ConvPlan): (taps: Taps) => Value {
   if (isDepthwise) return (taps) => depthwiseFilter(op, w, filter, block, taps);
   const rows = adjointRows(op, w, filter, block);
@@ -84,7 +84,7 @@ function phasesOf(plan: ConvPlan, i: number): Phase[] | undefined {
   return hasAll ? phases : undefined;
 }
 
-/** Blocks [N·C/b, h, w, b] of each phase as [N, C↑, H, W]: columns beside columns, rows below rows, and what is beyond x cut off. */
+/** Blocks [N·C/b, h, w, b] of all phases, interleaved as [N, C↑, H, W] and cropped to x. */
 function between(op: Pen, phases: readonly (readonly Value[])[], plan: ConvPlan, block: number): Value {
   const [n = 1, c = 1, height = 1, width = 1] = plan.from;
   const [h, w] = [count(plan, 0), count(plan, 1)];
@@ -99,7 +99,7 @@ function between(op: Pen, phases: readonly (readonly Value[])[], plan: ConvPlan,
   return cropped(op, op.concat(rows, 1), size, [n, roundUp(c, block), height, width], block);
 }
 
-/** [N, C↑, H, W] of rows of blocks that may reach further. */
+/** [N, C↑, H, W] from rows of blocks that may reach further. */
 function cropped(
   op: Pen,
   rows: Value,

@@ -3,7 +3,7 @@ import { int, ints, type Value } from '../../../src/emit/index.ts';
 import { BLOCKED } from './calls.ts';
 import { type FilterDims, roundUp } from './filters.ts';
 
-/** How a window slides, all of it numbers. */
+/** How a window slides, with all numbers known. */
 export interface Sliding {
   readonly kernel: readonly number[];
   readonly strides: readonly number[];
@@ -12,7 +12,7 @@ export interface Sliding {
   readonly after: readonly number[];
 }
 
-/** What a convolution and its gradients are about, where all of that is known. */
+/** The shapes of a convolution and its gradients, if all are known. */
 export interface ConvPlan {
   readonly x: Value;
   readonly w: Value;
@@ -25,7 +25,7 @@ export interface ConvPlan {
   readonly isDepthwise: boolean;
 }
 
-/** The blocked Conv of image, filter and bias, from and to as the plan has them. */
+/** The blocked Conv of image, filter and bias, with the plan's shapes. */
 export function convolve(
   { op, block, dims: _, ...context }: BlockedContext,
   inputs: readonly (Value | undefined)[],

@@ -6,8 +6,8 @@ import { roundUp } from './filters.ts';
 import type { ConvPlan } from './plan.ts';
 
 /**
- * dw[k] = Σ dy[o] · x[o·stride + k·dilation − before]: a convolution of x with dy for a kernel, stride and dilation exchanged. What
- * the padding behind is then, per axis; negative where the last elements of x are read by no window.
+ * dw[k] = Σ dy[o] · x[o·stride + k·dilation − before]: a convolution of x with dy as the kernel, with stride and dilation swapped. This is
+ * its padding at the end of each axis; negative if no window reads the last elements of x.
  */
 function behind({ sliding, from, to }: ConvPlan, i: number): number {
   const { kernel, strides, dilations, before } = sliding;
@@ -19,7 +19,7 @@ function exchanged({ sliding: { strides, dilations } }: ConvPlan, kernel: readon
   return { kernel_shape: ints(kernel), strides: ints(dilations), dilations: ints(strides), pads: ints(pads) };
 }
 
-/** Images beside channels, [1, N·C, …]: a depthwise Conv whose filter is dy as it lies in memory. */
+/** Images as channels, [1, N·C, …]: a depthwise Conv whose filter is dy as it lies in memory. */
 export function depthwiseWeightGradient(
   context: BlockedContext,
   plan: ConvPlan,
@@ -58,7 +58,7 @@ export function pointwiseWeightGradient(
   return [{ plain: op.reshape(dw, [m, c, 1, 1]) }];
 }
 
-/** Of blocked x what a stride leaves, by pooling of single elements: that uses all threads, as a Slice does not. */
+/** The elements of blocked x that a stride reads, by pooling single elements: unlike a Slice, that uses all threads. */
 function every(op: Pen, x: Value, strides: readonly number[]): Value {
   if (strides.every((stride) => stride === 1)) return x;
   const attributes = { kernel_shape: ints(strides.map(() => 1)), strides: ints(strides) };
@@ -66,9 +66,9 @@ function every(op: Pen, x: Value, strides: readonly number[]): Value {
 }
 
 /**
- * Images as input channels: a Conv of [C, N, H, W] with the filters [M, N, H′, W′]. Of fewer images than a block it reads the first as
- * they are, and the filters are dy as it lies in memory, up to the order of images. More images, and planes that are too large for the
- * cache, make several such Convs, each of which adds to the one before.
+ * Images as input channels: a Conv of [C, N, H, W] with the filters [M, N, H′, W′]. Fewer images than a block are read in plain form, and
+ * the filters are dy as it lies in memory, up to the order of images. More images, or planes too large for the cache, become several such
+ * Convs, each of which adds to the one before.
  */
 export function denseWeightGradient(context: BlockedContext, plan: ConvPlan, dy: Value): readonly Placed[] | undefined {
   if (!context.canBlock(dy)) return undefined;
@@ -91,14 +91,14 @@ export function denseWeightGradient(context: BlockedContext, plan: ConvPlan, dy:
 
 type Span = readonly [number, number];
 
-/** Images and rows of dy that make one Conv, and the rows of padded x that it reads. */
+/** The images and rows of dy in one Conv, and the rows of padded x that it reads. */
 interface Slab {
   readonly n: Span;
   readonly rows: Span;
   readonly read: Span;
 }
 
-/** Bytes of dy, four blocks of channels of an image, that are read for each channel of x again, and stay in a core's cache till then. */
+/** Bytes of dy, four blocks of channels of an image. They are read again for each channel of x, and stay in a core's cache until then. */
 const CACHED = 900_000;
 
 function slabs({ to, filter, sliding }: ConvPlan, block: number): Slab[] {
@@ -111,7 +111,7 @@ function slabs({ to, filter, sliding }: ConvPlan, block: number): Slab[] {
   );
 }
 
-/** 0…length in so many parts, as equal as can be. */
+/** 0…length in this many parts, as equal as possible. */
 function spans(length: number, parts: number): Span[] {
   const at = (i: number): number => Math.floor((i * length) / parts);
   return range(parts).map((i) => [at(i), at(i + 1)] as const);
@@ -128,7 +128,7 @@ function cut(op: Pen, x: Value, axes: Span, parts: readonly [Span, Span]): Value
   return op.slice(x, { axes: own.map(({ axis }) => axis), starts, ends });
 }
 
-/** [C, N, H, W] with the padding written out: outputs at an edge would be computed one at a time. In blocks, rows to move are long. */
+/** [C, N, H, W] with explicit padding: otherwise outputs at an edge are computed one at a time. In blocks, the rows to move are long. */
 function paddedImages(context: BlockedContext, plan: ConvPlan): Value {
   const { op, block } = context;
   const { x, from, sliding } = plan;
@@ -150,7 +150,7 @@ function paddedImages(context: BlockedContext, plan: ConvPlan): Value {
   return swapped(op.call('ReorderOutput', [blocked], { domain: BLOCKED, attributes: { channels: int(c) } }));
 }
 
-/** Blocked [C, M, k, k] as plain [M, C, k, k]: long runs change places, and one reorder does the rest. */
+/** Blocked [C, M, k, k] as plain [M, C, k, k]: it moves long runs, and one reorder does the rest. */
 function outputsFirst(
   op: Pen,
   dw: Value,

@@ -2,7 +2,7 @@ import { floatAttribute, type Pen, type Value } from '../../emit/index.ts';
 import type { NodeForm } from '../adapt.ts';
 
 /*
- * Activations for which there is no kernel, by operators that have one.
+ * Activations without a kernel, written with operators that have one.
  */
 
 /** max(0, x) + min(0, α (e^(x/α) − 1)) */
@@ -33,7 +33,7 @@ export const Shrink: NodeForm = ({ op, node, input }) => {
   return [op.where(op.less(x, -lambd), op.add(x, bias), above)];
 };
 
-/** The identity, where nothing is dropped: without a ratio that counts, or a training mode. */
+/** The identity if nothing is dropped: the ratio is 0, or this is not training. */
 export const Dropout: NodeForm = ({ op, node, input, constant }) => {
   const [, ratio, mode] = node.inputs;
   const isOff = mode === undefined || constant(mode)?.[0] === 0 || (ratio && constant(ratio)?.[0] === 0);
@@ -41,7 +41,7 @@ export const Dropout: NodeForm = ({ op, node, input, constant }) => {
   return isOff && mask === undefined ? [op.identity(input(0))] : undefined;
 };
 
-/** To the nearest whole number, halves to the even one. */
+/** Rounds to the nearest whole number, halves to the even one. */
 export const Round: NodeForm = ({ op, input }) => {
   const x = input(0);
   const up = op.floor(op.add(x, 0.5));
@@ -49,7 +49,7 @@ export const Round: NodeForm = ({ op, input }) => {
   return [op.where(op.and(op.equal(op.sub(up, x), 0.5), isOdd), op.sub(up, 1), up)];
 };
 
-/** Both sides in the result's shape and in floating-point numbers: the kernel broadcasts one side alone. */
+/** Both operands as floats in the result's shape: the kernel broadcasts only one of them. */
 export const Pow: NodeForm = ({ op, input }) => {
   const [base, exponent] = [input(0), input(1)];
   const isSame = base.dtype === exponent.dtype || exponent.dtype === undefined;
@@ -61,7 +61,7 @@ export const Pow: NodeForm = ({ op, input }) => {
   return [op.pow(op.expand(base, shape), op.expand(power, shape))];
 };
 
-/** 64-bit integers have a Cast to 32 bits alone. */
+/** 64-bit integers can only be cast to 32 bits. */
 function toFloat(op: Pen, value: Value): Value {
   return op.cast(value.dtype === 'int64' ? op.cast(value, 'int32') : value, 'float32');
 }

@@ -11,7 +11,7 @@ import {
 import type { AttributeInit } from '../../onnx/types.ts';
 import type { NodeForm } from '../adapt.ts';
 
-/** A 3-D convolution by groups, group by group: the kernel has no groups. */
+/** A grouped 3-D convolution, one group at a time: the kernel has no groups. */
 export const Conv: NodeForm = ({ op, node, input }) => {
   const [x, w] = [input(0), input(1)];
   const group = intAttribute(node, 'group', 1);
@@ -20,15 +20,15 @@ export const Conv: NodeForm = ({ op, node, input }) => {
   const [images, filters] = [split(op, x, 1, group), split(op, w, 0, group)];
   const biases = node.inputs[2] && split(op, node.inputs[2], 0, group);
   const results = images.map((part, i) =>
-    // No empty name in the bias's place: the kernel reads it, and the process ends (seen in 1.30).
+    // No empty name as the bias: the kernel reads it and the process crashes (seen in 1.30).
     op.call('Conv', [part, filters[i], ...(biases ? [biases[i]] : [])], { attributes }),
   );
   return [op.concat(results, 1)];
 };
 
 /**
- * A 3-D ConvTranspose: zeros between the elements of x, then a Conv with the filters turned round and their channels swapped. There is a
- * kernel for one and two dimensions alone.
+ * A 3-D ConvTranspose: zeros between the elements of x, then a Conv with the filters flipped and their channels swapped. There are kernels
+ * for one and two dimensions only.
  */
 export const ConvTranspose: NodeForm = ({ op, node, input }) => {
   const [x, w] = [input(0), input(1)];
@@ -55,7 +55,7 @@ export const ConvTranspose: NodeForm = ({ op, node, input }) => {
   return [bias ? op.add(y, op.reshape(bias, [1, -1, ...axes.map(() => 1)])) : y];
 };
 
-/** How many dimensions a kernel has. */
+/** The number of dimensions of a kernel. */
 function rankOf(node: Node, w: Value): number {
   return intsAttribute(node, 'kernel_shape')?.length ?? (w.shape?.length ?? 2) - 2;
 }
@@ -81,19 +81,19 @@ function split(op: Pen, value: Value, axis: number, parts: number): Value[] {
   return op.callAll('Split', [value], like, { attributes: { axis: int(axis), ...count } });
 }
 
-/** stride − 1 zeros between the elements along an axis, and none behind the last one. */
+/** stride − 1 zeros between the elements along an axis, and none after the last one. */
 function apart(op: Pen, x: Value, axis: number, stride: number, rank: number): Value {
   if (stride === 1) return x;
   const wide = op.unsqueeze(x, [axis + 1]);
   const pads = [...range(rank + 1).map(() => 0), ...range(rank + 1).map((i) => (i === axis + 1 ? stride - 1 : 0))];
   const padded = op.call('Pad', [wide, op.vector(pads)]);
   const lengths = range(rank).map((i) => (i === axis ? -1 : 0));
-  // A 0 keeps a length up to where the axes were one more: what lies behind is told by a shape.
+  // A 0 keeps the length of an axis before the merged ones; the lengths after them come from a shape.
   const joined = op.reshape(padded, joinedShape(op, padded, axis, lengths));
   return op.slice(joined, { axes: [axis], starts: [0], ends: [1 - stride] });
 }
 
-/** The shape of `padded` with the axes `axis` and `axis + 1` as one. */
+/** The shape of `padded` with the axes `axis` and `axis + 1` merged. */
 function joinedShape(op: Pen, padded: Value, axis: number, lengths: readonly number[]): Value {
   const shape = op.shapeOf(padded);
   const head = op.slice(shape, { axes: [0], starts: [0], ends: [axis] });
@@ -101,7 +101,7 @@ function joinedShape(op: Pen, padded: Value, axis: number, lengths: readonly num
   return op.concat([head, op.vector([-1]), tail], 0);
 }
 
-/** w [C, M, k…] as [M, C, k…], turned round in space. */
+/** w [C, M, k…] as [M, C, k…], flipped in space. */
 function turned(op: Pen, w: Value, axes: readonly number[]): Value {
   const back = axes.map(() => -1);
   const around = op.slice(w, {

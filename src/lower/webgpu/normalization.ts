@@ -13,7 +13,7 @@ export const LogSoftmax: NodeForm = ({ op, node, input }) => {
   return [op.sub(shifted, op.log(op.reduceSum(op.exp(shifted), axes, true)))];
 };
 
-/** max + log Σ e^(x − max): the kernel gives infinity from 89 on. */
+/** max + log Σ e^(x − max): the kernel returns infinity from 89 on. */
 export const ReduceLogSumExp: NodeForm = ({ op, node, input, constant }) => {
   const x = input(0);
   const axes = axesOf(node.inputs[1], intsAttribute(node, 'axes'), constant);
@@ -27,7 +27,7 @@ export const ReduceLogSumExp: NodeForm = ({ op, node, input, constant }) => {
   return along ? [op.squeeze(kept, along)] : [op.reshape(kept, [])];
 };
 
-/** The axes of a reduction; `[]` for all, `undefined` where they are not known. */
+/** The axes of a reduction; `[]` for all, `undefined` if unknown. */
 function axesOf(
   given: Value | undefined,
   attribute: readonly number[] | undefined,
@@ -36,7 +36,7 @@ function axesOf(
   return given === undefined ? (attribute ?? []) : constant(given);
 }
 
-/** (x − μ) · γ/√(σ² + ε) + β of vectors: in the layout NCHW the kernel computes other numbers where the channels are even. */
+/** (x − μ) · γ/√(σ² + ε) + β of vectors: in NCHW the kernel computes wrong numbers if the number of channels is even. */
 export const BatchNormalization: NodeForm = ({ op, node, input }) => {
   const x = input(0);
   if (x.shape?.length !== 2 || intAttribute(node, 'training_mode', 0) === 1) return undefined;
@@ -45,7 +45,7 @@ export const BatchNormalization: NodeForm = ({ op, node, input }) => {
   return [op.add(op.mul(op.sub(x, mean), factor), shift)];
 };
 
-/** By mean and variance of each plane: the kernel takes the ε of the first node of a process for all. */
+/** From the mean and variance of each plane: the kernel uses the ε of a process's first node for all nodes. */
 export const InstanceNormalization: NodeForm = ({ op, node, input }) => {
   const x = input(0);
   const rank = x.shape?.length;

@@ -2,7 +2,8 @@ import { intAttribute, type Pen, type Value } from '../../emit/index.ts';
 import type { NodeForm } from '../adapt.ts';
 
 /*
- * Reductions over no axis where that reduces nothing (`noop_with_empty_axes`): the kernels give x itself, whatever they should make of it.
+ * Reductions over no axis that reduce nothing (`noop_with_empty_axes`): the kernels return x itself, even where the operator maps each
+ * element.
  */
 
 function unreduced(write: (op: Pen, x: Value) => Value): NodeForm {

@@ -3,12 +3,12 @@ import { isView } from '../../ir/edit.ts';
 import type { Graph } from '../../ir/graph.ts';
 import type { NodeForm } from '../adapt.ts';
 
-/** Nodes that a Scan may become: each has to be opened, and has its own time in a run. */
+/** The most nodes that a Scan may become: each adds to the time of opening and of a run. */
 const MOST_NODES = 4000;
 
 /**
- * A Scan of lossgraft's own over a known number of elements, written out step by step: ONNX Runtime runs loops on the CPU, and takes much of
- * what follows there too.
+ * Unrolls a Scan that lossgraft wrote, over a known number of elements: ONNX Runtime runs loops on the CPU, and much of what follows them
+ * too.
  */
 export const Scan: NodeForm = ({ op, node }) => {
   const body = node.bodies.get('body');
@@ -52,7 +52,7 @@ function joinedOf(op: Emitter, parts: readonly Value[]): Value {
   );
 }
 
-/** The body's nodes once more, reading `inputs`. */
+/** Another copy of the body's nodes, reading `inputs`. */
 function stepOf(op: Emitter, body: Graph, inputs: readonly (Value | undefined)[]): Value[] {
   const copies = new Map<Value, Value>();
   for (const [i, input] of body.inputs.entries()) {

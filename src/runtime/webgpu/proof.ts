@@ -14,7 +14,7 @@ import { whyNoKernel } from './needs.ts';
  */
 export const WEBGPU_TOLERANCE = 1e-3;
 
-/** float32's smallest normal number: GPUs may take smaller ones for zero. */
+/** float32's smallest normal number: GPUs may flush smaller ones to zero. */
 const SMALLEST = 2 ** -126;
 
 /** Why results are others than the CPU's, where that is not to be told output by output. */
@@ -92,10 +92,10 @@ async function profiled(
   }
 }
 
-/** Loops are run by the CPU; what is in them has its own place. */
+/** The CPU runs loops; the nodes in them have places of their own. */
 const CONTROL_FLOW = ['Scan', 'Loop', 'If'];
 
-/** ONNX Runtime leaves what moves the data of loops on the CPU: nothing is computed there. */
+/** ONNX Runtime leaves nodes that move the data of loops on the CPU; they compute nothing. */
 const MOVEMENT = [
   ...['Slice', 'Split', 'Squeeze', 'Unsqueeze', 'Concat', 'Transpose', 'Reshape', 'Flatten', 'Identity'],
   ...['ConstantOfShape', 'Expand', 'Gather', 'Tile', 'Where'],

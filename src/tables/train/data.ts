@@ -33,9 +33,9 @@ export const dataRows = {
     within,
   ),
   /**
-   * Where a share is held out and the trained model is taken, its training is repeated on all samples, from the same weights and with as many
-   * epochs, and that is written: no data judge it, but tiny classes need every sample. Needs the last epoch to be taken. Default: with a
-   * method and up to 20,000 samples.
+   * If a share is held out and the trained model is better, its training is repeated on all samples, from the same weights and for as many
+   * epochs, and that model is written: no data judge it, but tiny classes need every sample. Needs `select: 'last'`. Default: with a method and
+   * up to 20,000 samples.
    */
   refit: value(
     'true or false',
