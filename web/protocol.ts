@@ -110,7 +110,7 @@ export interface ClassRecall {
 }
 
 export interface Tuned {
-  /** The model, and its external data where the given one has some. */
+  /** The model, and its external data if the given one has any. */
   readonly files: readonly { readonly name: string; readonly bytes: Uint8Array<ArrayBuffer> }[];
   /** Where it differs from the given file; `null` where the tuned one is shorter, or has external data. */
   readonly changed: Changed | null;

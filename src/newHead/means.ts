@@ -101,8 +101,8 @@ async function gather(head: OpenHead, request: MeansRequest, seen: Float64Array[
 }
 
 /**
- * Of several labels per sample: a row for each label on its own, by the means of the samples that have it and of the others, as for a binary head.
- * A label that no sample has, or every one, begins with zeros.
+ * For several labels per sample: a row for each label, from the means of the samples with and without it, as for a binary head. A label that
+ * no sample has, or all have, starts with zeros.
  */
 async function labelScores(
   head: OpenHead,
