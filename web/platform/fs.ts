@@ -9,6 +9,7 @@ export const {
   closeSync,
   constants,
   copyFileSync,
+  cpSync,
   createReadStream,
   createWriteStream,
   existsSync,
