@@ -27,7 +27,7 @@ export function checkLabels(
   { data }: TrainOptions,
   head: { readonly why: string },
 ): string[] {
-  if (task === 'exclusive') return [];
+  if (task === 'exclusive' || shown === 'numbers') return [];
   if (shown === 'one-hot' || shown === 'multi-hot') {
     const found = shown === 'multi-hot' ? 'rows of 0 and 1' : 'rows with one 1 each';
     return [`Labels are ${found} and ${head.why}: lossgraft trains for ${TASKS[task].describe} (multi-label)`];

@@ -187,6 +187,10 @@ describe('labels that fit no head, and options that have no meaning, one message
     x: { dtype: 'float32', dims: [6, 6], data: new Float32Array(36) },
     labels: { dtype: 'int64', dims: [6], data: BigInt64Array.of(0n, 1n, 2n, 0n, 1n, 2n) },
   });
+  const counted = fromTensors({
+    x: { dtype: 'float32', dims: [2, 6], data: new Float32Array(12) },
+    labels: { dtype: 'float32', dims: [2, 3], data: Float32Array.of(0, 1, 0, 0, 2, 1) },
+  });
   const hot = (): Promise<TrainOptions['data']> =>
     openData(path('columns.csv'), { labelColumns: ['blue', 'green', 'red'] });
 
@@ -197,6 +201,7 @@ describe('labels that fit no head, and options that have no meaning, one message
       'task-mismatch',
       /a row of 0 and 1 per sample.*labelColumns.*`task: "exclusive"`/,
     ],
+    ['rows of other numbers', { data: counted }, 'labels-dtype', /row 1, label 1.*expected 0 or 1, found 2/],
     ['a loss for exclusive classes', { loss: 'ldam' }, 'task-mismatch', /loss ldam/],
     ['a long tail', { imbalance: 10 }, 'option-range', /exclusive classes/],
     [

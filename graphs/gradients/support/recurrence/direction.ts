@@ -92,7 +92,7 @@ function stepsBack(op: Pen, direction: Direction, kept: readonly Value[], flow: 
     const sequence = reshapeTo(op, factor, [time, batch, Number(factor.shape?.[1])]);
     return sequence;
   });
-  const y = flow.y && mask ? op.where(mask, flow.y, 0) : flow.y;
+  const { y } = flow;
   const optional = [...(y ? [y] : []), ...(mask ? [mask] : [])];
   const { states, outputs } = op.scan(
     flow.states,
