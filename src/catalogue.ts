@@ -13,6 +13,7 @@ export { calibrateRows } from './tables/calibrate.ts';
 export { evaluateRows } from './tables/evaluate.ts';
 export { exportRows } from './tables/export.ts';
 export { inspectRows } from './tables/inspect.ts';
+export { partRows } from './tables/parts.ts';
 export { predictRows } from './tables/predict.ts';
 export { reheadRows } from './tables/rehead.ts';
 export { runRows } from './tables/run.ts';

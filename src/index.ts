@@ -68,6 +68,7 @@ export {
 export { readCounts, readWeights } from './data/counts.ts';
 export type { Column } from './data/dataset.ts';
 export { type Dataset, fromTensors, type OpenedData } from './data/dataset.ts';
+export type { DataDigest } from './data/digest.ts';
 export { decodeNpy, encodeNpy } from './data/numpy/npy.ts';
 export { writeNpz } from './data/numpy/npz.ts';
 export { openData } from './data/open.ts';
@@ -87,24 +88,34 @@ export type { Node, Operand, Pen, Value } from './emit/index.ts';
 export type { ErrorCode } from './errorCodes.ts';
 export { LossgraftError, type Problem } from './errors.ts';
 export type { Evaluated, EvaluateOptions, EvaluateResult } from './evaluate/evaluate.ts';
+export type { EvaluatePartOptions } from './evaluate/part.ts';
 export type { Inspection, InspectOptions } from './inspect.ts';
-export { calibrate, evaluate, predict, rehead, shard } from './laterVerbs.ts';
+export { calibrate, evaluate, evaluatePart, predict, predictPart, rehead, shard } from './laterVerbs.ts';
 export { inspect, open } from './look.ts';
 export { groupsOf } from './metrics/groups.ts';
 export { METRICS, type Metric, type MetricName } from './metrics/metrics.ts';
 export { configFilesIn, isFolder, modelFileIn } from './modelFolder.ts';
-export type { Predictions, PredictOptions } from './predict/predict.ts';
+export type { PartOptions, PartReport } from './parts/write.ts';
+export type { Predictions, PredictOptions, PredictPartOptions } from './predict/predict.ts';
 export type { Candidate, Prediction, PredictSummary } from './predict/prediction.ts';
 export type { EpochRecord } from './records/epoch.ts';
 export type { CacheMode, FeatureReport } from './records/features.ts';
 export type { InfluenceOutcome } from './records/influence.ts';
 export type { DetailedMetrics, Metrics, Mistake } from './records/metrics.ts';
 export type { RunProgress, TrainEvent, TrainProgress } from './records/progress.ts';
-export type { DataDigest, RunFile, RunOption, RunOrigin } from './records/runFile.ts';
+export type { RunFile, RunOption, RunOrigin } from './records/runFile.ts';
 export { type Recipe, type RecipeName, recipes, type Schedule } from './records/schedule.ts';
 export type { Reheaded, ReheadOptions, ReheadReport } from './rehead.ts';
-export { type ClassSummary, type Runnable, type RunOptions, type RunResult, run } from './run.ts';
+export {
+  type Runnable,
+  type RunOptions,
+  type RunPartOptions,
+  type RunResult,
+  run,
+  runPart,
+} from './run.ts';
 export { type RunConfig, readConfig } from './runFolder/runFile.ts';
+export type { ClassSummary, RunSummary } from './runSummary.ts';
 export type { SetupOptions, SetupResult } from './runtime/cuda/setup.ts';
 export type { Finding, ProviderReport } from './runtime/device/report.ts';
 export type { Provider } from './runtime/session.ts';

@@ -1,5 +1,6 @@
 import type * as calibrateModule from './calibrate/calibrate.ts';
 import type * as evaluateModule from './evaluate/evaluate.ts';
+import type * as evaluatePartModule from './evaluate/part.ts';
 import type * as predictModule from './predict/predict.ts';
 import type * as reheadModule from './rehead.ts';
 import type * as shardModule from './shard.ts';
@@ -47,6 +48,32 @@ export const evaluate: typeof evaluateModule.evaluate = async (...given) =>
  */
 export const predict: typeof predictModule.predict = async (...given) =>
   (await import('./predict/predict.ts')).predict(...given);
+
+/**
+ * Scores one part of data with one or two models, and keeps the scores. `evaluate` with `parts` judges all parts as if they had been scored
+ * at once, bit for bit.
+ *
+ * @example
+ * await evaluatePart(model, data, { part: '3/16', parts: 'test.parts' });
+ * const result = await evaluate(model, data, { parts: 'test.parts' });
+ *
+ * @throws LossgraftError as {@link evaluate} does, and `parts-differ` if the part is there and was made of something else.
+ */
+export const evaluatePart: typeof evaluatePartModule.evaluatePart = async (...given) =>
+  (await import('./evaluate/part.ts')).evaluatePart(...given);
+
+/**
+ * Scores one part of data, and keeps the scores. `predict` with `parts` predicts from all parts as if they had been scored at once, bit for
+ * bit.
+ *
+ * @example
+ * await predictPart(model, data, { part: '3/16', parts: 'new.parts' });
+ * await (await predict(model, data, { parts: 'new.parts' })).write('new.csv');
+ *
+ * @throws LossgraftError as {@link predict} does, and `parts-differ` if the part is there and was made of something else.
+ */
+export const predictPart: typeof predictModule.predictPart = async (...given) =>
+  (await import('./predict/predict.ts')).predictPart(...given);
 
 /**
  * Gives a classifier other classes: a new last layer, further rows, or fewer. Whatever counts or names classes in the file follows, and every

@@ -6,6 +6,7 @@ import { describeEvaluation } from '../evaluateTables.ts';
 import { classifierRow } from '../fileOptions.ts';
 import { noteOnce, print, printJson } from '../io.ts';
 import { checkOutput, writeText } from '../output.ts';
+import { type PartsAsked, partOptionRows, partsAsked, tellPart } from '../parts.ts';
 import { type Opening, throughSamples } from '../throughSamples.ts';
 
 const rows = {
@@ -15,6 +16,7 @@ const rows = {
   csv: text('Write one line per sample to this file: label, prediction, probabilities', { first: true }),
   force: flag('Replace the --csv file if it exists', { first: true }),
   ...evaluateRows,
+  ...partOptionRows,
 } as const;
 
 type Options = OptionsOf<typeof rows>;
@@ -39,10 +41,12 @@ export const evaluateCommand = command({
   epilogue: '--json prints all figures, for more classes than the tables show. Samples go to --csv.',
   run: async ({ options, json }, lossgraft) => {
     const { model, data, labels, against, csv, force = false } = options;
+    const { part, parts } = partsAsked(options, csv);
+    if (part !== undefined && parts !== undefined) return scorePart(options, { part, parts }, json, lossgraft);
     const inputs = [model, data, labels, against].filter((path) => path !== undefined);
     if (csv !== undefined) checkOutput(lossgraft, csv, { force, inputs });
     const { onNote, noteRest } = noteOnce();
-    const { result, describeRow } = await judge(options, onNote, lossgraft);
+    const { result, describeRow } = await judge(options, parts, onNote, lossgraft);
     noteRest(result.notes);
     if (csv !== undefined) await writeText(csv, samples(result, describeRow));
     const { perSample: _perSample, ...figures } = result;
@@ -50,13 +54,9 @@ export const evaluateCommand = command({
   },
 });
 
-async function judge(
-  options: Options,
-  onNote: (text: string) => void,
-  lossgraft: Door,
-): Promise<{ result: EvaluateResult; describeRow: Dataset['describeRow'] }> {
+function sourcesOf(options: Options) {
   const { model: path, against: otherPath } = options;
-  const sources = {
+  return {
     models: async (open: Opening) => ({
       model: await open(path),
       other: otherPath === undefined ? {} : { against: await open(otherPath) },
@@ -64,8 +64,26 @@ async function judge(
     data: options.data,
     options: pick(dataRows, options),
   };
-  return throughSamples(lossgraft, sources, async ({ models: { model, other }, data, onProgress }) => {
-    const own = { ...pick(evaluateRows, options), ...other, onNote, onProgress };
+}
+
+async function scorePart(options: Options, asked: Required<PartsAsked>, json: boolean, lossgraft: Door): Promise<void> {
+  const report = await throughSamples(lossgraft, sourcesOf(options), ({ models, data, onProgress }) => {
+    const { onNote } = noteOnce();
+    const own = { ...pick(evaluateRows, options), ...models.other, ...asked, force: options.force ?? false };
+    return lossgraft.evaluatePart(models.model, data, { ...own, onNote, onProgress });
+  });
+  await tellPart(report, json);
+}
+
+async function judge(
+  options: Options,
+  parts: string | undefined,
+  onNote: (text: string) => void,
+  lossgraft: Door,
+): Promise<{ result: EvaluateResult; describeRow: Dataset['describeRow'] }> {
+  return throughSamples(lossgraft, sourcesOf(options), async ({ models: { model, other }, data, onProgress }) => {
+    const merged = parts === undefined ? {} : { parts };
+    const own = { ...pick(evaluateRows, options), ...merged, ...other, onNote, onProgress };
     return { result: await lossgraft.evaluate(model, data, own), describeRow: data.describeRow };
   });
 }

@@ -6,6 +6,7 @@ import { classifierRow } from '../fileOptions.ts';
 import { noteOnce, print, printJson, table } from '../io.ts';
 import { tell } from '../log.ts';
 import { checkOutput } from '../output.ts';
+import { type PartsAsked, partOptionRows, partsAsked, tellPart } from '../parts.ts';
 import { type Opening, throughSamples } from '../throughSamples.ts';
 
 const { labels: _labels, ...dataRowsWithoutLabels } = dataOptionRows;
@@ -16,6 +17,7 @@ const rows = {
   output: text('Write to this .csv, .jsonl or .parquet file instead of CSV to stdout', { alias: 'o', first: true }),
   force: flag('Replace the output if it exists', { first: true }),
   ...predictRows,
+  ...partOptionRows,
 } as const;
 
 type Options = OptionsOf<typeof rows>;
@@ -29,6 +31,8 @@ export const predictCommand = command({
   examples: [
     ['predict net.onnx --data new.npz > predictions.csv', 'CSV; the counts of the classes go to stderr'],
     ['predict net.onnx --data photos --top-k 3 -o photos.parquet', 'images, in class folders or not'],
+    ['predict net.onnx --data new.shards --part 3/16 -o new.csv', 'one of 16 parts, each on a machine of its own'],
+    ['predict net.onnx --data new.shards --merge -o new.csv', 'what one process would have written'],
     ['predict net.onnx --data new.csv --probabilities -o new.jsonl', 'the probabilities of all classes'],
   ],
   epilogue:
@@ -36,24 +40,43 @@ export const predictCommand = command({
     'the counts; the predictions go to --output.',
   run: async ({ options, json }, lossgraft) => {
     const { model: path, data: dataPath, output, force = false } = options;
+    const { part, parts } = partsAsked(options, output);
+    if (part !== undefined && parts !== undefined) return scorePart(options, { part, parts }, json, lossgraft);
     if (output !== undefined) checkOutput(lossgraft, output, { force, inputs: [path, dataPath] });
-    const summary = await predictAll(options, json, lossgraft);
+    const summary = await predictAll(options, parts, json, lossgraft);
     if (json) await printJson({ ...summary, output: output ?? null });
     else if (output === undefined) tell(describe(summary));
     else await print(`${describe(summary)}written ${output}\n`);
   },
 });
 
-async function predictAll(options: Options, json: boolean, lossgraft: Door): Promise<PredictSummary> {
-  const { model: path, data: dataPath, output, force = false } = options;
-  const sources = {
-    models: (open: Opening) => open(path),
-    data: dataPath,
+function sourcesOf(options: Options) {
+  return {
+    models: (open: Opening) => open(options.model),
+    data: options.data,
     options: { ...pick(dataRows, options), unlabelled: true },
   };
-  return throughSamples(lossgraft, sources, async ({ models: model, data, onProgress }) => {
+}
+
+async function scorePart(options: Options, asked: Required<PartsAsked>, json: boolean, lossgraft: Door): Promise<void> {
+  const report = await throughSamples(lossgraft, sourcesOf(options), ({ models: model, data, onProgress }) => {
     const { onNote } = noteOnce();
-    const own = { ...pick(predictRows, options), onNote, onProgress };
+    const own = { ...pick(predictRows, options), ...asked, force: options.force ?? false, onNote, onProgress };
+    return lossgraft.predictPart(model, data, own);
+  });
+  await tellPart(report, json);
+}
+
+async function predictAll(
+  options: Options,
+  parts: string | undefined,
+  json: boolean,
+  lossgraft: Door,
+): Promise<PredictSummary> {
+  const { output, force = false } = options;
+  return throughSamples(lossgraft, sourcesOf(options), async ({ models: model, data, onProgress }) => {
+    const { onNote } = noteOnce();
+    const own = { ...pick(predictRows, options), ...(parts === undefined ? {} : { parts }), onNote, onProgress };
     const predictions = await lossgraft.predict(model, data, own);
     if (output !== undefined) return predictions.write(output, { force });
     return predictions.writeCsv(json ? () => {} : print);

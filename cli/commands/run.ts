@@ -6,6 +6,7 @@ import { modelRow } from '../fileOptions.ts';
 import { formatNumber, noteOnce, print, printData, printJson, table } from '../io.ts';
 import { tell } from '../log.ts';
 import { checkOutput, writeText, writeWhole } from '../output.ts';
+import { type PartsAsked, partOptionRows, partsAsked, tellPart } from '../parts.ts';
 import { throughSamples } from '../throughSamples.ts';
 
 const rows = {
@@ -15,6 +16,7 @@ const rows = {
   npz: text('Write the samples to this .npz', { first: true }),
   force: flag('Replace existing outputs', { first: true }),
   ...runRows,
+  ...partOptionRows,
 } as const;
 
 type Options = OptionsOf<typeof rows>;
@@ -35,20 +37,40 @@ export const runCommand = command({
   epilogue: '--json prints the loss, the means by class and the notes. The samples go to --csv or --npz.',
   run: async ({ options, json }, lossgraft) => {
     const { model, data, labels, csv, npz, force = false } = options;
+    const { part, parts } = partsAsked(options, csv ?? npz);
+    if (part !== undefined && parts !== undefined) return scorePart(options, { part, parts }, json, lossgraft);
     const inputs = [model, data, ...(labels === undefined ? [] : [labels])];
     for (const path of [csv, npz]) if (path !== undefined) checkOutput(lossgraft, path, { force, inputs });
     const { onNote, noteRest } = noteOnce();
-    const result = await compute(options, onNote, lossgraft);
+    const result = await compute(options, parts, onNote, lossgraft);
     await write(options, json, result, lossgraft);
     noteRest(result.notes);
   },
 });
 
-async function compute(options: Options, onNote: (text: string) => void, lossgraft: Door): Promise<RunResult> {
-  const sources = { models: async () => undefined, data: options.data, options: pick(dataRows, options) };
-  return throughSamples(lossgraft, sources, ({ data, onProgress }) =>
-    lossgraft.run(options.model, data, { ...pick(runRows, options), onNote, onProgress }),
+function sourcesOf(options: Options) {
+  return { models: async () => undefined, data: options.data, options: pick(dataRows, options) };
+}
+
+async function compute(
+  options: Options,
+  parts: string | undefined,
+  onNote: (text: string) => void,
+  lossgraft: Door,
+): Promise<RunResult> {
+  const own = { ...pick(runRows, options), ...(parts === undefined ? {} : { parts }), onNote };
+  return throughSamples(lossgraft, sourcesOf(options), ({ data, onProgress }) =>
+    lossgraft.run(options.model, data, { ...own, onProgress }),
   );
+}
+
+async function scorePart(options: Options, asked: Required<PartsAsked>, json: boolean, lossgraft: Door): Promise<void> {
+  const { onNote } = noteOnce();
+  const own = { ...pick(runRows, options), ...asked, force: options.force ?? false, onNote };
+  const report = await throughSamples(lossgraft, sourcesOf(options), ({ data, onProgress }) =>
+    lossgraft.runPart(options.model, data, { ...own, onProgress }),
+  );
+  await tellPart(report, json);
 }
 
 async function write({ csv: path, npz }: Options, json: boolean, result: RunResult, { writeNpz }: Door): Promise<void> {

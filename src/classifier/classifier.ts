@@ -14,6 +14,8 @@ import { fileFor } from '../lower/webgpu/file.ts';
 import { manifestRecord } from '../manifest.ts';
 import { type Model, modelFile, typedGraph } from '../model.ts';
 import { editedBytes } from '../onnx/index.ts';
+import { type Pass, type Tensors, WHOLE_PASS } from '../parts/pass.ts';
+import { apart, withLabels } from '../parts/tensors.ts';
 import type { RunProgress } from '../records/progress.ts';
 import { refuseEmptyInputs } from '../runtime/feeds.ts';
 import { explainLength } from '../runtime/longestRow.ts';
@@ -155,6 +157,8 @@ export interface ScoringOptions {
   readonly batchSize?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: RunProgress) => void) | undefined;
+  /** The rows to go through, and what becomes of what the model gives for them. Default: all. */
+  readonly pass?: Pass | undefined;
   /** Before the first batch. */
   readonly onNotes?: ((notes: readonly string[]) => void) | undefined;
 }
@@ -189,37 +193,41 @@ export async function* scoreBatches(
   const breathe = breather(signal);
   await breathe();
   const { output } = classifier;
-  const { provider, notes } = await settleProvider(options.provider);
+  const { pass = WHOLE_PASS } = options;
+  // What was computed elsewhere asks for no device here.
+  const { provider, notes } = await settleProvider(pass.provider ? 'cpu' : options.provider);
   const file = await fileFor(provider, classifier.file);
   const session = await openSession(file.file, { ...file.session, provider });
   try {
     const { bound, name } = bind(classifier, session, data, labelled);
     const fixed = fixedBatch(session.inputs);
     const size = chooseBatch(fixed, options.batchSize, bound.size);
+    const { first, last } = pass.rows(bound.size, size);
     onNotes?.([...notes, ...bound.notes, ...fillNote(bound.size, fixed)]);
     const reader = scoreReader(classifier);
     const { turn, isTurned } = turner(classifier.ownLabels);
     const ownOutput = classifier.ownLabels?.output;
-    for (let start = 0; start < bound.size; start += size) {
-      const count = Math.min(size, bound.size - start);
+    const fetches = ownOutput === undefined ? [output] : [output, ownOutput];
+    const runBatch = async (start: number, count: number): Promise<Tensors> => {
       const { [name]: labels, ...own } = await bound.read(start, count);
       const feeds = fillUp({ ...own, ...unusedLabels(classifier, count) }, fixed);
-      if (provider !== 'cpu' && start === 0)
+      if (provider !== 'cpu' && start === first)
         onNotes?.([(await proveBatch(provider, file, feeds, (some) => session.run(some))).note]);
       await breathe();
-      const results = await session
-        .run(feeds, ownOutput === undefined ? [output] : [output, ownOutput])
-        .catch(async (error: unknown) => {
-          throw await explainLength(error, file, () => bound.read(0, 1), data.name);
-        });
-      const rows = turn(
-        reader.read(results[output], start, count),
-        ownOutput === undefined ? undefined : results[ownOutput],
-        count,
-      );
-      if (start === 0) onNotes?.([...reader.notes(), ...(isTurned() ? [turnedNote(output)] : [])]);
+      const results = await session.run(feeds, fetches).catch(async (error: unknown) => {
+        throw await explainLength(error, file, () => bound.read(0, 1), data.name);
+      });
+      return withLabels(labels, results);
+    };
+    for (let start = first; start < last; start += size) {
+      const count = Math.min(size, last - start);
+      await breathe();
+      const { labels, outputs } = apart(await pass.through(start, count, () => runBatch(start, count)));
+      const own = ownOutput === undefined ? undefined : outputs[ownOutput];
+      const rows = turn(reader.read(outputs[output], start, count), own, count);
+      if (start === first) onNotes?.([...reader.notes(), ...(isTurned() ? [turnedNote(output)] : [])]);
       yield { ...rows, start, count, ...targetsIn(labels), isTurned: isTurned() };
-      onProgress?.({ done: start + count, total: bound.size });
+      onProgress?.({ done: start + count - first, total: last - first });
     }
   } finally {
     await session.close();

@@ -1,21 +1,17 @@
-import { orderNote } from '../classes/evidence.ts';
-import { classNames } from '../classes/names.ts';
-import { findWrongOrder } from '../classes/order.ts';
-import { orderProblem } from '../classes/orderProblem.ts';
-import { type Classifier, LABEL_INPUT, openClassifier, scoreBatches } from '../classifier/classifier.ts';
-import { recordedNotes } from '../classifier/recorded.ts';
-import { alignLabels } from '../data/alignLabels.ts';
+import { type Classifier, openClassifier } from '../classifier/classifier.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { hotOf, type LabelLists } from '../data/labelLists.ts';
 import { type LabelsShown, labelsShown } from '../data/labelsShown.ts';
 import { LossgraftError, option } from '../errors.ts';
 import { settleProvider } from '../lower/provider.ts';
 import { type AnyScored, areKept, MAX_KEPT } from '../metrics/scored.ts';
-import { thresholdPolicy } from '../metrics/thresholdChoice.ts';
-import { applyThresholds } from '../metrics/thresholds.ts';
-import { type OpenedModel, opened } from '../model.ts';
+import { modelHash, type OpenedModel, opened } from '../model.ts';
 import { badOption, checkOptions } from '../options/check.ts';
 import type { OptionsOf } from '../options/row.ts';
+import type { PartInputs, PassName } from '../parts/format.ts';
+import { openParts } from '../parts/merged.ts';
+import type { Pass } from '../parts/pass.ts';
+import { partInputs } from '../parts/write.ts';
 import {
   confusionMatrix,
   type DetailedMetrics,
@@ -25,12 +21,12 @@ import {
 } from '../records/metrics.ts';
 import type { Provider } from '../runtime/session.ts';
 import { evaluateRows } from '../tables/evaluate.ts';
-import { type Collecting, collectorFor } from './collect.ts';
+import { judge, noteKeeper } from './judge.ts';
 import { matchClasses } from './match.ts';
 
 export type EvaluateOptions = OptionsOf<typeof evaluateRows> & {
   /** Another model of the same classes, judged on the same samples. The comparison shows what the first one gains over it. */
-  readonly against?: OpenedModel;
+  readonly against?: OpenedModel | undefined;
 };
 
 /** A model's figures on the data. */
@@ -74,27 +70,73 @@ export async function evaluate(
   { against, ...options }: EvaluateOptions = {},
 ): Promise<EvaluateResult> {
   checkOptions(evaluateRows, options);
+  const { parts } = options;
+  if (parts === undefined) return evaluateWith(given, data, { ...options, against }, () => undefined);
+  const merged = openParts(parts, await inputsOf(given, data, { ...options, against }));
+  try {
+    const result = await evaluateWith(given, data, { ...options, against }, merged.pass);
+    return { ...result, notes: [...result.notes, ...merged.notes] };
+  } finally {
+    merged.close();
+  }
+}
+
+/** What the scores of a part depend on. */
+export async function inputsOf(
+  given: OpenedModel,
+  data: Dataset,
+  { against, ...options }: EvaluateOptions,
+): Promise<PartInputs> {
+  const other = against === undefined ? null : await modelHash(opened(against));
+  const model = await modelHash(opened(given));
+  return partInputs({ command: 'evaluate', model, against: other, data, options });
+}
+
+interface Opened {
+  readonly first: Classifier;
+  readonly other: Classifier | undefined;
+}
+
+/** @throws LossgraftError for models that are no classifiers, or of other classes or another task than the data. */
+export async function classifiersFor(
+  given: OpenedModel,
+  data: Dataset,
+  { against, ...options }: EvaluateOptions,
+): Promise<Opened> {
   const named = options.classNames ?? (data.labelsFrom === 'option' ? data.classNames : undefined);
   const shown = await labelsShown(data);
   const task = options.task ?? (shown === 'multi-hot' ? 'multi-label' : undefined);
   const first = await openClassifier(opened(given), { logits: options.logits, classNames: named, task });
   const other = against && (await openClassifier(opened(against), { task }));
   refuseForTask(first, options, shown, data.name);
-  const match = other && matchClasses(first, other);
   if (first.classes !== undefined) checkCosts(options, first.classes);
+  return { first, other };
+}
+
+async function evaluateWith(
+  given: OpenedModel,
+  data: Dataset,
+  options: EvaluateOptions,
+  passOf: (name: PassName) => Pass | undefined,
+): Promise<EvaluateResult> {
+  const { first, other } = await classifiersFor(given, data, options);
+  const match = other && matchClasses(first, other);
   const notes = noteKeeper(options.onNote);
-  const { provider, notes: providerNotes } = await settleProvider(options.provider);
-  notes.add(providerNotes);
-  const own = await judge(first, data, { options: { ...options, provider }, notes });
+  const pass = passOf('own');
+  // What was computed elsewhere asks for no device here.
+  const settled = await settleProvider(pass?.provider ? 'cpu' : options.provider);
+  notes.add(settled.notes);
+  const provider = pass?.provider ?? settled.provider;
+  const how = { options: { ...options, provider: settled.provider }, notes };
+  const own = await judge(first, data, { ...how, pass });
   checkCosts(options, own.scored.classes);
-  const rival =
-    other &&
-    (await judge(other, data, { options: { ...options, provider }, notes, order: match?.order, names: own.names }));
+  const order = match?.order;
+  const rival = other && (await judge(other, data, { ...how, pass: passOf('against'), order, names: own.names }));
   if (rival) refuseOthers(own.scored, rival.scored, other.model);
   notes.add([...(match?.notes ?? []), ...unrankedNotes(own.scored)]);
   const classCounts = countsOf(own.scored);
-  const how = { trainCounts: classCounts, seed: options.seed ?? evaluateRows.seed.default, costs: options.costs };
-  const metrics = detailedMetricsOf(own.scored, { ...how, ...(rival ? { before: rival.scored } : {}) });
+  const measured = { trainCounts: classCounts, seed: options.seed ?? evaluateRows.seed.default, costs: options.costs };
+  const metrics = detailedMetricsOf(own.scored, { ...measured, ...(rival ? { before: rival.scored } : {}) });
   return {
     ...about(first),
     data: data.name,
@@ -104,7 +146,7 @@ export async function evaluate(
     classCounts,
     metrics,
     mistakes: mistakesIn(own.scored, metrics),
-    against: other && rival ? { ...about(other), metrics: detailedMetricsOf(rival.scored, how) } : null,
+    against: other && rival ? { ...about(other), metrics: detailedMetricsOf(rival.scored, measured) } : null,
     perSample: perSampleOf(own.scored),
     notes: notes.all,
   };
@@ -159,74 +201,6 @@ function refuseForTask(
 
 function about({ model, output, how }: Classifier): Pick<Evaluated, 'model' | 'scores'> {
   return { model, scores: { output, how } };
-}
-
-interface Notes {
-  readonly all: readonly string[];
-  add(notes: readonly string[]): void;
-}
-
-/** Each note once. */
-function noteKeeper(onNote: ((note: string) => void) | undefined): Notes {
-  const all: string[] = [];
-  const add = (notes: readonly string[]): void => {
-    for (const note of notes.filter((each) => !all.includes(each))) {
-      all.push(note);
-      onNote?.(note);
-    }
-  };
-  return { all, add };
-}
-
-interface Judging {
-  readonly options: OptionsOf<typeof evaluateRows>;
-  readonly notes: Notes;
-  /** This model's class for each class of the first one. */
-  readonly order?: readonly number[] | undefined;
-  /** Names for classes that the model does not name. */
-  readonly names?: readonly string[] | undefined;
-}
-
-interface JudgedModel {
-  readonly scored: AnyScored;
-  readonly names: readonly string[] | undefined;
-}
-
-async function judge(
-  classifier: Classifier,
-  given: Dataset,
-  { options, notes, order, names: others }: Judging,
-): Promise<JudgedModel> {
-  notes.add(classifier.notes);
-  const { names: own, labelInput: input = LABEL_INPUT } = classifier;
-  const isNamed = own !== undefined && !own.arePlaceholders;
-  const names = isNamed || others === undefined ? own : classNames(others, 'the other model', true);
-  const data = await alignLabels(given, { names, input, task: classifier.task, classes: classifier.classes });
-  const scoring = { ...options, onNotes: notes.add };
-  let collected: Collecting | undefined;
-  for await (const batch of scoreBatches(classifier, data, true, scoring)) {
-    collected ??= collectorFor(classifier, sizeOf(data, input), batch.classes, data.name, order);
-    collected.add(batch);
-  }
-  if (collected === undefined) throw new RangeError('no batch');
-  const { evidence } = collected;
-  const partial = evidence && orderNote(evidence.classes);
-  if (partial !== undefined) notes.add([partial]);
-  const wrong = evidence && findWrongOrder(evidence);
-  if (wrong) {
-    const called = { where: data.name, names: data.classNames, from: names?.from };
-    notes.add([`THE LABELS SEEM WRONG, and so are all figures: ${orderProblem(wrong, called).message}`]);
-  }
-  const found = { classes: classifier.classes ?? collected.classes, names: data.classNames };
-  const policy = thresholdPolicy(options.threshold ?? classifier.thresholds, found);
-  const scored = collected.done();
-  if (scored.task === 'exclusive') return { scored, names: data.classNames };
-  if (options.threshold === undefined) notes.add(recordedNotes(classifier.thresholds));
-  return { scored: applyThresholds(scored, policy), names: data.classNames };
-}
-
-function sizeOf({ columns }: Dataset, input: string): number {
-  return (columns.get(input) ?? columns.get(LABEL_INPUT))?.dims[0] ?? 0;
 }
 
 function countsOf(scored: AnyScored): number[] {

@@ -3,18 +3,23 @@ import { openClassifier, type ScoredBatch, scoreBatches } from '../classifier/cl
 import { recordedNotes } from '../classifier/recorded.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { LossgraftError, option } from '../errors.ts';
+import { settleProvider } from '../lower/provider.ts';
 import { sigmoidsInto } from '../metrics/labelled.ts';
 import { softmaxInto } from '../metrics/scored.ts';
 import { thresholdPolicy } from '../metrics/thresholdChoice.ts';
-import { type OpenedModel, opened } from '../model.ts';
+import { modelHash, type OpenedModel, opened } from '../model.ts';
 import { badOption, checkOptions } from '../options/check.ts';
 import type { OptionsOf } from '../options/row.ts';
+import type { PartInputs } from '../parts/format.ts';
+import { type MergedParts, openParts } from '../parts/merged.ts';
+import { checkedPart, type PartOptions, type PartReport, partInputs, writePart } from '../parts/write.ts';
 import { predictRows } from '../tables/predict.ts';
 import type { WriteOptions } from '../write.ts';
 import { printInto, writePredictions } from './formats.ts';
 import type { Candidate, Prediction, PredictionStream, PredictSummary } from './prediction.ts';
 
 export type PredictOptions = OptionsOf<typeof predictRows>;
+export type PredictPartOptions = PredictOptions & PartOptions;
 
 /** Lazy predictions: the model runs while they are read or written, and memory holds one batch. */
 export interface Predictions {
@@ -32,9 +37,41 @@ export interface Predictions {
 /** See src/laterVerbs.ts. */
 export async function predict(given: OpenedModel, data: Dataset, options: PredictOptions = {}): Promise<Predictions> {
   checkOptions(predictRows, options);
-  const model = opened(given);
+  const classifier = await classifierFor(given, data, options);
+  const { parts } = options;
+  const inputs = parts === undefined ? undefined : await inputsOf(given, data, options);
+  const merged = (): MergedParts | undefined =>
+    parts === undefined || inputs === undefined ? undefined : openParts(parts, inputs);
+  // Parts that do not belong together are refused before anything is read.
+  merged()?.close();
+  const stream = (): PredictionStream => streamOf(new Predictor(classifier, data, options), data, options, merged());
+  return {
+    batches: () => stream().batches(),
+    write: (path, { force = false } = {}) => writePredictions(stream(), path, force),
+    writeCsv: (write) => printInto(stream(), write),
+  };
+}
+
+/** See src/laterVerbs.ts. */
+export async function predictPart(given: OpenedModel, data: Dataset, options: PredictPartOptions): Promise<PartReport> {
+  const { part, ...others } = checkedPart(predictRows, options);
+  const classifier = await classifierFor(given, data, others);
+  const { provider } = await settleProvider(others.provider);
+  const inputs = await inputsOf(given, data, others);
+  return writePart({ ...part, inputs, provider }, async (passOf) => {
+    const onNotes = (notes: readonly string[]): void => notes.forEach((note) => void others.onNote?.(note));
+    onNotes(classifier.notes);
+    for await (const _ of scoreBatches(classifier, data, false, { ...others, pass: passOf('own'), onNotes }));
+  });
+}
+
+async function inputsOf(model: OpenedModel, data: Dataset, options: PredictOptions): Promise<PartInputs> {
+  return partInputs({ command: 'predict', model: await modelHash(opened(model)), data, options });
+}
+
+async function classifierFor(given: OpenedModel, data: Dataset, options: PredictOptions): Promise<Classifier> {
   const classNames = options.classNames ?? (data.labelsFrom === 'option' ? data.classNames : undefined);
-  const classifier = await openClassifier(model, { logits: options.logits, classNames, task: options.task });
+  const classifier = await openClassifier(opened(given), { logits: options.logits, classNames, task: options.task });
   if (classifier.task === 'exclusive' && options.threshold !== undefined)
     throw badOption(
       'threshold',
@@ -44,15 +81,15 @@ export async function predict(given: OpenedModel, data: Dataset, options: Predic
   if (options.threshold === 'tune')
     throw badOption('threshold', 'numbers: labels to tune them by are not read here', 'tune');
   if (classifier.classes !== undefined) checkTopK(options, classifier.classes);
-  const stream = (): PredictionStream => streamOf(new Predictor(classifier, data, options), data, options);
-  return {
-    batches: () => stream().batches(),
-    write: (path, { force = false } = {}) => writePredictions(stream(), path, force),
-    writeCsv: (write) => printInto(stream(), write),
-  };
+  return classifier;
 }
 
-function streamOf(predictor: Predictor, data: Dataset, options: PredictOptions): PredictionStream {
+function streamOf(
+  predictor: Predictor,
+  data: Dataset,
+  options: PredictOptions,
+  merged: MergedParts | undefined,
+): PredictionStream {
   const notes: string[] = [];
   const { classifier } = predictor;
   const layout = {
@@ -64,7 +101,7 @@ function streamOf(predictor: Predictor, data: Dataset, options: PredictOptions):
   };
   return {
     layout,
-    batches: () => makeBatches(predictor, data, options, notes),
+    batches: () => makeBatches(predictor, data, { ...options, merged }, notes),
     summary: () => ({ model: classifier.model, data: data.name, ...predictor.summary(), notes }),
   };
 }
@@ -72,7 +109,7 @@ function streamOf(predictor: Predictor, data: Dataset, options: PredictOptions):
 async function* makeBatches(
   predictor: Predictor,
   data: Dataset,
-  options: PredictOptions,
+  { merged, ...options }: PredictOptions & { readonly merged: MergedParts | undefined },
   notes: string[],
 ): AsyncGenerator<readonly Prediction[]> {
   const onNotes = (more: readonly string[]): void => {
@@ -82,8 +119,14 @@ async function* makeBatches(
   const { classifier } = predictor;
   onNotes(classifier.notes);
   if (options.threshold === undefined) onNotes(recordedNotes(classifier.thresholds));
-  for await (const batch of scoreBatches(classifier, data, false, { ...options, onNotes })) {
-    yield predictor.predict(batch);
+  try {
+    const pass = merged?.pass('own');
+    for await (const batch of scoreBatches(classifier, data, false, { ...options, pass, onNotes })) {
+      yield predictor.predict(batch);
+    }
+    onNotes(merged?.notes ?? []);
+  } finally {
+    merged?.close();
   }
 }
 

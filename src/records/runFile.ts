@@ -1,3 +1,5 @@
+import type { DataDigest } from '../data/digest.ts';
+
 /** The options and inputs of a run, as in `run.json` in its folder: all plain data. */
 export interface RunFile {
   /** Versions of lossgraft, the runtime, Node and the system. */
@@ -26,16 +28,6 @@ export interface RunOption {
   readonly from: string;
   /** lossgraft chose it, so a repeated run chooses it again. */
   readonly settled?: true;
-}
-
-/** A fingerprint of data. */
-export interface DataDigest {
-  readonly path: string;
-  readonly files: number;
-  readonly bytes: number;
-  /** The SHA-256 of one file; for several files that of a list in the form of `sha256sum`, or of their sizes if they are large. */
-  readonly sha256: string;
-  readonly of: 'contents' | 'names and sizes';
 }
 
 /** A caller's additions to the record of a run. */

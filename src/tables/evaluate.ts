@@ -1,7 +1,8 @@
 import { choice, isWhole, number, text } from '../options/row.ts';
 import { TASK_NAMES } from '../task.ts';
 import { costsRow } from './costs.ts';
-import { runRows } from './run.ts';
+import { mergeRows } from './parts.ts';
+import { modelRows } from './run.ts';
 import { thresholdRow } from './thresholds.ts';
 
 /** Options for running a classifier over data. */
@@ -14,7 +15,7 @@ export const scoringRows = {
     'exclusive: one class per sample; multi-label: any number of labels (default: as labels and file tell)',
     {},
   ),
-  ...runRows,
+  ...modelRows,
 } as const;
 
 /** The seed of intervals. */
@@ -30,6 +31,7 @@ export const intervalSeedRow = number(
 /** The options of `evaluate`. */
 export const evaluateRows = {
   ...scoringRows,
+  ...mergeRows,
   /** For a multi-label model: the probability thresholds of the labels. Default: those that the file records, else 0.5. */
   threshold: {
     ...thresholdRow,

@@ -1,6 +1,7 @@
 import { classesRow } from '../data/options.ts';
 import { choice, count, given, isFunction, signalRow } from '../options/row.ts';
 import type { RunProgress } from '../records/progress.ts';
+import { mergeRows } from './parts.ts';
 
 /** The execution provider. */
 export const providerRow = choice(
@@ -11,8 +12,8 @@ export const providerRow = choice(
   },
 );
 
-/** The options of `run`. */
-export const runRows = {
+/** Options for running a model over data. */
+export const modelRows = {
   /** Default `cpu`. On `cuda` and `webgpu` the first batch proves that the GPU computes it, and computes it right. */
   provider: { ...providerRow, first: true },
   /** Samples per run of the model; default 256. A model with a fixed batch size accepts only that. */
@@ -26,3 +27,6 @@ export const runRows = {
   /** Called after every batch. */
   onProgress: given<(progress: RunProgress) => void>('a function', isFunction),
 } as const;
+
+/** The options of `run`. */
+export const runRows = { ...modelRows, ...mergeRows } as const;

@@ -1,11 +1,11 @@
 import { resolve } from 'node:path';
 import type { Dataset } from '../data/dataset.ts';
+import { type DataDigest, digestOf } from '../data/digest.ts';
 import { option } from '../errors.ts';
 import { isRecord } from '../isRecord.ts';
 import { type Model, modelHash } from '../model.ts';
-import type { DataDigest, RunFile, RunOption } from '../records/runFile.ts';
+import type { RunFile, RunOption } from '../records/runFile.ts';
 import { trainRows } from '../tables/train.ts';
-import { digestOf } from './digest.ts';
 import type { Catalogue, TrainOptions } from './options.ts';
 import type { Plan } from './plan.ts';
 import { versions } from './versions.ts';

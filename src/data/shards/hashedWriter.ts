@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { closeSync, fsyncSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeAll } from '../../files/whole.ts';
-import { type DataType, isText, type TensorData } from '../../tensor.ts';
+import { type DataType, isText, type Tensor, type TensorData } from '../../tensor.ts';
+import { joinData } from '../../tensorRows.ts';
 import { formatNpyHeader, npyDescr } from '../numpy/npyHeader.ts';
 import type { HashedFile } from './format.ts';
 
@@ -49,4 +50,34 @@ export function hashedWriter(folder: string, file: string, dtype: DataType, dims
     },
     close,
   };
+}
+
+/** Writes texts as bytes of UTF-8, one behind the other, and the places where they end. */
+export function writeTextFiles(
+  folder: string,
+  stem: string,
+  texts: readonly string[],
+): HashedFile & { ends: HashedFile } {
+  const parts = texts.map((text) => new TextEncoder().encode(text));
+  let end = 0;
+  const ends = BigInt64Array.from(parts, ({ length }) => {
+    end += length;
+    return BigInt(end);
+  });
+  const file = writeFileOf(folder, `${stem}.npy`, { dtype: 'uint8', dims: [end], data: joinData(parts) });
+  return {
+    ...file,
+    ends: writeFileOf(folder, `${stem}-ends.npy`, { dtype: 'int64', dims: [ends.length], data: ends }),
+  };
+}
+
+/** Writes a tensor that is in memory. */
+export function writeFileOf(folder: string, file: string, { dtype, dims, data }: Tensor): HashedFile {
+  const writer = hashedWriter(folder, file, dtype, dims);
+  try {
+    writer.add(data);
+    return writer.finish();
+  } finally {
+    writer.close();
+  }
 }

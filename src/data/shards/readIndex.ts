@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { LossgraftError } from '../../errors.ts';
 import { isRecord } from '../../isRecord.ts';
@@ -8,7 +8,7 @@ import { FORMAT, FORMAT_VERSION, INDEX_NAME, type ShardIndex } from './format.ts
 
 /** Whether a folder is one of shards. */
 export function holdsShards(folder: string): boolean {
-  return statSync(join(folder, INDEX_NAME), { throwIfNoEntry: false })?.isFile() ?? false;
+  return existsSync(join(folder, INDEX_NAME));
 }
 
 /**

@@ -18,7 +18,12 @@ export interface ShardRows {
  *
  * @throws LossgraftError `shard-changed`, or `bad-shards` if a file does not hold what the index says.
  */
-export function openRows(column: ShardedColumn, index: ShardIndex, files: FolderFiles, where: string): ShardRows {
+export function openRows(
+  column: StoredColumn,
+  index: Pick<ShardIndex, 'rows' | 'rowsPerShard'>,
+  files: FolderFiles,
+  where: string,
+): ShardRows {
   const readers = column.shards.map((shard) => {
     return column.stored === 'utf-8' ? textShard(column, shard, files) : numberShard(column, shard, files);
   });
@@ -41,13 +46,16 @@ export function openRows(column: ShardedColumn, index: ShardIndex, files: Folder
   return { read };
 }
 
+/** What is needed to read a column. */
+type StoredColumn = Pick<ShardedColumn, 'dtype' | 'shape' | 'stored' | 'shards'>;
+
 type ReadShard = (start: number, count: number) => Tensor;
 
-function emptyOf([first]: readonly ReadShard[], { shape, dtype }: ShardedColumn): Tensor {
+function emptyOf([first]: readonly ReadShard[], { shape, dtype }: StoredColumn): Tensor {
   return allocateRows(first?.(0, 1) ?? { dtype, dims: [0, ...shape], data: [] }, 0);
 }
 
-function numberShard(column: ShardedColumn, shard: Shard, files: FolderFiles): ReadShard {
+function numberShard(column: StoredColumn, shard: Shard, files: FolderFiles): ReadShard {
   const file = files.open(shard);
   const { shape } = column;
   const dtype = column.stored === 'scaled-bytes' ? 'uint8' : column.dtype;
@@ -60,7 +68,7 @@ function numberShard(column: ShardedColumn, shard: Shard, files: FolderFiles): R
 }
 
 /** Texts, one after the other in UTF-8; their ends in a second file. */
-function textShard({ shape }: ShardedColumn, shard: Shard, files: FolderFiles): ReadShard {
+function textShard({ shape }: StoredColumn, shard: Shard, files: FolderFiles): ReadShard {
   const { ends } = shard;
   const file = files.open(shard);
   if (ends === undefined) throw badShard(file.path, 'a file of the ends of its texts', 'none');

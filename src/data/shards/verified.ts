@@ -22,7 +22,8 @@ export interface FolderFiles {
 /** Systems allow a process about a thousand open files. */
 const OPEN_FILES = 32;
 
-export function folderFiles(folder: string): FolderFiles {
+/** @param remedy what to do about a file that was changed. */
+export function folderFiles(folder: string, remedy = 'make the shards again from their data'): FolderFiles {
   const open = new Map<string, FileSource>();
   const verified = new Set<string>();
   const sourceOf = (path: string): FileSource => {
@@ -41,11 +42,12 @@ export function folderFiles(folder: string): FolderFiles {
     open: (file) => {
       const path = join(folder, file.file);
       const bytes = statSync(path, { throwIfNoEntry: false })?.size;
-      if (bytes === undefined) throw changed(path, `${file.bytes} bytes, as the index records`, 'no such file');
-      if (bytes !== file.bytes) throw changed(path, `${file.bytes} bytes, as the index records`, `${bytes}`);
+      if (bytes === undefined) throw changed(path, `${file.bytes} bytes`, 'no such file', remedy);
+      if (bytes !== file.bytes) throw changed(path, `${file.bytes} bytes`, `${bytes}`, remedy);
       const readInto = (target: Uint8Array, offset: number): void => {
         const source = sourceOf(path);
-        if (!verified.has(path)) refuseChanged(source, path, file.sha256);
+        const hash = verified.has(path) ? file.sha256 : sourceHash(source);
+        if (hash !== file.sha256) throw changed(path, `SHA-256 ${short(file.sha256)}`, short(hash), remedy);
         verified.add(path);
         source.readInto(target, offset);
       };
@@ -58,21 +60,16 @@ export function folderFiles(folder: string): FolderFiles {
   };
 }
 
-function refuseChanged(source: FileSource, path: string, recorded: string): void {
-  const found = sourceHash(source);
-  if (found !== recorded) throw changed(path, `SHA-256 ${short(recorded)}, as the index records`, short(found));
-}
-
 function short(hash: string): string {
   return `${hash.slice(0, 12)}…`;
 }
 
-function changed(where: string, expected: string, found: string): LossgraftError {
+function changed(where: string, expected: string, found: string, remedy: string): LossgraftError {
   return new LossgraftError({
     code: 'shard-changed',
     where,
-    expected,
+    expected: `${expected}, as the index records`,
     found,
-    hint: 'The file was changed or damaged after it was written: copy it again, or make the shards again from their data',
+    hint: `The file was changed or damaged after it was written: copy it again, or ${remedy}`,
   });
 }

@@ -19,7 +19,7 @@ import {
   type ShardedTable,
   type ShardIndex,
 } from './format.ts';
-import { type HashedWriter, hashedWriter } from './hashedWriter.ts';
+import { hashedWriter, writeFileOf, writeTextFiles } from './hashedWriter.ts';
 import { rowBytes, type SourceColumn, type Sources, sourcesOf } from './sources.ts';
 
 /** How shards are written. */
@@ -120,8 +120,8 @@ async function writeColumn(
     shards.push({ ...(await write(folder, name, source, { start, count, progress })), rows: count });
   }
   if (tables === undefined) return { ...about, shards };
-  const writer = hashedWriter(folder, `${stem}-scale.npy`, 'float32', [tables.length, 256]);
-  return { ...about, scale: await written(writer, async () => tables.forEach(writer.add)), shards };
+  const scale = { dtype: 'float32', dims: [tables.length, 256], data: joinData(tables) } as const;
+  return { ...about, scale: writeFileOf(folder, `${stem}-scale.npy`, scale), shards };
 }
 
 /** The part of a name that any file system takes. */
@@ -151,35 +151,21 @@ async function writeNumbers(folder: string, name: string, source: SourceColumn, 
   const { dtype, shape, stored } = source.about;
   const own = stored === 'scaled-bytes' ? 'uint8' : dtype;
   const writer = hashedWriter(folder, `${name}.npy`, own, [piece.count, ...shape]);
-  return written(writer, () => eachPiece(source, piece, ({ data }) => writer.add(data)));
-}
-
-/** The bytes of texts are known only when all are there. */
-async function writeTexts(folder: string, name: string, source: SourceColumn, piece: Piece) {
-  const parts: Uint8Array[] = [];
-  const ends: bigint[] = [];
-  let end = 0;
-  await eachPiece(source, piece, ({ data }) => {
-    for (const text of isText(data) ? data : []) {
-      const bytes = new TextEncoder().encode(text);
-      end += bytes.length;
-      parts.push(bytes);
-      ends.push(BigInt(end));
-    }
-  });
-  const texts = hashedWriter(folder, `${name}.npy`, 'uint8', [end]);
-  const file = await written(texts, async () => texts.add(joinData(parts)));
-  const places = hashedWriter(folder, `${name}-ends.npy`, 'int64', [ends.length]);
-  return { ...file, ends: await written(places, async () => places.add(BigInt64Array.from(ends))) };
-}
-
-async function written(writer: HashedWriter, work: () => Promise<void>) {
   try {
-    await work();
+    await eachPiece(source, piece, ({ data }) => writer.add(data));
     return writer.finish();
   } finally {
     writer.close();
   }
+}
+
+/** The bytes of texts are known only when all are there. */
+async function writeTexts(folder: string, name: string, source: SourceColumn, piece: Piece) {
+  const texts: string[] = [];
+  await eachPiece(source, piece, ({ data }) => {
+    if (isText(data)) for (const text of data) texts.push(text);
+  });
+  return writeTextFiles(folder, name, texts);
 }
 
 async function indexOf(

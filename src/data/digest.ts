@@ -1,11 +1,22 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { dataFiles } from '../data/dataFiles.ts';
-import type { Dataset } from '../data/dataset.ts';
-import { byCodePoint } from '../data/order.ts';
 import { sha256 } from '../hash.ts';
-import type { DataDigest } from '../records/runFile.ts';
+import { dataFiles } from './dataFiles.ts';
+import type { Dataset } from './dataset.ts';
+import { byCodePoint } from './order.ts';
+import { INDEX_NAME } from './shards/format.ts';
+import { holdsShards } from './shards/readIndex.ts';
+
+/** A fingerprint of data. */
+export interface DataDigest {
+  readonly path: string;
+  readonly files: number;
+  readonly bytes: number;
+  /** The SHA-256 of one file; for several files that of a list in the form of `sha256sum`, or of their sizes if they are large. */
+  readonly sha256: string;
+  readonly of: 'contents' | 'names and sizes';
+}
 
 /** Larger data are identified by names and sizes, because reading them takes too long. */
 const MAX_BYTES: number = 2 ** 30;
@@ -18,12 +29,13 @@ interface FileSize {
   readonly bytes: number;
 }
 
-/** The digest of all files that data were read from; `null` for data not opened from a path. */
+/** The digest of all files that data were read from, of shards that of their index; `null` for data not opened from a path. */
 export async function digestOf({ source, further = [] }: Dataset): Promise<DataDigest | null> {
   if (source === undefined) return null;
   const { path, options } = source;
   const labels = typeof options.labels === 'string' ? [options.labels] : [];
-  const own = [...dataFiles(path), ...labels, ...further].flatMap(filesAt);
+  const files = dataFiles(path).map((file) => (holdsShards(file) ? join(file, INDEX_NAME) : file));
+  const own = [...files, ...labels, ...further].flatMap(filesAt);
   const bytes = own.reduce((sum, file) => sum + file.bytes, 0);
   const about = { path, files: own.length, bytes };
   const [only] = own;
