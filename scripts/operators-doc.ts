@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gradients } from '../graphs/index.ts';
 import { noGradient } from '../src/contract.ts';
+import { measuredOnWebgpu, webgpuCoverage } from '../src/lower/webgpu/coverage.ts';
 import { cudaCoverage, measuredOperators } from '../src/runtime/cuda/coverage.ts';
 import { SINCE } from '../src/transform/adapters/history.ts';
 
@@ -40,24 +41,44 @@ function testedOpsets(root: string): ReadonlyMap<string, readonly number[]> {
 }
 
 /** `cuda 11–21, cpu 22–26`, of an operator and of its variants in the table. */
-function cudaText(operator: string): string {
-  const variants = measuredOperators().flatMap((key) => {
+function textOf(operator: string, known: readonly string[], rangesOf: (variant?: string) => string): string {
+  const variants = known.flatMap((key) => {
     const [, name, variant] = /^(\w+)\[(.*)\]$/.exec(key) ?? [];
     return name === operator && variant !== undefined ? [variant] : [];
   });
   const texts = [undefined, ...variants].map((variant) => {
-    const ranges = rangesOf(operator, variant);
+    const ranges = rangesOf(variant);
     return ranges === '' ? '' : variant === undefined ? ranges : `${variant}: ${ranges}`;
   });
   return texts.filter((text) => text !== '').join('; ') || 'unmeasured';
 }
 
-function rangesOf(operator: string, variant: string | undefined): string {
+function cudaText(operator: string): string {
+  return textOf(operator, measuredOperators(), (variant) =>
+    spans((opset) => {
+      const { status, note } = cudaCoverage(operator, opset, 'float32', variant);
+      if (status === 'unmeasured') return undefined;
+      return status === 'mixed' || status === 'constructor-error' ? `${status} (${note})` : status;
+    }),
+  );
+}
+
+function webgpuText(operator: string): string {
+  return textOf(operator, measuredOnWebgpu(), (variant) =>
+    spans((opset) => {
+      const { status, note } = webgpuCoverage(operator, opset, 'float32', variant);
+      if (status === 'unmeasured') return undefined;
+      return status === 'mixed' ? `${status} (${note})` : status;
+    }),
+  );
+}
+
+/** What is the same of adjacent opsets, together. */
+function spans(textAt: (opset: number) => string | undefined): string {
   const ranges: { text: string; from: number; to: number }[] = [];
   for (let opset = MEASURED.first; opset <= MEASURED.last; opset++) {
-    const { status, note } = cudaCoverage(operator, opset, 'float32', variant);
-    if (status === 'unmeasured') continue;
-    const text = status === 'mixed' || status === 'constructor-error' ? `${status} (${note})` : status;
+    const text = textAt(opset);
+    if (text === undefined) continue;
     const last = ranges.at(-1);
     if (last?.text === text && last.to === opset - 1) last.to = opset;
     else ranges.push({ text, from: opset, to: opset });
@@ -81,7 +102,7 @@ export function operatorsDoc(root: string = ROOT): string {
   return `# Operators
 
 \`npm run docs:operators\` generates this page from the rules in graphs/gradients, their cases in fixtures/gradients, and
-src/runtime/cuda/kernels.ts. \`test/docs.test.ts\` fails if it is out of date.
+src/runtime/cuda/kernels.ts and src/runtime/webgpu/kernels.ts. \`test/docs.test.ts\` fails if it is out of date.
 
 - *schemas*: the opsets of ai.onnx that introduced or changed the operator.
 - *tested*: the opsets at which its gradient is compared with PyTorch's autograd.
@@ -91,6 +112,8 @@ src/runtime/cuda/kernels.ts. \`test/docs.test.ts\` fails if it is out of date.
   \`constructor-error\`: the kernel refuses when the session is created. Placements were measured without a GPU; no number
   was computed on CUDA. Operators that training graphs differentiate by decomposition, such as BatchNormalization in
   training mode, appear there as simpler operators.
+- *WebGPU*: the same of its provider, and whether its numbers are the CPU's. \`form\`: it has no kernel, or a wrong one, and
+  lossgraft writes the operator in others ([which](webgpu.md#forms)). \`wrong\`: other numbers. Measured on SwiftShader.
 
 Losses work with any operator before the features. The rest of this page is about training graphs (\`train-graph\`,
 \`augment --grad\`). They use opsets 17 to 21, and older models are raised.
@@ -98,8 +121,8 @@ Losses work with any operator before the features. The rest of this page is abou
 ## ${ruled.length} operators with a gradient
 
 ${table(
-  ['operator', 'schemas', 'tested', 'CUDA'],
-  ruled.map((op) => [op, since(op), tested.get(op)?.join(', ') ?? 'not', cudaText(op)]),
+  ['operator', 'schemas', 'tested', 'CUDA', 'WebGPU'],
+  ruled.map((op) => [op, since(op), tested.get(op)?.join(', ') ?? 'not', cudaText(op), webgpuText(op)]),
 )}
 
 ## ${constant.length} operators through which no gradient flows
@@ -108,8 +131,8 @@ Their results are integers or booleans, piecewise constant in the inputs, or dra
 their gradient through other paths, or none.
 
 ${table(
-  ['operator', 'schemas', 'CUDA'],
-  constant.map((op) => [op, since(op), cudaText(op)]),
+  ['operator', 'schemas', 'CUDA', 'WebGPU'],
+  constant.map((op) => [op, since(op), cudaText(op), webgpuText(op)]),
 )}
 
 ## ${rest.length} operators without a rule
@@ -118,8 +141,8 @@ lossgraft refuses them by name between a trainable parameter and the loss. They 
 are frozen (\`--trainable head\`, or a pattern).
 
 ${table(
-  ['operator', 'schemas', 'remark', 'CUDA'],
-  rest.map((op) => [op, since(op), REMARKS[op] ?? '', cudaText(op)]),
+  ['operator', 'schemas', 'remark', 'CUDA', 'WebGPU'],
+  rest.map((op) => [op, since(op), REMARKS[op] ?? '', cudaText(op), webgpuText(op)]),
 )}
 `;
 }

@@ -2,6 +2,7 @@ import { findClassNames } from './classes/find.ts';
 import { LossgraftError } from './errors.ts';
 import type { Graph, Value } from './ir/graph.ts';
 import { topologicalOrder } from './ir/order.ts';
+import { type WebgpuCoverage, webgpuCoverage } from './lower/webgpu/coverage.ts';
 import { manifestRecord } from './manifest.ts';
 import { type Model, typedGraph } from './model.ts';
 import type { TensorProto, ValueInfoProto } from './onnx/types.ts';
@@ -42,6 +43,8 @@ export interface OpReport {
   readonly count: number;
   /** What the CUDA provider does with it at this opset, in float32. */
   readonly cuda: CudaCoverage;
+  /** What becomes of it on WebGPU, the same. */
+  readonly webgpu: WebgpuCoverage;
 }
 
 /** What a model is, as plain data. */
@@ -90,8 +93,8 @@ export interface Inspection {
 export type InspectOptions = OptionsOf<typeof inspectRows>;
 
 /**
- * Reports what a model is: formats, inputs and outputs, logits and features with how they were found, operators and whether the CUDA
- * provider has them.
+ * Reports what a model is: formats, inputs and outputs, logits and features with how they were found, operators and whether CUDA and
+ * WebGPU have them.
  *
  * @throws LossgraftError if the model cannot be read, or ONNX Runtime refuses it.
  */
@@ -265,5 +268,11 @@ function operators(graph: Graph, opset: number): OpReport[] {
     const op = operatorName(node);
     counts.set(op, (counts.get(op) ?? 0) + 1);
   }
-  return [...counts].sort(([, a], [, b]) => b - a).map(([op, count]) => ({ op, count, cuda: cudaCoverage(op, opset) }));
+  const sorted = [...counts].sort(([, a], [, b]) => b - a);
+  return sorted.map(([op, count]) => ({
+    op,
+    count,
+    cuda: cudaCoverage(op, opset),
+    webgpu: webgpuCoverage(op, opset),
+  }));
 }

@@ -46,8 +46,12 @@ function describe(found: Inspection): string {
     ],
     ...found.externalFiles.map((file) => ['external data', file] as const),
   ];
-  const ops = found.ops.map(({ op, count, cuda }) => [op, count, cuda.status, cuda.note] as const);
-  return `${table([], rows)}\n${table(['operator', 'nodes', 'CUDA', ''], ops)}`;
+  const ops = found.ops.map(({ op, count, cuda, webgpu }) => {
+    const notes = [cuda.note && `CUDA: ${cuda.note}`, webgpu.note && `WebGPU: ${webgpu.note}`];
+    const own = cuda.note === webgpu.note ? cuda.note : notes.filter((note) => note !== '').join('; ');
+    return [op, count, cuda.status, webgpu.status, own] as const;
+  });
+  return `${table([], rows)}\n${table(['operator', 'nodes', 'CUDA', 'WebGPU', ''], ops)}`;
 }
 
 function graftRows(found: Inspection): (readonly [string, string])[] {

@@ -1,4 +1,5 @@
 import type { DataType } from '../../tensor.ts';
+import { piecesOnCpu, statusAt } from '../device/kernelTable.ts';
 import { CUDA_KERNELS, type KernelRow } from './kernels.ts';
 
 /**
@@ -51,10 +52,10 @@ export function cudaCoverage(
   const cell = row[column];
   if (cell === '') return { status: 'unmeasured', note: `${dtype} was not measured` };
   if (cell === 'not-in-onnx') return { status: 'not-in-onnx', note: `ONNX does not allow ${dtype}` };
-  const entry = cell.split('; ').find((part) => inRange(part.slice(part.lastIndexOf(' ') + 1), opset));
-  if (entry === undefined)
+  const status = statusAt(cell, opset);
+  if (status === undefined)
     return { status: 'unmeasured', note: `measured at opset ${cell.replaceAll(/[^\d,;-]+/g, '')}` };
-  return describe(operator, entry.slice(0, entry.lastIndexOf(' ')));
+  return describe(operator, status);
 }
 
 /** The operators of the table, with their variants. */
@@ -62,16 +63,9 @@ export function measuredOperators(): readonly string[] {
   return [...TABLE.keys()];
 }
 
-function inRange(ranges: string, opset: number): boolean {
-  return ranges.split(',').some((range) => {
-    const [from = Number.NaN, to = from] = range.split('-').map(Number);
-    return opset >= from && opset <= to;
-  });
-}
-
 function describe(operator: string, status: string): CudaCoverage {
-  const [, pieces] = /^mixed\((.*)\)$/.exec(status) ?? [];
-  if (pieces !== undefined) return { status: 'mixed', note: `on the CPU: ${pieces.replaceAll(',', ', ')}` };
+  const pieces = piecesOnCpu(status);
+  if (pieces !== undefined) return { status: 'mixed', note: pieces };
   if (status === 'ctor') {
     const note = NEEDS_CUDNN.has(operator) ? 'seen only without cuDNN' : 'the kernel refuses training mode';
     return { status: 'constructor-error', note };

@@ -1,3 +1,5 @@
+import { WEBGPU_KERNELS } from './kernels.ts';
+
 /**
  * What lossgraft's own form of an operator asks for, by operator: where a model does not give it, the operator stays as it is, which WebGPU
  * has no kernel for.
@@ -19,11 +21,18 @@ export const FORM_NEEDS: Readonly<Record<string, string>> = {
   SpaceToDepth: 'known channels, height and width',
 };
 
+/** Of kernels that ONNX Runtime has not registered for newer opsets. */
+const OLD = /webgpu [\d-]+-21; cpu 22/;
+
 /** Why operators have no kernel, and what to do, for the operators that a message names. */
 export function whyNoKernel(ops: readonly string[]): string {
   const tried = [...new Set(ops)].filter((op) => op in FORM_NEEDS);
   const forms = tried.map((op) => `lossgraft's form of ${op} needs ${FORM_NEEDS[op]}`);
-  const others = [...new Set(ops)].filter((op) => !(op in FORM_NEEDS));
+  const isOlder = (op: string): boolean => WEBGPU_KERNELS.some(([name, cell]) => name === op && OLD.test(cell));
+  const older = [...new Set(ops)].filter(isOlder);
+  const others = [...new Set(ops)].filter((op) => !(op in FORM_NEEDS) && !isOlder(op));
   const rest = others.length > 0 ? [`WebGPU has no kernel for ${others.join(', ')}, and lossgraft no other form`] : [];
-  return [...forms, ...rest].join('; ');
+  const up =
+    older.length > 0 ? [`WebGPU has kernels for ${older.join(', ')} up to opset 21: export at that opset`] : [];
+  return [...forms, ...rest, ...up].join('; ');
 }
