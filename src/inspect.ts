@@ -21,7 +21,7 @@ import { nodesBefore, operatorName, withoutRule } from './transform/missingRules
 import { openStructures } from './transform/openBodies.ts';
 import { findParameters } from './transform/parameters.ts';
 import { TRAIN_OPSETS } from './transform/prepare.ts';
-import { whyNoFloats } from './transform/quantised.ts';
+import { otherWeights, whyNoFloats } from './transform/quantised.ts';
 import { namedFeatures } from './transform/splice.ts';
 import { untie } from './transform/untie.ts';
 import { storedAs, widened } from './transform/widen.ts';
@@ -83,6 +83,8 @@ export interface Inspection {
     readonly leftOut: readonly { readonly name: string; readonly why: string }[];
     /** The types of the weights in the file, such as "uint8 and int8", if these are not float32, the type of training. */
     readonly storedAs: string | null;
+    /** Weights that stay as they are, since they cannot be trained in their form. */
+    readonly staying: readonly { readonly dtype: string; readonly elements: number }[];
     /** Why nothing in this file can be trained; `null` if something can. */
     readonly problem: string | null;
   };
@@ -248,9 +250,17 @@ function training(
     weights,
     rules,
   );
+  const staying = [...otherWeights(graph)].map(([dtype, count]) => ({ dtype, elements: count }));
   const problem = whyUntrained(graph, weights, logits);
   return {
-    trainable: { tensors: weights.length, elements, leftOut, problem, storedAs: weights.length > 0 ? stored : null },
+    trainable: {
+      tensors: weights.length,
+      elements,
+      leftOut,
+      problem,
+      storedAs: weights.length > 0 ? stored : null,
+      staying,
+    },
     missingGradientRules: [...new Set(missing)],
   };
 }

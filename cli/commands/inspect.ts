@@ -75,12 +75,15 @@ function describeNames({ classNames }: Inspection): string {
 
 function parameterRows(found: Inspection): (readonly [string, string])[] {
   const { parameters, trainable, missingGradientRules } = found;
-  const { tensors, elements, leftOut, problem, storedAs } = trainable;
+  const { tensors, elements, leftOut, problem, storedAs, staying } = trainable;
+  const stay = staying
+    .map((each) => `; ${each.elements.toLocaleString('en')} weights in ${each.dtype} stay as they are`)
+    .join('');
   const stored = storedAs === null ? 'float32' : `${storedAs} (trained in float32)`;
   const rules = missingGradientRules.length === 0 ? 'all there' : `missing: ${missingGradientRules.join(', ')}`;
   return [
     ['parameters', parameters.toLocaleString('en')],
-    ['trainable', `${elements.toLocaleString('en')} in ${tensors.toLocaleString('en')} ${stored} tensors`],
+    ['trainable', `${elements.toLocaleString('en')} in ${tensors.toLocaleString('en')} ${stored} tensors${stay}`],
     ...leftOut.map(({ name, why }) => ['no parameter', `${name}: ${why}`] as const),
     ['training', whatTrains(found)],
     ['gradient rules', problem === null ? rules : `not checked: nothing can be trained, ${problem}`],

@@ -9,6 +9,8 @@ import type { Tensor } from '../tensor.ts';
 export interface Holder {
   readonly value: Value;
   readonly reader: Node;
+  /** A second node that reads it in the same sense. */
+  readonly also?: Node;
 }
 
 /** A constant as stored in the file: an initializer, or the tensor of a Constant node. */
@@ -30,6 +32,8 @@ export interface StoredRounding {
   /** Where its scale and zero point stand; nowhere if the operator derives them. */
   readonly scale: Holder | undefined;
   readonly zero: Holder | undefined;
+  /** Whether the file holds floats, and rounds them when it runs. */
+  readonly isFloat?: boolean;
 }
 
 /** The scale and the zero point to which a result is rounded. */

@@ -1,5 +1,6 @@
 import { intAttribute } from '../ir/attributes.ts';
 import { toNumbers } from '../numbers.ts';
+import { isQuantise } from '../transform/quantised.ts';
 import { elementwise } from './elementwise.ts';
 import { labelEncoder, labelTable, zipMap } from './labels.ts';
 import { expand, flatten, gather, reduce, reshape, slice, squeeze, transpose, unsqueeze } from './layouts.ts';
@@ -15,7 +16,7 @@ const carried: Rule = (visit) => keep(visit, visit.axis, true);
 /** Elementwise, or along the classes, for any number of them. */
 const SAME: readonly string[] = [
   ...['Softmax', 'LogSoftmax', 'Hardmax', 'Sigmoid', 'HardSigmoid', 'Relu', 'LeakyRelu', 'Elu', 'Selu', 'Celu', 'Gelu'],
-  ...['Tanh', 'Exp', 'Log', 'Neg', 'Abs', 'Sqrt', 'Reciprocal', 'Softplus', 'Softsign', 'Erf', 'Clip', 'Sign', 'Floor'],
+  ...['Tanh', 'Exp', 'Log', 'Neg', 'Abs', 'Sqrt', 'Reciprocal', 'Softplus', 'Softsign', 'Erf', 'Sign', 'Floor'],
   ...['Ceil', 'Round', 'IsNaN', 'IsInf', 'Not', 'ThresholdedRelu', 'HardSwish', 'Mish', 'LpNormalization', 'CumSum'],
 ];
 const CARRIED: readonly string[] = ['Identity', 'Cast', 'Dropout'];
@@ -37,6 +38,13 @@ export const rounded: Rule = (visit) => {
   if (scale?.tensor.data.length !== 1) throw notFollowed(node, 'scales that are no constant, or one for each class');
   if (walk.linear.has(input)) addScale(walk.scales, { scale: scale.value, zero: node.inputs[2] }, node);
   keep(visit, axis, true);
+};
+
+/** Of integers it is a part of the rounding before it. */
+const clip: Rule = (visit) => {
+  const { producer } = visit.input;
+  if (producer && isQuantise(producer)) carried(visit);
+  else same(visit);
 };
 
 /** The same operator on integers. */
@@ -86,6 +94,7 @@ export const RULES: Readonly<Record<'scores' | 'indices' | 'labels', ReadonlyMap
   scores: table(
     [SAME, same],
     [CARRIED, carried],
+    [['Clip'], clip],
     [POOLS, pool],
     [ELEMENTWISE, elementwise],
     [REDUCTIONS, reduce],

@@ -39,7 +39,7 @@ function replaceTensor(
     return undefined;
   }
   const next = roundedSlices({ ...stored, rounding }, slices, steps);
-  replaceStored(graph, stored, next.integers);
+  replaceStored(graph, stored, rounding.isFloat ? withSlices(stored.tensor, stored.axis, slices) : next.integers);
   if (rounding.scale) replaceUnlessSame(graph, rounding.scale, rounding.how.scale, next.scale);
   if (rounding.zero) replaceUnlessSame(graph, rounding.zero, rounding.how.zeroPoint, next.zeroPoint);
   return next;

@@ -1,9 +1,12 @@
 import { LossgraftError } from '../errors.ts';
 import { intAttribute } from '../ir/attributes.ts';
-import type { Graph, Node, Value } from '../ir/graph.ts';
+import { isView } from '../ir/edit.ts';
+import type { Graph, InitializerSource, Node, Value } from '../ir/graph.ts';
 import type { Model } from '../model.ts';
-import { dequantise, integersOf, type Quantisation, quantise, rangeOf } from '../quantisation.ts';
+import { readTensor } from '../onnx/index.ts';
+import { dequantise, integersAs, integersOf, type Quantisation, quantise, rangeOf } from '../quantisation.ts';
 import type { Tensor } from '../tensor.ts';
+import { clipRange, isZeros } from '../transform/plainPairs.ts';
 import { isDequantise, isQuantise } from '../transform/quantised.ts';
 import { elementsOf, type Holder, type Stored, type StoredRounding } from './elements.ts';
 import { type Slice, withSlices } from './rows.ts';
@@ -30,22 +33,36 @@ export function throughRounding(
 ): Omit<Stored, 'passed'> | undefined {
   const [value, scale, zero] = isDequantise(node) ? node.inputs : [];
   if (!value || !scale) return undefined;
-  const master = value.producer && isQuantise(value.producer) ? masterOf(graph, value.producer) : undefined;
-  if (master) return { ...master, tensor: readOf(model, graph, master.value), axis };
-  const [integers, scales, zeros] = [value, scale, zero].map((each) => each && elementsOf(model, graph, each));
-  if (!integers || !scales || (zero && !zeros)) return undefined;
-  const how = {
-    scale: scales,
-    zeroPoint: zeros,
-    axis: intAttribute(node, 'axis', 1),
-    block: intAttribute(node, 'block_size', 0),
-  };
-  return roundedConstant({ value, reader: node }, axis, {
-    integers,
-    how,
-    scale: { value: scale, reader: node },
-    zero: zero && { value: zero, reader: node },
-  });
+  const read = (source: InitializerSource): Tensor =>
+    isView(source) ? readTensor(model.proto.source, source, { modelDir: model.dir }) : source;
+  const [scales, zeros] = [scale, zero].map((each) => each && elementsOf(model, graph, each));
+  const isFilled = zero !== undefined && zeros === undefined && isZeros(zero, read);
+  if (!scales || (zero && !zeros && !isFilled)) return undefined;
+  const settings = { axis: intAttribute(node, 'axis', 1), block: intAttribute(node, 'block_size', 0) };
+  const { producer } = value;
+  const before = producer && isQuantise(producer) ? producer : undefined;
+  const held = before ? masterOf(graph, before) : heldBy(model, graph, value, node);
+  if (!held) return undefined;
+  const tensor = readOf(model, graph, held.value);
+  const at = (own: Value): Holder => ({ value: own, reader: before ?? node, also: node });
+  const places = { scale: at(scale), zero: zero && at(zero) };
+  if (before) {
+    const how = { scale: scales, zeroPoint: zeros, ...settings };
+    const integers = held.reader === before ? quantise(tensor, zeros?.dtype ?? 'uint8', how) : undefined;
+    return { ...held, tensor, axis, rounding: integers && { integers, how, ...places, isFloat: true } };
+  }
+  const range = clipRange(producer, tensor.dtype, (bound) => elementsOf(model, graph, bound));
+  const zeroPoint = isFilled ? integersAs(undefined, tensor.dtype, scales.dims) : zeros;
+  const how = { scale: scales, zeroPoint, ...settings, range };
+  return roundedConstant(held, axis, { integers: tensor, how, ...places });
+}
+
+/** Integers that a DequantizeLinear reads, or a Clip before it. */
+function heldBy(model: Model, graph: Graph, value: Value, node: Node): Holder | undefined {
+  if (elementsOf(model, graph, value)) return { value, reader: node };
+  const clip = value.producer?.opType === 'Clip' && value.uses.size === 1 ? value.producer : undefined;
+  const [inner] = clip?.inputs ?? [];
+  return clip && inner && elementsOf(model, graph, inner) ? { value: inner, reader: clip } : undefined;
 }
 
 function readOf(model: Model, graph: Graph, value: Value): Tensor {
@@ -105,7 +122,7 @@ export function roundedSlices(
   const data = Float32Array.from(own, (step) => step || usual);
   const scale: Tensor = scales ?? { dtype: 'float32', dims: isOne ? how.scale.dims : [data.length], data };
   const all = withSlices(tensor, axis, slices);
-  const rounded = quantise(all, dtype, { scale, zeroPoint, axis, block: 0 });
+  const rounded = quantise(all, dtype, { ...how, scale, zeroPoint, axis });
   if (rounded === undefined) throw new Error(`${dtype}: no type of weights`);
   const isRescaled = slices.some(
     (slice, k) => typeof slice === 'number' && scale.data[isOne ? 0 : k] !== how.scale.data[isOne ? 0 : slice],
@@ -119,11 +136,11 @@ interface Span {
 }
 
 /** How far the integers lie from their zero points; the type's own reach if there are none on a side. */
-function spanOf(integers: Tensor, { zeroPoint }: Quantisation): Span {
+function spanOf(integers: Tensor, { zeroPoint, range }: Quantisation): Span {
   const zeros = zeroPoint ? Array.from(integersOf(zeroPoint), Number) : [0];
   const values = Array.from(integersOf(integers), Number);
   const [lowest, highest] = [Math.min(...zeros), Math.max(...zeros)];
-  const [low, high] = rangeOf(integers.dtype) ?? [0, 0];
+  const [low, high] = range ?? rangeOf(integers.dtype) ?? [0, 0];
   const least = values.reduce((least, value) => Math.min(least, value), high);
   const most = values.reduce((most, value) => Math.max(most, value), low);
   return {

@@ -43,13 +43,16 @@ export function permutationOf(node: Node, { shape }: Value): readonly number[] {
 }
 
 /** Replaces a constant's tensor; if other nodes read it too, a copy is made. @returns the name of the new holder. */
-export function replaceStored(graph: Graph, { value, reader }: Holder, tensor: Tensor): string {
-  if (isShared(graph, value)) {
+export function replaceStored(graph: Graph, { value, reader, also = reader }: Holder, tensor: Tensor): string {
+  const readers = new Set([reader, also]);
+  if (graph.outputs.includes(value) || [...value.uses].some((node) => !readers.has(node))) {
     const own = graph.define(graph.freshName(value.name), tensor.dtype, tensor.dims);
     graph.initializers.set(own, tensor);
-    reader.inputs = reader.inputs.map((input) => (input === value ? own : input));
-    value.uses.delete(reader);
-    own.uses.add(reader);
+    for (const each of readers) {
+      each.inputs = each.inputs.map((input) => (input === value ? own : input));
+      value.uses.delete(each);
+      own.uses.add(each);
+    }
     return own.name;
   }
   setStored(graph, value, tensor);

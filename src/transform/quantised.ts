@@ -82,7 +82,7 @@ function isSettingOf(node: Node, value: Value): boolean {
 }
 
 /** Elements of weights by data type, other than float32: floats, and whole numbers that quantised operators read. */
-function otherWeights(graph: Graph): ReadonlyMap<string, number> {
+export function otherWeights(graph: Graph): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
   for (const [value, { dtype, dims }] of graph.initializers) {
     // Constants of lossgraft's own, such as the means of standardized columns.

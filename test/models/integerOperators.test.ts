@@ -46,6 +46,10 @@ describe('integer operators as the float ones that they round', () => {
     const { report } = await trainGraph(await open(path(name)), { loss: 'ib', trainable: 'all' });
     expect(report.trainable).toEqual([earlier, 'weight', 'bias']);
     expect(report.notes.join()).toMatch(said);
+    const { trainable } = await inspect(await open(path(name)));
+    expect(trainable.staying.map(({ dtype, elements }) => `${elements} weights in ${dtype}`)).toEqual([
+      said.source.replace(' stay as they are', ''),
+    ]);
   });
 
   it('an operator that is not known is named, and what comes after it is trained', async () => {

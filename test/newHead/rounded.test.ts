@@ -16,7 +16,10 @@ const DATA = join(FOLDER, 'data.npz');
 /** Of the same float network; see fixtures/qdq/generate.py. */
 const FORMS = ['tensor', 'channel', 'operators', 'operators-channel', 'dynamic'] as const;
 /** Others, each with a quantised last layer. */
-const FURTHER = ['fused', 'old', 'forms', 'forms-dynamic', 'wide'] as const;
+const FURTHER = [
+  ...['fused', 'old', 'forms', 'forms-dynamic', 'wide'],
+  ...['torch-qat', 'torch-converted', 'brevitas', 'brevitas-4'],
+] as const;
 
 async function scoresOf(path: string): Promise<number[][]> {
   const session = await openSession(path, { provider: 'cpu' });
@@ -60,6 +63,16 @@ describe.each([...FORMS, ...FURTHER])('a quantised last layer: %s', (name) => {
     const before = await scoresOf(join(FOLDER, `${name}.onnx`));
     const { scores } = await changed(name, { addClasses: ['zebra', 'okapi'] });
     expect(scores).toEqual(before.map((row) => [...row, 0, 0]));
+  });
+});
+
+describe('class means in exports of training with quantisation in mind', () => {
+  it.each(['torch-qat', 'torch-converted', 'brevitas', 'brevitas-4'])('%s: find the classes', async (name) => {
+    const { labels } = await arraysOf(DATA);
+    const truth = toNumbers(labels as Tensor);
+    const { scores } = await changed(name, {}, true);
+    const right = scores.filter((row, i) => row.indexOf(Math.max(...row)) === truth[i]);
+    expect(right.length).toBeGreaterThan(0.85 * truth.length);
   });
 });
 
