@@ -8,8 +8,8 @@ import { type OtherClasses, otherClasses } from './otherClasses.ts';
  *
  * 1 − p_y = o / (1 + o), −log p_y = log1p(o)
  *
- * There is no difference of nearly equal numbers, so the small 1 − p of a confident sample keeps its digits. The gradient is hand-written
- * for the same reason: dz_k = (1 − p_y)/S · e^z_k, and in the label's place (1 − p_y)/S · −S, where p_y − 1 would cancel.
+ * Nearly equal numbers are never subtracted, so the small 1 − p of a confident sample keeps its digits. The gradient is hand-written for the
+ * same reason: dz_k = (1 − p_y)/S · e^z_k, and (1 − p_y)/S · −S at the label, where p_y − 1 would cancel.
  */
 export function fused(op: Pen, logits: Value, labels: Value): Form {
   const index = op.unsqueeze(labels, [1]);

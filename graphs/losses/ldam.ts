@@ -4,8 +4,8 @@ import { formOf, formOption, weightedCrossEntropy } from './pieces.ts';
 import { countsOf, perClass } from './priors.ts';
 
 /**
- * The paper normalises the head (features and weights of length 1), so that s · z lies within ±s; a head exported without that is used as
- * it is. Its deferred re-weighting is a schedule: class weights from some epoch on.
+ * The paper normalises the head (features and weights of length 1), so that s · z lies within ±s; a head exported without that is used
+ * unchanged. The paper's deferred re-weighting is a schedule: class weights from some epoch on.
  */
 export const ldam = defineLoss({
   name: 'ldam',

@@ -1,6 +1,6 @@
 import type { Pen, Value } from '../../src/emit/index.ts';
 
-/** Of all classes but the label's y, and some c for each sample. */
+/** Sums over all classes but the label y, relative to some c for each sample. */
 export interface OtherClasses {
   /** e^(z_k−c), 0 at the label, [N, C]. */
   terms(): Value;
@@ -8,17 +8,17 @@ export interface OtherClasses {
   readonly sum: Value;
   /** c − z_y, [N]; any number. */
   readonly gap: Value;
-  /** S · e^(c−z_y), [N]: infinite only where that is beyond float32's range. */
+  /** S · e^(c−z_y), [N]: infinite only if beyond float32's range. */
   readonly odds: Value;
 }
 
-/** Up to so many classes, a pass over them costs less than the nodes that spare it. */
+/** Up to this many classes, a pass over them costs less than the nodes that avoid it. */
 const FEW = 100;
 
 /**
- * Of few classes c = max_{k≠y} z_k, in 15 nodes. Of more c = 0, which is exact and takes the fewest passes, but e^z_k must not leave
- * float32's range. Samples where it does, with logits beyond about ±69, are summed once more as if there were few; the first sample
- * always is, so that there are never none of them but in an empty batch.
+ * For few classes c = max_{k≠y} z_k, in 15 nodes. For more c = 0, which is exact and takes the fewest passes, but e^z_k must stay within
+ * float32's range. Samples with logits beyond about ±69 are summed again in the way for few classes, and so is the first sample, so that
+ * only an empty batch has none of them.
  */
 export function otherClasses(op: Pen, logits: Value, index: Value): OtherClasses {
   if (Number(logits.shape?.[1]) <= FEW) return shifted(op, logits, index);
@@ -30,7 +30,7 @@ export function otherClasses(op: Pen, logits: Value, index: Value): OtherClasses
   const rows = op.concat([firstRow(op, gap), found], 0);
   const far = shifted(op, op.gather(logits, rows), op.gather(index, rows));
   const [sums, gaps] = [op.scatterElements(sum, rows, far.sum, 0), op.scatterElements(gap, rows, far.gap, 0)];
-  // Halves, since e^gap alone may overflow where the product does not.
+  // In two halves, since e^gap may overflow although the product does not.
   const half = op.exp(op.mul(gaps, 0.5));
   return {
     terms: () => op.scatterElements(terms, op.expandLike(op.unsqueeze(rows, [1]), far.terms()), far.terms(), 0),
@@ -40,7 +40,7 @@ export function otherClasses(op: Pen, logits: Value, index: Value): OtherClasses
   };
 }
 
-/** [0], and of an empty batch none. */
+/** [0], or [] for an empty batch. */
 function firstRow(op: Pen, perSample: Value): Value {
   const zero = op.vector([0]);
   if (typeof perSample.shape?.[0] === 'number') return zero;
@@ -50,7 +50,7 @@ function firstRow(op: Pen, perSample: Value): Value {
 /** |log sum| up to which a sum of float32 is in the middle of its range. */
 const FAR = 69;
 
-/** What rounding c − z_y lost is in the terms instead. One of them is about 1, so that S · e^gap overflows only where e^gap does. */
+/** The terms carry what rounding c − z_y lost. One of them is about 1, so S · e^gap overflows only if e^gap does. */
 function shifted(op: Pen, logits: Value, index: Value): OtherClasses {
   const others = without(op, logits, index, LOWEST);
   const highest = op.reduceMax(others, [1], true);
@@ -60,7 +60,7 @@ function shifted(op: Pen, logits: Value, index: Value): OtherClasses {
   return { terms: () => terms, sum, gap, odds: op.mul(sum, op.exp(gap)) };
 }
 
-/** Finite, so that it minus itself is 0 and a model of one class gives a loss of 0. */
+/** Finite, so that it minus itself is 0, and a model with one class has a loss of 0. */
 const LOWEST = -3.4e38;
 
 /** The label's element of each row, [N]. */
@@ -73,7 +73,7 @@ function without(op: Pen, x: Value, index: Value, value: number): Value {
   return op.scatterElements(x, index, op.expandLike(op.scalar(value, 'float32'), index), 1);
 }
 
-/** a − b as a float32 and what rounding it lost: e^(a−b) = e^rounded · e^lost. Knuth, TAOCP 2, 4.2.2, theorem B. */
+/** a − b as a float32, and the rounding error: e^(a−b) = e^rounded · e^lost. Knuth, TAOCP 2, 4.2.2, theorem B. */
 function difference(op: Pen, a: Value, b: Value): { rounded: Value; lost: Value } {
   const rounded = op.sub(a, b);
   const minusB = op.sub(rounded, a);

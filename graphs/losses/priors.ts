@@ -19,7 +19,7 @@ export function perClass(op: Pen, values: readonly number[]): Value {
   return op.constant({ dtype: 'float32', dims: [values.length], data: Float32Array.from(values) });
 }
 
-/** z_c + τ · log π_c, π_c = n_c / Σn: what cross-entropy needs so that a rare class is not put down to its rarity. */
+/** z_c + τ · log π_c, π_c = n_c / Σn: with these logits cross-entropy no longer favours frequent classes. */
 export function addLogPriors(op: Pen, inputs: LossInputs, tau: number): LossInputs {
   const counts = countsOf(inputs);
   const total = counts.reduce((sum, n) => sum + n, 0);

@@ -2,7 +2,7 @@ import type { LossInputs } from '../../src/contract.ts';
 import type { Pen, Value } from '../../src/emit/index.ts';
 import type { Form } from './form.ts';
 
-/** The same of soft labels t, [N, C], which sum to 1: p − t is the gradient of −Σ_k t_k · log p_k by the logits. */
+/** The same for soft labels t, [N, C], which sum to 1: p − t is the gradient of −Σ_k t_k · log p_k by the logits. */
 export function soft(op: Pen, inputs: LossInputs): Form {
   const { logits, labels } = inputs;
   return {
@@ -12,7 +12,7 @@ export function soft(op: Pen, inputs: LossInputs): Form {
   };
 }
 
-/** −Σ_k w_k · t_k · log p_k, [N], as PyTorch's cross-entropy of probabilities weighs them. */
+/** −Σ_k w_k · t_k · log p_k, [N], weighted as in PyTorch's cross-entropy with probabilities. */
 export function softCrossEntropy(
   op: Pen,
   { logits, labels, weights }: Pick<LossInputs, 'logits' | 'labels' | 'weights'>,

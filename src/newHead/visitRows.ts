@@ -32,12 +32,12 @@ const MOST_FITTED = 2000;
 /** Separates these draws from others with the same seed. */
 export const DRAW = 23;
 
-/** A sample by what the last layer reads of it and gives. */
+/** A sample: what the last layer reads, and what it returns. */
 interface Visited {
   readonly row: number;
   readonly features: Float64Array;
   scores(): Float64Array;
-  /** Whether it is among those to which the scale is fitted. */
+  /** Whether the scale is fitted to it. */
   readonly isFitted: boolean;
 }
 

@@ -19,7 +19,7 @@ function gammaOf(side: string, start: number): NumberOption {
   };
 }
 
-/** Without the authors' clamp of probabilities at 1e-8, whose gradient is 0 where a label is most wrong. */
+/** Omits the authors' clamp of probabilities at 1e-8, whose gradient is 0 for the most wrong labels. */
 export const asymmetric = defineLoss({
   name: 'asymmetric',
   task: 'multi-label',
@@ -63,7 +63,7 @@ function shifted(
   return gamma === 0 ? loss : op.mul(held(powerOf(op, q, gamma)), loss);
 }
 
-/** q^γ; its derivative below γ = 1 is infinite at q = 0, where the loss that it weighs is 0, and so is its gradient here. */
+/** q^γ. Below γ = 1 its derivative is infinite at q = 0; the loss that it weights is 0 there, so the gradient here is 0 too. */
 function powerOf(op: Pen, q: Value, gamma: number): Value {
   const isPositive = op.greater(q, 0);
   return op.where(isPositive, op.pow(op.where(isPositive, q, 1), gamma), 0);

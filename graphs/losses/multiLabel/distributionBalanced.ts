@@ -53,7 +53,7 @@ export const distributionBalanced = defineLoss({
   },
 });
 
-/** −κ · log(N / n_k − 1), [C]: κ times the log-odds of a label. Of a label that all samples have they are those of half a sample less. */
+/** −κ · log(N / n_k − 1), [C]: κ times the log-odds of a label. A label that all samples have counts half a sample less. */
 function priorShift(op: Pen, { counts, samples, ...rest }: LossInputs, scale: number): Value {
   const own = countsOf({ counts, samples, ...rest });
   const all = samples ?? Number.NaN;

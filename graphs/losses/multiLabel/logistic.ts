@@ -1,6 +1,6 @@
 import type { Pen, Value } from '../../../src/emit/index.ts';
 
-/** The logistic function of x, and what goes with it, elementwise. Each keeps its digits where it is small. */
+/** The logistic function of x and related functions, elementwise. Small values keep their digits. */
 export interface Logistic {
   /** −log σ(−x) = log(1 + e^x) */
   softplus(): Value;
@@ -11,8 +11,8 @@ export interface Logistic {
 }
 
 /**
- * All of e = e^−|x|, which neither overflows nor cancels: σ(x) is 1/(1+e) or e/(1+e), and log(1 + e^x) = max(x, 0) + log1p(e). The gradients are
- * written by hand, since those of |x| and max(x, 0) are 0 at x = 0, where every new head begins.
+ * All are made from e = e^−|x|, which neither overflows nor cancels: σ(x) is 1/(1+e) or e/(1+e), and log(1 + e^x) = max(x, 0) + log1p(e).
+ * The gradients are hand-written, since those of |x| and max(x, 0) are 0 at x = 0, where every new head starts.
  */
 export function logistic(op: Pen, x: Value): Logistic {
   const e = op.exp(op.neg(op.abs(x)));

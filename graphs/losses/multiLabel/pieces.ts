@@ -9,7 +9,7 @@ export const labelReduction: ChoiceOption<'mean' | 'sum'> = {
   describe: "how a sample's labels are combined: mean as PyTorch's losses do; sum as the code of ASL's authors does",
 };
 
-/** γ of (1 − p_t)^γ, as RetinaNet's. */
+/** γ of (1 − p_t)^γ, as in RetinaNet. */
 export function focalGamma(start: number): NumberOption {
   return {
     kind: 'number',
@@ -25,7 +25,7 @@ export function wrongness(op: Pen, { logits, labels }: LossInputs): Logistic {
   return logistic(op, op.mul(logits, op.sub(1, op.mul(labels, 2))));
 }
 
-/** |σ(z) − y|, [N, C]: where labels are 0 or 1, 1 − p_t, with all its digits. */
+/** |σ(z) − y|, [N, C]: for labels 0 and 1 it is 1 − p_t, with all its digits. */
 export function missesOf(op: Pen, inputs: LossInputs): Value {
   if (!inputs.areSoft) return wrongness(op, inputs).sigmoid();
   return op.abs(op.sub(logistic(op, inputs.logits).sigmoid(), inputs.labels));
@@ -36,12 +36,12 @@ export function focalPower(op: Pen, side: Logistic, gamma: Value | number): Valu
   return op.exp(op.neg(op.mul(side.softplusOfMinus(), gamma)));
 }
 
-/** `positive` where a sample has the label, `negative` elsewhere, [N, C]. */
+/** `positive` for labels that a sample has, `negative` for the others, [N, C]. */
 export function bySide(op: Pen, { labels }: LossInputs, positive: Value | number, negative: Value | number): Value {
   return op.add(op.mul(labels, positive), op.mul(op.sub(1, labels), negative));
 }
 
-/** Terms of each label, [N, C], times the label's weight and, where a sample has it, its `pos_weight`. */
+/** Terms of each label, [N, C], times the label's weight and, if the sample has the label, its `pos_weight`. */
 export function weightedTerms(op: Pen, terms: Value, inputs: LossInputs): Value {
   const { weights, positiveWeights } = inputs;
   const own = positiveWeights === undefined ? terms : op.mul(terms, bySide(op, inputs, positiveWeights, 1));

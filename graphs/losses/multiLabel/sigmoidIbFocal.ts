@@ -3,7 +3,7 @@ import type { Value } from '../../../src/emit/index.ts';
 import { influenceFactor, influenceOptions } from '../influence.ts';
 import { combined, focalGamma, focalPower, labelReduction, missesOf, wrongness } from './pieces.ts';
 
-/** The focal bce times the factor of `sigmoid-ib`, as the authors' IB_FocalLoss multiplies the focal loss by that of the cross-entropy. */
+/** The focal bce times the factor of `sigmoid-ib`, just as the authors' IB_FocalLoss multiplies the focal loss by the factor of IB. */
 export const sigmoidIbFocal = defineLoss({
   name: 'sigmoid-ib-focal',
   task: 'multi-label',

@@ -21,7 +21,7 @@ export const zlpr = defineLoss({
   },
 });
 
-/** log(1 + Σ_k e^x_k), [N]: the largest, or 0, is taken off, and a sum that is small against 1 keeps its digits. */
+/** log(1 + Σ_k e^x_k), [N]: the largest, or 0, is subtracted first, and a sum much smaller than 1 keeps its digits. */
 function logOnePlusSum(op: Pen, x: Value): Value {
   const highest = op.stopGradient(op.relu(op.reduceMax(x, [1], true)));
   const sum = op.reduceSum(op.exp(op.sub(x, highest)), [1]);
