@@ -40,6 +40,12 @@ describe('an epoch of a sampler', () => {
     expect(often(2).sort()).toEqual([8, 8, 9]);
   });
 
+  it.each(['balanced', 'sqrt'] as const)('%s mixes the classes over the whole epoch', (sampler) => {
+    const order = draw(sampler);
+    const parts = [order.slice(0, 25), order.slice(25, 50), order.slice(50)].map(drawn);
+    for (const part of parts) for (const count of part) expect(count).toBeGreaterThan(0);
+  });
+
   it('is a function of seed and epoch, and each has another one', () => {
     expect(draw('balanced', 3, 5)).toEqual(draw('balanced', 3, 5));
     expect(draw('balanced', 3, 5)).not.toEqual(draw('balanced', 4, 5));

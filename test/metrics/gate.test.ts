@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { random } from '../../src/data/random.ts';
 import { gamma } from '../../src/metrics/gamma.ts';
-import { decide, type GateRequest, gate } from '../../src/metrics/gate.ts';
+import { decide, type GateRequest, gate, isHarmed } from '../../src/metrics/gate.ts';
 import { judged, METRICS } from '../../src/metrics/metrics.ts';
 import { Scored } from '../../src/metrics/scored.ts';
 import { type Losses, newnessOf } from '../../src/metrics/seen.ts';
@@ -78,6 +78,41 @@ describe('decisions', () => {
     expect(decide(noise, { ...safe, goal: 'balanced-accuracy' }).why).not.toMatch(/chance/);
     expect(decide({ ...noise, joint: 0.04 }, safe).why).not.toMatch(/chance/);
     expect(decide({ ...noise, jointBetter: 0.1 }, safe)).toMatchObject({ decision: 'keep' });
+  });
+
+  describe('by what the bootstrap found', () => {
+    const found = {
+      ...{ balancedAccuracy: 0.02, macroF1: 0.01, joint: 0.015, rarest: { class: 0, samples: 4 } },
+      ...{ jointBetter: 0.5, macroF1Better: 0.5, balancedAccuracyBetter: 0.5 },
+    };
+    it.each([
+      ['a safe one with a sign of harm to macro-F1 alone', { macroF1Better: 0.19 }, { isSafe: true }, 'keep'],
+      ['a safe one with a sign of harm to the mean alone', { jointBetter: 0.19 }, { isSafe: true }, 'keep'],
+      ['a safe one without', { macroF1Better: 0.2, jointBetter: 0.2 }, { isSafe: true }, 'take'],
+      ['one that is proved', { jointBetter: 0.8 }, { isSafe: false }, 'take'],
+      ['one that is nearly proved', { jointBetter: 0.79 }, { isSafe: false }, 'keep'],
+      ['one that is proved, but for macro-F1', { jointBetter: 0.9, macroF1: -0.001 }, { isSafe: false }, 'keep'],
+      [
+        'one proved for balanced accuracy, which is the goal',
+        { balancedAccuracyBetter: 0.8, macroF1: -0.1, jointBetter: 0.1 },
+        { isSafe: false, goal: 'balanced-accuracy' },
+        'take',
+      ],
+      [
+        'one proved for everything but the goal',
+        { balancedAccuracyBetter: 0.79, jointBetter: 0.9 },
+        { isSafe: false, goal: 'balanced-accuracy' },
+        'keep',
+      ],
+    ] as const)('%s', (_what, change, how, decision) => {
+      expect(decide({ ...found, ...change }, how).decision).toBe(decision);
+    });
+
+    it('harm shows below 20 %, and with few samples below 5 %', () => {
+      const harm = (better: number, samples: number) =>
+        isHarmed({ ...found, decision: 'untold', why: '', macroF1Better: better, rarest: { class: 0, samples } });
+      expect([harm(0.19, 4), harm(0.2, 4), harm(0.06, 3), harm(0.04, 3)]).toEqual([true, false, false, true]);
+    });
   });
 
   it('are the same for the same seed, and nearly the same for others', () => {
