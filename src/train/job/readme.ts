@@ -33,7 +33,7 @@ torchrun --nproc-per-node 4 -m lossgraft_runner .
 torchrun --nnodes 2 --nproc-per-node 4 --rdzv-backend c10d --rdzv-endpoint HOST:29500 -m lossgraft_runner .
 \`\`\`
 
-## Slurm
+## Slurm (an outline, not tried)
 
 \`\`\`sh
 sbatch --nodes 2 --ntasks-per-node 1 --cpus-per-task 8 --wrap 'srun torchrun --nnodes $SLURM_NNODES \\
@@ -41,7 +41,7 @@ sbatch --nodes 2 --ntasks-per-node 1 --cpus-per-task 8 --wrap 'srun torchrun --n
   -m lossgraft_runner .'
 \`\`\`
 
-## Kubernetes (Kubeflow Trainer)
+## Kubernetes (Kubeflow Trainer; an outline, not tried)
 
 \`\`\`yaml
 apiVersion: trainer.kubeflow.org/v1alpha1
@@ -58,7 +58,7 @@ spec:
 
 ## Ray
 
-There is no adapter for Ray Train yet. \`torchrun\` runs as one task on each machine of a Ray cluster.
+There is no adapter for Ray Train. \`torchrun\`, started on each machine, needs nothing of Ray.
 
 ## Afterwards
 
