@@ -53,12 +53,12 @@ function lossesIn(run: string): number[] {
 }
 
 /** Rows of waves, of four classes. */
-async function writeRows(path: string, shape: readonly number[]): Promise<void> {
+async function writeRows(path: string, shape: readonly number[], classes = 4): Promise<void> {
   const count = 60;
   const labels = {
     dtype: 'int64',
     dims: [count],
-    data: BigInt64Array.from({ length: count }, (_, i) => BigInt(i % 4)),
+    data: BigInt64Array.from({ length: count }, (_, i) => BigInt(i % classes)),
   };
   const dims = [count, ...shape];
   const data = Float32Array.from({ length: elementCount(dims) }, (_, i) => Math.sin(i * 1.7) + (i % 4));
@@ -97,6 +97,19 @@ describe('on SwiftShader', needs(software !== undefined, 'SwiftShader: Linux on 
     const [found, expected] = await both(() => ['run', model, '--data', rows, '--json']);
     expect(JSON.parse(found ?? '').provider).toBe('webgpu');
     expect(JSON.parse(found ?? '').loss).toBeCloseTo(JSON.parse(expected ?? '').loss, 4);
+  });
+
+  it('refuses a label that is no class before the GPU sees it: its kernels would take it', {
+    timeout: MINUTES,
+  }, async () => {
+    const bad = join(scratch, 'bad.npz');
+    await writeRows(bad, [6], 5);
+    const train = ['train', HOST, '--data', bad, '-o', join(scratch, 'bad.onnx')];
+    for (const args of [['evaluate', HOST, '--data', bad], train]) {
+      const { code, stderr } = await on('webgpu', args);
+      expect(code).toBe(2);
+      expect(stderr).toMatch(/labels, row 4\] expected a class index among 0…3, found 4/);
+    }
   });
 
   it("calibrate fits the CPU's temperature", { timeout: MINUTES }, async () => {
