@@ -125,4 +125,7 @@ it('numbers are rounded as QuantizeLinear rounds them: ties to even, cut to the 
   expect(quantise({ dtype: 'float32', dims: [8], data }, 'int8', how)).toMatchObject({
     data: Int8Array.of(0, 2, 2, 0, -2, 127, -128, 1),
   });
+  // A file that cuts integers to 4 bits by a Clip.
+  const narrow = quantise({ dtype: 'float32', dims: [8], data }, 'int8', { ...how, range: [-7, 7] });
+  expect(narrow).toMatchObject({ data: Int8Array.of(0, 2, 2, 0, -2, 7, -7, 1) });
 });
