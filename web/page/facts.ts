@@ -84,7 +84,7 @@ export function classTable({ classCounts, classNames }: Pick<Checked, 'classCoun
       make('td', 'chart', bar),
     );
   });
-  const head = make('tr', '', ...['Class', 'Index', 'To train on', ''].map((text) => make('th', '', text)));
+  const head = make('tr', '', ...['Class', 'Index', 'To train on', 'Share'].map((text) => make('th', '', text)));
   const table = make('table', '', make('thead', '', head), make('tbody', '', ...rows));
   const rest = classCounts.length - SHOWN;
   return make(

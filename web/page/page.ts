@@ -78,7 +78,7 @@ export class Page {
   /** Whether a training forbids other files. */
   #isTraining(): boolean {
     if (this.#work.kind !== 'training') return false;
-    this.#work.say('The training is running. Stop it before you give other files.');
+    this.#work.warn('The training is running. Stop it before you give other files.');
     return true;
   }
 
@@ -281,6 +281,6 @@ export class Page {
 
   #hear(event: TrainEvent): void {
     const text = this.#live.hear(event);
-    if (text !== undefined && !this.#work.isStopping) this.#work.say(inWords(text));
+    if (text !== undefined) this.#work.progress(inWords(text));
   }
 }

@@ -50,7 +50,12 @@ export function showProblem(box: string, error: unknown): void {
     ['Found', failure.found],
     ['What to do', failure.hint],
   ].flatMap(([term = '', said = '']) => [make('dt', '', term), make('dd', '', inWords(said))]);
-  place.replaceChildren(make('h3', '', inWords(failure.where)), make('dl', '', ...rows));
+  place.replaceChildren(make('h3', '', placeInWords(failure.where)), make('dl', '', ...rows));
+}
+
+/** `option epochs` is a field of the page. */
+function placeInWords(where: string): string {
+  return inWords(where.replace(/^option (\w+)/, (_, key: string) => `\`${key}\``));
 }
 
 function failureOf(error: unknown): Failure {

@@ -13,7 +13,11 @@ export function recallTable({ recalls, isTest, folds }: Trained): HTMLElement {
   const held = folds === null ? 'held-out samples' : 'the samples that each fold left out';
   const judged = isTest ? 'the test samples' : held;
   const caption = `Recall by class on ${judged}, in %, with 95 % intervals (Wilson)${isLong ? `; the ${SHOWN} classes of ${recalls.length} that changed most` : ''}`;
-  const head = make('tr', '', ...['Class', 'Trained on', 'Before', 'After', ''].map((text) => make('th', '', text)));
+  const head = make(
+    'tr',
+    '',
+    ...['Class', 'Trained on', 'Before', 'After', 'Interval'].map((text) => make('th', '', text)),
+  );
   const rows = shown.map((row) => {
     const chart = make('td', 'chart', intervalChart(row));
     return make('tr', '', make('th', '', row.name), ...figuresOf(row), chart);

@@ -3,12 +3,16 @@ import { button, element } from './dom.ts';
 /** What cannot be touched while a training runs: the engine has it. */
 const SOURCES = ['model-files', 'example', 'data-folder', 'data-files', 'reading-fields', 'choices', 'train'];
 
+/** What it takes to read a sentence. */
+const READING_MS = 4000;
+
 export type Kind = 'reading' | 'checking' | 'training';
 
 /** The bar that says what the engine is at, and ends it. */
 export class Work {
   #kind: Kind | undefined;
   #isStopping = false;
+  #readUntil = 0;
   /** Whether the model was ready to be trained when a training began. */
   #wasReady = false;
 
@@ -43,7 +47,18 @@ export class Work {
   }
 
   say(text: string): void {
+    this.#readUntil = 0;
     element('status').textContent = text;
+  }
+
+  /** Says what the progress does not take away before it can be read. */
+  warn(text: string): void {
+    this.say(text);
+    this.#readUntil = performance.now() + READING_MS;
+  }
+
+  progress(text: string): void {
+    if (!this.#isStopping && performance.now() >= this.#readUntil) this.say(text);
   }
 
   #show(kind: Kind | undefined): void {
