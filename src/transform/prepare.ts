@@ -25,7 +25,7 @@ import { newOpsetNotes } from './newOpset.ts';
 import { openBodies } from './openBodies.ts';
 import { raiseOpset } from './raise.ts';
 import { standardiseWeights } from './standardise.ts';
-import { type Untied, untie } from './untie.ts';
+import { mergedNotes, type Untied, untie } from './untie.ts';
 import { wideningNotes } from './widen.ts';
 
 export interface PrepareRequest {
@@ -119,6 +119,7 @@ async function baseOf(model: Model, keepTies: boolean): Promise<Base> {
     ...declared,
     ...newer,
     ...(ties?.notes ?? []),
+    ...(keepTies ? [] : mergedNotes(model, graph)),
   ];
   return { graph, opset: raised.to, notes, untied: ties?.untied ?? [] };
 }

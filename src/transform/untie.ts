@@ -1,6 +1,10 @@
 import { describeNode } from '../ir/attributes.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
-import { isFloat } from '../tensor.ts';
+import type { Model } from '../model.ts';
+import { toNumbers } from '../numbers.ts';
+import { elementCount, isFloat } from '../tensor.ts';
+import { constantTensor } from './constants.ts';
+import { findParameters } from './parameters.ts';
 
 /** A parameter that was merged with another. */
 export interface Untied {
@@ -51,4 +55,30 @@ function note(untied: readonly Untied[]): string {
   const shown = untied.slice(0, 3).map(({ name, parameter }) => `"${name}" from "${parameter}"`);
   const more = untied.length > shown.length ? ', …' : '';
   return `${untied.length} parameters that the exporter had merged because they were equal are separate again: ${shown.join(', ')}${more}`;
+}
+
+/**
+ * A note on parameters that look merged without a trace, as PyTorch's exporter (dynamo=True) leaves them: the scales and biases of a
+ * network that was never trained. Where tensors of different elements are shared as well, the network shares its weights on purpose.
+ */
+export function mergedNotes(model: Model, graph: Graph): string[] {
+  const shared = findParameters(graph).parameters.filter(
+    ({ value, source }) => elementCount(source.dims) > 1 && timesRead(value) > 1,
+  );
+  const [first] = shared;
+  if (!first || !shared.every(({ value }) => holdsOneNumber(model, graph, value))) return [];
+  const count = shared.length === 1 ? '1 parameter holds' : `${shared.length} parameters hold`;
+  const example = `"${first.value.name}" in ${timesRead(first.value)}`;
+  const hint = 'Parameters that should move apart need an export with dynamo=False, or one made after some training';
+  return [`${count} one number throughout and serve several places (${example}), and are trained as one. ${hint}`];
+}
+
+function timesRead(value: Value): number {
+  return [...value.uses].flatMap(({ inputs }) => inputs.filter((input) => input === value)).length;
+}
+
+function holdsOneNumber(model: Model, graph: Graph, value: Value): boolean {
+  const tensor = constantTensor(model.proto, graph, value, model.dir);
+  const numbers = tensor && toNumbers(tensor);
+  return numbers?.every((number) => number === numbers[0]) ?? false;
 }

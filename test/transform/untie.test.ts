@@ -4,7 +4,8 @@ import { buildGraph } from '../../src/ir/build.ts';
 import { graphEdit } from '../../src/ir/edit.ts';
 import { open } from '../../src/model.ts';
 import { checkEdit, editedBytes } from '../../src/onnx/index.ts';
-import { untie } from '../../src/transform/untie.ts';
+import { mergedNotes, untie } from '../../src/transform/untie.ts';
+import { onnx } from '../onnx/models.ts';
 import { arraysOf, NETWORKS } from '../support/networks.ts';
 import { modelOf, results } from './oldModels.ts';
 
@@ -62,5 +63,49 @@ describe('untie', () => {
     graph.outputs.push(graph.value('fc1.bias'));
     expect(untie(graph).untied.map(({ name }) => name)).not.toContain('fc1.bias');
     model.close();
+  });
+});
+
+describe('parameters merged without a trace', () => {
+  const ones = Array(4).fill(1);
+  const layerNorm = (name: string, input: string, scale: string) => ({
+    opType: 'LayerNormalization',
+    name,
+    input: [input, scale, 'b'],
+    output: [name],
+  });
+  const notesOf = (scale: number[], bias: number[]): string[] => {
+    const info = (name: string) => ({
+      name,
+      type: { tensorType: { elemType: 1, shape: { dim: [{ dimParam: 'n' }, { dimValue: 4 }] } } },
+    });
+    const bytes = onnx.ModelProto.encode({
+      irVersion: 8,
+      opsetImport: [{ domain: '', version: 17 }],
+      graph: {
+        name: 'g',
+        node: [layerNorm('one', 'x', 's'), layerNorm('two', 'one', 's')],
+        initializer: [
+          { name: 's', dataType: 1, dims: [4], floatData: scale },
+          { name: 'b', dataType: 1, dims: [4], floatData: bias },
+        ],
+        input: [info('x')],
+        output: [info('two')],
+      },
+    }).finish();
+    const model = modelOf(bytes);
+    return mergedNotes(model, buildGraph(model.proto));
+  };
+
+  it('are named, since training moves them as one', () => {
+    expect(notesOf(ones, [0, 0, 0, 0])).toEqual([
+      '2 parameters hold one number throughout and serve several places ("s" in 2), and are trained as one. Parameters that should ' +
+        'move apart need an export with dynamo=False, or one made after some training',
+    ]);
+  });
+
+  it('are shared on purpose where tensors of different elements are shared, too', () => {
+    expect(notesOf(ones, [0, 0.5, 0, 0])).toEqual([]);
+    expect(notesOf([1, 2, 1, 1], [0, 0.5, 0, 0])).toEqual([]);
   });
 });
