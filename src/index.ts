@@ -14,7 +14,6 @@ import type { Provider } from './runtime/session.ts';
 import { diagnoseWebgpu } from './runtime/webgpu/diagnose.ts';
 import { withStatedTask } from './statedTask.ts';
 import { augmentRows } from './tables/augment.ts';
-import type { exportRows } from './tables/export.ts';
 import { setupCudaRows } from './tables/setupCuda.ts';
 import { graphRows, trainGraphRows } from './tables/trainGraph.ts';
 import type { Job, JobOptions } from './train/job/exportJob.ts';
@@ -90,7 +89,7 @@ export { LossgraftError, type Problem } from './errors.ts';
 export type { Evaluated, EvaluateOptions, EvaluateResult } from './evaluate/evaluate.ts';
 export type { EvaluatePartOptions } from './evaluate/part.ts';
 export type { Inspection, InspectOptions } from './inspect.ts';
-export { calibrate, evaluate, evaluatePart, predict, predictPart, rehead, shard } from './laterVerbs.ts';
+export { calibrate, evaluate, evaluatePart, exportRun, predict, predictPart, rehead, shard } from './laterVerbs.ts';
 export { inspect, open } from './look.ts';
 export { groupsOf } from './metrics/groups.ts';
 export { METRICS, type Metric, type MetricName } from './metrics/metrics.ts';
@@ -270,22 +269,6 @@ export async function exportJob(model: OpenedModel, options: JobOptions & TrainO
 export async function collectJob(model: OpenedModel, options: TrainOptions): Promise<TrainResult> {
   const { collectJob: collectWith } = await import('./train/train.ts');
   return collectWith(catalogueWith(options.gradients), opened(model), options);
-}
-
-/**
- * Writes the model of one loss of a finished run, whatever the run decided.
- *
- * @param folder of the run.
- * @returns the files that were written.
- * @throws LossgraftError `no-run`, `unknown-loss` listing the known ones, `other-model` if the model is not the trained one.
- */
-export async function exportRun(
-  folder: string,
-  path: string,
-  options: OptionsOf<typeof exportRows>,
-): Promise<readonly string[]> {
-  const { exportRun: exportWith } = await import('./train/exportRun.ts');
-  return exportWith(folder, path, options);
 }
 
 /**

@@ -4,6 +4,7 @@ import type * as evaluatePartModule from './evaluate/part.ts';
 import type * as predictModule from './predict/predict.ts';
 import type * as reheadModule from './rehead.ts';
 import type * as shardModule from './shard.ts';
+import type * as exportRunModule from './train/exportRun.ts';
 
 /*
  * Verbs that most programs do not use: each is loaded when it is called.
@@ -101,3 +102,13 @@ export const rehead: typeof reheadModule.rehead = async (...given) => (await imp
  * @throws LossgraftError `output-exists`, `write-failed`, and what reading the data throws, with the row.
  */
 export const shard: typeof shardModule.shard = async (...given) => (await import('./shard.ts')).shard(...given);
+
+/**
+ * Writes the model of one loss of a finished run, whatever the run decided.
+ *
+ * @param folder of the run.
+ * @returns the files that were written.
+ * @throws LossgraftError `no-run`, `unknown-loss` listing the known ones, `other-model` if the model is not the trained one.
+ */
+export const exportRun: typeof exportRunModule.exportRun = async (...given) =>
+  (await import('./train/exportRun.ts')).exportRun(...given);

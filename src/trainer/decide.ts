@@ -229,7 +229,7 @@ function flattered({ arm, verdict }: Tried, { confidence, accuracy }: Sureness):
   return (
     `the held-out samples cannot judge ${arm}, as the given model seems to have been trained on them: it is right on ${percent(accuracy)} % ` +
     `of the data and as sure of them (${percent(confidence)} %), while models are surer than right of new samples. Against that, ${verdict.why}; ` +
-    `${HARMLESS}, and ${option('validation')} with new samples judges it`
+    `on such data this method cost macro-F1 in 2 of 19 measured runs, and ${option('validation')} with new samples judges it`
   );
 }
 
