@@ -89,7 +89,6 @@ export type ErrorCode =
   | 'external-no-folder'
   | 'external-shared'
   | 'external-unreachable'
-  | 'external-weights'
   | 'file-closed'
   | 'folder-not-found'
   | 'gradient-arity'

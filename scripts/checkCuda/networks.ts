@@ -75,7 +75,7 @@ export async function checkNetworks(context: PartContext): Promise<void> {
 
 async function compareGradients(network: Chosen, { provider, work }: PartContext): Promise<Item> {
   using model = await open(network.path);
-  const graph = await trainGraph(model, { ...lossOf(network), form: 'split' });
+  const graph = await trainGraph(model, { ...lossOf(network), form: 'split', batchNormPerWorker: true });
   const bytes = graph.bytes().get('gradients.onnx') ?? new Uint8Array();
   const state = Object.fromEntries(graph.initialState());
   const cpu = await runOnce(bytes, state, network, { name: network.name });

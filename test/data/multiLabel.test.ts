@@ -284,7 +284,7 @@ describe('labels of arrays', () => {
       ),
     ).toBe('multi-hot');
     expect(await labelsShown(of('float32', [[0.5, 0.5, 0]]))).toBe('probabilities');
-    expect(await labelsShown(of('float32', [[0.5, 0.7, 0]]))).toBe('indices');
+    expect(await labelsShown(of('float32', [[0.5, 0.7, 0]]))).toBe('numbers');
     const plain = fromTensors({ labels: { dtype: 'int64', dims: [2], data: BigInt64Array.of(0n, 1n) } });
     expect(await labelsShown(plain)).toBe('indices');
   });

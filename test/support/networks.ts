@@ -99,11 +99,13 @@ export async function runGradients(
   const model = await open(network.model);
   try {
     const batchNorm = network.mode === 'train' ? 'train' : 'frozen';
+    const perWorker = network.mode === 'train' ? { batchNormPerWorker: true } : {};
     const graph = await trainGraph(model, {
       ...network.augment,
       trainable: 'all',
       form: 'split',
       batchNorm,
+      ...perWorker,
       ...options,
     });
     const bytes = graph.bytes().get('gradients.onnx');
