@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { LossgraftError } from '../src/errors.ts';
 
@@ -65,6 +66,12 @@ export async function buildCudaStubs(provider: string, folder: string): Promise<
   const libraries = [...dynamic].map(([, name = '']) => name);
   for (const library of libraries) await buildStub(library, symbols.get(library) ?? [], folder);
   return libraries;
+}
+
+/** The tools that stub libraries are made with and that are not installed. */
+export function missingTools(): string[] {
+  const folders = (process.env.PATH ?? '').split(delimiter);
+  return ['nm', 'readelf', 'gcc'].filter((name) => !folders.some((folder) => existsSync(join(folder, name))));
 }
 
 /** The undefined CUDA symbols of a library by the library that is to define them: `cudaMalloc@libcudart.so.13`; driver symbols have no version. */

@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { runtimeFolder } from '../../src/runtime/device/isolated.ts';
 import { packageVersion } from '../../src/runtime/device/report.ts';
+import { missingTools } from '../cuda-stub.ts';
 import type { PartContext } from './context.ts';
 import { askMachine, libraryPath } from './machine.ts';
 import { pageOf } from './page.ts';
@@ -144,6 +145,8 @@ function reasonToSkip(
 ): string | undefined {
   const doctor = results.find((result) => result.part === 'doctor');
   if (!isRehearsal && doctor && doctor.verdict !== 'passed') return 'CUDA does not work here: see the doctor';
+  const missing = part.name === REHEARSED.name ? missingTools() : [];
+  if (missing.length > 0) return `the stub libraries are made with ${missing.join(', ')}: install gcc and binutils`;
   if (!part.needsTorch) return undefined;
   if (isRehearsal) return 'step times mean nothing without a GPU';
   return python.ok ? exported : python.why;

@@ -73,7 +73,7 @@ function judged(
   if (crash)
     return {
       verdict: 'crashed',
-      why: `a process ended with ${crash.signal ?? `exit code ${crash.code}`}: ${lastLine(crash.log)}`,
+      why: `a process ended with ${crash.signal ?? `exit code ${crash.code}`}: ${errorIn(crash.log)}`,
     };
   if (found.done === 0 && ended.some(({ killed }) => killed))
     return { verdict: 'crashed', why: `no answer in ${Math.round(budget)} s` };
@@ -140,11 +140,8 @@ function joined(a: Found, b: Found): Found {
   };
 }
 
-function lastLine(log: string): string {
-  return (
-    log
-      .trim()
-      .split('\n')
-      .findLast((line) => line.trim() !== '') ?? 'no word'
-  ).slice(0, 300);
+/** Of the log of a process that ended: its error, or else its last words. */
+function errorIn(log: string): string {
+  const lines = log.split('\n').filter((line) => line.trim() !== '');
+  return (lines.find((line) => /^\w*Error\b/.test(line)) ?? lines.at(-1) ?? 'no word').trim().slice(0, 300);
 }

@@ -164,6 +164,8 @@ describe('a part', () => {
     );
     expect(result.verdict).toBe('crashed');
     expect(result.why).toMatch(/SIGABRT/);
+    const thrown = await run(() => `${writes({})} throw new RangeError('no nm')`);
+    expect(thrown.why).toBe('a process ended with exit code 1: RangeError: no nm');
   });
 
   it('has crashed where it cannot be started', async () => {
