@@ -70,7 +70,7 @@ describe('the README and its how-tos', () => {
     ['digitsFolder', /^digits\/train: 416 pictures\ndigits\/test: 400 pictures\n$/],
     [
       'train',
-      /^logit-adjustment: balanced accuracy \d\.\d{3}\nce\+inverse: balanced accuracy \d\.\d{3}\nlogit-adjustment: .*; class \d has only 1 sample/,
+      /^logit-adjustment: balanced accuracy \d\.\d{3}\nce\+inverse: balanced accuracy \d\.\d{3}\nwith logit-adjustment, .*; class \d has only 1 sample/,
     ],
   ])('and the example %s runs', (name, printed) => {
     const tsx = join(ROOT, 'node_modules/tsx/dist/cli.mjs');

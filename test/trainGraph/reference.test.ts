@@ -23,7 +23,8 @@ async function writeAll(network: Network): Promise<string[]> {
     const options = { ...network.augment, trainable: 'all', batchNorm } as const;
     const files: string[] = [];
     for (const form of ['step', 'loop', 'split'] as const) {
-      const graph = await trainGraph(model, { ...options, form });
+      const perWorker = form === 'split' && batchNorm === 'train' ? { batchNormPerWorker: true } : {};
+      const graph = await trainGraph(model, { ...options, ...perWorker, form });
       files.push(...(await graph.write(form === 'split' ? at : join(at, `${form}.onnx`))));
     }
     const augmented = await augment(model, { ...network.augment, grad: ['logits', 'features', 'parameters'] });
