@@ -172,6 +172,10 @@ describe('a job', () => {
       'state.safetensors',
     ]);
     expect(readdirSync(join(job, 'runner/src/lossgraft_runner'))).toContain('walk.py');
+    const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+    const runtime = `onnxruntime==${dependencies['onnxruntime-node']}\n`;
+    expect(readFileSync(join(job, 'requirements.txt'), 'utf8')).toContain(runtime);
+    expect(readFileSync(join(ROOT, '.ci/requirements.txt'), 'utf8')).toContain(runtime);
     await runJob(job, 2);
     const collected = await lossgraft(['collect', job, '-o', tuned, '--write-anyway']);
     expect(collected.code, collected.stderr).toBe(0);

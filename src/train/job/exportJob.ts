@@ -22,7 +22,7 @@ import { type PreparedRun, prepareRun } from '../prepare.ts';
 import { boundData } from './boundData.ts';
 import { samplesIn, writeEpochs } from './epochs.ts';
 import { JOB_FILES, JOB_FORMAT, type JobGraph, type JobPlan, RUNNER_VERSION } from './planFile.ts';
-import { jobReadme, REQUIREMENTS } from './readme.ts';
+import { jobReadme, requirements } from './readme.ts';
 import { refuseUnsupported } from './refuse.ts';
 import { copyRunner } from './runner.ts';
 
@@ -116,7 +116,7 @@ async function writeJob(
   mkdirSync(join(folder, JOB_FILES.run));
   writeRunFile(join(folder, JOB_FILES.run), request.record, false);
   copyRunner(join(folder, 'runner'));
-  writeFileSync(join(folder, 'requirements.txt'), REQUIREMENTS);
+  writeFileSync(join(folder, 'requirements.txt'), requirements(request.record.versions));
   const plan: JobPlan = {
     format: JOB_FORMAT,
     lossgraft: VERSION,

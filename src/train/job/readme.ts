@@ -1,7 +1,13 @@
+import type { RunFile } from '../../records/runFile.ts';
 import { type JobPlan, RUNNER_VERSION } from './planFile.ts';
 
-/** What workers need beside the runner, in the versions that its tests ran with. */
-export const REQUIREMENTS = 'numpy==2.4.6\nonnxruntime==1.32.0\nsafetensors==0.8.0\n';
+/**
+ * What workers need beside the runner, in the versions that its tests ran with. ONNX Runtime is that of `train` here: another version
+ * rounds otherwise.
+ */
+export function requirements({ 'onnxruntime-node': runtime }: RunFile['versions']): string {
+  return `numpy==2.4.6\nonnxruntime${runtime === undefined ? '' : `==${runtime}`}\nsafetensors==0.8.0\n`;
+}
 
 /** How a job is run. */
 export function jobReadme({ arm, epochs, steps, batchSize, samples }: JobPlan): string {
