@@ -14,6 +14,7 @@ import { HALF, saveHalf } from './half.ts';
 import { spreadRows } from './influence.ts';
 import type { RunParts } from './parts.ts';
 import { judgeState } from './predictions.ts';
+import type { TrainerRequest } from './request.ts';
 
 /** A candidate, and its state's file. */
 interface Tried extends Candidate {
@@ -43,13 +44,13 @@ export async function decideRun(parts: RunParts, at: Checkpoint): Promise<Decide
   const files = at.bests.slice(0, request.takesBest ? undefined : 1).map(({ file }) => file);
   const tried: Tried[] = [];
   for (const [i, file] of files.entries()) tried.push(await tryState(parts, before, i, file, 1));
-  let taken = bestOf(parts, tried);
+  let taken = bestOf(request, tried);
   if (taken === undefined) {
     for (const [i, file] of files.entries()) {
       if (tried[i]?.verdict.decision === 'untold') continue;
       const half = await tryState(parts, before, i, await halfOf(parts, i, file), HALF);
       tried.push(half);
-      taken = bestOf(parts, [half]);
+      taken = bestOf(request, [half]);
       if (taken) break;
     }
   }
@@ -133,7 +134,10 @@ async function judgeTried(
 }
 
 /** The accepted candidate with the highest score, the first of equals. */
-function bestOf({ request }: RunParts, tried: readonly Tried[]): Tried | undefined {
+export function bestOf<T extends Pick<Tried, 'arm' | 'verdict' | 'collapse' | 'score'>>(
+  request: Pick<TrainerRequest, 'changedHead' | 'goal' | 'safeLoss'>,
+  tried: readonly T[],
+): T | undefined {
   const able = tried.filter(({ arm, verdict, collapse }) => {
     const { decision } = verdict;
     if (collapse !== null) return false;
@@ -141,7 +145,7 @@ function bestOf({ request }: RunParts, tried: readonly Tried[]): Tried | undefin
     if (request.changedHead) return gainOf(request.goal, verdict) > 0;
     return decision === 'take' || (decision === 'untold' && arm === request.safeLoss && !isHarmed(verdict));
   });
-  return able.reduce<Tried | undefined>((best, one) => (best && one.score <= best.score ? best : one), undefined);
+  return able.reduce<T | undefined>((best, one) => (best && one.score <= best.score ? best : one), undefined);
 }
 
 function againstStart(goal: Goal, verdict: GateVerdict): string {

@@ -14,6 +14,7 @@ import {
 import { collapseOf } from '../../src/metrics/collapse.ts';
 import { readSafetensors } from '../../src/safetensors/read.ts';
 import type { Tensor } from '../../src/tensor.ts';
+import { bestOf } from '../../src/trainer/decide.ts';
 import { lossgraft, temporaryFolder } from '../support/cli.ts';
 import { DIGITS } from '../support/digits.ts';
 
@@ -123,6 +124,32 @@ describe('what a run comes to', () => {
     const able = decision?.candidates.filter(({ verdict }) => verdict.decision === 'take').map(({ arm }) => arm) ?? [];
     const scores = arms.filter(({ name }) => able.includes(name)).map(({ best }) => best.macroF1 ?? 0);
     expect(arms.find(({ name }) => name === decision?.taken?.arm)?.best.macroF1).toBe(Math.max(...scores));
+  });
+});
+
+describe('the best of several', () => {
+  const verdict = {
+    decision: 'take',
+    why: '',
+    balancedAccuracy: 0.1,
+    macroF1: 0.1,
+    joint: 0.1,
+    jointBetter: 0.9,
+    macroF1Better: 0.9,
+    balancedAccuracyBetter: 0.9,
+    rarest: { class: 0, samples: 9 },
+  } as const;
+  const one = { arm: 'ce', verdict, collapse: null, score: 0.5 };
+  const best = (...tried: (Omit<typeof one, 'collapse'> & { readonly collapse: string | null })[]) =>
+    bestOf({ goal: 'macro-f1', safeLoss: 'logit-adjustment' }, tried)?.arm;
+
+  it('has the highest score, not the first place', () => {
+    expect(best(one, { ...one, arm: 'ib', score: 0.6 }, { ...one, arm: 'focal', score: 0.55 })).toBe('ib');
+    expect(best(one, { ...one, arm: 'ib' })).toBe('ce');
+  });
+
+  it('has not collapsed, whatever its score is', () => {
+    expect(best(one, { ...one, arm: 'ib', score: 0.9, collapse: 'it takes every sample for class b' })).toBe('ce');
   });
 });
 
